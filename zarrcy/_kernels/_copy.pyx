@@ -1,0 +1,393 @@
+"""Partial chunk iteration: walk the pieces of a plan and move elements between chunk and result.
+
+A piece is a strided box in the chunk and another in the result. Axes are ordered, merged and then
+walked in runs: memcpy where a run is contiguous on both sides, word by word otherwise.
+`_reference` says the same in numpy.
+"""
+
+cimport numpy as cnp
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from zarrcy._kernels._split cimport AxisCut, BoxPlan, Piece
+from zarrcy._kernels._types cimport MAX_NDIM, index_t, word_t
+
+cnp.import_array()
+
+cdef enum:
+    TILE = 32                        # a 32 x 32 tile of 8-byte words is 8 KiB: source and target fit in L1
+    RELEASE = 32768                  # bytes from which letting go of the GIL is worth its price
+
+
+cdef class ChunkLayout:
+    """Where the elements of a chunk lie in a flat buffer.
+
+    `order` lists the axes from the slowest to the fastest in memory: `(0, 1, 2)` is C order and
+    `(2, 1, 0)` is Fortran order.
+    """
+
+    def __cinit__(self, chunk_shape, index_t itemsize, order=None):
+        cdef int axis
+        self.chunk_shape = tuple(chunk_shape)
+        self.ndim = len(self.chunk_shape)
+        self.order = tuple(range(self.ndim)) if order is None else tuple(order)
+        if self.ndim > MAX_NDIM or sorted(self.order) != list(range(self.ndim)):
+            raise ValueError(f"{self.order} does not order the axes of chunk shape {self.chunk_shape}")
+        self.itemsize = itemsize
+        nbytes = int(itemsize)
+        self._strides = <index_t*> PyMem_Malloc(max(1, 2 * self.ndim) * sizeof(index_t))
+        if self._strides == NULL:
+            raise MemoryError()
+        for axis in reversed(self.order):
+            self._strides[axis] = self.chunk_shape[axis]
+            self._strides[self.ndim + axis] = nbytes
+            nbytes *= int(self.chunk_shape[axis])
+            if nbytes >= 1 << 62:
+                raise ValueError(f"a chunk of shape {self.chunk_shape} is larger than memory can be")
+        self.nbytes = nbytes
+
+    def __dealloc__(self):
+        PyMem_Free(self._strides)
+
+    def __reduce__(self):
+        return ChunkLayout, (self.chunk_shape, self.itemsize, self.order)
+
+
+cdef struct Side:
+    char* base
+    index_t strides[MAX_NDIM]
+
+
+cdef inline void _move_words(
+    word_t tag, const char* src, index_t src_step, char* dst, index_t dst_step, index_t n
+) noexcept nogil:
+    """Move `n` words of the width of `tag`. Memory may be unaligned, so memcpy does it."""
+    cdef word_t word
+    cdef index_t i
+    for i in range(n):
+        memcpy(&word, src, sizeof(word_t))
+        memcpy(dst, &word, sizeof(word_t))
+        src += src_step
+        dst += dst_step
+
+
+cdef inline void _move_run(
+    const char* src, index_t src_step, char* dst, index_t dst_step, index_t n, index_t itemsize
+) noexcept nogil:
+    cdef index_t i
+    if src_step == itemsize and dst_step == itemsize:
+        memcpy(dst, src, n * itemsize)
+    elif itemsize == 8:
+        _move_words(<uint64_t> 0, src, src_step, dst, dst_step, n)
+    elif itemsize == 4:
+        _move_words(<uint32_t> 0, src, src_step, dst, dst_step, n)
+    elif itemsize == 2:
+        _move_words(<uint16_t> 0, src, src_step, dst, dst_step, n)
+    elif itemsize == 1:
+        _move_words(<uint8_t> 0, src, src_step, dst, dst_step, n)
+    else:
+        for i in range(n):
+            memcpy(dst + i * dst_step, src + i * src_step, itemsize)
+
+
+cdef void _move_plane(
+    const char* src, index_t src_row, index_t src_step, char* dst, index_t dst_row, index_t dst_step,
+    index_t n_rows, index_t n, index_t itemsize, bint tiled
+) noexcept nogil:
+    cdef index_t row = 0, column, stop, columns, r
+    if not tiled:
+        for row in range(n_rows):
+            _move_run(src + row * src_row, src_step, dst + row * dst_row, dst_step, n, itemsize)
+        return
+    # the source is contiguous along the rows, the target along the columns: a walk along either
+    # misses the cache on the other side, a walk over small tiles does not
+    while row < n_rows:
+        stop = row + TILE if row + TILE < n_rows else n_rows
+        column = 0
+        while column < n:
+            columns = TILE if n - column > TILE else n - column
+            for r in range(row, stop):
+                _move_run(
+                    src + r * src_row + column * src_step, src_step,
+                    dst + r * dst_row + column * dst_step, dst_step, columns, itemsize,
+                )
+            column += TILE
+        row = stop
+
+
+cdef void move_box(
+    const Side* source, const Side* target, const index_t* counts, int ndim, index_t itemsize
+) noexcept nogil:
+    """Move a box of elements; `counts` has no zero."""
+    cdef index_t n[MAX_NDIM]
+    cdef index_t s[MAX_NDIM]
+    cdef index_t d[MAX_NDIM]
+    cdef index_t at[MAX_NDIM]
+    cdef const char* src = source.base
+    cdef char* dst = target.base
+    cdef index_t count, a, b
+    cdef int axis, k, m = 0, outer
+    cdef bint tiled = False
+    for axis in range(ndim):
+        count = counts[axis]
+        if count == 1:
+            continue
+        a = source.strides[axis]
+        b = target.strides[axis]
+        # insert by stride in the target, largest first: the result is written in the order of memory
+        k = m
+        while k and (-d[k - 1] if d[k - 1] < 0 else d[k - 1]) < (-b if b < 0 else b):
+            n[k], s[k], d[k] = n[k - 1], s[k - 1], d[k - 1]
+            k -= 1
+        n[k], s[k], d[k] = count, a, b
+        m += 1
+    if m == 0:
+        memcpy(dst, src, itemsize)
+        return
+    # merge neighbours that are one run in memory on both sides
+    k = 0
+    for axis in range(1, m):
+        if s[k] == s[axis] * n[axis] and d[k] == d[axis] * n[axis]:
+            n[k] *= n[axis]
+            s[k], d[k] = s[axis], d[axis]
+        else:
+            k += 1
+            n[k], s[k], d[k] = n[axis], s[axis], d[axis]
+    m = k + 1
+    if m == 1:
+        _move_run(src, s[0], dst, d[0], n[0], itemsize)
+        return
+    if d[m - 1] == itemsize and s[m - 1] != itemsize:
+        for k in range(m - 1):
+            if s[k] == itemsize:
+                n[k], n[m - 2] = n[m - 2], n[k]
+                s[k], s[m - 2] = s[m - 2], s[k]
+                d[k], d[m - 2] = d[m - 2], d[k]
+                tiled = True
+                break
+    outer = m - 2
+    for k in range(outer):
+        at[k] = 0
+    while True:
+        _move_plane(src, s[m - 2], s[m - 1], dst, d[m - 2], d[m - 1], n[m - 2], n[m - 1], itemsize, tiled)
+        k = outer - 1
+        while k >= 0:
+            at[k] += 1
+            src += s[k]
+            dst += d[k]
+            if at[k] < n[k]:
+                break
+            src -= s[k] * n[k]
+            dst -= d[k] * n[k]
+            at[k] = 0
+            k -= 1
+        if k < 0:
+            return
+
+
+cdef void fill_run(char* dst, index_t n, const char* item, index_t itemsize) noexcept nogil:
+    """Repeat `item` `n` times in contiguous memory."""
+    cdef index_t done = itemsize, total = n * itemsize, k
+    cdef bint uniform = True
+    if total == 0:
+        return
+    for k in range(1, itemsize):
+        if item[k] != item[0]:
+            uniform = False
+            break
+    if uniform:
+        memset(dst, item[0], total)
+        return
+    memcpy(dst, item, itemsize)
+    while done < total:
+        k = done if done < total - done else total - done
+        if k > 65536:
+            k = 65536 // itemsize * itemsize if itemsize <= 65536 else itemsize
+        memcpy(dst + done, dst, k)
+        done += k
+
+
+cdef int _bind(
+    BoxPlan plan, index_t number, ChunkLayout layout, cnp.ndarray result,
+    Side* chunk, Side* out, index_t* counts
+) except -1:
+    """Find the two boxes of a piece as offsets from the two bases, and check that they lie inside."""
+    cdef Piece pieces[MAX_NDIM]
+    cdef AxisCut* cut
+    cdef int axis, kept = 0
+    cdef index_t stride, offset = 0, out_offset = 0
+    plan.locate(number, pieces)
+    if layout.ndim != plan.ndim:
+        raise IndexError(f"a chunk of rank {layout.ndim} for a plan of rank {plan.ndim}")
+    for axis in range(plan.ndim):
+        cut = &plan._cuts[axis]
+        counts[axis] = pieces[axis].count
+        if (pieces[axis].within < 0 or pieces[axis].count < 1 or
+                pieces[axis].within + (pieces[axis].count - 1) * cut.chosen.step >= layout._strides[axis]):
+            raise IndexError(f"piece {number} leaves the chunk on axis {axis}")
+        stride = layout._strides[layout.ndim + axis]
+        offset += pieces[axis].within * stride
+        chunk.strides[axis] = stride * cut.chosen.step
+        if cut.chosen.dropped:
+            out.strides[axis] = 0
+            continue
+        if kept >= cnp.PyArray_NDIM(result) or cnp.PyArray_DIM(result, kept) != cut.chosen.count:
+            raise IndexError(f"the result has not the shape of the selection on axis {axis}")
+        stride = cnp.PyArray_STRIDE(result, kept)
+        if cut.chosen.flipped:
+            out_offset += (cut.chosen.count - 1 - pieces[axis].out) * stride
+            stride = -stride
+        else:
+            out_offset += pieces[axis].out * stride
+        out.strides[axis] = stride
+        kept += 1
+    if kept != cnp.PyArray_NDIM(result):
+        raise IndexError(f"the result has {cnp.PyArray_NDIM(result)} axes where the selection has {kept}")
+    chunk.base = <char*> NULL + offset
+    out.base = cnp.PyArray_BYTES(result) + out_offset
+    return 0
+
+
+cdef inline index_t _n_elements(const index_t* counts, int ndim) noexcept nogil:
+    cdef index_t total = 1
+    cdef int axis
+    for axis in range(ndim):
+        total *= counts[axis]
+    return total
+
+
+
+
+cdef int _open_memory(object chunk, bint writable, Py_buffer* view, char** base, index_t* nbytes) except -1:
+    """Find where the bytes of `chunk` are. Returns 1 if `view` must be released."""
+    cdef cnp.ndarray array
+    if isinstance(chunk, cnp.ndarray):
+        # not through the buffer protocol: it refuses datetime64 and read-only broadcasts
+        array = <cnp.ndarray> chunk
+        if not cnp.PyArray_IS_C_CONTIGUOUS(array):
+            raise ValueError("a chunk must lie in one contiguous run of memory")
+        if writable and not cnp.PyArray_ISWRITEABLE(array):
+            raise ValueError("the chunk is read-only")
+        base[0] = cnp.PyArray_BYTES(array)
+        nbytes[0] = cnp.PyArray_NBYTES(array)
+        return 0
+    PyObject_GetBuffer(chunk, view, PyBUF_WRITABLE if writable else PyBUF_SIMPLE)
+    base[0] = <char*> view.buf
+    nbytes[0] = view.len
+    return 1
+
+
+cdef int _transfer(
+    BoxPlan plan, index_t number, object memory, ChunkLayout layout, cnp.ndarray result, bint to_chunk
+) except -1:
+    """Move one piece; 0 if the memory is not as long as the chunk."""
+    cdef Py_buffer view
+    cdef char* base
+    cdef index_t nbytes
+    cdef Side chunk
+    cdef Side out
+    cdef index_t counts[MAX_NDIM]
+    cdef bint held
+    if cnp.PyArray_ITEMSIZE(result) != layout.itemsize:
+        raise ValueError(f"items of {cnp.PyArray_ITEMSIZE(result)} bytes where the chunk has {layout.itemsize}")
+    held = _open_memory(memory, to_chunk, &view, &base, &nbytes)
+    try:
+        if nbytes != layout.nbytes:
+            return 0
+        _bind(plan, number, layout, result, &chunk, &out, counts)
+        chunk.base = base + (chunk.base - <char*> NULL)
+        if _n_elements(counts, plan.ndim) * layout.itemsize >= RELEASE:
+            with nogil:
+                if to_chunk:
+                    move_box(&out, &chunk, counts, plan.ndim, layout.itemsize)
+                else:
+                    move_box(&chunk, &out, counts, plan.ndim, layout.itemsize)
+        elif to_chunk:
+            move_box(&out, &chunk, counts, plan.ndim, layout.itemsize)
+        else:
+            move_box(&chunk, &out, counts, plan.ndim, layout.itemsize)
+    finally:
+        if held:
+            PyBuffer_Release(&view)
+    return 1
+
+
+cdef int _fill(BoxPlan plan, index_t number, ChunkLayout layout, cnp.ndarray result, const char* item) except -1:
+    cdef Side chunk
+    cdef Side out
+    cdef index_t counts[MAX_NDIM]
+    cdef int axis
+    cdef index_t run = layout.itemsize
+    _bind(plan, number, layout, result, &chunk, &out, counts)
+    # a region that is one run of memory (the usual case: a whole result) is filled at the speed of memset
+    for axis in range(plan.ndim - 1, -1, -1):
+        if counts[axis] != 1:
+            if out.strides[axis] != run:
+                break
+            run *= counts[axis]
+    else:
+        with nogil:
+            fill_run(out.base, run // layout.itemsize if layout.itemsize else 0, item, layout.itemsize)
+        return 0
+    for axis in range(plan.ndim):
+        chunk.strides[axis] = 0
+    chunk.base = <char*> item
+    with nogil:
+        move_box(&chunk, &out, counts, plan.ndim, layout.itemsize)
+    return 0
+
+
+cdef const char* _item_of(bytes item, ChunkLayout layout) except? NULL:
+    if len(item) != layout.itemsize:
+        raise ValueError(f"a fill item of {len(item)} bytes where elements have {layout.itemsize}")
+    return <const char*> item
+
+
+def gather(BoxPlan plan, index_t number, chunk, ChunkLayout layout, cnp.ndarray out not None):
+    return _transfer(plan, number, chunk, layout, out, False) != 0
+
+
+def scatter(BoxPlan plan, index_t number, chunk, ChunkLayout layout, cnp.ndarray value not None):
+    return _transfer(plan, number, chunk, layout, value, True) != 0
+
+
+def fill_piece(BoxPlan plan, index_t number, ChunkLayout layout, cnp.ndarray out not None, bytes item):
+    if cnp.PyArray_ITEMSIZE(out) != layout.itemsize:
+        raise ValueError(f"items of {cnp.PyArray_ITEMSIZE(out)} bytes where the chunk has {layout.itemsize}")
+    _fill(plan, number, layout, out, _item_of(item, layout))
+
+
+def gather_many(
+    BoxPlan plan, index_t first, list chunks, ChunkLayout layout, cnp.ndarray out not None, bytes item
+):
+    cdef index_t i
+    for i in range(len(chunks)):
+        chunk = chunks[i]
+        if chunk is None:
+            fill_piece(plan, first + i, layout, out, item)
+        elif not _transfer(plan, first + i, chunk, layout, out, False):
+            return i
+    return -1
+
+
+def run_of_piece(BoxPlan plan, index_t number, ChunkLayout layout, cnp.ndarray out not None):
+    """Byte offset in `out` of a piece that is a whole chunk in one run, in the layout of the chunk; else -1."""
+    cdef Side chunk
+    cdef Side side
+    cdef index_t counts[MAX_NDIM]
+    cdef int axis
+    if cnp.PyArray_ITEMSIZE(out) != layout.itemsize:
+        return -1
+    _bind(plan, number, layout, out, &chunk, &side, counts)
+    if chunk.base != <char*> NULL:
+        return -1
+    for axis in range(plan.ndim):
+        if counts[axis] != layout._strides[axis]:
+            return -1
+        if counts[axis] != 1 and (
+                side.strides[axis] != layout._strides[layout.ndim + axis]
+                or chunk.strides[axis] != side.strides[axis]):
+            return -1
+    return side.base - cnp.PyArray_BYTES(out)

@@ -1,0 +1,6 @@
+"""One pipeline stage per idea: what happens to a chunk between memory and store."""
+
+from zarrcy.codecs.pipeline import Pipeline, StageError
+from zarrcy.codecs.stages import Compressor, Filter, Pack, Stage, Transpose
+
+__all__ = ["Compressor", "Filter", "Pack", "Pipeline", "Stage", "StageError", "Transpose"]

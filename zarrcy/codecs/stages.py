@@ -1,0 +1,84 @@
+"""The stages of a codec pipeline: array to array, array to bytes, bytes to bytes.
+
+A stage knows two directions and its name. It never asks for a format version: what a v2 document
+calls ``order``, ``filters`` and ``compressor`` and a v3 document calls ``codecs`` becomes the same
+stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zarrcy.codecs.bounded import bounded_decoder
+from zarrcy.types import Buffer
+
+
+@dataclass(frozen=True, slots=True)
+class Transpose:
+    """array -> array: keep the axes of a chunk in another order.
+
+    `order` lists the axes from the slowest to the fastest in memory. The pipeline does not execute
+    it: the kernels walk a chunk in any order of its axes.
+    """
+
+    order: tuple[int, ...]
+    name = "transpose"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filter:
+    """array -> array, or array -> bytes for an object codec: a numcodecs codec that sees elements."""
+
+    codec: Any
+
+    @property
+    def name(self) -> str:
+        return str(self.codec.codec_id)
+
+    def encode(self, chunk: NDArray[Any]) -> Any:
+        return self.codec.encode(chunk)
+
+    def decode(self, data: Any) -> Any:
+        return self.codec.decode(data)
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """array -> bytes: the elements of a chunk one after the other, as they lie in memory."""
+
+    name = "bytes"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compressor:
+    """bytes -> bytes: a numcodecs codec.
+
+    Where the decoded length is known, `decode_into` decodes no more than that, whatever the stored
+    bytes say of themselves.
+    """
+
+    codec: Any
+
+    @property
+    def name(self) -> str:
+        return str(self.codec.codec_id)
+
+    def encode(self, chunk: NDArray[Any] | Buffer) -> Buffer:
+        encoded: Buffer = self.codec.encode(chunk)
+        return encoded
+
+    def decode(self, data: Buffer) -> Buffer:
+        decoded: Buffer = self.codec.decode(data)
+        return decoded
+
+    def decoder(self) -> Callable[[Buffer, NDArray[np.uint8]], None]:
+        """Return a function that decodes bytes into memory of the length that they must have."""
+        return bounded_decoder(self.codec)
+
+
+Stage: TypeAlias = Transpose | Filter | Pack | Compressor

@@ -1,0 +1,242 @@
+"""Every exception: what happened, where, and what to do. The parts are attributes.
+
+Each class is also one that users of zarr-python 2 catch (KeyError, IndexError, ValueError ...).
+The arguments are kept as they came, so an error survives pickling on its way home from a worker.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zarrcy.types import Key, Shape
+
+__all__ = [
+    "ArrayNotFoundError",
+    "BoundsCheckError",
+    "ChunkDecodeError",
+    "ChunkEncodeError",
+    "CodecNotAvailableError",
+    "ContainsArrayError",
+    "ContainsGroupError",
+    "GroupNotFoundError",
+    "KeyPathError",
+    "MetadataError",
+    "MissingExtraError",
+    "NegativeStepError",
+    "PathNotFoundError",
+    "ReadOnlyError",
+    "SelectionError",
+    "ValueShapeError",
+    "ZarrcyError",
+]
+
+
+def _place(path: str) -> str:
+    return f"{path!r}" if path else "the root of the store"
+
+
+class ZarrcyError(Exception):
+    """The base of all errors that zarrcy raises on its own account."""
+
+
+class MetadataError(ZarrcyError, ValueError):
+    """A metadata document that can't be used.
+
+    Attributes
+    ----------
+    key : the document's key in the store
+    problem : what is wrong with it
+    """
+
+    def __init__(self, key: Key, problem: str) -> None:
+        super().__init__(key, problem)
+        self.key, self.problem = key, problem
+
+    def __str__(self) -> str:
+        return f"the metadata document {self.key!r} can't be used: {self.problem}"
+
+
+class CodecNotAvailableError(MetadataError):
+    """The metadata name a codec that is not installed."""
+
+    def __str__(self) -> str:
+        return (
+            f"the metadata document {self.key!r} names the codec {self.problem!r}, which is not available. "
+            "Install the package that provides it; if it is your own, register it with "
+            "numcodecs.register_codec before opening the array."
+        )
+
+
+class _NodeError(ZarrcyError, ValueError):
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+class ArrayNotFoundError(_NodeError, KeyError):
+    """There is no array at the path."""
+
+    def __str__(self) -> str:
+        return (
+            f"there is no array at {_place(self.path)}. Look at the path and the store; "
+            "to create an array there, open it with mode 'a' or 'w' and give its shape."
+        )
+
+
+class GroupNotFoundError(_NodeError, KeyError):
+    """There is no group at the path."""
+
+    def __str__(self) -> str:
+        return f"there is no group at {_place(self.path)}. Look at the path and the store."
+
+
+class PathNotFoundError(_NodeError, KeyError):
+    """There is neither an array nor a group at the path."""
+
+    def __str__(self) -> str:
+        return f"there is nothing at {_place(self.path)}: neither an array nor a group."
+
+
+class ContainsArrayError(_NodeError):
+    """An array is already where another node was to be created."""
+
+    def __str__(self) -> str:
+        return (
+            f"{_place(self.path)} already holds an array. Open it with mode 'r+' or 'a', "
+            "or pass overwrite=True (mode 'w') to delete it first."
+        )
+
+
+class ContainsGroupError(_NodeError):
+    """A group is already where another node was to be created."""
+
+    def __str__(self) -> str:
+        return (
+            f"{_place(self.path)} already holds a group. Choose another path, "
+            "or pass overwrite=True (mode 'w') to delete it and all that it holds first."
+        )
+
+
+class ReadOnlyError(ZarrcyError, PermissionError):
+    """Something was to be changed through a read-only object."""
+
+    def __init__(self, path: str = "") -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"object is read-only: {_place(self.path)}. Open it with mode 'r+' or 'a' to change it."
+
+
+class SelectionError(ZarrcyError, IndexError):
+    """A selection that this array can't answer.
+
+    Attributes
+    ----------
+    problem : what is wrong with it
+    shape : shape of the array, in elements
+    """
+
+    def __init__(self, problem: str, shape: Shape) -> None:
+        super().__init__(problem, shape)
+        self.problem, self.shape = problem, shape
+
+    def __str__(self) -> str:
+        return f"{self.problem} (the array has shape {self.shape})"
+
+
+class BoundsCheckError(SelectionError):
+    """An index beyond the end of an axis.
+
+    Attributes
+    ----------
+    index : the index as it was given
+    axis : the axis that it was given for
+    shape : shape of the array, in elements
+    """
+
+    def __init__(self, index: int, axis: int, shape: Shape) -> None:
+        problem = f"index {index} is out of bounds for axis {axis} with size {shape[axis]}"
+        super().__init__(problem, shape)
+        self.args = (index, axis, shape)
+        self.index, self.axis = index, axis
+
+
+class NegativeStepError(SelectionError):
+    """A selection that does not take negative steps was given one."""
+
+
+class ValueShapeError(ZarrcyError, ValueError):
+    """A value that does not have the shape of the selection it is assigned to."""
+
+    def __init__(self, value_shape: Shape, selection_shape: Shape, path: str = "") -> None:
+        super().__init__(value_shape, selection_shape, path)
+        self.value_shape, self.selection_shape, self.path = value_shape, selection_shape, path
+
+    def __str__(self) -> str:
+        return (
+            f"a value of shape {self.value_shape} can't be broadcast to the selection of shape "
+            f"{self.selection_shape} in the array at {_place(self.path)}. Nothing was written."
+        )
+
+
+class ChunkDecodeError(ZarrcyError, ValueError, RuntimeError):
+    """A stored chunk that is not what the metadata promise.
+
+    Attributes
+    ----------
+    key : the chunk's key in the store
+    stage : name of the codec that refused it
+    nbytes : length of the stored value, in bytes
+    expected : decoded length of a chunk, in bytes
+    """
+
+    def __init__(self, key: Key, stage: str, nbytes: int, expected: int, problem: str = "") -> None:
+        super().__init__(key, stage, nbytes, expected, problem)
+        self.key, self.stage, self.nbytes, self.expected = key, stage, nbytes, expected
+        self.problem = problem
+
+    def __str__(self) -> str:
+        why = f" ({self.problem})" if self.problem else ""
+        return (
+            f"cannot decode chunk {self.key!r}: codec {self.stage!r} did not get the {self.expected} bytes of a "
+            f"chunk from its {self.nbytes} stored bytes{why}. The value is damaged, or was written by another "
+            "codec than the metadata name; restore it from a copy, or delete the key to let the chunk "
+            "read as fill value."
+        )
+
+
+class ChunkEncodeError(ZarrcyError, ValueError, RuntimeError):
+    """A chunk that a codec would not take."""
+
+    def __init__(self, key: Key, stage: str, problem: str) -> None:
+        super().__init__(key, stage, problem)
+        self.key, self.stage, self.problem = key, stage, problem
+
+    def __str__(self) -> str:
+        return (
+            f"cannot encode chunk {self.key!r}: codec {self.stage!r} refused it ({self.problem}). "
+            "The chunk was not written; what the store held before is still there."
+        )
+
+
+class KeyPathError(ZarrcyError, ValueError):
+    """A key or path that would leave the root of the store, or that no store can hold."""
+
+    def __init__(self, key: Any, problem: str) -> None:
+        super().__init__(key, problem)
+        self.key, self.problem = key, problem
+
+    def __str__(self) -> str:
+        return f"bad key or path {self.key!r}: {self.problem}"
+
+
+class MissingExtraError(ZarrcyError, ImportError):
+    """An optional package is needed and not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(package, extra, purpose)
+        self.package, self.extra, self.purpose = package, extra, purpose
+
+    def __str__(self) -> str:
+        return f"{self.purpose} needs the package {self.package!r}: pip install 'zarrcy[{self.extra}]'"

@@ -1,0 +1,64 @@
+"""What an array is, in no format's words: neutral, frozen, and enough to read and write it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from zarrcy.codecs import Pipeline, Stage
+from zarrcy.types import JSON, AnyDtype, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkKeys:
+    """How the coordinates of a chunk become the end of its key.
+
+    Attributes
+    ----------
+    lead : what stands before the coordinates
+    separator : what stands between them
+    scalar : the whole key of the one chunk of an array without axes
+    stated : the document names the separator, rather than leaving it to the default
+    """
+
+    lead: str
+    separator: str
+    scalar: str
+    stated: bool = False
+
+    def prefix(self, node_prefix: str, ndim: int) -> str:
+        """Return what all chunk keys of a node begin with."""
+        return node_prefix + (self.lead if ndim else self.scalar)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayDescription:
+    """An array without its data.
+
+    Attributes
+    ----------
+    shape, chunk_shape : in elements
+    dtype : of the elements, as users see it
+    fill_value : of elements that were never written; None where the document says nothing
+    stages : the codec pipeline, in the order of encoding
+    chunk_keys : how chunk coordinates become keys
+    unknown : members of the document that this version does not know, kept as they are
+    """
+
+    shape: Shape
+    chunk_shape: Shape
+    dtype: AnyDtype
+    fill_value: Any
+    stages: tuple[Stage, ...]
+    chunk_keys: ChunkKeys
+    unknown: Mapping[str, JSON] = field(default_factory=dict)
+
+    def pipeline(self) -> Pipeline:
+        return Pipeline(self.stages, self.chunk_shape, self.dtype)
+
+    def with_shape(self, shape: Shape) -> ArrayDescription:
+        return replace(self, shape=shape)
+
+    def with_fill_value(self, fill_value: Any) -> ArrayDescription:
+        return replace(self, fill_value=fill_value)

@@ -1,0 +1,290 @@
+"""Zarr v2: ``.zarray``, ``.zgroup`` and ``.zattrs`` <-> descriptions.
+
+Source: the Zarr v2 specification (zarr-specs, ``docs/v2/v2.0.rst``). What is written is, byte for
+byte, what zarr-python 2 writes: sorted keys, an indent of 4, ASCII.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numcodecs
+import numpy as np
+
+from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose
+from zarrcy.errors import CodecNotAvailableError, MetadataError
+from zarrcy.formats.description import ArrayDescription, ChunkKeys
+from zarrcy.formats.scalars import (
+    check_dtype,
+    decode_dtype,
+    decode_fill_value,
+    encode_dtype,
+    encode_fill_value,
+    normalize_fill_value,
+)
+from zarrcy.storage import access
+from zarrcy.types import JSON, AnyDtype, Key, Shape, Store
+
+ZARR_FORMAT = 2
+ARRAY_KEY = ".zarray"
+GROUP_KEY = ".zgroup"
+ATTRS_KEY = ".zattrs"
+
+_MEMBERS = {
+    "chunks",
+    "compressor",
+    "dimension_separator",
+    "dtype",
+    "fill_value",
+    "filters",
+    "order",
+    "shape",
+    "zarr_format",
+}
+
+
+def kind_at(store: Store, prefix: str) -> str | None:
+    """Return "array" or "group", whichever stands at a prefix of keys, or None."""
+    if prefix + ARRAY_KEY in store:
+        return "array"
+    if prefix + GROUP_KEY in store:
+        return "group"
+    return None
+
+
+def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayDescription | None:
+    """Load the description of the array at a prefix of keys; None if there is none."""
+    document = access.get(store, prefix + ARRAY_KEY)
+    return None if document is None else parse_array(document, prefix + ARRAY_KEY, default_separator)
+
+
+def load_attributes(store: Store, prefix: str) -> dict[str, JSON]:
+    """Load the user attributes of the node at a prefix of keys."""
+    document = access.get(store, prefix + ATTRS_KEY)
+    return {} if document is None else parse_json(document, prefix + ATTRS_KEY)
+
+
+def parse_json(document: Any, key: Key) -> dict[str, JSON]:
+    """Parse a document that must be a JSON object."""
+    try:
+        text = document if isinstance(document, str) else bytes(document).decode("utf-8")
+        parsed = json.loads(text)
+    except (ValueError, RecursionError, TypeError) as exc:
+        raise MetadataError(key, f"it is no JSON ({exc})") from exc
+    if not isinstance(parsed, dict):
+        raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
+    return parsed
+
+
+def dump_json(document: JSON) -> bytes:
+    """Return a document as zarr-python 2 writes it."""
+    text = json.dumps(
+        document, indent=4, sort_keys=True, ensure_ascii=True, separators=(",", ": "), default=_plain_number
+    )
+    return text.encode("ascii")
+
+
+def _plain_number(value: Any) -> Any:
+    """Return NumPy's scalars as the numbers that they are."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} ({type(value).__name__}) is no JSON value")
+
+
+def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayDescription:
+    """Parse a ``.zarray`` document.
+
+    Raises
+    ------
+    MetadataError : the document is malformed
+    CodecNotAvailableError : it names a codec that is not installed
+    """
+    members = parse_json(document, key)
+    missing = {"zarr_format", "shape", "chunks", "dtype"} - set(members)
+    if missing:
+        raise MetadataError(key, f"it lacks {', '.join(map(repr, sorted(missing)))}")
+    if members["zarr_format"] != ZARR_FORMAT:
+        raise MetadataError(key, f"'zarr_format' is {members['zarr_format']!r}, not {ZARR_FORMAT}")
+    shape = _lengths(members["shape"], "shape", key)
+    chunk_shape = _lengths(members["chunks"], "chunks", key)
+    if len(shape) != len(chunk_shape):
+        raise MetadataError(key, f"'shape' {shape} and 'chunks' {chunk_shape} differ in length")
+    order = members.get("order", "C")
+    if order not in ("C", "F"):
+        raise MetadataError(key, f"'order' is {order!r}, neither 'C' nor 'F'")
+    separator = members.get("dimension_separator", default_separator)
+    if separator not in (".", "/"):
+        raise MetadataError(key, f"'dimension_separator' is {separator!r}, neither '.' nor '/'")
+    try:
+        dtype = decode_dtype(members["dtype"])
+        fill_value = decode_fill_value(members.get("fill_value"), dtype)
+    except (ValueError, TypeError, OverflowError) as exc:
+        raise MetadataError(key, str(exc)) from exc
+    filters = members.get("filters") or []
+    if not isinstance(filters, list):
+        raise MetadataError(key, f"'filters' is {filters!r}, neither a list nor null")
+    compressor = members.get("compressor")
+    return ArrayDescription(
+        shape=shape,
+        # an axis without elements may have been given chunks without elements
+        chunk_shape=tuple(max(1, n) for n in chunk_shape),
+        dtype=dtype,
+        fill_value=fill_value,
+        stages=stages_of(
+            order,
+            [_codec(config, key) for config in filters],
+            None if compressor is None else _codec(compressor, key),
+            len(shape),
+        ),
+        chunk_keys=chunk_keys(separator, stated="dimension_separator" in members),
+        unknown={name: value for name, value in members.items() if name not in _MEMBERS},
+    )
+
+
+def _lengths(value: JSON, member: str, key: Key) -> Shape:
+    if not isinstance(value, list):
+        raise MetadataError(key, f"{member!r} is {value!r}, not a list")
+    for n in value:
+        if not isinstance(n, int) or isinstance(n, bool) or not 0 <= n < 2**62:
+            raise MetadataError(key, f"{member!r} is {value!r}; a length is a whole number from 0, below 2**62")
+    return tuple(value)
+
+
+def _codec(config: JSON, key: Key) -> Any:
+    if not isinstance(config, dict) or not isinstance(config.get("id"), str):
+        raise MetadataError(key, f"{config!r} configures no codec: an object with an 'id' does")
+    try:
+        return numcodecs.get_codec(dict(config))
+    except Exception as exc:
+        if config["id"] not in numcodecs.registry.codec_registry:
+            raise CodecNotAvailableError(key, config["id"]) from exc
+        raise MetadataError(key, f"the codec {config['id']!r} does not take {config!r} ({exc})") from exc
+
+
+def chunk_keys(separator: str, stated: bool) -> ChunkKeys:
+    return ChunkKeys(lead="", separator=separator, scalar="0", stated=stated)
+
+
+def stages_of(order: str, filters: list[Any], compressor: Any, ndim: int) -> tuple[Stage, ...]:
+    """Return the pipeline that v2's order, filters and compressor mean."""
+    stages: list[Stage] = []
+    if order == "F" and ndim > 1:
+        stages.append(Transpose(tuple(range(ndim))[::-1]))
+    elif order == "F":
+        # no axis changes its place, but the document says F and shall go on to say so
+        stages.append(Transpose(tuple(range(ndim))))
+    stages.extend(Filter(codec) for codec in filters)
+    stages.append(Pack())
+    if compressor is not None:
+        stages.append(Compressor(compressor))
+    return tuple(stages)
+
+
+def order_of(description: ArrayDescription) -> str:
+    """Return "C" or "F": v2's name for the order of a chunk's elements."""
+    return "F" if any(isinstance(stage, Transpose) for stage in description.stages) else "C"
+
+
+def array_documents(description: ArrayDescription) -> dict[str, bytes]:
+    """Return the documents that describe an array, by the last part of their keys."""
+    filters = [stage.codec for stage in description.stages if isinstance(stage, Filter)]
+    compressors = [stage.codec for stage in description.stages if isinstance(stage, Compressor)]
+    members = {
+        **description.unknown,
+        "chunks": list(description.chunk_shape),
+        "compressor": _config(compressors[0]) if compressors else None,
+        "dtype": encode_dtype(description.dtype),
+        "fill_value": encode_fill_value(description.fill_value, description.dtype),
+        "filters": [_config(codec) for codec in filters] or None,
+        "order": order_of(description),
+        "shape": list(description.shape),
+        "zarr_format": ZARR_FORMAT,
+    }
+    if description.chunk_keys.stated:
+        members["dimension_separator"] = description.chunk_keys.separator
+    return {ARRAY_KEY: dump_json(members)}
+
+
+def _config(codec: Any) -> JSON:
+    config = dict(codec.get_config())
+    if config.get("id") == "zstd" and not config.get("checksum", True):
+        # other readers refuse the member where it says nothing
+        del config["checksum"]
+    return config
+
+
+def attributes_document(attributes: dict[str, JSON]) -> bytes:
+    return dump_json(attributes)
+
+
+def group_documents() -> dict[str, bytes]:
+    return {GROUP_KEY: dump_json({"zarr_format": ZARR_FORMAT})}
+
+
+def describe_array(
+    shape: Shape,
+    chunk_shape: Shape,
+    dtype: AnyDtype,
+    fill_value: Any,
+    order: str,
+    filters: Any,
+    compressor: Any,
+    object_codec: Any,
+    dimension_separator: str | None,
+    default_separator: str | None,
+) -> ArrayDescription:
+    """Describe a new array, after the words of `zarrcy.create`.
+
+    Raises
+    ------
+    ValueError : a word that v2 can't write down
+    """
+    if order not in ("C", "F"):
+        raise ValueError(f"order is {order!r}; it must be 'C' or 'F'")
+    separator = dimension_separator if dimension_separator is not None else default_separator
+    if separator not in (None, ".", "/"):
+        raise ValueError(f"dimension_separator is {separator!r}; it must be '.' or '/'")
+    check_dtype(dtype)
+    chain = _filter_chain(filters, object_codec, dtype)
+    return ArrayDescription(
+        shape=shape,
+        chunk_shape=chunk_shape,
+        dtype=dtype,
+        fill_value=normalize_fill_value(fill_value, dtype),
+        stages=stages_of(order, chain, as_compressor(compressor), len(shape)),
+        chunk_keys=chunk_keys(separator or ".", stated=separator is not None),
+    )
+
+
+def as_codec(codec: Any) -> Any:
+    """Return a codec: itself, or the one that a configuration names."""
+    if isinstance(codec, dict):
+        return numcodecs.get_codec(dict(codec))
+    if not hasattr(codec, "encode") or not hasattr(codec, "get_config"):
+        raise ValueError(f"{codec!r} is no codec: give a numcodecs codec, its configuration, or None")
+    return codec
+
+
+def as_compressor(compressor: Any) -> Any:
+    if compressor is None:
+        return None
+    if isinstance(compressor, str) and compressor == "default":
+        return numcodecs.Blosc()
+    return as_codec(compressor)
+
+
+def _filter_chain(filters: Any, object_codec: Any, dtype: AnyDtype) -> list[Any]:
+    chain = [as_codec(codec) for codec in (filters or [])]
+    if not dtype.hasobject:
+        return chain
+    if dtype.kind != "O":
+        raise ValueError(f"data type {dtype} holds objects in fields; make each field an array of its own")
+    if object_codec is not None:
+        chain.insert(0, as_codec(object_codec))
+    if not chain:
+        raise ValueError(
+            "missing object_codec for object array: give one, as in object_codec=numcodecs.VLenUTF8(), "
+            "or dtype=str for text"
+        )
+    return chain

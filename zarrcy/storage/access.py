@@ -1,0 +1,113 @@
+"""Ask any mapping for many keys at once, in the fastest way that it has.
+
+A store's own ``getitems``, ``setitems`` and ``delitems`` are used where it has them; plain mappings
+are asked key by key. Absence is an answer (None), never an exception.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, MutableMapping
+from typing import Any
+
+from zarrcy.storage.directory import DirectoryStore
+from zarrcy.storage.memory import KVStore, MemoryStore
+from zarrcy.types import Buffer, Store
+
+Reader = Callable[[list[str]], list[Any]]
+Writer = Callable[[dict[str, Buffer]], None]
+Deleter = Callable[[Iterable[str]], None]
+
+
+def _mapping_of(store: Store) -> Store:
+    """Look through our own wrapper, unless a subclass changes what it does."""
+    return store._mutable_mapping if type(store) is KVStore else store
+
+
+def reader(store: Store) -> Reader:
+    """Return a function that maps keys to values, with None where the store has none."""
+    store = _mapping_of(store)
+    if type(store) is MemoryStore:
+        return _reader_of(store._values.get)
+    if type(store) in (dict, DirectoryStore):
+        return _reader_of(store.get)
+    if hasattr(store, "getitems"):
+        return _batch_reader(store)
+    return _reader_of(lambda key: get(store, key))
+
+
+def _reader_of(get_one: Callable[[str], Any]) -> Reader:
+    def read(keys: list[str]) -> list[Any]:
+        return [get_one(key) for key in keys]
+
+    return read
+
+
+def _batch_reader(store: Any) -> Reader:
+    getitems = store.getitems
+    # zarr-python from 2.15 on asks its stores with a mapping of contexts, before it did without
+    extra = {"contexts": {}} if "contexts" in inspect.signature(getitems).parameters else {}
+
+    def read(keys: list[str]) -> list[Any]:
+        found = getitems(keys, **extra)
+        return [found.get(key) for key in keys]
+
+    return read
+
+
+def get(store: Store, key: str) -> Any:
+    """Return the value of `key`, or None."""
+    try:
+        return store[key]
+    except KeyError:
+        return None
+
+
+def writer(store: Store) -> Writer:
+    """Return a function that stores many values.
+
+    Values may be views of memory that is used again as soon as the function returns; a store that
+    would keep them gets copies.
+    """
+    store = _mapping_of(store)
+    setitems = getattr(store, "setitems", None)
+    if setitems is not None:
+        return lambda values: setitems({key: as_bytes(value) for key, value in values.items()})
+    if getattr(store, "consumes_values", False) or type(store) is MemoryStore:
+        setitem: Callable[[str, Any], None] = store.__setitem__
+    else:
+
+        def setitem(key: str, value: Any) -> None:
+            store[key] = as_bytes(value)
+
+    def write(values: dict[str, Buffer]) -> None:
+        for key, value in values.items():
+            setitem(key, value)
+
+    return write
+
+
+def as_bytes(value: Buffer) -> bytes:
+    """Return `value` as bytes: itself if it is, else a copy."""
+    return value if type(value) is bytes else bytes(value)
+
+
+def deleter(store: Store) -> Deleter:
+    """Return a function that deletes keys, and does not mind those that are not there."""
+    delitems = getattr(store, "delitems", None)
+    if delitems is not None:
+        return lambda keys: delitems(list(keys))
+
+    def delete(keys: Iterable[str]) -> None:
+        for key in keys:
+            discard(store, key)
+
+    return delete
+
+
+def discard(store: MutableMapping[str, Any], key: str) -> None:
+    """Delete `key`, if it is there."""
+    try:
+        del store[key]
+    except KeyError:
+        return

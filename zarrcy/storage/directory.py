@@ -1,0 +1,238 @@
+"""A store in a directory: each key a file. A write appears whole or not at all."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+from zarrcy.errors import KeyPathError
+from zarrcy.storage.paths import check_key, normalize_path
+from zarrcy.types import Buffer
+
+# Files of a write that has not ended, or never will: they are no keys. zarr-python 2 names its own
+# so that the pattern matches too.
+_PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
+_ENDS = ("", "/", ".")
+_OPEN_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_OPEN_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+class DirectoryStore(MutableMapping[str, Any]):
+    """Keys as files below one directory.
+
+    A value is written under a temporary name and then renamed, so readers see the old value or the
+    new one, never a part. Reading a value takes four system calls (open, fstat, read, close), writing
+    one takes four too (open, write, close, rename); directories are made only where a write finds
+    that they are missing.
+
+    Parameters
+    ----------
+    path : directory that holds the keys; made when the first value is written
+    normalize_keys : make keys lower case
+    dimension_separator : ``"."`` or ``"/"``, for arrays whose metadata do not say
+
+    Examples
+    --------
+    >>> import tempfile, zarrcy
+    >>> with tempfile.TemporaryDirectory() as path:
+    ...     a = zarrcy.array([1, 2, 3], store=DirectoryStore(path))
+    ...     sorted(a.store)
+    ['.zarray', '0']
+    """
+
+    consumes_values = True
+    """A value is on disk when ``__setitem__`` returns: the caller may use its memory again."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        normalize_keys: bool = False,
+        dimension_separator: str | None = None,
+    ) -> None:
+        path = os.path.abspath(os.path.expanduser(os.fspath(path)))
+        if os.path.exists(path) and not os.path.isdir(path):
+            raise NotADirectoryError(f"{path!r} exists and is not a directory")
+        self.path: str = path
+        self.normalize_keys = normalize_keys
+        self._dimension_separator = dimension_separator
+        self._root = os.path.join(path, "")
+
+    def _file_of(self, key: str) -> str:
+        # most keys are seen at once to be harmless; the others are looked at closely
+        if (
+            key.__class__ is not str
+            or ".." in key
+            or "./" in key
+            or "//" in key
+            or "\\" in key
+            or key[:1] in _ENDS
+            or key[-1:] in _ENDS
+        ):
+            check_key(key)
+        if self.normalize_keys:
+            key = key.lower()
+        return self._root + key
+
+    def get(self, key: str, default: Any = None) -> Any:
+        try:
+            fd = os.open(self._file_of(key), _OPEN_READ)
+        except (FileNotFoundError, NotADirectoryError):
+            return default
+        try:
+            # the size first: one read then ends the matter, and a short read is seen as one
+            size = os.fstat(fd).st_size
+            value = os.read(fd, size)
+            if len(value) < size:
+                value = _read_rest(fd, value, size)
+        except IsADirectoryError:
+            return default
+        finally:
+            os.close(fd)
+        return value
+
+    def __getitem__(self, key: str) -> bytes:
+        value = self.get(key)
+        if value is None:
+            raise KeyError(key)
+        return value  # type: ignore[no-any-return]
+
+    def __setitem__(self, key: str, value: Buffer) -> None:
+        target = self._file_of(check_key(key))
+        part = f"{target}.{_unique()}.partial"
+        fd = self._create(part, target)
+        try:
+            try:
+                _write_all(fd, value)
+            finally:
+                os.close(fd)
+            self._replace(part, target)
+        except BaseException:
+            _unlink_if_there(part)
+            raise
+
+    def _create(self, part: str, target: str) -> int:
+        try:
+            return os.open(part, _OPEN_WRITE, 0o666)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            return os.open(part, _OPEN_WRITE, 0o666)
+
+    def _replace(self, part: str, target: str) -> None:
+        try:
+            os.replace(part, target)
+        except IsADirectoryError:
+            raise KeyPathError(target[len(self._root) :], "other keys lie below it") from None
+
+    def __delitem__(self, key: str) -> None:
+        path = self._file_of(check_key(key))
+        try:
+            os.unlink(path)
+        except (FileNotFoundError, NotADirectoryError):
+            raise KeyError(key) from None
+        except (IsADirectoryError, PermissionError):
+            if not os.path.isdir(path):
+                raise
+            # as zarr-python does: the name of a directory stands for all that lies below it
+            shutil.rmtree(path)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and os.path.isfile(self._file_of(check_key(key)))
+
+    def __iter__(self) -> Iterator[str]:
+        skip = len(self._root)
+        for folder, _, names in os.walk(self.path):
+            for name in names:
+                if not _PARTIAL.search(name):
+                    yield os.path.join(folder, name)[skip:].replace(os.sep, "/")
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DirectoryStore) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.path!r}>"
+
+    def clear(self) -> None:
+        self.rmdir()
+
+    def dir_path(self, path: str | None = None) -> str:
+        """Return the directory in which the keys below `path` are files."""
+        return os.path.join(self.path, normalize_path(path)) if path else self.path
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        """Return the names directly below `path`, sorted; none if there is no such directory."""
+        try:
+            return sorted(name for name in os.listdir(self.dir_path(path)) if not _PARTIAL.search(name))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def rmdir(self, path: str | None = None) -> None:
+        """Delete all keys below `path`."""
+        folder = self.dir_path(path)
+        if os.path.isdir(folder):
+            shutil.rmtree(folder)
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        """Move all keys below `src_path` to below `dst_path`, in one step."""
+        target = self.dir_path(dst_path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.rename(self.dir_path(src_path), target)
+
+    def getsize(self, path: str | None = None) -> int:
+        """Return the bytes of the files directly below `path`, or of the file that is its key."""
+        place = self.dir_path(path)
+        try:
+            with os.scandir(place) as entries:
+                return sum(
+                    entry.stat().st_size
+                    for entry in entries
+                    if entry.is_file() and not _PARTIAL.search(entry.name)
+                )
+        except NotADirectoryError:
+            return os.path.getsize(place)
+        except FileNotFoundError:
+            return 0
+
+
+_counter = itertools.count()
+_token = os.urandom(8).hex()
+
+
+def _unique() -> str:
+    """Return 32 hexadecimal digits that no other writer uses, in this process or another."""
+    return f"{_token}{os.getpid() & 0xFFFFFFFF:08x}{next(_counter) & 0xFFFFFFFF:08x}"
+
+
+def _read_rest(fd: int, value: bytes, size: int) -> bytes:
+    parts = [value]
+    have = len(value)
+    while have < size:
+        part = os.read(fd, size - have)
+        if not part:
+            break
+        parts.append(part)
+        have += len(part)
+    return b"".join(parts)
+
+
+def _write_all(fd: int, value: Buffer) -> None:
+    written = 0
+    view = memoryview(value).cast("B") if not isinstance(value, bytes) else value
+    while written < len(view):
+        written += os.write(fd, view[written:] if written else view)
+
+
+def _unlink_if_there(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return

@@ -1,0 +1,80 @@
+"""What lies below a path, for any mapping: its own methods where it has them, its keys where not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+from zarrcy.storage.paths import normalize_path, prefix_of
+
+
+def list_keys(store: Mapping[str, Any], path: str) -> list[str]:
+    """Return the names directly below `path`, from the keys of the mapping."""
+    prefix = prefix_of(path)
+    return sorted({key[len(prefix) :].split("/", 1)[0] for key in list(store) if key.startswith(prefix)})
+
+
+def remove_keys(store: MutableMapping[str, Any], path: str) -> None:
+    """Delete the key `path` and all keys below it."""
+    prefix = prefix_of(path)
+    for key in [key for key in store if key.startswith(prefix) or key == path]:
+        del store[key]
+
+
+def rename_keys(store: MutableMapping[str, Any], src: str, dst: str) -> None:
+    """Move all keys below `src` to below `dst`."""
+    old, new = prefix_of(src), prefix_of(dst)
+    for key in [key for key in store if key.startswith(old)]:
+        store[new + key[len(old) :]] = store.pop(key)
+
+
+def sizes_below(store: Mapping[str, Any], path: str) -> int:
+    """Return the bytes of the value at the key `path`, or of all values directly below it."""
+    if path and path in store:
+        return memoryview(store[path]).nbytes
+    prefix = prefix_of(path)
+    return sum(
+        memoryview(store[key]).nbytes
+        for key in list(store)
+        if key.startswith(prefix) and "/" not in key[len(prefix) :]
+    )
+
+
+def listdir(store: Mapping[str, Any], path: str | None = None) -> list[str]:
+    """Return the names directly below `path` in any store, sorted."""
+    own = getattr(store, "listdir", None)
+    if own is not None:
+        return sorted(own(normalize_path(path)))
+    return list_keys(store, normalize_path(path))
+
+
+def rmdir(store: MutableMapping[str, Any], path: str | None = None) -> None:
+    """Delete all keys below `path` in any store."""
+    own = getattr(store, "rmdir", None)
+    if own is not None:
+        own(normalize_path(path))
+    else:
+        remove_keys(store, normalize_path(path))
+
+
+def rename(store: MutableMapping[str, Any], src_path: str, dst_path: str) -> None:
+    """Move all keys below `src_path` to below `dst_path` in any store."""
+    own = getattr(store, "rename", None)
+    if own is not None:
+        own(normalize_path(src_path), normalize_path(dst_path))
+    else:
+        rename_keys(store, normalize_path(src_path), normalize_path(dst_path))
+
+
+def getsize(store: Mapping[str, Any], path: str | None = None) -> int:
+    """Return the bytes stored directly below `path`, or -1 where that would mean to read them.
+
+    A store answers with its own ``getsize``; of mappings in memory the values are looked at.
+    """
+    own = getattr(store, "getsize", None)
+    if own is not None:
+        return int(own(normalize_path(path)))
+    inner = getattr(store, "_mutable_mapping", store)
+    if type(inner) is dict:
+        return sizes_below(inner, normalize_path(path))
+    return -1

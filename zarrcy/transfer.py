@@ -1,0 +1,283 @@
+"""The only two loops over chunks: read a plan into a result, write a value along a plan.
+
+A plan says which pieces of which chunks; the store, the codecs and the kernels do the work. Nothing
+here knows a format, a kind of selection or a kind of store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zarrcy import _kernels
+from zarrcy.codecs import Pipeline, StageError
+from zarrcy.errors import ChunkDecodeError, ChunkEncodeError
+from zarrcy.storage import access
+from zarrcy.sync import Synchronizer
+from zarrcy.types import AnyDtype, Buffer, Key, Shape, Store
+
+# Keys are asked for in batches, so that a store which takes many at once can: as many as fit here
+# decoded, so that a batch of encoded values stays small beside the result.
+_BATCH_NBYTES = 8 * 2**20
+_BATCH_KEYS = 1024
+
+
+class ChunkSource:
+    """Where the chunks of one array come from and go to, and what they are made of.
+
+    Parameters
+    ----------
+    store : of the chunks
+    prefix, separator : a chunk's key is the prefix and its coordinates with the separator between
+    pipeline : the codecs
+    chunk_shape : in elements
+    dtype : of the elements
+    fill_value : of elements that were never written; None reads as zeros
+    synchronizer : gives a lock per key, for chunks that are written in part
+    write_empty_chunks : store chunks that hold nothing but the fill value
+    kernels : chosen by `dtype` where None is given
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        prefix: str,
+        separator: str,
+        pipeline: Pipeline,
+        chunk_shape: Shape,
+        dtype: AnyDtype,
+        fill_value: Any,
+        synchronizer: Synchronizer | None = None,
+        write_empty_chunks: bool = True,
+        kernels: ModuleType | None = None,
+    ) -> None:
+        self.kernels = kernels if kernels is not None else _kernels.for_dtype(dtype)
+        self.prefix, self.separator = prefix, separator
+        self.pipeline = pipeline
+        self.dtype = dtype
+        self.layout = self.kernels.ChunkLayout(chunk_shape, dtype.itemsize, pipeline.order)
+        self.fill_item = fill_item(fill_value, dtype)
+        self.synchronizer = synchronizer
+        self.write_empty_chunks = write_empty_chunks
+        self.fetch = access.reader(store)
+        self.store_many = access.writer(store)
+        self.delete = access.deleter(store)
+        self.batch = max(1, min(_BATCH_KEYS, _BATCH_NBYTES // max(1, self.layout.nbytes)))
+
+    def new_chunk(self) -> NDArray[Any]:
+        """Return memory for one flat chunk: bytes, or references to objects."""
+        if self.dtype.hasobject:
+            return np.empty(self.layout.nbytes // self.dtype.itemsize, self.dtype)
+        return np.empty(self.layout.nbytes, np.uint8)
+
+    def decode(self, key: Key, stored: Buffer, scratch: NDArray[np.uint8]) -> Any:
+        """Decode a stored value to a flat chunk, in `scratch` where that saves a copy."""
+        try:
+            return self.pipeline.decode(stored, scratch)
+        except StageError as exc:
+            raise self.damaged(key, stored, exc.stage, exc.problem) from exc.__cause__
+
+    def damaged(self, key: Key, stored: Buffer, stage: str = "", problem: str = "") -> ChunkDecodeError:
+        """Return the error for a chunk that is not as long as a chunk is, or did not decode."""
+        stage = stage or (self.pipeline.stages[-1].name if self.pipeline.stages else "bytes")
+        return ChunkDecodeError(key, stage, memoryview(stored).nbytes, self.layout.nbytes, problem)
+
+    def lock(self, key: Key) -> AbstractContextManager[Any]:
+        assert self.synchronizer is not None
+        lock: AbstractContextManager[Any] = self.synchronizer[key]
+        return lock
+
+
+def fill_item(fill_value: Any, dtype: AnyDtype) -> Any:
+    """Return one element as the kernels want it: its bytes, or the object itself. None is zero."""
+    if dtype.hasobject:
+        return fill_value
+    return (np.zeros((), dtype) if fill_value is None else np.asarray(fill_value, dtype)).tobytes()
+
+
+def flat_memory(array: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """Return the bytes of an array that is one run of memory, in the order of memory; else None."""
+    if array.dtype.hasobject:
+        return None
+    if array.flags.c_contiguous:
+        return array.reshape(-1).view(np.uint8)
+    if array.flags.f_contiguous:
+        return array.T.reshape(-1).view(np.uint8)
+    return None
+
+
+def _batches(n_pieces: int, size: int) -> Iterator[tuple[int, int]]:
+    for first in range(0, n_pieces, size):
+        yield first, min(n_pieces, first + size)
+
+
+def read(plan: Any, source: ChunkSource, out: NDArray[Any]) -> None:
+    """Read the pieces of a plan into `out`, which has the shape of the plan's selection.
+
+    Raises
+    ------
+    ChunkDecodeError : a stored chunk is not what the metadata promise
+    """
+    if source.pipeline.is_raw:
+        _read_raw(plan, source, out)
+        return
+    kernels, layout, item = source.kernels, source.layout, source.fill_item
+    flat = flat_memory(out)
+    scratch = None
+    for first, last in _batches(plan.n_pieces, source.batch):
+        keys = plan.keys(first, last, source.prefix, source.separator)
+        for number, (key, stored) in enumerate(zip(keys, source.fetch(keys), strict=True), first):
+            if stored is None:
+                kernels.fill_piece(plan, number, layout, out, item)
+                continue
+            at = -1 if flat is None else kernels.run_of_piece(plan, number, layout, out)
+            if flat is not None and at >= 0:
+                # the chunk is one run of the result: decode it there
+                place = flat[at : at + layout.nbytes]
+                chunk = source.decode(key, stored, place)
+                if chunk is place:
+                    continue
+            else:
+                if scratch is None:
+                    scratch = source.new_chunk()
+                chunk = source.decode(key, stored, scratch)
+            if not kernels.gather(plan, number, chunk, layout, out):
+                raise source.damaged(key, stored)
+
+
+def _read_raw(plan: Any, source: ChunkSource, out: NDArray[Any]) -> None:
+    """Without codecs the stored values are the chunks: one call moves a whole batch."""
+    for first, last in _batches(plan.n_pieces, source.batch):
+        keys = plan.keys(first, last, source.prefix, source.separator)
+        values = source.fetch(keys)
+        bad = source.kernels.gather_many(plan, first, values, source.layout, out, source.fill_item)
+        if bad >= 0:
+            raise source.damaged(keys[bad], values[bad])
+
+
+def write(plan: Any, source: ChunkSource, value: NDArray[Any]) -> None:
+    """Write `value`, which has the shape of the plan's selection and the dtype of the array.
+
+    A piece that covers all of its chunk that is inside the array is written without a read;
+    elements beyond the edge of the array are stored as fill value.
+
+    Raises
+    ------
+    ChunkDecodeError : a chunk that is to be changed in part does not decode
+    ChunkEncodeError : a codec refused a chunk
+    """
+    chunk_writer = _ChunkWriter(plan, source, value)
+    for first, last in _batches(plan.n_pieces, source.batch):
+        keys = plan.keys(first, last, source.prefix, source.separator)
+        if source.synchronizer is None:
+            _write_batch(chunk_writer, first, keys)
+        else:
+            _write_locked(chunk_writer, first, keys)
+
+
+def _write_batch(chunk_writer: _ChunkWriter, first: int, keys: list[Key]) -> None:
+    source = chunk_writer.source
+    partial = [key for number, key in enumerate(keys, first) if not chunk_writer.plan.complete(number)]
+    present = dict(zip(partial, source.fetch(partial), strict=True)) if partial else {}
+    for number, key in enumerate(keys, first):
+        chunk_writer.put(number, key, key not in present, present.pop(key, None))
+    chunk_writer.flush()
+
+
+def _write_locked(chunk_writer: _ChunkWriter, first: int, keys: list[Key]) -> None:
+    """Hold the lock of a chunk from before it is read until after it is written."""
+    source = chunk_writer.source
+    for number, key in enumerate(keys, first):
+        if chunk_writer.plan.complete(number):
+            chunk_writer.put(number, key, True, None)
+            continue
+        with source.lock(key):
+            chunk_writer.put(number, key, False, source.fetch([key])[0])
+            chunk_writer.flush()
+    chunk_writer.flush()
+
+
+class _ChunkWriter:
+    """Makes the stored values of the pieces of one write, and sends them in batches."""
+
+    def __init__(self, plan: Any, source: ChunkSource, value: NDArray[Any]) -> None:
+        self.plan, self.source, self.value = plan, source, value
+        # a filter may work in place, a compressor only reads: filters never see the user's memory
+        self.flat = None if source.pipeline.filters else flat_memory(value)
+        self.scratch: NDArray[Any] | None = None
+        # one element everywhere: all chunks that are wholly inside the array are the same value
+        self.uniform = value.size > 0 and not any(value.strides) and not source.dtype.hasobject
+        self.uniform_value: Buffer | None = None
+        self.values: dict[Key, Buffer] = {}
+        self.empty: list[Key] = []
+
+    def put(self, number: int, key: Key, complete: bool, stored: Buffer | None) -> None:
+        """Make the new value of one chunk; `stored` is the old one of a chunk that is written in part."""
+        source, plan = self.source, self.plan
+        if complete and self.uniform and not plan.overhangs(number):
+            if self.uniform_value is None:
+                self.uniform_value = self._encode(number, key, self._fresh_chunk(number, True, key, None))
+                if self.uniform_value is not None:
+                    self.uniform_value = access.as_bytes(self.uniform_value)
+            self._keep(key, self.uniform_value)
+            return
+        if complete and self.flat is not None:
+            at = source.kernels.run_of_piece(plan, number, source.layout, self.value)
+            if at >= 0:
+                self._keep(key, self._encode(number, key, self.flat[at : at + source.layout.nbytes]))
+                return
+        chunk = self._fresh_chunk(number, complete, key, stored)
+        encoded = self._encode(number, key, chunk)
+        self._keep(key, encoded)
+        if not isinstance(encoded, bytes):
+            # it may be the scratch itself, and must be gone before the next chunk is made there
+            self.flush()
+
+    def _fresh_chunk(self, number: int, complete: bool, key: Key, stored: Buffer | None) -> Any:
+        source, plan = self.source, self.plan
+        if self.scratch is None:
+            self.scratch = source.new_chunk()
+        chunk: Any = self.scratch
+        if stored is not None:
+            decoded = source.decode(key, stored, chunk)
+            if decoded is not chunk:
+                if not source.dtype.hasobject:
+                    decoded = np.frombuffer(decoded, np.uint8)
+                if decoded.shape != chunk.shape:
+                    raise source.damaged(key, stored)
+                chunk[:] = decoded
+        elif not complete or plan.overhangs(number):
+            source.kernels.fill(chunk, source.fill_item)
+        if not source.kernels.scatter(plan, number, chunk, source.layout, self.value):
+            raise AssertionError("the scratch chunk has the length of a chunk")
+        return chunk
+
+    def _encode(self, number: int, key: Key, chunk: Any) -> Buffer | None:
+        """Encode a chunk; None if it is all fill value, and such chunks are not stored."""
+        source = self.source
+        if not source.write_empty_chunks and source.kernels.is_filled(chunk, source.fill_item):
+            return None
+        try:
+            return source.pipeline.encode(chunk)
+        except StageError as exc:
+            raise ChunkEncodeError(key, exc.stage, exc.problem) from exc.__cause__
+
+    def _keep(self, key: Key, encoded: Buffer | None) -> None:
+        if encoded is None:
+            self.empty.append(key)
+        else:
+            self.values[key] = encoded
+
+    def flush(self) -> None:
+        """Send what was made so far to the store."""
+        if self.values:
+            self.source.store_many(self.values)
+            self.values = {}
+        if self.empty:
+            self.source.delete(self.empty)
+            self.empty = []

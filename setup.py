@@ -61,6 +61,7 @@ def kernels():
             define_macros=[
                 ("NPY_NO_DEPRECATED_API", "NPY_1_23_API_VERSION"),
                 ("NPY_TARGET_VERSION", "NPY_1_23_API_VERSION"),
+                ("ZARRCY_CHECKED", "1" if CHECKED else "0"),
             ],
             extra_compile_args=["-O3", "-fvisibility=hidden"] if unix else [],
         )

@@ -134,7 +134,9 @@ def _normalize_dtype(dtype: Any, object_codec: Any) -> tuple[AnyDtype, Any]:
     if dtype is str or dtype is bytes:
         import numcodecs
 
-        return np.dtype(object), object_codec or (numcodecs.VLenUTF8() if dtype is str else numcodecs.VLenBytes())
+        return np.dtype(object), object_codec or (
+            numcodecs.VLenUTF8() if dtype is str else numcodecs.VLenBytes()
+        )
     try:
         return np.dtype(dtype), object_codec
     except TypeError as exc:
@@ -286,7 +288,9 @@ def open_array(
     if kind == "array":
         return Array(store, read_only=mode == "r", **common)
     if shape is None:
-        raise ValueError(f"there is no array to open at {node.path or 'the root'!r}: give a shape to create one")
+        raise ValueError(
+            f"there is no array to open at {node.path or 'the root'!r}: give a shape to create one"
+        )
     return create(
         shape=shape,
         chunks=chunks,

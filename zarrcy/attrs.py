@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-
 from zarrcy.node import Node, refuse_read_only
 from zarrcy.types import JSON
 
@@ -113,7 +112,9 @@ def _attribute_name(name: Any) -> str:
         return name
     if isinstance(name, (int, float, bool)) or name is None:
         warnings.warn(
-            f"attribute name {name!r} is no str; it is stored as {str(name)!r}", DeprecationWarning, stacklevel=4
+            f"attribute name {name!r} is no str; it is stored as {str(name)!r}",
+            DeprecationWarning,
+            stacklevel=4,
         )
         return str(name)
     raise TypeError(f"an attribute name is a str, not {name!r} ({type(name).__name__})")
@@ -126,5 +127,3 @@ def _is_plain(values: Any) -> bool:
     if type(values) is list:
         return all(map(_is_plain, values))
     return values is None or type(values) in (str, int, bool, float)
-
-

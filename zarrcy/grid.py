@@ -8,6 +8,9 @@ from typing import Any
 
 from zarrcy.types import Shape
 
+MAX_NDIM = 64
+"""Axes that an array can have: as many as NumPy 2 can hold."""
+
 # A chunk should be large enough to be worth a request and small enough to be worth reading for a
 # part of it. The aim grows with the array: 256 KiB for an array of 1 MiB, doubled for each factor of 10.
 _AIM_AT_1_MIB = 256 * 1024
@@ -24,16 +27,18 @@ def normalize_shape(shape: Any) -> Shape:
     Raises
     ------
     TypeError : `shape` is None, or a length is not an integer
-    ValueError : a length is negative
+    ValueError : a length is negative, or there are more axes than an array can have
     """
     if shape is None:
         raise TypeError("shape is None: give an int, or a sequence of one int per axis")
     try:
-        lengths = (operator.index(shape),)
+        lengths: Shape = (operator.index(shape),)
     except TypeError:
         lengths = tuple(operator.index(n) for n in shape)
     if any(n < 0 for n in lengths):
         raise ValueError(f"bad shape {lengths}: a length must be 0 or more")
+    if len(lengths) > MAX_NDIM:
+        raise ValueError(f"{len(lengths)} axes; an array has at most {MAX_NDIM}")
     return lengths
 
 

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zarrcy.errors import BoundsCheckError, SelectionError
 from zarrcy.types import Shape
@@ -38,12 +39,22 @@ def normalize_basic(kernels: ModuleType, selection: Any, grid: Any) -> tuple[Any
     n_indices = sum(item is not Ellipsis for item in plain)
     if n_indices > len(shape):
         raise SelectionError(
-            f"too many indices for array: array is {len(shape)}-dimensional, but {n_indices} were indexed", shape
+            f"too many indices for array: array is {len(shape)}-dimensional, but {n_indices} were indexed",
+            shape,
         )
     box = kernels.parse_box(plain, grid)
     if box is None:
         raise _first_error(plain, shape)
     return box, _new_axes_key(items, len(shape)) if new_axes else None
+
+
+def unwrap(out: NDArray[Any], selection: Any) -> Any:
+    """Return a result without axes as NumPy does: a scalar, or an array where an Ellipsis was given."""
+    if selection is Ellipsis:
+        return out
+    if isinstance(selection, tuple) and any(item is Ellipsis for item in selection):
+        return out
+    return out[()]
 
 
 def _plain_item(item: Any, shape: Shape) -> Any:

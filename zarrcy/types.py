@@ -6,14 +6,14 @@ from collections.abc import MutableMapping
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 Key: TypeAlias = str
 Shape: TypeAlias = tuple[int, ...]
 Coords: TypeAlias = tuple[int, ...]
 JSON: TypeAlias = Any
 """What ``json`` reads and writes: None, bool, int, float, str, and lists and dicts of these."""
-Buffer: TypeAlias = bytes | bytearray | memoryview | NDArray[Any]
+Buffer: TypeAlias = Any
+"""Anything with the buffer protocol: bytes, bytearray, memoryview, a contiguous array ..."""
 Store: TypeAlias = MutableMapping[str, Any]
 """Bytes by key. A mapping of str to bytes-like is enough; what a store may add stands in `zarrcy.storage`."""
 AnyDtype: TypeAlias = "np.dtype[Any]"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,6 @@ COMPILED = compiled is not None
 default: ModuleType = compiled if compiled is not None else reference
 
 
-def for_dtype(dtype: np.dtype) -> ModuleType:  # type: ignore[type-arg]
+def for_dtype(dtype: np.dtype[Any]) -> ModuleType:
     """Return the kernels that can move elements of `dtype`: objects need numpy."""
     return reference if dtype.hasobject else default

@@ -65,8 +65,8 @@ cdef inline void _move_words(
 ) noexcept nogil:
     """Move `n` words of the width of `tag`. Memory may be unaligned, so memcpy does it."""
     cdef word_t word
-    cdef index_t i
-    for i in range(n):
+    cdef index_t _i
+    for _i in range(n):
         memcpy(&word, src, sizeof(word_t))
         memcpy(dst, &word, sizeof(word_t))
         src += src_step
@@ -256,8 +256,6 @@ cdef inline index_t _n_elements(const index_t* counts, int ndim) noexcept nogil:
     for axis in range(ndim):
         total *= counts[axis]
     return total
-
-
 
 
 cdef int _open_memory(object chunk, bint writable, Py_buffer* view, char** base, index_t* nbytes) except -1:

@@ -36,9 +36,7 @@ class Grid:
         if not all(0 <= n < LONGEST for n in self.shape):
             raise ValueError(f"bad shape {self.shape}: a length must be 0 or more, and below 2**62")
         if not all(1 <= n < LONGEST for n in self.chunk_shape):
-            raise ValueError(
-                f"bad chunk shape {self.chunk_shape}: a length must be 1 or more, below 2**62"
-            )
+            raise ValueError(f"bad chunk shape {self.chunk_shape}: a length must be 1 or more, below 2**62")
 
     @property
     def ndim(self) -> int:
@@ -144,7 +142,8 @@ class BoxPlan:
 
     def regions(self, number: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """The slices of piece `number` in the chunk and in the result."""
-        within, out = [], []
+        within: list[Any] = []
+        out: list[Any] = []
         for axis, (_, start, first, count) in enumerate(self.rows(number)):
             step = self.box.steps[axis]
             if self.box.dropped[axis]:
@@ -152,8 +151,8 @@ class BoxPlan:
                 continue
             within.append(slice(start, start + (count - 1) * step + 1, step))
             if self.box.flipped[axis]:
-                first = self.box.counts[axis] - 1 - first
-                out.append(slice(first, first - count if first >= count else None, -1))
+                last = self.box.counts[axis] - 1 - first
+                out.append(slice(last, last - count if last >= count else None, -1))
             else:
                 out.append(slice(first, first + count))
         return tuple(within), tuple(out)
@@ -205,9 +204,7 @@ class ChunkLayout:
     def array_of(self, chunk: Any, dtype: np.dtype[Any]) -> NDArray[Any] | None:
         """The flat `chunk` as an array of the chunk shape; None if it has another length."""
         if dtype.itemsize != self.itemsize:
-            raise ValueError(
-                f"items of {dtype.itemsize} bytes where the chunk has {self.itemsize}"
-            )
+            raise ValueError(f"items of {dtype.itemsize} bytes where the chunk has {self.itemsize}")
         if dtype.hasobject:
             flat = chunk
             if flat.size != math.prod(self.chunk_shape):
@@ -233,9 +230,7 @@ def _flat_bytes(chunk: Any) -> NDArray[np.uint8]:
 
 def _check_result(plan: BoxPlan, result: NDArray[Any]) -> None:
     if result.shape != plan.box.shape:
-        raise IndexError(
-            f"the result has shape {result.shape} where the selection has {plan.box.shape}"
-        )
+        raise IndexError(f"the result has shape {result.shape} where the selection has {plan.box.shape}")
 
 
 def gather(plan: BoxPlan, number: int, chunk: Any, layout: ChunkLayout, out: NDArray[Any]) -> bool:

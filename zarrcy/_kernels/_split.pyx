@@ -22,6 +22,11 @@ cdef extern from "Python.h":
     int PySlice_Unpack(object, Py_ssize_t*, Py_ssize_t*, Py_ssize_t*) except -1
     Py_ssize_t PySlice_AdjustIndices(Py_ssize_t, Py_ssize_t*, Py_ssize_t*, Py_ssize_t)
 
+cdef extern from *:
+    const bint ZARRCY_CHECKED
+
+CHECKED = bool(ZARRCY_CHECKED)
+
 cdef index_t LONGEST = <index_t> 1 << 62     # room to add two lengths without an overflow
 cdef object _integer = np.integer
 
@@ -133,7 +138,7 @@ cdef int _parse_item(object item, index_t length, AxisRange* out) except -1:
         if count == 0:
             out.start, out.step, out.flipped = 0, 1, False
         elif step < 0:
-            # the same elements, walked upwards; the result is filled from its end
+            # the same elements, walked upwards; the result is _filled from its end
             out.step = 1 if count == 1 else -step
             out.start = start + (count - 1) * step
         else:
@@ -160,7 +165,7 @@ cdef int _parse_item(object item, index_t length, AxisRange* out) except -1:
 
 def parse_box(selection, Grid grid):
     cdef int ndim = grid.ndim
-    cdef int axis = 0, missing, filled
+    cdef int axis = 0, missing, _filled
     cdef Py_ssize_t n_items
     cdef Box box
     cdef tuple items
@@ -184,7 +189,7 @@ def parse_box(selection, Grid grid):
     _allocate(box)
     for item in items:
         if item is Ellipsis:
-            for filled in range(missing):
+            for _filled in range(missing):
                 box._ranges[axis] = AxisRange(0, grid._lengths[axis], 1, False, False)
                 axis += 1
             missing = 0

@@ -35,7 +35,7 @@ def bounded_decoder(codec: Any) -> IntoDecoder:
         "blosc": lambda: _sized(codec, _blosc_nbytes),
         "zstd": lambda: _sized(codec, _zstd_nbytes),
         "lz4": lambda: _sized(codec, _lz4_nbytes),
-        "zlib": lambda: _streamed(lambda: zlib.decompressobj()),
+        "zlib": lambda: _streamed(zlib.decompressobj),
         "gzip": lambda: _streamed(lambda: zlib.decompressobj(wbits=31)),
         "bz2": lambda: _streamed(bz2.BZ2Decompressor),
         "lzma": lambda: _streamed(
@@ -44,11 +44,18 @@ def bounded_decoder(codec: Any) -> IntoDecoder:
             )
         ),
     }
-    make = find.get(getattr(codec, "codec_id", None))
+    make = find.get(str(codec.codec_id))
     # a codec of the same name from elsewhere may mean something else by it
     if make is not None and type(codec).__module__.startswith("numcodecs."):
         return make()
     return _whole(codec)
+
+
+def check_frame(codec: Any, data: Buffer) -> None:
+    """Refuse bytes that make a decoder read beyond their end. Raises ValueError."""
+    if codec.codec_id == "blosc":
+        view = memoryview(data).cast("B")
+        _blosc_nbytes(bytes(view[:16]), view.nbytes)
 
 
 def _whole(codec: Any) -> IntoDecoder:
@@ -66,12 +73,13 @@ def _put(decoded: Any, out: NDArray[np.uint8]) -> None:
     out[:] = np.frombuffer(decoded, np.uint8)
 
 
-def _sized(codec: Any, stated: Callable[[bytes], int | None]) -> IntoDecoder:
-    """Decode what states its length in a header."""
+def _sized(codec: Any, stated: Callable[[bytes, int], int | None]) -> IntoDecoder:
+    """Decode what states its length in a header: `stated` finds it in the first bytes."""
     whole = _whole(codec)
 
     def decode_into(data: Buffer, out: NDArray[np.uint8]) -> None:
-        nbytes = stated(bytes(memoryview(data)[:18]))
+        view = memoryview(data).cast("B")
+        nbytes = stated(bytes(view[:18]), view.nbytes)
         if nbytes is None:
             whole(data, out)
         elif nbytes != out.nbytes:
@@ -82,21 +90,24 @@ def _sized(codec: Any, stated: Callable[[bytes], int | None]) -> IntoDecoder:
     return decode_into
 
 
-def _blosc_nbytes(head: bytes) -> int:
-    if len(head) < 16:
+def _blosc_nbytes(head: bytes, length: int) -> int:
+    if length < 16:
         raise ValueError("shorter than the header of a Blosc frame")
+    # the decoder trusts this length, and would read on behind the end of a truncated frame
+    if (frame := int.from_bytes(head[12:16], "little")) > length:
+        raise ValueError(f"truncated: its header states {frame} stored bytes")
     return int.from_bytes(head[4:8], "little")
 
 
-def _lz4_nbytes(head: bytes) -> int:
-    if len(head) < 4:
+def _lz4_nbytes(head: bytes, length: int) -> int:
+    if length < 4:
         raise ValueError("shorter than its own header")
     return int.from_bytes(head[:4], "little")
 
 
-def _zstd_nbytes(head: bytes) -> int | None:
+def _zstd_nbytes(head: bytes, length: int) -> int | None:
     """The content size that a Zstandard frame states; None if it states none."""
-    if head[:4] != _ZSTD_MAGIC or len(head) < 6:
+    if head[:4] != _ZSTD_MAGIC or length < 6:
         raise ValueError("not a Zstandard frame")
     descriptor = head[4]
     single_segment = bool(descriptor & 0x20)
@@ -105,7 +116,7 @@ def _zstd_nbytes(head: bytes) -> int | None:
     n = _ZSTD_SIZE_BYTES[size_flag] or (1 if single_segment else 0)
     if n == 0:
         return None
-    if len(head) < at + n:
+    if length < at + n:
         raise ValueError("shorter than the header of a Zstandard frame")
     return int.from_bytes(head[at : at + n], "little") + (256 if n == 2 else 0)
 

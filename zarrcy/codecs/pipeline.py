@@ -36,8 +36,11 @@ class Pipeline:
     def __init__(self, stages: tuple[Stage, ...], chunk_shape: Shape, dtype: AnyDtype) -> None:
         self.stages = stages
         self.dtype = dtype
-        self.order = next((s.order for s in stages if isinstance(s, Transpose)), tuple(range(len(chunk_shape))))
-        self.memory_shape = tuple(chunk_shape[axis] for axis in self.order)
+        self.order = next(
+            (s.order for s in stages if isinstance(s, Transpose)), tuple(range(len(chunk_shape)))
+        )
+        # some filters can't take an array without axes, and none cares for its shape
+        self.memory_shape = tuple(chunk_shape[axis] for axis in self.order) or (1,)
         self.nbytes = math.prod(chunk_shape) * dtype.itemsize
         self.filters = tuple(s for s in stages if isinstance(s, Filter))
         self.compressors = tuple(s for s in stages if isinstance(s, Compressor))

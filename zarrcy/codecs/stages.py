@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.codecs.bounded import bounded_decoder
+from zarrcy.codecs.bounded import bounded_decoder, check_frame
 from zarrcy.types import Buffer
 
 
@@ -73,6 +73,7 @@ class Compressor:
         return encoded
 
     def decode(self, data: Buffer) -> Buffer:
+        check_frame(self.codec, data)
         decoded: Buffer = self.codec.decode(data)
         return decoded
 

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zarrcy.codecs import Pipeline, Stage
+from zarrcy.codecs import Filter, Pipeline, Stage
 from zarrcy.types import JSON, AnyDtype, Shape
+
+
+_EMPTY = {"vlen-utf8": "", "vlen-bytes": b""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,19 @@ class ArrayDescription:
     stages: tuple[Stage, ...]
     chunk_keys: ChunkKeys
     unknown: Mapping[str, JSON] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> Any:
+        """What elements that were never written read as: the fill value, or what stands for none.
+
+        Text and bytes of any length read as empty ones where the document has 0 or null, as
+        zarr-python 2 leaves it there.
+        """
+        if self.dtype.kind == "O" and (self.fill_value is None or self.fill_value == 0):
+            for stage in self.stages:
+                if isinstance(stage, Filter) and stage.name in _EMPTY:
+                    return _EMPTY[stage.name]
+        return self.fill_value
 
     def pipeline(self) -> Pipeline:
         return Pipeline(self.stages, self.chunk_shape, self.dtype)

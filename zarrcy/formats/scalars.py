@@ -42,7 +42,7 @@ def decode_dtype(spelled: JSON) -> AnyDtype:
     ------
     ValueError : it spells none
     """
-    dtype = np.dtype(_descr_of(spelled, 0))
+    dtype: AnyDtype = np.dtype(_descr_of(spelled, 0))
     check_dtype(dtype)
     return dtype
 
@@ -63,7 +63,9 @@ def _descr_of(spelled: JSON, depth: int) -> Any:
     fields = []
     for item in spelled:
         if not isinstance(item, list) or len(item) not in (2, 3) or not isinstance(item[0], str):
-            raise ValueError(f"{item!r} is no field of a data type: [name, type] or [name, type, shape] is one")
+            raise ValueError(
+                f"{item!r} is no field of a data type: [name, type] or [name, type, shape] is one"
+            )
         inner: tuple[Any, ...] = (item[0], _descr_of(item[1], depth + 1))
         if len(item) == 3:
             shape = item[2] if isinstance(item[2], list) else [item[2]]
@@ -87,12 +89,17 @@ def normalize_fill_value(value: Any, dtype: AnyDtype) -> Any:
     if value is None or dtype.hasobject:
         return value
     try:
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value == 0 and dtype.kind in "SUVmM":
+        if (
+            isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and value == 0
+            and dtype.kind in "SUVmM"
+        ):
             scalar: Any = np.zeros((), dtype)[()]
         elif dtype.kind == "V" and dtype.fields and isinstance(value, bytes):
             scalar = np.frombuffer(value, dtype)[0]
         elif dtype.kind == "U" and not isinstance(value, str):
-            raise TypeError("it is not a str")
+            raise TypeError("it is not a str")  # noqa: TRY301
         elif dtype.kind == "V" and isinstance(value, np.void) and value.dtype == dtype:
             scalar = value
         else:
@@ -137,7 +144,8 @@ def encode_fill_value(value: Any, dtype: AnyDtype) -> JSON:
         return base64.standard_b64encode(bytes(value)).decode()
     if kind == "V":
         return base64.standard_b64encode(value.tobytes()).decode()
-    return value
+    # an object: bytes have no other way into JSON
+    return base64.standard_b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 def _encode_float(value: float) -> JSON:
@@ -148,18 +156,24 @@ def _encode_float(value: float) -> JSON:
     return value
 
 
-def decode_fill_value(spelled: JSON, dtype: AnyDtype) -> Any:
+def decode_fill_value(spelled: JSON, dtype: AnyDtype, object_codec: str = "") -> Any:
     """Return the fill value that a v2 document spells, as a scalar of `dtype`.
+
+    `object_codec` is the name of the codec that makes bytes of objects, where the elements are such.
 
     Raises
     ------
     ValueError : it spells none
     """
+    if dtype.kind == "O" and object_codec == "vlen-bytes" and isinstance(spelled, str):
+        return base64.standard_b64decode(spelled)
     if spelled is None or dtype.kind == "O":
         return spelled
     kind = dtype.kind
     if kind == "f":
-        return normalize_fill_value(_NON_FINITE.get(spelled, spelled) if isinstance(spelled, str) else spelled, dtype)
+        return normalize_fill_value(
+            _NON_FINITE.get(spelled, spelled) if isinstance(spelled, str) else spelled, dtype
+        )
     if kind == "c" and isinstance(spelled, list):
         if len(spelled) != 2:
             raise ValueError(f"{spelled!r} is no complex fill value: [real, imaginary] is one")

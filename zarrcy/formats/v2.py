@@ -23,6 +23,7 @@ from zarrcy.formats.scalars import (
     encode_fill_value,
     normalize_fill_value,
 )
+from zarrcy.grid import MAX_NDIM
 from zarrcy.storage import access
 from zarrcy.types import JSON, AnyDtype, Key, Shape, Store
 
@@ -116,14 +117,16 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
     separator = members.get("dimension_separator", default_separator)
     if separator not in (".", "/"):
         raise MetadataError(key, f"'dimension_separator' is {separator!r}, neither '.' nor '/'")
-    try:
-        dtype = decode_dtype(members["dtype"])
-        fill_value = decode_fill_value(members.get("fill_value"), dtype)
-    except (ValueError, TypeError, OverflowError) as exc:
-        raise MetadataError(key, str(exc)) from exc
     filters = members.get("filters") or []
     if not isinstance(filters, list):
         raise MetadataError(key, f"'filters' is {filters!r}, neither a list nor null")
+    chain = [_codec(config, key) for config in filters]
+    try:
+        dtype = decode_dtype(members["dtype"])
+        object_codec = chain[0].codec_id if chain else ""
+        fill_value = decode_fill_value(members.get("fill_value"), dtype, object_codec)
+    except (ValueError, TypeError, OverflowError) as exc:
+        raise MetadataError(key, str(exc)) from exc
     compressor = members.get("compressor")
     return ArrayDescription(
         shape=shape,
@@ -133,7 +136,7 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
         fill_value=fill_value,
         stages=stages_of(
             order,
-            [_codec(config, key) for config in filters],
+            chain,
             None if compressor is None else _codec(compressor, key),
             len(shape),
         ),
@@ -147,7 +150,11 @@ def _lengths(value: JSON, member: str, key: Key) -> Shape:
         raise MetadataError(key, f"{member!r} is {value!r}, not a list")
     for n in value:
         if not isinstance(n, int) or isinstance(n, bool) or not 0 <= n < 2**62:
-            raise MetadataError(key, f"{member!r} is {value!r}; a length is a whole number from 0, below 2**62")
+            raise MetadataError(
+                key, f"{member!r} is {value!r}; a length is a whole number from 0, below 2**62"
+            )
+    if len(value) > MAX_NDIM:
+        raise MetadataError(key, f"{member!r} has {len(value)} axes; an array has at most {MAX_NDIM}")
     return tuple(value)
 
 

@@ -46,7 +46,7 @@ def _reader_of(get_one: Callable[[str], Any]) -> Reader:
 def _batch_reader(store: Any) -> Reader:
     getitems = store.getitems
     # zarr-python from 2.15 on asks its stores with a mapping of contexts, before it did without
-    extra = {"contexts": {}} if "contexts" in inspect.signature(getitems).parameters else {}
+    extra: dict[str, Any] = {"contexts": {}} if "contexts" in inspect.signature(getitems).parameters else {}
 
     def read(keys: list[str]) -> list[Any]:
         found = getitems(keys, **extra)
@@ -94,6 +94,7 @@ def as_bytes(value: Buffer) -> bytes:
 
 def deleter(store: Store) -> Deleter:
     """Return a function that deletes keys, and does not mind those that are not there."""
+    store = _mapping_of(store)
     delitems = getattr(store, "delitems", None)
     if delitems is not None:
         return lambda keys: delitems(list(keys))

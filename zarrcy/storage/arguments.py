@@ -27,8 +27,11 @@ def normalize_store_arg(store: Any, dimension_separator: str | None = None) -> S
         return DirectoryStore(_local_path(os.fspath(store)), dimension_separator=dimension_separator)
     if isinstance(store, dict):
         return KVStore(store)
-    if isinstance(store, MutableMapping) or (hasattr(store, "__getitem__") and hasattr(store, "__setitem__")):
+    if isinstance(store, MutableMapping):
         return store
+    if hasattr(store, "__getitem__") and hasattr(store, "__setitem__"):
+        mapping: Store = store
+        return mapping
     raise TypeError(
         f"{store!r} ({type(store).__name__}) is no store: give a mapping of str to bytes, a store, or a path"
     )
@@ -38,7 +41,9 @@ def _local_path(path: str) -> str:
     if path.startswith("file://"):
         return path.removeprefix("file://")
     if "://" in path or path.startswith("memory:") or "::" in path:
-        raise ValueError(f"{path!r} is a URL; this version opens local directories only. Pass a store instead.")
+        raise ValueError(f"{path!r} is a URL; this version opens directories only. Pass a store instead.")
     if path.endswith(".zip"):
-        raise ValueError(f"{path!r} is a zip file; this version opens directories only. Pass a store instead.")
+        raise ValueError(
+            f"{path!r} is a zip file; this version opens directories only. Pass a store instead."
+        )
     return path

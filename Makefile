@@ -1,0 +1,70 @@
+# The verbs of the project. Each makes the environments that it needs; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+ZARR2 := .venv-zarr2
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SOURCES := setup.py pyproject.toml $(wildcard zarrcy/_kernels/*.pyx zarrcy/_kernels/*.pxd)
+PYTEST_ARGS ?=
+
+.PHONY: help demo test check checked pure bench docs clean
+.DEFAULT_GOAL := help
+
+help:  ## list the verbs
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# built in place, so that changes of Python files need no new build
+$(VENV)/built: $(BIN)/python $(SOURCES)
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/has-%: $(VENV)/built
+	$(PIP) install --editable '.[$*]'
+	@touch $@
+
+$(ZARR2)/built:
+	$(PYTHON) -m venv $(ZARR2)
+	$(ZARR2)/bin/python -m pip --disable-pip-version-check --quiet install 'zarr==2.18.7' 'numcodecs<0.16'
+	@touch $@
+
+demo: $(VENV)/has-demo  ## build, import real climate data, check it against h5py, draw a map
+	$(BIN)/python docs/demo/warming.py --output demo-output
+
+test: $(VENV)/has-test $(ZARR2)/built  ## build and run all tests, with the examples of the docstrings
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+check: $(VENV)/has-test $(VENV)/has-check  ## style, types, and whether the stubs of the kernels tell the truth
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PATH="$(BIN):$$PATH" $(BIN)/cython-lint zarrcy
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist zarrcy._kernels._split zarrcy._kernels._copy zarrcy._kernels._fill
+
+# a build of its own, away from the tree, which the tests then import instead of the one in place
+define test_build
+	rm -rf build/$(1)
+	$(PIP) install 'setuptools>=77' 'cython>=3.1'
+	$(2)=1 $(PIP) install --no-deps --no-build-isolation --target build/$(1) .
+	$(2)=1 PYTHONPATH=build/$(1) $(BIN)/pytest tests --ignore tests/interop $(PYTEST_ARGS)
+endef
+
+checked: $(VENV)/has-test  ## the tests again, on kernels with bounds checks
+	$(call test_build,checked,ZARRCY_CHECKED)
+
+pure: $(VENV)/has-test  ## the tests again, on a build without compiled kernels
+	$(call test_build,pure,ZARRCY_PURE)
+
+bench: $(VENV)/has-bench $(ZARR2)/built  ## compare with every installed peer, in turns
+	$(ZARR2)/bin/python -m pip --disable-pip-version-check --quiet install .
+	$(BIN)/python benchmarks/compare.py --json benchmarks/results/main.json
+	$(ZARR2)/bin/python benchmarks/compare.py --json benchmarks/results/zarr2.json
+	$(BIN)/python benchmarks/compare.py --merge benchmarks/results/main.json benchmarks/results/zarr2.json
+
+docs: $(VENV)/has-docs  ## the API reference as HTML, in docs/build
+	$(BIN)/pdoc --docformat numpy --output-directory docs/build zarrcy '!zarrcy._kernels'
+
+clean:  ## remove everything that was built
+	rm -rf $(VENV) $(ZARR2) build dist demo-output docs/build *.egg-info zarrcy/_kernels/*.c zarrcy/_kernels/*.so

@@ -1,0 +1,334 @@
+"""Whatever NumPy reads and writes, an array reads and writes, with no needless store traffic."""
+
+import numcodecs
+import numpy as np
+import pytest
+from builds import on_both_kernels, using
+from cases import (
+    STRUCTURED,
+    CountingStore,
+    basic_keys,
+    chunks_partly_touched,
+    chunks_touched,
+    data_of,
+    layouts,
+    same_bits,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+import zarrcy
+
+
+def stored(layout, **kwargs):
+    """A new array in a counting store, as a layout says, and what it shall hold."""
+    a = zarrcy.create(store=CountingStore(), **layout, **kwargs)
+    return a, data_of(layout["shape"], layout["dtype"])
+
+
+@on_both_kernels
+@given(data=st.data(), layout=layouts())
+def test_reading_a_basic_selection_gives_what_numpy_gives(kernels, data, layout):
+    with using(kernels):
+        a, model = stored(layout)
+        a[...] = model
+    key = data.draw(basic_keys(a.shape))
+    a.store.counts.clear()
+    assert same_bits(a[key], np.asarray(model[key], model.dtype))
+    assert a.store.gets == len(chunks_touched(key, a.shape, a.chunks)), "one read per touched chunk, no other"
+
+
+@on_both_kernels
+@given(data=st.data(), layout=layouts())
+def test_writing_a_basic_selection_changes_what_numpy_changes(kernels, data, layout):
+    with using(kernels):
+        a, model = stored(layout, write_empty_chunks=data.draw(st.booleans()))
+    if data.draw(st.booleans()):
+        a[...] = model
+    else:
+        model = np.zeros_like(model)
+    key = data.draw(basic_keys(a.shape))
+    value = np.asarray(data_of(a.shape, a.dtype).ravel()[::-1].reshape(a.shape)[key], a.dtype)
+    model = np.asarray(model, a.dtype)
+    kind = data.draw(st.sampled_from(["exact", "first axis of one", "Fortran"]))
+    if kind == "first axis of one":
+        value = value[:1] if value.ndim else value
+    elif kind == "Fortran":
+        value = np.asfortranarray(value) if value.ndim else value
+    a.store.counts.clear()
+    a[key] = value
+    model[key] = value
+    touched = chunks_touched(key, a.shape, a.chunks)
+    partly = chunks_partly_touched(key, a.shape, a.chunks)
+    assert a.store.gets == len(partly), "a chunk that is wholly replaced is not read"
+    if a.write_empty_chunks:
+        assert a.store.sets == len(touched), "one write per touched chunk, no other"
+    assert same_bits(a[...], np.asarray(model, a.dtype))
+    assert same_bits(zarrcy.open_array(a.store, mode="r")[...], np.asarray(model, a.dtype))
+
+
+@on_both_kernels
+@given(data=st.data(), layout=layouts(max_dims=3))
+def test_one_value_fills_a_selection_as_in_numpy(kernels, data, layout):
+    with using(kernels):
+        a, model = stored(layout)
+        a[...] = model
+    key = data.draw(basic_keys(a.shape))
+    value = data_of((7,), a.dtype)[data.draw(st.integers(0, 6))]
+    a[key] = value
+    model[key] = value
+    assert same_bits(a[...], model)
+
+
+@on_both_kernels
+@given(data=st.data(), layout=layouts(max_dims=3))
+def test_out_is_filled_and_returned(kernels, data, layout):
+    with using(kernels):
+        a, model = stored(layout)
+        a[...] = model
+    key = data.draw(basic_keys(a.shape))
+    expected = np.asarray(model[key], a.dtype)
+    out = np.zeros(expected.shape, a.dtype, order=data.draw(st.sampled_from("CF")))
+    model = np.asarray(model, a.dtype)
+    assert a.get_basic_selection(key, out=out) is out
+    assert same_bits(out, expected)
+
+
+@on_both_kernels
+@given(data=st.data(), layout=layouts(max_dims=3))
+def test_resizing_keeps_what_is_inside_and_reads_fill_value_outside(kernels, data, layout):
+    with using(kernels):
+        a, model = stored(layout)
+        a[...] = model
+    new_shape = tuple(data.draw(st.integers(0, n + 5)) for n in a.shape)
+    a.resize(new_shape)
+    expected = np.zeros(new_shape, a.dtype)
+    common = tuple(slice(min(n, m)) for n, m in zip(model.shape, new_shape, strict=True))
+    expected[common] = model[common]
+    if all(n <= m for n, m in zip(model.shape, new_shape, strict=True)):
+        assert same_bits(a[...], expected)
+    else:
+        # what was cut off in a chunk that stays is not promised to be gone: only what was inside is
+        assert same_bits(a[common], expected[common])
+    inside = chunks_touched((), new_shape, a.chunks)
+    kept = {key for key in a.store if not key.startswith(".z")}
+    assert kept <= {(a.dimension_separator.join(map(str, at)) or "0") for at in inside}
+
+
+@on_both_kernels
+@given(data=st.data(), layout=layouts(max_dims=3))
+def test_appending_is_concatenating(kernels, data, layout):
+    with using(kernels):
+        a, model = stored(layout)
+        a[...] = model
+    if not a.shape:
+        with pytest.raises(ValueError, match="appended"):
+            a.append(model)
+        return
+    axis = data.draw(st.integers(-a.ndim, a.ndim - 1))
+    more = data_of(
+        (*a.shape[: axis % a.ndim], data.draw(st.integers(0, 9)), *a.shape[axis % a.ndim + 1 :]), a.dtype
+    )
+    expected = np.concatenate([model, more], axis, dtype=a.dtype)
+    assert a.append(more, axis) == expected.shape == a.shape
+    assert same_bits(a[...], expected)
+    assert same_bits(zarrcy.open_array(a.store, mode="r")[...], expected)
+
+
+@on_both_kernels
+@given(data=st.data(), layout=layouts(max_dims=3))
+def test_iterating_gives_the_rows_and_decodes_each_chunk_once(kernels, data, layout):
+    with using(kernels):
+        a, model = stored(layout)
+        a[...] = model
+    if not a.shape:
+        with pytest.raises(TypeError, match="0-d"):
+            iter(a)
+        return
+    start = data.draw(st.integers(0, a.shape[0] + 2))
+    end = data.draw(st.integers(0, a.shape[0] + 2))
+    a.store.counts.clear()
+    rows = list(a.islice(start, end))
+    assert len(rows) == len(model[start:end])
+    assert all(same_bits(ours, theirs) for ours, theirs in zip(rows, model[start:end], strict=True))
+    assert a.store.gets == len(chunks_touched((slice(start, end),), a.shape, a.chunks))
+
+
+OBJECTS = [
+    (numcodecs.VLenUTF8(), ["é", "", "abc", "δ" * 20]),
+    (numcodecs.VLenBytes(), [b"\0a", b"", b"abc\0", b"x" * 20]),
+    (numcodecs.JSON(), ["a", 1, {"b": [None]}, 2.5]),
+    (numcodecs.MsgPack(), ["a", 1, {"b": [None]}, 2.5]),
+]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(("codec", "values"), OBJECTS, ids=lambda x: getattr(x, "codec_id", ""))
+@given(data=st.data())
+def test_objects_are_selected_as_numpy_selects_them(codec, values, order, data):
+    shape = data.draw(st.sampled_from([(), (5,), (3, 4), (2, 3, 2)]))
+    chunks = tuple(data.draw(st.integers(1, n + 1)) for n in shape)
+    model = np.empty(shape, object)
+    for n, at in enumerate(np.ndindex(shape)):
+        model[at] = values[n % len(values)]
+    a = zarrcy.create(
+        shape, chunks=chunks, dtype=object, object_codec=codec, order=order, fill_value=values[0]
+    )
+    assert (np.asarray(a[...]) == np.full(shape, values[0], object)).all()
+    a[...] = model
+    key = data.draw(basic_keys(shape))
+    read = np.empty(np.shape(model[key]), object)
+    read[...] = a[key]
+    expected = np.empty(np.shape(model[key]), object)
+    expected[...] = model[key]
+    assert read.tolist() == expected.tolist()
+    a[key] = values[1]
+    for at in np.ndindex(shape):
+        marked = np.zeros(shape, bool)
+        marked[key] = True
+        model[at] = values[1] if marked[at] else model[at]
+    assert np.asarray(a[...]).tolist() == model.tolist()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(
+    ("dtype", "filters"),
+    [
+        ("<i4", [numcodecs.Delta("<i4")]),
+        ("<i4", [numcodecs.Delta("<i4"), numcodecs.Shuffle(4)]),
+        ("<f8", [numcodecs.FixedScaleOffset(0, 1, "<f8", "<i4")]),
+        ("<f8", [numcodecs.AsType("<f4", "<f8")]),
+        ("?", [numcodecs.PackBits()]),
+        ("<f4", [numcodecs.BitRound(23)]),
+    ],
+    ids=lambda x: "+".join(f.codec_id for f in x) if isinstance(x, list) else x,
+)
+@given(data=st.data())
+def test_filters_give_back_what_they_took(dtype, filters, order, data):
+    shape = data.draw(st.sampled_from([(), (9,), (5, 6), (3, 4, 2)]))
+    chunks = tuple(data.draw(st.integers(1, n + 1)) for n in shape)
+    a = zarrcy.zeros(shape, chunks=chunks, dtype=dtype, filters=filters, order=order, compressor=None)
+    model = data_of(shape, dtype)
+    before = model.copy()
+    a[...] = model
+    assert same_bits(model, before), "a filter never sees the user's memory"
+    key = data.draw(basic_keys(shape))
+    assert same_bits(a[key], np.asarray(model[key], dtype))
+    a[key] = 0
+    model[key] = 0
+    assert same_bits(a[...], model)
+
+
+@on_both_kernels
+@pytest.mark.parametrize("write_empty_chunks", [True, False])
+def test_empty_chunks_are_stored_or_deleted_as_asked(kernels, write_empty_chunks):
+    with using(kernels):
+        a = zarrcy.full(
+            (6, 6), np.nan, chunks=(2, 2), store=CountingStore(), write_empty_chunks=write_empty_chunks
+        )
+    a[...] = 1.0
+    a[:3] = np.nan
+    assert a.nchunks_initialized == (9 if write_empty_chunks else 6)
+    assert np.isnan(a[:3]).all()
+    assert (a[3:] == 1).all()
+
+
+@pytest.mark.parametrize("value", [-0.0, np.array(0x7FF8000000000001, "<u8").view("<f8")[()]])
+def test_a_chunk_that_only_equals_the_fill_value_keeps_its_bits(value):
+    fill = 0.0 if value == 0 else np.nan
+    a = zarrcy.full(4, fill, chunks=2, write_empty_chunks=False)
+    a[:2] = value
+    assert a.nchunks_initialized == 1
+    assert same_bits(a[:2], np.full(2, value))
+
+
+def test_cells_beyond_the_edge_are_stored_as_fill_value():
+    a = zarrcy.full((3, 3), 9, chunks=(2, 2), dtype="u1", compressor=None, store={})
+    a[...] = 1
+    assert a.store["1.1"] == bytes([1, 9, 9, 9])
+    assert a.store["0.1"] == bytes([1, 9, 1, 9])
+    a[...] = np.ones((3, 3), "u1")
+    assert a.store["1.1"] == bytes([1, 9, 9, 9])
+
+
+def test_a_missing_chunk_without_fill_value_reads_as_zeros():
+    assert (zarrcy.empty((100, 100), chunks=(7, 7))[...] == 0).all()
+    assert zarrcy.empty(3, dtype=STRUCTURED)[...].tobytes() == bytes(3 * STRUCTURED.itemsize)
+
+
+@given(data=st.data(), layout=layouts(max_dims=2))
+def test_data_of_another_type_are_cast_as_numpy_casts_them(data, layout):
+    source = data.draw(st.sampled_from(["?", "i1", ">i8", "f4", "<f8"]))
+    layout["dtype"] = data.draw(st.sampled_from(["i1", ">i2", "<f8", "c16", "<U5", "?"]))
+    a, _ = stored(layout)
+    values = data_of(a.shape, source) if source != "?" else data_of(a.shape, "i1") > 1
+    model = np.zeros(a.shape, a.dtype)
+    with np.errstate(all="ignore"):
+        a[...] = values
+        model[...] = values
+    assert same_bits(a[...], model)
+
+
+def test_stores_that_take_many_keys_at_once_are_asked_so():
+    class Batches(dict):
+        def __init__(self):
+            self.calls = []
+
+        def getitems(self, keys):
+            self.calls.append(("getitems", list(keys)))
+            return {key: self[key] for key in keys if key in self}
+
+        def setitems(self, values):
+            self.calls.append(("setitems", sorted(values)))
+            self.update(values)
+
+        def delitems(self, keys):
+            self.calls.append(("delitems", sorted(keys)))
+            for key in keys:
+                self.pop(key, None)
+
+    for compressor in (None, "default"):
+        store = Batches()
+        a = zarrcy.create(
+            8, chunks=2, dtype="i4", store=store, compressor=compressor, write_empty_chunks=False
+        )
+        store.calls.clear()
+        a[1:8] = np.arange(7) + 1
+        assert store.calls[0] == ("getitems", ["0"])
+        assert sorted(key for name, keys in store.calls if name == "setitems" for key in keys) == [
+            "0",
+            "1",
+            "2",
+            "3",
+        ]
+        store.calls.clear()
+        np.testing.assert_array_equal(a[:], [0, 1, 2, 3, 4, 5, 6, 7])
+        assert store.calls == [("getitems", ["0", "1", "2", "3"])]
+        store.calls.clear()
+        a[:] = 0
+        assert store.calls == [("delitems", ["0", "1", "2", "3"])]
+
+
+def test_contexts_are_given_to_stores_that_want_them():
+    class Store(dict):
+        def getitems(self, keys, *, contexts):
+            assert contexts == {}
+            return {key: self[key] for key in keys if key in self}
+
+    a = zarrcy.array([1, 2, 3], store=Store())
+    assert a[:].tolist() == [1, 2, 3]
+
+
+def test_partial_writes_hold_the_lock_of_their_chunk_and_complete_ones_do_not():
+    held = []
+
+    class Locks:
+        def __getitem__(self, key):
+            held.append(key)
+            return zarrcy.ThreadSynchronizer()[key]
+
+    a = zarrcy.zeros((4, 4), chunks=(2, 2), synchronizer=Locks(), path="x")
+    held.clear()
+    a[:3] = 1
+    assert held == ["x/1.0", "x/1.1"]
+    assert a[:].sum() == 12

@@ -1,0 +1,156 @@
+"""The house rules that no reader should have to check by hand."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zarrcy
+from zarrcy import _kernels
+
+PACKAGE = Path(zarrcy.__file__).parent
+REPO = Path(__file__).parent.parent
+# A module imports only from rooms to its left; rooms of one entry may know each other.
+ORDER = [
+    {"errors", "types"},
+    {"_kernels"},
+    {"sync", "storage", "grid", "progress"},
+    {"codecs"},
+    {"selection"},
+    {"transfer", "formats"},
+    {"node"},
+    {"attrs"},
+    {"facts"},
+    {"array"},
+    {"api"},
+    {"cli"},
+]
+
+
+def room_of(module):
+    return module.split(".")[1] if "." in module else None
+
+
+def imports_of(path):
+    for found in ast.walk(ast.parse(path.read_text())):
+        if isinstance(found, ast.ImportFrom) and found.module and found.module.split(".")[0] == "zarrcy":
+            if found.module == "zarrcy":
+                yield from (f"zarrcy.{alias.name}" for alias in found.names)
+            else:
+                yield found.module
+        elif isinstance(found, ast.Import):
+            yield from (alias.name for alias in found.names if alias.name.startswith("zarrcy."))
+
+
+SOURCES = sorted(
+    path for path in PACKAGE.rglob("*.py") if path not in (PACKAGE / "__init__.py", PACKAGE / "__main__.py")
+)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_module_imports_downwards_only(path):
+    rank = {room: i for i, rooms in enumerate(ORDER) for room in rooms}
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    assert own in rank, f"{own} has no place in the order of the house"
+    for module in imports_of(path):
+        room = room_of(module)
+        if own == "_kernels":
+            assert room == "_kernels", "kernels know nothing of zarrcy"
+        elif room in rank:
+            assert rank[room] <= rank[own], f"{own} imports {module}, which is above it"
+
+
+def test_the_compiled_kernels_did_load():
+    """A library that is silently slow would be worse than one that does not start."""
+    if os.environ.get("ZARRCY_PURE", "") not in ("", "0"):
+        assert not _kernels.COMPILED
+        return
+    assert _kernels.COMPILED, (
+        "the kernels are not compiled; run `make test`, or set ZARRCY_PURE=1 if that is meant"
+    )
+    assert _kernels.default is _kernels.compiled
+    assert all(Path(module.__file__).suffix in (".so", ".pyd") for module in compiled_modules())
+
+
+def compiled_modules():
+    from zarrcy._kernels import _copy, _fill, _split
+
+    return [_split, _copy, _fill]
+
+
+def test_both_kernels_offer_the_same_names():
+    if not _kernels.COMPILED:
+        pytest.skip("a pure build has the numpy twins only")
+    assert all(hasattr(_kernels.reference, name) for name in _kernels.compiled.__all__)
+
+
+def test_a_kernel_that_is_there_but_does_not_load_is_an_error(tmp_path):
+    script = (
+        "import sys, types\n"
+        "class Broken:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'zarrcy._kernels._split': raise ImportError('undefined symbol')\n"
+        "sys.meta_path.insert(0, Broken())\n"
+        "import zarrcy\n"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "ZARRCY_PURE"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=env
+    )
+    assert "undefined symbol" in done.stderr
+
+
+def test_no_directive_hides_in_a_kernel():
+    """setup.py is the only home of directives: one in a .pyx would outrank the checked build."""
+    for path in (REPO / "zarrcy" / "_kernels").glob("*.p[yx]*"):
+        if path.suffix in (".pyx", ".pxd"):
+            text = path.read_text()
+            assert "# cython:" not in text, path
+            assert "@cython." not in text, path
+
+
+def test_no_file_is_a_drawer():
+    files = [
+        p
+        for ending in ("*.py", "*.pyx", "*.pxd", "*.pyi")
+        for top in ("zarrcy", "tests", "benchmarks", "docs")
+        for p in (REPO / top).rglob(ending)
+    ]
+    assert not [(p.name, n) for p in files if (n := len(p.read_text().splitlines())) > 600]
+
+
+def test_no_format_version_is_tested_outside_formats():
+    for path in SOURCES:
+        if "formats" in path.parts:
+            continue
+        for found in ast.walk(ast.parse(path.read_text())):
+            if isinstance(found, ast.Compare):
+                names = {ast.unparse(side) for side in (found.left, *found.comparators)}
+                assert not any("zarr_format" in name or "zarr_version" in name for name in names), path
+
+
+PUBLIC = {
+    "Array", "ArrayNotFoundError", "Attributes", "ContainsArrayError", "ContainsGroupError", "DirectoryStore",
+    "KVStore", "MemoryStore", "MetadataError", "PathNotFoundError", "ReadOnlyError", "ThreadSynchronizer",
+    "__version__", "array", "create", "empty", "full", "load", "ones", "open", "open_array", "save", "save_array",
+    "zeros",
+}  # fmt: skip
+
+
+def test_the_public_names_are_these():
+    assert set(zarrcy.__all__) == PUBLIC
+    assert all(hasattr(zarrcy, name) for name in PUBLIC)
+
+
+def test_importing_starts_no_thread_and_loads_no_optional_package():
+    script = (
+        "import sys, threading, zarrcy; print(threading.active_count(), "
+        "[m for m in ('h5py', 'rich', 'fsspec', 'asyncio', 'concurrent.futures', 'multiprocessing', 'matplotlib', "
+        "'argparse', 'zarr') if m in sys.modules and m not in before])"
+    )
+    script = "import sys, numpy, numcodecs; before = set(sys.modules)\n" + script
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "[]"]

@@ -1,0 +1,161 @@
+"""Slice decomposition: pieces cover a selection once, in order, and touch no other chunk."""
+
+import itertools
+
+import numpy as np
+import pytest
+from builds import BUILDS, on_both_kernels
+from cases import chunk_shapes, chunks_partly_touched, chunks_touched
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from zarrcy import _kernels
+
+
+@st.composite
+def boxes(draw, max_dims=4):
+    shape = draw(npst.array_shapes(min_dims=0, max_dims=max_dims, min_side=0, max_side=12))
+    key = draw(npst.basic_indices(shape, allow_newaxis=False)) if shape else ()
+    return shape, chunk_shapes(draw, shape), key if isinstance(key, tuple) else (key,)
+
+
+def positions(box):
+    return [
+        start + step * np.arange(count)
+        for start, count, step in zip(box.starts, box.counts, box.steps, strict=True)
+    ]
+
+
+@on_both_kernels
+@given(case=boxes())
+def test_a_parsed_box_selects_what_numpy_selects(kernels, case):
+    shape, chunks, key = case
+    box = kernels.parse_box(key, kernels.Grid(shape, chunks))
+    model = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+    found = model[np.ix_(*positions(box))] if shape else model
+    found = found[tuple(slice(None, None, -1 if flipped else 1) for flipped in box.flipped)]
+    np.testing.assert_array_equal(found.reshape(box.shape), model[key])
+
+
+@on_both_kernels
+@given(case=boxes())
+def test_pieces_cover_the_selection_once_and_lie_in_their_chunks(kernels, case):
+    shape, chunks, key = case
+    grid = kernels.Grid(shape, chunks)
+    box = kernels.parse_box(key, grid)
+    plan = kernels.split_box(box, grid)
+    tables = [plan.axis_table(axis) for axis in range(plan.ndim)]
+    for axis, table in enumerate(tables):
+        covered = []
+        for chunk, within, out, count in table.tolist():
+            assert out == len(covered)
+            assert within + (count - 1) * box.steps[axis] < chunks[axis]
+            covered.extend(chunk * chunks[axis] + within + box.steps[axis] * i for i in range(count))
+        assert covered == positions(box)[axis].tolist()
+    assert [plan.coords(n) for n in range(plan.n_pieces)] == [
+        tuple(row[0] for row in rows) for rows in itertools.product(*(table.tolist() for table in tables))
+    ]
+
+
+@on_both_kernels
+@given(case=boxes(max_dims=3))
+def test_only_chunks_with_selected_elements_have_a_piece(kernels, case):
+    shape, chunks, key = case
+    grid = kernels.Grid(shape, chunks)
+    plan = kernels.split_box(kernels.parse_box(key, grid), grid)
+    coords = [plan.coords(n) for n in range(plan.n_pieces)]
+    assert len(set(coords)) == len(coords)
+    assert set(coords) == chunks_touched(key, shape, chunks)
+
+
+@on_both_kernels
+@given(case=boxes(max_dims=3))
+def test_a_piece_is_complete_when_it_holds_all_of_its_chunk_inside_the_array(kernels, case):
+    shape, chunks, key = case
+    grid = kernels.Grid(shape, chunks)
+    plan = kernels.split_box(kernels.parse_box(key, grid), grid)
+    partly = {plan.coords(n) for n in range(plan.n_pieces) if not plan.complete(n)}
+    assert partly == chunks_partly_touched(key, shape, chunks)
+    for n in range(plan.n_pieces):
+        beyond = any((c + 1) * k > s for c, k, s in zip(plan.coords(n), chunks, shape, strict=True))
+        assert plan.overhangs(n) == beyond
+
+
+@on_both_kernels
+@given(case=boxes(), lead=st.sampled_from(["", "a/", "größe/c/"]), separator=st.sampled_from("./"))
+def test_keys_are_the_coordinates_behind_the_prefix(kernels, case, lead, separator):
+    shape, chunks, key = case
+    grid = kernels.Grid(shape, chunks)
+    plan = kernels.split_box(kernels.parse_box(key, grid), grid)
+    expected = [lead + separator.join(map(str, plan.coords(n))) for n in range(plan.n_pieces)]
+    assert plan.keys(0, plan.n_pieces, lead, separator) == expected
+
+
+@on_both_kernels
+@pytest.mark.parametrize(
+    "selection",
+    [(0, 0, 0), (..., ...), 10, -11, (slice(None), 4), True, [1, 2], np.array([1]), None, "x", 1.5, 2**70],
+    ids=repr,
+)
+def test_what_is_no_plain_box_is_left_to_the_caller(kernels, selection):
+    assert kernels.parse_box(selection, kernels.Grid((10, 4), (3, 3))) is None
+
+
+@on_both_kernels
+def test_a_plan_of_very_many_chunks_costs_nothing_to_make(kernels):
+    if kernels is _kernels.reference:
+        pytest.skip("the numpy twin keeps its tables")
+    grid = kernels.Grid((10**15,), (1,))
+    plan = kernels.split_box(kernels.parse_box(..., grid), grid)
+    assert plan.n_pieces == 10**15
+    assert plan.keys(10**15 - 1, 10**15, "", ".") == [str(10**15 - 1)]
+
+
+@on_both_kernels
+def test_a_key_of_the_largest_coordinates_is_whole(kernels):
+    grid = kernels.Grid((2**62 - 1,) * 2, (1, 1))
+    plan = kernels.split_box(kernels.parse_box((-1, -1), grid), grid)
+    assert plan.keys(0, 1, "", ".") == [f"{2**62 - 2}.{2**62 - 2}"]
+
+
+@on_both_kernels
+@pytest.mark.parametrize(
+    ("shape", "chunks"),
+    [((1,), ()), ((-1,), (1,)), ((1,), (0,)), ((2**62,), (1,)), ((1,), (2**63,)), ((1,) * 65,) * 2],
+)
+def test_a_grid_that_can_not_be_is_refused(kernels, shape, chunks):
+    with pytest.raises(ValueError, match=r"rank|shape|axes"):
+        kernels.Grid(shape, chunks)
+
+
+@on_both_kernels
+@pytest.mark.parametrize(
+    ("start", "count", "step"), [(0, 11, 1), (10, 1, 1), (-1, 2, 1), (0, 4, 4), (0, 2, 0)]
+)
+def test_a_box_that_leaves_its_grid_is_refused(kernels, start, count, step):
+    box = kernels.Box((start,), (count,), (step,), (False,), (False,))
+    with pytest.raises(IndexError, match="axis 0"):
+        kernels.split_box(box, kernels.Grid((10,), (3,)))
+
+
+@on_both_kernels
+def test_a_piece_that_the_plan_does_not_have_is_refused(kernels):
+    grid = kernels.Grid((10,), (3,))
+    plan = kernels.split_box(kernels.parse_box(..., grid), grid)
+    for ask in (plan.coords, plan.complete, plan.overhangs):
+        for number in (-1, 4):
+            with pytest.raises(IndexError, match="4"):
+                ask(number)
+
+
+@pytest.mark.skipif("compiled" not in BUILDS, reason="a pure build has no bounds checks to prove")
+def test_a_checked_build_catches_a_table_that_is_too_short():
+    from zarrcy._kernels import _split, compiled
+
+    if not _split.CHECKED:
+        pytest.skip("`make checked` builds with bounds checks")
+    grid = compiled.Grid((10,), (3,))
+    plan = compiled.split_box(compiled.parse_box(..., grid), grid)
+    with pytest.raises(IndexError):
+        plan.axis_table(0, np.empty((3, 4), np.int64))

@@ -1,0 +1,177 @@
+"""The v2 documents: what is written is what zarr-python 2 writes, and what is read survives a rewrite."""
+
+import json
+
+import numcodecs
+import numpy as np
+import pytest
+from cases import DTYPES, STRUCTURED, same_bits
+
+import zarrcy
+
+
+def document(a):
+    return json.loads(a.store[".zarray"])
+
+
+def test_a_new_array_is_described_with_sorted_members_an_indent_of_four_and_in_ascii():
+    a = zarrcy.zeros((4, 6), chunks=(2, 3), dtype="<i4", store={})
+    assert a.store[".zarray"] == (
+        b'{\n    "chunks": [\n        2,\n        3\n    ],\n    "compressor": {\n        "blocksize": 0,\n'
+        b'        "clevel": 5,\n        "cname": "lz4",\n        "id": "blosc",\n        "shuffle": 1\n    },\n'
+        b'    "dtype": "<i4",\n    "fill_value": 0,\n    "filters": null,\n    "order": "C",\n    "shape": [\n'
+        b'        4,\n        6\n    ],\n    "zarr_format": 2\n}'
+    )
+    a.attrs["name"] = "größe"
+    assert a.store[".zattrs"] == b'{\n    "name": "gr\\u00f6\\u00dfe"\n}'
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, STRUCTURED, "V5"], ids=str)
+def test_every_data_type_comes_back(dtype):
+    a = zarrcy.zeros(3, dtype=dtype, store={})
+    assert zarrcy.open_array(a.store).dtype == a.dtype == np.dtype(dtype)
+
+
+FILLS = [
+    ("f8", np.nan, "NaN"),
+    ("f4", np.inf, "Infinity"),
+    ("f2", -np.inf, "-Infinity"),
+    ("f8", -0.0, -0.0),
+    ("f4", 0.1, 0.10000000149011612),
+    ("f8", None, None),
+    ("c8", complex(-0.0, np.nan), [-0.0, "NaN"]),
+    ("c16", complex(1, -np.inf), [1.0, "-Infinity"]),
+    ("u8", 2**64 - 1, 18446744073709551615),
+    ("i8", -(2**63), -9223372036854775808),
+    ("?", True, True),
+    ("S5", b"abc", "YWJj"),
+    ("U3", "é", "é"),
+    ("M8[ns]", np.datetime64("NaT"), -9223372036854775808),
+    ("M8[D]", np.datetime64("2020-01-01"), 18262),
+    ("m8[s]", np.timedelta64(-5, "s"), -5),
+    ("V3", b"\1\2\3", "AQID"),
+    ([("x", "<f4"), ("y", "<i2")], (1.5, 7), "AADAPwcA"),
+]
+
+
+@pytest.mark.parametrize(("dtype", "value", "spelled"), FILLS, ids=lambda x: str(x).replace(" ", ""))
+def test_every_fill_value_has_its_spelling_and_comes_back_with_its_bits(dtype, value, spelled):
+    a = zarrcy.full(4, value, dtype=dtype, chunks=2, store={})
+    found = document(a)["fill_value"]
+    assert found == spelled
+    assert repr(found) == repr(spelled), "the sign of zero too"
+    again = zarrcy.open_array(a.store, mode="r")
+    if value is None:
+        assert again.fill_value is None
+    else:
+        wanted = np.zeros(1, dtype)
+        wanted[0] = np.void(value) if dtype == "V3" else value
+        assert same_bits(again[:1], wanted)
+        assert np.asarray(again.fill_value, dtype).tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "spelled", "value"),
+    [
+        ("S3", "", b""),
+        ("S3", 0, b""),
+        ("S3", "abc", b"abc"),
+        ("S3", "YWJj", b"abc"),
+        ("f8", 5, 5.0),
+        ("i4", 1.0, 1),
+        ("?", 0, False),
+    ],
+)
+def test_what_old_writers_left_as_fill_value_is_understood(dtype, spelled, value):
+    a = zarrcy.zeros(2, dtype=dtype, store={})
+    a.store[".zarray"] = json.dumps(document(a) | {"fill_value": spelled}).encode()
+    assert zarrcy.open_array(a.store)[0] == value
+
+
+@pytest.mark.parametrize("member", ["compressor", "filters", "order", "fill_value"])
+def test_members_that_careless_writers_leave_out_have_their_defaults(member):
+    a = zarrcy.zeros((2, 2), dtype="i4", compressor=None, store={})
+    a.store[".zarray"] = json.dumps({k: v for k, v in document(a).items() if k != member}).encode()
+    again = zarrcy.open_array(a.store)
+    assert (again[...] == 0).all()
+    assert (again.order, again.compressor, again.filters) == ("C", None, None)
+
+
+@pytest.mark.parametrize("separator", [None, ".", "/"])
+def test_the_separator_survives_every_rewrite_of_the_metadata(separator):
+    """Fault 1 of zarr-python 2.13: a rewrite dropped it, and the data read as fill value."""
+    a = zarrcy.zeros((4, 4), chunks=(2, 2), store={}, dimension_separator=separator)
+    a[...] = 1
+    a.resize(4, 6)
+    a.append(np.ones((2, 6)))
+    a.fill_value = 9
+    assert document(a).get("dimension_separator") == separator
+    again = zarrcy.open_array(a.store)
+    assert again[:4, :4].sum() == 16
+    assert ("0/0" if separator == "/" else "0.0") in a.store
+
+
+def test_members_that_are_not_known_survive_a_rewrite():
+    a = zarrcy.zeros(4, store={})
+    a.store[".zarray"] = json.dumps(document(a) | {"_nczarr_array": {"dimrefs": ["/x"]}}).encode()
+    again = zarrcy.open_array(a.store)
+    again.resize(8)
+    assert document(again)["_nczarr_array"] == {"dimrefs": ["/x"]}
+    assert document(again)["shape"] == [8]
+
+
+def test_zstd_names_its_checksum_only_where_there_is_one():
+    plain = zarrcy.zeros(1, compressor=numcodecs.Zstd(3), store={})
+    checked = zarrcy.zeros(1, compressor=numcodecs.Zstd(3, checksum=True), store={})
+    assert document(plain)["compressor"] == {"id": "zstd", "level": 3}
+    assert document(checked)["compressor"] == {"id": "zstd", "level": 3, "checksum": True}
+
+
+def test_order_filters_and_compressor_are_read_off_the_documents():
+    filters = [numcodecs.Delta("<i4"), numcodecs.Shuffle(4)]
+    a = zarrcy.zeros((2, 2), dtype="<i4", order="F", filters=filters, compressor=numcodecs.Zlib(3), store={})
+    again = zarrcy.open_array(a.store)
+    assert again.order == "F"
+    assert again.filters == filters
+    assert again.compressor == numcodecs.Zlib(3)
+    assert again.compression == "zlib"
+    assert again.compression_opts == {"id": "zlib", "level": 3}
+    assert again[...].flags.f_contiguous
+
+
+def test_fortran_order_is_the_fortran_dump_of_the_chunk():
+    a = zarrcy.array(np.array([[0, 1, 2], [3, 4, 5]], "u1"), order="F", compressor=None, store={})
+    assert a.store["0.0"] == bytes([0, 3, 1, 4, 2, 5])
+    text = zarrcy.array(
+        np.array([["a", "b"], ["c", "d"]], object),
+        object_codec=numcodecs.VLenUTF8(),
+        order="F",
+        compressor=None,
+        store={},
+    )
+    assert text.store["0.0"] == b"\4\0\0\0" + b"".join(b"\1\0\0\0" + c for c in (b"a", b"c", b"b", b"d"))
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (1, 1)])
+def test_arrays_without_axes_or_elements_take_no_special_branch(shape):
+    a = zarrcy.create(shape, dtype="i4", store={}, fill_value=5)
+    assert a[...].shape == shape
+    a[...] = 7
+    assert (a[...] == 7).all()
+    assert zarrcy.open_array(a.store)[...].tolist() == np.full(shape, 7).tolist()
+    assert a.nchunks_initialized == a.nchunks == (1 if np.prod(shape) else 0)
+
+
+def test_a_sub_array_type_becomes_axes_of_the_array():
+    a = zarrcy.zeros(3, dtype=("<i4", (2,)))
+    assert (a.shape, a.dtype) == ((3, 2), np.dtype("<i4"))
+
+
+def test_text_that_was_never_written_is_empty():
+    for dtype, empty in ((str, ""), (bytes, b"")):
+        a = zarrcy.create(3, dtype=dtype, chunks=2, store={})
+        assert a[:].tolist() == [empty] * 3
+        a[0] = empty * 2 or empty
+        assert zarrcy.open_array(a.store)[:].tolist() == [empty] * 3
+    a = zarrcy.full(3, b"a\0", dtype=bytes, store={})
+    assert zarrcy.open_array(a.store)[:].tolist() == [b"a\0"] * 3

@@ -1,0 +1,61 @@
+"""Partial chunk iteration: move elements between chunks and a result, along the pieces of a plan.
+
+Every piece is checked against the chunk's layout, the length of the chunk's memory and the shape of
+the result before a byte is moved: IndexError or ValueError where they do not fit.
+"""
+
+from typing import Any, final
+
+from numpy.typing import NDArray
+
+from zarrcy._kernels._split import BoxPlan
+
+@final
+class ChunkLayout:
+    """Where the elements of a chunk lie in a flat buffer.
+
+    `order` lists the axes from the slowest to the fastest in memory; C order where it is None.
+    """
+
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def chunk_shape(self) -> tuple[int, ...]: ...
+    @property
+    def order(self) -> tuple[int, ...]: ...
+    @property
+    def itemsize(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    def __new__(
+        cls, chunk_shape: tuple[int, ...], itemsize: int, order: tuple[int, ...] | None = None
+    ) -> ChunkLayout: ...
+
+def gather(plan: BoxPlan, number: int, chunk: Any, layout: ChunkLayout, out: NDArray[Any]) -> bool:
+    """Move one piece from a chunk, any contiguous buffer, to its place in `out`.
+
+    False, and nothing is moved, where `chunk` has not the length of a chunk.
+    """
+
+def scatter(plan: BoxPlan, number: int, chunk: Any, layout: ChunkLayout, value: NDArray[Any]) -> bool:
+    """Move one piece from its place in `value` to a chunk, any writable contiguous buffer.
+
+    False, and nothing is moved, where `chunk` has not the length of a chunk.
+    """
+
+def fill_piece(plan: BoxPlan, number: int, layout: ChunkLayout, out: NDArray[Any], item: bytes) -> None:
+    """Set the place of one piece in `out` to one element, given by its bytes."""
+
+def gather_many(
+    plan: BoxPlan, first: int, chunks: list[Any], layout: ChunkLayout, out: NDArray[Any], item: bytes
+) -> int:
+    """Gather the pieces from `first` on from a list of chunks; None stands for a chunk of `item`.
+
+    Returns -1, or the place in the list of the first chunk that has not the length of a chunk.
+    """
+
+def run_of_piece(plan: BoxPlan, number: int, layout: ChunkLayout, out: NDArray[Any]) -> int:
+    """Byte offset in `out` of a piece that is a whole chunk in one run, in the layout of the chunk.
+
+    -1 where the piece is no such run.
+    """

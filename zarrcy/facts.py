@@ -1,0 +1,254 @@
+"""What an array is: everything that can be told of it without reading a chunk."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+from zarrcy import transfer
+from zarrcy.attrs import Attributes
+from zarrcy.codecs import Compressor, Filter
+from zarrcy.formats import ArrayDescription
+from zarrcy.formats.scalars import normalize_fill_value
+from zarrcy.grid import grid_shape
+from zarrcy.node import Node, refuse_read_only
+from zarrcy.storage.listing import getsize, listdir
+from zarrcy.sync import Synchronizer
+from zarrcy.types import AnyDtype, Shape, Store
+
+
+class ArrayFacts(ABC):
+    """The facts about an array; `zarrcy.Array` adds reading, writing and changing."""
+
+    _node: Node
+    _attrs: Attributes
+    _read_only: bool
+    _reload: bool
+    _write_empty_chunks: bool
+
+    def _adopt(self, description: ArrayDescription) -> None:
+        """Get ready to read and write what `description` describes."""
+        self._description = description
+        self._dtype = description.dtype
+        self._source = transfer.ChunkSource(
+            self._node.chunk_store,
+            description.chunk_keys.prefix(self._node.prefix, len(description.shape)),
+            description.chunk_keys.separator,
+            description.pipeline(),
+            description.chunk_shape,
+            description.dtype,
+            description.missing,
+            self._node.synchronizer,
+            self._write_empty_chunks,
+        )
+        self._kernels = self._source.kernels
+        self._grid = self._kernels.Grid(description.shape, description.chunk_shape)
+        self._result_order = self._node.format.order_of(description)
+
+    def _refresh(self) -> None:
+        """Load the metadata again if they are not to be kept."""
+        if self._reload:
+            self._adopt(self._node.load_array())
+
+    def _save(self, description: ArrayDescription) -> None:
+        with self._node.lock(self._node.metadata_key):
+            self._node.save_array(description)
+        self._adopt(description)
+
+    @abstractmethod
+    def resize(self, *args: Any) -> None: ...
+
+    @property
+    def store(self) -> Store:
+        """Store of the metadata."""
+        return self._node.store
+
+    @property
+    def chunk_store(self) -> Store:
+        """Store of the chunks."""
+        return self._node.chunk_store
+
+    @property
+    def path(self) -> str:
+        """Path in the store; empty at the root."""
+        return self._node.path
+
+    @property
+    def name(self) -> str | None:
+        """Path with one leading slash; None at the root."""
+        return f"/{self.path}" if self.path else None
+
+    @property
+    def basename(self) -> str | None:
+        """Last part of the name; None at the root."""
+        return self.path.rsplit("/", 1)[-1] if self.path else None
+
+    @property
+    def read_only(self) -> bool:
+        """Are changes refused?"""
+        return self._read_only
+
+    @read_only.setter
+    def read_only(self, value: bool) -> None:
+        self._read_only = bool(value)
+        self._attrs.read_only = self._read_only
+
+    @property
+    def synchronizer(self) -> Synchronizer | None:
+        """What gives the locks of parallel writers."""
+        return self._node.synchronizer
+
+    @property
+    def attrs(self) -> Attributes:
+        """User attributes."""
+        return self._attrs
+
+    @property
+    def write_empty_chunks(self) -> bool:
+        """Are chunks stored that hold nothing but the fill value?"""
+        return self._write_empty_chunks
+
+    @property
+    def shape(self) -> Shape:
+        """Lengths of the axes, in elements. Setting it resizes the array."""
+        self._refresh()
+        return self._description.shape
+
+    @shape.setter
+    def shape(self, value: Any) -> None:
+        self.resize(value)
+
+    @property
+    def chunks(self) -> Shape:
+        """Lengths of a chunk along the axes, in elements."""
+        return self._description.chunk_shape
+
+    @property
+    def dtype(self) -> AnyDtype:
+        """Data type of the elements."""
+        return self._dtype
+
+    @property
+    def fill_value(self) -> Any:
+        """Value of elements that were never written. Setting it writes the metadata."""
+        return self._description.fill_value
+
+    @fill_value.setter
+    def fill_value(self, value: Any) -> None:
+        refuse_read_only(self._read_only, self.path)
+        fill_value = normalize_fill_value(value, self._dtype)
+        self._save(self._description.with_fill_value(fill_value))
+
+    @property
+    def order(self) -> str:
+        """Order of the elements in a chunk: "C" or "F"."""
+        return self._result_order  # type: ignore[no-any-return]
+
+    @property
+    def compressor(self) -> Any:
+        """Codec of the encoded chunks, or None."""
+        return next((s.codec for s in self._description.stages if isinstance(s, Compressor)), None)
+
+    @property
+    def compression(self) -> str | None:
+        """Name of the compressor, as h5py has it."""
+        return None if self.compressor is None else str(self.compressor.codec_id)
+
+    @property
+    def compression_opts(self) -> Any:
+        """Configuration of the compressor, or None."""
+        return None if self.compressor is None else self.compressor.get_config()
+
+    @property
+    def filters(self) -> list[Any] | None:
+        """Codecs of the elements, in the order of encoding, or None."""
+        return [s.codec for s in self._description.stages if isinstance(s, Filter)] or None
+
+    @property
+    def dimension_separator(self) -> str:
+        """What stands between the coordinates in the key of a chunk."""
+        return self._description.chunk_keys.separator
+
+    @property
+    def zarr_format(self) -> int:
+        """Version of the format that the metadata follow."""
+        return self._node.format.ZARR_FORMAT  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._description.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """Size of an element, in bytes."""
+        return self._dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all elements without compression, in bytes."""
+        return self.size * self.itemsize
+
+    @property
+    def nbytes_stored(self) -> int:
+        """Size of what is stored, metadata included, in bytes; -1 if the store can't tell."""
+        total = getsize(self.store, self.path)
+        if self._node.own_chunk_store is None or total < 0:
+            return total
+        chunks = getsize(self._node.own_chunk_store, self.path)
+        return -1 if chunks < 0 else total + chunks
+
+    @property
+    def cdata_shape(self) -> Shape:
+        """Number of chunks along each axis; ``(1,)`` without axes."""
+        return grid_shape(self.shape, self.chunks) if self.ndim else (1,)
+
+    @property
+    def nchunks(self) -> int:
+        """Number of chunks."""
+        return math.prod(self.cdata_shape)
+
+    @property
+    def nchunks_initialized(self) -> int:
+        """Number of chunks that are stored."""
+        return sum(1 for _ in self._initialized_keys())
+
+    initialized = nchunks_initialized
+
+    def _initialized_keys(self) -> Iterator[str]:
+        store, separator = self.chunk_store, self.dimension_separator
+        counts = self.cdata_shape
+        if separator == ".":
+            names: Any = listdir(store, self.path)
+        else:
+            prefix = self._node.prefix
+            names = (key[len(prefix) :] for key in list(store) if key.startswith(prefix))
+        for name in names:
+            parts = name.split(separator)
+            if len(parts) == len(counts) and all(
+                part.isdecimal() and part.isascii() and str(int(part)) == part and int(part) < n
+                for part, n in zip(parts, counts, strict=True)
+            ):
+                yield name
+
+    def __repr__(self) -> str:
+        name = f" {self.name!r}" if self.name else ""
+        read_only = " read-only" if self._read_only else ""
+        return f"<zarrcy.Array{name} {self.shape} {self._dtype}{read_only}>"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, ArrayFacts)
+            and self.store == other.store
+            and self._read_only == other._read_only
+            and self.path == other.path
+        )
+
+    __hash__ = None  # type: ignore[assignment]

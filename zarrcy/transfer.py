@@ -6,7 +6,7 @@ here knows a format, a kind of selection or a kind of store.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any
@@ -21,9 +21,6 @@ from zarrcy.storage import access
 from zarrcy.sync import Synchronizer
 from zarrcy.types import AnyDtype, Buffer, Key, Shape, Store
 
-# Keys are asked for in batches, so that a store which takes many at once can: as many as fit here
-# decoded, so that a batch of encoded values stays small beside the result.
-_BATCH_NBYTES = 8 * 2**20
 _BATCH_KEYS = 1024
 
 
@@ -67,7 +64,8 @@ class ChunkSource:
         self.fetch = access.reader(store)
         self.store_many = access.writer(store)
         self.delete = access.deleter(store)
-        self.batch = max(1, min(_BATCH_KEYS, _BATCH_NBYTES // max(1, self.layout.nbytes)))
+        # keys are asked for in batches whose values, were they not compressed, have a bounded size
+        self.batch = max(1, min(_BATCH_KEYS, access.batch_nbytes(store) // max(1, self.layout.nbytes)))
 
     def new_chunk(self) -> NDArray[Any]:
         """Return memory for one flat chunk: bytes, or references to objects."""
@@ -111,9 +109,10 @@ def flat_memory(array: NDArray[Any]) -> NDArray[np.uint8] | None:
     return None
 
 
-def _batches(n_pieces: int, size: int) -> Iterator[tuple[int, int]]:
-    for first in range(0, n_pieces, size):
-        yield first, min(n_pieces, first + size)
+def _batches(n_pieces: int, size: int) -> Iterable[tuple[int, int]]:
+    if n_pieces <= size:
+        return ((0, n_pieces),)
+    return ((first, min(n_pieces, first + size)) for first in range(0, n_pieces, size))
 
 
 def read(plan: Any, source: ChunkSource, out: NDArray[Any]) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from zarrcy.codecs import Filter, Pipeline, Stage
 from zarrcy.types import JSON, AnyDtype, Shape
 
-
 _EMPTY = {"vlen-utf8": "", "vlen-bytes": b""}
 
 

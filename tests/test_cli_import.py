@@ -1,0 +1,409 @@
+"""``zarrcy import``: what comes out of a store is what h5py reads from the file."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import zarrcy
+from zarrcy.cli import main
+from zarrcy.cli.importing import import_file
+from zarrcy.storage import DirectoryStore
+
+
+def strict_json(path: Path):
+    """Parse a document as other readers do: NaN and Infinity are no JSON."""
+
+    def refuse(name):
+        raise AssertionError(f"{path} holds {name}")
+
+    return json.loads(path.read_text(), parse_constant=refuse)
+
+
+@pytest.fixture
+def source(tmp_path):
+    return tmp_path / "source.nc"
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "target.zarr"
+
+
+def opened(target, path):
+    return zarrcy.open_array(target / path, mode="r")
+
+
+def attributes(target, path=""):
+    return strict_json(target / path / ".zattrs")
+
+
+# -- elements ------------------------------------------------------------------------------------
+
+RNG = np.random.default_rng(0)
+PLAIN = {
+    "f4": RNG.random((7, 11)).astype("f4"),
+    "big_endian": RNG.integers(0, 999, (5, 4)).astype(">i4"),
+    "special": np.array([np.nan, -0.0, np.inf, -np.inf, 5e-324]),
+    "half": np.arange(5, dtype="f2"),
+    "complex": np.array([1 + 2j, complex(np.nan, -0.0)], "c16"),
+    "bool": np.array([[True, False], [False, False]]),
+    "fixed_text": np.array([b"abc", b"", b"abcdefghij"], "S10"),
+    "opaque": np.frombuffer(bytes(range(15)), "V5"),
+    "scalar": np.array(2.5, "f8"),
+    "empty": np.empty((0, 3), "i2"),
+    "compound": np.array(
+        [(1, 2.5, b"x", [1, 2])], [("a", "i1"), ("b", ">f8"), ("c", "S3"), ("d", "u2", (2,))]
+    ),
+    "large": RNG.integers(0, 9, (60, 80)),
+}
+
+
+@pytest.mark.parametrize("chunks", ["auto", "same", (2, 3)])
+def test_elements_of_every_type_are_those_of_the_file(source, target, chunks):
+    with h5py.File(source, "w") as file:
+        for name, values in PLAIN.items():
+            file[name] = values
+        file.create_dataset("chunked", data=PLAIN["large"], chunks=(7, 9), compression="gzip", shuffle=True)
+    report = import_file(source, target, chunks=chunks)
+    assert sorted(item.path for item in report.imported) == sorted([*PLAIN, "chunked"])
+    with h5py.File(source) as file:
+        for name, dataset in file.items():
+            ours, expected = opened(target, name)[...], dataset[()]
+            assert np.asarray(ours).dtype == np.asarray(expected).dtype, name
+            assert np.asarray(ours).tobytes() == np.asarray(expected).tobytes(), name
+            assert np.shape(ours) == dataset.shape, name
+
+
+def test_texts_of_any_length_become_str(source, target):
+    texts = np.array([["a", "", "äöü"], ["long" * 50, "x\0y"[:1], "日本"]], object)
+    with h5py.File(source, "w") as file:
+        file.create_dataset("texts", data=texts, dtype=h5py.string_dtype())
+        file.create_dataset("scalar", data="hello", dtype=h5py.string_dtype())
+        file.create_dataset("latin", data=np.array([b"caf\xe9"], object), dtype=h5py.string_dtype("ascii"))
+        file.create_dataset("unwritten", shape=(3,), dtype=h5py.string_dtype())
+    report = import_file(source, target, chunks=(2, 2))
+    assert_array_equal(opened(target, "texts")[:], texts)
+    assert opened(target, "scalar")[()] == "hello"
+    assert opened(target, "latin")[0] == "café"
+    assert opened(target, "unwritten")[:].tolist() == ["", "", ""]
+    sizes = {item.path: item.nbytes for item in report.imported}
+    assert sizes["texts"] == sum(len(text.encode()) for text in texts.flat)
+    assert [codec.codec_id for codec in opened(target, "texts").filters] == ["vlen-utf8"]
+
+
+def test_an_enumeration_becomes_its_integers_and_keeps_the_names(source, target):
+    kind = h5py.enum_dtype({"clear sky": 0, "cloudy": 7}, basetype="u1")
+    with h5py.File(source, "w") as file:
+        file.create_dataset("sky", data=np.array([7, 0, 7], "u1"), dtype=kind)
+    import_file(source, target)
+    array = opened(target, "sky")
+    assert array.dtype == np.dtype("u1")
+    assert array[:].tolist() == [7, 0, 7]
+    assert array.attrs["flag_values"] == [0, 7]
+    assert array.attrs["flag_meanings"] == "clear_sky cloudy"
+
+
+def test_a_compound_type_loses_the_gaps_between_its_fields(source, target):
+    gaps = np.zeros(4, np.dtype([("a", "u1"), ("b", "f8"), ("c", bool)], align=True))
+    gaps["a"], gaps["b"], gaps["c"] = range(4), np.arange(4) / 3, [1, 0, 0, 1]
+    with h5py.File(source, "w") as file:
+        file["x"] = gaps
+    import_file(source, target)
+    array = opened(target, "x")
+    assert array.dtype == np.dtype([("a", "u1"), ("b", "<f8"), ("c", bool)])
+    assert array[:].tolist() == gaps.tolist()
+
+
+def test_the_axes_of_an_array_type_become_axes_of_the_array(source, target):
+    values = RNG.random((6, 2, 3)).astype("f4")
+    with h5py.File(source, "w") as file:
+        dataset = file.create_dataset("x", shape=(6,), dtype=np.dtype(("f4", (2, 3))), fillvalue=None)
+        dataset[...] = values
+    import_file(source, target, chunks=(4, 1, 2))
+    assert opened(target, "x").chunks == (4, 1, 2)
+    assert_array_equal(opened(target, "x")[:], values)
+
+
+def test_an_unlimited_axis_has_the_length_that_it_has_now(source, target):
+    with h5py.File(source, "w") as file:
+        grown = file.create_dataset("x", shape=(0, 3), maxshape=(None, 3), chunks=(1024, 3), dtype="i4")
+        grown.resize(5, axis=0)
+        grown[...] = np.arange(15).reshape(5, 3)
+        file.create_dataset("never", shape=(0,), maxshape=(None,), dtype="f8")
+    import_file(source, target, chunks="same")
+    assert opened(target, "x").chunks == (5, 3)
+    assert_array_equal(opened(target, "x")[:], np.arange(15).reshape(5, 3))
+    assert opened(target, "never").shape == (0,)
+
+
+def test_each_chunk_is_written_once_however_small_the_slabs_are(source, target, monkeypatch):
+    values = RNG.integers(0, 99, (23, 17, 5))
+    with h5py.File(source, "w") as file:
+        file.create_dataset("x", data=values, chunks=(1, 17, 5))
+    monkeypatch.setattr("zarrcy.cli.importing.SLAB_NBYTES", 4 * 3 * 5 * 8 * 2)
+    written: Counter[str] = Counter()
+    original = DirectoryStore.__setitem__
+
+    def count(self, key, value):
+        written[key] += 1
+        original(self, key, value)
+
+    monkeypatch.setattr(DirectoryStore, "__setitem__", count)
+    import_file(source, target, chunks=(4, 3, 5))
+    chunks = {key: n for key, n in written.items() if key.startswith("x/") and not key.startswith("x/.")}
+    assert chunks == {f"x/{i}.{j}.0": 1 for i in range(6) for j in range(6)}
+    monkeypatch.undo()
+    assert_array_equal(opened(target, "x")[:], values)
+
+
+def test_chunks_and_compressor_are_those_that_were_asked_for(source, target):
+    with h5py.File(source, "w") as file:
+        file["x"] = np.arange(60).reshape(6, 10)
+        file["y"] = np.arange(6)
+    options = ["--chunks", "4x100", "--compressor", "zstd", "--level", "7"]
+    assert main(["import", str(source), str(target), *options]) == 0
+    assert opened(target, "x").chunks == (4, 10)
+    assert opened(target, "y").chunks == (6,)
+    assert opened(target, "x").compressor.get_config()["level"] == 7
+    assert main(["import", str(source), str(target), "--overwrite", "--compressor", "none"]) == 0
+    assert opened(target, "x").compressor is None
+    assert_array_equal(opened(target, "x")[:], np.arange(60).reshape(6, 10))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("blosc-lz4", "blosc"), ("blosc-zstd", "blosc"), ("zstd", "zstd"), ("zlib", "zlib")]
+)
+def test_every_compressor_gives_the_elements_back(source, target, name, codec):
+    with h5py.File(source, "w") as file:
+        file["x"] = np.arange(1000.0)
+    assert main(["import", str(source), str(target), "--compressor", name, "--quiet"]) == 0
+    assert opened(target, "x").compressor.codec_id == codec
+    assert_array_equal(opened(target, "x")[:], np.arange(1000.0))
+
+
+# -- fill values ---------------------------------------------------------------------------------
+
+
+def test_fill_values_come_from_the_attribute_then_from_the_dataset(source, target):
+    with h5py.File(source, "w") as file:
+        file.create_dataset("attribute", data=[1.0], fillvalue=5.0).attrs["_FillValue"] = np.array([1e20])
+        file.create_dataset("nan", data=[1.0]).attrs["_FillValue"] = np.nan
+        file.create_dataset("dataset", shape=(3,), dtype="i4", fillvalue=-7)
+        file.create_dataset("unset", shape=(3,), dtype="i4")
+        file.create_dataset("text", shape=(2,), dtype=h5py.string_dtype(), fillvalue="none")
+        file.create_dataset("letters", data=np.array([b"a"], "S1")).attrs["_FillValue"] = np.bytes_(b"?")
+    import_file(source, target)
+    assert opened(target, "attribute").fill_value == 1e20
+    assert np.isnan(opened(target, "nan").fill_value)
+    assert opened(target, "dataset").fill_value == -7
+    assert opened(target, "dataset")[:].tolist() == [-7, -7, -7]
+    # a fill value of 0 would make readers like xarray take true zeros for missing
+    assert opened(target, "unset").fill_value is None
+    assert opened(target, "text").fill_value == "none"
+    assert opened(target, "text")[:].tolist() == ["none", "none"]
+    assert opened(target, "letters").fill_value == b"?"
+    assert attributes(target, "nan")["_FillValue"] == "NaN"
+
+
+def test_a_fill_value_that_no_element_can_have_is_named_and_the_next_one_is_taken(source, target, capsys):
+    with h5py.File(source, "w") as file:
+        file.create_dataset("x", data=np.array([1], "u1"), fillvalue=9).attrs["_FillValue"] = -1.5
+    assert main(["import", str(source), str(target)]) == 0
+    assert opened(target, "x").fill_value == 9
+    assert "a fill value of /x is left out" in capsys.readouterr().err
+
+
+# -- attributes, dimension names, groups ---------------------------------------------------------
+
+
+def test_attributes_become_valid_json(source, target, capsys):
+    with h5py.File(source, "w") as file:
+        attrs = file.create_dataset("x", data=[1]).attrs
+        attrs["bytes"] = np.bytes_(b"caf\xc3\xa9")
+        attrs["latin"] = np.bytes_(b"caf\xe9")
+        attrs["text"] = "Kelvin"
+        attrs["texts"] = ["a", "bc"]
+        attrs["one"] = np.array([3], "i2")
+        attrs["many"] = np.array([1, 2, 3], "u8")
+        attrs["table"] = np.array([[1.5], [2.5]])
+        attrs["range"] = np.array([-np.inf, np.nan, np.inf])
+        attrs["flag"] = True
+        attrs["complex"] = 1 + 2j
+        attrs["fields"] = np.array((1, 2.5), [("a", "i4"), ("b", "f8")])
+        attrs["nothing"] = h5py.Empty("S1")
+        attrs["no_numbers"] = h5py.Empty("f8")
+        attrs["reference"] = file["x"].ref
+        attrs["opaque"] = np.void(b"abc")
+        file.attrs["title"] = np.bytes_(b"a file")
+    assert main(["import", str(source), str(target)]) == 0
+    assert attributes(target, "x") == {
+        "_ARRAY_DIMENSIONS": ["dim_0"],
+        "bytes": "café",
+        "latin": "café",
+        "text": "Kelvin",
+        "texts": ["a", "bc"],
+        "one": 3,
+        "many": [1, 2, 3],
+        "table": [[1.5], [2.5]],
+        "range": ["-Infinity", "NaN", "Infinity"],
+        "flag": True,
+        "complex": [1.0, 2.0],
+        "fields": {"a": 1, "b": 2.5},
+        "nothing": "",
+        "no_numbers": [],
+    }
+    assert attributes(target) == {"title": "a file"}
+    notices = capsys.readouterr().err.splitlines()
+    assert [line for line in notices if "'reference' of /x is left out" in line]
+    assert [line for line in notices if "'opaque' of /x is left out" in line]
+    assert len(notices) == 2
+
+
+def write_like_netcdf(source):
+    """Write what libnetcdf writes: scales, a dimension without a variable, bookkeeping attributes."""
+    with h5py.File(source, "w") as file:
+        file.attrs["_NCProperties"] = "version=2"
+        file.attrs["Conventions"] = "CF-1.8"
+        time = file.create_dataset("time", data=np.arange(4.0), maxshape=(None,), chunks=(1,))
+        time.make_scale("time")
+        time.attrs["_Netcdf4Dimid"] = np.int32(0)
+        bounds = file.create_dataset("bnds", shape=(2,), dtype=">f4")
+        bounds.make_scale("This is a netCDF dimension but not a netCDF variable.         2")
+        bounds.attrs["_Netcdf4Dimid"] = np.int32(1)
+        time_bounds = file.create_dataset("time_bnds", data=np.arange(8.0).reshape(4, 2))
+        for axis, scale in enumerate((time, bounds)):
+            time_bounds.dims[axis].attach_scale(scale)
+        # a coordinate variable of two axes: a scale itself, so no scale can be attached to it
+        names = file.create_dataset("names", data=np.zeros((4, 2), "S1"))
+        names.make_scale("names")
+        names.attrs["_Netcdf4Coordinates"] = np.array([0, 1], "i4")
+        names.attrs["_Netcdf4Dimid"] = np.int32(0)
+        clash = file.create_dataset("_nc4_non_coord_bnds", data=np.arange(4.0))
+        clash.dims[0].attach_scale(time)
+        inner = file.create_group("model/run")
+        inner.attrs["member"] = 3
+        inner["speed"] = np.arange(4.0)
+        inner["speed"].dims[0].attach_scale(time)
+
+
+def test_a_netcdf_file_keeps_its_dimension_names_and_loses_the_bookkeeping(source, target):
+    write_like_netcdf(source)
+    report = import_file(source, target)
+    names = {item.path: opened(target, item.path).attrs["_ARRAY_DIMENSIONS"] for item in report.imported}
+    assert names == {
+        "time": ["time"],
+        "time_bnds": ["time", "bnds"],
+        "names": ["time", "bnds"],
+        "bnds": ["time"],
+        "model/run/speed": ["time"],
+    }
+    for path in names:
+        assert set(attributes(target, path)) == {"_ARRAY_DIMENSIONS"}
+    assert attributes(target) == {"Conventions": "CF-1.8"}
+    assert attributes(target, "model/run") == {"member": 3}
+    assert opened(target, "bnds").shape == (4,)
+
+
+def test_groups_have_their_documents_even_without_attributes(source, target):
+    with h5py.File(source, "w") as file:
+        file.create_group("a/b")
+    report = import_file(source, target)
+    assert report.imported == []
+    for path in ("", "a", "a/b"):
+        assert strict_json(target / path / ".zgroup") == {"zarr_format": 2}
+        assert not (target / path / ".zattrs").exists()
+
+
+def test_axes_without_a_scale_are_named_by_label_or_number_and_equal_names_have_equal_lengths(source, target):
+    with h5py.File(source, "w") as file:
+        file["a"] = np.zeros((3, 4))
+        file["b"] = np.zeros((3, 5))
+        file["c"] = np.zeros(3)
+        file["c"].dims[0].label = "level"
+        file["d/e"] = np.zeros(8)
+        file["gone"] = np.arange(3)
+        file["gone"].make_scale()
+        file["f"] = np.zeros(3)
+        file["f"].dims[0].attach_scale(file["gone"])
+        del file["gone"]
+    import_file(source, target)
+    names = {path: opened(target, path).attrs.asdict() for path in ("a", "b", "c", "d/e", "f")}
+    assert names == {
+        "a": {"_ARRAY_DIMENSIONS": ["dim_0", "dim_1"]},
+        "b": {"_ARRAY_DIMENSIONS": ["dim_0", "dim_1_5"]},
+        "c": {"_ARRAY_DIMENSIONS": ["level"]},
+        "d/e": {"_ARRAY_DIMENSIONS": ["dim_0"]},
+        "f": {"_ARRAY_DIMENSIONS": ["dim_0"]},
+    }
+
+
+def test_a_user_s_own_class_and_name_are_kept_where_there_is_no_scale(source, target):
+    with h5py.File(source, "w") as file:
+        file.create_dataset("image", data=np.zeros((2, 2))).attrs["CLASS"] = np.bytes_(b"IMAGE")
+        file.attrs["NAME"] = "mine"
+    import_file(source, target)
+    assert attributes(target, "image")["CLASS"] == "IMAGE"
+    assert attributes(target)["NAME"] == "mine"
+
+
+def test_zarr_python_reads_an_import(source, target):
+    reference = pytest.importorskip("zarr")
+    write_like_netcdf(source)
+    import_file(source, target)
+    group = reference.open_group(str(target), mode="r", zarr_format=2)
+    with h5py.File(source) as file:
+        assert_array_equal(group["time_bnds"][:], file["time_bnds"][:])
+        assert_array_equal(group["model/run/speed"][:], file["model/run/speed"][:])
+    assert dict(group["model/run"].attrs) == {"member": 3}
+
+
+# -- what can't be imported ----------------------------------------------------------------------
+
+
+def test_what_zarr_can_t_hold_is_left_out_and_named(source, target, capsys):
+    with h5py.File(source, "w") as file:
+        file["kept"] = np.arange(3)
+        file.create_dataset("reference", data=np.array([file.ref, file.ref], object), dtype=h5py.ref_dtype)
+        file.create_dataset("ragged", shape=(2,), dtype=h5py.vlen_dtype("i4"))
+        file.create_dataset("mixed", shape=(2,), dtype=np.dtype([("n", "i4"), ("t", h5py.string_dtype())]))
+        file["nothing"] = h5py.Empty("f4")
+        file["elsewhere"] = h5py.ExternalLink("other.h5", "/x")
+        file["again"] = h5py.SoftLink("/kept")
+        file[".zattrs"] = np.arange(2)
+        file["group/loop"] = file["/"]
+        file["type"] = np.dtype("f8")
+    assert main(["import", str(source), str(target)]) == 0
+    captured = capsys.readouterr()
+    left_out = {"reference", "ragged", "mixed", "nothing", "elsewhere", "again", ".zattrs", "group/loop"}
+    for path in left_out:
+        assert f"zarrcy: /{path} is left out: " in captured.err
+    assert len(captured.err.splitlines()) == len(left_out)
+    assert "imported 1 array " in captured.out
+    summary = captured.out.splitlines()[-1]
+    assert summary.startswith("left out 8 objects: ")
+    assert {path.removeprefix("/") for path in summary.partition(": ")[2].split(", ")} == left_out
+    assert_array_equal(opened(target, "kept")[:], np.arange(3))
+
+
+def test_a_dataset_whose_filter_is_not_installed_is_left_out(source, target, capsys, monkeypatch):
+    with h5py.File(source, "w") as file:
+        file["kept"] = np.arange(3)
+        file.create_dataset("x", data=np.arange(9), compression="gzip")
+    monkeypatch.setattr(h5py.h5z, "filter_avail", lambda code: code != h5py.h5z.FILTER_DEFLATE)
+    assert main(["import", str(source), str(target)]) == 0
+    assert "/x is left out: it is compressed with the HDF5 filter 1 (deflate)" in capsys.readouterr().err
+
+
+def test_an_import_of_which_nothing_is_left_fails_and_makes_nothing(source, target, capsys):
+    with h5py.File(source, "w") as file:
+        file.create_dataset("ragged", shape=(2,), dtype=h5py.vlen_dtype("i4"))
+    assert main(["import", str(source), str(target)]) == 2
+    assert "none of its 1 objects can be imported" in capsys.readouterr().err
+    assert list(source.parent.iterdir()) == [source]

@@ -16,12 +16,8 @@ help:  ## list the verbs
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-# built in place, so that changes of Python files need no new build
-$(VENV)/built: $(BIN)/python $(SOURCES)
-	$(PIP) install --editable .
-	@touch $@
-
-$(VENV)/has-%: $(VENV)/built
+# built in place, so that changes of Python files need no new build; has-test: with the extra "test", and so on
+$(VENV)/has-%: $(BIN)/python $(SOURCES)
 	$(PIP) install --editable '.[$*]'
 	@touch $@
 
@@ -36,7 +32,7 @@ demo: $(VENV)/has-demo  ## build, import real climate data, check it against h5p
 test: $(VENV)/has-test $(ZARR2)/built  ## build and run all tests, with the examples of the docstrings
 	$(BIN)/pytest $(PYTEST_ARGS)
 
-check: $(VENV)/has-test $(VENV)/has-check  ## style, types, and whether the stubs of the kernels tell the truth
+check: $(VENV)/has-check  ## style, types, and whether the stubs of the kernels tell the truth
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PATH="$(BIN):$$PATH" $(BIN)/cython-lint zarrcy

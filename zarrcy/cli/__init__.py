@@ -1,0 +1,5 @@
+"""The console script ``zarrcy``: import netCDF-4 and HDF5 files, look at arrays and at what holds them."""
+
+from zarrcy.cli.console import main
+
+__all__ = ["main"]

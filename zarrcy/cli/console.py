@@ -1,0 +1,225 @@
+"""Arguments, exit codes and the last word on errors of the console script."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from zarrcy.cli.failure import CommandError, one_line
+from zarrcy.cli.importing import Report, import_file
+from zarrcy.cli.looking import facts_of, facts_text, tree_lines
+from zarrcy.cli.slabs import ChunkRule
+from zarrcy.cli.text import format_nbytes, format_ratio, format_shape, print_table, printable
+from zarrcy.errors import ZarrcyError
+
+__all__ = ["main"]
+
+_EXIT_FAILED = 2
+_EXIT_INTERRUPTED = 130
+_EXIT_BROKEN_PIPE = 141
+
+_COMPRESSORS = ("blosc-lz4", "blosc-zstd", "zstd", "zlib", "none")
+_LEVELS = {"blosc-lz4": range(10), "blosc-zstd": range(10), "zstd": range(1, 23), "zlib": range(10)}
+_DEFAULT_LEVELS = {"blosc-lz4": 5, "blosc-zstd": 5, "zstd": 3, "zlib": 6}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the console script.
+
+    Parameters
+    ----------
+    argv : arguments without the name of the script; those of the process by default
+
+    Returns
+    -------
+    int : exit code: 0, or 2 where something is wrong that a user can put right
+    """
+    args = _parser().parse_args(argv)
+    try:
+        args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # whoever read our output has seen enough; the interpreter shall not complain at its end either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _EXIT_BROKEN_PIPE
+    except (CommandError, ZarrcyError, OSError) as exc:
+        _say(f"error: {one_line(exc)}")
+        return _EXIT_FAILED
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return _EXIT_INTERRUPTED
+    return 0
+
+
+def _say(text: str) -> None:
+    print(f"zarrcy: {printable(text)}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    from zarrcy import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="zarrcy", description="Chunked, compressed arrays in the Zarr format."
+    )
+    parser.add_argument("--version", action="version", version=f"zarrcy {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_import(commands)
+    _add_info(commands)
+    _add_tree(commands)
+    return parser
+
+
+# -- zarrcy import -------------------------------------------------------------------------------
+
+
+def _add_import(commands: Any) -> None:
+    about = "make a Zarr directory of a netCDF-4 or HDF5 file"
+    parser = commands.add_parser(
+        "import",
+        help=about,
+        description=f"{about.capitalize()}: each dataset becomes an array, with its attributes, its fill value and "
+        "the names of its axes (in the attribute _ARRAY_DIMENSIONS).",
+        epilog="What Zarr can't hold is left out, and named. JSON has no NaN and no infinity: in attributes "
+        "they are written as the texts 'NaN', 'Infinity' and '-Infinity'.",
+    )
+    parser.add_argument("source", metavar="SRC.nc", help="the file")
+    parser.add_argument("destination", metavar="DST.zarr", help="the directory that is made")
+    parser.add_argument(
+        "--chunks",
+        type=_chunk_rule,
+        default="auto",
+        metavar="auto|same|AxBxC",
+        help="auto: the chunks of the file where they are of 128 KiB to 16 MiB, else a guess (default); same: "
+        "the chunks of the file, whatever their size; 120x37x49, for one: the chunks of all datasets that have "
+        "as many axes, auto for the others",
+    )
+    parser.add_argument(
+        "--compressor", choices=_COMPRESSORS, default=_COMPRESSORS[0], help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--level",
+        type=int,
+        metavar="N",
+        help="of the compressor: 0-9 for Blosc and zlib, 1-22 for zstd; more is smaller and slower",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the store that is at DST.zarr")
+    parser.add_argument("--quiet", action="store_true", help="print only what is left out, and errors")
+    parser.set_defaults(run=_run_import)
+
+
+def _chunk_rule(text: str) -> ChunkRule:
+    if text in ("auto", "same"):
+        return text
+    lengths = text.split("x")
+    if not all(length.isdecimal() and length.isascii() and int(length) > 0 for length in lengths):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither auto, nor same, nor lengths of 1 or more, as in 10x20"
+        )
+    return tuple(map(int, lengths))
+
+
+def _compressor(name: str, level: int | None) -> Any:
+    """Return the codec of a name.
+
+    Raises
+    ------
+    CommandError : it has no such level
+    """
+    if name == "none":
+        if level is not None:
+            raise CommandError("--level is for a compressor, and there is none")
+        return None
+    levels = _LEVELS[name]
+    level = _DEFAULT_LEVELS[name] if level is None else level
+    if level not in levels:
+        raise CommandError(f"--level {level}: {name} has the levels {levels.start} to {levels.stop - 1}")
+    import numcodecs
+
+    if name.startswith("blosc-"):
+        return numcodecs.Blosc(
+            cname=name.removeprefix("blosc-"), clevel=level, shuffle=numcodecs.Blosc.SHUFFLE
+        )
+    return numcodecs.Zstd(level=level) if name == "zstd" else numcodecs.Zlib(level=level)
+
+
+def _run_import(args: argparse.Namespace) -> None:
+    began = time.perf_counter()
+    report = import_file(
+        args.source,
+        args.destination,
+        chunks=args.chunks,
+        compressor=_compressor(args.compressor, args.level),
+        overwrite=args.overwrite,
+        quiet=args.quiet,
+        notify=_say,
+    )
+    if not args.quiet:
+        _print_report(report, args.destination, time.perf_counter() - began)
+
+
+def _print_report(report: Report, destination: str, seconds: float) -> None:
+    rows = [
+        (
+            item.path,
+            format_shape(item.shape),
+            format_shape(item.chunks),
+            item.dtype,
+            format_nbytes(item.nbytes),
+            format_nbytes(item.nbytes_stored),
+            format_ratio(item.nbytes, item.nbytes_stored),
+            f"{item.seconds:.2f}",
+        )
+        for item in report.imported
+    ]
+    headings = ("name", "shape", "chunks", "dtype", "size", "stored", "ratio", "seconds")
+    if rows:
+        print_table(headings, rows, left=4)
+    nbytes = sum(item.nbytes for item in report.imported)
+    stored = sum(item.nbytes_stored for item in report.imported)
+    print(
+        f"imported {_count(len(rows), 'array')} into {printable(destination)}: {format_nbytes(nbytes)} stored in "
+        f"{format_nbytes(stored)}, in {seconds:.2f} s"
+    )
+    if report.skipped:
+        paths = ", ".join(printable(f"/{item.path}") for item in report.skipped)
+        print(f"left out {_count(len(report.skipped), 'object')}: {paths}")
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+# -- zarrcy info, zarrcy tree --------------------------------------------------------------------
+
+
+def _add_info(commands: Any) -> None:
+    about = "print the facts about an array"
+    parser = commands.add_parser("info", help=about, description=f"{about.capitalize()}.")
+    parser.add_argument("path", metavar="PATH", help="directory of the array: a store, or a place in one")
+    parser.add_argument("--json", action="store_true", help="as a JSON object")
+    parser.set_defaults(run=_run_info)
+
+
+def _run_info(args: argparse.Namespace) -> None:
+    facts = facts_of(args.path)
+    if args.json:
+        print(json.dumps(facts, indent=2, allow_nan=False))
+    else:
+        print("\n".join(facts_text(facts)))
+
+
+def _add_tree(commands: Any) -> None:
+    about = "print the groups and arrays in a directory as a tree"
+    parser = commands.add_parser("tree", help=about, description=f"{about.capitalize()}.")
+    parser.add_argument("path", metavar="PATH", help="directory of a group or an array")
+    parser.set_defaults(run=_run_tree)
+
+
+def _run_tree(args: argparse.Namespace) -> None:
+    for line in tree_lines(args.path, sys.stdout.encoding or "utf-8"):
+        print(line)

@@ -1,0 +1,142 @@
+"""Values of HDF5 -> values that JSON can hold, and data types of HDF5 -> data types that Zarr v2 can hold."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from zarrcy.errors import MissingExtraError
+from zarrcy.types import JSON, AnyDtype
+
+__all__ = ["UnstorableError", "attribute_value", "decode_text", "json_value", "load_h5py", "storable_dtype"]
+
+
+class UnstorableError(Exception):
+    """A value or a data type that has no form in Zarr v2; the text says what it is."""
+
+
+def load_h5py() -> Any:
+    """Import h5py, which only those need who import files.
+
+    Raises
+    ------
+    MissingExtraError : it is not installed
+    """
+    try:
+        import h5py
+    except ImportError as exc:
+        raise MissingExtraError("h5py", "netcdf", "importing netCDF-4 and HDF5 files") from exc
+    return h5py
+
+
+def decode_text(value: bytes | str) -> str:
+    """Return the text of a string in a file: UTF-8, or else Latin-1, in which every byte is a character.
+
+    >>> decode_text("é".encode()), decode_text(b"\\xe9")
+    ('é', 'é')
+    """
+    # h5py hands bytes that are no UTF-8 over as lone surrogates, which few readers of JSON take
+    raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def attribute_value(value: Any) -> JSON:
+    """Return the value of an attribute as JSON can hold it.
+
+    netCDF has no scalars among its attributes: a list of one element means the element.
+
+    Raises
+    ------
+    UnstorableError : it is a reference, or bytes without a meaning
+
+    >>> attribute_value(np.array([1e20])), attribute_value(np.array([1, np.nan]))
+    (1e+20, [1.0, 'NaN'])
+    """
+    if isinstance(value, np.ndarray) and value.shape == (1,):
+        value = value[0]
+    return json_value(value)
+
+
+def json_value(value: Any) -> JSON:
+    """Return a value as JSON can hold it: NaN and infinities by the names that Zarr has for them.
+
+    Raises
+    ------
+    UnstorableError : see `attribute_value`
+    """
+    if isinstance(value, (bytes, str)):
+        return decode_text(value)
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, dict):
+        return {decode_text(name): json_value(item) for name, item in value.items()}
+    if isinstance(value, np.ndarray) and value.shape == ():
+        return json_value(value[()])
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [json_value(item) for item in value]
+    if isinstance(value, (float, np.floating)):
+        return _json_float(float(value))
+    if isinstance(value, np.generic):
+        return _json_scalar(value)
+    if type(value).__name__ == "Empty":
+        # a dataspace without elements: netCDF writes an empty text so
+        return "" if value.dtype.kind in "SUO" else []
+    if type(value).__name__ in ("Reference", "RegionReference"):
+        raise UnstorableError("it refers to another object of the file")
+    raise UnstorableError(f"it is a {type(value).__name__}")
+
+
+def _json_float(value: float) -> JSON:
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _json_scalar(value: np.generic) -> JSON:
+    if value.dtype.names is not None:
+        return {name: json_value(value[name]) for name in value.dtype.names}  # type: ignore[index]
+    if isinstance(value, (np.bool_, np.integer)):
+        return value.item()
+    if isinstance(value, np.complexfloating):
+        return [_json_float(float(value.real)), _json_float(float(value.imag))]
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return str(value)
+    raise UnstorableError(f"it is {value.dtype.itemsize} bytes without a meaning")
+
+
+def storable_dtype(dtype: AnyDtype) -> AnyDtype:
+    """Return the data type that Zarr v2 has for one of h5py; texts of any length are objects in both.
+
+    Enumerations become their integers, and compound types lose the gaps between their fields.
+
+    Raises
+    ------
+    UnstorableError : there is none
+    """
+    h5py = load_h5py()
+    if h5py.check_string_dtype(dtype) is not None and dtype.hasobject:
+        return np.dtype(object)
+    if h5py.check_ref_dtype(dtype) is not None:
+        raise UnstorableError("its elements refer to other objects of the file")
+    if h5py.check_vlen_dtype(dtype) is not None:
+        raise UnstorableError("its elements are sequences of varying length")
+    if dtype.hasobject:
+        raise UnstorableError("its elements are compounds with texts, sequences or references in them")
+    return _plain_dtype(dtype)
+
+
+def _plain_dtype(dtype: AnyDtype) -> AnyDtype:
+    """Return a data type without h5py's metadata, and without gaps between its fields."""
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return np.dtype((_plain_dtype(base), shape))
+    if dtype.names is not None and dtype.fields is not None:
+        return np.dtype([(name, _plain_dtype(dtype.fields[name][0])) for name in dtype.names])
+    return np.dtype(dtype.str)

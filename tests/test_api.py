@@ -52,6 +52,33 @@ def test_initialized_chunks_are_counted_by_their_keys_and_nothing_else(separator
     assert scalar.nchunks_initialized == 1
 
 
+@pytest.mark.parametrize("separator", [".", "/"])
+@pytest.mark.parametrize("kind", [dict, MemoryStore, "directory"])
+def test_stored_bytes_are_counted_with_metadata_and_chunks(separator, kind, tmp_path):
+    store = kind() if callable(kind) else tmp_path / "a"
+    z = zarr.create(
+        (10, 10), chunks=5, dtype="i8", compressor=None, dimension_separator=separator, store=store
+    )
+    empty = z.nbytes_stored
+    assert empty == len(z.store[".zarray"])
+    z[...] = 1
+    assert z.nbytes_stored == empty + 800
+
+
+def test_a_store_that_can_not_tell_has_minus_one_stored_bytes():
+    class Opaque(MutableMapping):
+        data: dict
+        __getitem__ = lambda self, key: self.data[key]  # noqa: E731
+        __setitem__ = lambda self, key, value: self.data.__setitem__(key, value)  # noqa: E731
+        __delitem__ = lambda self, key: self.data.__delitem__(key)  # noqa: E731
+        __iter__ = lambda self: iter(self.data)  # noqa: E731
+        __len__ = lambda self: len(self.data)  # noqa: E731
+
+    store = Opaque()
+    store.data = {}
+    assert zarr.zeros(3, store=store).nbytes_stored == -1
+
+
 def test_creation_fills_as_it_says():
     assert (zarr.zeros((3, 2))[...] == 0).all()
     assert (zarr.ones((3, 2))[...] == 1).all()

@@ -14,7 +14,7 @@ from zarrcy.formats import ArrayDescription
 from zarrcy.formats.scalars import normalize_fill_value
 from zarrcy.grid import grid_shape
 from zarrcy.node import Node, refuse_read_only
-from zarrcy.storage.listing import getsize, listdir
+from zarrcy.storage.listing import getsize, getsize_deep, listdir
 from zarrcy.sync import Synchronizer
 from zarrcy.types import AnyDtype, Shape, Store
 
@@ -199,11 +199,10 @@ class ArrayFacts(ABC):
     @property
     def nbytes_stored(self) -> int:
         """Size of what is stored, metadata included, in bytes; -1 if the store can't tell."""
-        total = getsize(self.store, self.path)
-        if self._node.own_chunk_store is None or total < 0:
-            return total
-        chunks = getsize(self._node.own_chunk_store, self.path)
-        return -1 if chunks < 0 else total + chunks
+        stores = [self.store] if self._node.own_chunk_store is None else [self.store, self.chunk_store]
+        nested = self.dimension_separator == "/"
+        sizes = [(getsize_deep if nested else getsize)(store, self.path) for store in stores]
+        return -1 if min(sizes) < 0 else sum(sizes)
 
     @property
     def cdata_shape(self) -> Shape:

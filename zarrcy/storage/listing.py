@@ -78,3 +78,12 @@ def getsize(store: Mapping[str, Any], path: str | None = None) -> int:
     if type(inner) is dict:
         return sizes_below(inner, normalize_path(path))
     return -1
+
+
+def getsize_deep(store: Mapping[str, Any], path: str) -> int:
+    """Return the bytes stored below `path` at any depth, or -1 as `getsize` does."""
+    total = getsize(store, path)
+    if total < 0:
+        return total
+    children = (prefix_of(path) + name for name in listdir(store, path))
+    return total + sum(getsize_deep(store, child) for child in children if child not in store)

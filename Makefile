@@ -23,7 +23,7 @@ $(VENV)/has-%: $(BIN)/python $(SOURCES)
 
 $(ZARR2)/built:
 	$(PYTHON) -m venv $(ZARR2)
-	$(ZARR2)/bin/python -m pip --disable-pip-version-check --quiet install 'zarr==2.18.7' 'numcodecs<0.16'
+	$(ZARR2)/bin/python -m pip --disable-pip-version-check --quiet install 'zarr==2.18.7' 'numcodecs<0.16' msgpack
 	@touch $@
 
 demo: $(VENV)/has-demo  ## build, import real climate data, check it against h5py, draw a map
@@ -37,7 +37,7 @@ check: $(VENV)/has-check  ## style, types, and whether the stubs of the kernels 
 	$(BIN)/ruff format --check .
 	PATH="$(BIN):$$PATH" $(BIN)/cython-lint zarrcy
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist zarrcy._kernels._split zarrcy._kernels._copy zarrcy._kernels._fill
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist zarrcy._kernels._split zarrcy._kernels._points zarrcy._kernels._copy zarrcy._kernels._fill
 
 # a build of its own, away from the tree, which the tests then import instead of the one in place
 define test_build

@@ -103,9 +103,9 @@ def chunk_shapes(draw, shape):
 
 
 @st.composite
-def layouts(draw, max_dims=4, max_side=8):
+def layouts(draw, min_dims=0, max_dims=4, max_side=8):
     """Shape, chunk shape and the rest of what makes an array."""
-    shape = draw(npst.array_shapes(min_dims=0, max_dims=max_dims, min_side=0, max_side=max_side))
+    shape = draw(npst.array_shapes(min_dims=min_dims, max_dims=max_dims, min_side=0, max_side=max_side))
     return {
         "shape": shape,
         "chunks": chunk_shapes(draw, shape),

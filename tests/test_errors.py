@@ -30,9 +30,9 @@ def test_opening_what_is_not_there_names_the_path(mode, tmp_path):
 
 
 def test_opening_to_create_needs_a_shape():
-    with pytest.raises(ValueError, match="give a shape"):
+    with pytest.raises(TypeError, match="give a shape"):
         zarrcy.open_array({}, mode="a")
-    with pytest.raises(ValueError, match="give a shape"):
+    with pytest.raises(TypeError, match="give a shape"):
         zarrcy.open_array({}, mode="w")
 
 

@@ -21,9 +21,11 @@ ORDER = [
     {"codecs"},
     {"selection"},
     {"transfer", "formats"},
+    {"fields"},
     {"node"},
     {"attrs"},
-    {"facts"},
+    {"facts", "accessors"},
+    {"indexing"},
     {"array"},
     {"api"},
     {"cli"},
@@ -76,9 +78,9 @@ def test_the_compiled_kernels_did_load():
 
 
 def compiled_modules():
-    from zarrcy._kernels import _copy, _fill, _split
+    from zarrcy._kernels import _copy, _fill, _points, _split
 
-    return [_split, _copy, _fill]
+    return [_split, _points, _copy, _fill]
 
 
 def test_both_kernels_offer_the_same_names():

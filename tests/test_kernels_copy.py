@@ -43,7 +43,7 @@ def chunk_at(model, coords, chunks, order):
 def planned(kernels, shape, chunks, key):
     grid = kernels.Grid(shape, chunks)
     box = kernels.parse_box(key, grid)
-    return box, kernels.split_box(box, grid)
+    return box, kernels.split_outer(box, grid)
 
 
 @on_both_kernels

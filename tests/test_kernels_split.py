@@ -44,7 +44,7 @@ def test_pieces_cover_the_selection_once_and_lie_in_their_chunks(kernels, case):
     shape, chunks, key = case
     grid = kernels.Grid(shape, chunks)
     box = kernels.parse_box(key, grid)
-    plan = kernels.split_box(box, grid)
+    plan = kernels.split_outer(box, grid)
     tables = [plan.axis_table(axis) for axis in range(plan.ndim)]
     for axis, table in enumerate(tables):
         covered = []
@@ -63,7 +63,7 @@ def test_pieces_cover_the_selection_once_and_lie_in_their_chunks(kernels, case):
 def test_only_chunks_with_selected_elements_have_a_piece(kernels, case):
     shape, chunks, key = case
     grid = kernels.Grid(shape, chunks)
-    plan = kernels.split_box(kernels.parse_box(key, grid), grid)
+    plan = kernels.split_outer(kernels.parse_box(key, grid), grid)
     coords = [plan.coords(n) for n in range(plan.n_pieces)]
     assert len(set(coords)) == len(coords)
     assert set(coords) == chunks_touched(key, shape, chunks)
@@ -74,7 +74,7 @@ def test_only_chunks_with_selected_elements_have_a_piece(kernels, case):
 def test_a_piece_is_complete_when_it_holds_all_of_its_chunk_inside_the_array(kernels, case):
     shape, chunks, key = case
     grid = kernels.Grid(shape, chunks)
-    plan = kernels.split_box(kernels.parse_box(key, grid), grid)
+    plan = kernels.split_outer(kernels.parse_box(key, grid), grid)
     partly = {plan.coords(n) for n in range(plan.n_pieces) if not plan.complete(n)}
     assert partly == chunks_partly_touched(key, shape, chunks)
     for n in range(plan.n_pieces):
@@ -87,7 +87,7 @@ def test_a_piece_is_complete_when_it_holds_all_of_its_chunk_inside_the_array(ker
 def test_keys_are_the_coordinates_behind_the_prefix(kernels, case, lead, separator):
     shape, chunks, key = case
     grid = kernels.Grid(shape, chunks)
-    plan = kernels.split_box(kernels.parse_box(key, grid), grid)
+    plan = kernels.split_outer(kernels.parse_box(key, grid), grid)
     expected = [lead + separator.join(map(str, plan.coords(n))) for n in range(plan.n_pieces)]
     assert plan.keys(0, plan.n_pieces, lead, separator) == expected
 
@@ -107,7 +107,7 @@ def test_a_plan_of_very_many_chunks_costs_nothing_to_make(kernels):
     if kernels is _kernels.reference:
         pytest.skip("the numpy twin keeps its tables")
     grid = kernels.Grid((10**15,), (1,))
-    plan = kernels.split_box(kernels.parse_box(..., grid), grid)
+    plan = kernels.split_outer(kernels.parse_box(..., grid), grid)
     assert plan.n_pieces == 10**15
     assert plan.keys(10**15 - 1, 10**15, "", ".") == [str(10**15 - 1)]
 
@@ -115,7 +115,7 @@ def test_a_plan_of_very_many_chunks_costs_nothing_to_make(kernels):
 @on_both_kernels
 def test_a_key_of_the_largest_coordinates_is_whole(kernels):
     grid = kernels.Grid((2**62 - 1,) * 2, (1, 1))
-    plan = kernels.split_box(kernels.parse_box((-1, -1), grid), grid)
+    plan = kernels.split_outer(kernels.parse_box((-1, -1), grid), grid)
     assert plan.keys(0, 1, "", ".") == [f"{2**62 - 2}.{2**62 - 2}"]
 
 
@@ -136,13 +136,13 @@ def test_a_grid_that_can_not_be_is_refused(kernels, shape, chunks):
 def test_a_box_that_leaves_its_grid_is_refused(kernels, start, count, step):
     box = kernels.Box((start,), (count,), (step,), (False,), (False,))
     with pytest.raises(IndexError, match="axis 0"):
-        kernels.split_box(box, kernels.Grid((10,), (3,)))
+        kernels.split_outer(box, kernels.Grid((10,), (3,)))
 
 
 @on_both_kernels
 def test_a_piece_that_the_plan_does_not_have_is_refused(kernels):
     grid = kernels.Grid((10,), (3,))
-    plan = kernels.split_box(kernels.parse_box(..., grid), grid)
+    plan = kernels.split_outer(kernels.parse_box(..., grid), grid)
     for ask in (plan.coords, plan.complete, plan.overhangs):
         for number in (-1, 4):
             with pytest.raises(IndexError, match="4"):
@@ -156,6 +156,6 @@ def test_a_checked_build_catches_a_table_that_is_too_short():
     if not _split.CHECKED:
         pytest.skip("`make checked` builds with bounds checks")
     grid = compiled.Grid((10,), (3,))
-    plan = compiled.split_box(compiled.parse_box(..., grid), grid)
+    plan = compiled.split_outer(compiled.parse_box(..., grid), grid)
     with pytest.raises(IndexError):
         plan.axis_table(0, np.empty((3, 4), np.int64))

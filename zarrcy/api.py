@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numcodecs
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.array import Array
 from zarrcy.errors import (
     ArrayNotFoundError,
+    BadCompressorError,
     ContainsArrayError,
     ContainsGroupError,
     PathNotFoundError,
@@ -21,6 +23,7 @@ from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
 from zarrcy.types import AnyDtype
 
+_OBJECT_TYPES = {str: "vlen-utf8", "str": "vlen-utf8", bytes: "vlen-bytes", "bytes": "vlen-bytes"}
 _MODES = ("r", "r+", "a", "w", "w-", "x")
 
 
@@ -48,6 +51,8 @@ def create(
     zarr_format: int | None = None,
     meta_array: Any = None,
     attributes: dict[str, Any] | None = None,
+    compression: Any = None,
+    compression_opts: Any = None,
 ) -> Array:
     """Create an array.
 
@@ -73,6 +78,8 @@ def create(
     zarr_version, zarr_format : version of the format; 2
     meta_array : see `Array`
     attributes : user attributes of the new array
+    compression, compression_opts : the compressor as h5py spells it: a name, and its first parameter or a
+        mapping of parameters
 
     Raises
     ------
@@ -91,6 +98,8 @@ def create(
     node = Node(store, path, None if chunk_store is None else normalize_store_arg(chunk_store), synchronizer)
     dtype, object_codec = _normalize_dtype(dtype, object_codec)
     shape = normalize_shape(shape)
+    if compression is not None:
+        compressor = _compressor_of(compression, compression_opts)
     if dtype.subdtype is not None:
         # the axes of a sub-array type become axes of the array
         dtype, inner = dtype.subdtype
@@ -123,6 +132,19 @@ def create(
     )
 
 
+def _compressor_of(compression: Any, opts: Any) -> Any:
+    """Return the codec that h5py's two words name."""
+    if not isinstance(compression, str) or compression == "none":
+        return None if compression == "none" else compression
+    try:
+        codec = numcodecs.get_codec({"id": compression})
+    except ValueError as exc:
+        raise BadCompressorError(compression, str(exc)) from exc
+    if opts is None:
+        return codec
+    return type(codec)(**opts) if isinstance(opts, dict) else type(codec)(opts)
+
+
 def _check_format(zarr_format: int | None, zarr_version: int | None) -> None:
     for name, value in (("zarr_format", zarr_format), ("zarr_version", zarr_version)):
         if value not in (None, v2.ZARR_FORMAT):
@@ -131,12 +153,10 @@ def _check_format(zarr_format: int | None, zarr_version: int | None) -> None:
 
 def _normalize_dtype(dtype: Any, object_codec: Any) -> tuple[AnyDtype, Any]:
     """Return the data type of the elements, and the codec that objects need."""
-    if dtype is str or dtype is bytes:
-        import numcodecs
-
-        return np.dtype(object), object_codec or (
-            numcodecs.VLenUTF8() if dtype is str else numcodecs.VLenBytes()
-        )
+    if isinstance(dtype, (str, type)) and dtype in _OBJECT_TYPES:
+        return np.dtype(object), object_codec or numcodecs.get_codec({"id": _OBJECT_TYPES[dtype]})
+    if isinstance(dtype, str) and dtype.startswith("array:"):
+        return np.dtype(object), object_codec or numcodecs.VLenArray(dtype.removeprefix("array:"))
     try:
         return np.dtype(dtype), object_codec
     except TypeError as exc:
@@ -288,7 +308,7 @@ def open_array(
     if kind == "array":
         return Array(store, read_only=mode == "r", **common)
     if shape is None:
-        raise ValueError(
+        raise TypeError(
             f"there is no array to open at {node.path or 'the root'!r}: give a shape to create one"
         )
     return create(

@@ -9,19 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import selection as selections
 from zarrcy import transfer
 from zarrcy.attrs import Attributes
-from zarrcy.errors import ValueShapeError
-from zarrcy.facts import ArrayFacts
 from zarrcy.grid import grid_shape, normalize_shape
+from zarrcy.indexing import ArrayIndexing
 from zarrcy.node import Node, refuse_read_only
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
 from zarrcy.types import Shape
 
 
-class Array(ArrayFacts):
+class Array(ArrayIndexing):
     """A chunked, compressed, N-dimensional array that exists in a store.
 
     Parameters
@@ -100,71 +98,13 @@ class Array(ArrayFacts):
             self._meta_array,
         )
 
-    # -- reading ---------------------------------------------------------------------------------
-
-    def __getitem__(self, selection: Any) -> Any:
-        if self._reload:
-            self._refresh()
-        box = self._kernels.parse_box(selection, self._grid)
-        if box is None:
-            return self.get_basic_selection(selection)
-        out = np.empty(box.shape, self._dtype, self._result_order)
-        transfer.read(self._kernels.split_box(box, self._grid), self._source, out)
-        return out if out.ndim else selections.unwrap(out, selection)
-
-    def get_basic_selection(self, selection: Any = Ellipsis, out: NDArray[Any] | None = None) -> Any:
-        """Read integers, slices of any step, Ellipsis and newaxis.
-
-        Parameters
-        ----------
-        selection : as NumPy takes it
-        out : array of the shape of the selection that is filled and returned
-
-        Raises
-        ------
-        SelectionError : `selection` is none that this array can answer
-        ValueError : `out` has another shape or data type than the result
-        ChunkDecodeError : a stored chunk is damaged
-
-        Examples
-        --------
-        >>> import zarrcy
-        >>> a = zarrcy.array([[1, 2, 3], [4, 5, 6]])
-        >>> a.get_basic_selection((slice(None, None, -1), 0))
-        array([4, 1])
-        """
-        self._refresh()
-        box, new_axes = selections.normalize_basic(self._kernels, selection, self._grid)
-        given = out
-        if out is None:
-            out = np.empty(box.shape, self._dtype, self._result_order)
-        else:
-            out = self._check_out(out, box.shape, new_axes)
-        transfer.read(self._kernels.split_box(box, self._grid), self._source, out)
-        if given is not None:
-            return given
-        if new_axes is not None:
-            return out[new_axes]
-        return out if out.ndim else selections.unwrap(out, selection)
-
-    def _check_out(self, out: Any, shape: Shape, new_axes: Any) -> NDArray[Any]:
-        """Return `out` without the axes that are new, if it can take the result."""
-        if not isinstance(out, np.ndarray):
-            raise TypeError(f"out is a {type(out).__name__}, not a numpy array")
-        wanted = shape if new_axes is None else np.empty(shape, "V1")[new_axes].shape
-        if out.shape != wanted:
-            raise ValueError(f"out has shape {out.shape}, the selection has shape {wanted}")
-        if out.dtype != self._dtype:
-            raise ValueError(f"out has data type {out.dtype}, the array has {self._dtype}")
-        if not out.flags.writeable:
-            raise ValueError("out is read-only")
-        return out if new_axes is None else out[(*(0 if k is None else k for k in new_axes), ...)]
+    # -- walking -------------------------------------------------------------------------------
 
     def __len__(self) -> int:
         self._refresh()
         if not self._description.shape:
             raise TypeError("len() of unsized object: the array has no axes")
-        return self._description.shape[0]
+        return int(self._description.shape[0])
 
     def __iter__(self) -> Iterator[Any]:
         return self.islice()
@@ -209,76 +149,6 @@ class Array(ArrayFacts):
             raise ValueError("an array in a store can't be had without a copy")
         values: NDArray[Any] = np.asarray(self[...])
         return values if dtype is None else values.astype(dtype, copy=False)
-
-    # -- writing ---------------------------------------------------------------------------------
-
-    def __setitem__(self, selection: Any, value: Any) -> None:
-        self.set_basic_selection(selection, value)
-
-    def set_basic_selection(self, selection: Any, value: Any) -> None:
-        """Write to integers, slices of any step, Ellipsis and newaxis.
-
-        Parameters
-        ----------
-        selection : as NumPy takes it
-        value : what NumPy can broadcast to the shape of the selection, cast to the array's data type
-
-        Raises
-        ------
-        ReadOnlyError : the array is read-only
-        SelectionError : `selection` is none that this array can answer
-        ValueShapeError : `value` does not fit the selection; nothing was written
-
-        Examples
-        --------
-        >>> import zarrcy
-        >>> a = zarrcy.zeros((2, 3))
-        >>> a.set_basic_selection((slice(None), 1), [5, 6])
-        >>> a[:]
-        array([[0., 5., 0.],
-               [0., 6., 0.]])
-        """
-        refuse_read_only(self._read_only, self.path)
-        self._refresh()
-        box = self._kernels.parse_box(selection, self._grid)
-        new_axes = None
-        if box is None:
-            box, new_axes = selections.normalize_basic(self._kernels, selection, self._grid)
-        values = self._values_for(value, box.shape, new_axes)
-        transfer.write(self._kernels.split_box(box, self._grid), self._source, values)
-
-    def _values_for(self, value: Any, shape: Shape, new_axes: Any) -> NDArray[Any]:
-        """Return `value` in the array's data type and in `shape`, without a copy where that can be."""
-        if self._dtype.hasobject and not shape:
-            # one object: whatever it is, an array too, it is the value
-            values = np.empty((), self._dtype)
-            values[()] = value[()] if isinstance(value, np.ndarray) and not value.ndim else value
-            return values
-        values = value if isinstance(value, np.ndarray) else self._as_array(value)
-        wanted = shape if new_axes is None else np.empty(shape, "V1")[new_axes].shape
-        values = self._broadcast(values, wanted)
-        if values.dtype != self._dtype:
-            # what is repeated is cast once
-            unique = values[(*(slice(None) if step else slice(1) for step in values.strides), ...)]
-            values = np.broadcast_to(unique.astype(self._dtype), wanted)
-        return values if new_axes is None else values[(*(0 if k is None else k for k in new_axes), ...)]
-
-    def _broadcast(self, values: NDArray[Any], shape: Shape) -> NDArray[Any]:
-        if values.shape == shape:
-            return values
-        extra = max(0, values.ndim - len(shape))
-        try:
-            # as NumPy does, leave out leading axes of one element
-            return np.broadcast_to(values.reshape(values.shape[extra:]), shape)
-        except ValueError:
-            raise ValueShapeError(values.shape, shape, self.path) from None
-
-    def _as_array(self, value: Any) -> NDArray[Any]:
-        if self._dtype.kind == "V" and isinstance(value, list):
-            return np.array(value, self._dtype)
-        if hasattr(value, "__array__") or isinstance(value, list):
-            return np.asarray(value) if not self._dtype.hasobject else np.asarray(value, self._dtype)
-        return np.asarray(value, self._dtype)
 
     # -- changing its shape ----------------------------------------------------------------------
 
@@ -370,7 +240,7 @@ class Array(ArrayFacts):
         key = (slice(None),) * axis + (slice(old[axis], grown[axis]),)
         box = self._kernels.parse_box(key, grid)
         transfer.write(
-            self._kernels.split_box(box, grid), self._source, self._values_for(values, box.shape, None)
+            self._kernels.split_outer(box, grid), self._source, self._values_for(values, box.shape, None)
         )
         self._save(self._description.with_shape(grown))
         return grown

@@ -12,12 +12,14 @@ from zarrcy.types import Key, Shape
 
 __all__ = [
     "ArrayNotFoundError",
+    "BadCompressorError",
     "BoundsCheckError",
     "ChunkDecodeError",
     "ChunkEncodeError",
     "CodecNotAvailableError",
     "ContainsArrayError",
     "ContainsGroupError",
+    "FieldNotFoundError",
     "GroupNotFoundError",
     "KeyPathError",
     "MetadataError",
@@ -26,7 +28,9 @@ __all__ = [
     "PathNotFoundError",
     "ReadOnlyError",
     "SelectionError",
+    "StoreArgumentError",
     "ValueShapeError",
+    "VindexInvalidSelectionError",
     "ZarrcyError",
 ]
 
@@ -64,6 +68,34 @@ class CodecNotAvailableError(MetadataError):
             f"the metadata document {self.key!r} names the codec {self.problem!r}, which is not available. "
             "Install the package that provides it; if it is your own, register it with "
             "numcodecs.register_codec before opening the array."
+        )
+
+
+class BadCompressorError(ZarrcyError, ValueError):
+    """What was given as a compressor is none."""
+
+    def __init__(self, compressor: Any, problem: str) -> None:
+        super().__init__(compressor, problem)
+        self.compressor, self.problem = compressor, problem
+
+    def __str__(self) -> str:
+        return (
+            f"bad compressor {self.compressor!r}: {self.problem}. Give a numcodecs codec, its configuration, "
+            "None, or 'default'."
+        )
+
+
+class StoreArgumentError(ZarrcyError, TypeError, ValueError):
+    """What was given as a store is none."""
+
+    def __init__(self, store: Any) -> None:
+        super().__init__(store)
+        self.store = store
+
+    def __str__(self) -> str:
+        return (
+            f"{self.store!r} ({type(self.store).__name__}) is no store: give a mapping of str to bytes, "
+            "a store, or a path"
         )
 
 
@@ -166,6 +198,23 @@ class NegativeStepError(SelectionError):
     """A selection that does not take negative steps was given one."""
 
 
+class FieldNotFoundError(ZarrcyError, IndexError, KeyError):
+    """A field that the elements of an array do not have."""
+
+    def __init__(self, name: Any, names: tuple[str, ...]) -> None:
+        super().__init__(name, names)
+        self.name, self.names = name, names
+
+    def __str__(self) -> str:
+        if not self.names:
+            return f"there is no field {self.name!r}: the array is not structured"
+        return f"there is no field {self.name!r}; the fields are {', '.join(map(repr, self.names))}"
+
+
+class VindexInvalidSelectionError(SelectionError):
+    """A selection of points that is none."""
+
+
 class ValueShapeError(ZarrcyError, ValueError):
     """A value that does not have the shape of the selection it is assigned to."""
 
@@ -206,7 +255,7 @@ class ChunkDecodeError(ZarrcyError, ValueError, RuntimeError):
         )
 
 
-class ChunkEncodeError(ZarrcyError, ValueError, RuntimeError):
+class ChunkEncodeError(ZarrcyError, TypeError, ValueError, RuntimeError):
     """A chunk that a codec would not take."""
 
     def __init__(self, key: Key, stage: str, problem: str) -> None:

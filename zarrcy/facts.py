@@ -41,7 +41,7 @@ class ArrayFacts(ABC):
             description.dtype,
             description.missing,
             self._node.synchronizer,
-            self._write_empty_chunks,
+            self._write_empty_chunks or not description.fill_is_stated,
         )
         self._kernels = self._source.kernels
         self._grid = self._kernels.Grid(description.shape, description.chunk_shape)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,10 @@ from zarrcy.sync import Synchronizer
 from zarrcy.types import AnyDtype, Buffer, Key, Shape, Store
 
 _BATCH_KEYS = 1024
+
+
+Field: TypeAlias = tuple[int, int]
+"""Offset and size, in bytes, of a field in the elements of a structured array."""
 
 
 class ChunkSource:
@@ -66,6 +70,16 @@ class ChunkSource:
         self.delete = access.deleter(store)
         # keys are asked for in batches whose values, were they not compressed, have a bounded size
         self.batch = max(1, min(_BATCH_KEYS, access.batch_nbytes(store) // max(1, self.layout.nbytes)))
+
+    def target(self, field: Field | None) -> tuple[Any, Any]:
+        """Return where in a chunk the elements, or one of their fields, are, and what a missing one is."""
+        if field is None:
+            return self.layout, self.fill_item
+        start, size = field
+        layout = self.kernels.ChunkLayout(
+            self.layout.chunk_shape, size, self.pipeline.order, (start, self.dtype.itemsize)
+        )
+        return layout, self.fill_item[start : start + size]
 
     def new_chunk(self) -> NDArray[Any]:
         """Return memory for one flat chunk: bytes, or references to objects."""
@@ -115,18 +129,26 @@ def _batches(n_pieces: int, size: int) -> Iterable[tuple[int, int]]:
     return ((first, min(n_pieces, first + size)) for first in range(0, n_pieces, size))
 
 
-def read(plan: Any, source: ChunkSource, out: NDArray[Any]) -> None:
+def read(plan: Any, source: ChunkSource, out: NDArray[Any], field: Field | None = None) -> None:
     """Read the pieces of a plan into `out`, which has the shape of the plan's selection.
+
+    Parameters
+    ----------
+    plan : the pieces
+    source : of the chunks
+    out : has the shape of the plan's selection, and the data type of the array or of `field`
+    field : what to read of each element; the whole by default
 
     Raises
     ------
     ChunkDecodeError : a stored chunk is not what the metadata promise
     """
+    layout, item = source.target(field)
     if source.pipeline.is_raw:
-        _read_raw(plan, source, out)
+        _read_raw(plan, source, out, layout, item)
         return
-    kernels, layout, item = source.kernels, source.layout, source.fill_item
-    flat = flat_memory(out)
+    kernels = source.kernels
+    flat = flat_memory(out) if layout is source.layout else None
     scratch = None
     for first, last in _batches(plan.n_pieces, source.batch):
         keys = plan.keys(first, last, source.prefix, source.separator)
@@ -149,18 +171,18 @@ def read(plan: Any, source: ChunkSource, out: NDArray[Any]) -> None:
                 raise source.damaged(key, stored)
 
 
-def _read_raw(plan: Any, source: ChunkSource, out: NDArray[Any]) -> None:
+def _read_raw(plan: Any, source: ChunkSource, out: NDArray[Any], layout: Any, item: Any) -> None:
     """Without codecs the stored values are the chunks: one call moves a whole batch."""
     for first, last in _batches(plan.n_pieces, source.batch):
         keys = plan.keys(first, last, source.prefix, source.separator)
         values = source.fetch(keys)
-        bad = source.kernels.gather_many(plan, first, values, source.layout, out, source.fill_item)
+        bad = source.kernels.gather_many(plan, first, values, layout, out, item)
         if bad >= 0:
             raise source.damaged(keys[bad], values[bad])
 
 
-def write(plan: Any, source: ChunkSource, value: NDArray[Any]) -> None:
-    """Write `value`, which has the shape of the plan's selection and the dtype of the array.
+def write(plan: Any, source: ChunkSource, value: NDArray[Any], field: Field | None = None) -> None:
+    """Write `value`, which has the shape of the plan's selection and the dtype of the array or of `field`.
 
     A piece that covers all of its chunk that is inside the array is written without a read;
     elements beyond the edge of the array are stored as fill value.
@@ -170,7 +192,7 @@ def write(plan: Any, source: ChunkSource, value: NDArray[Any]) -> None:
     ChunkDecodeError : a chunk that is to be changed in part does not decode
     ChunkEncodeError : a codec refused a chunk
     """
-    chunk_writer = _ChunkWriter(plan, source, value)
+    chunk_writer = _ChunkWriter(plan, source, value, field)
     for first, last in _batches(plan.n_pieces, source.batch):
         keys = plan.keys(first, last, source.prefix, source.separator)
         if source.synchronizer is None:
@@ -181,7 +203,7 @@ def write(plan: Any, source: ChunkSource, value: NDArray[Any]) -> None:
 
 def _write_batch(chunk_writer: _ChunkWriter, first: int, keys: list[Key]) -> None:
     source = chunk_writer.source
-    partial = [key for number, key in enumerate(keys, first) if not chunk_writer.plan.complete(number)]
+    partial = [key for number, key in enumerate(keys, first) if not chunk_writer.replaces(number)]
     present = dict(zip(partial, source.fetch(partial), strict=True)) if partial else {}
     for number, key in enumerate(keys, first):
         chunk_writer.put(number, key, key not in present, present.pop(key, None))
@@ -192,7 +214,7 @@ def _write_locked(chunk_writer: _ChunkWriter, first: int, keys: list[Key]) -> No
     """Hold the lock of a chunk from before it is read until after it is written."""
     source = chunk_writer.source
     for number, key in enumerate(keys, first):
-        if chunk_writer.plan.complete(number):
+        if chunk_writer.replaces(number):
             chunk_writer.put(number, key, True, None)
             continue
         with source.lock(key):
@@ -204,8 +226,9 @@ def _write_locked(chunk_writer: _ChunkWriter, first: int, keys: list[Key]) -> No
 class _ChunkWriter:
     """Makes the stored values of the pieces of one write, and sends them in batches."""
 
-    def __init__(self, plan: Any, source: ChunkSource, value: NDArray[Any]) -> None:
-        self.plan, self.source, self.value = plan, source, value
+    def __init__(self, plan: Any, source: ChunkSource, value: NDArray[Any], field: Field | None) -> None:
+        self.plan, self.source, self.value, self.field = plan, source, value, field
+        self.layout, _ = source.target(field)
         # a filter may work in place, a compressor only reads: filters never see the user's memory
         self.flat = None if source.pipeline.filters else flat_memory(value)
         self.scratch: NDArray[Any] | None = None
@@ -214,6 +237,10 @@ class _ChunkWriter:
         self.uniform_value: Buffer | None = None
         self.values: dict[Key, Buffer] = {}
         self.empty: list[Key] = []
+
+    def replaces(self, number: int) -> bool:
+        """Is nothing left of what the chunk of a piece holds?"""
+        return self.field is None and bool(self.plan.complete(number))
 
     def put(self, number: int, key: Key, complete: bool, stored: Buffer | None) -> None:
         """Make the new value of one chunk; `stored` is the old one of a chunk that is written in part."""
@@ -252,7 +279,7 @@ class _ChunkWriter:
                 chunk[:] = decoded
         elif not complete or plan.overhangs(number):
             source.kernels.fill(chunk, source.fill_item)
-        if not source.kernels.scatter(plan, number, chunk, source.layout, self.value):
+        if not source.kernels.scatter(plan, number, chunk, self.layout, self.value):
             raise AssertionError("the scratch chunk has the length of a chunk")
         return chunk
 

@@ -13,21 +13,28 @@ from typing import Any
 
 import numpy as np
 
-from zarrcy._kernels import _reference as reference
-
 compiled: ModuleType | None = None
 if os.environ.get("ZARRCY_PURE", "") in ("", "0"):
     try:
         compiled = import_module("zarrcy._kernels.compiled")
     except ModuleNotFoundError as exc:
         # a pure build has no compiled modules; one that is there but does not load is an error
-        if exc.name not in {f"zarrcy._kernels.{name}" for name in ("_split", "_copy", "_fill")}:
+        if exc.name not in {f"zarrcy._kernels.{name}" for name in ("_split", "_points", "_copy", "_fill")}:
             raise
 
 COMPILED = compiled is not None
-default: ModuleType = compiled if compiled is not None else reference
+
+
+def __getattr__(name: str) -> ModuleType:
+    # the twins take as long to import as all the rest, and most programs never need them
+    if name == "reference":
+        return import_module("zarrcy._kernels._reference")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+default: ModuleType = compiled if compiled is not None else __getattr__("reference")
 
 
 def for_dtype(dtype: np.dtype[Any]) -> ModuleType:
     """Return the kernels that can move elements of `dtype`: objects need numpy."""
-    return reference if dtype.hasobject else default
+    return __getattr__("reference") if dtype.hasobject else default

@@ -11,8 +11,10 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from zarrcy._kernels._split cimport AxisCut, BoxPlan, Piece
+from zarrcy._kernels._split cimport AxisCut, OuterPlan, Piece, Plan
 from zarrcy._kernels._types cimport MAX_NDIM, index_t, word_t
+
+import math
 
 cnp.import_array()
 
@@ -25,18 +27,23 @@ cdef class ChunkLayout:
     """Where the elements of a chunk lie in a flat buffer.
 
     `order` lists the axes from the slowest to the fastest in memory: `(0, 1, 2)` is C order and
-    `(2, 1, 0)` is Fortran order.
+    `(2, 1, 0)` is Fortran order. `field` is the offset of what is moved in the elements of the chunk,
+    and their size, where not the whole elements are moved.
     """
 
-    def __cinit__(self, chunk_shape, index_t itemsize, order=None):
+    def __cinit__(self, chunk_shape, index_t itemsize, order=None, field=None):
         cdef int axis
+        cdef index_t whole
+        self.offset, whole = (0, itemsize) if field is None else field
+        if itemsize < 0 or self.offset < 0 or self.offset > whole - itemsize:
+            raise ValueError(f"a field of {itemsize} bytes at {self.offset} leaves its element of {whole} bytes")
         self.chunk_shape = tuple(chunk_shape)
         self.ndim = len(self.chunk_shape)
         self.order = tuple(range(self.ndim)) if order is None else tuple(order)
         if self.ndim > MAX_NDIM or sorted(self.order) != list(range(self.ndim)):
             raise ValueError(f"{self.order} does not order the axes of chunk shape {self.chunk_shape}")
         self.itemsize = itemsize
-        nbytes = int(itemsize)
+        nbytes = int(whole)
         self._strides = <index_t*> PyMem_Malloc(max(1, 2 * self.ndim) * sizeof(index_t))
         if self._strides == NULL:
             raise MemoryError()
@@ -52,12 +59,14 @@ cdef class ChunkLayout:
         PyMem_Free(self._strides)
 
     def __reduce__(self):
-        return ChunkLayout, (self.chunk_shape, self.itemsize, self.order)
+        size = self.nbytes // max(1, math.prod(self.chunk_shape))
+        return ChunkLayout, (self.chunk_shape, self.itemsize, self.order, (self.offset, size))
 
 
 cdef struct Side:
     char* base
     index_t strides[MAX_NDIM]
+    const index_t* lists[MAX_NDIM]   # positions along the axis, in strides; NULL where they are 0, 1, 2 ...
 
 
 cdef inline void _move_words(
@@ -187,6 +196,83 @@ cdef void move_box(
             return
 
 
+cdef inline index_t _position(const Side* side, int axis, index_t i) noexcept nogil:
+    if side.lists[axis] != NULL:
+        i = side.lists[axis][i]
+    return i * side.strides[axis]
+
+
+cdef void _move_listed_run(
+    const char* src, const index_t* src_at, index_t src_step,
+    char* dst, const index_t* dst_at, index_t dst_step, index_t n, index_t itemsize
+) noexcept nogil:
+    """Move `n` elements from and to listed positions; NULL lists are 0, 1, 2 ..."""
+    cdef index_t i, a, b
+    for i in range(n):
+        a = (i if src_at == NULL else src_at[i]) * src_step
+        b = (i if dst_at == NULL else dst_at[i]) * dst_step
+        if itemsize == 8:
+            memcpy(dst + b, src + a, 8)
+        elif itemsize == 4:
+            memcpy(dst + b, src + a, 4)
+        else:
+            memcpy(dst + b, src + a, itemsize)
+
+
+cdef void move_outer(
+    const Side* source, const Side* target, const index_t* counts, int ndim, index_t itemsize
+) noexcept nogil:
+    """Move an outer product of ranges and lists; `counts` has no zero.
+
+    Listed axes are walked entry by entry. What is left inside is a box of the other axes, or, where a
+    listed axis is the fastest in the target, a run along its list.
+    """
+    cdef index_t inner_counts[MAX_NDIM]
+    cdef index_t at[MAX_NDIM]
+    cdef int walked[MAX_NDIM]
+    cdef int axis, k, n_walked = 0, fastest = -1
+    cdef Side src = source[0]
+    cdef Side dst = target[0]
+    cdef index_t i, stride, least = 0
+    for axis in range(ndim):
+        inner_counts[axis] = counts[axis]
+        stride = target.strides[axis] if target.strides[axis] >= 0 else -target.strides[axis]
+        if counts[axis] > 1 and (fastest < 0 or stride <= least):
+            fastest, least = axis, stride
+    if fastest >= 0 and source.lists[fastest] == NULL and target.lists[fastest] == NULL:
+        fastest = -1
+    for axis in range(ndim):
+        if axis != fastest and (fastest >= 0 or source.lists[axis] != NULL or target.lists[axis] != NULL):
+            walked[n_walked] = axis
+            at[n_walked] = 0
+            n_walked += 1
+            inner_counts[axis] = 1
+            src.base += _position(source, axis, 0)
+            dst.base += _position(target, axis, 0)
+    while True:
+        if fastest >= 0:
+            _move_listed_run(
+                src.base, source.lists[fastest], source.strides[fastest],
+                dst.base, target.lists[fastest], target.strides[fastest], counts[fastest], itemsize,
+            )
+        else:
+            move_box(&src, &dst, inner_counts, ndim, itemsize)
+        k = n_walked - 1
+        while k >= 0:
+            axis = walked[k]
+            i = at[k] + 1
+            if i == counts[axis]:
+                i = 0
+            src.base += _position(source, axis, i) - _position(source, axis, at[k])
+            dst.base += _position(target, axis, i) - _position(target, axis, at[k])
+            at[k] = i
+            if i:
+                break
+            k -= 1
+        if k < 0:
+            return
+
+
 cdef void fill_run(char* dst, index_t n, const char* item, index_t itemsize) noexcept nogil:
     """Repeat `item` `n` times in contiguous memory."""
     cdef index_t done = itemsize, total = n * itemsize, k
@@ -210,20 +296,33 @@ cdef void fill_run(char* dst, index_t n, const char* item, index_t itemsize) noe
 
 
 cdef int _bind(
-    BoxPlan plan, index_t number, ChunkLayout layout, cnp.ndarray result,
+    OuterPlan plan, index_t number, ChunkLayout layout, cnp.ndarray result,
     Side* chunk, Side* out, index_t* counts
 ) except -1:
     """Find the two boxes of a piece as offsets from the two bases, and check that they lie inside."""
     cdef Piece pieces[MAX_NDIM]
     cdef AxisCut* cut
     cdef int axis, kept = 0
-    cdef index_t stride, offset = 0, out_offset = 0
+    cdef index_t stride, offset = layout.offset, out_offset = 0
     plan.locate(number, pieces)
     if layout.ndim != plan.ndim:
         raise IndexError(f"a chunk of rank {layout.ndim} for a plan of rank {plan.ndim}")
     for axis in range(plan.ndim):
         cut = &plan._cuts[axis]
         counts[axis] = pieces[axis].count
+        chunk.lists[axis] = out.lists[axis] = NULL
+        if layout._strides[axis] != cut.chunk_len:
+            raise IndexError(f"a layout of chunks of {layout.chunk_shape} on a grid of {plan.grid.chunk_shape}")
+        if cut.rows != NULL:
+            if kept >= cnp.PyArray_NDIM(result) or cnp.PyArray_DIM(result, kept) != cut.chosen.count:
+                raise IndexError(f"the result has not the shape of the selection on axis {axis}")
+            # the entries were checked against the axis when the list was cut
+            chunk.lists[axis] = cut.within + pieces[axis].out
+            out.lists[axis] = cut.out + pieces[axis].out
+            chunk.strides[axis] = layout._strides[layout.ndim + axis]
+            out.strides[axis] = cnp.PyArray_STRIDE(result, kept)
+            kept += 1
+            continue
         if (pieces[axis].within < 0 or pieces[axis].count < 1 or
                 pieces[axis].within + (pieces[axis].count - 1) * cut.chosen.step >= layout._strides[axis]):
             raise IndexError(f"piece {number} leaves the chunk on axis {axis}")
@@ -277,16 +376,22 @@ cdef int _open_memory(object chunk, bint writable, Py_buffer* view, char** base,
     return 1
 
 
+cdef inline void _move(
+    const Side* source, const Side* target, const index_t* counts, int ndim, index_t itemsize, bint listed
+) noexcept nogil:
+    if listed:
+        move_outer(source, target, counts, ndim, itemsize)
+    else:
+        move_box(source, target, counts, ndim, itemsize)
+
+
 cdef int _transfer(
-    BoxPlan plan, index_t number, object memory, ChunkLayout layout, cnp.ndarray result, bint to_chunk
+    Plan plan, index_t number, object memory, ChunkLayout layout, cnp.ndarray result, bint to_chunk
 ) except -1:
     """Move one piece; 0 if the memory is not as long as the chunk."""
     cdef Py_buffer view
     cdef char* base
     cdef index_t nbytes
-    cdef Side chunk
-    cdef Side out
-    cdef index_t counts[MAX_NDIM]
     cdef bint held
     if cnp.PyArray_ITEMSIZE(result) != layout.itemsize:
         raise ValueError(f"items of {cnp.PyArray_ITEMSIZE(result)} bytes where the chunk has {layout.itemsize}")
@@ -294,25 +399,42 @@ cdef int _transfer(
     try:
         if nbytes != layout.nbytes:
             return 0
-        _bind(plan, number, layout, result, &chunk, &out, counts)
-        chunk.base = base + (chunk.base - <char*> NULL)
-        if _n_elements(counts, plan.ndim) * layout.itemsize >= RELEASE:
-            with nogil:
-                if to_chunk:
-                    move_box(&out, &chunk, counts, plan.ndim, layout.itemsize)
-                else:
-                    move_box(&chunk, &out, counts, plan.ndim, layout.itemsize)
-        elif to_chunk:
-            move_box(&out, &chunk, counts, plan.ndim, layout.itemsize)
+        if type(plan) is OuterPlan:
+            _transfer_outer(<OuterPlan> plan, number, base, layout, result, to_chunk)
         else:
-            move_box(&chunk, &out, counts, plan.ndim, layout.itemsize)
+            _check_layout(plan, layout)
+            plan.move(number, base + layout.offset, layout._strides + layout.ndim, layout.itemsize, result, to_chunk)
     finally:
         if held:
             PyBuffer_Release(&view)
     return 1
 
 
-cdef int _fill(BoxPlan plan, index_t number, ChunkLayout layout, cnp.ndarray result, const char* item) except -1:
+cdef int _check_layout(Plan plan, ChunkLayout layout) except -1:
+    if layout.chunk_shape != plan.grid.chunk_shape:
+        raise IndexError(f"a layout of chunks of shape {layout.chunk_shape}; the grid has {plan.grid.chunk_shape}")
+    return 0
+
+
+cdef int _transfer_outer(
+    OuterPlan plan, index_t number, char* base, ChunkLayout layout, cnp.ndarray result, bint to_chunk
+) except -1:
+    cdef Side chunk
+    cdef Side out
+    cdef index_t counts[MAX_NDIM]
+    cdef const Side* source = &out if to_chunk else &chunk
+    cdef const Side* target = &chunk if to_chunk else &out
+    _bind(plan, number, layout, result, &chunk, &out, counts)
+    chunk.base = base + (chunk.base - <char*> NULL)
+    if _n_elements(counts, plan.ndim) * layout.itemsize >= RELEASE:
+        with nogil:
+            _move(source, target, counts, plan.ndim, layout.itemsize, plan.has_lists)
+    else:
+        _move(source, target, counts, plan.ndim, layout.itemsize, plan.has_lists)
+    return 0
+
+
+cdef int _fill(OuterPlan plan, index_t number, ChunkLayout layout, cnp.ndarray result, const char* item) except -1:
     cdef Side chunk
     cdef Side out
     cdef index_t counts[MAX_NDIM]
@@ -321,8 +443,8 @@ cdef int _fill(BoxPlan plan, index_t number, ChunkLayout layout, cnp.ndarray res
     _bind(plan, number, layout, result, &chunk, &out, counts)
     # a region that is one run of memory (the usual case: a whole result) is filled at the speed of memset
     for axis in range(plan.ndim - 1, -1, -1):
-        if counts[axis] != 1:
-            if out.strides[axis] != run:
+        if counts[axis] != 1 or out.lists[axis] != NULL:
+            if out.strides[axis] != run or out.lists[axis] != NULL:
                 break
             run *= counts[axis]
     else:
@@ -331,9 +453,10 @@ cdef int _fill(BoxPlan plan, index_t number, ChunkLayout layout, cnp.ndarray res
         return 0
     for axis in range(plan.ndim):
         chunk.strides[axis] = 0
+        chunk.lists[axis] = NULL
     chunk.base = <char*> item
     with nogil:
-        move_box(&chunk, &out, counts, plan.ndim, layout.itemsize)
+        _move(&chunk, &out, counts, plan.ndim, layout.itemsize, plan.has_lists)
     return 0
 
 
@@ -343,22 +466,30 @@ cdef const char* _item_of(bytes item, ChunkLayout layout) except? NULL:
     return <const char*> item
 
 
-def gather(BoxPlan plan, index_t number, chunk, ChunkLayout layout, cnp.ndarray out not None):
+def gather(Plan plan, index_t number, chunk, ChunkLayout layout, cnp.ndarray out not None):
     return _transfer(plan, number, chunk, layout, out, False) != 0
 
 
-def scatter(BoxPlan plan, index_t number, chunk, ChunkLayout layout, cnp.ndarray value not None):
+def scatter(Plan plan, index_t number, chunk, ChunkLayout layout, cnp.ndarray value not None):
     return _transfer(plan, number, chunk, layout, value, True) != 0
 
 
-def fill_piece(BoxPlan plan, index_t number, ChunkLayout layout, cnp.ndarray out not None, bytes item):
+def fill_piece(Plan plan, index_t number, ChunkLayout layout, cnp.ndarray out not None, bytes item):
+    cdef index_t strides[MAX_NDIM]
+    cdef int axis
     if cnp.PyArray_ITEMSIZE(out) != layout.itemsize:
         raise ValueError(f"items of {cnp.PyArray_ITEMSIZE(out)} bytes where the chunk has {layout.itemsize}")
-    _fill(plan, number, layout, out, _item_of(item, layout))
+    if type(plan) is OuterPlan:
+        _fill(<OuterPlan> plan, number, layout, out, _item_of(item, layout))
+        return
+    # every element of the chunk is the same one: strides of 0
+    for axis in range(layout.ndim):
+        strides[axis] = 0
+    plan.move(number, <char*> _item_of(item, layout), strides, layout.itemsize, out, False)
 
 
 def gather_many(
-    BoxPlan plan, index_t first, list chunks, ChunkLayout layout, cnp.ndarray out not None, bytes item
+    Plan plan, index_t first, list chunks, ChunkLayout layout, cnp.ndarray out not None, bytes item
 ):
     cdef index_t i
     for i in range(len(chunks)):
@@ -370,15 +501,17 @@ def gather_many(
     return -1
 
 
-def run_of_piece(BoxPlan plan, index_t number, ChunkLayout layout, cnp.ndarray out not None):
+def run_of_piece(Plan plan, index_t number, ChunkLayout layout, cnp.ndarray out not None):
     """Byte offset in `out` of a piece that is a whole chunk in one run, in the layout of the chunk; else -1."""
     cdef Side chunk
     cdef Side side
     cdef index_t counts[MAX_NDIM]
     cdef int axis
+    if type(plan) is not OuterPlan or (<OuterPlan> plan).has_lists:
+        return -1
     if cnp.PyArray_ITEMSIZE(out) != layout.itemsize:
         return -1
-    _bind(plan, number, layout, out, &chunk, &side, counts)
+    _bind(<OuterPlan> plan, number, layout, out, &chunk, &side, counts)
     if chunk.base != <char*> NULL:
         return -1
     for axis in range(plan.ndim):

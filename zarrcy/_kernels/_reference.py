@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -90,90 +90,173 @@ def parse_box(selection: Any, grid: Grid) -> Box | None:
     return Box(starts, counts, steps, dropped, flipped)
 
 
-@dataclass(frozen=True)
-class BoxPlan:
-    """The pieces of a box: the outer product of the pieces of its axes, in C order."""
+class Plan:
+    """Pieces of chunks, numbered; each piece is what a selection takes of one chunk."""
 
-    box: Box
     grid: Grid
-    tables: tuple[NDArray[np.int64], ...]
-    n_pieces: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        n_pieces = math.prod(len(table) for table in self.tables)
-        if n_pieces > LONGEST:
-            raise OverflowError("the selection touches more than 2**62 chunks")
-        object.__setattr__(self, "n_pieces", n_pieces)
+    n_pieces: int
+    shape: tuple[int, ...]
 
     @property
     def ndim(self) -> int:
-        return len(self.tables)
+        return self.grid.ndim
 
-    def rows(self, number: int) -> list[tuple[int, int, int, int]]:
-        """Find piece `number`: chunk, within, out and count of each axis."""
+    def coords(self, number: int) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    def places(self, number: int) -> tuple[Any, Any]:
+        """Where the elements of a piece are: keys into the chunk and into the result."""
+        raise NotImplementedError
+
+    def covered(self, number: int) -> int:
+        """How many different elements a piece holds."""
+        chosen = np.zeros(self.grid.chunk_shape, bool)
+        chosen[self.places(number)[0]] = True
+        return int(chosen.sum())
+
+    def widened(self, result: NDArray[Any]) -> NDArray[Any]:
+        """The result with the axes that the keys of `places` have."""
+        return result
+
+    def complete(self, number: int) -> bool:
+        inside = (
+            min(chunk_len, length - chunk * chunk_len)
+            for chunk, length, chunk_len in zip(
+                self.coords(number), self.grid.shape, self.grid.chunk_shape, strict=True
+            )
+        )
+        return self.covered(number) == math.prod(inside)
+
+    def overhangs(self, number: int) -> bool:
+        axes = zip(self.coords(number), self.grid.shape, self.grid.chunk_shape, strict=True)
+        return any((chunk + 1) * chunk_len > length for chunk, length, chunk_len in axes)
+
+    def keys(self, first: int, last: int, prefix: str, separator: str) -> list[str]:
+        return [prefix + separator.join(map(str, self.coords(number))) for number in range(first, last)]
+
+    def _check(self, number: int) -> None:
         if not 0 <= number < self.n_pieces:
             raise IndexError(f"piece {number} of a plan that has {self.n_pieces}")
+
+
+class OuterPlan(Plan):
+    """The outer product of the pieces of the axes, in C order."""
+
+    def __init__(self, box: Box, grid: Grid, lists: Any) -> None:
+        self.box, self.grid, self.shape = box, grid, box.shape
+        self.has_lists = lists is not None
+        self.tables, self.within, self.out = [], [], []
+        for axis in range(box.ndim):
+            given = lists[axis] if lists is not None else None
+            positions = given if given is not None else _range_of(box, grid, axis)
+            _check_positions(positions, grid, axis)
+            if len(positions) != box.counts[axis]:
+                raise ValueError(
+                    f"a list of {len(positions)} entries on axis {axis}, the box has another count"
+                )
+            chunks = positions // grid.chunk_shape[axis]
+            order = np.argsort(chunks, kind="stable")
+            found, first, counts = np.unique(chunks[order], return_index=True, return_counts=True)
+            within = positions[order] - chunks[order] * grid.chunk_shape[axis]
+            at = np.zeros_like(first) if given is not None else within[first]
+            self.tables.append(np.stack([found, at, first, counts], axis=1).astype(np.int64))
+            self.within.append(within)
+            self.out.append(box.counts[axis] - 1 - order if box.flipped[axis] else order)
+        self.n_pieces = math.prod(len(table) for table in self.tables)
+        if self.n_pieces > LONGEST:
+            raise OverflowError("the selection touches more than 2**62 chunks")
+
+    def rows(self, number: int) -> list[Any]:
+        """Find piece `number`: chunk, within, first entry and number of entries of each axis."""
+        self._check(number)
         found: list[Any] = []
         for table in reversed(self.tables):
             number, row = divmod(number, len(table))
-            found.append(tuple(table[row].tolist()))
+            found.append(table[row].tolist())
         return found[::-1]
 
     def coords(self, number: int) -> tuple[int, ...]:
         return tuple(row[0] for row in self.rows(number))
 
-    def complete(self, number: int) -> bool:
-        return all(
-            count == min(chunk_len, length - chunk * chunk_len)
-            for (chunk, _, _, count), length, chunk_len in self._axes(number)
-        )
+    def places(self, number: int) -> tuple[Any, Any]:
+        entries = [slice(first, first + count) for _, _, first, count in self.rows(number)]
+        within = [positions[part] for positions, part in zip(self.within, entries, strict=True)]
+        out = [positions[part] for positions, part in zip(self.out, entries, strict=True)]
+        return np.ix_(*within), np.ix_(*out)
 
-    def overhangs(self, number: int) -> bool:
-        return any((row[0] + 1) * chunk_len > length for row, length, chunk_len in self._axes(number))
-
-    def _axes(self, number: int) -> Any:
-        return zip(self.rows(number), self.grid.shape, self.grid.chunk_shape, strict=True)
+    def widened(self, result: NDArray[Any]) -> NDArray[Any]:
+        return result[(*(None if gone else slice(None) for gone in self.box.dropped), ...)]
 
     def axis_table(self, axis: int) -> NDArray[np.int64]:
         return self.tables[axis]
 
-    def keys(self, first: int, last: int, prefix: str, separator: str) -> list[str]:
-        return [prefix + separator.join(map(str, self.coords(number))) for number in range(first, last)]
 
-    def regions(self, number: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """The slices of piece `number` in the chunk and in the result."""
-        within: list[Any] = []
-        out: list[Any] = []
-        for axis, (_, start, first, count) in enumerate(self.rows(number)):
-            step = self.box.steps[axis]
-            if self.box.dropped[axis]:
-                within.append(start)
-                continue
-            within.append(slice(start, start + (count - 1) * step + 1, step))
-            if self.box.flipped[axis]:
-                last = self.box.counts[axis] - 1 - first
-                out.append(slice(last, last - count if last >= count else None, -1))
-            else:
-                out.append(slice(first, first + count))
-        return tuple(within), tuple(out)
+def _range_of(box: Box, grid: Grid, axis: int) -> NDArray[np.int64]:
+    start, count, step = box.starts[axis], box.counts[axis], box.steps[axis]
+    if count and (start < 0 or step < 1 or start + (count - 1) * step >= grid.shape[axis]):
+        raise IndexError(f"the box leaves axis {axis}, which has {grid.shape[axis]} elements")
+    return start + np.arange(count, dtype=np.int64) * step
 
 
-def _axis_pieces(start: int, count: int, step: int, chunk_len: int) -> NDArray[np.int64]:
-    positions = start + np.arange(count, dtype=np.int64) * step
-    chunks, first, counts = np.unique(positions // chunk_len, return_index=True, return_counts=True)
-    return np.stack([chunks, positions[first] - chunks * chunk_len, first, counts], axis=1).astype(np.int64)
+def _check_positions(positions: NDArray[np.int64], grid: Grid, axis: int) -> None:
+    for position in positions[(positions < 0) | (positions >= grid.shape[axis])]:
+        raise IndexError(f"index {position} leaves axis {axis}, which has {grid.shape[axis]} elements")
 
 
-def split_box(box: Box, grid: Grid) -> BoxPlan:
-    if box.ndim != grid.ndim:
+def split_outer(box: Box, grid: Grid, lists: Any = None) -> OuterPlan:
+    if box.ndim != grid.ndim or (lists is not None and len(lists) != grid.ndim):
         raise ValueError(f"a box of rank {box.ndim} on a grid of rank {grid.ndim}")
-    tables = []
-    for axis, (start, count, step) in enumerate(zip(box.starts, box.counts, box.steps, strict=True)):
-        length = grid.shape[axis]
-        if count and (start < 0 or step < 1 or start + (count - 1) * step >= length):
-            raise IndexError(f"the box leaves axis {axis}, which has {length} elements")
-        tables.append(_axis_pieces(start, count, step, grid.chunk_shape[axis]))
-    return BoxPlan(box, grid, tuple(tables))
+    return OuterPlan(box, grid, lists)
+
+
+class PointsPlan(Plan):
+    """Points, ordered by chunk; within a chunk in the order in which they were given."""
+
+    def __init__(self, coords: list[NDArray[np.int64]], n_points: int, grid: Grid) -> None:
+        self.grid, self.shape = grid, (n_points,)
+        for axis, positions in enumerate(coords):
+            if len(positions) != n_points:
+                raise ValueError(f"{len(positions)} coordinates on axis {axis}, {n_points} on the others")
+            _check_positions(positions, grid, axis)
+        chunks = [positions // n for positions, n in zip(coords, grid.chunk_shape, strict=True)]
+        # the last key of lexsort is the first in rank; it is stable
+        order = np.lexsort(chunks[::-1]) if chunks else np.arange(n_points)
+        rows = (
+            np.stack([chunk[order] for chunk in chunks], axis=1) if chunks else np.zeros((n_points, 0), int)
+        )
+        starts = np.flatnonzero([i == 0 or (rows[i] != rows[i - 1]).any() for i in range(n_points)])
+        self.pieces = np.split(order, starts[1:]) if n_points else []
+        self.chunks = [tuple(rows[start].tolist()) for start in starts]
+        self.n_pieces = len(self.pieces)
+        self.positions = coords
+
+    def coords(self, number: int) -> tuple[int, ...]:
+        self._check(number)
+        return self.chunks[number]
+
+    def places(self, number: int) -> tuple[Any, Any]:
+        self._check(number)
+        points = self.pieces[number]
+        axes = zip(self.positions, self.chunks[number], self.grid.chunk_shape, strict=True)
+        within = tuple(positions[points] - chunk * n for positions, chunk, n in axes)
+        return within or (None,) * bool(len(points)), points
+
+    def covered(self, number: int) -> int:
+        return super().covered(number) if self.ndim else 1
+
+
+def split_points(coords: Any, grid: Grid) -> PointsPlan:
+    *axes, n_points = coords
+    if len(axes) != grid.ndim:
+        raise ValueError(f"coordinates of {len(axes)} axes for a grid of rank {grid.ndim}")
+    return PointsPlan(axes, n_points, grid)
+
+
+def split_mask(mask: Any, grid: Grid) -> PointsPlan:
+    if grid.ndim == 0 or np.shape(mask) != grid.shape or mask.dtype != np.bool_:
+        raise ValueError(f"a mask has the shape {grid.shape} of the array and its elements are Boolean")
+    coords = [positions.astype(np.int64) for positions in np.nonzero(mask)]
+    return PointsPlan(coords, len(coords[0]), grid)
 
 
 @dataclass(frozen=True)
@@ -183,6 +266,7 @@ class ChunkLayout:
     chunk_shape: tuple[int, ...]
     itemsize: int
     order: tuple[int, ...] = None  # type: ignore[assignment]
+    field: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "chunk_shape", tuple(self.chunk_shape))
@@ -190,6 +274,10 @@ class ChunkLayout:
         object.__setattr__(self, "order", order)
         if sorted(order) != list(range(self.ndim)):
             raise ValueError(f"{order} does not order the axes of chunk shape {self.chunk_shape}")
+        if self.itemsize < 0 or self.offset < 0 or self.offset > self.whole - self.itemsize:
+            raise ValueError(
+                f"a field of {self.itemsize} bytes at {self.offset} leaves its element of {self.whole} bytes"
+            )
         if self.nbytes >= LONGEST:
             raise ValueError(f"a chunk of shape {self.chunk_shape} is larger than memory can be")
 
@@ -199,7 +287,15 @@ class ChunkLayout:
 
     @property
     def nbytes(self) -> int:
-        return math.prod(self.chunk_shape) * self.itemsize
+        return math.prod(self.chunk_shape) * self.whole
+
+    @property
+    def offset(self) -> int:
+        return 0 if self.field is None else self.field[0]
+
+    @property
+    def whole(self) -> int:
+        return self.itemsize if self.field is None else self.field[1]
 
     def array_of(self, chunk: Any, dtype: np.dtype[Any]) -> NDArray[Any] | None:
         """The flat `chunk` as an array of the chunk shape; None if it has another length."""
@@ -213,7 +309,13 @@ class ChunkLayout:
             flat = _flat_bytes(chunk)
             if flat.nbytes != self.nbytes:
                 return None
-            flat = flat.view(dtype)
+            flat = np.ndarray(
+                flat.nbytes // self.whole if self.whole else 0,
+                dtype,
+                buffer=flat,
+                offset=self.offset,
+                strides=(self.whole,),
+            )
         inverse = sorted(range(self.ndim), key=self.order.__getitem__)
         in_memory = flat.reshape([self.chunk_shape[axis] for axis in self.order])
         array: NDArray[Any] = in_memory.transpose(inverse)
@@ -228,48 +330,50 @@ def _flat_bytes(chunk: Any) -> NDArray[np.uint8]:
     return np.frombuffer(chunk, np.uint8)
 
 
-def _check_result(plan: BoxPlan, result: NDArray[Any]) -> None:
-    if result.shape != plan.box.shape:
-        raise IndexError(f"the result has shape {result.shape} where the selection has {plan.box.shape}")
+def _check_result(plan: Plan, layout: ChunkLayout, result: NDArray[Any]) -> None:
+    if result.shape != plan.shape:
+        raise IndexError(f"the result has shape {result.shape} where the selection has {plan.shape}")
+    if layout.chunk_shape != plan.grid.chunk_shape:
+        raise IndexError(f"a layout of chunks of {layout.chunk_shape}; the grid has {plan.grid.chunk_shape}")
 
 
-def gather(plan: BoxPlan, number: int, chunk: Any, layout: ChunkLayout, out: NDArray[Any]) -> bool:
-    _check_result(plan, out)
+def gather(plan: Plan, number: int, chunk: Any, layout: ChunkLayout, out: NDArray[Any]) -> bool:
     array = layout.array_of(chunk, out.dtype)
     if array is None:
         return False
-    within, where = plan.regions(number)
-    out[where] = array[within]
+    _check_result(plan, layout, out)
+    within, where = plan.places(number)
+    plan.widened(out)[where] = array[within]
     return True
 
 
-def scatter(plan: BoxPlan, number: int, chunk: Any, layout: ChunkLayout, value: NDArray[Any]) -> bool:
-    _check_result(plan, value)
+def scatter(plan: Plan, number: int, chunk: Any, layout: ChunkLayout, value: NDArray[Any]) -> bool:
     array = layout.array_of(chunk, value.dtype)
     if array is None:
         return False
-    within, where = plan.regions(number)
-    array[within] = value[where]
+    _check_result(plan, layout, value)
+    within, where = plan.places(number)
+    array[within] = plan.widened(value)[where]
     return True
 
 
-def fill_piece(plan: BoxPlan, number: int, layout: ChunkLayout, out: NDArray[Any], item: Any) -> None:
-    _check_result(plan, out)
+def fill_piece(plan: Plan, number: int, layout: ChunkLayout, out: NDArray[Any], item: Any) -> None:
     if out.dtype.itemsize != layout.itemsize:
         raise ValueError(f"items of {out.dtype.itemsize} bytes where the chunk has {layout.itemsize}")
-    _, where = plan.regions(number)
+    _check_result(plan, layout, out)
+    one = np.empty((), out.dtype)
     if out.dtype.hasobject:
-        region = out[where] if out.ndim else out
-        for at in np.ndindex(region.shape):
-            region[at] = item
-        return
-    if len(item) != layout.itemsize:
+        one[()] = item
+    elif len(item) != layout.itemsize:
         raise ValueError(f"a fill item of {len(item)} bytes where elements have {layout.itemsize}")
-    out[where] = np.frombuffer(item, np.uint8).view(out.dtype)[0]
+    else:
+        one = np.frombuffer(item, np.uint8).view(out.dtype).reshape(())
+    _, where = plan.places(number)
+    plan.widened(out)[where] = one
 
 
 def gather_many(
-    plan: BoxPlan, first: int, chunks: list[Any], layout: ChunkLayout, out: NDArray[Any], item: Any
+    plan: Plan, first: int, chunks: list[Any], layout: ChunkLayout, out: NDArray[Any], item: Any
 ) -> int:
     for i, chunk in enumerate(chunks):
         if chunk is None:
@@ -279,11 +383,13 @@ def gather_many(
     return -1
 
 
-def run_of_piece(plan: BoxPlan, number: int, layout: ChunkLayout, out: NDArray[Any]) -> int:
+def run_of_piece(plan: Plan, number: int, layout: ChunkLayout, out: NDArray[Any]) -> int:
     """Byte offset in `out` of a piece that is a whole chunk in one run, in the layout of the chunk; else -1."""
-    _check_result(plan, out)
+    if not isinstance(plan, OuterPlan) or plan.has_lists:
+        return -1
     if out.dtype.itemsize != layout.itemsize or out.dtype.hasobject:
         return -1
+    _check_result(plan, layout, out)
     rows = plan.rows(number)
     if tuple(row[3] for row in rows) != layout.chunk_shape or any(row[1] for row in rows):
         return -1

@@ -1,3 +1,5 @@
+cimport numpy as cnp
+
 from zarrcy._kernels._types cimport index_t
 
 
@@ -15,12 +17,16 @@ cdef struct AxisCut:
     index_t chunk_len
     index_t first_chunk
     index_t n_pieces
+    # of an axis that is selected by a list; NULL for a range
+    index_t* rows                    # per piece: chunk, first entry, number of entries, distinct positions
+    index_t* within                  # per entry: position in its chunk; entries are ordered by chunk
+    index_t* out                     # per entry: position in the result
 
 
 cdef struct Piece:
     index_t chunk                    # chunk coordinate
-    index_t within                   # position of the first element in the chunk
-    index_t out                      # position of the first element in the result
+    index_t within                   # position of the first element in the chunk; 0 for a list
+    index_t out                      # position of the first element in the result; first entry for a list
     index_t count
 
 
@@ -39,8 +45,19 @@ cdef class Box:
     cdef AxisRange* _ranges
 
 
-cdef class BoxPlan:
+cdef class Plan:
     cdef readonly int ndim
     cdef readonly index_t n_pieces
+    cdef Grid grid
+    cdef int find_chunk(self, index_t number, index_t* coords) except -1
+    cdef index_t count_covered(self, index_t number, index_t inside) except -1
+    cdef int move(
+        self, index_t number, char* chunk, const index_t* strides, index_t itemsize, cnp.ndarray result, bint to_chunk
+    ) except -1
+
+
+cdef class OuterPlan(Plan):
     cdef AxisCut* _cuts
+    cdef index_t* _lists             # memory of all rows, within and out
+    cdef readonly bint has_lists
     cdef int locate(self, index_t number, Piece* pieces) except -1

@@ -4,6 +4,7 @@ from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 CHECKED: bool
 """Was this built with bounds checks?"""
@@ -63,11 +64,12 @@ def parse_box(selection: Any, grid: Grid) -> Box | None:
     caller knows the rest of the dialect and the right error.
     """
 
-@final
-class BoxPlan:
-    """The pieces of a box: the outer product of the pieces of its axes, numbered in C order.
+@disjoint_base
+class Plan:
+    """The pieces of a selection: what it takes of one chunk each. Pieces are numbered.
 
-    Pieces cover the box once, without a hole; each touches one chunk. An empty box has none.
+    They cover the selection once, without a hole; each touches one chunk, and no two the same. An
+    empty selection has none. IndexError where a number is beyond the last piece.
     """
 
     @property
@@ -83,18 +85,27 @@ class BoxPlan:
     def overhangs(self, number: int) -> bool:
         """Does the chunk of a piece reach beyond the edge of the array?"""
 
-    def axis_table(self, axis: int, table: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-        """Rows of ``(chunk, within, out, count)``, one per piece of an axis.
-
-        A `table` that is given is filled; it has one row per piece: that is the caller's duty, and
-        looked at only in a checked build.
-        """
-
     def keys(self, first: int, last: int, prefix: str, separator: str) -> list[str]:
         """Keys of the chunks of the pieces ``first <= number < last``."""
 
-def split_box(box: Box, grid: Grid) -> BoxPlan:
-    """Cut a box at the chunk edges of a grid.
+@final
+class OuterPlan(Plan):
+    """The outer product of the pieces of the axes, in C order."""
 
-    Raises IndexError where the box leaves the grid, OverflowError where it touches 2**62 chunks.
+    @property
+    def has_lists(self) -> bool: ...
+    def axis_table(self, axis: int, table: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Rows of ``(chunk, within, out, count)``, one per piece of an axis.
+
+        Of a listed axis `within` is 0 and `out` is the first entry, in the order of chunks. A `table`
+        that is given is filled; it has one row per piece: that is the caller's duty, and looked at only
+        in a checked build.
+        """
+
+def split_outer(box: Box, grid: Grid, lists: tuple[NDArray[np.int64] | None, ...] | None = None) -> OuterPlan:
+    """Cut a box, or an outer product of ranges and lists of positions, at the chunk edges of a grid.
+
+    On a listed axis the box only says how many positions there are. Lists may be in any order, and may
+    repeat a position; the last one wins where they are written to. Raises IndexError where something
+    leaves the grid, OverflowError where 2**62 chunks are touched.
     """

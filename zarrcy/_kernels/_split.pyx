@@ -209,6 +209,12 @@ cdef inline index_t _ceil_div(index_t a, index_t b) noexcept nogil:
 cdef Piece piece_of_axis(const AxisCut* cut, index_t number) noexcept nogil:
     cdef index_t start = cut.chosen.start, step = cut.chosen.step, low, stop
     cdef Piece piece
+    if cut.rows != NULL:
+        piece.chunk = cut.rows[4 * number]
+        piece.within = 0
+        piece.out = cut.rows[4 * number + 1]
+        piece.count = cut.rows[4 * number + 2]
+        return piece
     if step >= cut.chunk_len:
         # no chunk holds two of the elements: a piece is an element
         start += number * step
@@ -239,14 +245,82 @@ cdef int _fill_table(const AxisCut* cut, index_t[:, ::1] table) except -1 nogil:
     return 0
 
 
-cdef class BoxPlan:
-    """The pieces of a box: the outer product of the pieces of its axes, in C order."""
+cdef class Plan:
+    """Pieces of chunks, numbered; each piece is what a selection takes of one chunk."""
 
-    def __cinit__(self):
-        self._cuts = NULL
+    cdef int find_chunk(self, index_t number, index_t* coords) except -1:
+        raise TypeError("a plan is made by one of the split functions")
+
+    cdef index_t count_covered(self, index_t number, index_t inside) except -1:
+        """How many different elements a piece holds; `inside` is how many its chunk has in the array."""
+        raise TypeError("a plan is made by one of the split functions")
+
+    cdef int move(
+        self, index_t number, char* chunk, const index_t* strides, index_t itemsize, cnp.ndarray result, bint to_chunk
+    ) except -1:
+        """Move the elements of a piece of a plan whose result has one axis, from or to its chunk."""
+        raise TypeError("a plan is made by one of the split functions")
+
+    def coords(self, index_t number):
+        cdef index_t chunk[MAX_NDIM]
+        cdef int axis
+        self.find_chunk(number, chunk)
+        return tuple([chunk[axis] for axis in range(self.ndim)])
+
+    def complete(self, index_t number):
+        cdef index_t chunk[MAX_NDIM]
+        cdef index_t total = 1, inside, chunk_len
+        cdef int axis
+        self.find_chunk(number, chunk)
+        for axis in range(self.ndim):
+            chunk_len = self.grid._lengths[self.ndim + axis]
+            inside = self.grid._lengths[axis] - chunk[axis] * chunk_len
+            total *= chunk_len if inside > chunk_len else inside
+        return self.count_covered(number, total) == total
+
+    def overhangs(self, index_t number):
+        cdef index_t chunk[MAX_NDIM]
+        cdef int axis
+        self.find_chunk(number, chunk)
+        for axis in range(self.ndim):
+            if (chunk[axis] + 1) * self.grid._lengths[self.ndim + axis] > self.grid._lengths[axis]:
+                return True
+        return False
+
+    def keys(self, index_t first, index_t last, str prefix, str separator):
+        cdef Py_ssize_t n_prefix, n_separator
+        cdef const char* head = PyUnicode_AsUTF8AndSize(prefix, &n_prefix)
+        cdef const char* between = PyUnicode_AsUTF8AndSize(separator, &n_separator)
+        cdef index_t chunk[MAX_NDIM]
+        cdef list names = []
+        cdef index_t number
+        cdef int axis
+        cdef char* at
+        cdef char* text = <char*> PyMem_Malloc(n_prefix + self.ndim * (20 + n_separator) + 1)
+        if text == NULL:
+            raise MemoryError()
+        try:
+            memcpy(text, head, n_prefix)
+            for number in range(first, last):
+                self.find_chunk(number, chunk)
+                at = text + n_prefix
+                for axis in range(self.ndim):
+                    if axis:
+                        memcpy(at, between, n_separator)
+                        at += n_separator
+                    at = _write_number(at, chunk[axis])
+                names.append(PyUnicode_DecodeUTF8(text, at - text, NULL))
+        finally:
+            PyMem_Free(text)
+        return names
+
+
+cdef class OuterPlan(Plan):
+    """The outer product of the pieces of the axes, in C order."""
 
     def __dealloc__(self):
         PyMem_Free(self._cuts)
+        PyMem_Free(self._lists)
 
     cdef int locate(self, index_t number, Piece* pieces) except -1:
         """Find piece `number`: one `Piece` per axis."""
@@ -263,33 +337,29 @@ cdef class BoxPlan:
                 number = number // n
         return 0
 
-    def coords(self, index_t number):
-        cdef Piece pieces[MAX_NDIM]
-        cdef int axis
-        self.locate(number, pieces)
-        return tuple([pieces[axis].chunk for axis in range(self.ndim)])
-
-    def complete(self, index_t number):
-        cdef Piece pieces[MAX_NDIM]
-        cdef int axis
-        cdef index_t inside
-        self.locate(number, pieces)
-        for axis in range(self.ndim):
-            inside = self._cuts[axis].length - pieces[axis].chunk * self._cuts[axis].chunk_len
-            if inside > self._cuts[axis].chunk_len:
-                inside = self._cuts[axis].chunk_len
-            if pieces[axis].count != inside:
-                return False
-        return True
-
-    def overhangs(self, index_t number):
+    cdef int find_chunk(self, index_t number, index_t* coords) except -1:
         cdef Piece pieces[MAX_NDIM]
         cdef int axis
         self.locate(number, pieces)
         for axis in range(self.ndim):
-            if (pieces[axis].chunk + 1) * self._cuts[axis].chunk_len > self._cuts[axis].length:
-                return True
-        return False
+            coords[axis] = pieces[axis].chunk
+        return 0
+
+    cdef index_t count_covered(self, index_t number, index_t inside) except -1:
+        cdef Piece pieces[MAX_NDIM]
+        cdef AxisCut* cut
+        cdef index_t total = 1, n
+        cdef int axis
+        self.locate(number, pieces)
+        for axis in range(self.ndim - 1, -1, -1):
+            cut = &self._cuts[axis]
+            if cut.rows == NULL:
+                total *= pieces[axis].count
+            else:
+                n = number % cut.n_pieces
+                total *= cut.rows[4 * n + 3]
+            number = number // cut.n_pieces
+        return total
 
     def axis_table(self, int axis, index_t[:, ::1] table=None):
         if not 0 <= axis < self.ndim:
@@ -299,33 +369,6 @@ cdef class BoxPlan:
         with nogil:
             _fill_table(&self._cuts[axis], table)
         return table.base
-
-    def keys(self, index_t first, index_t last, str prefix, str separator):
-        cdef Py_ssize_t n_prefix, n_separator
-        cdef const char* head = PyUnicode_AsUTF8AndSize(prefix, &n_prefix)
-        cdef const char* between = PyUnicode_AsUTF8AndSize(separator, &n_separator)
-        cdef Piece pieces[MAX_NDIM]
-        cdef list names = []
-        cdef index_t number
-        cdef int axis
-        cdef char* at
-        cdef char* text = <char*> PyMem_Malloc(n_prefix + self.ndim * (20 + n_separator) + 1)
-        if text == NULL:
-            raise MemoryError()
-        try:
-            memcpy(text, head, n_prefix)
-            for number in range(first, last):
-                self.locate(number, pieces)
-                at = text + n_prefix
-                for axis in range(self.ndim):
-                    if axis:
-                        memcpy(at, between, n_separator)
-                        at += n_separator
-                    at = _write_number(at, pieces[axis].chunk)
-                names.append(PyUnicode_DecodeUTF8(text, at - text, NULL))
-        finally:
-            PyMem_Free(text)
-        return names
 
 
 cdef char* _write_number(char* at, index_t number) noexcept nogil:
@@ -344,35 +387,103 @@ cdef char* _write_number(char* at, index_t number) noexcept nogil:
     return at
 
 
-def split_box(Box box, Grid grid):
-    cdef int axis
-    cdef BoxPlan plan
-    cdef AxisCut* cut
+cdef int _cut_range(AxisCut* cut, int axis) except -1:
     cdef index_t last
-    if box.ndim != grid.ndim:
+    if cut.chosen.count == 0:
+        cut.first_chunk, cut.n_pieces = 0, 0
+        return 0
+    last = cut.chosen.start + (cut.chosen.count - 1) * cut.chosen.step
+    if cut.chosen.start < 0 or cut.chosen.step < 1 or last >= cut.length:
+        raise IndexError(f"the box leaves axis {axis}, which has {cut.length} elements")
+    cut.first_chunk = cut.chosen.start // cut.chunk_len
+    if cut.chosen.step >= cut.chunk_len:
+        cut.n_pieces = cut.chosen.count
+    else:
+        cut.n_pieces = last // cut.chunk_len - cut.first_chunk + 1
+    return 0
+
+
+cdef index_t _cut_list(AxisCut* cut, const index_t[::1] positions, index_t* memory, int axis) except -1:
+    """Order the entries of a list by chunk, stably; `memory` has room for six numbers per entry."""
+    cdef index_t n = positions.shape[0], i, k, chunk, before = -1, n_pieces = 0
+    cdef bint ordered = True
+    cdef index_t[::1] order
+    cdef index_t* row = NULL
+    for i in range(n):
+        if not 0 <= positions[i] < cut.length:
+            raise IndexError(f"index {positions[i]} leaves axis {axis}, which has {cut.length} elements")
+        chunk = positions[i] // cut.chunk_len
+        ordered = ordered and chunk >= before
+        before = chunk
+    cut.rows, cut.within, cut.out = memory, memory + 4 * n, memory + 5 * n
+    if not ordered:
+        # a stable order keeps what numpy does where a position comes twice: the last one wins
+        order = np.argsort(np.asarray(positions) // cut.chunk_len, kind="stable").astype(np.int64, copy=False)
+    before = -1
+    for k in range(n):
+        i = k if ordered else order[k]
+        chunk = positions[i] // cut.chunk_len
+        if chunk != before:
+            row = cut.rows + 4 * n_pieces
+            row[0], row[1], row[2] = chunk, k, 0
+            n_pieces += 1
+            before = chunk
+        row[2] += 1
+        cut.within[k] = positions[i] - chunk * cut.chunk_len
+        cut.out[k] = i
+    cut.n_pieces = n_pieces
+    for i in range(n_pieces):
+        row = cut.rows + 4 * i
+        row[3] = _count_distinct(cut.within + row[1], row[2])
+    return n
+
+
+cdef index_t _count_distinct(const index_t* within, index_t n) except -1:
+    """How many different positions are among `n`? Sorted ones, the usual case, are counted in passing."""
+    cdef index_t i, distinct = 1 if n else 0
+    for i in range(1, n):
+        if within[i] < within[i - 1]:
+            return len({within[i] for i in range(n)})
+        distinct += within[i] != within[i - 1]
+    return distinct
+
+
+def split_outer(Box box, Grid grid, lists=None):
+    cdef int axis
+    cdef OuterPlan plan
+    cdef AxisCut* cut
+    cdef index_t* memory
+    cdef index_t n_entries = 0
+    if box.ndim != grid.ndim or (lists is not None and len(lists) != grid.ndim):
         raise ValueError(f"a box of rank {box.ndim} on a grid of rank {grid.ndim}")
-    plan = BoxPlan.__new__(BoxPlan)
+    plan = OuterPlan.__new__(OuterPlan)
     plan.ndim = box.ndim
+    plan.grid = grid
     plan.n_pieces = 1
     plan._cuts = <AxisCut*> PyMem_Malloc(max(1, box.ndim) * sizeof(AxisCut))
     if plan._cuts == NULL:
         raise MemoryError()
+    if lists is not None:
+        for positions in lists:
+            if positions is not None:
+                n_entries += len(positions)
+        plan.has_lists = True
+        plan._lists = <index_t*> PyMem_Malloc((6 * n_entries + 1) * sizeof(index_t))
+        if plan._lists == NULL:
+            raise MemoryError()
+    memory = plan._lists
     for axis in range(box.ndim):
         cut = &plan._cuts[axis]
         cut.chosen = box._ranges[axis]
         cut.length = grid._lengths[axis]
         cut.chunk_len = grid._lengths[grid.ndim + axis]
-        if cut.chosen.count == 0:
-            cut.first_chunk, cut.n_pieces = 0, 0
+        cut.rows = NULL
+        if lists is None or lists[axis] is None:
+            _cut_range(cut, axis)
+        elif cut.chosen.count != len(lists[axis]):
+            raise ValueError(f"a list of {len(lists[axis])} entries on axis {axis}, where the box has another count")
         else:
-            last = cut.chosen.start + (cut.chosen.count - 1) * cut.chosen.step
-            if cut.chosen.start < 0 or cut.chosen.step < 1 or last >= cut.length:
-                raise IndexError(f"the box leaves axis {axis}, which has {cut.length} elements")
-            cut.first_chunk = cut.chosen.start // cut.chunk_len
-            if cut.chosen.step >= cut.chunk_len:
-                cut.n_pieces = cut.chosen.count
-            else:
-                cut.n_pieces = last // cut.chunk_len - cut.first_chunk + 1
+            memory += 6 * _cut_list(cut, lists[axis], memory, axis)
         if cut.n_pieces and plan.n_pieces > LONGEST // cut.n_pieces:
             raise OverflowError("the selection touches more than 2**62 chunks")
         plan.n_pieces *= cut.n_pieces

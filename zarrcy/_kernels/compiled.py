@@ -2,11 +2,11 @@
 
 from zarrcy._kernels._copy import ChunkLayout, fill_piece, gather, gather_many, run_of_piece, scatter
 from zarrcy._kernels._fill import fill, is_filled
-from zarrcy._kernels._split import Box, BoxPlan, Grid, parse_box, split_box
+from zarrcy._kernels._points import split_mask, split_points
+from zarrcy._kernels._split import Box, Grid, parse_box, split_outer
 
 __all__ = [
     "Box",
-    "BoxPlan",
     "ChunkLayout",
     "Grid",
     "fill",
@@ -17,5 +17,7 @@ __all__ = [
     "parse_box",
     "run_of_piece",
     "scatter",
-    "split_box",
+    "split_mask",
+    "split_outer",
+    "split_points",
 ]

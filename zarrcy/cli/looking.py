@@ -65,7 +65,7 @@ def facts_of(path: str) -> dict[str, JSON]:
     MetadataError : its metadata can't be used
     """
     array = open_at(path)
-    nbytes_stored = _nbytes_of_files(array)
+    nbytes_stored = array.nbytes_stored
     return {
         "name": _name_in_store(path),
         "type": f"{type(array).__module__.partition('.')[0]}.{type(array).__qualname__}",
@@ -86,12 +86,6 @@ def facts_of(path: str) -> dict[str, JSON]:
         "nchunks_initialized": array.nchunks_initialized,
         "attributes": json_value(array.attrs.asdict()),
     }
-
-
-def _nbytes_of_files(array: Array) -> int:
-    """Return the bytes of all files of an array, those of chunks in directories of their own included."""
-    root = array.store.path  # type: ignore[attr-defined]
-    return sum(os.path.getsize(os.path.join(root, key)) for key in array.store)
 
 
 def facts_text(facts: Mapping[str, JSON]) -> list[str]:

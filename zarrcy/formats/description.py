@@ -69,6 +69,14 @@ class ArrayDescription:
                     return _EMPTY[stage.name]
         return self.fill_value
 
+    @property
+    def fill_is_stated(self) -> bool:
+        """Does every reader see a chunk that is not stored as we do?
+
+        Without a fill value some readers give uninitialised memory, so such a chunk must not be left out.
+        """
+        return self.fill_value is not None and self.missing is self.fill_value
+
     def pipeline(self) -> Pipeline:
         return Pipeline(self.stages, self.chunk_shape, self.dtype)
 

@@ -51,6 +51,8 @@ def check_dtype(dtype: AnyDtype) -> None:
     """Refuse data types whose elements have no bytes."""
     if dtype.itemsize == 0:
         raise ValueError(f"data type {dtype.str!r} has elements of 0 bytes; give it a length, as in 'S10'")
+    if dtype.kind in "mM" and np.datetime_data(dtype)[0] == "generic":
+        raise ValueError(f"data type {dtype.str!r} has no unit; give it one, as in '{dtype.kind}8[ns]'")
 
 
 def _descr_of(spelled: JSON, depth: int) -> Any:
@@ -166,7 +168,7 @@ def decode_fill_value(spelled: JSON, dtype: AnyDtype, object_codec: str = "") ->
     ValueError : it spells none
     """
     if dtype.kind == "O" and object_codec == "vlen-bytes" and isinstance(spelled, str):
-        return base64.standard_b64decode(spelled)
+        return _decode_bytes(spelled)
     if spelled is None or dtype.kind == "O":
         return spelled
     kind = dtype.kind
@@ -187,7 +189,7 @@ def decode_fill_value(spelled: JSON, dtype: AnyDtype, object_codec: str = "") ->
             raise ValueError(f"{spelled!r} is no fill value for {dtype}: an integer is one")
         return np.array(spelled, dtype.str[0] + "i8").view(dtype)[()]
     if kind == "S":
-        return _decode_bytes(spelled, dtype)
+        return np.array(_decode_bytes(spelled), dtype)[()]
     if kind == "V":
         return _decode_void(spelled, dtype)
     if kind == "b" and not isinstance(spelled, (bool, int)):
@@ -197,13 +199,12 @@ def decode_fill_value(spelled: JSON, dtype: AnyDtype, object_codec: str = "") ->
     return normalize_fill_value(spelled, dtype)
 
 
-def _decode_bytes(spelled: JSON, dtype: AnyDtype) -> Any:
+def _decode_bytes(spelled: JSON) -> bytes:
     try:
-        value = base64.standard_b64decode(spelled)
+        return base64.standard_b64decode(spelled)
     except (TypeError, ValueError, binascii.Error):
         # files of old writers have the value itself, or 0 for an empty one
-        value = b"" if spelled == 0 else str(spelled).encode()
-    return np.array(value, dtype)[()]
+        return b"" if spelled == 0 else str(spelled).encode()
 
 
 def _decode_void(spelled: JSON, dtype: AnyDtype) -> Any:

@@ -13,7 +13,7 @@ import numcodecs
 import numpy as np
 
 from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose
-from zarrcy.errors import CodecNotAvailableError, MetadataError
+from zarrcy.errors import BadCompressorError, CodecNotAvailableError, MetadataError
 from zarrcy.formats.description import ArrayDescription, ChunkKeys
 from zarrcy.formats.scalars import (
     check_dtype,
@@ -247,6 +247,7 @@ def describe_array(
     ------
     ValueError : a word that v2 can't write down
     """
+    order = order.upper() if isinstance(order, str) else order
     if order not in ("C", "F"):
         raise ValueError(f"order is {order!r}; it must be 'C' or 'F'")
     separator = dimension_separator if dimension_separator is not None else default_separator
@@ -254,12 +255,16 @@ def describe_array(
         raise ValueError(f"dimension_separator is {separator!r}; it must be '.' or '/'")
     check_dtype(dtype)
     chain = _filter_chain(filters, object_codec, dtype)
+    if chain and chain[0].codec_id == "vlen-bytes" and isinstance(fill_value, str) and fill_value:
+        raise ValueError(f"fill value {fill_value!r} is a str; the elements are bytes")
+    # zarr-python 2 does not compress the one element of an array without axes
+    compressor = as_compressor(compressor) if shape else None
     return ArrayDescription(
         shape=shape,
         chunk_shape=chunk_shape,
         dtype=dtype,
         fill_value=normalize_fill_value(fill_value, dtype),
-        stages=stages_of(order, chain, as_compressor(compressor), len(shape)),
+        stages=stages_of(order, chain, compressor, len(shape)),
         chunk_keys=chunk_keys(separator or ".", stated=separator is not None),
     )
 
@@ -278,7 +283,10 @@ def as_compressor(compressor: Any) -> Any:
         return None
     if isinstance(compressor, str) and compressor == "default":
         return numcodecs.Blosc()
-    return as_codec(compressor)
+    try:
+        return as_codec(compressor)
+    except ValueError as exc:
+        raise BadCompressorError(compressor, str(exc)) from exc
 
 
 def _filter_chain(filters: Any, object_codec: Any, dtype: AnyDtype) -> list[Any]:

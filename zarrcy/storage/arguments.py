@@ -6,6 +6,7 @@ import os
 from collections.abc import MutableMapping
 from typing import Any
 
+from zarrcy.errors import StoreArgumentError
 from zarrcy.storage.directory import DirectoryStore
 from zarrcy.storage.memory import KVStore, MemoryStore
 from zarrcy.types import Store
@@ -16,7 +17,7 @@ def normalize_store_arg(store: Any, dimension_separator: str | None = None) -> S
 
     Raises
     ------
-    TypeError : it means none
+    StoreArgumentError : it means none
 
     >>> normalize_store_arg(None)
     <MemoryStore with 0 keys, 0 bytes>
@@ -32,9 +33,7 @@ def normalize_store_arg(store: Any, dimension_separator: str | None = None) -> S
     if hasattr(store, "__getitem__") and hasattr(store, "__setitem__"):
         mapping: Store = store
         return mapping
-    raise TypeError(
-        f"{store!r} ({type(store).__name__}) is no store: give a mapping of str to bytes, a store, or a path"
-    )
+    raise StoreArgumentError(store)
 
 
 def _local_path(path: str) -> str:

@@ -101,7 +101,7 @@ class DirectoryStore(MutableMapping[str, Any]):
         return value  # type: ignore[no-any-return]
 
     def __setitem__(self, key: str, value: Buffer) -> None:
-        target = self._file_of(check_key(key))
+        target = self._file_of(key)
         part = f"{target}.{_unique()}.partial"
         fd = self._create(part, target)
         try:
@@ -204,12 +204,22 @@ class DirectoryStore(MutableMapping[str, Any]):
 
 
 _counter = itertools.count()
-_token = os.urandom(8).hex()
+_token = os.urandom(12).hex()
+
+
+def _new_token() -> None:
+    global _token  # noqa: PLW0603
+    _token = os.urandom(12).hex()
+
+
+if hasattr(os, "register_at_fork"):
+    # a forked child counts on from where its parent is: it needs a token of its own
+    os.register_at_fork(after_in_child=_new_token)
 
 
 def _unique() -> str:
     """Return 32 hexadecimal digits that no other writer uses, in this process or another."""
-    return f"{_token}{os.getpid() & 0xFFFFFFFF:08x}{next(_counter) & 0xFFFFFFFF:08x}"
+    return f"{_token}{next(_counter) & 0xFFFFFFFF:08x}"
 
 
 def _read_rest(fd: int, value: bytes, size: int) -> bytes:

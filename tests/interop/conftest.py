@@ -1,0 +1,65 @@
+"""The peers, one of each for all tests, and a folder for each test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .peers import TensorStore, Zarr2, Zarr3, Zarrcy
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def ours() -> Zarrcy:
+    return Zarrcy()
+
+
+@pytest.fixture(scope="session")
+def zarr2() -> Iterator[Zarr2]:
+    interpreter = os.environ.get("ZARRCY_ZARR2_PYTHON", str(ROOT / ".venv-zarr2" / "bin" / "python"))
+    if not os.path.exists(interpreter):
+        missing = f"there is no {interpreter} with zarr-python 2.18.7; `make test` builds it"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    peer = Zarr2(interpreter)
+    yield peer
+    peer.close()
+
+
+@pytest.fixture(scope="session")
+def zarr3() -> Zarr3:
+    return Zarr3(pytest.importorskip("zarr", minversion="3.1"))
+
+
+@pytest.fixture(scope="session")
+def tensorstore() -> TensorStore:
+    return TensorStore(pytest.importorskip("tensorstore"))
+
+
+@pytest.fixture
+def peer(request: pytest.FixtureRequest) -> Any:
+    """The peer that a test names by parameter."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def new_place(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    base = tmp_path_factory.mktemp("interop")
+    numbers = itertools.count()
+    return lambda: base / str(next(numbers))
+
+
+@pytest.fixture
+def place(new_place: Callable[[], Path]) -> Iterator[Path]:
+    """A folder that does not exist yet; `tmp_path` lists all folders of earlier tests for each new one."""
+    folder = new_place()
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -9,6 +9,7 @@ import pytest
 
 from .differences import DIFFERENT
 from .peers import Zarr2, Zarrcy
+from .selecting import SELECTING
 from .snippets import SAME
 
 # The outcome is compared, not what is said on the way: both sides warn of casts that lose something.
@@ -25,7 +26,7 @@ def is_alike(theirs: Any, ours: Any) -> bool:
     return {name for name in theirs["raises"] if not name.startswith("_")} <= set(ours.get("raises", ()))
 
 
-@pytest.mark.parametrize("code", SAME)
+@pytest.mark.parametrize("code", [*SAME, *SELECTING])
 def test_the_outcome_is_that_of_zarr_python_2(ours: Zarrcy, zarr2: Zarr2, code: str, place: Path) -> None:
     theirs, own = zarr2.snippet(code, place / "theirs"), ours.snippet(code, place / "ours")
     assert is_alike(theirs, own), f"{code}: theirs is {theirs}, ours is {own}"

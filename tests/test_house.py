@@ -17,7 +17,7 @@ REPO = Path(__file__).parent.parent
 ORDER = [
     {"errors", "types"},
     {"_kernels"},
-    {"sync", "storage", "grid", "progress"},
+    {"sync", "storage", "grid", "progress", "info"},
     {"codecs"},
     {"selection"},
     {"transfer", "formats"},

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import numcodecs
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import transfer
 from zarrcy.attrs import Attributes
-from zarrcy.grid import grid_shape, normalize_shape
+from zarrcy.codecs import as_codec
+from zarrcy.errors import ViewError
+from zarrcy.formats import ArrayDescription
+from zarrcy.grid import grid_shape, normalize_chunks, normalize_shape
 from zarrcy.indexing import ArrayIndexing
 from zarrcy.node import Node, refuse_read_only
 from zarrcy.storage.arguments import normalize_store_arg
@@ -35,7 +41,7 @@ class Array(ArrayIndexing):
     write_empty_chunks : store chunks that hold nothing but the fill value. Otherwise they are not
         stored, and their keys are deleted
     zarr_version : kept for users of zarr-python 2; the format is found by looking
-    meta_array : kept for users of zarr-python 2; results are numpy arrays
+    meta_array : results are allocated like this array: ``np.empty_like(meta_array, shape=...)``
 
     Raises
     ------
@@ -84,7 +90,7 @@ class Array(ArrayIndexing):
         self._adopt(self._node.load_array())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (
+        arguments = (
             self.store,
             self.path,
             self._read_only,
@@ -97,6 +103,9 @@ class Array(ArrayIndexing):
             self._zarr_version,
             self._meta_array,
         )
+        if not self._is_view:
+            return type(self), arguments
+        return _view_again, (type(self), arguments, self._description)
 
     # -- walking -------------------------------------------------------------------------------
 
@@ -172,6 +181,7 @@ class Array(ArrayIndexing):
         >>> a.shape
         (2, 4)
         """
+        self._refuse_views()
         refuse_read_only(self._read_only, self.path)
         self._refresh()
         old = self._description.shape
@@ -222,6 +232,7 @@ class Array(ArrayIndexing):
         >>> a.append([3])
         (3,)
         """
+        self._refuse_views()
         refuse_read_only(self._read_only, self.path)
         self._refresh()
         values = data if hasattr(data, "shape") else np.asarray(data)
@@ -244,3 +255,94 @@ class Array(ArrayIndexing):
         )
         self._save(self._description.with_shape(grown))
         return grown
+
+    # -- other looks at the same data ------------------------------------------------------------
+
+    def _refuse_views(self) -> None:
+        if self._is_view:
+            raise ViewError(self.path)
+
+    def view(
+        self,
+        shape: Any = None,
+        chunks: Any = None,
+        dtype: Any = None,
+        fill_value: Any = None,
+        filters: Any = None,
+        read_only: bool | None = None,
+        synchronizer: Synchronizer | None = None,
+    ) -> Array:
+        """Return another look at the same stored chunks. It can't be resized.
+
+        Parameters
+        ----------
+        shape, chunks : to see; chunks of as many elements as the stored ones
+        dtype : to see; of the same size, unless `filters` change it
+        fill_value : to see where nothing is stored
+        filters : to decode with, instead of those of the array
+        read_only, synchronizer : instead of those of the array
+
+        Raises
+        ------
+        ValueError : a chunk would have another size
+
+        Examples
+        --------
+        >>> import numpy as np, zarrcy
+        >>> a = zarrcy.array(np.array([1, 0, 2], "u1"))
+        >>> a.view(dtype=bool)[:]
+        array([ True, False,  True])
+        """
+        self._refresh()
+        description = self._description
+        if filters is not None:
+            description = description.with_filters([as_codec(codec) for codec in filters])
+        description = replace(
+            description,
+            shape=description.shape if shape is None else normalize_shape(shape),
+            dtype=description.dtype if dtype is None else np.dtype(dtype),
+        )
+        if chunks is not None:
+            chunk_shape = normalize_chunks(chunks, description.shape, description.dtype.itemsize)
+            description = replace(description, chunk_shape=chunk_shape)
+        fill = description.fill_value if fill_value is None else fill_value
+        if fill is not None and (fill_value is not None or dtype is not None):
+            description = description.with_fill_value(np.asarray(fill).astype(description.dtype)[()])
+        old, new = self._source.layout.nbytes, math.prod(description.chunk_shape) * description.dtype.itemsize
+        if filters is None and new != old:
+            raise ValueError(f"a view with chunks of {new} bytes; the stored chunks have {old} bytes")
+        return self._viewed(description, read_only, synchronizer)
+
+    def _viewed(
+        self, description: ArrayDescription, read_only: bool | None = None, synchronizer: Any = None
+    ) -> Array:
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        view._is_view = True
+        view._reload = False
+        view._read_only = self._read_only if read_only is None else bool(read_only)
+        view._node = Node(
+            self.store, self.path, self._node.own_chunk_store, synchronizer or self._node.synchronizer
+        )
+        view._attrs = Attributes(view._node, read_only=view._read_only, cache=self._attrs.cache)
+        view._adopt(description)
+        return view
+
+    def astype(self, dtype: Any) -> Array:
+        """Return a read-only view whose elements are converted when they are read.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.array([1.7, 2.2]).astype("i4")[:]
+        array([1, 2], dtype=int32)
+        """
+        self._refresh()
+        dtype = np.dtype(dtype)
+        convert = numcodecs.AsType(encode_dtype=self._dtype, decode_dtype=dtype)
+        return self.view(dtype=dtype, filters=[convert, *(self.filters or ())], read_only=True)
+
+
+def _view_again(kind: type[Array], arguments: tuple[Any, ...], description: ArrayDescription) -> Array:
+    """Make the view that was pickled."""
+    return kind(*arguments)._viewed(description)

@@ -30,6 +30,7 @@ __all__ = [
     "SelectionError",
     "StoreArgumentError",
     "ValueShapeError",
+    "ViewError",
     "VindexInvalidSelectionError",
     "ZarrcyError",
 ]
@@ -158,6 +159,13 @@ class ReadOnlyError(ZarrcyError, PermissionError):
 
     def __str__(self) -> str:
         return f"object is read-only: {_place(self.path)}. Open it with mode 'r+' or 'a' to change it."
+
+
+class ViewError(ReadOnlyError):
+    """Something that a view can't do: the array that it looks at can."""
+
+    def __str__(self) -> str:
+        return f"operation not permitted for views: {_place(self.path)}. Do it on the array itself."
 
 
 class SelectionError(ZarrcyError, IndexError):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from zarrcy import transfer
 from zarrcy.attrs import Attributes
@@ -13,7 +16,9 @@ from zarrcy.codecs import Compressor, Filter
 from zarrcy.formats import ArrayDescription
 from zarrcy.formats.scalars import normalize_fill_value
 from zarrcy.grid import grid_shape
+from zarrcy.info import InfoReport, bytes_text, type_name
 from zarrcy.node import Node, refuse_read_only
+from zarrcy.storage import access
 from zarrcy.storage.listing import getsize, getsize_deep, listdir
 from zarrcy.sync import Synchronizer
 from zarrcy.types import AnyDtype, Shape, Store
@@ -27,6 +32,8 @@ class ArrayFacts(ABC):
     _read_only: bool
     _reload: bool
     _write_empty_chunks: bool
+    _is_view: bool = False
+    _meta_array: Any = None
 
     def _adopt(self, description: ArrayDescription) -> None:
         """Get ready to read and write what `description` describes."""
@@ -56,6 +63,12 @@ class ArrayFacts(ABC):
         with self._node.lock(self._node.metadata_key):
             self._node.save_array(description)
         self._adopt(description)
+
+    def _new_result(self, shape: Shape, dtype: AnyDtype) -> Any:
+        """Return memory for a result, of the kind that was asked for."""
+        if self._meta_array is None:
+            return np.empty(shape, dtype, self._result_order)
+        return np.empty_like(self._meta_array, shape=shape, dtype=dtype, order=self._result_order)
 
     @abstractmethod
     def resize(self, *args: Any) -> None: ...
@@ -104,6 +117,16 @@ class ArrayFacts(ABC):
     def attrs(self) -> Attributes:
         """User attributes."""
         return self._attrs
+
+    @property
+    def is_view(self) -> bool:
+        """Is this another look at the data of an array, made by `view` or `astype`?"""
+        return self._is_view
+
+    @property
+    def meta_array(self) -> Any:
+        """What results are allocated like: an array without axes."""
+        return np.empty(()) if self._meta_array is None else self._meta_array
 
     @property
     def write_empty_chunks(self) -> bool:
@@ -237,6 +260,79 @@ class ArrayFacts(ABC):
             ):
                 yield name
 
+    def digest(self, hashname: str = "sha1") -> bytes:
+        """Return a checksum over the stored chunks in C order, then metadata, then attributes.
+
+        Parameters
+        ----------
+        hashname : of an algorithm that `hashlib` knows
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.empty(shape=(10000, 10000), chunks=(1000, 1000)).hexdigest()
+        '041f90bc7a571452af4f850a8ca2c6cddfa8a1ac'
+        """
+        checksum = hashlib.new(hashname)
+        box = self._kernels.parse_box(..., self._grid)
+        plan = self._kernels.split_outer(box, self._grid)
+        source = self._source
+        for first, last in transfer.batches(plan.n_pieces, source.batch):
+            for value in source.fetch(plan.keys(first, last, source.prefix, source.separator)):
+                checksum.update(b"" if value is None else value)
+        for key in (self._node.metadata_key, self._attrs.key):
+            checksum.update(access.get(self.store, key) or b"")
+        return checksum.digest()
+
+    def hexdigest(self, hashname: str = "sha1") -> str:
+        """Return `digest` as hexadecimal digits."""
+        return self.digest(hashname).hex()
+
+    @property
+    def info(self) -> InfoReport:
+        """Report on type, sizes, codecs and storage: text, or a table in a notebook.
+
+        >>> import zarrcy
+        >>> zarrcy.zeros((100, 100), chunks=50, dtype="i4").info
+        Type               : zarrcy.Array
+        Data type          : int32
+        Shape              : (100, 100)
+        Chunk shape        : (50, 50)
+        Order              : C
+        Read-only          : False
+        Compressor         : Blosc(cname='lz4', clevel=5, shuffle=SHUFFLE, blocksize=0)
+        Store type         : zarrcy.storage.memory.MemoryStore
+        No. bytes          : 40000 (39.1K)
+        No. bytes stored   : 337
+        Storage ratio      : 118.7
+        Chunks initialized : 0/4
+        """
+        return InfoReport(self.info_items)
+
+    def info_items(self) -> list[tuple[str, str]]:
+        """Return the rows of `info`."""
+        stored = self.nbytes_stored
+        rows: list[tuple[str, Any]] = [
+            ("Name", self.name),
+            ("Type", "zarrcy.Array"),
+            ("Data type", self._dtype),
+            ("Shape", self.shape),
+            ("Chunk shape", self.chunks),
+            ("Order", self.order),
+            ("Read-only", self._read_only),
+            *((f"Filter [{i}]", codec) for i, codec in enumerate(self.filters or ())),
+            ("Compressor", self.compressor),
+            ("Synchronizer type", None if self.synchronizer is None else type_name(self.synchronizer)),
+            ("Store type", type_name(self.store)),
+            ("Chunk store type", None if self.chunk_store is self.store else type_name(self.chunk_store)),
+            ("No. bytes", bytes_text(self.nbytes)),
+            ("No. bytes stored", bytes_text(stored) if stored > 0 else None),
+            ("Storage ratio", f"{self.nbytes / stored:.1f}" if stored > 0 else None),
+            ("Chunks initialized", f"{self.nchunks_initialized}/{self.nchunks}"),
+        ]
+        # as zarr-python 2 does: a missing compressor is told, other missing things are left out
+        return [(name, str(value)) for name, value in rows if value is not None or name == "Compressor"]
+
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
         read_only = " read-only" if self._read_only else ""
@@ -248,6 +344,8 @@ class ArrayFacts(ABC):
             and self.store == other.store
             and self._read_only == other._read_only
             and self.path == other.path
+            and not self._is_view
+            and not other._is_view
         )
 
     __hash__ = None  # type: ignore[assignment]

@@ -26,7 +26,7 @@ class ArrayIndexing(ArrayFacts):
         box = self._kernels.parse_box(selection, self._grid)
         if box is None:
             return self._select(selection)
-        out = np.empty(box.shape, self._dtype, self._result_order)
+        out = self._new_result(box.shape, self._dtype)
         transfer.read(self._kernels.split_outer(box, self._grid), self._source, out)
         return out if out.ndim else selections.unwrap(out, selection)
 
@@ -193,7 +193,7 @@ class ArrayIndexing(ArrayFacts):
             # several fields: decode each chunk once, for all of them
             records = np.empty(shape, self._dtype, self._result_order)
             transfer.read(plan, self._source, records)
-            result = np.empty(shape, dtype, self._result_order) if out is None else out
+            result = self._new_result(shape, dtype) if out is None else out
             for name in dtype.names or ():
                 result[name] = records[name]
             return result
@@ -203,7 +203,7 @@ class ArrayIndexing(ArrayFacts):
             result = np.empty(shape, dtype) if out is None else out
             result[...] = raw.reshape(-1).view(dtype.base).reshape(result.shape)
             return result
-        result = np.empty(shape, dtype, self._result_order) if out is None else out
+        result = self._new_result(shape, dtype) if out is None else out
         transfer.read(plan, self._source, result, field)
         return result
 

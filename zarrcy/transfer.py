@@ -123,7 +123,8 @@ def flat_memory(array: NDArray[Any]) -> NDArray[np.uint8] | None:
     return None
 
 
-def _batches(n_pieces: int, size: int) -> Iterable[tuple[int, int]]:
+def batches(n_pieces: int, size: int) -> Iterable[tuple[int, int]]:
+    """Return the ranges of numbers of the batches in which pieces are asked for."""
     if n_pieces <= size:
         return ((0, n_pieces),)
     return ((first, min(n_pieces, first + size)) for first in range(0, n_pieces, size))
@@ -150,7 +151,7 @@ def read(plan: Any, source: ChunkSource, out: NDArray[Any], field: Field | None 
     kernels = source.kernels
     flat = flat_memory(out) if layout is source.layout else None
     scratch = None
-    for first, last in _batches(plan.n_pieces, source.batch):
+    for first, last in batches(plan.n_pieces, source.batch):
         keys = plan.keys(first, last, source.prefix, source.separator)
         for number, (key, stored) in enumerate(zip(keys, source.fetch(keys), strict=True), first):
             if stored is None:
@@ -173,7 +174,7 @@ def read(plan: Any, source: ChunkSource, out: NDArray[Any], field: Field | None 
 
 def _read_raw(plan: Any, source: ChunkSource, out: NDArray[Any], layout: Any, item: Any) -> None:
     """Without codecs the stored values are the chunks: one call moves a whole batch."""
-    for first, last in _batches(plan.n_pieces, source.batch):
+    for first, last in batches(plan.n_pieces, source.batch):
         keys = plan.keys(first, last, source.prefix, source.separator)
         values = source.fetch(keys)
         bad = source.kernels.gather_many(plan, first, values, layout, out, item)
@@ -193,7 +194,7 @@ def write(plan: Any, source: ChunkSource, value: NDArray[Any], field: Field | No
     ChunkEncodeError : a codec refused a chunk
     """
     chunk_writer = _ChunkWriter(plan, source, value, field)
-    for first, last in _batches(plan.n_pieces, source.batch):
+    for first, last in batches(plan.n_pieces, source.batch):
         keys = plan.keys(first, last, source.prefix, source.separator)
         if source.synchronizer is None:
             _write_batch(chunk_writer, first, keys)

@@ -1,11 +1,42 @@
-"""Lines of user code that select by lists, points, masks, blocks and fields, for the same comparison."""
+"""Lines of user code for the same comparison: lists, points, masks, blocks, fields, and other looks at an array."""
 
 from __future__ import annotations
 
-from .snippets import GRID, RECORDS, ROW, keys, writes
+from .snippets import GRID, RECORDS, ROW, keys, lines, writes
 
 MASK = "m = np.arange(20).reshape(4, 5) > 7; "
+VIEWING = [
+    *lines("""
+zarr.empty(shape=(10000, 10000), chunks=(1000, 1000)).hexdigest()
+zarr.zeros(shape=(10000, 10000), chunks=(1000, 1000)).hexdigest()
+zarr.zeros(shape=(10000, 10000), chunks=(1000, 1000), dtype='u1').hexdigest()
+zarr.zeros(shape=(10000, 10000), chunks=(1000, 1000), dtype='u1').digest('md5')
+z = zarr.array([1, 2, 3], compressor=None); z.attrs['a'] = 1; z.hexdigest('sha256')
+"""),
+    *keys(
+        "is_view|view().is_view|view()[...]|view().nbytes|view().chunks|view() == z|view().resize(3, 3)",
+        GRID,
+        "z.{}",
+    ),
+    *keys("view(dtype='f8')[...]|view(dtype='M8[s]')[...]|view(shape=20, chunks=4).shape", GRID, "z.{}"),
+    *keys("view(read_only=True).read_only", GRID, "z.{}"),
+    *keys(
+        "astype('f4')[...]|astype('f4').dtype|astype('U3')[0]|astype('f4').read_only|astype(bool).is_view",
+        GRID,
+        "z.{}",
+    ),
+    *lines(
+        """
+[name for name, value in z.info_items()]
+[(n, v) for n, v in z.info_items() if n not in ('Type', 'Store type', 'Compressor')]
+""",
+        "z = zarr.create((100, 20), chunks=10, dtype='i4', store={}, path='a', filters=[numcodecs.Delta('i4')]); ",
+    ),
+    *lines("z = zarr.zeros(3, compressor=None); dict(z.info_items()).get('Compressor')"),
+]
+
 SELECTING = [
+    *VIEWING,
     *keys("[1, 3]|np.array([1, 3])|[0, -1]|[3, 1, 1]|[10]|[-11]|[0.5]", ROW),
     *keys("[0, 2], [1, 3]|0, [1, 2]|[0, 2]|[0, 2], slice(None)|slice(None), [4, 0]", GRID),
     *keys(

@@ -1,6 +1,6 @@
 """One pipeline stage per idea: what happens to a chunk between memory and store."""
 
 from zarrcy.codecs.pipeline import Pipeline, StageError
-from zarrcy.codecs.stages import Compressor, Filter, Pack, Stage, Transpose
+from zarrcy.codecs.stages import Compressor, Filter, Pack, Stage, Transpose, as_codec
 
-__all__ = ["Compressor", "Filter", "Pack", "Pipeline", "Stage", "StageError", "Transpose"]
+__all__ = ["Compressor", "Filter", "Pack", "Pipeline", "Stage", "StageError", "Transpose", "as_codec"]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numcodecs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -83,3 +84,12 @@ class Compressor:
 
 
 Stage: TypeAlias = Transpose | Filter | Pack | Compressor
+
+
+def as_codec(codec: Any) -> Any:
+    """Return a codec: itself, or the one that a configuration names."""
+    if isinstance(codec, dict):
+        return numcodecs.get_codec(dict(codec))
+    if not hasattr(codec, "encode") or not hasattr(codec, "get_config"):
+        raise ValueError(f"{codec!r} is no codec: give a numcodecs codec, its configuration, or None")
+    return codec

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zarrcy.codecs import Filter, Pipeline, Stage
+from zarrcy.codecs import Filter, Pipeline, Stage, Transpose
 from zarrcy.types import JSON, AnyDtype, Shape
 
 _EMPTY = {"vlen-utf8": "", "vlen-bytes": b""}
@@ -82,6 +82,12 @@ class ArrayDescription:
 
     def with_shape(self, shape: Shape) -> ArrayDescription:
         return replace(self, shape=shape)
+
+    def with_filters(self, codecs: list[Any]) -> ArrayDescription:
+        """Describe the array with other codecs that see its elements."""
+        first = next((i for i, stage in enumerate(self.stages) if not isinstance(stage, Transpose)), 0)
+        rest = tuple(stage for stage in self.stages[first:] if not isinstance(stage, Filter))
+        return replace(self, stages=(*self.stages[:first], *map(Filter, codecs), *rest))
 
     def with_fill_value(self, fill_value: Any) -> ArrayDescription:
         return replace(self, fill_value=fill_value)

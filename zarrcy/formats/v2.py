@@ -12,7 +12,7 @@ from typing import Any
 import numcodecs
 import numpy as np
 
-from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose
+from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose, as_codec
 from zarrcy.errors import BadCompressorError, CodecNotAvailableError, MetadataError
 from zarrcy.formats.description import ArrayDescription, ChunkKeys
 from zarrcy.formats.scalars import (
@@ -267,15 +267,6 @@ def describe_array(
         stages=stages_of(order, chain, compressor, len(shape)),
         chunk_keys=chunk_keys(separator or ".", stated=separator is not None),
     )
-
-
-def as_codec(codec: Any) -> Any:
-    """Return a codec: itself, or the one that a configuration names."""
-    if isinstance(codec, dict):
-        return numcodecs.get_codec(dict(codec))
-    if not hasattr(codec, "encode") or not hasattr(codec, "get_config"):
-        raise ValueError(f"{codec!r} is no codec: give a numcodecs codec, its configuration, or None")
-    return codec
 
 
 def as_compressor(compressor: Any) -> Any:

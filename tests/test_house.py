@@ -136,9 +136,9 @@ def test_no_format_version_is_tested_outside_formats():
 
 PUBLIC = {
     "Array", "ArrayNotFoundError", "Attributes", "ContainsArrayError", "ContainsGroupError", "DirectoryStore",
-    "KVStore", "MemoryStore", "MetadataError", "PathNotFoundError", "ReadOnlyError", "ThreadSynchronizer",
-    "__version__", "array", "create", "empty", "full", "load", "ones", "open", "open_array", "save", "save_array",
-    "zeros",
+    "KVStore", "MemoryStore", "MetadataError", "PathNotFoundError", "ProcessSynchronizer", "ReadOnlyError",
+    "ThreadSynchronizer", "__version__", "array", "create", "empty", "full", "load", "ones", "open", "open_array",
+    "save", "save_array", "zeros",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from zarrcy.errors import (
     ReadOnlyError,
 )
 from zarrcy.storage import DirectoryStore, KVStore, MemoryStore
-from zarrcy.sync import ThreadSynchronizer
+from zarrcy.sync import ProcessSynchronizer, ThreadSynchronizer
 
 __version__ = "0.1.0"
 
@@ -27,6 +27,7 @@ __all__ = [
     "MemoryStore",
     "MetadataError",
     "PathNotFoundError",
+    "ProcessSynchronizer",
     "ReadOnlyError",
     "ThreadSynchronizer",
     "__version__",

@@ -29,6 +29,7 @@ __all__ = [
     "ReadOnlyError",
     "SelectionError",
     "StoreArgumentError",
+    "UnsafeCodecError",
     "ValueShapeError",
     "ViewError",
     "VindexInvalidSelectionError",
@@ -274,6 +275,20 @@ class ChunkEncodeError(ZarrcyError, TypeError, ValueError, RuntimeError):
         return (
             f"cannot encode chunk {self.key!r}: codec {self.stage!r} refused it ({self.problem}). "
             "The chunk was not written; what the store held before is still there."
+        )
+
+
+class UnsafeCodecError(ZarrcyError, RuntimeError, ValueError):
+    """A codec that runs what it decodes, on data that may come from anywhere."""
+
+    def __init__(self, codec: str) -> None:
+        super().__init__(codec)
+        self.codec = codec
+
+    def __str__(self) -> str:
+        return (
+            f"the codec {self.codec!r} runs code that it finds in the stored data, so chunks are not decoded with it. "
+            "If you trust whoever wrote them, set ZARRCY_ALLOW_PICKLE=1 in the environment."
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.codecs.stages import Compressor, Filter, Stage, Transpose
+from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import AnyDtype, Buffer, Shape
 
 
@@ -69,6 +70,8 @@ class Pipeline:
                 return scratch
             for stage in reversed(self.filters):
                 data = stage.decode(data)
+        except UnsafeCodecError:
+            raise
         except Exception as exc:
             raise StageError(stage.name, f"{type(exc).__name__}: {exc}") from exc
         return self._flat(data)

@@ -7,6 +7,8 @@ stages.
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,7 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.codecs.bounded import bounded_decoder, check_frame
+from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import Buffer
+
+
+def _unpickle(data: Buffer) -> Any:
+    """Unpickle, if the user allows it. Recent versions of numcodecs have a switch too, older ones do not ask."""
+    if os.environ.get("ZARRCY_ALLOW_PICKLE", "") in ("", "0"):
+        raise UnsafeCodecError("pickle")
+    return pickle.loads(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,8 @@ class Filter:
         return self.codec.encode(chunk)
 
     def decode(self, data: Any) -> Any:
+        if self.name == "pickle":
+            return _unpickle(data)
         return self.codec.decode(data)
 
 

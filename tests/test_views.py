@@ -33,6 +33,14 @@ def test_a_view_can_not_change_the_shape_of_its_array(change):
     assert a.shape == (3,)
 
 
+def test_a_view_can_not_rewrite_the_metadata_of_its_array():
+    a = zarrcy.array(np.arange(6, dtype="u1"), store={})
+    before = a.store[".zarray"]
+    with pytest.raises(errors.ViewError):
+        a.view(dtype="i1").fill_value = -1
+    assert a.store[".zarray"] == before
+
+
 def test_a_view_whose_chunks_have_another_size_is_refused():
     with pytest.raises(ValueError, match="4 bytes; the stored chunks have 8 bytes"):
         zarrcy.zeros(4, chunks=2, dtype="i4").view(dtype="i2")

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from zarrcy import transfer
 from zarrcy.attrs import Attributes
 from zarrcy.codecs import as_codec
-from zarrcy.errors import ViewError
 from zarrcy.formats import ArrayDescription
 from zarrcy.grid import grid_shape, normalize_chunks, normalize_shape
 from zarrcy.indexing import ArrayIndexing
@@ -257,10 +256,6 @@ class Array(ArrayIndexing):
         return grown
 
     # -- other looks at the same data ------------------------------------------------------------
-
-    def _refuse_views(self) -> None:
-        if self._is_view:
-            raise ViewError(self.path)
 
     def view(
         self,

@@ -13,6 +13,7 @@ import numpy as np
 from zarrcy import transfer
 from zarrcy.attrs import Attributes
 from zarrcy.codecs import Compressor, Filter
+from zarrcy.errors import ViewError
 from zarrcy.formats import ArrayDescription
 from zarrcy.formats.scalars import normalize_fill_value
 from zarrcy.grid import grid_shape
@@ -59,7 +60,12 @@ class ArrayFacts(ABC):
         if self._reload:
             self._adopt(self._node.load_array())
 
+    def _refuse_views(self) -> None:
+        if self._is_view:
+            raise ViewError(self.path)
+
     def _save(self, description: ArrayDescription) -> None:
+        self._refuse_views()
         with self._node.lock(self._node.metadata_key):
             self._node.save_array(description)
         self._adopt(description)

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import _kernels
+from zarrcy import _kernels, threads
 from zarrcy.codecs import Pipeline, StageError
 from zarrcy.errors import ChunkDecodeError, ChunkEncodeError
 from zarrcy.storage import access
@@ -22,6 +22,10 @@ from zarrcy.sync import Synchronizer
 from zarrcy.types import AnyDtype, Buffer, Key, Shape, Store
 
 _BATCH_KEYS = 1024
+# Below this size of a chunk, in bytes, threads spend more time in waiting for the GIL than in working.
+_WORTH_A_THREAD = 64 * 1024
+# To wake a thread costs as much as to copy some hundred KiB.
+_WORTH_THREADS = 512 * 1024
 
 
 Field: TypeAlias = tuple[int, int]
@@ -70,6 +74,24 @@ class ChunkSource:
         self.delete = access.deleter(store)
         # keys are asked for in batches whose values, were they not compressed, have a bounded size
         self.batch = max(1, min(_BATCH_KEYS, access.batch_nbytes(store) // max(1, self.layout.nbytes)))
+        # a filter may be anybody's Python code; objects need the GIL for every step
+        self.holds_values = access.holds_values(store)
+        self.is_shareable = (
+            access.is_thread_safe(store)
+            and not pipeline.filters
+            and not dtype.hasobject
+            and self.layout.nbytes >= _WORTH_A_THREAD
+        )
+        self.shared_batch = max(1, min(self.batch, 2**20 // max(1, self.layout.nbytes)))
+
+    def shares(self, n_pieces: int, nbytes_touched: int) -> bool:
+        """Is a read or write of so many pieces, and so many bytes, worth more than one thread?"""
+        return (
+            self.is_shareable
+            and n_pieces > 1
+            and nbytes_touched >= _WORTH_THREADS
+            and threads.n_threads() > 1
+        )
 
     def target(self, field: Field | None) -> tuple[Any, Any]:
         """Return where in a chunk the elements, or one of their fields, are, and what a missing one is."""
@@ -144,42 +166,60 @@ def read(plan: Any, source: ChunkSource, out: NDArray[Any], field: Field | None 
     ------
     ChunkDecodeError : a stored chunk is not what the metadata promise
     """
-    layout, item = source.target(field)
-    if source.pipeline.is_raw:
-        _read_raw(plan, source, out, layout, item)
+    # of chunks that lie decoded in memory only what is selected is touched, of others all
+    in_memory = source.pipeline.is_raw and source.holds_values
+    if not source.shares(plan.n_pieces, out.nbytes if in_memory else plan.n_pieces * source.layout.nbytes):
+        reader = _ChunkReader(plan, source, out, field)
+        for first, last in batches(plan.n_pieces, source.batch):
+            reader(first, last)
         return
-    kernels = source.kernels
-    flat = flat_memory(out) if layout is source.layout else None
-    scratch = None
-    for first, last in batches(plan.n_pieces, source.batch):
-        keys = plan.keys(first, last, source.prefix, source.separator)
-        for number, (key, stored) in enumerate(zip(keys, source.fetch(keys), strict=True), first):
-            if stored is None:
-                kernels.fill_piece(plan, number, layout, out, item)
-                continue
-            at = -1 if flat is None else kernels.run_of_piece(plan, number, layout, out)
-            if flat is not None and at >= 0:
-                # the chunk is one run of the result: decode it there
-                place = flat[at : at + layout.nbytes]
-                chunk = source.decode(key, stored, place)
-                if chunk is place:
-                    continue
-            else:
-                if scratch is None:
-                    scratch = source.new_chunk()
-                chunk = source.decode(key, stored, scratch)
-            if not kernels.gather(plan, number, chunk, layout, out):
-                raise source.damaged(key, stored)
+    threads.share(
+        lambda: _ChunkReader(plan, source, out, field),
+        batches(plan.n_pieces, source.shared_batch),
+        min(threads.n_threads(), plan.n_pieces),
+    )
 
 
-def _read_raw(plan: Any, source: ChunkSource, out: NDArray[Any], layout: Any, item: Any) -> None:
-    """Without codecs the stored values are the chunks: one call moves a whole batch."""
-    for first, last in batches(plan.n_pieces, source.batch):
-        keys = plan.keys(first, last, source.prefix, source.separator)
+class _ChunkReader:
+    """Reads batches of the pieces of one plan; pieces are disjoint, so several may work at once."""
+
+    def __init__(self, plan: Any, source: ChunkSource, out: NDArray[Any], field: Field | None) -> None:
+        self.plan, self.source, self.out = plan, source, out
+        self.layout, self.item = source.target(field)
+        self.flat = flat_memory(out) if field is None and not source.pipeline.is_raw else None
+        self.scratch: NDArray[Any] | None = None
+
+    def __call__(self, first: int, last: int) -> None:
+        source = self.source
+        keys = self.plan.keys(first, last, source.prefix, source.separator)
         values = source.fetch(keys)
-        bad = source.kernels.gather_many(plan, first, values, layout, out, item)
-        if bad >= 0:
-            raise source.damaged(keys[bad], values[bad])
+        if source.pipeline.is_raw:
+            # without codecs the stored values are the chunks: one call moves the whole batch
+            bad = source.kernels.gather_many(self.plan, first, values, self.layout, self.out, self.item)
+            if bad >= 0:
+                raise source.damaged(keys[bad], values[bad])
+            return
+        for number, (key, stored) in enumerate(zip(keys, values, strict=True), first):
+            if stored is None:
+                source.kernels.fill_piece(self.plan, number, self.layout, self.out, self.item)
+            else:
+                self._decode(number, key, stored)
+
+    def _decode(self, number: int, key: Key, stored: Buffer) -> None:
+        source, plan, layout = self.source, self.plan, self.layout
+        at = -1 if self.flat is None else source.kernels.run_of_piece(plan, number, layout, self.out)
+        if self.flat is not None and at >= 0:
+            # the chunk is one run of the result: decode it there
+            place = self.flat[at : at + layout.nbytes]
+            chunk = source.decode(key, stored, place)
+            if chunk is place:
+                return
+        else:
+            if self.scratch is None:
+                self.scratch = source.new_chunk()
+            chunk = source.decode(key, stored, self.scratch)
+        if not source.kernels.gather(plan, number, chunk, layout, self.out):
+            raise source.damaged(key, stored)
 
 
 def write(plan: Any, source: ChunkSource, value: NDArray[Any], field: Field | None = None) -> None:
@@ -193,35 +233,17 @@ def write(plan: Any, source: ChunkSource, value: NDArray[Any], field: Field | No
     ChunkDecodeError : a chunk that is to be changed in part does not decode
     ChunkEncodeError : a codec refused a chunk
     """
-    chunk_writer = _ChunkWriter(plan, source, value, field)
-    for first, last in batches(plan.n_pieces, source.batch):
-        keys = plan.keys(first, last, source.prefix, source.separator)
-        if source.synchronizer is None:
-            _write_batch(chunk_writer, first, keys)
-        else:
-            _write_locked(chunk_writer, first, keys)
-
-
-def _write_batch(chunk_writer: _ChunkWriter, first: int, keys: list[Key]) -> None:
-    source = chunk_writer.source
-    partial = [key for number, key in enumerate(keys, first) if not chunk_writer.replaces(number)]
-    present = dict(zip(partial, source.fetch(partial), strict=True)) if partial else {}
-    for number, key in enumerate(keys, first):
-        chunk_writer.put(number, key, key not in present, present.pop(key, None))
-    chunk_writer.flush()
-
-
-def _write_locked(chunk_writer: _ChunkWriter, first: int, keys: list[Key]) -> None:
-    """Hold the lock of a chunk from before it is read until after it is written."""
-    source = chunk_writer.source
-    for number, key in enumerate(keys, first):
-        if chunk_writer.replaces(number):
-            chunk_writer.put(number, key, True, None)
-            continue
-        with source.lock(key):
-            chunk_writer.put(number, key, False, source.fetch([key])[0])
-            chunk_writer.flush()
-    chunk_writer.flush()
+    nbytes = plan.n_pieces * source.layout.nbytes
+    if not source.shares(plan.n_pieces, nbytes) or source.synchronizer is not None:
+        chunk_writer = _ChunkWriter(plan, source, value, field)
+        for first, last in batches(plan.n_pieces, source.batch):
+            chunk_writer(first, last)
+        return
+    threads.share(
+        lambda: _ChunkWriter(plan, source, value, field),
+        batches(plan.n_pieces, source.shared_batch),
+        min(threads.n_threads(), plan.n_pieces),
+    )
 
 
 class _ChunkWriter:
@@ -236,8 +258,34 @@ class _ChunkWriter:
         # one element everywhere: all chunks that are wholly inside the array are the same value
         self.uniform = value.size > 0 and not any(value.strides) and not source.dtype.hasobject
         self.uniform_value: Buffer | None = None
+        self.uniform_is_known = False
         self.values: dict[Key, Buffer] = {}
         self.empty: list[Key] = []
+
+    def __call__(self, first: int, last: int) -> None:
+        keys = self.plan.keys(first, last, self.source.prefix, self.source.separator)
+        if self.source.synchronizer is None:
+            self._write(first, keys)
+        else:
+            self._write_locked(first, keys)
+
+    def _write(self, first: int, keys: list[Key]) -> None:
+        partial = [key for number, key in enumerate(keys, first) if not self.replaces(number)]
+        present = dict(zip(partial, self.source.fetch(partial), strict=True)) if partial else {}
+        for number, key in enumerate(keys, first):
+            self.put(number, key, key not in present, present.pop(key, None))
+        self.flush()
+
+    def _write_locked(self, first: int, keys: list[Key]) -> None:
+        """Hold the lock of a chunk from before it is read until after it is written."""
+        for number, key in enumerate(keys, first):
+            if self.replaces(number):
+                self.put(number, key, True, None)
+                continue
+            with self.source.lock(key):
+                self.put(number, key, False, self.source.fetch([key])[0])
+                self.flush()
+        self.flush()
 
     def replaces(self, number: int) -> bool:
         """Is nothing left of what the chunk of a piece holds?"""
@@ -247,10 +295,10 @@ class _ChunkWriter:
         """Make the new value of one chunk; `stored` is the old one of a chunk that is written in part."""
         source, plan = self.source, self.plan
         if complete and self.uniform and not plan.overhangs(number):
-            if self.uniform_value is None:
-                self.uniform_value = self._encode(number, key, self._fresh_chunk(number, True, key, None))
-                if self.uniform_value is not None:
-                    self.uniform_value = access.as_bytes(self.uniform_value)
+            if not self.uniform_is_known:
+                encoded = self._encode(number, key, self._fresh_chunk(number, True, key, None))
+                self.uniform_value = None if encoded is None else access.as_bytes(encoded)
+                self.uniform_is_known = True
             self._keep(key, self.uniform_value)
             return
         if complete and self.flat is not None:

@@ -36,16 +36,25 @@ def reader(store: Store) -> Reader:
     return _reader_of(lambda key: get(store, key))
 
 
+def is_thread_safe(store: Store) -> bool:
+    """May several threads of ours ask this store at once? Known of our own stores and of dictionaries."""
+    return holds_values(store) or type(store) is DirectoryStore
+
+
+def holds_values(store: Store) -> bool:
+    """Are the values of a store in memory, so that to get one moves nothing?"""
+    return type(_mapping_of(store)) in (dict, MemoryStore)
+
+
 def batch_nbytes(store: Store) -> int:
     """Return the bytes of values that should be asked for at once.
 
     A store that takes many keys gains by it. One that takes them one by one gains nothing, and
     values that wait for their turn have left the cache when it comes; unless they are in memory anyway.
     """
-    store = _mapping_of(store)
-    if hasattr(store, "getitems"):
+    if hasattr(_mapping_of(store), "getitems"):
         return 8 * 2**20
-    return 2**62 if type(store) in (dict, MemoryStore) else 128 * 2**10
+    return 2**62 if holds_values(store) else 128 * 2**10
 
 
 def _reader_of(get_one: Callable[[str], Any]) -> Reader:

@@ -70,60 +70,69 @@ cdef struct Side:
 
 
 cdef inline void _move_words(
-    word_t tag, const char* src, index_t src_step, char* dst, index_t dst_step, index_t n
+    word_t tag, const char* src, index_t src_row, index_t src_step, char* dst, index_t dst_row, index_t dst_step,
+    index_t n_rows, index_t n
 ) noexcept nogil:
-    """Move `n` words of the width of `tag`. Memory may be unaligned, so memcpy does it."""
+    """Move rows of words of the width of `tag`. Memory may be unaligned, so memcpy does it."""
     cdef word_t word
-    cdef index_t _i
-    for _i in range(n):
-        memcpy(&word, src, sizeof(word_t))
-        memcpy(dst, &word, sizeof(word_t))
-        src += src_step
-        dst += dst_step
+    cdef const char* a
+    cdef char* b
+    cdef index_t _row, _i
+    for _row in range(n_rows):
+        a = src
+        b = dst
+        for _i in range(n):
+            memcpy(&word, a, sizeof(word_t))
+            memcpy(b, &word, sizeof(word_t))
+            a += src_step
+            b += dst_step
+        src += src_row
+        dst += dst_row
 
 
-cdef inline void _move_run(
-    const char* src, index_t src_step, char* dst, index_t dst_step, index_t n, index_t itemsize
+cdef void _move_rows(
+    const char* src, index_t src_row, index_t src_step, char* dst, index_t dst_row, index_t dst_step,
+    index_t n_rows, index_t n, index_t itemsize
 ) noexcept nogil:
-    cdef index_t i
+    cdef index_t row, i
     if src_step == itemsize and dst_step == itemsize:
-        memcpy(dst, src, n * itemsize)
+        for row in range(n_rows):
+            memcpy(dst + row * dst_row, src + row * src_row, n * itemsize)
     elif itemsize == 8:
-        _move_words(<uint64_t> 0, src, src_step, dst, dst_step, n)
+        _move_words(<uint64_t> 0, src, src_row, src_step, dst, dst_row, dst_step, n_rows, n)
     elif itemsize == 4:
-        _move_words(<uint32_t> 0, src, src_step, dst, dst_step, n)
+        _move_words(<uint32_t> 0, src, src_row, src_step, dst, dst_row, dst_step, n_rows, n)
     elif itemsize == 2:
-        _move_words(<uint16_t> 0, src, src_step, dst, dst_step, n)
+        _move_words(<uint16_t> 0, src, src_row, src_step, dst, dst_row, dst_step, n_rows, n)
     elif itemsize == 1:
-        _move_words(<uint8_t> 0, src, src_step, dst, dst_step, n)
+        _move_words(<uint8_t> 0, src, src_row, src_step, dst, dst_row, dst_step, n_rows, n)
     else:
-        for i in range(n):
-            memcpy(dst + i * dst_step, src + i * src_step, itemsize)
+        for row in range(n_rows):
+            for i in range(n):
+                memcpy(dst + row * dst_row + i * dst_step, src + row * src_row + i * src_step, itemsize)
 
 
 cdef void _move_plane(
     const char* src, index_t src_row, index_t src_step, char* dst, index_t dst_row, index_t dst_step,
     index_t n_rows, index_t n, index_t itemsize, bint tiled
 ) noexcept nogil:
-    cdef index_t row = 0, column, stop, columns, r
+    cdef index_t row = 0, column, rows, columns
     if not tiled:
-        for row in range(n_rows):
-            _move_run(src + row * src_row, src_step, dst + row * dst_row, dst_step, n, itemsize)
+        _move_rows(src, src_row, src_step, dst, dst_row, dst_step, n_rows, n, itemsize)
         return
     # the source is contiguous along the rows, the target along the columns: a walk along either
     # misses the cache on the other side, a walk over small tiles does not
     while row < n_rows:
-        stop = row + TILE if row + TILE < n_rows else n_rows
+        rows = TILE if n_rows - row > TILE else n_rows - row
         column = 0
         while column < n:
             columns = TILE if n - column > TILE else n - column
-            for r in range(row, stop):
-                _move_run(
-                    src + r * src_row + column * src_step, src_step,
-                    dst + r * dst_row + column * dst_step, dst_step, columns, itemsize,
-                )
+            _move_rows(
+                src + row * src_row + column * src_step, src_row, src_step,
+                dst + row * dst_row + column * dst_step, dst_row, dst_step, rows, columns, itemsize,
+            )
             column += TILE
-        row = stop
+        row += TILE
 
 
 cdef void move_box(
@@ -166,7 +175,7 @@ cdef void move_box(
             n[k], s[k], d[k] = n[axis], s[axis], d[axis]
     m = k + 1
     if m == 1:
-        _move_run(src, s[0], dst, d[0], n[0], itemsize)
+        _move_rows(src, 0, s[0], dst, 0, d[0], 1, n[0], itemsize)
         return
     if d[m - 1] == itemsize and s[m - 1] != itemsize:
         for k in range(m - 1):

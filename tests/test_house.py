@@ -17,7 +17,7 @@ REPO = Path(__file__).parent.parent
 ORDER = [
     {"errors", "types"},
     {"_kernels"},
-    {"sync", "storage", "grid", "progress", "info"},
+    {"sync", "storage", "grid", "progress", "info", "threads"},
     {"codecs"},
     {"selection"},
     {"transfer", "formats"},

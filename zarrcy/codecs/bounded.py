@@ -78,8 +78,9 @@ def _sized(codec: Any, stated: Callable[[bytes, int], int | None]) -> IntoDecode
     whole = _whole(codec)
 
     def decode_into(data: Buffer, out: NDArray[np.uint8]) -> None:
-        view = memoryview(data).cast("B")
-        nbytes = stated(bytes(view[:18]), view.nbytes)
+        if type(data) is not bytes:
+            data = memoryview(data).cast("B")
+        nbytes = stated(bytes(data[:18]), len(data))
         if nbytes is None:
             whole(data, out)
         elif nbytes != out.nbytes:

@@ -47,6 +47,7 @@ class Pipeline:
         self.compressors = tuple(s for s in stages if isinstance(s, Compressor))
         self.is_raw = not self.filters and not self.compressors
         # the first compressor's output is the chunk itself where no filter stands before it
+        self._later = tuple(reversed(self.compressors[1:]))
         self._first = self.compressors[0].decoder() if self.compressors and not self.filters else None
 
     def decode(self, data: Buffer, scratch: NDArray[np.uint8]) -> Any:
@@ -62,12 +63,14 @@ class Pipeline:
             return data
         stage: Stage = self.stages[-1]
         try:
-            for stage in reversed(self.compressors[0 if self.filters else 1 :]):
-                data = stage.decode(data)
             if self._first is not None:
+                for stage in self._later:
+                    data = stage.decode(data)
                 stage = self.compressors[0]
                 self._first(data, scratch)
                 return scratch
+            for stage in reversed(self.compressors):
+                data = stage.decode(data)
             for stage in reversed(self.filters):
                 data = stage.decode(data)
         except UnsafeCodecError:

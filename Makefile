@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := setup.py pyproject.toml $(wildcard zarrcy/_kernels/*.pyx zarrcy/_kernels/*.pxd)
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check checked pure bench docs clean
+.PHONY: help demo test slow check checked pure bench docs clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -31,6 +31,9 @@ demo: $(VENV)/has-demo  ## build, import real climate data, check it against h5p
 
 test: $(VENV)/has-test $(ZARR2)/built  ## build and run all tests, with the examples of the docstrings
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+slow: $(VENV)/has-test  ## the tests that take minutes: thousands of steps, a GiB of data
+	$(BIN)/pytest -m slow $(PYTEST_ARGS)
 
 check: $(VENV)/has-check  ## style, types, and whether the stubs of the kernels tell the truth
 	$(BIN)/ruff check .

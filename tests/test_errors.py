@@ -111,6 +111,11 @@ def test_a_value_of_another_shape_is_refused_before_anything_is_written(a, shape
     assert dict(a.store) == before
 
 
+def test_a_value_with_too_many_axes_is_refused_for_an_empty_selection_too():
+    with pytest.raises(errors.ValueShapeError):
+        zarrcy.zeros((0,), dtype="i4")[...] = np.empty((2, 0))
+
+
 def test_a_value_that_can_not_be_cast_is_refused_before_anything_is_written(a):
     before = dict(a.store)
     with pytest.raises((ValueError, TypeError)):

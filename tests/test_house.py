@@ -28,7 +28,7 @@ ORDER = [
     {"indexing", "accessors"},
     {"array"},
     {"api"},
-    {"cli"},
+    {"cli", "testing"},
 ]
 
 

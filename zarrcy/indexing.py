@@ -381,6 +381,8 @@ class ArrayIndexing(ArrayFacts):
         if values.shape == shape:
             return values
         extra = max(0, values.ndim - len(shape))
+        if any(n != 1 for n in values.shape[:extra]):
+            raise ValueShapeError(values.shape, shape, self.path)
         try:
             # as NumPy does, leave out leading axes of one element
             return np.broadcast_to(values.reshape(values.shape[extra:]), shape)

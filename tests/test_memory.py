@@ -1,0 +1,78 @@
+"""Reading or writing an array needs little more memory than the array: a few chunks, not a second array."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MIB = 2**20
+CHUNK = 4 * MIB
+SLACK = 32 * MIB
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="the peak of a process is told by /proc"
+)
+
+# The high-water mark of the address space of this process. That of getrusage goes over to a child when it is
+# started, so a large test process would hide what its child needs.
+SCRIPT = """
+import sys
+import numpy as np
+import zarrcy
+
+def status(name):
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name + ":")) * 1024
+
+path, codec, action, length = *sys.argv[1:4], int(sys.argv[4])
+options = {"chunks": 2**19, "dtype": "f8", "compressor": None if codec == "raw" else "default"}
+a = zarrcy.open_array(path, mode="a", shape=length, **options)
+value = np.arange(length, dtype="f8") if action.startswith("write") else None
+before = status("VmRSS")
+if action == "write":
+    a[:] = value
+elif action == "write reversed":
+    a[:] = value[::-1]
+elif action == "read":
+    found = a[:]
+elif action == "read every second":
+    found = a[::2]
+print(status("VmHWM") - before)
+if action == "read":
+    assert found[-1] == length - 1 and found[length // 2] == length // 2
+"""
+
+
+def peak(path, codec, action, nbytes):
+    """Memory that a process needs for an action, in bytes, beyond what it had before."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(path), codec, action, str(nbytes // 8)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def check_all(path, codec, nbytes):
+    two_chunks = 2 * CHUNK + SLACK
+    # what is written is there before, what is read is made by reading
+    assert peak(path, codec, "write", nbytes) <= two_chunks
+    assert peak(path, codec, "write reversed", nbytes) <= two_chunks
+    assert peak(path, codec, "write", nbytes) <= two_chunks
+    whole = peak(path, codec, "read", nbytes)
+    assert nbytes <= whole <= nbytes + two_chunks, "at least the result: else nothing was measured"
+    assert peak(path, codec, "read every second", nbytes) <= nbytes // 2 + two_chunks
+
+
+@pytest.mark.parametrize("codec", ["raw", "blosc"])
+def test_no_more_than_two_chunks_are_held_beside_the_array(codec, tmp_path):
+    check_all(tmp_path, codec, 256 * MIB)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", ["raw", "blosc"])
+def test_no_more_than_two_chunks_are_held_beside_a_large_array(codec, tmp_path):
+    check_all(tmp_path, codec, 1024 * MIB)

@@ -1,0 +1,120 @@
+"""Whatever is done to an array, in whatever store, it is as if it were done to NumPy."""
+
+import shutil
+import sys
+import tempfile
+
+import numpy as np
+import pytest
+from builds import on_both_kernels, using
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+import zarrcy
+from zarrcy import errors
+from zarrcy.testing import ArrayMachine, CountingStore, FaultyStore, machine_for
+
+
+class DirectoryMachine(ArrayMachine):
+    def make_store(self):
+        return zarrcy.DirectoryStore(tempfile.mkdtemp())
+
+    def drop_store(self, store):
+        shutil.rmtree(store.path, ignore_errors=True)
+
+
+MACHINES = {
+    "dict": machine_for(dict),
+    "MemoryStore": machine_for(zarrcy.MemoryStore),
+    "DirectoryStore": DirectoryMachine,
+    "mapping": machine_for(CountingStore),
+}
+in_every_store = pytest.mark.parametrize("machine", list(MACHINES.values()), ids=list(MACHINES))
+QUICK = settings(
+    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+THOROUGH = settings(QUICK, max_examples=150, stateful_step_count=50)
+
+
+@on_both_kernels
+@in_every_store
+def test_an_array_is_as_its_model_after_any_steps(machine, kernels):
+    with using(kernels):
+        run_state_machine_as_test(machine, settings=QUICK)
+
+
+@pytest.mark.slow
+@on_both_kernels
+@in_every_store
+def test_an_array_is_as_its_model_after_many_steps(machine, kernels):
+    with using(kernels):
+        run_state_machine_as_test(machine, settings=THOROUGH)
+
+
+class Forgetful(dict):
+    """A store that loses every write of a chunk that is already there."""
+
+    def __setitem__(self, key, value):
+        if key not in self or key.rsplit("/", 1)[-1].startswith(".z"):
+            super().__setitem__(key, value)
+
+
+class Truthless(dict):
+    """A store that says it has deleted what it has not."""
+
+    def __delitem__(self, key):
+        self[key]
+
+
+class Swapping(zarrcy.MemoryStore):
+    """A store that changes one bit of what it is given."""
+
+    def __setitem__(self, key, value):
+        if not key.rsplit("/", 1)[-1].startswith(".z"):
+            value = bytes(value[:-1]) + bytes([value[-1] ^ 1])
+        super().__setitem__(key, value)
+
+
+@pytest.mark.parametrize("store", [Forgetful, Truthless, Swapping])
+def test_the_machine_finds_a_store_that_does_not_keep_its_word(store):
+    # not shrunk: that it is found is all that matters here
+    many = settings(QUICK, max_examples=300, database=None, derandomize=True, phases=[Phase.generate])
+    with pytest.raises((AssertionError, errors.ChunkDecodeError, ExceptionGroup)):
+        run_state_machine_as_test(machine_for(store), settings=many)
+
+
+@on_both_kernels
+@pytest.mark.parametrize("compressor", [None, "default"])
+def test_a_write_that_fails_leaves_each_chunk_as_it_was_or_as_it_shall_be(kernels, compressor):
+    before, after = np.arange(20).reshape(4, 5), -np.arange(1, 13).reshape(3, 4)
+    n_failed = 0
+    for fail_at in range(100):
+        store = FaultyStore({})
+        with using(kernels):
+            a = zarrcy.array(before, chunks=2, store=store, compressor=compressor)
+        store.operations, store.fail_at = 0, fail_at
+        try:
+            a[1:, 1:] = after
+        except OSError:
+            n_failed += 1
+        else:
+            break
+        expected = before.copy()
+        expected[1:, 1:] = after
+        for i in range(0, 4, 2):
+            for j in range(0, 5, 2):
+                chunk = (slice(i, i + 2), slice(j, j + 2))
+                found = a[chunk]
+                assert (found == before[chunk]).all() or (found == expected[chunk]).all()
+        a[1:, 1:] = after
+        np.testing.assert_array_equal(a[...], expected)
+    assert n_failed == 10, "4 chunks are read and 6 are written"
+
+
+def test_the_machine_needs_hypothesis_and_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    for name in ("machine", "strategies"):
+        monkeypatch.delitem(sys.modules, f"zarrcy.testing.{name}", raising=False)
+        monkeypatch.delattr(f"zarrcy.testing.{name}", raising=False)
+    with pytest.raises(errors.MissingExtraError, match=r"pip install 'zarrcy\[testing\]'"):
+        zarrcy.testing.ArrayMachine

@@ -1,0 +1,384 @@
+"""Do anything to an array, do the same to NumPy, and compare: a state machine for hypothesis."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import zarrcy
+from zarrcy.errors import MissingExtraError, ReadOnlyError
+from zarrcy.fields import record_fields
+from zarrcy.testing import strategies
+from zarrcy.testing.model import ArrayModel, data_of, same_bits
+from zarrcy.types import Store
+
+try:
+    from hypothesis import strategies as st
+    from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+except ImportError as exc:
+    raise MissingExtraError("hypothesis", "testing", "zarrcy.testing") from exc
+
+_DOCUMENTS = (".zarray", ".zattrs", ".zgroup")
+_ACCESSORS = {"orthogonal": "oindex", "coordinate": "vindex", "mask": "vindex", "block": "blocks"}
+_MAX_SIDE = 7
+
+
+class ArrayMachine(RuleBasedStateMachine):
+    """An array and a NumPy model that are created, read, written, resized, reopened ... side by side.
+
+    After each step the whole array is compared bit for bit, and the keys in the store with what was
+    written. To try a store of your own, override `make_store`, or use `machine_for`.
+
+    Attributes
+    ----------
+    survives_pickling : arrays in this store are pickled and loaded too
+    writes_empty_chunks : fix ``write_empty_chunks``; None tries both
+
+    Examples
+    --------
+    >>> from zarrcy.testing import ArrayMachine
+    >>> class MyMachine(ArrayMachine):
+    ...     def make_store(self):
+    ...         return {}
+    >>> TestMyStore = MyMachine.TestCase
+    """
+
+    survives_pickling = True
+    writes_empty_chunks: bool | None = None
+
+    def make_store(self) -> Any:
+        """Return a new, empty store."""
+        return {}
+
+    def drop_store(self, store: Any) -> None:
+        """Clean up after a store that `make_store` made."""
+
+    def teardown(self) -> None:
+        if hasattr(self, "made_store"):
+            self.drop_store(self.made_store)
+
+    # -- creating ----------------------------------------------------------------------------------
+
+    @initialize(
+        layout=strategies.layouts(max_dims=3, max_side=6),
+        path=st.sampled_from([None, "a", "group/a"]),
+        flag=st.booleans(),
+        filled=st.booleans(),
+    )
+    def create(self, layout: dict[str, Any], path: str | None, flag: bool, filled: bool) -> None:
+        self.made_store = self.make_store()
+        if self.writes_empty_chunks is not None:
+            flag = self.writes_empty_chunks
+        self.array = zarrcy.create(store=self.made_store, path=path, write_empty_chunks=flag, **layout)
+        self.model = ArrayModel(
+            layout["shape"], layout["chunks"], np.dtype(layout["dtype"]), layout["fill_value"]
+        )
+        self.attributes: dict[str, Any] = {}
+        # without a fill value no chunk may be left out: other readers would see anything there
+        self.stores_all = flag or layout["fill_value"] is None
+        if filled:
+            self.write_all(1)
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def _draw_selection(self, data: st.DataObject) -> strategies.Selection:
+        return data.draw(strategies.selections(self.model.shape, self.model.chunks), label="selection")
+
+    @rule(data=st.data(), brackets=st.booleans())
+    def read(self, data: st.DataObject, brackets: bool) -> None:
+        selection = self._draw_selection(data)
+        expected, known = self.model.at(selection.positions)
+        if brackets:
+            found = _brackets(self.array, selection.kind)[selection.key]
+        else:
+            found = getattr(self.array, f"get_{selection.kind}_selection")(selection.key)
+        assert same_bits(found, expected, known), f"read {found!r}, not {expected!r}"
+        if selection.kind == "basic":
+            is_array = isinstance(self.model.values[selection.key], np.ndarray)
+            assert isinstance(found, np.ndarray) == is_array, "a scalar where NumPy has one, and only there"
+
+    @rule(data=st.data(), order=st.sampled_from("CF"))
+    def read_into(self, data: st.DataObject, order: Any) -> None:
+        selection = self._draw_selection(data)
+        expected, known = self.model.at(selection.positions)
+        out = np.full(expected.shape, data_of((), self.model.dtype, 5), self.model.dtype, order)
+        get = getattr(self.array, f"get_{selection.kind}_selection")
+        assert get(selection.key, out=out) is out, "out is returned"
+        assert same_bits(out, expected, known), f"read {out!r}, not {expected!r}"
+
+    @precondition(lambda self: self.model.dtype.fields is not None)
+    @rule(data=st.data())
+    def read_fields(self, data: st.DataObject) -> None:
+        selection = self._draw_selection(data)
+        names: Any = list(self.model.dtype.names or ())
+        fields = data.draw(
+            st.sampled_from(names) | st.lists(st.sampled_from(names), min_size=1, unique=True), label="fields"
+        )
+        whole, known = self.model.at(selection.positions)
+        dtype = record_fields(self.model.dtype, fields)[0]
+        if isinstance(fields, str):
+            expected = whole[fields]
+            known = known.reshape(known.shape + (1,) * len(dtype.shape))
+        else:
+            expected = np.empty(whole.shape, dtype)
+            for name in fields:
+                expected[name] = whole[name]
+        found = getattr(self.array, f"get_{selection.kind}_selection")(selection.key, fields=fields)
+        assert same_bits(found, expected, known), f"read {found!r}, not {expected!r}"
+
+    @precondition(lambda self: self.model.shape)
+    @rule(start=st.integers(0, _MAX_SIDE + 1), end=st.none() | st.integers(0, _MAX_SIDE + 1))
+    def read_rows(self, start: int, end: int | None) -> None:
+        rows = list(self.array.islice(start, end))
+        expected, known = self.model.values[start:end], self.model.known[start:end]
+        assert len(rows) == len(expected)
+        for row, wanted, certain in zip(rows, expected, known, strict=True):
+            assert same_bits(row, wanted, certain), f"row {row!r}, not {wanted!r}"
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def _draw_value(self, data: st.DataObject, shape: tuple[int, ...]) -> Any:
+        return data.draw(strategies.values(shape, self.model.dtype, self.model.fill), label="value")
+
+    @rule(data=st.data(), brackets=st.booleans(), through_view=st.booleans())
+    def write(self, data: st.DataObject, brackets: bool, through_view: bool) -> None:
+        selection = self._draw_selection(data)
+        value = self._draw_value(data, selection.positions.shape)
+        target = self.array.view() if through_view else self.array
+        if brackets:
+            _brackets(target, selection.kind)[selection.key] = value
+        else:
+            getattr(target, f"set_{selection.kind}_selection")(selection.key, value)
+        self.model.write(selection.positions, _fit(value, selection.positions.ndim))
+
+    @rule(start=st.integers(0, 60))
+    def write_all(self, start: int) -> None:
+        value = data_of(self.model.shape, self.model.dtype, start)
+        self.array[...] = value
+        self.model.write(np.arange(value.size).reshape(value.shape), value)
+
+    @precondition(lambda self: self.model.dtype.fields is not None)
+    @rule(data=st.data())
+    def write_field(self, data: st.DataObject) -> None:
+        selection = self._draw_selection(data)
+        name = data.draw(st.sampled_from(self.model.dtype.names or ()), label="field")
+        start = data.draw(st.integers(0, 60))
+        value = data_of((), self.model.dtype, start)[name]
+        getattr(self.array, f"set_{selection.kind}_selection")(selection.key, value, fields=name)
+        self.model.write(selection.positions, value, name)
+
+    @rule(data=st.data())
+    def write_what_does_not_fit(self, data: st.DataObject) -> None:
+        selection = self._draw_selection(data)
+        if not selection.positions.size:
+            return
+        value = data_of((2, *selection.positions.shape), self.model.dtype)
+        set_selection = getattr(self.array, f"set_{selection.kind}_selection")
+        _must_raise(ValueError, lambda: set_selection(selection.key, value))
+
+    # -- changing the shape ------------------------------------------------------------------------
+
+    @rule(data=st.data(), spelled=st.sampled_from(["a shape", "lengths", "None for what stays", "assigned"]))
+    def resize(self, data: st.DataObject, spelled: str) -> None:
+        shape = tuple(data.draw(st.integers(0, _MAX_SIDE) | st.just(n)) for n in self.model.shape)
+        if spelled == "assigned":
+            self.array.shape = shape
+        elif spelled == "lengths" and shape:
+            self.array.resize(*shape)
+        elif spelled == "None for what stays":
+            self.array.resize(
+                tuple(None if a == b else a for a, b in zip(shape, self.model.shape, strict=True))
+            )
+        else:
+            self.array.resize(shape)
+        self.model.resize(shape)
+
+    @precondition(lambda self: self.model.shape)
+    @rule(data=st.data())
+    def shrink_and_grow_back(self, data: st.DataObject) -> None:
+        old = self.model.shape
+        for shape in (tuple(data.draw(st.integers(0, n)) for n in old), old):
+            self.array.resize(shape)
+            self.model.resize(shape)
+            self.the_store_holds_the_chunks_that_were_written()
+
+    @precondition(lambda self: self.model.shape and max(self.model.shape) <= _MAX_SIDE)
+    @rule(data=st.data(), count=st.integers(0, 4))
+    def append(self, data: st.DataObject, count: int) -> None:
+        ndim = len(self.model.shape)
+        axis = data.draw(st.integers(-ndim, ndim - 1), label="axis")
+        shape = tuple(count if i == axis % ndim else n for i, n in enumerate(self.model.shape))
+        value = data_of(shape, self.model.dtype, data.draw(st.integers(0, 60)))
+        grown = self.array.append(value, axis)
+        self.model.append(value, axis % ndim)
+        assert grown == self.model.shape
+
+    # -- opening again, looking again --------------------------------------------------------------
+
+    @rule(cached=st.booleans(), by_class=st.booleans())
+    def reopen(self, cached: bool, by_class: bool) -> None:
+        options: dict[str, Any] = {
+            "path": self.array.path,
+            "write_empty_chunks": self.array.write_empty_chunks,
+            "cache_metadata": cached,
+            "cache_attrs": cached,
+        }
+        if by_class:
+            self.array = zarrcy.Array(self.array.store, **options)
+        else:
+            self.array = zarrcy.open_array(self.array.store, mode="r+", **options)
+
+    @rule()
+    def open_to_read(self) -> None:
+        found = zarrcy.open_array(self.array.store, mode="r", path=self.array.path)
+        assert same_bits(found[...], self.model.values, self.model.known)
+        _must_raise(ReadOnlyError, lambda: found.__setitem__(Ellipsis, 0))
+        _must_raise(ReadOnlyError, lambda: found.resize(found.shape))
+        _must_raise(ReadOnlyError, lambda: found.append(found))
+        _must_raise(ReadOnlyError, lambda: found.attrs.__setitem__("a", 0))
+
+    @precondition(lambda self: self.survives_pickling)
+    @rule()
+    def pickle(self) -> None:
+        again = pickle.loads(pickle.dumps(self.array))
+        assert again == self.array
+        self.array = again
+
+    @precondition(lambda self: self.model.dtype.kind in "iu" and not self.array.filters)
+    @rule(data=st.data())
+    def look_at_other_signs(self, data: st.DataObject) -> None:
+        dtype = np.dtype(self.model.dtype.str.replace(*("iu" if self.model.dtype.kind == "i" else "ui")))
+        selection = self._draw_selection(data)
+        expected, known = self.model.at(selection.positions)
+        found = _brackets(self.array.view(dtype=dtype), selection.kind)[selection.key]
+        assert same_bits(found, expected.view(dtype), known)
+
+    @precondition(lambda self: self.model.dtype.kind in "biufc")
+    @rule(data=st.data())
+    def convert(self, data: st.DataObject) -> None:
+        dtype = np.dtype(
+            ">c16" if self.model.dtype.kind == "c" else data.draw(st.sampled_from(["<f8", ">c16"]))
+        )
+        selection = self._draw_selection(data)
+        expected, known = self.model.at(selection.positions)
+        found = _brackets(self.array.astype(dtype), selection.kind)[selection.key]
+        assert same_bits(found, expected.astype(dtype), known)
+
+    # -- attributes --------------------------------------------------------------------------------
+
+    _names = st.sampled_from(["a", "b", "é", ""])
+
+    @rule(name=_names, value=strategies.json_values())
+    def set_attribute(self, name: str, value: Any) -> None:
+        self.array.attrs[name] = value
+        self.attributes[name] = value
+
+    @rule(values=st.dictionaries(_names, strategies.json_values(), max_size=3), put=st.booleans())
+    def set_attributes(self, values: dict[str, Any], put: bool) -> None:
+        if put:
+            self.array.attrs.put(values)
+            self.attributes = dict(values)
+        else:
+            self.array.attrs.update(values)
+            self.attributes.update(values)
+
+    @rule(name=_names)
+    def delete_attribute(self, name: str) -> None:
+        try:
+            del self.array.attrs[name]
+        except KeyError:
+            assert name not in self.attributes
+        else:
+            del self.attributes[name]
+
+    # -- what holds after each step ----------------------------------------------------------------
+
+    @invariant()
+    def the_store_holds_the_chunks_that_were_written(self) -> None:
+        model, array = self.model, self.array
+        prefix = f"{array.path}/" if array.path else ""
+        name_of = {
+            at: array.dimension_separator.join(map(str, at)) or "0" for at in np.ndindex(*model.counts)
+        }
+        stored = {key[len(prefix) :] for key in array.chunk_store if key.startswith(prefix)}
+        stored -= set(_DOCUMENTS)
+        assert stored <= set(name_of.values()), "no chunk is stored that is outside the array"
+        assert array.nchunks_initialized == len(stored)
+        assert array.nchunks == len(name_of)
+        written = {name_of[at] for at in model.written}
+        assert stored <= written, "no chunk is stored that was not written"
+        if self.stores_all:
+            assert stored == written
+        for at, name in name_of.items():
+            if name not in stored:
+                model.see_missing(at)
+            elif not self.stores_all:
+                assert not model.is_fill(at), f"chunk {name} is stored and holds nothing but the fill value"
+
+    @invariant()
+    def the_array_is_as_its_model(self) -> None:
+        array, model = self.array, self.model
+        assert array.shape == model.shape
+        assert array.dtype == model.dtype
+        assert array.chunks == model.chunks
+        assert array.size == model.values.size
+        fill = (
+            np.zeros((), model.dtype) if array.fill_value is None else np.array(array.fill_value, model.dtype)
+        )
+        assert same_bits(fill, model.fill), f"fill value {fill!r}, not {model.fill!r}"
+        found = array[...]
+        assert same_bits(found, model.values, model.known), f"holds {found!r}, not {model.values!r}"
+
+    @invariant()
+    def the_documents_say_the_same(self) -> None:
+        prefix = f"{self.array.path}/" if self.array.path else ""
+        document = json.loads(bytes(self.array.store[prefix + ".zarray"]), parse_constant=_refuse)
+        assert document["shape"] == list(self.model.shape)
+        assert document["chunks"] == list(self.model.chunks)
+        assert dict(self.array.attrs) == self.attributes
+        if self.attributes:
+            assert json.loads(bytes(self.array.store[prefix + ".zattrs"])) == self.attributes
+
+
+def _brackets(array: zarrcy.Array, kind: str) -> Any:
+    """Return what takes a selection of this kind in brackets."""
+    return getattr(array, _ACCESSORS[kind]) if kind in _ACCESSORS else array
+
+
+def _fit(value: Any, ndim: int) -> Any:
+    """Drop the leading axes of one element that a selection of `ndim` axes does not have."""
+    extra = max(0, np.ndim(value) - ndim)
+    return value.reshape(value.shape[extra:]) if extra else value
+
+
+def _must_raise(kind: type[Exception], change: Callable[[], Any]) -> None:
+    """Check that a change is refused; the invariants then see that nothing was changed."""
+    try:
+        change()
+    except kind:
+        return
+    raise AssertionError(f"{kind.__name__} was not raised")
+
+
+def _refuse(constant: str) -> NDArray[Any]:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def machine_for(make_store: Callable[[], Store]) -> type[ArrayMachine]:
+    """Return an `ArrayMachine` whose arrays are in the stores that a function makes.
+
+    >>> from zarrcy.testing import machine_for
+    >>> TestMyStore = machine_for(dict).TestCase
+    """
+
+    class Machine(ArrayMachine):
+        def make_store(self) -> Any:
+            return make_store()
+
+    Machine.__name__ = Machine.__qualname__ = f"ArrayMachine_{getattr(make_store, '__name__', 'store')}"
+    return Machine

@@ -1,0 +1,350 @@
+"""Strategies for hypothesis: arrays, what they are made of, and every kind of selection."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numcodecs
+import numpy as np
+from numpy.typing import NDArray
+
+import zarrcy
+from zarrcy.errors import MissingExtraError
+from zarrcy.grid import grid_shape
+from zarrcy.testing.model import data_of
+from zarrcy.types import AnyDtype, Shape
+
+try:
+    from hypothesis import strategies as st
+    from hypothesis.extra import numpy as npst
+except ImportError as exc:
+    raise MissingExtraError("hypothesis", "testing", "zarrcy.testing") from exc
+
+__all__ = [
+    "COMPRESSORS",
+    "DTYPES",
+    "STRUCTURED",
+    "Selection",
+    "arrays",
+    "basic_keys",
+    "block_keys",
+    "chunk_shapes",
+    "coordinates",
+    "fill_values",
+    "filters",
+    "json_values",
+    "layouts",
+    "masks",
+    "orthogonal_keys",
+    "selections",
+    "values",
+]
+
+DTYPES = [
+    "?",
+    "i1",
+    "u1",
+    "<i2",
+    ">i4",
+    "<u8",
+    "<f2",
+    ">f4",
+    "<f8",
+    "<c8",
+    ">c16",
+    "S3",
+    "<U2",
+    "<M8[ns]",
+    ">m8[s]",
+]
+STRUCTURED: AnyDtype = np.dtype([("x", "<f4"), ("y", "<i2", (2,)), ("z", [("a", "i1"), ("b", "S2")])])
+COMPRESSORS = [
+    None,
+    numcodecs.Blosc(),
+    numcodecs.Zlib(1),
+    numcodecs.Zstd(1),
+    numcodecs.LZ4(),
+    numcodecs.BZ2(1),
+]
+# what has surprised a library before
+_FILLS: dict[str, list[Any]] = {
+    "b": [True],
+    "i": [1, -1],
+    "u": [1, 200],
+    "f": [1.5, -0.0, math.nan, -math.inf],
+    "c": [1 - 2j, complex(math.nan, -0.0)],
+    "S": [b"ab"],
+    "U": ["é"],
+}
+
+
+def chunk_shapes(shape: Shape) -> st.SearchStrategy[Shape]:
+    """Chunk shapes from one element up to wider than the axis.
+
+    >>> from hypothesis import find
+    >>> find(chunk_shapes((3, 0)), lambda chunks: True)
+    (1, 1)
+    """
+    return st.tuples(*(st.integers(1, n + 2) for n in shape))
+
+
+def fill_values(dtype: Any) -> st.SearchStrategy[Any]:
+    """Fill values of a data type: 0, None, and ones whose bits are easily lost.
+
+    >>> from hypothesis import find
+    >>> find(fill_values("f4"), lambda fill: fill != fill)
+    nan
+    """
+    dtype = np.dtype(dtype)
+    if dtype.kind in "mM":
+        special = [np.array("NaT", dtype)[()], np.array(5, dtype)[()]]
+    elif dtype.kind == "V":
+        special = [data_of((), dtype)[()]]
+    else:
+        special = _FILLS[dtype.kind]
+    return st.sampled_from([0, None, *special])
+
+
+def filters(dtype: Any) -> st.SearchStrategy[Any]:
+    """Filters that give back what they took: None, and Delta for integers."""
+    dtype = np.dtype(dtype)
+    return st.sampled_from([None, [numcodecs.Delta(dtype.str)]] if dtype.kind in "iu" else [None])
+
+
+@st.composite
+def layouts(
+    draw: st.DrawFn,
+    min_dims: int = 0,
+    max_dims: int = 4,
+    max_side: int = 8,
+    dtypes: Sequence[Any] = (*DTYPES, STRUCTURED),
+) -> dict[str, Any]:
+    """Shape, chunk shape and the rest of what `zarrcy.create` makes an array of.
+
+    Parameters
+    ----------
+    min_dims, max_dims : number of axes
+    max_side : longest axis, in elements; the shortest has none
+    dtypes : data types of the elements
+
+    >>> import zarrcy
+    >>> from hypothesis import find
+    >>> zarrcy.create(**find(layouts(), lambda layout: len(layout["shape"]) == 2))
+    <zarrcy.Array (0, 0) bool>
+    """
+    shape = draw(npst.array_shapes(min_dims=min_dims, max_dims=max_dims, min_side=0, max_side=max_side))
+    dtype = draw(st.sampled_from(list(dtypes)))
+    return {
+        "shape": shape,
+        "chunks": draw(chunk_shapes(shape)),
+        "dtype": dtype,
+        "order": draw(st.sampled_from("CF")),
+        "compressor": draw(st.sampled_from(COMPRESSORS)),
+        "filters": draw(filters(dtype)),
+        "dimension_separator": draw(st.sampled_from([None, ".", "/"])),
+        "fill_value": draw(fill_values(dtype)),
+    }
+
+
+@st.composite
+def arrays(draw: st.DrawFn, /, **kwargs: Any) -> tuple[zarrcy.Array, NDArray[Any]]:
+    """Arrays in memory, with what they hold as a NumPy array.
+
+    Parameters
+    ----------
+    **kwargs : see `layouts`
+
+    >>> from hypothesis import find
+    >>> array, values = find(arrays(), lambda pair: pair[1].size > 2)
+    >>> array[...].tobytes() == values.tobytes()
+    True
+    """
+    layout = draw(layouts(**kwargs))
+    array = zarrcy.create(**layout)
+    values = data_of(array.shape, array.dtype)
+    array[...] = values
+    return array, values
+
+
+@st.composite
+def basic_keys(draw: st.DrawFn, shape: Shape) -> Any:
+    """Any basic index of NumPy's: integers, slices of any step, Ellipsis, newaxis."""
+    if not shape:
+        return draw(st.sampled_from([(), Ellipsis, (Ellipsis,), None, (None, Ellipsis), (Ellipsis, None)]))
+    return draw(npst.basic_indices(shape, allow_newaxis=True, allow_ellipsis=True, max_dims=len(shape) + 2))
+
+
+@st.composite
+def _axis_items(draw: st.DrawFn, n: int) -> Any:
+    """What an orthogonal selection takes for an axis of `n` elements."""
+    kind = draw(st.sampled_from(["slice", "mask", "list"] + (["integer"] if n else [])))
+    if kind == "integer":
+        return draw(st.integers(-n, n - 1))
+    if kind == "slice":
+        return draw(st.slices(n))
+    if kind == "mask":
+        mask = np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)), bool)
+        return mask.tolist() if n and draw(st.booleans()) else mask
+    numbers = draw(st.lists(st.integers(-n, n - 1), max_size=7)) if n else []
+    if draw(st.booleans()):
+        numbers = sorted(i % n for i in numbers)
+    return np.array(numbers, draw(st.sampled_from(["i8", "i2"]))) if draw(st.booleans()) else numbers
+
+
+@st.composite
+def orthogonal_keys(draw: st.DrawFn, shape: Shape) -> Any:
+    """Orthogonal selections: for each axis an integer, a slice, or a list of integers or Booleans."""
+    key = tuple(draw(_axis_items(n)) for n in shape)
+    return key[: draw(st.integers(0, len(key)))] if draw(st.integers(0, 4)) == 0 else key
+
+
+@st.composite
+def coordinates(draw: st.DrawFn, shape: Shape) -> Any:
+    """Coordinates of points that broadcast against each other; no axis of `shape` may be empty."""
+    result = draw(st.sampled_from([(), (1,), (5,), (2, 3)]))
+    coords = []
+    for n in shape:
+        own = draw(st.sampled_from([result, (1,) * len(result), ()]))
+        count = math.prod(own)
+        numbers = draw(st.lists(st.integers(-n, n - 1), min_size=count, max_size=count))
+        coords.append(np.array(numbers, draw(st.sampled_from(["i8", "i4"]))).reshape(own))
+    return tuple(coords)
+
+
+def masks(shape: Shape) -> st.SearchStrategy[Any]:
+    """Boolean masks of a shape."""
+    return npst.arrays(np.bool_, shape)
+
+
+@st.composite
+def block_keys(draw: st.DrawFn, shape: Shape, chunks: Shape) -> Any:
+    """Selections of whole chunks: integers and slices of step 1."""
+    key: list[int | slice] = []
+    for n in grid_shape(shape, chunks):
+        start = draw(st.integers(0, n))
+        stop = draw(st.integers(start, n))
+        if stop == start + 1 and draw(st.booleans()):
+            key.append(start - n if draw(st.booleans()) else start)
+        else:
+            key.append(slice(start, stop))
+    return tuple(key)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A selection of some kind, and what it means.
+
+    Attributes
+    ----------
+    kind : "basic", "orthogonal", "coordinate", "mask" or "block"
+    key : what is written between the brackets
+    positions : numbers of the selected elements, in C order; it has the shape of the result
+    """
+
+    kind: str
+    key: Any
+    positions: NDArray[np.intp]
+
+
+@st.composite
+def selections(draw: st.DrawFn, shape: Shape, chunks: Shape) -> Selection:
+    """Selections of every kind.
+
+    >>> from hypothesis import find
+    >>> selection = find(selections((2, 2), (1, 1)), lambda s: s.kind == "mask" and s.key.all())
+    >>> selection.positions
+    array([0, 1, 2, 3])
+    """
+    numbers = np.arange(math.prod(shape)).reshape(shape)
+    kinds = ["basic", "orthogonal", "mask", "block"] + (["coordinate"] if all(shape) else [])
+    kind = draw(st.sampled_from(kinds))
+    if kind == "basic":
+        key = draw(basic_keys(shape))
+        return Selection(kind, key, np.asarray(numbers[key]))
+    if kind == "mask":
+        key = draw(masks(shape))
+        return Selection(kind, key, numbers[key])
+    if kind == "coordinate":
+        key = draw(coordinates(shape))
+        # as points they have an axis, even where each coordinate is one integer
+        return Selection(kind, key, np.atleast_1d(numbers[key]))
+    if kind == "orthogonal":
+        key = draw(orthogonal_keys(shape))
+        return Selection(kind, key, _outer(numbers, key))
+    key = draw(block_keys(shape, chunks))
+    edges = [
+        slice(i % n * c, (i % n + 1) * c) if isinstance(i, int) else slice(i.start * c, i.stop * c)
+        for i, n, c in zip(key, grid_shape(shape, chunks), chunks, strict=True)
+    ]
+    return Selection(kind, key, np.asarray(numbers[tuple(edges)]))
+
+
+def _outer(numbers: NDArray[np.intp], key: Any) -> NDArray[np.intp]:
+    """Index one axis after the other, from the last: no axis that is still to come changes its place."""
+    for axis, item in reversed(list(enumerate(key))):
+        index: Any = item
+        if isinstance(item, list):
+            index = np.array(item, bool if item and isinstance(item[0], bool) else np.intp)
+        numbers = numbers[(slice(None),) * axis + (index,)]
+    return np.asarray(numbers)
+
+
+@st.composite
+def values(draw: st.DrawFn, shape: Shape, dtype: AnyDtype, fill: Any = 0) -> Any:
+    """What can be assigned to a selection: elements, or what broadcasts or is cast to them.
+
+    Parameters
+    ----------
+    shape : of the selection
+    dtype : of the array
+    fill : an element that shall come often
+    """
+    kinds = ["elements", "one element", "fill", "broadcast", "Fortran", "strided"]
+    if dtype.kind in "biufc":
+        # a list has no second axis where its first has no elements
+        kinds += ["another type", "Python number"] + (["list"] if all(shape) else [])
+    if dtype.kind in "fc":
+        kinds.append("special")
+    kind = draw(st.sampled_from(kinds))
+    start = draw(st.integers(0, 60))
+    if kind == "fill":
+        return np.full(shape, fill, dtype) if draw(st.booleans()) else np.array(fill, dtype)
+    if kind == "one element":
+        element = data_of((), dtype, start)
+        return element[()] if draw(st.booleans()) else element
+    if kind == "special":
+        return np.resize(np.array([math.nan, -0.0, math.inf, 1.0], dtype), shape)
+    if kind == "another type":
+        return data_of(shape, draw(st.sampled_from(["?", "i1", ">i8", "f4", ">f8"])), start)
+    if kind == "Python number":
+        return draw(st.sampled_from([start, float(start), start % 2 == 0]))
+    if kind == "list":
+        return data_of(shape, "i4", start).tolist()
+    if kind == "broadcast":
+        shape = tuple(draw(st.sampled_from([n, 1])) for n in shape)
+        shape = shape[draw(st.integers(0, next((i for i, n in enumerate(shape) if n != 1), len(shape)))) :]
+        # NumPy leaves out leading axes of one element, however many
+        return data_of((1,) * draw(st.integers(0, 2)) + shape, dtype, start)
+    if kind == "Fortran":
+        return np.asfortranarray(data_of(shape, dtype, start)) if shape else data_of(shape, dtype, start)
+    if kind == "strided" and shape:
+        return data_of((*shape[:-1], 2 * shape[-1]), dtype, start)[..., ::-2]
+    return data_of(shape, dtype, start)
+
+
+def json_values() -> st.SearchStrategy[Any]:
+    """Values of attributes: what comes back from JSON as it went in."""
+    leaves = (
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**63), 2**64)
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(max_size=5)
+    )
+    return st.recursive(
+        leaves,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    )

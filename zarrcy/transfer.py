@@ -6,7 +6,7 @@ here knows a format, a kind of selection or a kind of store.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -168,16 +168,15 @@ def read(plan: Any, source: ChunkSource, out: NDArray[Any], field: Field | None 
     """
     # of chunks that lie decoded in memory only what is selected is touched, of others all
     in_memory = source.pipeline.is_raw and source.holds_values
-    if not source.shares(plan.n_pieces, out.nbytes if in_memory else plan.n_pieces * source.layout.nbytes):
-        reader = _ChunkReader(plan, source, out, field)
-        for first, last in batches(plan.n_pieces, source.batch):
-            reader(first, last)
-        return
-    threads.share(
-        lambda: _ChunkReader(plan, source, out, field),
-        batches(plan.n_pieces, source.shared_batch),
-        min(threads.n_threads(), plan.n_pieces),
-    )
+    nbytes = out.nbytes if in_memory else plan.n_pieces * source.layout.nbytes
+    _run(lambda: _ChunkReader(plan, source, out, field), plan, source, source.shares(plan.n_pieces, nbytes))
+
+
+def _run(make_task: Callable[[], threads.Task], plan: Any, source: ChunkSource, shared: bool) -> None:
+    """Run a task for the batches of a plan, in this thread or shared among several."""
+    size = source.shared_batch if shared else source.batch
+    n = min(threads.n_threads(), plan.n_pieces) if shared else 1
+    threads.share(make_task, batches(plan.n_pieces, size), n)
 
 
 class _ChunkReader:
@@ -233,17 +232,10 @@ def write(plan: Any, source: ChunkSource, value: NDArray[Any], field: Field | No
     ChunkDecodeError : a chunk that is to be changed in part does not decode
     ChunkEncodeError : a codec refused a chunk
     """
-    nbytes = plan.n_pieces * source.layout.nbytes
-    if not source.shares(plan.n_pieces, nbytes) or source.synchronizer is not None:
-        chunk_writer = _ChunkWriter(plan, source, value, field)
-        for first, last in batches(plan.n_pieces, source.batch):
-            chunk_writer(first, last)
-        return
-    threads.share(
-        lambda: _ChunkWriter(plan, source, value, field),
-        batches(plan.n_pieces, source.shared_batch),
-        min(threads.n_threads(), plan.n_pieces),
+    shared = source.synchronizer is None and source.shares(
+        plan.n_pieces, plan.n_pieces * source.layout.nbytes
     )
+    _run(lambda: _ChunkWriter(plan, source, value, field), plan, source, shared)
 
 
 class _ChunkWriter:

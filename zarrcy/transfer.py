@@ -64,6 +64,7 @@ class ChunkSource:
         self.kernels = kernels if kernels is not None else _kernels.for_dtype(dtype)
         self.prefix, self.separator = prefix, separator
         self.pipeline = pipeline
+        self.is_raw = pipeline.is_raw
         self.dtype = dtype
         self.layout = self.kernels.ChunkLayout(chunk_shape, dtype.itemsize, pipeline.order)
         self.fill_item = fill_item(fill_value, dtype)
@@ -166,8 +167,12 @@ def read(plan: Any, source: ChunkSource, out: NDArray[Any], field: Field | None 
     ------
     ChunkDecodeError : a stored chunk is not what the metadata promise
     """
+    if plan.n_pieces == 1:
+        # one element, one window: nothing to share, and every microsecond shows
+        _ChunkReader(plan, source, out, field)(0, 1)
+        return
     # of chunks that lie decoded in memory only what is selected is touched, of others all
-    in_memory = source.pipeline.is_raw and source.holds_values
+    in_memory = source.is_raw and source.holds_values
     nbytes = out.nbytes if in_memory else plan.n_pieces * source.layout.nbytes
     _run(lambda: _ChunkReader(plan, source, out, field), plan, source, source.shares(plan.n_pieces, nbytes))
 
@@ -182,17 +187,19 @@ def _run(make_task: Callable[[], threads.Task], plan: Any, source: ChunkSource, 
 class _ChunkReader:
     """Reads batches of the pieces of one plan; pieces are disjoint, so several may work at once."""
 
+    __slots__ = ("flat", "item", "layout", "out", "plan", "scratch", "source")
+
     def __init__(self, plan: Any, source: ChunkSource, out: NDArray[Any], field: Field | None) -> None:
         self.plan, self.source, self.out = plan, source, out
-        self.layout, self.item = source.target(field)
-        self.flat = flat_memory(out) if field is None and not source.pipeline.is_raw else None
+        self.layout, self.item = source.target(field) if field else (source.layout, source.fill_item)
+        self.flat = None if field or source.is_raw else flat_memory(out)
         self.scratch: NDArray[Any] | None = None
 
     def __call__(self, first: int, last: int) -> None:
         source = self.source
         keys = self.plan.keys(first, last, source.prefix, source.separator)
         values = source.fetch(keys)
-        if source.pipeline.is_raw:
+        if source.is_raw:
             # without codecs the stored values are the chunks: one call moves the whole batch
             bad = source.kernels.gather_many(self.plan, first, values, self.layout, self.out, self.item)
             if bad >= 0:

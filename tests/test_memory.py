@@ -13,7 +13,9 @@ CHUNK = 4 * MIB
 SLACK = 32 * MIB
 
 pytestmark = [
-    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is told by /proc"),
+    pytest.mark.skipif(
+        not Path("/proc/self/status").exists(), reason="the peak of a process is told by /proc"
+    ),
     pytest.mark.skipif(not _kernels.COMPILED, reason="the numpy twins index by lists, which copies chunks"),
 ]
 

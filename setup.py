@@ -16,7 +16,7 @@ from setuptools.command.build_ext import build_ext
 CHECKED = os.environ.get("ZARRCY_CHECKED", "") not in ("", "0")
 PURE = os.environ.get("ZARRCY_PURE", "") not in ("", "0")
 
-KERNELS = ["_split", "_points", "_copy", "_fill"]
+KERNELS = ["_split", "_points", "_copy", "_fill", "_touch"]
 
 # A `# cython: boundscheck=False` line in a .pyx would outrank this table, and a checked build
 # would check nothing there; so no .pyx holds one (tests/test_house.py looks).

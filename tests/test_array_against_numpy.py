@@ -1,5 +1,8 @@
 """Whatever NumPy reads and writes, an array reads and writes, with no needless store traffic."""
 
+import warnings
+from unittest import mock
+
 import numcodecs
 import numpy as np
 import pytest
@@ -16,8 +19,10 @@ from cases import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 
 import zarrcy
+from zarrcy import indexing
 
 
 def stored(layout, **kwargs):
@@ -233,15 +238,6 @@ def test_empty_chunks_are_stored_or_deleted_as_asked(kernels, write_empty_chunks
     assert (a[3:] == 1).all()
 
 
-@pytest.mark.parametrize("value", [-0.0, np.array(0x7FF8000000000001, "<u8").view("<f8")[()]])
-def test_a_chunk_that_only_equals_the_fill_value_keeps_its_bits(value):
-    fill = 0.0 if value == 0 else np.nan
-    a = zarrcy.full(4, fill, chunks=2, write_empty_chunks=False)
-    a[:2] = value
-    assert a.nchunks_initialized == 1
-    assert same_bits(a[:2], np.full(2, value))
-
-
 def test_cells_beyond_the_edge_are_stored_as_fill_value():
     a = zarrcy.full((3, 3), 9, chunks=(2, 2), dtype="u1", compressor=None, store={})
     a[...] = 1
@@ -249,11 +245,6 @@ def test_cells_beyond_the_edge_are_stored_as_fill_value():
     assert a.store["0.1"] == bytes([1, 9, 1, 9])
     a[...] = np.ones((3, 3), "u1")
     assert a.store["1.1"] == bytes([1, 9, 9, 9])
-
-
-def test_a_missing_chunk_without_fill_value_reads_as_zeros():
-    assert (zarrcy.empty((100, 100), chunks=(7, 7))[...] == 0).all()
-    assert zarrcy.empty(3, dtype=STRUCTURED)[...].tobytes() == bytes(3 * STRUCTURED.itemsize)
 
 
 @given(data=st.data(), layout=layouts(max_dims=2))
@@ -332,3 +323,22 @@ def test_partial_writes_hold_the_lock_of_their_chunk_and_complete_ones_do_not():
     a[:3] = 1
     assert held == ["x/1.0", "x/1.1"]
     assert a[:].sum() == 12
+
+
+@on_both_kernels
+@given(data=st.data())
+def test_a_large_value_of_another_type_is_cast_as_numpy_casts_it(kernels, data):
+    """It is cast piece by piece: strides, steps, edges and every order of the axes must fit."""
+    shape = data.draw(st.sampled_from([(7,), (5, 6), (3, 4, 5)]))
+    chunks = tuple(data.draw(st.integers(1, n + 1)) for n in shape)
+    target, given_ = (data.draw(st.sampled_from(["i2", ">f4", "<f8", "c16", "u1", "?"])) for _ in range(2))
+    key = data.draw(basic_keys(shape))
+    model = np.arange(np.prod(shape)).reshape(shape).astype(target)
+    with using(kernels), mock.patch.object(indexing, "_CAST_ONE_BY_ONE", 0):
+        a = zarrcy.array(model, chunks=chunks, order=data.draw(st.sampled_from("CF")))
+        value = np.asarray(data.draw(npst.arrays("u1", model[key].shape))).astype(given_)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+            a[key] = value
+            model[key] = value
+        assert same_bits(a[...], model)

@@ -78,9 +78,9 @@ def test_the_compiled_kernels_did_load():
 
 
 def compiled_modules():
-    from zarrcy._kernels import _copy, _fill, _points, _split
+    from zarrcy._kernels import _copy, _fill, _points, _split, _touch
 
-    return [_split, _points, _copy, _fill]
+    return [_split, _points, _copy, _fill, _touch]
 
 
 def test_both_kernels_offer_the_same_names():

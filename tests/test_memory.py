@@ -30,10 +30,10 @@ def status(name):
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(name + ":")) * 1024
 
-path, codec, action, length = *sys.argv[1:4], int(sys.argv[4])
+path, codec, action, length, kind = *sys.argv[1:4], int(sys.argv[4]), sys.argv[5]
 options = {"chunks": 2**19, "dtype": "f8", "compressor": None if codec == "raw" else "default"}
 a = zarrcy.open_array(path, mode="a", shape=length, **options)
-value = np.arange(length, dtype="f8") if action.startswith("write") else None
+value = np.arange(length, dtype=kind) if action.startswith("write") else None
 before = status("VmRSS")
 if action == "write":
     a[:] = value
@@ -49,10 +49,10 @@ if action == "read":
 """
 
 
-def peak(path, codec, action, nbytes):
+def peak(path, codec, action, nbytes, dtype="f8"):
     """Memory that a process needs for an action, in bytes, beyond what it had before."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(path), codec, action, str(nbytes // 8)],
+        [sys.executable, "-c", SCRIPT, str(path), codec, action, str(nbytes // 8), dtype],
         capture_output=True,
         text=True,
         check=False,
@@ -66,6 +66,7 @@ def check_all(path, codec, nbytes):
     # what is written is there before, what is read is made by reading
     assert peak(path, codec, "write", nbytes) <= two_chunks
     assert peak(path, codec, "write reversed", nbytes) <= two_chunks
+    assert peak(path, codec, "write", nbytes, "f4") <= two_chunks, "it is cast piece by piece"
     assert peak(path, codec, "write", nbytes) <= two_chunks
     whole = peak(path, codec, "read", nbytes)
     assert nbytes <= whole <= nbytes + two_chunks, "at least the result: else nothing was measured"

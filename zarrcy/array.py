@@ -36,7 +36,8 @@ class Array(ArrayIndexing):
     synchronizer : ``synchronizer[key]`` gives the lock for metadata and for chunks written in part
     cache_metadata : keep the metadata; otherwise they are loaded before each access
     cache_attrs : keep the attributes; otherwise they are loaded before each access
-    partial_decompress : kept for users of zarr-python 2; has no effect
+    partial_decompress : kept for users of zarr-python 2. Parts of Blosc chunks, and of chunks without a
+        compressor, are read wherever that is less work
     write_empty_chunks : store chunks that hold nothing but the fill value. Otherwise they are not
         stored, and their keys are deleted
     zarr_version : kept for users of zarr-python 2; the format is found by looking
@@ -249,9 +250,8 @@ class Array(ArrayIndexing):
         grid = self._kernels.Grid(grown, self.chunks)
         key = (slice(None),) * axis + (slice(old[axis], grown[axis]),)
         box = self._kernels.parse_box(key, grid)
-        transfer.write(
-            self._kernels.split_outer(box, grid), self._source, self._values_for(values, box.shape, None)
-        )
+        plan = self._kernels.split_outer(box, grid)
+        transfer.write(plan, self._source, self._values_for(values, box.shape, plan))
         self._save(self._description.with_shape(grown))
         return grown
 

@@ -16,6 +16,10 @@ from zarrcy.fields import record_fields
 from zarrcy.node import refuse_read_only
 from zarrcy.types import Shape
 
+# A value of another data type, from so many bytes on, is cast as its pieces are written.
+_CAST_ONE_BY_ONE = 2**20
+_NUMBERS = "biufc"
+
 
 class ArrayIndexing(ArrayFacts):
     """The selections of an array; `zarrcy.Array` adds how it is opened, walked and reshaped."""
@@ -344,7 +348,7 @@ class ArrayIndexing(ArrayFacts):
     ) -> None:
         """Write a value that can be broadcast to `shape` along a plan."""
         if fields is None:
-            values = self._values_for(value, shape, new_axes)
+            values = self._values_for(value, shape, plan, new_axes)
             transfer.write(plan, self._source, values.reshape(-1) if flat else values)
             return
         dtype, field = record_fields(self._dtype, fields)
@@ -361,8 +365,8 @@ class ArrayIndexing(ArrayFacts):
             values = values.reshape(-1).view(f"V{dtype.itemsize}")
         transfer.write(plan, self._source, values.reshape((-1,) if flat else shape), field)
 
-    def _values_for(self, value: Any, shape: Shape, new_axes: Any) -> NDArray[Any]:
-        """Return `value` in the array's data type and in `shape`, without a copy where that can be."""
+    def _values_for(self, value: Any, shape: Shape, plan: Any, new_axes: Any = None) -> NDArray[Any]:
+        """Return `value` in `shape` and, unless the pieces are better cast one by one, in the array's data type."""
         if self._dtype.hasobject and not shape:
             # one object: whatever it is, an array too, it is the value
             values = np.empty((), self._dtype)
@@ -374,7 +378,14 @@ class ArrayIndexing(ArrayFacts):
         if values.dtype != self._dtype:
             # what is repeated is cast once
             unique = values[(*(slice(None) if step else slice(1) for step in values.strides), ...)]
-            values = np.broadcast_to(unique.astype(self._dtype), wanted)
+            one_by_one = (
+                unique.size * self._dtype.itemsize >= _CAST_ONE_BY_ONE
+                and values.dtype.kind in _NUMBERS
+                and self._dtype.kind in _NUMBERS
+                and not getattr(plan, "has_lists", True)
+            )
+            if not one_by_one:
+                values = np.broadcast_to(unique.astype(self._dtype), wanted)
         return values if new_axes is None else values[(*(0 if k is None else k for k in new_axes), ...)]
 
     def _broadcast(self, values: NDArray[Any], shape: Shape) -> NDArray[Any]:

@@ -6,6 +6,8 @@ here knows a format, a kind of selection or a kind of store.
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from types import ModuleType
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from zarrcy import _kernels, threads
 from zarrcy.codecs import Pipeline, StageError
 from zarrcy.errors import ChunkDecodeError, ChunkEncodeError
-from zarrcy.storage import access
+from zarrcy.storage import access, ranges
 from zarrcy.sync import Synchronizer
 from zarrcy.types import AnyDtype, Buffer, Key, Shape, Store
 
@@ -26,6 +28,8 @@ _BATCH_KEYS = 1024
 _WORTH_A_THREAD = 64 * 1024
 # To wake a thread costs as much as to copy some hundred KiB.
 _WORTH_THREADS = 512 * 1024
+# To read a smaller chunk, in bytes, costs no more than to find out which parts of it are wanted.
+_WORTH_PARTS = 64 * 1024
 
 
 Field: TypeAlias = tuple[int, int]
@@ -83,6 +87,14 @@ class ChunkSource:
             and not dtype.hasobject
             and self.layout.nbytes >= _WORTH_A_THREAD
         )
+        # of chunks that lie decoded in memory the kernels take what they need anyway
+        self.read_parts = (
+            ranges.parts_reader(store)
+            if self.layout.nbytes >= _WORTH_PARTS
+            and pipeline.reads_parts
+            and (ranges.reads_ranges(store) or not pipeline.is_raw)
+            else None
+        )
         self.shared_batch = max(1, min(self.batch, 2**20 // max(1, self.layout.nbytes)))
 
     def shares(self, n_pieces: int, nbytes_touched: int) -> bool:
@@ -109,6 +121,12 @@ class ChunkSource:
         if self.dtype.hasobject:
             return np.empty(self.layout.nbytes // self.dtype.itemsize, self.dtype)
         return np.empty(self.layout.nbytes, np.uint8)
+
+    def array_of(self, chunk: NDArray[Any]) -> NDArray[Any]:
+        """Return a flat chunk as an array of the chunk shape."""
+        order = self.pipeline.order
+        in_memory = chunk.view(self.dtype).reshape([self.layout.chunk_shape[axis] for axis in order])
+        return in_memory.transpose(np.argsort(order))
 
     def decode(self, key: Key, stored: Buffer, scratch: NDArray[np.uint8]) -> Any:
         """Decode a stored value to a flat chunk, in `scratch` where that saves a copy."""
@@ -198,6 +216,19 @@ class _ChunkReader:
     def __call__(self, first: int, last: int) -> None:
         source = self.source
         keys = self.plan.keys(first, last, source.prefix, source.separator)
+        if source.read_parts is not None:
+            at = first
+            for sparse, numbers in itertools.groupby(range(first, last), self.plan.sparse):
+                stop = at + len(list(numbers))
+                run = self._read_parts if sparse else self._read_whole
+                run(at, keys[at - first : stop - first])
+                at = stop
+            return
+        self._read_whole(first, keys)
+
+    def _read_whole(self, first: int, keys: list[Key]) -> None:
+        """Read the pieces of neighbouring numbers from whole chunks."""
+        source = self.source
         values = source.fetch(keys)
         if source.is_raw:
             # without codecs the stored values are the chunks: one call moves the whole batch
@@ -210,6 +241,29 @@ class _ChunkReader:
                 source.kernels.fill_piece(self.plan, number, self.layout, self.out, self.item)
             else:
                 self._decode(number, key, stored)
+
+    def _read_parts(self, first: int, keys: list[Key]) -> None:
+        """Read the pieces of neighbouring numbers from the parts of their chunks that they touch."""
+        source, plan, kernels = self.source, self.plan, self.source.kernels
+        if self.scratch is None:
+            self.scratch = source.new_chunk()
+        chunk = self.scratch
+
+        def begin(place: int, stored_nbytes: int | None) -> ranges.Questions:
+            touched = functools.partial(kernels.touched_blocks, plan, first + place, self.layout)
+            return source.pipeline.read_parts(touched, chunk, stored_nbytes)
+
+        def done(place: int, present: bool, stored: Buffer | None) -> None:
+            number = first + place
+            if not present:
+                kernels.fill_piece(plan, number, self.layout, self.out, self.item)
+            elif stored is not None:
+                self._decode(number, keys[place], stored)
+            else:
+                kernels.gather(plan, number, chunk, self.layout, self.out)
+
+        assert source.read_parts is not None
+        source.read_parts(keys, begin, done)
 
     def _decode(self, number: int, key: Key, stored: Buffer) -> None:
         source, plan, layout = self.source, self.plan, self.layout
@@ -231,8 +285,9 @@ class _ChunkReader:
 def write(plan: Any, source: ChunkSource, value: NDArray[Any], field: Field | None = None) -> None:
     """Write `value`, which has the shape of the plan's selection and the dtype of the array or of `field`.
 
-    A piece that covers all of its chunk that is inside the array is written without a read;
-    elements beyond the edge of the array are stored as fill value.
+    Along a plan without lists the value may be of another dtype; it is cast piece by piece. A piece that
+    covers all of its chunk that is inside the array is written without a read; elements beyond the edge
+    of the array are stored as fill value.
 
     Raises
     ------
@@ -252,7 +307,8 @@ class _ChunkWriter:
         self.plan, self.source, self.value, self.field = plan, source, value, field
         self.layout, _ = source.target(field)
         # a filter may work in place, a compressor only reads: filters never see the user's memory
-        self.flat = None if source.pipeline.filters else flat_memory(value)
+        as_it_is = not source.pipeline.filters and value.dtype == source.dtype
+        self.flat = flat_memory(value) if as_it_is else None
         self.scratch: NDArray[Any] | None = None
         # one element everywhere: all chunks that are wholly inside the array are the same value
         self.uniform = value.size > 0 and not any(value.strides) and not source.dtype.hasobject
@@ -327,7 +383,11 @@ class _ChunkWriter:
                 chunk[:] = decoded
         elif not complete or plan.overhangs(number):
             source.kernels.fill(chunk, source.fill_item)
-        if not source.kernels.scatter(plan, number, chunk, self.layout, self.value):
+        if self.value.dtype != source.dtype and self.field is None:
+            # the piece is cast on its way: a value of another type is never copied as a whole
+            within, where = plan.slices(number)
+            source.array_of(chunk)[within] = self.value[where]
+        elif not source.kernels.scatter(plan, number, chunk, self.layout, self.value):
             raise AssertionError("the scratch chunk has the length of a chunk")
         return chunk
 

@@ -14,6 +14,9 @@ JSON: TypeAlias = Any
 """What ``json`` reads and writes: None, bool, int, float, str, and lists and dicts of these."""
 Buffer: TypeAlias = Any
 """Anything with the buffer protocol: bytes, bytearray, memoryview, a contiguous array ..."""
+Span: TypeAlias = tuple[int, int | None]
+"""Where a run of bytes stands in a value: its start, and its length; None is all the rest. A negative start
+counts from the end."""
 Store: TypeAlias = MutableMapping[str, Any]
 """Bytes by key. A mapping of str to bytes-like is enough; what a store may add stands in `zarrcy.storage`."""
 AnyDtype: TypeAlias = "np.dtype[Any]"

@@ -19,7 +19,9 @@ if os.environ.get("ZARRCY_PURE", "") in ("", "0"):
         compiled = import_module("zarrcy._kernels.compiled")
     except ModuleNotFoundError as exc:
         # a pure build has no compiled modules; one that is there but does not load is an error
-        if exc.name not in {f"zarrcy._kernels.{name}" for name in ("_split", "_points", "_copy", "_fill")}:
+        if exc.name not in {
+            f"zarrcy._kernels.{name}" for name in ("_split", "_points", "_copy", "_fill", "_touch")
+        }:
             raise
 
 COMPILED = compiled is not None

@@ -10,7 +10,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.string cimport memcpy
 
 from zarrcy._kernels._split cimport Grid, Plan
-from zarrcy._kernels._types cimport MAX_NDIM, index_t
+from zarrcy._kernels._types cimport MAX_NDIM, Blocks, index_t, touch
 
 import numpy as np
 
@@ -77,11 +77,28 @@ cdef class PointsPlan(Plan):
             different.add(tuple([self._coords[axis * self.n_points + point] for axis in range(self.ndim)]))
         return len(different)
 
+    cdef int mark(
+        self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
+    ) except -1:
+        cdef index_t coords[MAX_NDIM]
+        cdef index_t k, point, at
+        cdef int axis
+        self.find_chunk(number, coords)
+        for axis in range(self.ndim):
+            offset -= coords[axis] * self.grid._lengths[self.ndim + axis] * strides[axis]
+        for k in range(self._first[number], self._first[number + 1]):
+            point = self._order[k]
+            at = offset
+            for axis in range(self.ndim):
+                at += self._coords[axis * self.n_points + point] * strides[axis]
+            touch(blocks, at, itemsize)
+        return 0
+
     cdef int move(
         self, index_t number, char* chunk, const index_t* strides, index_t itemsize, cnp.ndarray result, bint to_chunk
     ) except -1:
         cdef index_t coords[MAX_NDIM]
-        cdef index_t k, point, offset, step, base = 0
+        cdef index_t k, point, offset, step = 0, base = 0
         cdef int axis
         cdef char* line = _line_of(result, self.n_points, &step)
         self.find_chunk(number, coords)
@@ -193,14 +210,27 @@ cdef class MaskPlan(Plan):
     cdef int move(
         self, index_t number, char* chunk, const index_t* strides, index_t itemsize, cnp.ndarray result, bint to_chunk
     ) except -1:
+        cdef index_t step = 0
+        cdef char* line = _line_of(result, self.n_selected, &step)
+        return self.walk(number, chunk, 0, strides, itemsize, line, step, to_chunk, NULL)
+
+    cdef int mark(
+        self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
+    ) except -1:
+        return self.walk(number, NULL, offset, strides, itemsize, NULL, 0, False, blocks)
+
+    cdef int walk(
+        self, index_t number, char* chunk, index_t offset, const index_t* strides, index_t itemsize,
+        char* line, index_t step, bint to_chunk, Blocks* blocks
+    ) except -1:
+        """Move the selected elements of a piece; or, where `blocks` is given, mark where they are."""
         cdef index_t coords[MAX_NDIM]
         cdef index_t at[MAX_NDIM]
         cdef index_t count[MAX_NDIM]
         cdef index_t rows[MAX_NDIM]
-        cdef index_t step, low, row = 0, offset = 0, position, length, chunk_len, j, stride
+        cdef index_t low, row = 0, position, length, chunk_len, j, stride
         cdef int axis, last = self.ndim - 1
         cdef const unsigned char* flags
-        cdef char* line = _line_of(result, self.n_selected, &step)
         self.find_chunk(number, coords)
         position = 1
         for axis in range(last, -1, -1):
@@ -218,10 +248,15 @@ cdef class MaskPlan(Plan):
             while True:
                 position = self._before[row * self.n_segments + coords[last]]
                 flags = self._flags + row * length + low
-                for j in range(count[last]):
-                    if flags[j]:
-                        _move_item(chunk + offset + j * stride, line + position * step, itemsize, to_chunk)
-                        position += 1
+                if blocks != NULL:
+                    for j in range(count[last]):
+                        if flags[j]:
+                            touch(blocks, offset + j * stride, itemsize)
+                else:
+                    for j in range(count[last]):
+                        if flags[j]:
+                            _move_item(chunk + offset + j * stride, line + position * step, itemsize, to_chunk)
+                            position += 1
                 axis = last - 1
                 while axis >= 0:
                     at[axis] += 1

@@ -118,14 +118,16 @@ class Plan:
         """The result with the axes that the keys of `places` have."""
         return result
 
+    def inside(self, number: int) -> int:
+        """How many elements the chunk of a piece has inside the array."""
+        axes = zip(self.coords(number), self.grid.shape, self.grid.chunk_shape, strict=True)
+        return math.prod(min(chunk_len, length - chunk * chunk_len) for chunk, length, chunk_len in axes)
+
     def complete(self, number: int) -> bool:
-        inside = (
-            min(chunk_len, length - chunk * chunk_len)
-            for chunk, length, chunk_len in zip(
-                self.coords(number), self.grid.shape, self.grid.chunk_shape, strict=True
-            )
-        )
-        return self.covered(number) == math.prod(inside)
+        return self.covered(number) == self.inside(number)
+
+    def sparse(self, number: int) -> bool:
+        return self.covered(number) <= self.inside(number) // 2
 
     def overhangs(self, number: int) -> bool:
         axes = zip(self.coords(number), self.grid.shape, self.grid.chunk_shape, strict=True)
@@ -186,6 +188,24 @@ class OuterPlan(Plan):
 
     def widened(self, result: NDArray[Any]) -> NDArray[Any]:
         return result[(*(None if gone else slice(None) for gone in self.box.dropped), ...)]
+
+    def slices(self, number: int) -> tuple[tuple[int | slice, ...], tuple[slice, ...]]:
+        if self.has_lists:
+            raise TypeError("a piece of a list is no slice")
+        within: list[int | slice] = []
+        out = []
+        for axis, (_, at, first, n) in enumerate(self.rows(number)):
+            if self.box.dropped[axis]:
+                within.append(at)
+                continue
+            step = self.box.steps[axis]
+            within.append(slice(at, at + (n - 1) * step + 1, step))
+            if self.box.flipped[axis]:
+                last = self.box.counts[axis] - 1 - first
+                out.append(slice(last, last - n if last >= n else None, -1))
+            else:
+                out.append(slice(first, first + n))
+        return tuple(within), tuple(out)
 
     def axis_table(self, axis: int) -> NDArray[np.int64]:
         return self.tables[axis]
@@ -408,6 +428,23 @@ def run_of_piece(plan: Plan, number: int, layout: ChunkLayout, out: NDArray[Any]
             return -1
         stride *= layout.chunk_shape[axis]
     return offset
+
+
+def touched_blocks(plan: Plan, number: int, layout: ChunkLayout, block_nbytes: int) -> list[tuple[int, int]]:
+    if block_nbytes < 1:
+        raise ValueError(f"blocks of {block_nbytes} bytes")
+    chosen = np.zeros(layout.chunk_shape, bool)
+    chosen[plan.places(number)[0]] = True
+    starts = np.flatnonzero(chosen.transpose(layout.order)) * layout.whole + layout.offset
+    if not layout.itemsize or not starts.size:
+        return []
+    # an element may reach over several blocks: what begins and ends there is counted up
+    change = np.zeros(-(-layout.nbytes // block_nbytes) + 1, np.int64)
+    np.add.at(change, starts // block_nbytes, 1)
+    np.add.at(change, (starts + layout.itemsize - 1) // block_nbytes + 1, -1)
+    touched = np.concatenate([[False], np.cumsum(change) > 0])
+    edges = np.flatnonzero(np.diff(touched)).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def is_filled(chunk: Any, item: Any) -> bool:

@@ -1,6 +1,6 @@
 cimport numpy as cnp
 
-from zarrcy._kernels._types cimport index_t
+from zarrcy._kernels._types cimport Blocks, index_t
 
 
 cdef struct AxisRange:
@@ -51,8 +51,12 @@ cdef class Plan:
     cdef Grid grid
     cdef int find_chunk(self, index_t number, index_t* coords) except -1
     cdef index_t count_covered(self, index_t number, index_t inside) except -1
+    cdef index_t count_inside(self, index_t number) except -1
     cdef int move(
         self, index_t number, char* chunk, const index_t* strides, index_t itemsize, cnp.ndarray result, bint to_chunk
+    ) except -1
+    cdef int mark(
+        self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
     ) except -1
 
 

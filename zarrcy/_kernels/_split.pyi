@@ -82,6 +82,12 @@ class Plan:
     def complete(self, number: int) -> bool:
         """Does a piece cover every element of its chunk that is inside the array?"""
 
+    def sparse(self, number: int) -> bool:
+        """Does a piece cover at most half of the elements of its chunk that are inside the array?
+
+        A point that comes twice may count twice.
+        """
+
     def overhangs(self, number: int) -> bool:
         """Does the chunk of a piece reach beyond the edge of the array?"""
 
@@ -94,6 +100,9 @@ class OuterPlan(Plan):
 
     @property
     def has_lists(self) -> bool: ...
+    def slices(self, number: int) -> tuple[tuple[int | slice, ...], tuple[slice, ...]]:
+        """Where a piece is in its chunk and in the result, as NumPy says it. TypeError where lists are cut."""
+
     def axis_table(self, axis: int, table: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """Rows of ``(chunk, within, out, count)``, one per piece of an axis.
 

@@ -10,7 +10,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.string cimport memcpy
 
-from zarrcy._kernels._types cimport MAX_NDIM, index_t
+from zarrcy._kernels._types cimport MAX_NDIM, Blocks, index_t
 
 import numpy as np
 
@@ -261,13 +261,20 @@ cdef class Plan:
         """Move the elements of a piece of a plan whose result has one axis, from or to its chunk."""
         raise TypeError("a plan is made by one of the split functions")
 
+    cdef int mark(
+        self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
+    ) except -1:
+        """Mark the blocks of a chunk in which the elements of a piece are."""
+        raise TypeError("a plan is made by one of the split functions")
+
     def coords(self, index_t number):
         cdef index_t chunk[MAX_NDIM]
         cdef int axis
         self.find_chunk(number, chunk)
         return tuple([chunk[axis] for axis in range(self.ndim)])
 
-    def complete(self, index_t number):
+    cdef index_t count_inside(self, index_t number) except -1:
+        """How many elements the chunk of a piece has inside the array."""
         cdef index_t chunk[MAX_NDIM]
         cdef index_t total = 1, inside, chunk_len
         cdef int axis
@@ -276,7 +283,15 @@ cdef class Plan:
             chunk_len = self.grid._lengths[self.ndim + axis]
             inside = self.grid._lengths[axis] - chunk[axis] * chunk_len
             total *= chunk_len if inside > chunk_len else inside
-        return self.count_covered(number, total) == total
+        return total
+
+    def complete(self, index_t number):
+        cdef index_t inside = self.count_inside(number)
+        return self.count_covered(number, inside) == inside
+
+    def sparse(self, index_t number):
+        cdef index_t inside = self.count_inside(number)
+        return self.count_covered(number, inside) <= inside // 2
 
     def overhangs(self, index_t number):
         cdef index_t chunk[MAX_NDIM]
@@ -360,6 +375,31 @@ cdef class OuterPlan(Plan):
                 total *= cut.rows[4 * n + 3]
             number = number // cut.n_pieces
         return total
+
+    def slices(self, index_t number):
+        cdef Piece pieces[MAX_NDIM]
+        cdef AxisRange* chosen
+        cdef index_t first, n
+        cdef int axis
+        cdef list within = []
+        cdef list out = []
+        if self.has_lists:
+            raise TypeError("a piece of a list is no slice")
+        self.locate(number, pieces)
+        for axis in range(self.ndim):
+            chosen = &self._cuts[axis].chosen
+            first, n = pieces[axis].within, pieces[axis].count
+            if chosen.dropped:
+                within.append(first)
+                continue
+            within.append(slice(first, first + (n - 1) * chosen.step + 1, chosen.step))
+            first = pieces[axis].out
+            if chosen.flipped:
+                first = chosen.count - 1 - first
+                out.append(slice(first, first - n if first >= n else None, -1))
+            else:
+                out.append(slice(first, first + n))
+        return tuple(within), tuple(out)
 
     def axis_table(self, int axis, index_t[:, ::1] table=None):
         if not 0 <= axis < self.ndim:

@@ -4,6 +4,7 @@ from zarrcy._kernels._copy import ChunkLayout, fill_piece, gather, gather_many, 
 from zarrcy._kernels._fill import fill, is_filled
 from zarrcy._kernels._points import split_mask, split_points
 from zarrcy._kernels._split import Box, Grid, parse_box, split_outer
+from zarrcy._kernels._touch import touched_blocks
 
 __all__ = [
     "Box",
@@ -20,4 +21,5 @@ __all__ = [
     "split_mask",
     "split_outer",
     "split_points",
+    "touched_blocks",
 ]

@@ -45,10 +45,12 @@ def bounded_decoder(codec: Any) -> IntoDecoder:
         ),
     }
     make = find.get(str(codec.codec_id))
-    # a codec of the same name from elsewhere may mean something else by it
-    if make is not None and type(codec).__module__.startswith("numcodecs."):
-        return make()
-    return _whole(codec)
+    return make() if make is not None and is_own(codec) else _whole(codec)
+
+
+def is_own(codec: Any) -> bool:
+    """Is it one of numcodecs? A codec of the same name from elsewhere may mean something else by it."""
+    return type(codec).__module__.startswith("numcodecs.")
 
 
 def check_frame(codec: Any, data: Buffer) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrcy.codecs.partial import PartialRead, Touched, read_blosc, read_raw
 from zarrcy.codecs.stages import Compressor, Filter, Stage, Transpose
 from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import AnyDtype, Buffer, Shape
@@ -49,6 +50,21 @@ class Pipeline:
         # the first compressor's output is the chunk itself where no filter stands before it
         self._later = tuple(reversed(self.compressors[1:]))
         self._first = self.compressors[0].decoder() if self.compressors and not self.filters else None
+
+    @property
+    def reads_parts(self) -> bool:
+        """Can wanted parts of a chunk be had from parts of the stored bytes?"""
+        if self.dtype.hasobject or self.filters or len(self.compressors) > 1:
+            return False
+        return self.is_raw or self.compressors[0].has_blocks
+
+    def read_parts(
+        self, touched: Touched, chunk: NDArray[np.uint8], stored_nbytes: int | None
+    ) -> PartialRead:
+        """Read the wanted parts of a chunk: see `zarrcy.codecs.partial`."""
+        if self._first is None:
+            return read_raw(touched, chunk, stored_nbytes)
+        return read_blosc(self._first, touched, chunk)
 
     def decode(self, data: Buffer, scratch: NDArray[np.uint8]) -> Any:
         """Decode stored bytes to a flat chunk: in `scratch` where that saves a copy, else elsewhere.

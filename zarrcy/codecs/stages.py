@@ -17,7 +17,7 @@ import numcodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.codecs.bounded import bounded_decoder, check_frame
+from zarrcy.codecs.bounded import bounded_decoder, check_frame, is_own
 from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import Buffer
 
@@ -89,6 +89,11 @@ class Compressor:
         check_frame(self.codec, data)
         decoded: Buffer = self.codec.decode(data)
         return decoded
+
+    @property
+    def has_blocks(self) -> bool:
+        """Is what it makes a Blosc frame, whose blocks can be decoded one by one?"""
+        return self.name == "blosc" and is_own(self.codec)
 
     def decoder(self) -> Callable[[Buffer, NDArray[np.uint8]], None]:
         """Return a function that decodes bytes into memory of the length that they must have."""

@@ -19,14 +19,14 @@ Writer = Callable[[dict[str, Buffer]], None]
 Deleter = Callable[[Iterable[str]], None]
 
 
-def _mapping_of(store: Store) -> Store:
+def mapping_of(store: Store) -> Store:
     """Look through our own wrapper, unless a subclass changes what it does."""
     return store._mutable_mapping if type(store) is KVStore else store
 
 
 def reader(store: Store) -> Reader:
     """Return a function that maps keys to values, with None where the store has none."""
-    store = _mapping_of(store)
+    store = mapping_of(store)
     if type(store) is MemoryStore:
         return _reader_of(store._values.get)
     if type(store) in (dict, DirectoryStore):
@@ -43,7 +43,7 @@ def is_thread_safe(store: Store) -> bool:
 
 def holds_values(store: Store) -> bool:
     """Are the values of a store in memory, so that to get one moves nothing?"""
-    return type(_mapping_of(store)) in (dict, MemoryStore)
+    return type(mapping_of(store)) in (dict, MemoryStore)
 
 
 def batch_nbytes(store: Store) -> int:
@@ -52,7 +52,7 @@ def batch_nbytes(store: Store) -> int:
     A store that takes many keys gains by it. One that takes them one by one gains nothing, and
     values that wait for their turn have left the cache when it comes; unless they are in memory anyway.
     """
-    if hasattr(_mapping_of(store), "getitems"):
+    if hasattr(mapping_of(store), "getitems"):
         return 8 * 2**20
     return 2**62 if holds_values(store) else 128 * 2**10
 
@@ -90,7 +90,7 @@ def writer(store: Store) -> Writer:
     Values may be views of memory that is used again as soon as the function returns; a store that
     would keep them gets copies.
     """
-    store = _mapping_of(store)
+    store = mapping_of(store)
     setitems = getattr(store, "setitems", None)
     if setitems is not None:
         return lambda values: setitems({key: as_bytes(value) for key, value in values.items()})
@@ -115,7 +115,7 @@ def as_bytes(value: Buffer) -> bytes:
 
 def deleter(store: Store) -> Deleter:
     """Return a function that deletes keys, and does not mind those that are not there."""
-    store = _mapping_of(store)
+    store = mapping_of(store)
     delitems = getattr(store, "delitems", None)
     if delitems is not None:
         return lambda keys: delitems(list(keys))

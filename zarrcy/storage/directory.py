@@ -6,7 +6,8 @@ import itertools
 import os
 import re
 import shutil
-from collections.abc import Iterator, MutableMapping
+import stat
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
 
 from zarrcy.errors import KeyPathError
@@ -46,6 +47,9 @@ class DirectoryStore(MutableMapping[str, Any]):
 
     consumes_values = True
     """A value is on disk when ``__setitem__`` returns: the caller may use its memory again."""
+
+    range_gap = 16 * 1024
+    """So many bytes are as cheap to read as one more range."""
 
     def __init__(
         self,
@@ -93,6 +97,55 @@ class DirectoryStore(MutableMapping[str, Any]):
         finally:
             os.close(fd)
         return value
+
+    def open_value(self, key: str) -> OpenValue | None:
+        """Open the file of a value, to read parts of it; None if there is none. Close it after use."""
+        try:
+            fd = os.open(self._file_of(key), _OPEN_READ)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        try:
+            status = os.fstat(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        if stat.S_ISDIR(status.st_mode):
+            os.close(fd)
+            return None
+        return OpenValue(fd, status.st_size)
+
+    def get_partial_values(
+        self, key_ranges: Iterable[tuple[str, tuple[int, int | None]]]
+    ) -> list[bytes | None]:
+        """Read parts of values: of each key so many bytes from a start.
+
+        Parameters
+        ----------
+        key_ranges : ``(key, (start, nbytes))``; a negative start counts from the end, and None
+            bytes are all the rest
+
+        Returns
+        -------
+        The bytes that there are; None for a key without a value
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as path:
+        ...     store = DirectoryStore(path)
+        ...     store["a"] = b"0123456789"
+        ...     store.get_partial_values([("a", (2, 3)), ("a", (-2, None)), ("b", (0, 1))])
+        [b'234', b'89', None]
+        """
+        parts: list[bytes | None] = []
+        for key, (start, nbytes) in key_ranges:
+            value = self.open_value(key)
+            if value is None:
+                parts.append(None)
+            else:
+                with value:
+                    parts.append(value.read(start, nbytes))
+        return parts
 
     def __getitem__(self, key: str) -> bytes:
         value = self.get(key)
@@ -202,6 +255,42 @@ class DirectoryStore(MutableMapping[str, Any]):
         except FileNotFoundError:
             return 0
 
+
+class OpenValue:
+    """An open file: parts of a value, all of the same one, even if it is replaced meanwhile."""
+
+    __slots__ = ("fd", "nbytes")
+
+    def __init__(self, fd: int, nbytes: int) -> None:
+        self.fd, self.nbytes = fd, nbytes
+
+    def read(self, start: int, nbytes: int | None) -> bytes:
+        """Read so many bytes from `start`, or those that there are; see `get_partial_values`."""
+        if start < 0:
+            start = max(0, self.nbytes + start)
+        rest = max(0, self.nbytes - start)
+        nbytes = rest if nbytes is None else min(nbytes, rest)
+        value = _read_at(self.fd, nbytes, start)
+        while len(value) < nbytes:
+            part = _read_at(self.fd, nbytes - len(value), start + len(value))
+            if not part:
+                break
+            value += part
+        return value
+
+    def __enter__(self) -> OpenValue:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        os.close(self.fd)
+
+
+def _seek_and_read(fd: int, nbytes: int, start: int) -> bytes:
+    os.lseek(fd, start, os.SEEK_SET)
+    return os.read(fd, nbytes)
+
+
+_read_at = getattr(os, "pread", _seek_and_read)  # Windows has none
 
 _counter = itertools.count()
 _token = os.urandom(12).hex()

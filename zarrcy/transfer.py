@@ -245,13 +245,10 @@ class _ChunkReader:
     def _read_parts(self, first: int, keys: list[Key]) -> None:
         """Read the pieces of neighbouring numbers from the parts of their chunks that they touch."""
         source, plan, kernels = self.source, self.plan, self.source.kernels
-        if self.scratch is None:
-            self.scratch = source.new_chunk()
-        chunk = self.scratch
 
         def begin(place: int, stored_nbytes: int | None) -> ranges.Questions:
             touched = functools.partial(kernels.touched_blocks, plan, first + place, self.layout)
-            return source.pipeline.read_parts(touched, chunk, stored_nbytes)
+            return source.pipeline.read_parts(touched, self._memory, stored_nbytes)
 
         def done(place: int, present: bool, stored: Buffer | None) -> None:
             number = first + place
@@ -260,10 +257,16 @@ class _ChunkReader:
             elif stored is not None:
                 self._decode(number, keys[place], stored)
             else:
-                kernels.gather(plan, number, chunk, self.layout, self.out)
+                kernels.gather(plan, number, self.scratch, self.layout, self.out)
 
         assert source.read_parts is not None
         source.read_parts(keys, begin, done)
+
+    def _memory(self) -> NDArray[Any]:
+        """Return memory for one chunk, which is used again and again."""
+        if self.scratch is None:
+            self.scratch = self.source.new_chunk()
+        return self.scratch
 
     def _decode(self, number: int, key: Key, stored: Buffer) -> None:
         source, plan, layout = self.source, self.plan, self.layout
@@ -275,9 +278,7 @@ class _ChunkReader:
             if chunk is place:
                 return
         else:
-            if self.scratch is None:
-                self.scratch = source.new_chunk()
-            chunk = source.decode(key, stored, self.scratch)
+            chunk = source.decode(key, stored, self._memory())
         if not source.kernels.gather(plan, number, chunk, layout, self.out):
             raise source.damaged(key, stored)
 

@@ -23,25 +23,30 @@ PartialRead: TypeAlias = Generator[list[Span], list[Buffer], Buffer | None]
 Touched: TypeAlias = Callable[[int], list[tuple[int, int]]]
 """Given the size of a block in bytes: the runs of blocks, ``(first, one behind the last)``, that are wanted."""
 
+Memory: TypeAlias = Callable[[], NDArray[np.uint8]]
+
 WHOLE: Span = (0, None)
 _PAGE = 4096
 
 
-def read_raw(touched: Touched, chunk: NDArray[np.uint8], stored_nbytes: int | None) -> PartialRead:
+def read_raw(touched: Touched, nbytes: int, memory: Memory, stored_nbytes: int | None) -> PartialRead:
     """Read parts of a chunk that is stored as it is.
 
     Parameters
     ----------
     touched : which blocks are wanted
-    chunk : memory for the flat chunk
+    nbytes : of the chunk
+    memory : gives the flat chunk to read into
     stored_nbytes : length of the stored value, where the store knows it
     """
-    nbytes = chunk.nbytes
-    wanted = [(first * _PAGE, min(last * _PAGE, nbytes) - first * _PAGE) for first, last in touched(_PAGE)]
-    # to read more than half of it in pieces, and put them together, takes longer than to read all
-    if stored_nbytes in (None, nbytes) and 2 * sum(length for _, length in wanted) <= nbytes:
-        parts = yield [*wanted]
-        if all(len(part) == length for part, (_, length) in zip(parts, wanted, strict=True)):
+    if stored_nbytes in (None, nbytes):
+        wanted = [
+            (first * _PAGE, min(last * _PAGE, nbytes) - first * _PAGE) for first, last in touched(_PAGE)
+        ]
+        # to read more than half of it in pieces, and put them together, takes longer than to read all
+        parts = (yield [*wanted]) if 2 * sum(length for _, length in wanted) <= nbytes else []
+        if [len(part) for part in parts] == [length for _, length in wanted]:
+            chunk = memory()
             for (start, length), part in zip(wanted, parts, strict=True):
                 chunk[start : start + length] = np.frombuffer(part, np.uint8)
             return None
@@ -141,20 +146,21 @@ class BloscFrame:
 def read_blosc(
     decode: Callable[[Buffer, NDArray[np.uint8]], None],
     touched: Touched,
-    chunk: NDArray[np.uint8],
+    nbytes: int,
+    memory: Memory,
 ) -> PartialRead:
     """Read and decode the wanted blocks of a Blosc frame.
 
     Parameters
     ----------
     decode : decodes a frame into memory of the right length
-    touched, chunk : see `read_raw`
+    touched, nbytes, memory : see `read_raw`
     """
     (head,) = yield [(0, _HEAD_NBYTES)]
-    frame = BloscFrame.parse(head, chunk.nbytes)
+    frame = BloscFrame.parse(head, nbytes)
     if isinstance(frame, int):
         (head,) = yield [(0, frame)]
-        frame = BloscFrame.parse(head, chunk.nbytes)
+        frame = BloscFrame.parse(head, nbytes)
     if isinstance(frame, BloscFrame):
         runs = touched(frame.block_nbytes)
         wanted = [span for first, last in runs for span in frame.spans[first:last]]
@@ -162,7 +168,7 @@ def read_blosc(
             # the head comes again: if it changed, somebody replaced the value meanwhile
             head = head[: _HEADER.size + 4 * len(frame.spans)]
             again, *parts = yield [(0, len(head)), *wanted]
-            if again == head and frame.decode(decode, runs, parts, chunk):
+            if again == head and frame.decode(decode, runs, parts, memory()):
                 return None
     (stored,) = yield [WHOLE]
     return stored

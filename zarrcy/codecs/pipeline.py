@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.codecs.partial import PartialRead, Touched, read_blosc, read_raw
+from zarrcy.codecs.partial import Memory, PartialRead, Touched, read_blosc, read_raw
 from zarrcy.codecs.stages import Compressor, Filter, Stage, Transpose
 from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import AnyDtype, Buffer, Shape
@@ -58,13 +58,11 @@ class Pipeline:
             return False
         return self.is_raw or self.compressors[0].has_blocks
 
-    def read_parts(
-        self, touched: Touched, chunk: NDArray[np.uint8], stored_nbytes: int | None
-    ) -> PartialRead:
+    def read_parts(self, touched: Touched, memory: Memory, stored_nbytes: int | None) -> PartialRead:
         """Read the wanted parts of a chunk: see `zarrcy.codecs.partial`."""
         if self._first is None:
-            return read_raw(touched, chunk, stored_nbytes)
-        return read_blosc(self._first, touched, chunk)
+            return read_raw(touched, self.nbytes, memory, stored_nbytes)
+        return read_blosc(self._first, touched, self.nbytes, memory)
 
     def decode(self, data: Buffer, scratch: NDArray[np.uint8]) -> Any:
         """Decode stored bytes to a flat chunk: in `scratch` where that saves a copy, else elsewhere.

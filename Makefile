@@ -4,7 +4,7 @@ VENV := .venv
 ZARR2 := .venv-zarr2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-SOURCES := setup.py pyproject.toml $(wildcard zarrcy/_kernels/*.pyx zarrcy/_kernels/*.pxd)
+SOURCES := setup.py pyproject.toml $(wildcard zarrcy/_kernels/*.pyx zarrcy/_kernels/*.pxd zarrcy/_kernels/*.h)
 PYTEST_ARGS ?=
 
 .PHONY: help demo test slow check checked pure bench docs clean
@@ -40,7 +40,7 @@ check: $(VENV)/has-check  ## style, types, and whether the stubs of the kernels 
 	$(BIN)/ruff format --check .
 	PATH="$(BIN):$$PATH" $(BIN)/cython-lint zarrcy
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist zarrcy._kernels._split zarrcy._kernels._points zarrcy._kernels._copy zarrcy._kernels._fill zarrcy._kernels._touch
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist zarrcy._kernels._split zarrcy._kernels._points zarrcy._kernels._copy zarrcy._kernels._fill zarrcy._kernels._touch zarrcy._kernels._crc32c
 
 # a build of its own, away from the tree, which the tests then import instead of the one in place
 define test_build

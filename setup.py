@@ -16,7 +16,7 @@ from setuptools.command.build_ext import build_ext
 CHECKED = os.environ.get("ZARRCY_CHECKED", "") not in ("", "0")
 PURE = os.environ.get("ZARRCY_PURE", "") not in ("", "0")
 
-KERNELS = ["_split", "_points", "_copy", "_fill", "_touch"]
+KERNELS = ["_split", "_points", "_copy", "_crc32c", "_fill", "_touch"]
 
 # A `# cython: boundscheck=False` line in a .pyx would outrank this table, and a checked build
 # would check nothing there; so no .pyx holds one (tests/test_house.py looks).
@@ -57,7 +57,7 @@ def kernels():
         Extension(
             f"zarrcy._kernels.{name}",
             [f"zarrcy/_kernels/{name}.pyx"],
-            include_dirs=[numpy.get_include()],
+            include_dirs=[numpy.get_include(), "zarrcy/_kernels"],
             define_macros=[
                 ("NPY_NO_DEPRECATED_API", "NPY_1_23_API_VERSION"),
                 ("NPY_TARGET_VERSION", "NPY_1_23_API_VERSION"),

@@ -17,11 +17,12 @@ REPO = Path(__file__).parent.parent
 ORDER = [
     {"errors", "types"},
     {"_kernels"},
-    {"sync", "storage", "grid", "progress", "info", "threads"},
+    {"sync", "storage", "grid", "progress", "info", "picture", "threads"},
     {"codecs"},
     {"selection"},
     {"transfer", "formats"},
     {"fields"},
+    {"shards"},
     {"node"},
     {"attrs"},
     {"facts"},
@@ -78,9 +79,9 @@ def test_the_compiled_kernels_did_load():
 
 
 def compiled_modules():
-    from zarrcy._kernels import _copy, _fill, _points, _split, _touch
+    from zarrcy._kernels import _copy, _crc32c, _fill, _points, _split, _touch
 
-    return [_split, _points, _copy, _fill, _touch]
+    return [_split, _points, _copy, _crc32c, _fill, _touch]
 
 
 def test_both_kernels_offer_the_same_names():

@@ -12,7 +12,6 @@ import numcodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import transfer
 from zarrcy.attrs import Attributes
 from zarrcy.codecs import as_codec
 from zarrcy.formats import ArrayDescription
@@ -251,7 +250,7 @@ class Array(ArrayIndexing):
         key = (slice(None),) * axis + (slice(old[axis], grown[axis]),)
         box = self._kernels.parse_box(key, grid)
         plan = self._kernels.split_outer(box, grid)
-        transfer.write(plan, self._source, self._values_for(values, box.shape, plan))
+        self._source.write(plan, self._values_for(values, box.shape, plan))
         self._save(self._description.with_shape(grown))
         return grown
 

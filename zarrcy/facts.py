@@ -17,8 +17,9 @@ from zarrcy.errors import ViewError
 from zarrcy.formats import ArrayDescription
 from zarrcy.formats.scalars import normalize_fill_value
 from zarrcy.grid import grid_shape
-from zarrcy.info import InfoReport, bytes_text, type_name
+from zarrcy.info import InfoReport, bytes_text, html_table, type_name
 from zarrcy.node import Node, refuse_read_only
+from zarrcy.picture import grid_svg
 from zarrcy.storage import access
 from zarrcy.storage.listing import getsize, getsize_deep, listdir
 from zarrcy.sync import Synchronizer
@@ -167,6 +168,7 @@ class ArrayFacts(ABC):
     @fill_value.setter
     def fill_value(self, value: Any) -> None:
         refuse_read_only(self._read_only, self.path)
+        self._refresh()
         fill_value = normalize_fill_value(value, self._dtype)
         self._save(self._description.with_fill_value(fill_value))
 
@@ -279,6 +281,7 @@ class ArrayFacts(ABC):
         >>> zarrcy.empty(shape=(10000, 10000), chunks=(1000, 1000)).hexdigest()
         '041f90bc7a571452af4f850a8ca2c6cddfa8a1ac'
         """
+        self._refresh()
         checksum = hashlib.new(hashname)
         box = self._kernels.parse_box(..., self._grid)
         plan = self._kernels.split_outer(box, self._grid)
@@ -318,6 +321,15 @@ class ArrayFacts(ABC):
     def info_items(self) -> list[tuple[str, str]]:
         """Return the rows of `info`."""
         stored = self.nbytes_stored
+        rows = [
+            ("No. bytes stored", bytes_text(stored) if stored > 0 else None),
+            ("Storage ratio", f"{self.nbytes / stored:.1f}" if stored > 0 else None),
+            ("Chunks initialized", f"{self.nchunks_initialized}/{self.nchunks}"),
+        ]
+        return self._described() + [(name, value) for name, value in rows if value is not None]
+
+    def _described(self) -> list[tuple[str, str]]:
+        """Return the rows of `info` that take no look at the chunks."""
         rows: list[tuple[str, Any]] = [
             ("Name", self.name),
             ("Type", "zarrcy.Array"),
@@ -332,12 +344,17 @@ class ArrayFacts(ABC):
             ("Store type", type_name(self.store)),
             ("Chunk store type", None if self.chunk_store is self.store else type_name(self.chunk_store)),
             ("No. bytes", bytes_text(self.nbytes)),
-            ("No. bytes stored", bytes_text(stored) if stored > 0 else None),
-            ("Storage ratio", f"{self.nbytes / stored:.1f}" if stored > 0 else None),
-            ("Chunks initialized", f"{self.nchunks_initialized}/{self.nchunks}"),
         ]
         # as zarr-python 2 does: a missing compressor is told, other missing things are left out
         return [(name, str(value)) for name, value in rows if value is not None or name == "Compressor"]
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: facts beside a picture of the chunks. No chunk is looked for."""
+        facts = html_table([*self._described(), ("No. chunks", str(self.nchunks))])
+        picture = grid_svg(self.shape, self.chunks)
+        return (
+            f'<table class="zarrcy-array"><tbody><tr><td>{facts}</td><td>{picture}</td></tr></tbody></table>'
+        )
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import selection as selections
-from zarrcy import transfer
 from zarrcy.accessors import BlockIndex, OIndex, VIndex
 from zarrcy.errors import SelectionError, ValueShapeError
 from zarrcy.facts import ArrayFacts
@@ -31,7 +30,7 @@ class ArrayIndexing(ArrayFacts):
         if box is None:
             return self._select(selection)
         out = self._new_result(box.shape, self._dtype)
-        transfer.read(self._kernels.split_outer(box, self._grid), self._source, out)
+        self._source.read(self._kernels.split_outer(box, self._grid), out)
         return out if out.ndim else selections.unwrap(out, selection)
 
     def _select(self, selection: Any) -> Any:
@@ -196,19 +195,19 @@ class ArrayIndexing(ArrayFacts):
         if field is None and fields is not None:
             # several fields: decode each chunk once, for all of them
             records = np.empty(shape, self._dtype, self._result_order)
-            transfer.read(plan, self._source, records)
+            self._source.read(plan, records)
             result = self._new_result(shape, dtype) if out is None else out
             for name in dtype.names or ():
                 result[name] = records[name]
             return result
         if dtype.subdtype is not None:
             raw = np.empty(shape, f"V{dtype.itemsize}")
-            transfer.read(plan, self._source, raw, field)
+            self._source.read(plan, raw, field)
             result = np.empty(shape, dtype) if out is None else out
             result[...] = raw.reshape(-1).view(dtype.base).reshape(result.shape)
             return result
         result = self._new_result(shape, dtype) if out is None else out
-        transfer.read(plan, self._source, result, field)
+        self._source.read(plan, result, field)
         return result
 
     def _without_new_axes(self, out: Any, shape: Shape, new_axes: Any) -> Any:
@@ -349,7 +348,7 @@ class ArrayIndexing(ArrayFacts):
         """Write a value that can be broadcast to `shape` along a plan."""
         if fields is None:
             values = self._values_for(value, shape, plan, new_axes)
-            transfer.write(plan, self._source, values.reshape(-1) if flat else values)
+            self._source.write(plan, values.reshape(-1) if flat else values)
             return
         dtype, field = record_fields(self._dtype, fields)
         if field is None:
@@ -363,7 +362,7 @@ class ArrayIndexing(ArrayFacts):
         )
         if inner:
             values = values.reshape(-1).view(f"V{dtype.itemsize}")
-        transfer.write(plan, self._source, values.reshape((-1,) if flat else shape), field)
+        self._source.write(plan, values.reshape((-1,) if flat else shape), field)
 
     def _values_for(self, value: Any, shape: Shape, plan: Any, new_axes: Any = None) -> NDArray[Any]:
         """Return `value` in `shape` and, unless the pieces are better cast one by one, in the array's data type."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -19,12 +19,21 @@ class InfoReport:
         return "\n".join(f"{name:<{width}} : {value}" for name, value in rows)
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f'<tr><th style="text-align: left">{html.escape(name)}</th>'
-            f'<td style="text-align: left">{html.escape(value)}</td></tr>'
-            for name, value in self._rows()
-        )
-        return f'<table class="zarrcy-info"><tbody>{cells}</tbody></table>'
+        return html_table(self._rows())
+
+
+def html_table(rows: Iterable[tuple[str, str]]) -> str:
+    """Return rows of names and values as a table for a notebook.
+
+    >>> "a&lt;b" in html_table([("Name", "a<b")])
+    True
+    """
+    cells = "".join(
+        f'<tr><th style="text-align: left">{html.escape(name)}</th>'
+        f'<td style="text-align: left">{html.escape(value)}</td></tr>'
+        for name, value in rows
+    )
+    return f'<table class="zarrcy-info"><tbody>{cells}</tbody></table>'
 
 
 def bytes_text(nbytes: int) -> str:

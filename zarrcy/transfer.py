@@ -97,6 +97,50 @@ class ChunkSource:
         )
         self.shared_batch = max(1, min(self.batch, 2**20 // max(1, self.layout.nbytes)))
 
+    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None) -> None:
+        """Read the pieces of a plan into `out`.
+
+        Parameters
+        ----------
+        plan : the pieces
+        out : has the shape of the plan's selection, and the data type of the array or of `field`
+        field : what to read of each element; the whole by default
+
+        Raises
+        ------
+        ChunkDecodeError : a stored chunk is not what the metadata promise
+        """
+        if plan.n_pieces == 1:
+            # one element, one window: nothing to share, and every microsecond shows
+            ChunkReader(plan, self, out, field)(0, 1)
+            return
+        # of chunks that lie decoded in memory only what is selected is touched, of others all
+        in_memory = self.is_raw and self.holds_values
+        nbytes = out.nbytes if in_memory else plan.n_pieces * self.layout.nbytes
+        shared = self.shares(plan.n_pieces, nbytes)
+        self._run(lambda: ChunkReader(plan, self, out, field), plan, shared)
+
+    def write(self, plan: Any, value: NDArray[Any], field: Field | None = None) -> None:
+        """Write `value`, which has the shape of the plan's selection and the dtype of the array or of `field`.
+
+        Along a plan without lists the value may be of another dtype; it is cast piece by piece. A piece that
+        covers all of its chunk that is inside the array is written without a read; elements beyond the edge
+        of the array are stored as fill value.
+
+        Raises
+        ------
+        ChunkDecodeError : a chunk that is to be changed in part does not decode
+        ChunkEncodeError : a codec refused a chunk
+        """
+        shared = self.synchronizer is None and self.shares(plan.n_pieces, plan.n_pieces * self.layout.nbytes)
+        self._run(lambda: ChunkWriter(plan, self, value, field), plan, shared)
+
+    def _run(self, make_task: Callable[[], threads.Task], plan: Any, shared: bool) -> None:
+        """Run a task for the batches of a plan, in this thread or shared among several."""
+        size = self.shared_batch if shared else self.batch
+        n = min(threads.n_threads(), plan.n_pieces) if shared else 1
+        threads.share(make_task, batches(plan.n_pieces, size), n)
+
     def shares(self, n_pieces: int, nbytes_touched: int) -> bool:
         """Is a read or write of so many pieces, and so many bytes, worth more than one thread?"""
         return (
@@ -171,38 +215,7 @@ def batches(n_pieces: int, size: int) -> Iterable[tuple[int, int]]:
     return ((first, min(n_pieces, first + size)) for first in range(0, n_pieces, size))
 
 
-def read(plan: Any, source: ChunkSource, out: NDArray[Any], field: Field | None = None) -> None:
-    """Read the pieces of a plan into `out`, which has the shape of the plan's selection.
-
-    Parameters
-    ----------
-    plan : the pieces
-    source : of the chunks
-    out : has the shape of the plan's selection, and the data type of the array or of `field`
-    field : what to read of each element; the whole by default
-
-    Raises
-    ------
-    ChunkDecodeError : a stored chunk is not what the metadata promise
-    """
-    if plan.n_pieces == 1:
-        # one element, one window: nothing to share, and every microsecond shows
-        _ChunkReader(plan, source, out, field)(0, 1)
-        return
-    # of chunks that lie decoded in memory only what is selected is touched, of others all
-    in_memory = source.is_raw and source.holds_values
-    nbytes = out.nbytes if in_memory else plan.n_pieces * source.layout.nbytes
-    _run(lambda: _ChunkReader(plan, source, out, field), plan, source, source.shares(plan.n_pieces, nbytes))
-
-
-def _run(make_task: Callable[[], threads.Task], plan: Any, source: ChunkSource, shared: bool) -> None:
-    """Run a task for the batches of a plan, in this thread or shared among several."""
-    size = source.shared_batch if shared else source.batch
-    n = min(threads.n_threads(), plan.n_pieces) if shared else 1
-    threads.share(make_task, batches(plan.n_pieces, size), n)
-
-
-class _ChunkReader:
+class ChunkReader:
     """Reads batches of the pieces of one plan; pieces are disjoint, so several may work at once."""
 
     __slots__ = ("flat", "item", "layout", "out", "plan", "scratch", "source")
@@ -240,13 +253,13 @@ class _ChunkReader:
             if stored is None:
                 source.kernels.fill_piece(self.plan, number, self.layout, self.out, self.item)
             else:
-                self._decode(number, key, stored)
+                self.take(number, key, stored)
 
     def _read_parts(self, first: int, keys: list[Key]) -> None:
         """Read the pieces of neighbouring numbers from the parts of their chunks that they touch."""
         source, plan, kernels = self.source, self.plan, self.source.kernels
 
-        def begin(place: int, stored_nbytes: int | None) -> ranges.Questions:
+        def begin(place: int, stored_nbytes: int | None, _: Any) -> ranges.Questions:
             touched = functools.partial(kernels.touched_blocks, plan, first + place, self.layout)
             return source.pipeline.read_parts(touched, self._memory, stored_nbytes)
 
@@ -255,7 +268,7 @@ class _ChunkReader:
             if not present:
                 kernels.fill_piece(plan, number, self.layout, self.out, self.item)
             elif stored is not None:
-                self._decode(number, keys[place], stored)
+                self.take(number, keys[place], stored)
             else:
                 kernels.gather(plan, number, self.scratch, self.layout, self.out)
 
@@ -268,7 +281,8 @@ class _ChunkReader:
             self.scratch = self.source.new_chunk()
         return self.scratch
 
-    def _decode(self, number: int, key: Key, stored: Buffer) -> None:
+    def take(self, number: int, key: Key, stored: Buffer) -> None:
+        """Move what a piece wants of a stored chunk to its place in the result."""
         source, plan, layout = self.source, self.plan, self.layout
         at = -1 if self.flat is None else source.kernels.run_of_piece(plan, number, layout, self.out)
         if self.flat is not None and at >= 0:
@@ -283,25 +297,7 @@ class _ChunkReader:
             raise source.damaged(key, stored)
 
 
-def write(plan: Any, source: ChunkSource, value: NDArray[Any], field: Field | None = None) -> None:
-    """Write `value`, which has the shape of the plan's selection and the dtype of the array or of `field`.
-
-    Along a plan without lists the value may be of another dtype; it is cast piece by piece. A piece that
-    covers all of its chunk that is inside the array is written without a read; elements beyond the edge
-    of the array are stored as fill value.
-
-    Raises
-    ------
-    ChunkDecodeError : a chunk that is to be changed in part does not decode
-    ChunkEncodeError : a codec refused a chunk
-    """
-    shared = source.synchronizer is None and source.shares(
-        plan.n_pieces, plan.n_pieces * source.layout.nbytes
-    )
-    _run(lambda: _ChunkWriter(plan, source, value, field), plan, source, shared)
-
-
-class _ChunkWriter:
+class ChunkWriter:
     """Makes the stored values of the pieces of one write, and sends them in batches."""
 
     def __init__(self, plan: Any, source: ChunkSource, value: NDArray[Any], field: Field | None) -> None:
@@ -355,16 +351,16 @@ class _ChunkWriter:
                 encoded = self._encode(number, key, self._fresh_chunk(number, True, key, None))
                 self.uniform_value = None if encoded is None else access.as_bytes(encoded)
                 self.uniform_is_known = True
-            self._keep(key, self.uniform_value)
+            self.keep(key, self.uniform_value)
             return
         if complete and self.flat is not None:
             at = source.kernels.run_of_piece(plan, number, source.layout, self.value)
             if at >= 0:
-                self._keep(key, self._encode(number, key, self.flat[at : at + source.layout.nbytes]))
+                self.keep(key, self._encode(number, key, self.flat[at : at + source.layout.nbytes]))
                 return
         chunk = self._fresh_chunk(number, complete, key, stored)
         encoded = self._encode(number, key, chunk)
-        self._keep(key, encoded)
+        self.keep(key, encoded)
         if not isinstance(encoded, bytes):
             # it may be the scratch itself, and must be gone before the next chunk is made there
             self.flush()
@@ -402,7 +398,7 @@ class _ChunkWriter:
         except StageError as exc:
             raise ChunkEncodeError(key, exc.stage, exc.problem) from exc.__cause__
 
-    def _keep(self, key: Key, encoded: Buffer | None) -> None:
+    def keep(self, key: Key, encoded: Buffer | None) -> None:
         if encoded is None:
             self.empty.append(key)
         else:

@@ -104,6 +104,10 @@ class Plan:
     def coords(self, number: int) -> tuple[int, ...]:
         raise NotImplementedError
 
+    def coords_table(self, first: int, last: int) -> NDArray[np.int64]:
+        rows = [self.coords(number) for number in range(first, last)]
+        return np.array(rows, np.int64).reshape(len(rows), self.ndim)
+
     def places(self, number: int) -> tuple[Any, Any]:
         """Where the elements of a piece are: keys into the chunk and into the result."""
         raise NotImplementedError
@@ -470,3 +474,20 @@ def fill(chunk: Any, item: Any) -> None:
     if raw.nbytes % len(item):
         raise ValueError(f"{raw.nbytes} bytes are not a whole number of items of {len(item)} bytes")
     raw.reshape(-1, len(item))[:] = np.frombuffer(item, np.uint8)
+
+
+def crc32c(data: Any, before: int = 0, by_tables: bool = False) -> int:
+    crc = before ^ 0xFFFFFFFF
+    for byte in memoryview(data).cast("B"):
+        crc = (crc >> 8) ^ _CRC32C[(crc ^ byte) & 0xFF]
+    return crc ^ 0xFFFFFFFF
+
+
+def _crc32c_table() -> list[int]:
+    table = np.arange(256, dtype=np.uint32)
+    for _ in range(8):
+        table = np.where(table & 1, (table >> 1) ^ np.uint32(0x82F63B78), table >> 1)
+    return [int(entry) for entry in table]
+
+
+_CRC32C = _crc32c_table()

@@ -79,6 +79,9 @@ class Plan:
     def coords(self, number: int) -> tuple[int, ...]:
         """Chunk coordinates of a piece."""
 
+    def coords_table(self, first: int, last: int) -> NDArray[np.int64]:
+        """Chunk coordinates of the pieces ``first <= number < last``, a row for each."""
+
     def complete(self, number: int) -> bool:
         """Does a piece cover every element of its chunk that is inside the array?"""
 

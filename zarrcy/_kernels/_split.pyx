@@ -273,6 +273,17 @@ cdef class Plan:
         self.find_chunk(number, chunk)
         return tuple([chunk[axis] for axis in range(self.ndim)])
 
+    def coords_table(self, index_t first, index_t last):
+        cdef index_t chunk[MAX_NDIM]
+        cdef index_t[:, ::1] table = np.empty((max(0, last - first), self.ndim), dtype=np.int64)
+        cdef index_t number
+        cdef int axis
+        for number in range(first, last):
+            self.find_chunk(number, chunk)
+            for axis in range(self.ndim):
+                table[number - first, axis] = chunk[axis]
+        return table.base
+
     cdef index_t count_inside(self, index_t number) except -1:
         """How many elements the chunk of a piece has inside the array."""
         cdef index_t chunk[MAX_NDIM]

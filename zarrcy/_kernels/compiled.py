@@ -1,6 +1,7 @@
 """The compiled kernels under one name, as `_reference` is the numpy ones."""
 
 from zarrcy._kernels._copy import ChunkLayout, fill_piece, gather, gather_many, run_of_piece, scatter
+from zarrcy._kernels._crc32c import crc32c
 from zarrcy._kernels._fill import fill, is_filled
 from zarrcy._kernels._points import split_mask, split_points
 from zarrcy._kernels._split import Box, Grid, parse_box, split_outer
@@ -10,6 +11,7 @@ __all__ = [
     "Box",
     "ChunkLayout",
     "Grid",
+    "crc32c",
     "fill",
     "fill_piece",
     "gather",

@@ -46,6 +46,11 @@ def holds_values(store: Store) -> bool:
     return type(mapping_of(store)) in (dict, MemoryStore)
 
 
+def is_near(store: Store) -> bool:
+    """Is a question to a store a system call or less, and no trip over a network?"""
+    return holds_values(store) or type(mapping_of(store)) is DirectoryStore
+
+
 def batch_nbytes(store: Store) -> int:
     """Return the bytes of values that should be asked for at once.
 

@@ -112,7 +112,7 @@ class DirectoryStore(MutableMapping[str, Any]):
         if stat.S_ISDIR(status.st_mode):
             os.close(fd)
             return None
-        return OpenValue(fd, status.st_size)
+        return OpenValue(fd, status.st_size, (status.st_ino, status.st_mtime_ns, status.st_size))
 
     def get_partial_values(
         self, key_ranges: Iterable[tuple[str, tuple[int, int | None]]]
@@ -259,10 +259,12 @@ class DirectoryStore(MutableMapping[str, Any]):
 class OpenValue:
     """An open file: parts of a value, all of the same one, even if it is replaced meanwhile."""
 
-    __slots__ = ("fd", "nbytes")
+    __slots__ = ("fd", "identity", "nbytes")
 
-    def __init__(self, fd: int, nbytes: int) -> None:
+    def __init__(self, fd: int, nbytes: int, identity: tuple[int, ...]) -> None:
         self.fd, self.nbytes = fd, nbytes
+        # a value is never changed, only replaced: another value is another file
+        self.identity = identity
 
     def read(self, start: int, nbytes: int | None) -> bytes:
         """Read so many bytes from `start`, or those that there are; see `get_partial_values`."""

@@ -16,8 +16,9 @@ from zarrcy.storage.directory import DirectoryStore
 from zarrcy.types import Buffer, Key, Span, Store
 
 Questions: TypeAlias = Generator[list[Span], list[Buffer], Any]
-Begin: TypeAlias = Callable[[int, int | None], Questions]
-"""Begin to read a value, given its place among the keys and its length, if that is known."""
+Begin: TypeAlias = Callable[[int, int | None, Any], Questions]
+"""Begin to read a value, given its place among the keys, its length, and what changes whenever the value does;
+both are None where the store does not tell."""
 Done: TypeAlias = Callable[[int, bool, Any], None]
 """Take what a generator returned: the place among the keys, whether there is such a value, the result."""
 PartsReader: TypeAlias = Callable[[list[Key], Begin, Done], None]
@@ -37,11 +38,11 @@ def parts_reader(store: Store) -> PartsReader:
         return lambda keys, begin, done: _read_files(store, keys, begin, done)
     if reads_ranges(store):
         return lambda keys, begin, done: _read_ranges(store, keys, begin, done)
-    fetch = access.reader(store)
-    return lambda keys, begin, done: _read_values(fetch, keys, begin, done)
+    fetch, held = access.reader(store), access.holds_values(store)
+    return lambda keys, begin, done: _read_values(fetch, held, keys, begin, done)
 
 
-def _read_values(fetch: access.Reader, keys: list[Key], begin: Begin, done: Done) -> None:
+def _read_values(fetch: access.Reader, held: bool, keys: list[Key], begin: Begin, done: Done) -> None:
     for place, stored in enumerate(fetch(keys)):
         if stored is None:
             done(place, False, None)
@@ -51,7 +52,7 @@ def _read_values(fetch: access.Reader, keys: list[Key], begin: Begin, done: Done
         def read(spans: list[Span], view: memoryview = view) -> list[Buffer]:
             return [cut(view, span) for span in spans]
 
-        done(place, True, _answer(begin(place, len(view)), read))
+        done(place, True, _answer(begin(place, len(view), stored if held else None), read))
 
 
 def _read_files(store: DirectoryStore, keys: list[Key], begin: Begin, done: Done) -> None:
@@ -65,7 +66,7 @@ def _read_files(store: DirectoryStore, keys: list[Key], begin: Begin, done: Done
             def read(spans: list[Span], value: Any = value) -> list[Buffer]:
                 return joined(spans, store.range_gap, lambda ranges: [value.read(*span) for span in ranges])
 
-            result = _answer(begin(place, value.nbytes), read)
+            result = _answer(begin(place, value.nbytes, value.identity), read)
         done(place, True, result)
 
 
@@ -82,7 +83,7 @@ def _answer(questions: Questions, read: Callable[[list[Span]], list[Buffer]]) ->
 def _read_ranges(store: Any, keys: list[Key], begin: Begin, done: Done) -> None:
     """Ask for all that the generators want next at once: each round is one trip to the store."""
     gap = getattr(store, "range_gap", _GAP_OF_A_NETWORK)
-    asking = {place: begin(place, None) for place in range(len(keys))}
+    asking = {place: begin(place, None, None) for place in range(len(keys))}
     wanted = {place: next(questions) for place, questions in asking.items()}
     while wanted:
         ranges: list[tuple[Key, Span]] = []

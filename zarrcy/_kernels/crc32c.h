@@ -1,0 +1,86 @@
+/* CRC-32C (Castagnoli): reflected polynomial 0x82F63B78, initial value and final xor of all ones.
+ * Source: RFC 3720, appendix B.4. Eight bytes at a time by tables ("slicing by 8", Kounavis and Berry,
+ * 2005), or by the processor's own instruction where it has one. */
+#ifndef ZARRCY_CRC32C_H
+#define ZARRCY_CRC32C_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+static uint32_t zarrcy_crc32c_table[8][256];
+
+static void zarrcy_crc32c_init(void) {
+    for (uint32_t n = 0; n < 256; n++) {
+        uint32_t crc = n;
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc & 1 ? (crc >> 1) ^ 0x82F63B78u : crc >> 1;
+        zarrcy_crc32c_table[0][n] = crc;
+    }
+    for (uint32_t n = 0; n < 256; n++)
+        for (int k = 1; k < 8; k++)
+            zarrcy_crc32c_table[k][n] = (zarrcy_crc32c_table[k - 1][n] >> 8)
+                ^ zarrcy_crc32c_table[0][zarrcy_crc32c_table[k - 1][n] & 0xff];
+}
+
+static uint32_t zarrcy_crc32c_tables(uint32_t crc, const unsigned char *p, size_t n) {
+    while (n >= 8) {
+        /* bytes are put together by hand, so that the order of the machine does not matter */
+        uint32_t low = crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
+        crc = zarrcy_crc32c_table[7][low & 0xff] ^ zarrcy_crc32c_table[6][low >> 8 & 0xff]
+            ^ zarrcy_crc32c_table[5][low >> 16 & 0xff] ^ zarrcy_crc32c_table[4][low >> 24]
+            ^ zarrcy_crc32c_table[3][p[4]] ^ zarrcy_crc32c_table[2][p[5]]
+            ^ zarrcy_crc32c_table[1][p[6]] ^ zarrcy_crc32c_table[0][p[7]];
+        p += 8;
+        n -= 8;
+    }
+    while (n--)
+        crc = crc >> 8 ^ zarrcy_crc32c_table[0][(crc ^ *p++) & 0xff];
+    return crc;
+}
+
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#include <nmmintrin.h>
+__attribute__((target("sse4.2")))
+static uint32_t zarrcy_crc32c_hardware(uint32_t crc, const unsigned char *p, size_t n) {
+    uint64_t wide = crc, word;
+    while (n >= 8) {
+        memcpy(&word, p, 8);
+        wide = _mm_crc32_u64(wide, word);
+        p += 8;
+        n -= 8;
+    }
+    crc = (uint32_t)wide;
+    while (n--)
+        crc = _mm_crc32_u8(crc, *p++);
+    return crc;
+}
+#define ZARRCY_HAS_CRC32C() __builtin_cpu_supports("sse4.2")
+#elif defined(__aarch64__) && defined(__ARM_FEATURE_CRC32) && (defined(__GNUC__) || defined(__clang__))
+#include <arm_acle.h>
+static uint32_t zarrcy_crc32c_hardware(uint32_t crc, const unsigned char *p, size_t n) {
+    uint64_t word;
+    while (n >= 8) {
+        memcpy(&word, p, 8);
+        crc = __crc32cd(crc, word);
+        p += 8;
+        n -= 8;
+    }
+    while (n--)
+        crc = __crc32cb(crc, *p++);
+    return crc;
+}
+#define ZARRCY_HAS_CRC32C() 1
+#else
+#define zarrcy_crc32c_hardware zarrcy_crc32c_tables
+#define ZARRCY_HAS_CRC32C() 0
+#endif
+
+/* The checksum of a run of bytes that goes on after one whose checksum is `crc`; begin with 0. */
+static uint32_t zarrcy_crc32c(uint32_t crc, const unsigned char *p, size_t n, int by_tables) {
+    crc = ~crc;
+    crc = !by_tables && ZARRCY_HAS_CRC32C() ? zarrcy_crc32c_hardware(crc, p, n) : zarrcy_crc32c_tables(crc, p, n);
+    return ~crc;
+}
+
+#endif

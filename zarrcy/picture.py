@@ -57,6 +57,9 @@ def grid_svg(shape: Shape, chunks: Shape) -> str:
         parts.append(_label((margin - 6, corner[1] + height / 2 + 4), drawn[-2], "end"))
     if depth:
         parts.append(_label((margin + slant / 2 - 6, 8 + slant / 2), drawn[0], "end"))
+    if len(shape) > len(drawn):
+        parts.append(_label((12, bottom + 32), f"the last {len(drawn)} of {len(shape)} axes", "start"))
+        bottom += 16
     total = f"{margin + width + slant + 12:.0f}", f"{bottom + 26:.0f}"
     told = escape(f"chunks of shape {chunks} in an array of shape {shape}", quote=True)
     return (
@@ -99,5 +102,5 @@ def _line(start: Point, way: Point) -> str:
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" style="{_CUT}"/>'
 
 
-def _label(at: Point, n: int, anchor: str) -> str:
-    return f'<text x="{at[0]:.1f}" y="{at[1]:.1f}" text-anchor="{anchor}" style="{_TEXT}">{n}</text>'
+def _label(at: Point, text: object, anchor: str) -> str:
+    return f'<text x="{at[0]:.1f}" y="{at[1]:.1f}" text-anchor="{anchor}" style="{_TEXT}">{text}</text>'

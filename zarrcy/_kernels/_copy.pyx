@@ -63,12 +63,6 @@ cdef class ChunkLayout:
         return ChunkLayout, (self.chunk_shape, self.itemsize, self.order, (self.offset, size))
 
 
-cdef struct Side:
-    char* base
-    index_t strides[MAX_NDIM]
-    const index_t* lists[MAX_NDIM]   # positions along the axis, in strides; NULL where they are 0, 1, 2 ...
-
-
 cdef inline void _move_words(
     word_t tag, const char* src, index_t src_row, index_t src_step, char* dst, index_t dst_row, index_t dst_step,
     index_t n_rows, index_t n
@@ -304,46 +298,59 @@ cdef void fill_run(char* dst, index_t n, const char* item, index_t itemsize) noe
         done += k
 
 
-cdef int _bind(
-    OuterPlan plan, index_t number, ChunkLayout layout, cnp.ndarray result,
+cdef int check_outer(OuterPlan plan, ChunkLayout layout, cnp.ndarray result) except -1:
+    """Check that the pieces of a plan lie in chunks of a layout, and in a result of its shape."""
+    cdef AxisCut* cut
+    cdef int axis, kept = 0
+    if layout.ndim != plan.ndim:
+        raise IndexError(f"a chunk of rank {layout.ndim} for a plan of rank {plan.ndim}")
+    for axis in range(plan.ndim):
+        cut = &plan._cuts[axis]
+        if layout._strides[axis] != cut.chunk_len:
+            raise IndexError(f"a layout of chunks of {layout.chunk_shape} on a grid of {plan.grid.chunk_shape}")
+        if cut.chosen.dropped and cut.rows == NULL:
+            continue
+        if kept >= cnp.PyArray_NDIM(result) or cnp.PyArray_DIM(result, kept) != cut.chosen.count:
+            raise IndexError(f"the result has not the shape of the selection on axis {axis}")
+        kept += 1
+    if kept != cnp.PyArray_NDIM(result):
+        raise IndexError(f"the result has {cnp.PyArray_NDIM(result)} axes where the selection has {kept}")
+    return 0
+
+
+cdef int place_outer(
+    OuterPlan plan, index_t number, ChunkLayout layout, char* result, const cnp.npy_intp* result_strides,
     Side* chunk, Side* out, index_t* counts
-) except -1:
-    """Find the two boxes of a piece as offsets from the two bases, and check that they lie inside."""
+) except -1 nogil:
+    """Find the two boxes of a piece; that of the chunk as an offset from NULL. `check_outer` went before."""
     cdef Piece pieces[MAX_NDIM]
     cdef AxisCut* cut
     cdef int axis, kept = 0
     cdef index_t stride, offset = layout.offset, out_offset = 0
     plan.locate(number, pieces)
-    if layout.ndim != plan.ndim:
-        raise IndexError(f"a chunk of rank {layout.ndim} for a plan of rank {plan.ndim}")
     for axis in range(plan.ndim):
         cut = &plan._cuts[axis]
         counts[axis] = pieces[axis].count
         chunk.lists[axis] = out.lists[axis] = NULL
-        if layout._strides[axis] != cut.chunk_len:
-            raise IndexError(f"a layout of chunks of {layout.chunk_shape} on a grid of {plan.grid.chunk_shape}")
         if cut.rows != NULL:
-            if kept >= cnp.PyArray_NDIM(result) or cnp.PyArray_DIM(result, kept) != cut.chosen.count:
-                raise IndexError(f"the result has not the shape of the selection on axis {axis}")
             # the entries were checked against the axis when the list was cut
             chunk.lists[axis] = cut.within + pieces[axis].out
             out.lists[axis] = cut.out + pieces[axis].out
             chunk.strides[axis] = layout._strides[layout.ndim + axis]
-            out.strides[axis] = cnp.PyArray_STRIDE(result, kept)
+            out.strides[axis] = result_strides[kept]
             kept += 1
             continue
         if (pieces[axis].within < 0 or pieces[axis].count < 1 or
                 pieces[axis].within + (pieces[axis].count - 1) * cut.chosen.step >= layout._strides[axis]):
-            raise IndexError(f"piece {number} leaves the chunk on axis {axis}")
+            with gil:
+                raise IndexError(f"piece {number} leaves the chunk on axis {axis}")
         stride = layout._strides[layout.ndim + axis]
         offset += pieces[axis].within * stride
         chunk.strides[axis] = stride * cut.chosen.step
         if cut.chosen.dropped:
             out.strides[axis] = 0
             continue
-        if kept >= cnp.PyArray_NDIM(result) or cnp.PyArray_DIM(result, kept) != cut.chosen.count:
-            raise IndexError(f"the result has not the shape of the selection on axis {axis}")
-        stride = cnp.PyArray_STRIDE(result, kept)
+        stride = result_strides[kept]
         if cut.chosen.flipped:
             out_offset += (cut.chosen.count - 1 - pieces[axis].out) * stride
             stride = -stride
@@ -351,11 +358,27 @@ cdef int _bind(
             out_offset += pieces[axis].out * stride
         out.strides[axis] = stride
         kept += 1
-    if kept != cnp.PyArray_NDIM(result):
-        raise IndexError(f"the result has {cnp.PyArray_NDIM(result)} axes where the selection has {kept}")
     chunk.base = <char*> NULL + offset
-    out.base = cnp.PyArray_BYTES(result) + out_offset
+    out.base = result + out_offset
     return 0
+
+
+cdef int _bind(
+    OuterPlan plan, index_t number, ChunkLayout layout, cnp.ndarray result,
+    Side* chunk, Side* out, index_t* counts
+) except -1:
+    check_outer(plan, layout, result)
+    return place_outer(
+        plan, number, layout, cnp.PyArray_BYTES(result), cnp.PyArray_STRIDES(result), chunk, out, counts
+    )
+
+
+cdef char* line_of(Plan plan, cnp.ndarray result, index_t* step) except NULL:
+    """Find base and step, in bytes, of the result of a plan whose result has one axis."""
+    if cnp.PyArray_NDIM(result) != 1 or cnp.PyArray_DIM(result, 0) != plan.n_elements:
+        raise IndexError(f"the result has not the shape ({plan.n_elements},) of the selection")
+    step[0] = cnp.PyArray_STRIDE(result, 0)
+    return cnp.PyArray_BYTES(result)
 
 
 cdef inline index_t _n_elements(const index_t* counts, int ndim) noexcept nogil:
@@ -385,7 +408,7 @@ cdef int _open_memory(object chunk, bint writable, Py_buffer* view, char** base,
     return 1
 
 
-cdef inline void _move(
+cdef void move_piece(
     const Side* source, const Side* target, const index_t* counts, int ndim, index_t itemsize, bint listed
 ) noexcept nogil:
     if listed:
@@ -400,7 +423,8 @@ cdef int _transfer(
     """Move one piece; 0 if the memory is not as long as the chunk."""
     cdef Py_buffer view
     cdef char* base
-    cdef index_t nbytes
+    cdef char* line
+    cdef index_t nbytes, step = 0
     cdef bint held
     if cnp.PyArray_ITEMSIZE(result) != layout.itemsize:
         raise ValueError(f"items of {cnp.PyArray_ITEMSIZE(result)} bytes where the chunk has {layout.itemsize}")
@@ -411,15 +435,19 @@ cdef int _transfer(
         if type(plan) is OuterPlan:
             _transfer_outer(<OuterPlan> plan, number, base, layout, result, to_chunk)
         else:
-            _check_layout(plan, layout)
-            plan.move(number, base + layout.offset, layout._strides + layout.ndim, layout.itemsize, result, to_chunk)
+            check_layout(plan, layout)
+            line = line_of(plan, result, &step)
+            with nogil:
+                plan.move(
+                    number, base + layout.offset, layout._strides + layout.ndim, layout.itemsize, line, step, to_chunk
+                )
     finally:
         if held:
             PyBuffer_Release(&view)
     return 1
 
 
-cdef int _check_layout(Plan plan, ChunkLayout layout) except -1:
+cdef int check_layout(Plan plan, ChunkLayout layout) except -1:
     if layout.chunk_shape != plan.grid.chunk_shape:
         raise IndexError(f"a layout of chunks of shape {layout.chunk_shape}; the grid has {plan.grid.chunk_shape}")
     return 0
@@ -437,36 +465,49 @@ cdef int _transfer_outer(
     chunk.base = base + (chunk.base - <char*> NULL)
     if _n_elements(counts, plan.ndim) * layout.itemsize >= RELEASE:
         with nogil:
-            _move(source, target, counts, plan.ndim, layout.itemsize, plan.has_lists)
+            move_piece(source, target, counts, plan.ndim, layout.itemsize, plan.has_lists)
     else:
-        _move(source, target, counts, plan.ndim, layout.itemsize, plan.has_lists)
+        move_piece(source, target, counts, plan.ndim, layout.itemsize, plan.has_lists)
     return 0
 
 
-cdef int _fill(OuterPlan plan, index_t number, ChunkLayout layout, cnp.ndarray result, const char* item) except -1:
+cdef void fill_box(
+    const Side* out, const index_t* counts, int ndim, const char* item, index_t itemsize, bint listed
+) noexcept nogil:
+    """Set a box of a result to one element; `counts` has no zero."""
     cdef Side chunk
-    cdef Side out
-    cdef index_t counts[MAX_NDIM]
     cdef int axis
-    cdef index_t run = layout.itemsize
-    _bind(plan, number, layout, result, &chunk, &out, counts)
+    cdef index_t run = itemsize
     # a region that is one run of memory (the usual case: a whole result) is filled at the speed of memset
-    for axis in range(plan.ndim - 1, -1, -1):
+    for axis in range(ndim - 1, -1, -1):
         if counts[axis] != 1 or out.lists[axis] != NULL:
             if out.strides[axis] != run or out.lists[axis] != NULL:
                 break
             run *= counts[axis]
     else:
-        with nogil:
-            fill_run(out.base, run // layout.itemsize if layout.itemsize else 0, item, layout.itemsize)
-        return 0
-    for axis in range(plan.ndim):
+        fill_run(out.base, run // itemsize if itemsize else 0, item, itemsize)
+        return
+    for axis in range(ndim):
         chunk.strides[axis] = 0
         chunk.lists[axis] = NULL
     chunk.base = <char*> item
-    with nogil:
-        _move(&chunk, &out, counts, plan.ndim, layout.itemsize, plan.has_lists)
-    return 0
+    move_piece(&chunk, out, counts, ndim, itemsize, listed)
+
+
+cdef bint whole_run(
+    OuterPlan plan, ChunkLayout layout, const Side* chunk, const Side* out, const index_t* counts
+) noexcept nogil:
+    """Is a piece a whole chunk, and one run of the result, in the layout of the chunk?"""
+    cdef int axis
+    if plan.has_lists or chunk.base != <char*> NULL:
+        return False
+    for axis in range(plan.ndim):
+        if counts[axis] != layout._strides[axis]:
+            return False
+        if counts[axis] != 1 and (
+                out.strides[axis] != layout._strides[layout.ndim + axis] or chunk.strides[axis] != out.strides[axis]):
+            return False
+    return True
 
 
 cdef const char* _item_of(bytes item, ChunkLayout layout) except? NULL:
@@ -484,17 +525,27 @@ def scatter(Plan plan, index_t number, chunk, ChunkLayout layout, cnp.ndarray va
 
 
 def fill_piece(Plan plan, index_t number, ChunkLayout layout, cnp.ndarray out not None, bytes item):
+    cdef Side chunk
+    cdef Side side
+    cdef index_t counts[MAX_NDIM]
     cdef index_t strides[MAX_NDIM]
+    cdef index_t step = 0
+    cdef char* line
+    cdef const char* at
     cdef int axis
     if cnp.PyArray_ITEMSIZE(out) != layout.itemsize:
         raise ValueError(f"items of {cnp.PyArray_ITEMSIZE(out)} bytes where the chunk has {layout.itemsize}")
+    at = _item_of(item, layout)
     if type(plan) is OuterPlan:
-        _fill(<OuterPlan> plan, number, layout, out, _item_of(item, layout))
+        _bind(<OuterPlan> plan, number, layout, out, &chunk, &side, counts)
+        with nogil:
+            fill_box(&side, counts, plan.ndim, at, layout.itemsize, (<OuterPlan> plan).has_lists)
         return
     # every element of the chunk is the same one: strides of 0
     for axis in range(layout.ndim):
         strides[axis] = 0
-    plan.move(number, <char*> _item_of(item, layout), strides, layout.itemsize, out, False)
+    line = line_of(plan, out, &step)
+    plan.move(number, <char*> at, strides, layout.itemsize, line, step, False)
 
 
 def gather_many(
@@ -515,19 +566,11 @@ def run_of_piece(Plan plan, index_t number, ChunkLayout layout, cnp.ndarray out 
     cdef Side chunk
     cdef Side side
     cdef index_t counts[MAX_NDIM]
-    cdef int axis
     if type(plan) is not OuterPlan or (<OuterPlan> plan).has_lists:
         return -1
     if cnp.PyArray_ITEMSIZE(out) != layout.itemsize:
         return -1
     _bind(<OuterPlan> plan, number, layout, out, &chunk, &side, counts)
-    if chunk.base != <char*> NULL:
+    if not whole_run(<OuterPlan> plan, layout, &chunk, &side, counts):
         return -1
-    for axis in range(plan.ndim):
-        if counts[axis] != layout._strides[axis]:
-            return -1
-        if counts[axis] != 1 and (
-                side.strides[axis] != layout._strides[layout.ndim + axis]
-                or chunk.strides[axis] != side.strides[axis]):
-            return -1
     return side.base - cnp.PyArray_BYTES(out)

@@ -32,17 +32,8 @@ cdef inline void _move_item(char* chunk, char* at, index_t itemsize, bint to_chu
         memcpy(dst, src, itemsize)
 
 
-cdef char* _line_of(cnp.ndarray result, index_t length, index_t* step) except NULL:
-    """Find base and step, in bytes, of a result that must have one axis of a length."""
-    if cnp.PyArray_NDIM(result) != 1 or cnp.PyArray_DIM(result, 0) != length:
-        raise IndexError(f"the result has not the shape ({length},) of the selection")
-    step[0] = cnp.PyArray_STRIDE(result, 0)
-    return cnp.PyArray_BYTES(result)
-
-
 cdef class PointsPlan(Plan):
     """Points, ordered by chunk; within a chunk in the order in which they were given."""
-    cdef index_t n_points
     cdef index_t* _coords            # axis after axis: of every point
     cdef index_t* _order             # points, by chunk
     cdef index_t* _first             # per piece: its first place in the order; and the end
@@ -54,16 +45,17 @@ cdef class PointsPlan(Plan):
 
     @property
     def shape(self):
-        return (self.n_points,)
+        return (self.n_elements,)
 
-    cdef int find_chunk(self, index_t number, index_t* coords) except -1:
+    cdef int find_chunk(self, index_t number, index_t* coords) except -1 nogil:
         cdef int axis
         cdef index_t point
         if not 0 <= number < self.n_pieces:
-            raise IndexError(f"piece {number} of a plan that has {self.n_pieces}")
+            with gil:
+                raise IndexError(f"piece {number} of a plan that has {self.n_pieces}")
         point = self._order[self._first[number]]
         for axis in range(self.ndim):
-            coords[axis] = self._coords[axis * self.n_points + point] // self.grid._lengths[self.ndim + axis]
+            coords[axis] = self._coords[axis * self.n_elements + point] // self.grid._lengths[self.ndim + axis]
         return 0
 
     cdef index_t count_covered(self, index_t number, index_t inside) except -1:
@@ -74,7 +66,7 @@ cdef class PointsPlan(Plan):
         different = set()
         for k in range(self._first[number], self._first[number + 1]):
             point = self._order[k]
-            different.add(tuple([self._coords[axis * self.n_points + point] for axis in range(self.ndim)]))
+            different.add(tuple([self._coords[axis * self.n_elements + point] for axis in range(self.ndim)]))
         return len(different)
 
     cdef int mark(
@@ -90,27 +82,26 @@ cdef class PointsPlan(Plan):
             point = self._order[k]
             at = offset
             for axis in range(self.ndim):
-                at += self._coords[axis * self.n_points + point] * strides[axis]
+                at += self._coords[axis * self.n_elements + point] * strides[axis]
             touch(blocks, at, itemsize)
         return 0
 
     cdef int move(
-        self, index_t number, char* chunk, const index_t* strides, index_t itemsize, cnp.ndarray result, bint to_chunk
-    ) except -1:
+        self, index_t number, char* chunk, const index_t* strides, index_t itemsize, char* line, index_t step,
+        bint to_chunk
+    ) except -1 nogil:
         cdef index_t coords[MAX_NDIM]
-        cdef index_t k, point, offset, step = 0, base = 0
+        cdef index_t k, point, offset, base = 0
         cdef int axis
-        cdef char* line = _line_of(result, self.n_points, &step)
         self.find_chunk(number, coords)
         for axis in range(self.ndim):
             base += coords[axis] * self.grid._lengths[self.ndim + axis] * strides[axis]
-        with nogil:
-            for k in range(self._first[number], self._first[number + 1]):
-                point = self._order[k]
-                offset = -base
-                for axis in range(self.ndim):
-                    offset += self._coords[axis * self.n_points + point] * strides[axis]
-                _move_item(chunk + offset, line + point * step, itemsize, to_chunk)
+        for k in range(self._first[number], self._first[number + 1]):
+            point = self._order[k]
+            offset = -base
+            for axis in range(self.ndim):
+                offset += self._coords[axis * self.n_elements + point] * strides[axis]
+            _move_item(chunk + offset, line + point * step, itemsize, to_chunk)
         return 0
 
 
@@ -126,7 +117,7 @@ def split_points(coords, Grid grid):
         raise ValueError(f"coordinates of {len(coords) - 1} axes for a grid of rank {ndim}")
     n = coords[ndim]
     plan = PointsPlan.__new__(PointsPlan)
-    plan.ndim, plan.grid, plan.n_points = ndim, grid, n
+    plan.ndim, plan.grid, plan.n_elements = ndim, grid, n
     plan._coords = <index_t*> PyMem_Malloc((ndim * n + 1) * sizeof(index_t))
     plan._order = <index_t*> PyMem_Malloc((n + 1) * sizeof(index_t))
     if plan._coords == NULL or plan._order == NULL:
@@ -176,7 +167,6 @@ cdef class MaskPlan(Plan):
 
     A row is a line of the array along its last axis; a segment is what a chunk has of it.
     """
-    cdef index_t n_selected
     cdef object _mask                # holds the memory of _flags
     cdef const unsigned char* _flags
     cdef index_t n_segments          # in a row
@@ -189,13 +179,14 @@ cdef class MaskPlan(Plan):
 
     @property
     def shape(self):
-        return (self.n_selected,)
+        return (self.n_elements,)
 
-    cdef int find_chunk(self, index_t number, index_t* coords) except -1:
+    cdef int find_chunk(self, index_t number, index_t* coords) except -1 nogil:
         cdef index_t chunk, n
         cdef int axis
         if not 0 <= number < self.n_pieces:
-            raise IndexError(f"piece {number} of a plan that has {self.n_pieces}")
+            with gil:
+                raise IndexError(f"piece {number} of a plan that has {self.n_pieces}")
         chunk = self._pieces[2 * number]
         for axis in range(self.ndim - 1, -1, -1):
             n = self.grid._lengths[self.ndim + axis]
@@ -208,10 +199,9 @@ cdef class MaskPlan(Plan):
         return self._pieces[2 * number + 1]
 
     cdef int move(
-        self, index_t number, char* chunk, const index_t* strides, index_t itemsize, cnp.ndarray result, bint to_chunk
-    ) except -1:
-        cdef index_t step = 0
-        cdef char* line = _line_of(result, self.n_selected, &step)
+        self, index_t number, char* chunk, const index_t* strides, index_t itemsize, char* line, index_t step,
+        bint to_chunk
+    ) except -1 nogil:
         return self.walk(number, chunk, 0, strides, itemsize, line, step, to_chunk, NULL)
 
     cdef int mark(
@@ -222,7 +212,7 @@ cdef class MaskPlan(Plan):
     cdef int walk(
         self, index_t number, char* chunk, index_t offset, const index_t* strides, index_t itemsize,
         char* line, index_t step, bint to_chunk, Blocks* blocks
-    ) except -1:
+    ) except -1 nogil:
         """Move the selected elements of a piece; or, where `blocks` is given, mark where they are."""
         cdef index_t coords[MAX_NDIM]
         cdef index_t at[MAX_NDIM]
@@ -244,32 +234,31 @@ cdef class MaskPlan(Plan):
                 position *= length
         length, low = self.grid._lengths[last], coords[last] * self.grid._lengths[self.ndim + last]
         stride = strides[last]
-        with nogil:
-            while True:
-                position = self._before[row * self.n_segments + coords[last]]
-                flags = self._flags + row * length + low
-                if blocks != NULL:
-                    for j in range(count[last]):
-                        if flags[j]:
-                            touch(blocks, offset + j * stride, itemsize)
-                else:
-                    for j in range(count[last]):
-                        if flags[j]:
-                            _move_item(chunk + offset + j * stride, line + position * step, itemsize, to_chunk)
-                            position += 1
-                axis = last - 1
-                while axis >= 0:
-                    at[axis] += 1
-                    row += rows[axis]
-                    offset += strides[axis]
-                    if at[axis] < count[axis]:
-                        break
-                    row -= rows[axis] * count[axis]
-                    offset -= strides[axis] * count[axis]
-                    at[axis] = 0
-                    axis -= 1
-                if axis < 0:
+        while True:
+            position = self._before[row * self.n_segments + coords[last]]
+            flags = self._flags + row * length + low
+            if blocks != NULL:
+                for j in range(count[last]):
+                    if flags[j]:
+                        touch(blocks, offset + j * stride, itemsize)
+            else:
+                for j in range(count[last]):
+                    if flags[j]:
+                        _move_item(chunk + offset + j * stride, line + position * step, itemsize, to_chunk)
+                        position += 1
+            axis = last - 1
+            while axis >= 0:
+                at[axis] += 1
+                row += rows[axis]
+                offset += strides[axis]
+                if at[axis] < count[axis]:
                     break
+                row -= rows[axis] * count[axis]
+                offset -= strides[axis] * count[axis]
+                at[axis] = 0
+                axis -= 1
+            if axis < 0:
+                break
         return 0
 
 
@@ -314,7 +303,7 @@ def split_mask(mask, Grid grid):
                 plan._before[row * plan.n_segments + segment] = total
                 total += found
                 counts[chunk + segment] += found
-    plan.n_selected = total
+    plan.n_elements = total
     n = 0
     for chunk in range(n_chunks):
         n += counts[chunk] != 0

@@ -1,5 +1,3 @@
-cimport numpy as cnp
-
 from zarrcy._kernels._types cimport Blocks, index_t
 
 
@@ -48,13 +46,15 @@ cdef class Box:
 cdef class Plan:
     cdef readonly int ndim
     cdef readonly index_t n_pieces
+    cdef index_t n_elements          # of a result that has one axis
     cdef Grid grid
-    cdef int find_chunk(self, index_t number, index_t* coords) except -1
+    cdef int find_chunk(self, index_t number, index_t* coords) except -1 nogil
     cdef index_t count_covered(self, index_t number, index_t inside) except -1
     cdef index_t count_inside(self, index_t number) except -1
     cdef int move(
-        self, index_t number, char* chunk, const index_t* strides, index_t itemsize, cnp.ndarray result, bint to_chunk
-    ) except -1
+        self, index_t number, char* chunk, const index_t* strides, index_t itemsize, char* line, index_t step,
+        bint to_chunk
+    ) except -1 nogil
     cdef int mark(
         self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
     ) except -1
@@ -64,4 +64,4 @@ cdef class OuterPlan(Plan):
     cdef AxisCut* _cuts
     cdef index_t* _lists             # memory of all rows, within and out
     cdef readonly bint has_lists
-    cdef int locate(self, index_t number, Piece* pieces) except -1
+    cdef int locate(self, index_t number, Piece* pieces) except -1 nogil

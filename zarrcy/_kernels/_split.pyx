@@ -248,18 +248,21 @@ cdef int _fill_table(const AxisCut* cut, index_t[:, ::1] table) except -1 nogil:
 cdef class Plan:
     """Pieces of chunks, numbered; each piece is what a selection takes of one chunk."""
 
-    cdef int find_chunk(self, index_t number, index_t* coords) except -1:
-        raise TypeError("a plan is made by one of the split functions")
+    cdef int find_chunk(self, index_t number, index_t* coords) except -1 nogil:
+        with gil:
+            raise TypeError("a plan is made by one of the split functions")
 
     cdef index_t count_covered(self, index_t number, index_t inside) except -1:
         """How many different elements a piece holds; `inside` is how many its chunk has in the array."""
         raise TypeError("a plan is made by one of the split functions")
 
     cdef int move(
-        self, index_t number, char* chunk, const index_t* strides, index_t itemsize, cnp.ndarray result, bint to_chunk
-    ) except -1:
+        self, index_t number, char* chunk, const index_t* strides, index_t itemsize, char* line, index_t step,
+        bint to_chunk
+    ) except -1 nogil:
         """Move the elements of a piece of a plan whose result has one axis, from or to its chunk."""
-        raise TypeError("a plan is made by one of the split functions")
+        with gil:
+            raise TypeError("a plan is made by one of the split functions")
 
     cdef int mark(
         self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
@@ -348,12 +351,13 @@ cdef class OuterPlan(Plan):
         PyMem_Free(self._cuts)
         PyMem_Free(self._lists)
 
-    cdef int locate(self, index_t number, Piece* pieces) except -1:
+    cdef int locate(self, index_t number, Piece* pieces) except -1 nogil:
         """Find piece `number`: one `Piece` per axis."""
         cdef int axis
         cdef index_t n
         if not 0 <= number < self.n_pieces:
-            raise IndexError(f"piece {number} of a plan that has {self.n_pieces}")
+            with gil:
+                raise IndexError(f"piece {number} of a plan that has {self.n_pieces}")
         for axis in range(self.ndim - 1, -1, -1):
             n = self._cuts[axis].n_pieces
             if n == 1:
@@ -363,7 +367,7 @@ cdef class OuterPlan(Plan):
                 number = number // n
         return 0
 
-    cdef int find_chunk(self, index_t number, index_t* coords) except -1:
+    cdef int find_chunk(self, index_t number, index_t* coords) except -1 nogil:
         cdef Piece pieces[MAX_NDIM]
         cdef int axis
         self.locate(number, pieces)

@@ -1,0 +1,216 @@
+/* Decode compressed chunks into memory of a known length. Whatever comes from outside - a length, an offset, a
+ * count - is compared with what there is before it is used. A frame that is odd in any way is refused with -1:
+ * the caller then takes the general way, which says what is wrong with it. */
+#ifndef ZARRCY_FRAMES_H
+#define ZARRCY_FRAMES_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec_libraries.h"
+#include "crc32c.h"
+
+enum { ZARRCY_RAW, ZARRCY_BLOSC, ZARRCY_ZSTD, ZARRCY_LZ4, ZARRCY_GZIP, ZARRCY_ZLIB };
+
+/* What one thread needs to decode; nothing of it is allocated per chunk. */
+typedef struct {
+    char *block;            /* one decoded block of a Blosc frame, before it is unshuffled */
+    size_t block_size;
+#ifdef ZARRCY_CODECS
+    ZSTD_DCtx *zstd;
+    zarrcy_zng_stream inflate;
+    int inflate_bits;       /* 0 until the stream was made */
+#endif
+} zarrcy_decoder;
+
+static void zarrcy_decoder_free(zarrcy_decoder *d) {
+    free(d->block);
+#ifdef ZARRCY_CODECS
+    if (d->zstd)
+        ZSTD_freeDCtx(d->zstd);
+    if (d->inflate_bits)
+        zng_inflateEnd(&d->inflate);
+#endif
+}
+
+static uint32_t zarrcy_u32(const unsigned char *p) {
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+#ifdef ZARRCY_CODECS
+
+static int zarrcy_zstd(zarrcy_decoder *d, const char *src, size_t n, char *dst, size_t nbytes) {
+    size_t found;
+    if (!d->zstd && !(d->zstd = ZSTD_createDCtx()))
+        return -1;
+    found = ZSTD_decompressDCtx(d->zstd, dst, nbytes, src, n);
+    return ZSTD_isError(found) || found != nbytes ? -1 : 0;
+}
+
+/* numcodecs' LZ4: the decoded length, little-endian, and one block. */
+static int zarrcy_lz4(const char *src, size_t n, char *dst, size_t nbytes) {
+    if (n < 4 || n > 0x7fffffff || nbytes > 0x7fffffff || zarrcy_u32((const unsigned char *)src) != nbytes)
+        return -1;
+    return LZ4_decompress_safe(src + 4, dst, (int)(n - 4), (int)nbytes) == (int)nbytes ? 0 : -1;
+}
+
+/* One stream of deflate; what follows it (another member, padding) is left to the general way. */
+static int zarrcy_inflate(zarrcy_decoder *d, int bits, const char *src, size_t n, char *dst, size_t nbytes) {
+    zarrcy_zng_stream *s = &d->inflate;
+    if (n > 0xffffffffu || nbytes > 0xffffffffu)
+        return -1;
+    if (d->inflate_bits != bits) {
+        if (d->inflate_bits)
+            zng_inflateEnd(s);
+        memset(s, 0, sizeof *s);
+        d->inflate_bits = 0;
+        if (zng_inflateInit2(s, bits) != 0)
+            return -1;
+        d->inflate_bits = bits;
+    } else if (zng_inflateReset(s) != 0)
+        return -1;
+    s->next_in = (const uint8_t *)src;
+    s->avail_in = (uint32_t)n;
+    s->next_out = (uint8_t *)dst;
+    s->avail_out = (uint32_t)nbytes;
+    /* 4: finish; 1: the stream ended, and its own checksum was right */
+    return zng_inflate(s, 4) == 1 && s->avail_out == 0 && s->avail_in == 0 ? 0 : -1;
+}
+
+/* A Blosc-1 frame. Source: c-blosc 1.21, README_CHUNK_FORMAT.rst. */
+typedef struct {
+    uint32_t nbytes, block_nbytes, stored, n_blocks;
+    int typesize, format, shuffle, bitshuffle, copied, split;
+} zarrcy_blosc;
+
+static int zarrcy_blosc_open(zarrcy_blosc *f, const unsigned char *src, size_t n, size_t nbytes) {
+    if (n < 16 || src[0] != 2)
+        return -1;
+    f->nbytes = zarrcy_u32(src + 4);
+    f->block_nbytes = zarrcy_u32(src + 8);
+    f->stored = zarrcy_u32(src + 12);
+    f->typesize = src[3];
+    f->shuffle = (src[2] & 1) && f->typesize > 1;
+    f->copied = src[2] & 2;
+    f->bitshuffle = src[2] & 4;
+    f->split = !(src[2] & 16);
+    f->format = src[2] >> 5;
+    if (f->nbytes != nbytes || nbytes == 0 || f->stored > n || f->typesize == 0)
+        return -1;
+    if (f->copied)
+        return f->stored == nbytes + 16 ? 0 : -1;
+    if (f->block_nbytes == 0 || f->block_nbytes > nbytes || f->block_nbytes > 0x7fffffff - 64)
+        return -1;
+    f->n_blocks = (uint32_t)((nbytes + f->block_nbytes - 1) / f->block_nbytes);
+    if ((uint64_t)f->n_blocks * 4 + 16 > f->stored)
+        return -1;
+    return f->format == 0 || f->format == 1 || f->format == 4 ? 0 : -1;
+}
+
+/* Decode one block to `dst`, which has room for it. */
+static int zarrcy_blosc_block(zarrcy_decoder *d, const zarrcy_blosc *f, const unsigned char *src, uint32_t number,
+                              char *dst) {
+    uint32_t size = f->block_nbytes, at = zarrcy_u32(src + 16 + 4 * (size_t)number), length, streams, part, k;
+    int last_is_short = f->nbytes % f->block_nbytes != 0 && number == f->n_blocks - 1, unmix;
+    char *to = dst;
+    if (last_is_short)
+        size = f->nbytes % f->block_nbytes;
+    if (at < 16 + 4 * (uint64_t)f->n_blocks || at > f->stored)
+        return -1;
+    unmix = f->shuffle || (f->bitshuffle && size >= (uint32_t)f->typesize);
+    if (unmix) {
+        if (d->block_size < size) {
+            free(d->block);
+            d->block_size = 0;
+            if (!(d->block = malloc(size)))
+                return -1;
+            d->block_size = size;
+        }
+        to = d->block;
+    }
+    streams = f->split && !last_is_short && f->typesize <= 16 && size / f->typesize >= 128 ? f->typesize : 1;
+    part = size / streams;
+    if (part * streams != size)
+        return -1;
+    for (k = 0; k < streams; k++) {
+        char *place = to + (size_t)k * part;
+        if (f->stored - at < 4)
+            return -1;
+        length = zarrcy_u32(src + at);
+        at += 4;
+        if (length == 0 || length > f->stored - at)
+            return -1;
+        if (length == part)
+            memcpy(place, src + at, part);
+        else if (length > 0x7fffffff)
+            return -1;
+        else if (f->format == 1) {
+            if (LZ4_decompress_safe((const char *)src + at, place, (int)length, (int)part) != (int)part)
+                return -1;
+        } else if (f->format == 4) {
+            if (zarrcy_zstd(d, (const char *)src + at, length, place, part) != 0)
+                return -1;
+        } else if (blosclz_decompress(src + at, (int)length, place, (int)part) != (int)part)
+            return -1;
+        at += length;
+    }
+    if (f->shuffle)
+        return blosc2_unshuffle(f->typesize, (int32_t)size, to, dst) == (int32_t)size ? 0 : -1;
+    if (unmix) {
+        /* frames of this version shuffle the bits of a block only if it has a multiple of eight elements */
+        if (size / f->typesize % 8 == 0)
+            return blosc2_bitunshuffle(f->typesize, (int32_t)size, to, dst) == (int32_t)size ? 0 : -1;
+        memcpy(dst, to, size);
+    }
+    return 0;
+}
+
+static int zarrcy_blosc_all(zarrcy_decoder *d, const char *src, size_t n, char *dst, size_t nbytes) {
+    zarrcy_blosc f;
+    uint32_t k;
+    if (zarrcy_blosc_open(&f, (const unsigned char *)src, n, nbytes) != 0)
+        return -1;
+    if (f.copied) {
+        memcpy(dst, src + 16, nbytes);
+        return 0;
+    }
+    for (k = 0; k < f.n_blocks; k++)
+        if (zarrcy_blosc_block(d, &f, (const unsigned char *)src, k, dst + (size_t)k * f.block_nbytes) != 0)
+            return -1;
+    return 0;
+}
+
+#endif
+
+/* Decode `n` stored bytes to exactly `nbytes`; -1 if that can't be done here. `checksum`: a CRC-32C follows. */
+static int zarrcy_decode(zarrcy_decoder *d, int codec, int checksum, const char *src, size_t n, char *dst,
+                         size_t nbytes) {
+    if (checksum) {
+        if (n < 4 || zarrcy_crc32c(0, (const unsigned char *)src, n - 4, 0)
+                != zarrcy_u32((const unsigned char *)src + n - 4))
+            return -1;
+        n -= 4;
+    }
+    switch (codec) {
+    case ZARRCY_RAW:
+        if (n != nbytes)
+            return -1;
+        memcpy(dst, src, n);
+        return 0;
+#ifdef ZARRCY_CODECS
+    case ZARRCY_BLOSC:
+        return zarrcy_blosc_all(d, src, n, dst, nbytes);
+    case ZARRCY_ZSTD:
+        return zarrcy_zstd(d, src, n, dst, nbytes);
+    case ZARRCY_LZ4:
+        return zarrcy_lz4(src, n, dst, nbytes);
+    case ZARRCY_GZIP:
+        return zarrcy_inflate(d, 31, src, n, dst, nbytes);
+    case ZARRCY_ZLIB:
+        return zarrcy_inflate(d, 15, src, n, dst, nbytes);
+#endif
+    }
+    return -1;
+}
+
+#endif

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from builds import on_both_kernels, using
 from cases import (
-    STRUCTURED,
     CountingStore,
     basic_keys,
     chunks_partly_touched,
@@ -157,42 +156,6 @@ def test_iterating_gives_the_rows_and_decodes_each_chunk_once(kernels, data, lay
     assert len(rows) == len(model[start:end])
     assert all(same_bits(ours, theirs) for ours, theirs in zip(rows, model[start:end], strict=True))
     assert a.store.gets == len(chunks_touched((slice(start, end),), a.shape, a.chunks))
-
-
-OBJECTS = [
-    (numcodecs.VLenUTF8(), ["é", "", "abc", "δ" * 20]),
-    (numcodecs.VLenBytes(), [b"\0a", b"", b"abc\0", b"x" * 20]),
-    (numcodecs.JSON(), ["a", 1, {"b": [None]}, 2.5]),
-    (numcodecs.MsgPack(), ["a", 1, {"b": [None]}, 2.5]),
-]
-
-
-@pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize(("codec", "values"), OBJECTS, ids=lambda x: getattr(x, "codec_id", ""))
-@given(data=st.data())
-def test_objects_are_selected_as_numpy_selects_them(codec, values, order, data):
-    shape = data.draw(st.sampled_from([(), (5,), (3, 4), (2, 3, 2)]))
-    chunks = tuple(data.draw(st.integers(1, n + 1)) for n in shape)
-    model = np.empty(shape, object)
-    for n, at in enumerate(np.ndindex(shape)):
-        model[at] = values[n % len(values)]
-    a = zarrcy.create(
-        shape, chunks=chunks, dtype=object, object_codec=codec, order=order, fill_value=values[0]
-    )
-    assert (np.asarray(a[...]) == np.full(shape, values[0], object)).all()
-    a[...] = model
-    key = data.draw(basic_keys(shape))
-    read = np.empty(np.shape(model[key]), object)
-    read[...] = a[key]
-    expected = np.empty(np.shape(model[key]), object)
-    expected[...] = model[key]
-    assert read.tolist() == expected.tolist()
-    a[key] = values[1]
-    for at in np.ndindex(shape):
-        marked = np.zeros(shape, bool)
-        marked[key] = True
-        model[at] = values[1] if marked[at] else model[at]
-    assert np.asarray(a[...]).tolist() == model.tolist()
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

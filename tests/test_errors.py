@@ -356,24 +356,3 @@ def test_errors_travel_between_processes_whole(error):
     assert type(back) is type(error)
     assert str(back) == str(error)
     assert vars(back) == vars(error)
-
-
-def test_pickled_chunks_are_not_decoded_unless_that_is_allowed(monkeypatch):
-    """Fault 8 of zarr-python 2: reading ran whatever the chunk said."""
-    import numcodecs
-
-    ran = []
-
-    class Trap:
-        def __reduce__(self):
-            return ran.append, (1,)
-
-    a = zarrcy.create(1, dtype=object, object_codec=numcodecs.Pickle(), store={}, fill_value="")
-    a[0] = Trap()
-    monkeypatch.delenv("ZARRCY_ALLOW_PICKLE", raising=False)
-    with pytest.raises(errors.UnsafeCodecError, match="ZARRCY_ALLOW_PICKLE=1"):
-        a[0]
-    assert ran == []
-    a[:] = "harmless"
-    monkeypatch.setenv("ZARRCY_ALLOW_PICKLE", "1")
-    assert a[0] == "harmless"

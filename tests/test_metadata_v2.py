@@ -97,20 +97,6 @@ def test_members_that_careless_writers_leave_out_have_their_defaults(member):
     assert (again.order, again.compressor, again.filters) == ("C", None, None)
 
 
-@pytest.mark.parametrize("separator", [None, ".", "/"])
-def test_the_separator_survives_every_rewrite_of_the_metadata(separator):
-    """Fault 1 of zarr-python 2.13: a rewrite dropped it, and the data read as fill value."""
-    a = zarrcy.zeros((4, 4), chunks=(2, 2), store={}, dimension_separator=separator)
-    a[...] = 1
-    a.resize(4, 6)
-    a.append(np.ones((2, 6)))
-    a.fill_value = 9
-    assert document(a).get("dimension_separator") == separator
-    again = zarrcy.open_array(a.store)
-    assert again[:4, :4].sum() == 16
-    assert ("0/0" if separator == "/" else "0.0") in a.store
-
-
 def test_members_that_are_not_known_survive_a_rewrite():
     a = zarrcy.zeros(4, store={})
     a.store[".zarray"] = json.dumps(document(a) | {"_nczarr_array": {"dimrefs": ["/x"]}}).encode()

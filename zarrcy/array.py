@@ -17,7 +17,7 @@ from zarrcy.codecs import as_codec
 from zarrcy.formats import ArrayDescription
 from zarrcy.grid import grid_shape, normalize_chunks, normalize_shape
 from zarrcy.indexing import ArrayIndexing
-from zarrcy.node import Node, refuse_read_only
+from zarrcy.node import Node
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
 from zarrcy.types import Shape
@@ -180,22 +180,13 @@ class Array(ArrayIndexing):
         >>> a.shape
         (2, 4)
         """
-        self._refuse_views()
-        refuse_read_only(self._read_only, self.path)
-        self._refresh()
-        old = self._description.shape
-        lengths = args[0] if len(args) == 1 else args
-        if len(args) == 1 and hasattr(lengths, "__index__"):
-            lengths = (lengths,)
-        if len(lengths) != len(old):
-            raise ValueError(
-                f"new shape {tuple(lengths)} must have the {len(old)} axes of the old one, {old}"
-            )
-        new = normalize_shape(tuple(b if a is None else a for a, b in zip(lengths, old, strict=True)))
-        doomed = self._keys_outside(new)
-        self._save(self._description.with_shape(new))
-        if doomed:
-            self._node.delete_chunks(doomed)
+        with self._changing():
+            old = self._description.shape
+            new = _new_shape(args, old)
+            doomed = self._keys_outside(new)
+            self._save(self._description.with_shape(new))
+            if doomed:
+                self._node.delete_chunks(doomed)
 
     def _keys_outside(self, shape: Shape) -> list[str]:
         """Return the keys of stored chunks that hold no element of `shape`."""
@@ -231,10 +222,10 @@ class Array(ArrayIndexing):
         >>> a.append([3])
         (3,)
         """
-        self._refuse_views()
-        refuse_read_only(self._read_only, self.path)
-        self._refresh()
-        values = data if hasattr(data, "shape") else np.asarray(data)
+        with self._changing():
+            return self._append(data if hasattr(data, "shape") else np.asarray(data), axis)
+
+    def _append(self, values: Any, axis: int) -> Shape:
         old = self._description.shape
         if len(values.shape) != len(old) or not -len(old) <= axis < len(old):
             raise ValueError(
@@ -299,7 +290,7 @@ class Array(ArrayIndexing):
         if chunks is not None:
             chunk_shape = normalize_chunks(chunks, description.shape, description.dtype.itemsize)
             description = replace(description, chunk_shape=chunk_shape)
-        fill = description.fill_value if fill_value is None else fill_value
+        fill = self._description.missing if fill_value is None else fill_value
         if fill is not None and (fill_value is not None or dtype is not None):
             description = description.with_fill_value(np.asarray(fill).astype(description.dtype)[()])
         old, new = self._source.layout.nbytes, math.prod(description.chunk_shape) * description.dtype.itemsize
@@ -335,6 +326,16 @@ class Array(ArrayIndexing):
         dtype = np.dtype(dtype)
         convert = numcodecs.AsType(encode_dtype=self._dtype, decode_dtype=dtype)
         return self.view(dtype=dtype, filters=[convert, *(self.filters or ())], read_only=True)
+
+
+def _new_shape(args: tuple[Any, ...], old: Shape) -> Shape:
+    """Return the shape that the arguments of `resize` mean."""
+    lengths = args[0] if len(args) == 1 else args
+    if np.ndim(lengths) == 0:
+        lengths = (lengths,)
+    if len(lengths) != len(old):
+        raise ValueError(f"new shape {tuple(lengths)} must have the {len(old)} axes of the old one, {old}")
+    return normalize_shape(tuple(b if a is None else a for a, b in zip(lengths, old, strict=True)))
 
 
 def _view_again(kind: type[Array], arguments: tuple[Any, ...], description: ArrayDescription) -> Array:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from zarrcy.node import Node, refuse_read_only
+from zarrcy.sync import Synchronizer
 from zarrcy.types import JSON
 
 
@@ -47,6 +48,14 @@ class Attributes(MutableMapping[str, Any]):
     def store(self) -> Any:
         return self._node.store
 
+    @property
+    def synchronizer(self) -> Synchronizer | None:
+        """What gives the lock under which attributes are changed."""
+        return self._node.synchronizer
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return sorted(self.asdict())
+
     def _load(self) -> dict[str, JSON]:
         if self._cached is not None and self.cache:
             return self._cached
@@ -81,9 +90,9 @@ class Attributes(MutableMapping[str, Any]):
     def __delitem__(self, name: str) -> None:
         self._change({}, remove=name)
 
-    def put(self, attributes: dict[str, JSON]) -> None:
+    def put(self, d: dict[str, JSON]) -> None:
         """Replace all attributes by these, in one write."""
-        self._change(attributes, keep=False)
+        self._change(d, keep=False)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Set several attributes in one write."""

@@ -6,6 +6,7 @@ import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -65,10 +66,17 @@ class ArrayFacts(ABC):
         if self._is_view:
             raise ViewError(self.path)
 
-    def _save(self, description: ArrayDescription) -> None:
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Hold the lock of the metadata from before they are read until after they are written."""
         self._refuse_views()
+        refuse_read_only(self._read_only, self.path)
         with self._node.lock(self._node.metadata_key):
-            self._node.save_array(description)
+            self._refresh()
+            yield
+
+    def _save(self, description: ArrayDescription) -> None:
+        self._node.save_array(description)
         self._adopt(description)
 
     def _new_result(self, shape: Shape, dtype: AnyDtype) -> Any:
@@ -167,10 +175,9 @@ class ArrayFacts(ABC):
 
     @fill_value.setter
     def fill_value(self, value: Any) -> None:
-        refuse_read_only(self._read_only, self.path)
-        self._refresh()
-        fill_value = normalize_fill_value(value, self._dtype)
-        self._save(self._description.with_fill_value(fill_value))
+        with self._changing():
+            fill_value = normalize_fill_value(value, self._dtype)
+            self._save(self._description.with_fill_value(fill_value))
 
     @property
     def order(self) -> str:

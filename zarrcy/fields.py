@@ -17,7 +17,7 @@ def record_fields(dtype: AnyDtype, fields: Any) -> tuple[AnyDtype, Field | None]
     Parameters
     ----------
     dtype : of the elements
-    fields : None, a name, or a list of names
+    fields : None, a name, or a list of names; an empty one means all
 
     Returns
     -------
@@ -33,7 +33,7 @@ def record_fields(dtype: AnyDtype, fields: Any) -> tuple[AnyDtype, Field | None]
     """
     if fields is None:
         return dtype, None
-    names = [fields] if isinstance(fields, str) else list(fields)
+    names = list(fields or dtype.names or ()) if isinstance(fields, (list, tuple)) else [fields]
     places: Any = dtype.fields or {}
     for name in names:
         if name not in places:

@@ -366,12 +366,13 @@ class ArrayIndexing(ArrayFacts):
 
     def _values_for(self, value: Any, shape: Shape, plan: Any, new_axes: Any = None) -> NDArray[Any]:
         """Return `value` in `shape` and, unless the pieces are better cast one by one, in the array's data type."""
-        if self._dtype.hasobject and not shape:
+        if self._dtype.hasobject and not shape and new_axes is None:
             # one object: whatever it is, an array too, it is the value
             values = np.empty((), self._dtype)
             values[()] = value[()] if isinstance(value, np.ndarray) and not value.ndim else value
             return values
-        values = value if isinstance(value, np.ndarray) else self._as_array(value)
+        # of a masked array, or a matrix, the plain array below counts
+        values = np.asarray(value) if isinstance(value, np.ndarray) else self._as_array(value)
         wanted = shape if new_axes is None else np.empty(shape, "V1")[new_axes].shape
         values = self._broadcast(values, wanted)
         if values.dtype != self._dtype:

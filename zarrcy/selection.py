@@ -174,6 +174,8 @@ def normalize_orthogonal(
     items = selection if isinstance(selection, tuple) else (selection,)
     if sum(item is Ellipsis for item in items) > 1:
         raise SelectionError("an index can only have a single ellipsis ('...')", shape)
+    if any(item is None for item in items):
+        raise SelectionError("an orthogonal selection takes no new axis (None)", shape)
     if not any(item is Ellipsis for item in items):
         items = (*items, Ellipsis)
     at = next(i for i, item in enumerate(items) if item is Ellipsis)

@@ -64,6 +64,7 @@ OBJECTS: dict[str, list[Any]] = {
     "json2": [*TEXTS, 1, None, True, 2.5, [], [1, "x"], {"a": [1, {"b": None}]}],
     "msgpack2": [*TEXTS, 1, None, True, 2.5, [], [1, "x"], {"a": [1, {"b": None}]}, b"\x00\xff"],
     "categorize": ["", "a", "\u0153", "foo"],
+    "pickle": [*TEXTS, 1, None, 2.5, 1j, (1, "x"), {2}, {"a": [1]}, b"\x00"],
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -453,13 +454,28 @@ def touched_blocks(plan: Plan, number: int, layout: ChunkLayout, block_nbytes: i
 
 def is_filled(chunk: Any, item: Any) -> bool:
     if isinstance(chunk, np.ndarray) and chunk.dtype.hasobject:
-        return all(type(value) is type(item) and value == item for value in chunk.reshape(-1))
+        return all(_same_object(value, item) for value in chunk.reshape(-1))
     flat = _flat_bytes(chunk)
     if not item:
         return True
     if flat.nbytes % len(item):
         raise ValueError(f"{flat.nbytes} bytes are not a whole number of items of {len(item)} bytes")
     return bool((flat.reshape(-1, len(item)) == np.frombuffer(item, np.uint8)).all())
+
+
+def _same_object(a: Any, b: Any) -> bool:
+    """Would the two be stored alike? 1 and True, or 0.0 and -0.0, are equal, and are not the same."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, float):
+        return struct.pack("d", a) == struct.pack("d", b)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(_same_object, a, b))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same_object(value, b[key]) for key, value in a.items())
+    if isinstance(a, np.ndarray):
+        return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
+    return bool(a == b)
 
 
 def fill(chunk: Any, item: Any) -> None:

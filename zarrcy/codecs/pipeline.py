@@ -46,7 +46,7 @@ class Pipeline:
         self.nbytes = math.prod(chunk_shape) * dtype.itemsize
         self.filters = tuple(s for s in stages if isinstance(s, Filter))
         self.compressors = tuple(s for s in stages if isinstance(s, Compressor))
-        self.is_raw = not self.filters and not self.compressors
+        self.is_raw = not self.filters and not self.compressors and not dtype.hasobject
         # the first compressor's output is the chunk itself where no filter stands before it
         self._later = tuple(reversed(self.compressors[1:]))
         self._first = self.compressors[0].decoder() if self.compressors and not self.filters else None
@@ -75,6 +75,7 @@ class Pipeline:
         """
         if self.is_raw:
             return data
+        self._refuse_bare_objects()
         stage: Stage = self.stages[-1]
         try:
             if self._first is not None:
@@ -92,6 +93,12 @@ class Pipeline:
         except Exception as exc:
             raise StageError(stage.name, f"{type(exc).__name__}: {exc}") from exc
         return self._flat(data)
+
+    def _refuse_bare_objects(self) -> None:
+        if self.dtype.hasobject and not self.filters:
+            raise StageError(
+                "bytes", "objects have no bytes: the array has no object codec among its filters"
+            )
 
     def _flat(self, decoded: Any) -> Any:
         """Make one flat run of what the last filter returned."""
@@ -117,6 +124,7 @@ class Pipeline:
         """
         if self.is_raw:
             return flat
+        self._refuse_bare_objects()
         chunk: Any = flat.view(self.dtype).reshape(self.memory_shape)
         stage: Stage = self.stages[0]
         try:

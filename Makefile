@@ -40,12 +40,12 @@ check: $(VENV)/has-check  ## style, types, and whether the stubs of the kernels 
 	$(BIN)/ruff format --check .
 	PATH="$(BIN):$$PATH" $(BIN)/cython-lint zarrcy
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist zarrcy._kernels._split zarrcy._kernels._points zarrcy._kernels._copy zarrcy._kernels._fill zarrcy._kernels._touch zarrcy._kernels._crc32c
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist zarrcy._kernels._split zarrcy._kernels._points zarrcy._kernels._copy zarrcy._kernels._fill zarrcy._kernels._touch zarrcy._kernels._crc32c zarrcy._kernels._lane
 
 # a build of its own, away from the tree, which the tests then import instead of the one in place
 define test_build
 	rm -rf build/$(1)
-	$(PIP) install 'setuptools>=77' 'cython>=3.1'
+	$(PIP) install 'setuptools>=77' 'cython>=3.1' 'blosc2>=3.3'
 	$(2)=1 $(PIP) install --no-deps --no-build-isolation --target build/$(1) .
 	$(2)=1 PYTHONPATH=build/$(1) $(BIN)/pytest tests --ignore tests/interop $(PYTEST_ARGS)
 endef

@@ -1,19 +1,24 @@
 """Build the compiled kernels. The only home of Cython directives and C flags.
 
 ZARRCY_PURE=1     build without the kernels: the numpy twins in ``_reference`` do the work
+ZARRCY_NO_CODECS=1  build the native lane without codec libraries: numcodecs decodes
 ZARRCY_CHECKED=1  build with bounds checks on (``make checked`` runs the tests on it)
 
 Without ZARRCY_PURE a kernel that fails to compile fails the installation: a library that is
 silently slow would be worse. The message says how to ask for the pure build.
 """
 
+import importlib.util
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 CHECKED = os.environ.get("ZARRCY_CHECKED", "") not in ("", "0")
+NO_CODECS = os.environ.get("ZARRCY_NO_CODECS", "") not in ("", "0")
 PURE = os.environ.get("ZARRCY_PURE", "") not in ("", "0")
 
 KERNELS = ["_split", "_points", "_copy", "_crc32c", "_fill", "_touch"]
@@ -46,6 +51,45 @@ class BuildKernels(build_ext):
             ) from exc
 
 
+def codec_libraries():
+    """Find LZ4, Zstandard and the rest of what the lane decodes with.
+
+    The wheel ``blosc2`` has all of it in one static archive; a system (conda) has C-Blosc2, LZ4 and Zstandard
+    as shared libraries, which pkg-config knows. Returns what an extension needs; nothing where there is
+    neither, and the lane then reads chunks without a codec only.
+    """
+    if NO_CODECS:
+        return {}
+    found = importlib.util.find_spec("blosc2")
+    for folder in found.submodule_search_locations if found else ():
+        archive, include = Path(folder, "lib", "libblosc2.a"), Path(folder, "include")
+        if archive.exists() and (include / "blosc2.h").exists():
+            return {
+                "include_dirs": [str(include)],
+                "define_macros": [("ZARRCY_CODECS", "1"), ("ZARRCY_ARCHIVE", "1")],
+                "extra_objects": [str(archive)],
+                # the same functions in other modules of the process must not be mixed with these
+                "extra_link_args": ["-Wl,--exclude-libs,ALL"] if sys.platform == "linux" else [],
+            }
+    try:
+        command = ["pkg-config", "--cflags", "--libs", "blosc2", "liblz4", "libzstd"]
+        flags = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    except (OSError, subprocess.CalledProcessError):
+        print("zarrcy: no C-Blosc2 was found: compressed chunks will be decoded by numcodecs alone.")
+        return {}
+    return {
+        "define_macros": [("ZARRCY_CODECS", "1")],
+        "extra_compile_args": [flag for flag in flags if not flag.startswith(("-l", "-L"))],
+        "extra_link_args": [flag for flag in flags if flag.startswith(("-l", "-L"))],
+    }
+
+
+def extension(name, extra, **options):
+    """A kernel, built with `options` and with what it needs beside them."""
+    merged = {key: options.get(key, []) + extra.get(key, []) for key in {**options, **extra}}
+    return Extension(f"zarrcy._kernels.{name}", [f"zarrcy/_kernels/{name}.pyx"], **merged)
+
+
 def kernels():
     if PURE:
         return []
@@ -53,10 +97,13 @@ def kernels():
     from Cython.Build import cythonize
 
     unix = sys.platform != "win32"
+    # the lane asks the operating system in the words of Unix
+    names = [*KERNELS, "_lane"] if unix else KERNELS
+    extra = {"_lane": codec_libraries()} if unix else {}
     extensions = [
-        Extension(
-            f"zarrcy._kernels.{name}",
-            [f"zarrcy/_kernels/{name}.pyx"],
+        extension(
+            name,
+            extra.get(name, {}),
             include_dirs=[numpy.get_include(), "zarrcy/_kernels"],
             define_macros=[
                 ("NPY_NO_DEPRECATED_API", "NPY_1_23_API_VERSION"),
@@ -65,7 +112,7 @@ def kernels():
             ],
             extra_compile_args=["-O3", "-fvisibility=hidden"] if unix else [],
         )
-        for name in KERNELS
+        for name in names
     ]
     # force: cythonize looks at times of change only, and would keep C files made with other directives
     return cythonize(extensions, compiler_directives=DIRECTIVES, force=True)

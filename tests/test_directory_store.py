@@ -72,14 +72,6 @@ def test_writing_a_value_takes_four_system_calls_once_its_directory_is_there(sto
     assert calls == {"open": 1, "write": 1, "close": 1, "replace": 1}
 
 
-def test_reading_a_chunk_of_an_array_takes_four_system_calls(store, calls):
-    """`test_known_faults.py` lets the kernel count too."""
-    a = zarrcy.array(np.arange(100.0), chunks=10, store=store)
-    calls.clear()
-    assert a[35] == 35
-    assert calls == {"open": 1, "fstat": 1, "read": 1, "close": 1}
-
-
 def test_a_mapping_of_files(store):
     assert len(store) == 0
     assert "a" not in store

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numcodecs import Blosc, Zlib
 
 import zarrcy
-from zarrcy import transfer
+from zarrcy import native, transfer
 from zarrcy.codecs import partial
 from zarrcy.codecs.partial import BloscFrame
 from zarrcy.errors import ChunkDecodeError
@@ -51,6 +51,7 @@ class RangedStore(CountingStore):
 @pytest.fixture(autouse=True)
 def small_chunks_too(monkeypatch):
     """Let the tests see the parts of chunks that no user would read in parts."""
+    monkeypatch.setattr(native, "enabled", False)  # test_native_lane.py is about that one
     monkeypatch.setattr(transfer, "_WORTH_PARTS", 0)
     monkeypatch.setattr(partial, "_PAGE", 64)
     monkeypatch.setattr(partial, "_HEAD_NBYTES", 48)

@@ -17,7 +17,7 @@ cdef class ChunkLayout:
     cdef readonly index_t nbytes
     cdef readonly tuple chunk_shape
     cdef readonly tuple order
-    cdef index_t* _strides           # chunk lengths, then strides in bytes
+    cdef index_t* _strides           # chunk lengths, strides in bytes, then the axes in `order`
 
 
 cdef void fill_run(char* dst, index_t n, const char* item, index_t itemsize) noexcept nogil

@@ -44,9 +44,11 @@ cdef class ChunkLayout:
             raise ValueError(f"{self.order} does not order the axes of chunk shape {self.chunk_shape}")
         self.itemsize = itemsize
         nbytes = int(whole)
-        self._strides = <index_t*> PyMem_Malloc(max(1, 2 * self.ndim) * sizeof(index_t))
+        self._strides = <index_t*> PyMem_Malloc(max(1, 3 * self.ndim) * sizeof(index_t))
         if self._strides == NULL:
             raise MemoryError()
+        for axis in range(self.ndim):
+            self._strides[2 * self.ndim + axis] = self.order[axis]
         for axis in reversed(self.order):
             self._strides[axis] = self.chunk_shape[axis]
             self._strides[self.ndim + axis] = nbytes

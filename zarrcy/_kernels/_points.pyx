@@ -58,6 +58,9 @@ cdef class PointsPlan(Plan):
             coords[axis] = self._coords[axis * self.n_elements + point] // self.grid._lengths[self.ndim + axis]
         return 0
 
+    cdef index_t size_of(self, index_t number) except -1 nogil:
+        return self._first[number + 1] - self._first[number]
+
     cdef index_t count_covered(self, index_t number, index_t inside) except -1:
         cdef index_t n = self._first[number + 1] - self._first[number], k, point
         cdef int axis
@@ -71,7 +74,7 @@ cdef class PointsPlan(Plan):
 
     cdef int mark(
         self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
-    ) except -1:
+    ) except -1 nogil:
         cdef index_t coords[MAX_NDIM]
         cdef index_t k, point, at
         cdef int axis
@@ -195,6 +198,9 @@ cdef class MaskPlan(Plan):
             chunk = chunk // n
         return 0
 
+    cdef index_t size_of(self, index_t number) except -1 nogil:
+        return self._pieces[2 * number + 1]
+
     cdef index_t count_covered(self, index_t number, index_t inside) except -1:
         return self._pieces[2 * number + 1]
 
@@ -206,7 +212,7 @@ cdef class MaskPlan(Plan):
 
     cdef int mark(
         self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
-    ) except -1:
+    ) except -1 nogil:
         return self.walk(number, NULL, offset, strides, itemsize, NULL, 0, False, blocks)
 
     cdef int walk(

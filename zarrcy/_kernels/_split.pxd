@@ -29,6 +29,7 @@ cdef struct Piece:
 
 
 cdef Piece piece_of_axis(const AxisCut* cut, index_t number) noexcept nogil
+cdef char* write_number(char* at, index_t number) noexcept nogil
 
 
 cdef class Grid:
@@ -47,6 +48,7 @@ cdef class Plan:
     cdef readonly int ndim
     cdef readonly index_t n_pieces
     cdef index_t n_elements          # of a result that has one axis
+    cdef bint is_outer               # an OuterPlan: its result has the axes of the selection
     cdef Grid grid
     cdef int find_chunk(self, index_t number, index_t* coords) except -1 nogil
     cdef index_t count_covered(self, index_t number, index_t inside) except -1
@@ -57,7 +59,8 @@ cdef class Plan:
     ) except -1 nogil
     cdef int mark(
         self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
-    ) except -1
+    ) except -1 nogil
+    cdef index_t size_of(self, index_t number) except -1 nogil
 
 
 cdef class OuterPlan(Plan):

@@ -266,9 +266,15 @@ cdef class Plan:
 
     cdef int mark(
         self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
-    ) except -1:
+    ) except -1 nogil:
         """Mark the blocks of a chunk in which the elements of a piece are."""
-        raise TypeError("a plan is made by one of the split functions")
+        with gil:
+            raise TypeError("a plan is made by one of the split functions")
+
+    cdef index_t size_of(self, index_t number) except -1 nogil:
+        """How many elements of the result a piece has."""
+        with gil:
+            raise TypeError("a plan is made by one of the split functions")
 
     def coords(self, index_t number):
         cdef index_t chunk[MAX_NDIM]
@@ -337,7 +343,7 @@ cdef class Plan:
                     if axis:
                         memcpy(at, between, n_separator)
                         at += n_separator
-                    at = _write_number(at, chunk[axis])
+                    at = write_number(at, chunk[axis])
                 names.append(PyUnicode_DecodeUTF8(text, at - text, NULL))
         finally:
             PyMem_Free(text)
@@ -374,6 +380,15 @@ cdef class OuterPlan(Plan):
         for axis in range(self.ndim):
             coords[axis] = pieces[axis].chunk
         return 0
+
+    cdef index_t size_of(self, index_t number) except -1 nogil:
+        cdef Piece pieces[MAX_NDIM]
+        cdef index_t size = 1
+        cdef int axis
+        self.locate(number, pieces)
+        for axis in range(self.ndim):
+            size *= pieces[axis].count
+        return size
 
     cdef index_t count_covered(self, index_t number, index_t inside) except -1:
         cdef Piece pieces[MAX_NDIM]
@@ -426,7 +441,7 @@ cdef class OuterPlan(Plan):
         return table.base
 
 
-cdef char* _write_number(char* at, index_t number) noexcept nogil:
+cdef char* write_number(char* at, index_t number) noexcept nogil:
     cdef char digits[20]
     cdef int n = 0
     while True:
@@ -514,6 +529,7 @@ def split_outer(Box box, Grid grid, lists=None):
     plan = OuterPlan.__new__(OuterPlan)
     plan.ndim = box.ndim
     plan.grid = grid
+    plan.is_outer = True
     plan.n_pieces = 1
     plan._cuts = <AxisCut*> PyMem_Malloc(max(1, box.ndim) * sizeof(AxisCut))
     if plan._cuts == NULL:

@@ -6,12 +6,21 @@ blocks that hold a selected element are found without a look at the elements bet
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
-from zarrcy._kernels._copy cimport ChunkLayout
+from zarrcy._kernels._copy cimport ChunkLayout, check_layout
 from zarrcy._kernels._split cimport AxisCut, OuterPlan, Piece, Plan
 from zarrcy._kernels._types cimport MAX_NDIM, Blocks, index_t, touch
 
 
-cdef int _touch_outer(OuterPlan plan, index_t number, ChunkLayout layout, Blocks* blocks) except -1:
+cdef int touch_piece(Plan plan, index_t number, ChunkLayout layout, Blocks* blocks) except -1 nogil:
+    """Mark the blocks that hold a byte of a piece; `check_layout` went before."""
+    if layout.itemsize == 0:
+        return 0
+    if not plan.is_outer:
+        return plan.mark(number, layout.offset, layout._strides + layout.ndim, layout.itemsize, blocks)
+    return _touch_outer(<OuterPlan> plan, number, layout, blocks)
+
+
+cdef int _touch_outer(OuterPlan plan, index_t number, ChunkLayout layout, Blocks* blocks) except -1 nogil:
     """Walk the runs of a piece, from the slowest axis of the chunk to the fastest."""
     cdef Piece pieces[MAX_NDIM]
     cdef const index_t* lists[MAX_NDIM]
@@ -22,7 +31,8 @@ cdef int _touch_outer(OuterPlan plan, index_t number, ChunkLayout layout, Blocks
     cdef AxisCut* cut
     cdef int axis, k, m = 0
     plan.locate(number, pieces)
-    for axis in layout.order:
+    for k in range(layout.ndim):
+        axis = <int> layout._strides[2 * layout.ndim + k]
         cut = &plan._cuts[axis]
         stride = layout._strides[layout.ndim + axis]
         if cut.rows == NULL:
@@ -43,25 +53,23 @@ cdef int _touch_outer(OuterPlan plan, index_t number, ChunkLayout layout, Blocks
     for k in range(m):
         at[k] = 0
         offset += strides[k] * (0 if lists[k] == NULL else lists[k][0])
-    with nogil:
-        while True:
-            touch(blocks, offset, run)
-            k = m - 1
-            while k >= 0:
-                i = at[k] + 1
-                if i == n[k]:
-                    i = 0
-                if lists[k] == NULL:
-                    offset += (i - at[k]) * strides[k]
-                else:
-                    offset += (lists[k][i] - lists[k][at[k]]) * strides[k]
-                at[k] = i
-                if i:
-                    break
-                k -= 1
-            if k < 0:
+    while True:
+        touch(blocks, offset, run)
+        k = m - 1
+        while k >= 0:
+            i = at[k] + 1
+            if i == n[k]:
+                i = 0
+            if lists[k] == NULL:
+                offset += (i - at[k]) * strides[k]
+            else:
+                offset += (lists[k][i] - lists[k][at[k]]) * strides[k]
+            at[k] = i
+            if i:
                 break
-    return 0
+            k -= 1
+        if k < 0:
+            return 0
 
 
 def touched_blocks(Plan plan, index_t number, ChunkLayout layout, index_t block_nbytes):
@@ -70,20 +78,15 @@ def touched_blocks(Plan plan, index_t number, ChunkLayout layout, index_t block_
     cdef list runs = []
     if block_nbytes < 1:
         raise ValueError(f"blocks of {block_nbytes} bytes")
-    if layout.chunk_shape != plan.grid.chunk_shape:
-        raise IndexError(f"a layout of chunks of shape {layout.chunk_shape}; the grid has {plan.grid.chunk_shape}")
-    if layout.itemsize == 0:
-        return runs
+    check_layout(plan, layout)
     n_blocks = (layout.nbytes + block_nbytes - 1) // block_nbytes
     blocks.nbytes = block_nbytes
     blocks.touched = <unsigned char*> PyMem_Calloc(n_blocks + 1, 1)
     if blocks.touched == NULL:
         raise MemoryError()
     try:
-        if type(plan) is OuterPlan:
-            _touch_outer(<OuterPlan> plan, number, layout, &blocks)
-        else:
-            plan.mark(number, layout.offset, layout._strides + layout.ndim, layout.itemsize, &blocks)
+        with nogil:
+            touch_piece(plan, number, layout, &blocks)
         first = 0
         while first < n_blocks:
             if blocks.touched[first]:

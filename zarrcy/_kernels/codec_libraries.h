@@ -1,5 +1,5 @@
-/* The functions of LZ4, Zstandard, zlib-ng and BloscLZ that the archive of C-Blosc2 carries. Their headers do
- * not come with it, so what is used of their stable interfaces is declared here. */
+/* The functions of LZ4 and Zstandard, and of zlib-ng and BloscLZ, which only the archive of C-Blosc2 carries.
+ * Their headers do not come with it, so what is used of their stable interfaces is declared here. */
 #ifndef ZARRCY_CODEC_LIBRARIES_H
 #define ZARRCY_CODEC_LIBRARIES_H
 
@@ -10,20 +10,14 @@
 #include "blosc2.h"
 
 int LZ4_decompress_safe(const char *source, char *target, int nbytes, int capacity);
-int LZ4_compress_fast(const char *source, char *target, int nbytes, int capacity, int acceleration);
-int LZ4_compress_HC(const char *source, char *target, int nbytes, int capacity, int level);
 
 typedef struct ZSTD_DCtx_s ZSTD_DCtx;
-typedef struct ZSTD_CCtx_s ZSTD_CCtx;
 ZSTD_DCtx *ZSTD_createDCtx(void);
 size_t ZSTD_freeDCtx(ZSTD_DCtx *context);
 size_t ZSTD_decompressDCtx(ZSTD_DCtx *context, void *target, size_t capacity, const void *source, size_t nbytes);
-ZSTD_CCtx *ZSTD_createCCtx(void);
-size_t ZSTD_freeCCtx(ZSTD_CCtx *context);
-size_t ZSTD_compressCCtx(ZSTD_CCtx *context, void *target, size_t capacity, const void *source, size_t nbytes,
-                         int level);
 unsigned ZSTD_isError(size_t code);
 
+#ifdef ZARRCY_ARCHIVE
 int blosclz_decompress(const void *source, int nbytes, void *target, int capacity);
 
 /* zlib-ng 2.x, native interface */
@@ -47,6 +41,7 @@ int32_t zng_inflateInit2(zarrcy_zng_stream *stream, int32_t window_bits);
 int32_t zng_inflate(zarrcy_zng_stream *stream, int32_t flush);
 int32_t zng_inflateReset(zarrcy_zng_stream *stream);
 int32_t zng_inflateEnd(zarrcy_zng_stream *stream);
+#endif
 #endif
 
 #endif

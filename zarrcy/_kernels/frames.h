@@ -18,6 +18,8 @@ typedef struct {
     size_t block_size;
 #ifdef ZARRCY_CODECS
     ZSTD_DCtx *zstd;
+#endif
+#ifdef ZARRCY_ARCHIVE
     zarrcy_zng_stream inflate;
     int inflate_bits;       /* 0 until the stream was made */
 #endif
@@ -28,6 +30,8 @@ static void zarrcy_decoder_free(zarrcy_decoder *d) {
 #ifdef ZARRCY_CODECS
     if (d->zstd)
         ZSTD_freeDCtx(d->zstd);
+#endif
+#ifdef ZARRCY_ARCHIVE
     if (d->inflate_bits)
         zng_inflateEnd(&d->inflate);
 #endif
@@ -54,6 +58,7 @@ static int zarrcy_lz4(const char *src, size_t n, char *dst, size_t nbytes) {
     return LZ4_decompress_safe(src + 4, dst, (int)(n - 4), (int)nbytes) == (int)nbytes ? 0 : -1;
 }
 
+#ifdef ZARRCY_ARCHIVE
 /* One stream of deflate; what follows it (another member, padding) is left to the general way. */
 static int zarrcy_inflate(zarrcy_decoder *d, int bits, const char *src, size_t n, char *dst, size_t nbytes) {
     zarrcy_zng_stream *s = &d->inflate;
@@ -76,6 +81,8 @@ static int zarrcy_inflate(zarrcy_decoder *d, int bits, const char *src, size_t n
     /* 4: finish; 1: the stream ended, and its own checksum was right */
     return zng_inflate(s, 4) == 1 && s->avail_out == 0 && s->avail_in == 0 ? 0 : -1;
 }
+
+#endif
 
 /* A Blosc-1 frame. Source: c-blosc 1.21, README_CHUNK_FORMAT.rst. */
 typedef struct {
@@ -150,8 +157,14 @@ static int zarrcy_blosc_block(zarrcy_decoder *d, const zarrcy_blosc *f, const un
         } else if (f->format == 4) {
             if (zarrcy_zstd(d, (const char *)src + at, length, place, part) != 0)
                 return -1;
-        } else if (blosclz_decompress(src + at, (int)length, place, (int)part) != (int)part)
+        }
+#ifdef ZARRCY_ARCHIVE
+        else if (blosclz_decompress(src + at, (int)length, place, (int)part) != (int)part)
             return -1;
+#else
+        else
+            return -1;
+#endif
         at += length;
     }
     if (f->shuffle)
@@ -163,6 +176,21 @@ static int zarrcy_blosc_block(zarrcy_decoder *d, const zarrcy_blosc *f, const un
         memcpy(dst, to, size);
     }
     return 0;
+}
+
+/* Where the bytes of a block stand. Blocks follow one another in any order: with several threads they are written
+ * as they get ready, so a block ends where the next one in the file begins. -1 if it leaves the frame. */
+static int zarrcy_blosc_span(const zarrcy_blosc *f, const unsigned char *src, uint32_t number, uint32_t *start,
+                             uint32_t *end) {
+    uint32_t k, other;
+    *start = zarrcy_u32(src + 16 + 4 * (size_t)number);
+    *end = f->stored;
+    for (k = 0; k < f->n_blocks; k++) {
+        other = zarrcy_u32(src + 16 + 4 * (size_t)k);
+        if (other > *start && other < *end)
+            *end = other;
+    }
+    return *start < 16 + 4 * (uint64_t)f->n_blocks || *end <= *start ? -1 : 0;
 }
 
 static int zarrcy_blosc_all(zarrcy_decoder *d, const char *src, size_t n, char *dst, size_t nbytes) {
@@ -180,6 +208,16 @@ static int zarrcy_blosc_all(zarrcy_decoder *d, const char *src, size_t n, char *
     return 0;
 }
 
+#else
+typedef struct {
+    uint32_t nbytes, block_nbytes, stored, n_blocks;
+    int copied;
+} zarrcy_blosc;
+static int zarrcy_blosc_open(zarrcy_blosc *f, const unsigned char *src, size_t n, size_t nbytes) { return -1; }
+static int zarrcy_blosc_span(const zarrcy_blosc *f, const unsigned char *src, uint32_t number, uint32_t *start,
+                             uint32_t *end) { return -1; }
+static int zarrcy_blosc_block(zarrcy_decoder *d, const zarrcy_blosc *f, const unsigned char *src, uint32_t number,
+                              char *dst) { return -1; }
 #endif
 
 /* Decode `n` stored bytes to exactly `nbytes`; -1 if that can't be done here. `checksum`: a CRC-32C follows. */
@@ -204,10 +242,12 @@ static int zarrcy_decode(zarrcy_decoder *d, int codec, int checksum, const char 
         return zarrcy_zstd(d, src, n, dst, nbytes);
     case ZARRCY_LZ4:
         return zarrcy_lz4(src, n, dst, nbytes);
+#ifdef ZARRCY_ARCHIVE
     case ZARRCY_GZIP:
         return zarrcy_inflate(d, 31, src, n, dst, nbytes);
     case ZARRCY_ZLIB:
         return zarrcy_inflate(d, 15, src, n, dst, nbytes);
+#endif
 #endif
     }
     return -1;

@@ -51,6 +51,14 @@ class Pipeline:
         self._later = tuple(reversed(self.compressors[1:]))
         self._first = self.compressors[0].decoder() if self.compressors and not self.filters else None
 
+    def native_codec(self) -> str | None:
+        """Return the name of the one codec of the chunks, "raw" if there is none; None if there are others."""
+        if self.dtype.hasobject or self.filters or len(self.compressors) > 1:
+            return None
+        if not self.compressors:
+            return "raw"
+        return self.compressors[0].name if self.compressors[0].is_own else None
+
     @property
     def reads_parts(self) -> bool:
         """Can wanted parts of a chunk be had from parts of the stored bytes?"""

@@ -91,9 +91,14 @@ class Compressor:
         return decoded
 
     @property
+    def is_own(self) -> bool:
+        """Is it a codec of numcodecs, rather than somebody's of the same name?"""
+        return is_own(self.codec)
+
+    @property
     def has_blocks(self) -> bool:
         """Is what it makes a Blosc frame, whose blocks can be decoded one by one?"""
-        return self.name == "blosc" and is_own(self.codec)
+        return self.name == "blosc" and self.is_own
 
     def decoder(self) -> Callable[[Buffer, NDArray[np.uint8]], None]:
         """Return a function that decodes bytes into memory of the length that they must have."""

@@ -46,6 +46,12 @@ def holds_values(store: Store) -> bool:
     return type(mapping_of(store)) in (dict, MemoryStore)
 
 
+def directory_of(store: Store) -> str | None:
+    """Return what the path of the file of every key begins with; None if keys are not simply files."""
+    store = mapping_of(store)
+    return store._root if type(store) is DirectoryStore and not store.normalize_keys else None
+
+
 def is_near(store: Store) -> bool:
     """Is a question to a store a system call or less, and no trip over a network?"""
     return holds_values(store) or type(mapping_of(store)) is DirectoryStore

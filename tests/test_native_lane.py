@@ -1,0 +1,183 @@
+"""The native lane gives what the general lane gives, to the last bit, and leaves to it what is odd."""
+
+import os
+import threading
+
+import numcodecs
+import numpy as np
+import pytest
+from cases import same_bits
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numcodecs import Blosc
+
+import zarrcy
+from zarrcy import native
+from zarrcy.errors import ChunkDecodeError
+from zarrcy.testing import strategies
+
+pytestmark = pytest.mark.skipif("raw" not in native.codecs(), reason="this build has no native lane")
+with_codecs = pytest.mark.skipif("blosc" not in native.codecs(), reason="no codec library was built in")
+
+CODECS = {
+    "raw": None,
+    "blosc": Blosc(),
+    "blosc in small blocks": Blosc("lz4", 5, Blosc.SHUFFLE, 256),
+    "blosc of bits": Blosc("zstd", 1, Blosc.BITSHUFFLE, 512),
+    "blosc plain": Blosc("lz4hc", 1, Blosc.NOSHUFFLE),
+    "blosclz": Blosc("blosclz", 9, Blosc.SHUFFLE),
+    "blosc of zlib": Blosc("zlib", 1, Blosc.SHUFFLE),
+    "zstd": numcodecs.Zstd(1),
+    "lz4": numcodecs.LZ4(),
+    "gzip": numcodecs.GZip(1),
+    "zlib": numcodecs.Zlib(1),
+}
+
+
+def smooth(shape, dtype):
+    rng = np.random.default_rng(0)
+    return np.cumsum(rng.integers(0, 3, int(np.prod(shape)))).astype(dtype).reshape(shape)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_every_selection_reads_the_same_in_both_lanes(codec, tmp_path_factory):
+    @settings(max_examples=30)
+    @given(
+        data=st.data(),
+        order=st.sampled_from("CF"),
+        dtype=st.sampled_from(["u1", "<i2", ">f4", "f8", "S3", "M8[s]"]),
+        missing=st.booleans(),
+    )
+    def check(data, order, dtype, missing):
+        # the largest have chunks of which parts are read
+        shape = data.draw(st.sampled_from([(), (0, 3), (13,), (300, 500), (40, 50, 60)]))
+        chunks = tuple(data.draw(st.integers(max(1, n // 4), max(1, n))) for n in shape)
+        separator = data.draw(st.sampled_from("./"))
+        model = smooth(shape, "i8").astype(dtype)
+        store = zarrcy.DirectoryStore(tmp_path_factory.mktemp("store"))
+        a = zarrcy.array(
+            model, chunks=chunks or True, order=order, compressor=CODECS[codec], store=store, path="p/q",
+            dimension_separator=separator,
+        )  # fmt: skip
+        if missing and a.nchunks_initialized > 1:
+            del store["p/q/" + separator.join("0" * len(shape))]
+            model[tuple(slice(0, n) for n in chunks)] = np.zeros((), dtype)
+        assert a._source.lane is not None
+        for _ in range(3):
+            selection = data.draw(strategies.selections(shape, chunks))
+            read = getattr(a, f"get_{selection.kind}_selection")
+            found = np.asarray(read(selection.key), dtype)
+            assert same_bits(found, np.asarray(model.reshape(-1)[selection.positions], dtype))
+
+    check()
+
+
+def test_the_lane_can_be_turned_off(tmp_path, monkeypatch):
+    monkeypatch.setattr(native, "enabled", False)
+    assert zarrcy.zeros(3, store=tmp_path)._source.lane is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"filters": [numcodecs.Delta("i4")]},
+        {"compressor": numcodecs.BZ2()},
+        {"dtype": str},
+        {"store": {}},
+    ],
+    ids=["filter", "unknown codec", "objects", "mapping"],
+)
+def test_what_the_lane_does_not_know_goes_the_general_way(options, tmp_path):
+    options = {"store": tmp_path, "dtype": "i4"} | options
+    a = zarrcy.zeros(3, **options)
+    assert a._source.lane is None
+    a[:] = 1 if options["dtype"] is not str else "1"
+    assert [str(x) for x in a[:]] == ["1", "1", "1"]
+
+
+@with_codecs
+@pytest.mark.parametrize("codec", [name for name in CODECS if name != "raw"])
+@given(data=st.data())
+def test_a_damaged_chunk_never_crashes_and_never_has_another_shape(codec, data):
+    """In memory: the same code reads the bytes of files."""
+    from zarrcy._kernels import _lane
+
+    model = smooth(data.draw(st.sampled_from([(5,), (400,), (3000,)])), "i4")
+    encoded = bytearray(CODECS[codec].encode(model))
+    for _ in range(data.draw(st.integers(1, 4))):
+        encoded[data.draw(st.integers(0, len(encoded) - 1))] = data.draw(st.integers(0, 255))
+    encoded = bytes(encoded[: data.draw(st.integers(0, len(encoded)))])
+    found = _lane.decode(encoded, CODECS[codec].codec_id, model.nbytes)
+    assert found is None or found.nbytes == model.nbytes
+
+
+@with_codecs
+def test_a_checksum_is_compared_before_a_chunk_is_decoded():
+    from zarrcy import _kernels
+    from zarrcy._kernels import _lane
+
+    model = smooth((500,), "i4")
+    encoded = bytes(numcodecs.Zstd(1).encode(model))
+    whole = encoded + _kernels.default.crc32c(encoded).to_bytes(4, "little")
+    assert _lane.decode(whole, "zstd", model.nbytes, True).tobytes() == model.tobytes()
+    for at in (0, len(whole) // 2, len(whole) - 1):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1
+        assert _lane.decode(bytes(damaged), "zstd", model.nbytes, True) is None
+
+
+@pytest.mark.parametrize("codec", ["raw", "blosc", "blosc in small blocks", "zstd", "gzip"])
+@pytest.mark.parametrize("length", [20, 40_000])
+def test_a_truncated_file_gives_the_error_of_the_general_lane(codec, length, tmp_path):
+    a = zarrcy.array(smooth((length,), "i4"), chunks=length, compressor=CODECS[codec], store=tmp_path)
+    whole = (tmp_path / "0").read_bytes()
+    for n in (0, 3, 15, 17, len(whole) // 2, len(whole) - 1):
+        (tmp_path / "0").write_bytes(whole[:n])
+        with pytest.raises(ChunkDecodeError, match="'0'"):
+            a[length - 2 :]
+    if codec == "raw":
+        (tmp_path / "0").write_bytes(whole + b"x")
+        with pytest.raises(ChunkDecodeError, match="'0'"):
+            a[:]
+
+
+def test_a_file_that_can_not_be_opened_is_an_error_and_no_fill_value(tmp_path):
+    a = zarrcy.array([1, 2, 3, 4], chunks=2, store=tmp_path)
+    (tmp_path / "0").unlink()
+    (tmp_path / "0").symlink_to("0")
+    with pytest.raises(OSError, match="symbolic links"):
+        a[:]
+    (tmp_path / "0").unlink()
+    (tmp_path / "0").mkdir()
+    assert a[:].tolist() == [0, 0, 3, 4], "a directory is no value"
+
+
+def test_no_file_stays_open(tmp_path):
+    a = zarrcy.array(smooth((200, 300), "f8"), chunks=(50, 300), store=tmp_path)
+    before = len(os.listdir("/dev/fd"))
+    (tmp_path / "1.0").write_bytes(b"bad")
+    for selection in (0, (slice(None), 3), slice(150, None)):
+        a[selection] if selection != (slice(None), 3) else None
+    with pytest.raises(ChunkDecodeError):
+        a[:]
+    assert len(os.listdir("/dev/fd")) == before
+
+
+def test_many_threads_of_the_user_read_at_once(tmp_path):
+    model = smooth((400, 400), "f4")
+    a = zarrcy.array(model, chunks=(30, 30), store=tmp_path)
+    wrong = []
+
+    def read(seed):
+        rng = np.random.default_rng(seed)
+        for _ in range(30):
+            low, high = sorted(rng.integers(0, 401, 2).tolist())
+            if not same_bits(a[low:high, ::2], model[low:high, ::2]):
+                wrong.append((low, high))
+
+    users = [threading.Thread(target=read, args=(seed,)) for seed in range(8)]
+    for user in users:
+        user.start()
+    for user in users:
+        user.join()
+    assert not wrong

@@ -23,11 +23,31 @@ class DirectoryMachine(ArrayMachine):
         shutil.rmtree(store.path, ignore_errors=True)
 
 
+class MachineV3(ArrayMachine):
+    zarr_format = 3
+
+
+class DirectoryMachineV3(DirectoryMachine):
+    zarr_format = 3
+
+
+class ShardMachine(MachineV3):
+    sharded = True
+
+
+class DirectoryShardMachine(DirectoryMachineV3):
+    sharded = True
+
+
 MACHINES = {
     "dict": machine_for(dict),
     "MemoryStore": machine_for(zarrcy.MemoryStore),
     "DirectoryStore": DirectoryMachine,
     "mapping": machine_for(CountingStore),
+    "dict-v3": MachineV3,
+    "DirectoryStore-v3": DirectoryMachineV3,
+    "dict-shards": ShardMachine,
+    "DirectoryStore-shards": DirectoryShardMachine,
 }
 in_every_store = pytest.mark.parametrize("machine", list(MACHINES.values()), ids=list(MACHINES))
 QUICK = settings(

@@ -16,7 +16,7 @@ from zarrcy.errors import (
     ContainsGroupError,
     PathNotFoundError,
 )
-from zarrcy.formats import v2
+from zarrcy.formats import ArrayRequest, by_number
 from zarrcy.grid import normalize_chunks, normalize_shape
 from zarrcy.node import Node
 from zarrcy.storage.arguments import normalize_store_arg
@@ -53,6 +53,10 @@ def create(
     attributes: dict[str, Any] | None = None,
     compression: Any = None,
     compression_opts: Any = None,
+    codecs: Any = None,
+    shards: Any = None,
+    dimension_names: Any = None,
+    chunk_key_encoding: Any = None,
 ) -> Array:
     """Create an array.
 
@@ -75,11 +79,16 @@ def create(
     object_codec : codec that makes bytes of objects; needed for ``dtype=object``
     dimension_separator : "." or "/", between the coordinates in the key of a chunk
     write_empty_chunks : store chunks that hold nothing but the fill value
-    zarr_version, zarr_format : version of the format; 2
+    zarr_version, zarr_format : version of the format: 2 or 3. By default that of the node above, or 2
     meta_array : see `Array`
     attributes : user attributes of the new array
     compression, compression_opts : the compressor as h5py spells it: a name, and its first parameter or a
         mapping of parameters
+    codecs : format 3: all that is done to a chunk, instead of filters, compressor and order: codecs of
+        numcodecs, or names and objects as the format spells them. "bytes" is added where it is missing
+    shards : format 3: lengths of a shard, which holds many chunks in one stored value
+    dimension_names : format 3: a name, or None, for each axis
+    chunk_key_encoding : format 3: "default", "v2", or an object as the format spells it
 
     Raises
     ------
@@ -93,9 +102,14 @@ def create(
     >>> int(a[5000, 5000])
     42
     """
-    _check_format(zarr_format, zarr_version)
     store = normalize_store_arg(store)
-    node = Node(store, path, None if chunk_store is None else normalize_store_arg(chunk_store), synchronizer)
+    node = Node(
+        store,
+        path,
+        None if chunk_store is None else normalize_store_arg(chunk_store),
+        synchronizer,
+        _asked_format(zarr_format, zarr_version),
+    )
     dtype, object_codec = _normalize_dtype(dtype, object_codec)
     shape = normalize_shape(shape)
     if compression is not None:
@@ -104,7 +118,7 @@ def create(
         # the axes of a sub-array type become axes of the array
         dtype, inner = dtype.subdtype
         shape = (*shape, *inner)
-    description = v2.describe_array(
+    request = ArrayRequest(
         shape,
         normalize_chunks(chunks, shape, dtype.itemsize),
         dtype,
@@ -115,10 +129,12 @@ def create(
         object_codec,
         dimension_separator,
         getattr(store, "_dimension_separator", None),
+        codecs,
+        chunk_key_encoding,
+        dimension_names,
+        shards,
     )
-    node.create_array(description, overwrite)
-    if attributes:
-        node.save_attributes(attributes)
+    node.create_array(node.describe_array(request), overwrite, attributes)
     return Array(
         store,
         path=node.path,
@@ -128,6 +144,7 @@ def create(
         cache_attrs=cache_attrs,
         read_only=read_only,
         write_empty_chunks=write_empty_chunks,
+        zarr_version=node.format.ZARR_FORMAT,
         meta_array=meta_array,
     )
 
@@ -145,10 +162,11 @@ def _compressor_of(compression: Any, opts: Any) -> Any:
     return type(codec)(**opts) if isinstance(opts, dict) else type(codec)(opts)
 
 
-def _check_format(zarr_format: int | None, zarr_version: int | None) -> None:
-    for name, value in (("zarr_format", zarr_format), ("zarr_version", zarr_version)):
-        if value not in (None, v2.ZARR_FORMAT):
-            raise ValueError(f"{name}={value!r} is not supported; this version reads and writes format 2")
+def _asked_format(zarr_format: int | None, zarr_version: int | None) -> int | None:
+    """Return the version that was asked for by one of its two names."""
+    asked = (("zarr_version", zarr_version), ("zarr_format", zarr_format))
+    found = [format.ZARR_FORMAT for word, number in asked if (format := by_number(number, word))]
+    return found[-1] if found else None
 
 
 def _normalize_dtype(dtype: Any, object_codec: Any) -> tuple[AnyDtype, Any]:
@@ -157,6 +175,9 @@ def _normalize_dtype(dtype: Any, object_codec: Any) -> tuple[AnyDtype, Any]:
         return np.dtype(object), object_codec or numcodecs.get_codec({"id": _OBJECT_TYPES[dtype]})
     if isinstance(dtype, str) and dtype.startswith("array:"):
         return np.dtype(object), object_codec or numcodecs.VLenArray(dtype.removeprefix("array:"))
+    if getattr(dtype, "kind", None) == "T":
+        # NumPy's own text of any length
+        return np.dtype(object), object_codec or numcodecs.VLenUTF8()
     try:
         return np.dtype(dtype), object_codec
     except TypeError as exc:
@@ -284,11 +305,11 @@ def open_array(
     <zarrcy.Array (3,) int32 read-only>
     """
     _check_mode(mode)
-    _check_format(zarr_format, zarr_version)
+    asked = _asked_format(zarr_format, zarr_version)
     if storage_options:
         raise ValueError("storage_options are for URLs; this version opens local directories only")
     store = normalize_store_arg(store)
-    node = Node(store, path)
+    node = Node(store, path, zarr_format=asked)
     kind = None if mode == "w" else node.kind()
     if kind == "group":
         raise ContainsGroupError(node.path)
@@ -306,7 +327,7 @@ def open_array(
         "meta_array": meta_array,
     }
     if kind == "array":
-        return Array(store, read_only=mode == "r", **common)
+        return Array(store, read_only=mode == "r", zarr_version=node.format.ZARR_FORMAT, **common)
     if shape is None:
         raise TypeError(
             f"there is no array to open at {node.path or 'the root'!r}: give a shape to create one"
@@ -323,6 +344,7 @@ def open_array(
         object_codec=object_codec,
         overwrite=mode == "w",
         dimension_separator=dimension_separator,
+        zarr_format=asked,
         **common,
         **kwargs,
     )

@@ -39,7 +39,7 @@ class Array(ArrayIndexing):
         compressor, are read wherever that is less work
     write_empty_chunks : store chunks that hold nothing but the fill value. Otherwise they are not
         stored, and their keys are deleted
-    zarr_version : kept for users of zarr-python 2; the format is found by looking
+    zarr_version : version of the format; found by looking where None
     meta_array : results are allocated like this array: ``np.empty_like(meta_array, shape=...)``
 
     Raises
@@ -77,6 +77,7 @@ class Array(ArrayIndexing):
             path,
             None if chunk_store is None else normalize_store_arg(chunk_store),
             synchronizer,
+            zarr_version,
         )
         self._read_only = bool(read_only)
         self._cache_metadata = cache_metadata
@@ -190,14 +191,13 @@ class Array(ArrayIndexing):
 
     def _keys_outside(self, shape: Shape) -> list[str]:
         """Return the keys of stored chunks that hold no element of `shape`."""
-        counts = grid_shape(shape, self.chunks)
+        counts = grid_shape(shape, self._description.chunk_shape)
         if all(new >= old for new, old in zip(shape, self._description.shape, strict=True)):
             return []
-        separator, prefix = self.dimension_separator, self._node.prefix
         return [
-            prefix + name
-            for name in list(self._initialized_keys())
-            if any(int(part) >= n for part, n in zip(name.split(separator), counts, strict=True))
+            self._node.prefix + name
+            for name, coords in list(self._initialized())
+            if any(i >= n for i, n in zip(coords, counts, strict=True))
         ]
 
     def append(self, data: Any, axis: int = 0) -> Shape:
@@ -237,7 +237,7 @@ class Array(ArrayIndexing):
                 f"data of shape {values.shape} do not fit shape {old}: all axes but {axis} must agree"
             )
         grown = (*old[:axis], old[axis] + values.shape[axis], *old[axis + 1 :])
-        grid = self._kernels.Grid(grown, self.chunks)
+        grid = self._kernels.Grid(grown, self._grid.chunk_shape)
         key = (slice(None),) * axis + (slice(old[axis], grown[axis]),)
         box = self._kernels.parse_box(key, grid)
         plan = self._kernels.split_outer(box, grid)
@@ -288,12 +288,15 @@ class Array(ArrayIndexing):
             dtype=description.dtype if dtype is None else np.dtype(dtype),
         )
         if chunks is not None:
+            if self.shards is not None:
+                raise ValueError("the chunks of a sharded array can't be seen in another shape")
             chunk_shape = normalize_chunks(chunks, description.shape, description.dtype.itemsize)
             description = replace(description, chunk_shape=chunk_shape)
         fill = self._description.missing if fill_value is None else fill_value
         if fill is not None and (fill_value is not None or dtype is not None):
             description = description.with_fill_value(np.asarray(fill).astype(description.dtype)[()])
-        old, new = self._source.layout.nbytes, math.prod(description.chunk_shape) * description.dtype.itemsize
+        old = math.prod(self._description.chunk_shape) * self._dtype.itemsize
+        new = math.prod(description.chunk_shape) * description.dtype.itemsize
         if filters is None and new != old:
             raise ValueError(f"a view with chunks of {new} bytes; the stored chunks have {old} bytes")
         return self._viewed(description, read_only, synchronizer)
@@ -307,7 +310,11 @@ class Array(ArrayIndexing):
         view._reload = False
         view._read_only = self._read_only if read_only is None else bool(read_only)
         view._node = Node(
-            self.store, self.path, self._node.own_chunk_store, synchronizer or self._node.synchronizer
+            self.store,
+            self.path,
+            self._node.own_chunk_store,
+            synchronizer or self._node.synchronizer,
+            self.zarr_format,
         )
         view._attrs = Attributes(view._node, read_only=view._read_only, cache=self._attrs.cache)
         view._adopt(description)

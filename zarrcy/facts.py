@@ -7,16 +7,15 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from zarrcy import transfer
+from zarrcy import shards, transfer
 from zarrcy.attrs import Attributes
 from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ViewError
 from zarrcy.formats import ArrayDescription
-from zarrcy.formats.scalars import normalize_fill_value
 from zarrcy.grid import grid_shape
 from zarrcy.info import InfoReport, bytes_text, html_table, type_name
 from zarrcy.node import Node, refuse_read_only
@@ -24,7 +23,7 @@ from zarrcy.picture import grid_svg
 from zarrcy.storage import access
 from zarrcy.storage.listing import getsize, getsize_deep, listdir
 from zarrcy.sync import Synchronizer
-from zarrcy.types import AnyDtype, Shape, Store
+from zarrcy.types import JSON, AnyDtype, Coords, Shape, Store
 
 
 class ArrayFacts(ABC):
@@ -42,20 +41,16 @@ class ArrayFacts(ABC):
         """Get ready to read and write what `description` describes."""
         self._description = description
         self._dtype = description.dtype
-        self._source = transfer.ChunkSource(
+        self._source = shards.chunk_source(
+            description,
             self._node.chunk_store,
-            description.chunk_keys.prefix(self._node.prefix, len(description.shape)),
-            description.chunk_keys.separator,
-            description.pipeline(),
-            description.chunk_shape,
-            description.dtype,
-            description.missing,
+            self._node.prefix,
             self._node.synchronizer,
             self._write_empty_chunks or not description.fill_is_stated,
         )
         self._kernels = self._source.kernels
-        self._grid = self._kernels.Grid(description.shape, description.chunk_shape)
-        self._result_order = self._node.format.order_of(description)
+        self._grid = self._kernels.Grid(description.shape, self._source.layout.chunk_shape)
+        self._result_order = description.order
 
     def _refresh(self) -> None:
         """Load the metadata again if they are not to be kept."""
@@ -160,8 +155,13 @@ class ArrayFacts(ABC):
 
     @property
     def chunks(self) -> Shape:
-        """Lengths of a chunk along the axes, in elements."""
-        return self._description.chunk_shape
+        """Lengths of a chunk along the axes, in elements. Where there are shards, of a chunk in a shard."""
+        return self._description.chunks
+
+    @property
+    def shards(self) -> Shape | None:
+        """Lengths of a shard along the axes, in elements; None where each chunk is stored for itself."""
+        return self._description.shards
 
     @property
     def dtype(self) -> AnyDtype:
@@ -176,18 +176,18 @@ class ArrayFacts(ABC):
     @fill_value.setter
     def fill_value(self, value: Any) -> None:
         with self._changing():
-            fill_value = normalize_fill_value(value, self._dtype)
+            fill_value = self._node.format.normalize_fill_value(self._description, value)
             self._save(self._description.with_fill_value(fill_value))
 
     @property
-    def order(self) -> str:
+    def order(self) -> Literal["C", "F"]:
         """Order of the elements in a chunk: "C" or "F"."""
-        return self._result_order  # type: ignore[no-any-return]
+        return self._description.order
 
     @property
     def compressor(self) -> Any:
         """Codec of the encoded chunks, or None."""
-        return next((s.codec for s in self._description.stages if isinstance(s, Compressor)), None)
+        return next((s.codec for s in self._description.chunk_stages if isinstance(s, Compressor)), None)
 
     @property
     def compression(self) -> str | None:
@@ -202,7 +202,17 @@ class ArrayFacts(ABC):
     @property
     def filters(self) -> list[Any] | None:
         """Codecs of the elements, in the order of encoding, or None."""
-        return [s.codec for s in self._description.stages if isinstance(s, Filter)] or None
+        return [s.codec for s in self._description.chunk_stages if isinstance(s, Filter)] or None
+
+    @property
+    def codecs(self) -> list[JSON]:
+        """Configurations of all codecs, in the order of encoding, as the metadata have them."""
+        return self._node.format.codecs_of(self._description)
+
+    @property
+    def dimension_names(self) -> tuple[str | None, ...] | None:
+        """Name of each axis, None for one without; None where the metadata have none."""
+        return self._description.dimension_names
 
     @property
     def dimension_separator(self) -> str:
@@ -212,7 +222,7 @@ class ArrayFacts(ABC):
     @property
     def zarr_format(self) -> int:
         """Version of the format that the metadata follow."""
-        return self._node.format.ZARR_FORMAT  # type: ignore[no-any-return]
+        return self._node.format.ZARR_FORMAT
 
     @property
     def ndim(self) -> int:
@@ -254,26 +264,32 @@ class ArrayFacts(ABC):
 
     @property
     def nchunks_initialized(self) -> int:
-        """Number of chunks that are stored."""
-        return sum(1 for _ in self._initialized_keys())
+        """Number of chunks that are stored; of a shard that is stored, all chunks count."""
+        stored = self._description.chunk_shape
+        held = [
+            math.prod(
+                min(-(-n // c), -(-(length - at * n) // c))
+                for at, n, c, length in zip(coords, stored, self.chunks, self.shape, strict=False)
+            )
+            for _, coords in self._initialized()
+        ]
+        return sum(held)
 
     initialized = nchunks_initialized
 
-    def _initialized_keys(self) -> Iterator[str]:
-        store, separator = self.chunk_store, self.dimension_separator
-        counts = self.cdata_shape
-        if separator == ".":
+    def _initialized(self) -> Iterator[tuple[str, Coords]]:
+        """Iterate over the values that are stored, chunks or shards: the ends of their keys, and their coordinates."""
+        store, chunk_keys = self.chunk_store, self._description.chunk_keys
+        counts = grid_shape(self.shape, self._description.chunk_shape)
+        if chunk_keys.separator == ".":
             names: Any = listdir(store, self.path)
         else:
             prefix = self._node.prefix
             names = (key[len(prefix) :] for key in list(store) if key.startswith(prefix))
         for name in names:
-            parts = name.split(separator)
-            if len(parts) == len(counts) and all(
-                part.isdecimal() and part.isascii() and str(int(part)) == part and int(part) < n
-                for part, n in zip(parts, counts, strict=True)
-            ):
-                yield name
+            coords = chunk_keys.coords(name, self.ndim)
+            if coords is not None and all(i < n for i, n in zip(coords, counts, strict=False)):
+                yield name, coords
 
     def digest(self, hashname: str = "sha1") -> bytes:
         """Return a checksum over the stored chunks in C order, then metadata, then attributes.
@@ -290,13 +306,14 @@ class ArrayFacts(ABC):
         """
         self._refresh()
         checksum = hashlib.new(hashname)
-        box = self._kernels.parse_box(..., self._grid)
-        plan = self._kernels.split_outer(box, self._grid)
+        grid = self._kernels.Grid(self._description.shape, self._description.chunk_shape)
+        plan = self._kernels.split_outer(self._kernels.parse_box(..., grid), grid)
         source = self._source
         for first, last in transfer.batches(plan.n_pieces, source.batch):
             for value in source.fetch(plan.keys(first, last, source.prefix, source.separator)):
                 checksum.update(b"" if value is None else value)
-        for key in (self._node.metadata_key, self._attrs.key):
+        # in some formats they are one document
+        for key in dict.fromkeys((self._node.metadata_key, self._attrs.key)):
             checksum.update(access.get(self.store, key) or b"")
         return checksum.digest()
 
@@ -343,6 +360,7 @@ class ArrayFacts(ABC):
             ("Data type", self._dtype),
             ("Shape", self.shape),
             ("Chunk shape", self.chunks),
+            *([("Shard shape", self.shards)] if self.shards is not None else []),
             ("Order", self.order),
             ("Read-only", self._read_only),
             *((f"Filter [{i}]", codec) for i, codec in enumerate(self.filters or ())),

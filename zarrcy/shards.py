@@ -19,9 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import threads
-from zarrcy.codecs.shard_index import IndexFormat, is_absent
+from zarrcy.codecs.shard_index import IndexFormat, index_format, is_absent
 from zarrcy.errors import ChunkDecodeError
+from zarrcy.formats import ArrayDescription
+from zarrcy.grid import grid_shape
 from zarrcy.storage import access, ranges
+from zarrcy.sync import Synchronizer
 from zarrcy.transfer import ChunkReader, ChunkSource, ChunkWriter, Field
 from zarrcy.types import Buffer, Key, Shape, Span, Store
 
@@ -64,7 +67,6 @@ class ShardSource(ChunkSource):
     store, prefix, separator : of the shards
     *options : of the inner chunks, see `ChunkSource`
     shards : how they are made
-    chunk_counts : inner chunks of the array along each axis
     """
 
     def __init__(
@@ -74,10 +76,9 @@ class ShardSource(ChunkSource):
         separator: str,
         *options: Any,
         shards: ShardLayout,
-        chunk_counts: Shape,
     ) -> None:
         super().__init__(store, prefix, separator, *options)
-        self.shards, self.chunk_counts = shards, chunk_counts
+        self.shards = shards
         # an inner chunk that is absent costs nothing, and a shard without chunks is no shard
         self.write_empty_chunks = False
         self.read_values = ranges.parts_reader(store)
@@ -105,6 +106,27 @@ class ShardSource(ChunkSource):
 
     def damaged_shard(self, key: Key, nbytes: int, problem: str) -> ChunkDecodeError:
         return ChunkDecodeError(key, "sharding_indexed", nbytes, self.layout.nbytes, problem)
+
+
+def chunk_source(
+    description: ArrayDescription,
+    store: Store,
+    node_prefix: str,
+    synchronizer: Synchronizer | None,
+    write_empty_chunks: bool,
+) -> ChunkSource:
+    """Return where the chunks of an array come from, in shards or not."""
+    keys = description.chunk_keys
+    place = (store, keys.prefix(node_prefix, len(description.shape)), keys.separator)
+    rest: Any = (description.dtype, description.missing, synchronizer, write_empty_chunks)
+    pipeline = description.pipeline()
+    opened = pipeline.inside_shards(description.chunks)
+    if opened is None:
+        return ChunkSource(*place, pipeline, description.chunk_shape, *rest)
+    stage, inner = opened
+    counts = tuple(n // c for n, c in zip(description.chunk_shape, description.chunks, strict=True))
+    layout = ShardLayout(counts, pipeline.order, index_format(stage, math.prod(counts)))
+    return ShardSource(*place, inner, description.chunks, *rest, shards=layout)
 
 
 class PiecesByShard:
@@ -135,7 +157,8 @@ class PiecesByShard:
         self.first: list[int] = [*starts.tolist(), len(order)]
         found = shards[starts].tolist()
         self.keys = [source.prefix + source.separator.join(map(str, at)) for at in found]
-        inside = np.minimum(counts, np.array(source.chunk_counts, np.int64) - shards[starts] * counts)
+        all_counts = np.array(grid_shape(plan.grid.shape, plan.grid.chunk_shape), np.int64)
+        inside = np.minimum(counts, all_counts - shards[starts] * counts)
         self.n_inside: list[int] = [math.prod(row) for row in inside.tolist()]
 
 
@@ -264,16 +287,10 @@ class ShardWriter(ChunkWriter):
     def _chunks_of(self, key: Key, stored: Buffer) -> dict[int, Buffer]:
         """Return the encoded chunks of a shard by their numbers."""
         view = memoryview(stored).cast("B")
-        form = self.source.shards.index
         try:
-            index = form.parse(ranges.cut(view, form.span), len(view))
+            return dict(self.source.shards.index.chunks_of(view))
         except ValueError as exc:
             raise self.source.damaged_shard(key, len(view), str(exc)) from None
-        return {
-            number: view[int(start) : int(start) + int(length)]
-            for number, (start, length) in enumerate(index)
-            if not is_absent(index[number])
-        }
 
     def keep(self, key: Key, encoded: Buffer | None) -> None:
         if encoded is None:

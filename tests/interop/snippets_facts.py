@@ -335,6 +335,7 @@ PICKLES = [
 MENDED = [
     *keys("None, 2|2, None|None, [1, 2]|[0, 1], None", GRID, "z.oindex[{}]"),
     *lines("z.resize(np.array([4, 4])); z.shape", GRID),
+    *lines("zarr.Array(place, zarr_version=5)", STORED),
     *lines("z.get_basic_selection(0, fields=[])\nz.get_basic_selection(0, fields=5)", RECORDS),
     *lines("z.attrs.put(d={'a': 1})\nz.attrs.synchronizer\nz.attrs._ipython_key_completions_()", ZEROS),
     *lines("""

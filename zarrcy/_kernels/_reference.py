@@ -16,6 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrcy._kernels._reference_crc32c import crc32c
+
+__all__ = ["crc32c"]
+
 LONGEST = 1 << 62
 MAX_NDIM = 64
 
@@ -490,20 +494,3 @@ def fill(chunk: Any, item: Any) -> None:
     if raw.nbytes % len(item):
         raise ValueError(f"{raw.nbytes} bytes are not a whole number of items of {len(item)} bytes")
     raw.reshape(-1, len(item))[:] = np.frombuffer(item, np.uint8)
-
-
-def crc32c(data: Any, before: int = 0, by_tables: bool = False) -> int:
-    crc = before ^ 0xFFFFFFFF
-    for byte in memoryview(data).cast("B"):
-        crc = (crc >> 8) ^ _CRC32C[(crc ^ byte) & 0xFF]
-    return crc ^ 0xFFFFFFFF
-
-
-def _crc32c_table() -> list[int]:
-    table = np.arange(256, dtype=np.uint32)
-    for _ in range(8):
-        table = np.where(table & 1, (table >> 1) ^ np.uint32(0x82F63B78), table >> 1)
-    return [int(entry) for entry in table]
-
-
-_CRC32C = _crc32c_table()

@@ -49,7 +49,7 @@ cdef class Plan:
     cdef readonly index_t n_pieces
     cdef index_t n_elements          # of a result that has one axis
     cdef bint is_outer               # an OuterPlan: its result has the axes of the selection
-    cdef Grid grid
+    cdef readonly Grid grid
     cdef int find_chunk(self, index_t number, index_t* coords) except -1 nogil
     cdef index_t count_covered(self, index_t number, index_t inside) except -1
     cdef index_t count_inside(self, index_t number) except -1

@@ -1,6 +1,16 @@
 """One pipeline stage per idea: what happens to a chunk between memory and store."""
 
 from zarrcy.codecs.pipeline import Pipeline, StageError
-from zarrcy.codecs.stages import Compressor, Filter, Pack, Stage, Transpose, as_codec
+from zarrcy.codecs.stages import Compressor, Filter, Pack, Shard, Stage, Transpose, as_codec
 
-__all__ = ["Compressor", "Filter", "Pack", "Pipeline", "Stage", "StageError", "Transpose", "as_codec"]
+__all__ = [
+    "Compressor",
+    "Filter",
+    "Pack",
+    "Pipeline",
+    "Shard",
+    "Stage",
+    "StageError",
+    "Transpose",
+    "as_codec",
+]

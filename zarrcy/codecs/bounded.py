@@ -33,7 +33,7 @@ def bounded_decoder(codec: Any) -> IntoDecoder:
     """
     find = {
         "blosc": lambda: _sized(codec, _blosc_nbytes),
-        "zstd": lambda: _sized(codec, _zstd_nbytes),
+        "zstd": lambda: _zstd(codec),
         "lz4": lambda: _sized(codec, _lz4_nbytes),
         "zlib": lambda: _streamed(zlib.decompressobj),
         "gzip": lambda: _streamed(lambda: zlib.decompressobj(wbits=31)),
@@ -49,8 +49,8 @@ def bounded_decoder(codec: Any) -> IntoDecoder:
 
 
 def is_own(codec: Any) -> bool:
-    """Is it one of numcodecs? A codec of the same name from elsewhere may mean something else by it."""
-    return type(codec).__module__.startswith("numcodecs.")
+    """Is it one of numcodecs, or ours? A codec of the same name from elsewhere may mean something else by it."""
+    return type(codec).__module__.startswith(("numcodecs.", "zarrcy."))
 
 
 def check_frame(codec: Any, data: Buffer) -> None:
@@ -77,15 +77,12 @@ def _put(decoded: Any, out: NDArray[np.uint8]) -> None:
 
 def _sized(codec: Any, stated: Callable[[bytes, int], int | None]) -> IntoDecoder:
     """Decode what states its length in a header: `stated` finds it in the first bytes."""
-    whole = _whole(codec)
 
     def decode_into(data: Buffer, out: NDArray[np.uint8]) -> None:
         if type(data) is not bytes:
             data = memoryview(data).cast("B")
         nbytes = stated(bytes(data[:18]), len(data))
-        if nbytes is None:
-            whole(data, out)
-        elif nbytes != out.nbytes:
+        if nbytes != out.nbytes:
             raise ValueError(f"its header states {nbytes} decoded bytes")
         elif nbytes:
             codec.decode(data, out=out)
@@ -122,6 +119,27 @@ def _zstd_nbytes(head: bytes, length: int) -> int | None:
     if length < at + n:
         raise ValueError("shorter than the header of a Zstandard frame")
     return int.from_bytes(head[at : at + n], "little") + (256 if n == 2 else 0)
+
+
+def _zstd(codec: Any) -> IntoDecoder:
+    sized = _sized(codec, _zstd_nbytes)
+
+    def decode_into(data: Buffer, out: NDArray[np.uint8]) -> None:
+        view = memoryview(data).cast("B")
+        if _zstd_nbytes(bytes(view[:18]), len(view)) is None:
+            # a frame that states no size is made to state the one that it must have: no version of the
+            # decoder has to guess it, and none writes more
+            data = _with_stated_nbytes(bytes(data), out.nbytes)
+        sized(data, out)
+
+    return decode_into
+
+
+def _with_stated_nbytes(frame: bytes, nbytes: int) -> bytes:
+    """Return a Zstandard frame that states its content size, made of one that states none."""
+    descriptor = frame[4] | 0xC0
+    at = 6 + _ZSTD_DICT_BYTES[descriptor & 3]
+    return b"".join([frame[:4], bytes([descriptor]), frame[5:at], nbytes.to_bytes(8, "little"), frame[at:]])
 
 
 def _streamed(new: Callable[[], Any]) -> IntoDecoder:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrcy import _kernels
+from zarrcy.codecs.elements import is_ml_dtype
 from zarrcy.codecs.partial import Memory, PartialRead, Touched, read_blosc, read_raw
-from zarrcy.codecs.stages import Compressor, Filter, Stage, Transpose
+from zarrcy.codecs.shard_index import index_format
+from zarrcy.codecs.stages import Compressor, Filter, Pack, Shard, Stage, Transpose
 from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import AnyDtype, Buffer, Shape
 
@@ -33,11 +37,16 @@ class Pipeline:
     stages : in the order of encoding
     chunk_shape : in elements
     dtype : of the elements
+    fill_item : the bytes of the fill value, for what is absent inside a shard; zeros by default
     """
 
-    def __init__(self, stages: tuple[Stage, ...], chunk_shape: Shape, dtype: AnyDtype) -> None:
+    def __init__(
+        self, stages: tuple[Stage, ...], chunk_shape: Shape, dtype: AnyDtype, fill_item: bytes | None = None
+    ) -> None:
         self.stages = stages
         self.dtype = dtype
+        # codecs do not take the types that other packages add to NumPy's
+        self._seen_dtype = np.dtype(f"u{dtype.itemsize}") if is_ml_dtype(dtype) else dtype
         self.order = next(
             (s.order for s in stages if isinstance(s, Transpose)), tuple(range(len(chunk_shape)))
         )
@@ -46,14 +55,50 @@ class Pipeline:
         self.nbytes = math.prod(chunk_shape) * dtype.itemsize
         self.filters = tuple(s for s in stages if isinstance(s, Filter))
         self.compressors = tuple(s for s in stages if isinstance(s, Compressor))
-        self.is_raw = not self.filters and not self.compressors and not dtype.hasobject
+        # where the store has the bytes of an element in another order: the stage that turns them round
+        self._swap = next((s for s in stages if isinstance(s, Pack) and s.swaps), None)
+        shard = next((s for s in stages if isinstance(s, Shard)), None)
+        self._shard = None if shard is None else WholeShard(shard, self.memory_shape, dtype, fill_item)
+        self.is_raw = not (self.filters or self.compressors or self._swap or self._shard or dtype.hasobject)
         # the first compressor's output is the chunk itself where no filter stands before it
-        self._later = tuple(reversed(self.compressors[1:]))
-        self._first = self.compressors[0].decoder() if self.compressors and not self.filters else None
+        plain = self.compressors and not self.filters and not self._shard
+        self._first = self.compressors[0].decoder() if plain else None
+        self._later = tuple(reversed(self._with_lengths()[1:]))
+
+    def _with_lengths(self) -> list[tuple[Compressor, int | None]]:
+        """Return the compressors, each with the length of what it was given, where that is known."""
+        nbytes = self.nbytes if not self.filters and not self._shard else None
+        found = []
+        for stage in self.compressors:
+            found.append((stage, nbytes))
+            added = stage.added_nbytes
+            nbytes = None if nbytes is None or added is None else nbytes + added
+        return found
+
+    def inside_shards(self, chunk_shape: Shape) -> tuple[Shard, Pipeline] | None:
+        """Return the stage that makes shards and the pipeline of their chunks, if chunks can be read one by one.
+
+        What stands before the shards is the order of the axes alone, which the chunks inside then have;
+        a codec behind them would have to be undone for all of a shard first.
+        """
+        if self._shard is None or self.filters or self.compressors:
+            return None
+        stage = self._shard.stage
+        inner_order = self._shard.inner.order
+        order = tuple(self.order[axis] for axis in inner_order)
+        stages = tuple(s for s in stage.stages if not isinstance(s, Transpose))
+        fill_item = self._shard.fill_item
+        return stage, Pipeline((Transpose(order), *stages), chunk_shape, self.dtype, fill_item)
+
+    @property
+    def _is_simple(self) -> bool:
+        """Are chunks elements as they lie in memory, with one codec at most?"""
+        odd = self.dtype.hasobject or self.filters or self._swap or self._shard
+        return not odd and len(self.compressors) <= 1
 
     def native_codec(self) -> str | None:
         """Return the name of the one codec of the chunks, "raw" if there is none; None if there are others."""
-        if self.dtype.hasobject or self.filters or len(self.compressors) > 1:
+        if not self._is_simple:
             return None
         if not self.compressors:
             return "raw"
@@ -62,7 +107,7 @@ class Pipeline:
     @property
     def reads_parts(self) -> bool:
         """Can wanted parts of a chunk be had from parts of the stored bytes?"""
-        if self.dtype.hasobject or self.filters or len(self.compressors) > 1:
+        if not self._is_simple:
             return False
         return self.is_raw or self.compressors[0].has_blocks
 
@@ -87,13 +132,24 @@ class Pipeline:
         stage: Stage = self.stages[-1]
         try:
             if self._first is not None:
-                for stage in self._later:
-                    data = stage.decode(data)
+                for stage, nbytes in self._later:
+                    data = _decode(stage, data, nbytes)
                 stage = self.compressors[0]
                 self._first(data, scratch)
+                if self._swap is not None:
+                    self._swap.decode_into(scratch, scratch)
                 return scratch
             for stage in reversed(self.compressors):
                 data = stage.decode(data)
+            if self._shard is not None:
+                stage = self._shard.stage
+                return self._shard.decode(data)
+            if self._swap is not None:
+                stage = self._swap
+                if not self.filters:
+                    self._swap.decode_into(data, scratch)
+                    return scratch
+                data = self._swap.decode(data)
             for stage in reversed(self.filters):
                 data = stage.decode(data)
         except UnsafeCodecError:
@@ -133,11 +189,17 @@ class Pipeline:
         if self.is_raw:
             return flat
         self._refuse_bare_objects()
-        chunk: Any = flat.view(self.dtype).reshape(self.memory_shape)
+        chunk: Any = flat.view(self._seen_dtype).reshape(self.memory_shape)
         stage: Stage = self.stages[0]
         try:
             for stage in self.filters:
                 chunk = stage.encode(chunk)
+            if self._swap is not None:
+                stage = self._swap
+                chunk = self._swap.encode(chunk)
+            if self._shard is not None:
+                stage = self._shard.stage
+                chunk = self._shard.encode(chunk)
             for stage in self.compressors:
                 chunk = stage.encode(chunk)
         except Exception as exc:
@@ -146,3 +208,58 @@ class Pipeline:
             return np.ascontiguousarray(chunk.reshape(-1, order="A")).view(np.uint8)
         encoded: Buffer = chunk
         return encoded
+
+
+class WholeShard:
+    """A shard that is encoded and decoded as a whole: one inside another, or one that is compressed once more.
+
+    Other shards are read chunk by chunk, see `zarrcy.shards`.
+    """
+
+    def __init__(self, stage: Shard, shape: Shape, dtype: AnyDtype, fill_item: bytes | None) -> None:
+        self.stage, self.shape, self.dtype = stage, shape, dtype
+        self.fill_item = bytes(dtype.itemsize) if fill_item is None else fill_item
+        self.inner = Pipeline(stage.stages, stage.chunk_shape, dtype, self.fill_item)
+        counts = tuple(n // c for n, c in zip(shape, stage.chunk_shape, strict=False))
+        self.chunks = list(np.ndindex(counts))
+        self.index = index_format(stage, len(self.chunks))
+
+    def _places(self) -> Iterator[tuple[int, tuple[slice, ...]]]:
+        lengths = self.stage.chunk_shape
+        for number, at in enumerate(self.chunks):
+            yield number, tuple(slice(i * n, (i + 1) * n) for i, n in zip(at, lengths, strict=True))
+
+    def decode(self, data: Buffer) -> NDArray[np.uint8]:
+        """Decode a shard to a flat array of bytes."""
+        view = memoryview(data).cast("B")
+        found = self.index.chunks_of(view)
+        out = np.empty(self.shape, self.dtype)
+        out[...] = np.frombuffer(self.fill_item, self.dtype)[0]
+        scratch = np.empty(self.inner.nbytes, np.uint8)
+        for number, place in self._places():
+            if number in found:
+                flat = np.frombuffer(self.inner.decode(found[number], scratch), np.uint8)
+                if flat.nbytes != self.inner.nbytes:
+                    raise ValueError(f"inner chunk {number} decoded to {flat.nbytes} bytes")
+                in_memory = flat.view(self.dtype).reshape(self.inner.memory_shape)
+                out[place] = in_memory.transpose(np.argsort(self.inner.order))
+        return out.reshape(-1).view(np.uint8)
+
+    def encode(self, elements: NDArray[Any]) -> bytes:
+        """Encode the elements of a shard."""
+        array = elements.reshape(self.shape)
+        chunks: dict[int, Buffer] = {}
+        for number, place in self._places():
+            flat = np.ascontiguousarray(array[place].transpose(self.inner.order)).reshape(-1).view(np.uint8)
+            if not _kernels.default.is_filled(flat, self.fill_item):
+                chunks[number] = bytes(self.inner.encode(flat))
+        return self.index.assemble(chunks)
+
+
+def _decode(stage: Compressor, data: Buffer, nbytes: int | None) -> Buffer:
+    """Decode bytes, of a length that is known or not."""
+    if nbytes is None:
+        return stage.decode(data)
+    out = np.empty(nbytes, np.uint8)
+    stage.decoder()(data, out)
+    return out

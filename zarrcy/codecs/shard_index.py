@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
+from zarrcy.codecs.stages import Compressor, Pack, Shard
 from zarrcy.types import Buffer, Span
 
 _ABSENT = 2**64 - 1
@@ -78,6 +79,21 @@ class IndexFormat:
             )
         return index
 
+    def chunks_of(self, view: memoryview) -> dict[int, memoryview]:
+        """Return the encoded chunks of a whole shard by their numbers.
+
+        Raises
+        ------
+        ValueError : its index is damaged
+        """
+        at = max(0, len(view) - self.nbytes) if self.at_end else 0
+        index = self.parse(view[at : at + self.nbytes], len(view))
+        return {
+            number: view[start : start + length]
+            for number, (start, length) in enumerate(index.tolist())
+            if (start, length) != (_ABSENT, _ABSENT)
+        }
+
     def assemble(self, chunks: dict[int, Buffer]) -> bytes:
         """Return the value of a shard that holds encoded chunks, given by their numbers."""
         index = np.full((self.n_chunks, 2), _ABSENT, np.uint64)
@@ -98,3 +114,11 @@ class IndexFormat:
 def is_absent(entry: NDArray[np.uint64]) -> bool:
     """Does an entry of an index say that its chunk is absent?"""
     return int(entry[0]) == _ABSENT and int(entry[1]) == _ABSENT
+
+
+def index_format(stage: Shard, n_chunks: int) -> IndexFormat:
+    """Return how the index of a shard of so many chunks is written."""
+    pack = next(s for s in stage.index_stages if isinstance(s, Pack))
+    checksum = any(isinstance(s, Compressor) for s in stage.index_stages)
+    byteorder = ">" if pack.swaps and pack.stored is not None and pack.stored.byteorder == ">" else "<"
+    return IndexFormat(n_chunks, byteorder, checksum, stage.index_at_end)

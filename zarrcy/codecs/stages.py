@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.codecs.bounded import bounded_decoder, check_frame, is_own
+from zarrcy.codecs.elements import as_elements
 from zarrcy.errors import UnsafeCodecError
-from zarrcy.types import Buffer
+from zarrcy.types import AnyDtype, Buffer, Shape
 
 
 def _unpickle(data: Buffer) -> Any:
@@ -62,9 +63,65 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """array -> bytes: the elements of a chunk one after the other, as they lie in memory."""
+    """array -> bytes: the elements of a chunk one after the other.
 
+    Attributes
+    ----------
+    stored, memory : their data types in the store and in memory, which differ in byte order; None where
+        they are stored as they lie in memory
+    """
+
+    stored: AnyDtype | None = None
+    memory: AnyDtype | None = None
     name = "bytes"
+
+    @property
+    def swaps(self) -> bool:
+        """Do the bytes of an element stand in another order in the store than in memory?"""
+        return self.stored is not None
+
+    def encode(self, elements: Any) -> NDArray[np.uint8]:
+        """Return the bytes of elements, in the order of the store."""
+        stored, memory = self._dtypes
+        return as_elements(elements, memory).astype(stored).view(np.uint8)
+
+    def decode(self, data: Any) -> NDArray[np.uint8]:
+        """Return the bytes of elements, in the order of memory."""
+        stored, memory = self._dtypes
+        return as_elements(data, stored).astype(memory).view(np.uint8)
+
+    def decode_into(self, data: Any, out: NDArray[np.uint8]) -> None:
+        """Put the bytes of elements in memory that has just the place for them."""
+        stored, memory = self._dtypes
+        elements = as_elements(data, stored)
+        if elements.nbytes != out.nbytes:
+            raise ValueError(f"decoded to {elements.nbytes} bytes")
+        out.view(memory)[:] = elements
+
+    @property
+    def _dtypes(self) -> tuple[AnyDtype, AnyDtype]:
+        assert self.stored is not None, "it is asked only where it swaps"
+        assert self.memory is not None
+        return self.stored, self.memory
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """array -> bytes: many small chunks in one stored value, with an index of where each of them is.
+
+    Attributes
+    ----------
+    chunk_shape : of the inner chunks, in elements, along the axes in the order of memory
+    stages : of the inner chunks
+    index_stages : of the index: a `Pack`, and checksums
+    index_at_end : the index stands behind the chunks, not before them
+    """
+
+    chunk_shape: Shape
+    stages: tuple[Stage, ...]
+    index_stages: tuple[Stage, ...]
+    index_at_end: bool = True
+    name = "sharding_indexed"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +153,12 @@ class Compressor:
         return is_own(self.codec)
 
     @property
+    def added_nbytes(self) -> int | None:
+        """How many bytes it adds, whatever they are; None where that depends on them."""
+        added: int | None = getattr(self.codec, "added_nbytes", None)
+        return added
+
+    @property
     def has_blocks(self) -> bool:
         """Is what it makes a Blosc frame, whose blocks can be decoded one by one?"""
         return self.name == "blosc" and self.is_own
@@ -105,7 +168,7 @@ class Compressor:
         return bounded_decoder(self.codec)
 
 
-Stage: TypeAlias = Transpose | Filter | Pack | Compressor
+Stage: TypeAlias = Transpose | Filter | Pack | Shard | Compressor
 
 
 def as_codec(codec: Any) -> Any:

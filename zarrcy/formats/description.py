@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
-from zarrcy.codecs import Filter, Pipeline, Stage, Transpose
-from zarrcy.types import JSON, AnyDtype, Shape
+import numpy as np
+
+from zarrcy.codecs import Filter, Pipeline, Shard, Stage, Transpose
+from zarrcy.types import JSON, AnyDtype, Coords, Shape
 
 _EMPTY = {"vlen-utf8": "", "vlen-bytes": b""}
 
@@ -20,7 +22,7 @@ class ChunkKeys:
     ----------
     lead : what stands before the coordinates
     separator : what stands between them
-    scalar : the whole key of the one chunk of an array without axes
+    scalar : what stands in their place for the one chunk of an array without axes
     stated : the document names the separator, rather than leaving it to the default
     """
 
@@ -33,6 +35,31 @@ class ChunkKeys:
         """Return what all chunk keys of a node begin with."""
         return node_prefix + (self.lead if ndim else self.scalar)
 
+    def name(self, coords: Coords) -> str:
+        """Return the end of the key of a chunk.
+
+        >>> ChunkKeys("c/", "/", "c").name((0, 12))
+        'c/0/12'
+        """
+        return self.lead + self.separator.join(map(str, coords)) if coords else self.scalar
+
+    def coords(self, name: str, ndim: int) -> Coords | None:
+        """Return the coordinates of the chunk whose key ends with `name`; None if it is no chunk's.
+
+        >>> ChunkKeys("c/", "/", "c").coords("c/0/12", 2)
+        (0, 12)
+        """
+        if not ndim:
+            return () if name == self.scalar else None
+        if not name.startswith(self.lead):
+            return None
+        parts = name[len(self.lead) :].split(self.separator)
+        if len(parts) != ndim or not all(
+            part.isdecimal() and part.isascii() and (part[0] != "0" or part == "0") for part in parts
+        ):
+            return None
+        return tuple(map(int, parts))
+
 
 @dataclass(frozen=True, slots=True)
 class ArrayDescription:
@@ -40,12 +67,14 @@ class ArrayDescription:
 
     Attributes
     ----------
-    shape, chunk_shape : in elements
+    shape, chunk_shape : in elements; a chunk is what one stored value holds, so it may be a shard
     dtype : of the elements, as users see it
     fill_value : of elements that were never written; None where the document says nothing
     stages : the codec pipeline, in the order of encoding
     chunk_keys : how chunk coordinates become keys
-    unknown : members of the document that this version does not know, kept as they are
+    kept : members of the document that are written again as they were read: those that this version does
+        not know, and those that never change
+    dimension_names : a name, or None, for each axis; None where the document has none
     """
 
     shape: Shape
@@ -54,7 +83,33 @@ class ArrayDescription:
     fill_value: Any
     stages: tuple[Stage, ...]
     chunk_keys: ChunkKeys
-    unknown: Mapping[str, JSON] = field(default_factory=dict)
+    kept: Mapping[str, JSON] = field(default_factory=dict)
+    dimension_names: tuple[str | None, ...] | None = None
+
+    @property
+    def order(self) -> Literal["C", "F"]:
+        """ "F" where the first axis of a chunk varies fastest, else "C"."""
+        stages = (*self.stages, *self.chunk_stages)
+        transposed = next((stage.order for stage in stages if isinstance(stage, Transpose)), None)
+        return "F" if transposed is not None and transposed == tuple(range(len(self.shape)))[::-1] else "C"
+
+    @property
+    def shards(self) -> Shape | None:
+        """Lengths of a stored value that holds chunks; None where each chunk is a value."""
+        return self.chunk_shape if self._shard is not None else None
+
+    @property
+    def chunks(self) -> Shape:
+        """Lengths of the smallest part that can be read for itself, or of what one shard holds many of."""
+        if self._shard is None:
+            return self.chunk_shape
+        inner = self._shard.chunk_shape
+        order = next((s.order for s in self.stages if isinstance(s, Transpose)), range(len(inner)))
+        return tuple(inner[list(order).index(axis)] for axis in range(len(inner)))
+
+    @property
+    def _shard(self) -> Shard | None:
+        return next((stage for stage in self.stages if isinstance(stage, Shard)), None)
 
     @property
     def missing(self) -> Any:
@@ -78,16 +133,32 @@ class ArrayDescription:
         return self.fill_value is not None and self.missing is self.fill_value
 
     def pipeline(self) -> Pipeline:
-        return Pipeline(self.stages, self.chunk_shape, self.dtype)
+        if self._shard is None:
+            return Pipeline(self.stages, self.chunk_shape, self.dtype)
+        # what is absent inside a shard is fill value
+        fill_item = np.zeros((), self.dtype) if self.missing is None else np.asarray(self.missing, self.dtype)
+        return Pipeline(self.stages, self.chunk_shape, self.dtype, fill_item.tobytes())
 
     def with_shape(self, shape: Shape) -> ArrayDescription:
         return replace(self, shape=shape)
 
+    @property
+    def chunk_stages(self) -> tuple[Stage, ...]:
+        """The codecs of the chunks: those inside, where they are kept in shards."""
+        return self.stages if self._shard is None else self._shard.stages
+
     def with_filters(self, codecs: list[Any]) -> ArrayDescription:
         """Describe the array with other codecs that see its elements."""
-        first = next((i for i, stage in enumerate(self.stages) if not isinstance(stage, Transpose)), 0)
-        rest = tuple(stage for stage in self.stages[first:] if not isinstance(stage, Filter))
-        return replace(self, stages=(*self.stages[:first], *map(Filter, codecs), *rest))
+        if self._shard is None:
+            return replace(self, stages=_with_filters(self.stages, codecs))
+        shard = replace(self._shard, stages=_with_filters(self._shard.stages, codecs))
+        return replace(self, stages=tuple(shard if stage is self._shard else stage for stage in self.stages))
 
     def with_fill_value(self, fill_value: Any) -> ArrayDescription:
         return replace(self, fill_value=fill_value)
+
+
+def _with_filters(stages: tuple[Stage, ...], codecs: list[Any]) -> tuple[Stage, ...]:
+    first = next((i for i, stage in enumerate(stages) if not isinstance(stage, Transpose)), 0)
+    rest = tuple(stage for stage in stages[first:] if not isinstance(stage, Filter))
+    return (*stages[:first], *map(Filter, codecs), *rest)

@@ -7,6 +7,7 @@ byte, what zarr-python 2 writes: sorted keys, an indent of 4, ASCII.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numcodecs
@@ -14,14 +15,15 @@ import numpy as np
 
 from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose, as_codec
 from zarrcy.errors import BadCompressorError, CodecNotAvailableError, MetadataError
+from zarrcy.formats import scalars
 from zarrcy.formats.description import ArrayDescription, ChunkKeys
+from zarrcy.formats.request import ArrayRequest
 from zarrcy.formats.scalars import (
     check_dtype,
     decode_dtype,
     decode_fill_value,
     encode_dtype,
     encode_fill_value,
-    normalize_fill_value,
 )
 from zarrcy.grid import MAX_NDIM
 from zarrcy.storage import access
@@ -43,6 +45,11 @@ _MEMBERS = {
     "shape",
     "zarr_format",
 }
+
+
+def is_at(store: Store, prefix: str) -> bool:
+    """Is there a node of this format?"""
+    return kind_at(store, prefix) is not None
 
 
 def kind_at(store: Store, prefix: str) -> str | None:
@@ -141,7 +148,7 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
             len(shape),
         ),
         chunk_keys=chunk_keys(separator, stated="dimension_separator" in members),
-        unknown={name: value for name, value in members.items() if name not in _MEMBERS},
+        kept={name: value for name, value in members.items() if name not in _MEMBERS},
     )
 
 
@@ -188,23 +195,18 @@ def stages_of(order: str, filters: list[Any], compressor: Any, ndim: int) -> tup
     return tuple(stages)
 
 
-def order_of(description: ArrayDescription) -> str:
-    """Return "C" or "F": v2's name for the order of a chunk's elements."""
-    return "F" if any(isinstance(stage, Transpose) for stage in description.stages) else "C"
-
-
 def array_documents(description: ArrayDescription) -> dict[str, bytes]:
     """Return the documents that describe an array, by the last part of their keys."""
     filters = [stage.codec for stage in description.stages if isinstance(stage, Filter)]
     compressors = [stage.codec for stage in description.stages if isinstance(stage, Compressor)]
     members = {
-        **description.unknown,
+        **description.kept,
         "chunks": list(description.chunk_shape),
         "compressor": _config(compressors[0]) if compressors else None,
         "dtype": encode_dtype(description.dtype),
         "fill_value": encode_fill_value(description.fill_value, description.dtype),
         "filters": [_config(codec) for codec in filters] or None,
-        "order": order_of(description),
+        "order": description.order,
         "shape": list(description.shape),
         "zarr_format": ZARR_FORMAT,
     }
@@ -221,52 +223,82 @@ def _config(codec: Any) -> JSON:
     return config
 
 
-def attributes_document(attributes: dict[str, JSON]) -> bytes:
-    return dump_json(attributes)
+def save_array(
+    store: Store, prefix: str, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
+) -> None:
+    """Save the documents of an array; without `attributes` it keeps those that it has."""
+    for name, document in array_documents(description).items():
+        store[prefix + name] = document
+    if attributes:
+        save_attributes(store, prefix, attributes)
+
+
+def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -> None:
+    """Save the attributes of a node."""
+    store[prefix + ATTRS_KEY] = dump_json(dict(attributes))
+
+
+def save_group(store: Store, prefix: str, attributes: Mapping[str, JSON] | None = None) -> None:
+    """Save the documents of a new group."""
+    for name, document in group_documents().items():
+        store[prefix + name] = document
+    if attributes:
+        save_attributes(store, prefix, attributes)
 
 
 def group_documents() -> dict[str, bytes]:
     return {GROUP_KEY: dump_json({"zarr_format": ZARR_FORMAT})}
 
 
-def describe_array(
-    shape: Shape,
-    chunk_shape: Shape,
-    dtype: AnyDtype,
-    fill_value: Any,
-    order: str,
-    filters: Any,
-    compressor: Any,
-    object_codec: Any,
-    dimension_separator: str | None,
-    default_separator: str | None,
-) -> ArrayDescription:
+def describe_array(request: ArrayRequest) -> ArrayDescription:
     """Describe a new array, after the words of `zarrcy.create`.
 
     Raises
     ------
     ValueError : a word that v2 can't write down
     """
-    order = order.upper() if isinstance(order, str) else order
+    remedy = "give zarr_format=3"
+    request.refuse("codecs", version=2, remedy="give filters and compressor, or zarr_format=3")
+    request.refuse("chunk_key_encoding", version=2, remedy="give dimension_separator, or zarr_format=3")
+    request.refuse(
+        "dimension_names",
+        version=2,
+        remedy="give zarr_format=3, or the attribute _ARRAY_DIMENSIONS as xarray does",
+    )
+    request.refuse("shards", version=2, remedy=remedy)
+    order = request.order.upper() if isinstance(request.order, str) else request.order
     if order not in ("C", "F"):
         raise ValueError(f"order is {order!r}; it must be 'C' or 'F'")
-    separator = dimension_separator if dimension_separator is not None else default_separator
+    separator = (
+        request.dimension_separator if request.dimension_separator is not None else request.default_separator
+    )
     if separator not in (None, ".", "/"):
         raise ValueError(f"dimension_separator is {separator!r}; it must be '.' or '/'")
+    dtype, fill_value = request.dtype, request.fill_value
     check_dtype(dtype)
-    chain = _filter_chain(filters, object_codec, dtype)
+    chain = _filter_chain(request.filters, request.object_codec, dtype)
     if chain and chain[0].codec_id == "vlen-bytes" and isinstance(fill_value, str) and fill_value:
         raise ValueError(f"fill value {fill_value!r} is a str; the elements are bytes")
     # zarr-python 2 does not compress the one element of an array without axes
-    compressor = as_compressor(compressor) if shape else None
+    compressor = as_compressor(request.compressor) if request.shape else None
     return ArrayDescription(
-        shape=shape,
-        chunk_shape=chunk_shape,
+        shape=request.shape,
+        chunk_shape=request.chunk_shape,
         dtype=dtype,
-        fill_value=normalize_fill_value(fill_value, dtype),
-        stages=stages_of(order, chain, compressor, len(shape)),
+        fill_value=scalars.normalize_fill_value(fill_value, dtype),
+        stages=stages_of(order, chain, compressor, len(request.shape)),
         chunk_keys=chunk_keys(separator or ".", stated=separator is not None),
     )
+
+
+def normalize_fill_value(description: ArrayDescription, value: Any) -> Any:
+    """Return a fill value that a user gave for an array that exists."""
+    return scalars.normalize_fill_value(value, description.dtype)
+
+
+def codecs_of(description: ArrayDescription) -> list[JSON]:
+    """Return the configurations of the codecs, in the order of encoding."""
+    return [_config(stage.codec) for stage in description.stages if isinstance(stage, (Filter, Compressor))]
 
 
 def as_compressor(compressor: Any) -> Any:

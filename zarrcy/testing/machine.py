@@ -23,7 +23,12 @@ try:
 except ImportError as exc:
     raise MissingExtraError("hypothesis", "testing", "zarrcy.testing") from exc
 
-_DOCUMENTS = (".zarray", ".zattrs", ".zgroup")
+_DOCUMENTS = (".zarray", ".zattrs", ".zgroup", "zarr.json")
+# Data types that a version of the format has.
+_DTYPES: dict[int, tuple[Any, ...]] = {
+    2: (*strategies.DTYPES, strategies.STRUCTURED),
+    3: (*strategies.DTYPES, strategies.FLAT_STRUCTURED),
+}
 _ACCESSORS = {"orthogonal": "oindex", "coordinate": "vindex", "mask": "vindex", "block": "blocks"}
 _MAX_SIDE = 7
 
@@ -38,6 +43,8 @@ class ArrayMachine(RuleBasedStateMachine):
     ----------
     survives_pickling : arrays in this store are pickled and loaded too
     writes_empty_chunks : fix ``write_empty_chunks``; None tries both
+    zarr_format : version of the format of the arrays
+    sharded : keep chunks together in shards
 
     Examples
     --------
@@ -50,6 +57,8 @@ class ArrayMachine(RuleBasedStateMachine):
 
     survives_pickling = True
     writes_empty_chunks: bool | None = None
+    zarr_format = 2
+    sharded = False
 
     def make_store(self) -> Any:
         """Return a new, empty store."""
@@ -65,29 +74,48 @@ class ArrayMachine(RuleBasedStateMachine):
     # -- creating ----------------------------------------------------------------------------------
 
     @initialize(
-        layout=strategies.layouts(max_dims=3, max_side=6),
+        data=st.data(),
         path=st.sampled_from([None, "a", "group/a"]),
         flag=st.booleans(),
         filled=st.booleans(),
     )
-    def create(self, layout: dict[str, Any], path: str | None, flag: bool, filled: bool) -> None:
+    def create(self, data: st.DataObject, path: str | None, flag: bool, filled: bool) -> None:
+        layout = data.draw(
+            strategies.layouts(max_dims=3, max_side=6, dtypes=_DTYPES[self.zarr_format]), label="layout"
+        )
         self.made_store = self.make_store()
         if self.writes_empty_chunks is not None:
             flag = self.writes_empty_chunks
-        self.array = zarrcy.create(store=self.made_store, path=path, write_empty_chunks=flag, **layout)
-        self.model = ArrayModel(
-            layout["shape"], layout["chunks"], np.dtype(layout["dtype"]), layout["fill_value"]
+        # what the store holds is shards; chunks are what blocks are counted in
+        stored: tuple[int, ...] = layout["chunks"]
+        shards: dict[str, Any] = {}
+        if self.sharded:
+            stored = tuple(n * data.draw(st.integers(1, 3), label="chunks of a shard") for n in stored)
+            shards = {"shards": stored}
+        self.array = zarrcy.create(
+            store=self.made_store,
+            path=path,
+            write_empty_chunks=flag,
+            zarr_format=self.zarr_format,
+            **shards,
+            **layout,
         )
+        self.chunks = tuple(layout["chunks"])
+        # some formats have no byte order, and some always have a fill value
+        fill = self.array.fill_value if layout["fill_value"] is None else layout["fill_value"]
+        dtypes = (np.dtype(layout["dtype"]), np.dtype(layout["dtype"]).newbyteorder("="))
+        assert self.array.dtype in dtypes
+        self.model = ArrayModel(layout["shape"], stored, self.array.dtype, fill)
         self.attributes: dict[str, Any] = {}
         # without a fill value no chunk may be left out: other readers would see anything there
-        self.stores_all = flag or layout["fill_value"] is None
+        self.stores_all = (flag and not self.sharded) or self.array.fill_value is None
         if filled:
             self.write_all(1)
 
     # -- reading -----------------------------------------------------------------------------------
 
     def _draw_selection(self, data: st.DataObject) -> strategies.Selection:
-        return data.draw(strategies.selections(self.model.shape, self.model.chunks), label="selection")
+        return data.draw(strategies.selections(self.model.shape, self.chunks), label="selection")
 
     @rule(data=st.data(), brackets=st.booleans())
     def read(self, data: st.DataObject, brackets: bool) -> None:
@@ -302,14 +330,13 @@ class ArrayMachine(RuleBasedStateMachine):
     def the_store_holds_the_chunks_that_were_written(self) -> None:
         model, array = self.model, self.array
         prefix = f"{array.path}/" if array.path else ""
-        name_of = {
-            at: array.dimension_separator.join(map(str, at)) or "0" for at in np.ndindex(*model.counts)
-        }
+        name_of = {at: array._description.chunk_keys.name(at) for at in np.ndindex(*model.counts)}
         stored = {key[len(prefix) :] for key in array.chunk_store if key.startswith(prefix)}
         stored -= set(_DOCUMENTS)
         assert stored <= set(name_of.values()), "no chunk is stored that is outside the array"
-        assert array.nchunks_initialized == len(stored)
-        assert array.nchunks == len(name_of)
+        if not self.sharded:
+            assert array.nchunks_initialized == len(stored)
+            assert array.nchunks == len(name_of)
         written = {name_of[at] for at in model.written}
         assert stored <= written, "no chunk is stored that was not written"
         if self.stores_all:
@@ -325,7 +352,7 @@ class ArrayMachine(RuleBasedStateMachine):
         array, model = self.array, self.model
         assert array.shape == model.shape
         assert array.dtype == model.dtype
-        assert array.chunks == model.chunks
+        assert array.chunks == self.chunks
         assert array.size == model.values.size
         fill = (
             np.zeros((), model.dtype) if array.fill_value is None else np.array(array.fill_value, model.dtype)
@@ -337,12 +364,19 @@ class ArrayMachine(RuleBasedStateMachine):
     @invariant()
     def the_documents_say_the_same(self) -> None:
         prefix = f"{self.array.path}/" if self.array.path else ""
-        document = json.loads(bytes(self.array.store[prefix + ".zarray"]), parse_constant=_refuse)
+        documents = {
+            name: json.loads(bytes(self.array.store[prefix + name]), parse_constant=_refuse)
+            for name in _DOCUMENTS
+            if prefix + name in self.array.store
+        }
+        document = documents.get(".zarray") or documents["zarr.json"]
+        found, asked = document["zarr_format"], self.zarr_format
+        assert found == asked
         assert document["shape"] == list(self.model.shape)
-        assert document["chunks"] == list(self.model.chunks)
+        grid = document.get("chunk_grid", {}).get("configuration", document)
+        assert grid.get("chunks", grid.get("chunk_shape")) == list(self.model.chunks)
         assert dict(self.array.attrs) == self.attributes
-        if self.attributes:
-            assert json.loads(bytes(self.array.store[prefix + ".zattrs"])) == self.attributes
+        assert (documents.get(".zattrs") or document.get("attributes") or {}) == self.attributes
 
 
 def _brackets(array: zarrcy.Array, kind: str) -> Any:

@@ -31,7 +31,9 @@ class CountingStore(MutableMapping[str, Any]):
         self.counts: Counter[tuple[str, str]] = Counter()
 
     def _count(self, what: str, key: Key) -> None:
-        self.counts[what, "document" if key.rsplit("/", 1)[-1].startswith(".z") else "chunk"] += 1
+        name = key.rsplit("/", 1)[-1]
+        is_document = name.startswith(".z") or name == "zarr.json"
+        self.counts[what, "document" if is_document else "chunk"] += 1
 
     def __getitem__(self, key: Key) -> bytes:
         self._count("get", key)

@@ -26,6 +26,7 @@ except ImportError as exc:
 __all__ = [
     "COMPRESSORS",
     "DTYPES",
+    "FLAT_STRUCTURED",
     "STRUCTURED",
     "Selection",
     "arrays",
@@ -60,6 +61,8 @@ DTYPES = [
     "<M8[ns]",
     ">m8[s]",
 ]
+# Fields of one element each, for formats that have no others.
+FLAT_STRUCTURED: AnyDtype = np.dtype([("x", ">f4"), ("z", [("a", "i1"), ("b", "S2")])])
 STRUCTURED: AnyDtype = np.dtype([("x", "<f4"), ("y", "<i2", (2,)), ("z", [("a", "i1"), ("b", "S2")])])
 COMPRESSORS = [
     None,

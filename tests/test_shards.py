@@ -1,0 +1,140 @@
+"""Chunks in shards: what is asked of the store, and what a damaged shard is."""
+
+import numpy as np
+import pytest
+
+import zarrcy
+from zarrcy.errors import ChunkDecodeError
+from zarrcy.storage.ranges import cut
+from zarrcy.testing import CountingStore
+
+
+class RangedStore(CountingStore):
+    """A store that is asked for ranges, and notes them."""
+
+    range_gap = 0
+
+    def __init__(self):
+        super().__init__()
+        self.trips = []
+
+    def get_partial_values(self, key_ranges):
+        self.trips.append([span for _, span in key_ranges])
+        return [
+            bytes(cut(memoryview(self.values[key]), span)) if key in self.values else None
+            for key, span in key_ranges
+        ]
+
+
+MODEL = np.arange(64 * 64, dtype="i4").reshape(64, 64)
+INDEX_NBYTES = 16 * 64 + 4
+
+
+def sharded(store, **options):
+    options = {"chunks": (4, 4), "shards": (32, 32), "compressor": None} | options
+    a = zarrcy.create(MODEL.shape, dtype="i4", zarr_format=3, store=store, **options)
+    a[...] = MODEL
+    return a
+
+
+def test_a_window_costs_one_index_and_one_range_per_run_of_chunks():
+    a = sharded(RangedStore())
+    assert a[5:7, 8:16].tolist() == MODEL[5:7, 8:16].tolist()
+    index, chunks = a.store.trips
+    assert index == [(-INDEX_NBYTES, None)]
+    runs = [span for span in chunks if span[0] >= 0]
+    assert runs == [(10 * 64, 2 * 64)], "two neighbouring chunks are one range"
+    assert a.store.gets == 0
+
+
+def test_a_window_of_absent_chunks_costs_the_index_alone():
+    store = RangedStore()
+    a = zarrcy.zeros((64, 64), chunks=(4, 4), shards=(32, 32), zarr_format=3, store=store)
+    a[0, 0] = 1
+    store.trips.clear()
+    assert a[20:30, 20:30].sum() == 0
+    assert store.trips == [[(-INDEX_NBYTES, None)]]
+
+
+def test_the_index_of_a_file_is_read_once_and_again_when_the_file_changed(tmp_path, monkeypatch):
+    from zarrcy.codecs.shard_index import IndexFormat
+
+    a = sharded(tmp_path)
+    parsed = []
+    parse = IndexFormat.parse
+    monkeypatch.setattr(IndexFormat, "parse", lambda *args: parsed.append(1) or parse(*args))
+    for at in range(10):
+        assert a[at, at] == MODEL[at, at]
+    assert len(parsed) == 1
+    other = zarrcy.open_array(str(tmp_path), mode="r+")
+    other[0:2, 0:30] = -1
+    parsed.clear()
+    assert a[0, 0] == -1
+    assert a[9, 9] == MODEL[9, 9]
+    assert len(parsed) == 1
+
+
+def test_a_whole_shard_is_written_without_a_read():
+    a = sharded(CountingStore())
+    a.store.counts.clear()
+    a[32:, :] = 7
+    assert (a.store.gets, a.store.sets) == (0, 2)
+    a.store.counts.clear()
+    a[0, 0:40] = 7
+    assert (a.store.gets, a.store.sets) == (2, 2)
+
+
+def test_a_shard_at_the_edge_is_whole_when_all_of_the_array_in_it_is():
+    a = zarrcy.zeros((10, 10), chunks=(3, 3), shards=(6, 6), zarr_format=3, store=CountingStore())
+    a[6:, 6:] = 1
+    assert (a.store.gets, a.store.sets) == (0, 1)
+
+
+def test_a_shard_of_fill_value_is_deleted_and_a_chunk_of_it_takes_no_room():
+    a = sharded(CountingStore())
+    before = len(a.store.values["c/0/0"])
+    a[:4, :4] = 0
+    assert len(a.store.values["c/0/0"]) == before - 64
+    a[...] = 0
+    assert sorted(a.store.values) == ["zarr.json"]
+
+
+@pytest.mark.parametrize("store", [dict, RangedStore, "directory"])
+def test_a_damaged_shard_names_its_key(store, tmp_path):
+    a = sharded(tmp_path if store == "directory" else store())
+    values = a.store.values if isinstance(a.store, RangedStore) else a.store
+    whole = bytes(values["c/0/0"])
+    for damaged in (b"", whole[:10], whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
+        values["c/0/0"] = damaged
+        with pytest.raises(ChunkDecodeError, match=r"'c/0/0"):
+            a[3, 3]
+    # a right checksum over an index that lies
+    from zarrcy import _kernels
+
+    for entry in ((2**63, 64), (0, 2**40), (len(whole), 64), (2**64 - 2, 5), (0, 3)):
+        index = bytearray(whole[-INDEX_NBYTES:-4])
+        index[:16] = np.array(entry, "<u8").tobytes()
+        crc = _kernels.default.crc32c(bytes(index)).to_bytes(4, "little")
+        values["c/0/0"] = whole[:-INDEX_NBYTES] + bytes(index) + crc
+        with pytest.raises(ChunkDecodeError, match=r"'c/0/0"):
+            a[3, 3]
+        with pytest.raises(ChunkDecodeError, match=r"'c/0/0"):
+            a[3, 3:5] = 1
+
+
+def test_selections_of_every_kind_read_and_write(tmp_path):
+    a, model = sharded(tmp_path, compressor="default"), MODEL.copy()
+    rng = np.random.default_rng(0)
+    points = tuple(rng.integers(0, 64, (2, 100)))
+    mask = rng.random((64, 64)) < 0.1
+    rows = rng.integers(0, 64, 20)
+    np.testing.assert_array_equal(a.vindex[points], model[points])
+    np.testing.assert_array_equal(a.vindex[mask], model[mask])
+    np.testing.assert_array_equal(a.oindex[rows, 3:60:7], model[rows, 3:60:7])
+    np.testing.assert_array_equal(a[::-3, ::5], model[::-3, ::5])
+    np.testing.assert_array_equal(a.blocks[2, 1:3], model[8:12, 4:12])
+    a.vindex[points] = model[points] = -5
+    a.vindex[mask] = model[mask] = -6
+    a.oindex[rows, 3:60:7] = model[np.ix_(rows, range(3, 60, 7))] = -7
+    a[::-3, ::5] = model[::-3, ::5] = 9
+    np.testing.assert_array_equal(a[...], model)

@@ -1,0 +1,66 @@
+"""What the rest of the library asks of a format. The modules `v2` and `v3` are such formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from zarrcy.formats.description import ArrayDescription
+from zarrcy.formats.request import ArrayRequest
+from zarrcy.types import JSON, Store
+
+
+class Format(Protocol):
+    """Find, load, describe and save nodes: documents <-> descriptions.
+
+    A node is given by its store and the prefix of its keys: empty for the root, else its path and a slash.
+
+    Attributes
+    ----------
+    ZARR_FORMAT : number of the version
+    ARRAY_KEY, GROUP_KEY, ATTRS_KEY : ends of the keys of the documents; some may be the same document
+    """
+
+    ZARR_FORMAT: int
+    ARRAY_KEY: str
+    GROUP_KEY: str
+    ATTRS_KEY: str
+
+    def is_at(self, store: Store, prefix: str) -> bool:
+        """Is there a node of this format? Its documents may be malformed."""
+
+    def kind_at(self, store: Store, prefix: str) -> str | None:
+        """Return "array" or "group", whichever stands there, or None."""
+
+    def load_array(self, store: Store, prefix: str, default_separator: str = ".") -> ArrayDescription | None:
+        """Load the description of the array that stands there; None if there is none."""
+
+    def load_attributes(self, store: Store, prefix: str) -> dict[str, JSON]:
+        """Load the attributes of the node that stands there."""
+
+    def save_array(
+        self,
+        store: Store,
+        prefix: str,
+        description: ArrayDescription,
+        attributes: Mapping[str, JSON] | None = None,
+    ) -> None:
+        """Save the documents of an array; without `attributes` it keeps those that it has."""
+
+    def save_attributes(self, store: Store, prefix: str, attributes: Mapping[str, JSON]) -> None:
+        """Save the attributes of a node; nothing else of it is changed."""
+
+    def save_group(self, store: Store, prefix: str, attributes: Mapping[str, JSON] | None = None) -> None:
+        """Save the documents of a new group."""
+
+    def parse_array(self, document: Any, key: str, default_separator: str = ".") -> ArrayDescription:
+        """Parse the document of an array."""
+
+    def describe_array(self, request: ArrayRequest) -> ArrayDescription:
+        """Describe a new array."""
+
+    def normalize_fill_value(self, description: ArrayDescription, value: Any) -> Any:
+        """Return a fill value that a user gave for an array that exists."""
+
+    def codecs_of(self, description: ArrayDescription) -> list[JSON]:
+        """Return the configurations of the codecs, in the order of encoding."""

@@ -1,0 +1,206 @@
+"""Zarr v3's data types <-> NumPy's. Byte order is no part of them: what NumPy is given is native."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from zarrcy.codecs.elements import is_ml_dtype
+from zarrcy.errors import MissingExtraError
+from zarrcy.formats.members import MAX_DEPTH, Member
+from zarrcy.types import JSON, AnyDtype
+
+_CORE = {
+    "bool": "?",
+    **{f"{kind}{bits}": f"{kind[0]}{bits // 8}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)},
+    **{f"float{bits}": f"f{bits // 8}" for bits in (16, 32, 64)},
+    "complex64": "c8",
+    "complex128": "c16",
+}
+_NAME_OF = {np.dtype(code): name for name, code in _CORE.items()}
+_ALIASES = {"complex_float32": "complex64", "complex_float64": "complex128"}
+_VARIABLE = {"string": "string", "bytes": "bytes", "variable_length_bytes": "bytes"}
+_TIMES = {"numpy.datetime64": "M8", "numpy.timedelta64": "m8"}
+_TIME_NAMES = {"M": "numpy.datetime64", "m": "numpy.timedelta64"}
+_UNITS = ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "μs", "ns", "ps", "fs", "as", "generic")
+_MOST_BYTES = 2**31 - 1
+# Registered names that ml_dtypes has too; the values that fill NumPy's gaps.
+ML_DTYPES = {
+    "bfloat16",
+    *(
+        f"float8_{kind}"
+        for kind in ("e3m4", "e4m3", "e4m3b11fnuz", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu")
+    ),
+    "float8_e4m3fn",
+    *("float6_e2m3fn", "float6_e3m2fn", "float4_e2m1fn"),
+    *("int2", "int4", "uint2", "uint4"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DataType:
+    """A data type.
+
+    Attributes
+    ----------
+    dtype : of NumPy, native
+    variable : "string" or "bytes" for elements of any length, else empty
+    """
+
+    dtype: AnyDtype
+    variable: str = ""
+
+    @property
+    def has_byte_order(self) -> bool:
+        """Do the bytes of an element stand in some order?"""
+        return has_byte_order(self.dtype)
+
+
+def has_byte_order(dtype: AnyDtype) -> bool:
+    """Is there anything in an element that could stand in another byte order?
+
+    >>> has_byte_order(np.dtype([("a", "u1"), ("b", "S4")])), has_byte_order(np.dtype("U1"))
+    (False, True)
+    """
+    if dtype.fields is not None:
+        return any(has_byte_order(field[0]) for field in dtype.fields.values())
+    base = dtype.base
+    return base.itemsize > 1 and (is_ml_dtype(base) or base.kind not in "SVO")
+
+
+@cache
+def ml_dtype(name: str) -> AnyDtype:
+    """Return a data type of the package ml_dtypes."""
+    try:
+        import ml_dtypes
+    except ImportError as exc:
+        raise MissingExtraError("ml_dtypes", "ml-dtypes", f"the data type {name!r}") from exc
+    dtype: AnyDtype = np.dtype(getattr(ml_dtypes, name))
+    return dtype
+
+
+def parse_dtype(member: Member, depth: int = 0) -> DataType:
+    """Parse a data type.
+
+    Raises
+    ------
+    MetadataError : it is none, or one that is not known here
+    MissingExtraError : it needs a package that is not installed
+    """
+    if depth > MAX_DEPTH:
+        member.fail("it is nested too deeply")
+    said = member.extension().vital()
+    name = _ALIASES.get(said.name, said.name)
+    if name in _CORE:
+        said.only()
+        return DataType(np.dtype(_CORE[name]))
+    if name in _VARIABLE:
+        said.only()
+        return DataType(np.dtype(object), _VARIABLE[name])
+    if (bits := re.fullmatch(r"r([1-9]\d{0,10})", name)) is not None:
+        said.only()
+        if int(bits[1]) % 8 or int(bits[1]) // 8 > _MOST_BYTES:
+            member.fail("the number of bits must be a multiple of 8")
+        return DataType(np.dtype(f"V{int(bits[1]) // 8}"))
+    if name == "fixed_length_utf32":
+        length = said.only("length_bytes").need("length_bytes")
+        if length.integer(4, _MOST_BYTES) % 4:
+            length.fail("it must be a multiple of 4")
+        return DataType(np.dtype(f"U{length.integer(4) // 4}"))
+    if name in ("null_terminated_bytes", "raw_bytes"):
+        length = said.only("length_bytes").need("length_bytes")
+        return DataType(np.dtype(f"{'S' if name[0] == 'n' else 'V'}{length.integer(1, _MOST_BYTES)}"))
+    if name in _TIMES:
+        config = said.only("unit", "scale_factor")
+        unit = config.need("unit").choice(*_UNITS).replace("μ", "u")
+        scale = config.need("scale_factor").integer(1, 2**31 - 1)
+        if unit == "generic":
+            return DataType(np.dtype(_TIMES[name]))
+        return DataType(np.dtype(f"{_TIMES[name]}[{scale}{unit}]"))
+    if name in ("struct", "structured"):
+        return DataType(_parse_struct(said.only("fields").need("fields"), depth))
+    if name in ML_DTYPES:
+        said.only()
+        return DataType(ml_dtype(name))
+    member.fail("this data type is not known here; open the array with a library that knows it")
+
+
+def _parse_struct(fields: Member, depth: int) -> AnyDtype:
+    parts: list[tuple[str, AnyDtype]] = []
+    for field in fields.items():
+        if isinstance(field.value, list):
+            # the older spelling: a pair
+            pair = list(field.items())
+            if len(pair) != 2:
+                field.fail("it must be a pair of a name and a data type")
+            name, spelled = pair
+        else:
+            field.object(("name", "data_type"))
+            name, spelled = field.need("name"), field.need("data_type")
+        inner = parse_dtype(spelled, depth + 1)
+        if inner.variable:
+            spelled.fail("a field must have a data type of fixed length, such as 'fixed_length_utf32'")
+        if not name.string() or name.string() in dict(parts):
+            name.fail("names of fields must not be empty, and no name may come twice")
+        parts.append((name.string(), inner.dtype))
+    if not parts:
+        fields.fail("there must be a field")
+    dtype: AnyDtype = np.dtype(parts)
+    return dtype
+
+
+def spell_dtype(dtype: AnyDtype, variable: str = "") -> JSON:
+    """Return a data type as v3 documents spell it: the form that most readers take.
+
+    Raises
+    ------
+    ValueError : v3 has no word for it
+
+    >>> spell_dtype(np.dtype(">i4")), spell_dtype(np.dtype("S3"))
+    ('int32', {'name': 'null_terminated_bytes', 'configuration': {'length_bytes': 3}})
+    """
+    if variable:
+        return variable
+    dtype = dtype.newbyteorder("=")
+    if dtype in _NAME_OF:
+        return _NAME_OF[dtype]
+    if is_ml_dtype(dtype) and dtype.name in ML_DTYPES:
+        return str(dtype.name)
+    if dtype.subdtype is not None:
+        raise ValueError(
+            f"Zarr v3 has no word for the fields of shape {dtype.shape} in {dtype.base}; make them fields of one "
+            "element each, or an array with one more axis, or give zarr_format=2"
+        )
+    if dtype.fields is not None:
+        fields = [
+            {"name": name, "data_type": spell_dtype(dtype.fields[name][0])} for name in dtype.names or ()
+        ]
+        return {"name": "struct", "configuration": {"fields": fields}}
+    if is_ml_dtype(dtype) or dtype.itemsize == 0 or dtype.kind not in "mMUSV":
+        raise ValueError(
+            f"Zarr v3 has no word for data type {dtype}; convert the elements to one that it has"
+        )
+    if dtype.kind in "mM":
+        unit, scale = np.datetime_data(dtype)
+        config: dict[str, JSON] = {"unit": unit, "scale_factor": scale}
+        return {"name": _TIME_NAMES[dtype.kind], "configuration": config}
+    name = {"U": "fixed_length_utf32", "S": "null_terminated_bytes", "V": "raw_bytes"}[dtype.kind]
+    return {"name": name, "configuration": {"length_bytes": dtype.itemsize}}
+
+
+def packed(dtype: AnyDtype) -> AnyDtype:
+    """Return a native data type whose fields follow one another without a gap.
+
+    >>> packed(np.dtype([("a", "u1"), ("b", ">f8")], align=True)).itemsize
+    9
+    """
+    if dtype.fields is None:
+        if dtype.subdtype is not None:
+            return np.dtype((packed(dtype.base), dtype.shape))
+        return dtype.newbyteorder("=")
+    fields: list[Any] = [(name, packed(dtype.fields[name][0])) for name in dtype.names or ()]
+    return np.dtype(fields)

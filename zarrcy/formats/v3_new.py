@@ -1,0 +1,261 @@
+"""The words of `zarrcy.create` -> the document of a new array in Zarr v3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numcodecs
+
+from zarrcy.codecs import as_codec
+from zarrcy.formats import v3_fill_values as fill_values
+from zarrcy.formats.members import Member
+from zarrcy.formats.request import ArrayRequest
+from zarrcy.formats.v3_codecs import (
+    BYTES,
+    CNAMES,
+    OF_OBJECTS,
+    PACK,
+    PREFIX,
+    SHUFFLES,
+    Given,
+    is_only_of_numcodecs,
+    parse_codec,
+)
+from zarrcy.formats.v3_dtypes import DataType, has_byte_order, packed, spell_dtype
+from zarrcy.grid import normalize_chunks
+from zarrcy.types import JSON, Shape
+
+_VARIABLE = {"vlen-utf8": "string", "vlen-bytes": "bytes"}
+_KEY = "zarr.json"
+_INDEX_CODECS: list[JSON] = [
+    {"name": "bytes", "configuration": {"endian": "little"}},
+    {"name": "crc32c"},
+]
+
+
+def document_of(request: ArrayRequest) -> dict[str, JSON]:
+    """Return the document of a new array.
+
+    Raises
+    ------
+    ValueError : v3 has no words for what is asked
+    """
+    filters = [as_codec(codec) for codec in request.filters or ()]
+    kind = _data_type(request, filters)
+    data_type = spell_dtype(kind.dtype, kind.variable)
+    codecs = _codecs(request, kind, filters)
+    chunk_shape = request.chunk_shape
+    if request.shards is not None and request.shards is not False:
+        chunk_shape = _shard_shape(request.shards, request)
+        codecs = [_shard(request.chunk_shape, codecs)]
+    document = {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": list(request.shape),
+        "data_type": data_type,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunk_shape)}},
+        "chunk_key_encoding": _chunk_keys(request),
+        "fill_value": fill_values.spell(fill_values.normalize(request.fill_value, kind), kind, data_type),
+        "codecs": codecs,
+        "attributes": {},
+    }
+    if request.dimension_names is not None:
+        document["dimension_names"] = list(request.dimension_names)
+    return document
+
+
+def _data_type(request: ArrayRequest, filters: list[Any]) -> DataType:
+    """Return the data type; a codec of objects says which they are, and is taken from the filters."""
+    if not request.dtype.hasobject:
+        return DataType(packed(request.dtype))
+    codec = None if request.object_codec is None else as_codec(request.object_codec)
+    if codec is None and filters:
+        codec = filters.pop(0)
+    name = getattr(codec, "codec_id", None)
+    if request.dtype.kind != "O" or name not in _VARIABLE:
+        raise ValueError(
+            f"Zarr v3 has no data type for Python objects (data type {request.dtype}, object codec {name!r}); give "
+            "dtype=str for text, dtype=bytes for bytes of any length, or zarr_format=2"
+        )
+    return DataType(request.dtype, _VARIABLE[name])
+
+
+def _shard_shape(shards: Any, request: ArrayRequest) -> Shape:
+    if isinstance(shards, (bool, str)):
+        raise ValueError(  # noqa: TRY004
+            f"shards is {shards!r}; give the lengths of a shard, in elements"
+        )
+    lengths = normalize_chunks(shards, request.shape, request.dtype.itemsize)
+    if any(n % m for n, m in zip(lengths, request.chunk_shape, strict=True)):
+        raise ValueError(
+            f"shards {lengths} are no multiple of the chunks {request.chunk_shape} in them along each axis"
+        )
+    return lengths
+
+
+def _shard(chunk_shape: Shape, codecs: list[JSON]) -> JSON:
+    return {
+        "name": "sharding_indexed",
+        "configuration": {
+            "chunk_shape": list(chunk_shape),
+            "codecs": codecs,
+            "index_codecs": _INDEX_CODECS,
+            "index_location": "end",
+        },
+    }
+
+
+def _chunk_keys(request: ArrayRequest) -> JSON:
+    encoding, separator = request.chunk_key_encoding, request.dimension_separator
+    if encoding is None:
+        encoding = "default"
+    if isinstance(encoding, str):
+        default = "." if encoding == "v2" else "/"
+        return {"name": encoding, "configuration": {"separator": separator or default}}
+    if separator is not None:
+        raise ValueError("the separator is in chunk_key_encoding; leave out dimension_separator")
+    return dict(encoding) if isinstance(encoding, Mapping) else encoding
+
+
+# -- codecs ----------------------------------------------------------------------------------------
+
+
+def _codecs(request: ArrayRequest, kind: DataType, filters: list[Any]) -> list[JSON]:
+    given = Given(request.chunk_shape, kind)
+    if request.codecs is not None:
+        if (
+            filters
+            or not (request.compressor is None or request.compressor == "default")
+            or request.order != "C"
+        ):
+            raise ValueError(
+                "codecs are all that is done to a chunk: leave out filters, compressor and order"
+            )
+        return _of_list(list(request.codecs), given)
+    order = request.order.upper() if isinstance(request.order, str) else request.order
+    if order not in ("C", "F"):
+        raise ValueError(f"order is {request.order!r}; it must be 'C' or 'F'")
+    words: list[Any] = []
+    if order == "F" and len(request.shape) > 1:
+        axes = list(range(len(request.shape)))[::-1]
+        words.append({"name": "transpose", "configuration": {"order": axes}})
+    # zarr-python 2 does not compress the one element of an array without axes, and nothing would be gained
+    default = numcodecs.Blosc() if request.shape else None
+    compressor = default if request.compressor == "default" else request.compressor
+    words.extend(filters)
+    if compressor is not None:
+        words.append(as_codec(compressor))
+    return _of_list(words, given)
+
+
+def _of_list(words: list[Any], given: Given) -> list[JSON]:
+    """Spell codecs, and put the one that makes bytes of arrays where it is missing."""
+    codecs: list[JSON] = []
+    packed_ = False
+    for i, word in enumerate(words):
+        spelled = spell_codec(word, given)
+        step = parse_codec(Member(_KEY, f"codecs[{i}]", spelled), given, packed_)
+        if step is not None:
+            if step.kind == BYTES and not packed_:
+                codecs.append(pack_of(given.kind))
+                packed_ = True
+            packed_ = packed_ or step.kind == PACK
+            given = step.given
+        codecs.append(spelled)
+    return codecs if packed_ else [*codecs, pack_of(given.kind)]
+
+
+def pack_of(kind: DataType) -> JSON:
+    """Return the codec that makes bytes of elements, where nobody chose one."""
+    if kind.variable:
+        return {"name": {"string": "vlen-utf8", "bytes": "vlen-bytes"}[kind.variable], "configuration": {}}
+    if has_byte_order(kind.dtype):
+        return {"name": "bytes", "configuration": {"endian": "little"}}
+    return {"name": "bytes"}
+
+
+def spell_codec(word: Any, given: Given) -> JSON:
+    """Return a codec as v3 spells it: a name or an object of v3, or a codec of numcodecs or its configuration.
+
+    Raises
+    ------
+    ValueError : v3 has no word for it
+
+    >>> import numpy as np
+    >>> spell_codec({"id": "gzip", "level": 3}, Given((4,), DataType(np.dtype("i4"))))
+    {'name': 'gzip', 'configuration': {'level': 3}}
+    """
+    if isinstance(word, str):
+        return _completed({"name": word}, given)
+    if isinstance(word, Mapping) and "id" not in word:
+        return _completed(dict(word), given)
+    codec = as_codec(dict(word) if isinstance(word, Mapping) else word)
+    config = dict(codec.get_config())
+    name = str(config.pop("id", codec.codec_id))
+    if name == "blosc":
+        return {
+            "name": "blosc",
+            "configuration": _blosc(config, given.dtype.itemsize if not given.kind.variable else 1),
+        }
+    if name == "gzip":
+        return {"name": "gzip", "configuration": {"level": config["level"]}}
+    if name == "zstd":
+        return {
+            "name": "zstd",
+            "configuration": {"level": config["level"], "checksum": bool(config.get("checksum", False))},
+        }
+    if name == "crc32c" and config.get("location", "end") == "end":
+        return {"name": "crc32c"}
+    if name in _VARIABLE:
+        return {"name": name, "configuration": {}}
+    if name in OF_OBJECTS:
+        raise ValueError(
+            f"the codec {name!r} makes bytes of Python objects, for which Zarr v3 has no data type; give "
+            "zarr_format=2, or dtype=str or bytes"
+        )
+    return {"name": f"{PREFIX}{name}", "configuration": config}
+
+
+def _completed(word: dict[str, JSON], given: Given) -> JSON:
+    """Return a codec of v3 with all that readers expect in its configuration."""
+    name, config = word.get("name"), word.get("configuration") or {}
+    if not isinstance(name, str) or not isinstance(config, Mapping):
+        return word
+    if name == "bytes" and not config and not given.kind.variable:
+        return pack_of(given.kind)
+    itemsize = 1 if given.kind.variable else given.dtype.itemsize
+    shuffle = "shuffle" if itemsize > 1 else "noshuffle"
+    defaults: dict[str, JSON] = {
+        "blosc": {"typesize": itemsize, "cname": "lz4", "clevel": 5, "shuffle": shuffle, "blocksize": 0},
+        "zstd": {"level": 0, "checksum": False},
+        "gzip": {"level": 1},
+        "vlen-utf8": {},
+        "vlen-bytes": {},
+    }
+    if name in defaults:
+        return {**word, "configuration": {**defaults[name], **config}}
+    if is_only_of_numcodecs(name):
+        name = f"{PREFIX}{name}"
+    return {**word, "name": name, "configuration": dict(config)} if name.startswith(PREFIX) else word
+
+
+def _blosc(config: dict[str, Any], itemsize: int) -> JSON:
+    typesize = config.get("typesize") or itemsize
+    shuffle = config["shuffle"]
+    if shuffle == -1:
+        # as Blosc itself decides: single bytes by bits, others by bytes
+        shuffle = 2 if typesize == 1 else 1
+    if shuffle == 1 and typesize == 1:
+        # no effect on single bytes, and slow to undo
+        shuffle = 0
+    cname = str(config["cname"])
+    if cname not in CNAMES:
+        raise ValueError(f"Blosc's cname is {cname!r}; it must be one of {', '.join(map(repr, CNAMES))}")
+    return {
+        "typesize": typesize,
+        "cname": cname,
+        "clevel": config["clevel"],
+        "shuffle": SHUFFLES[shuffle],
+        "blocksize": config["blocksize"],
+    }

@@ -23,7 +23,7 @@ $(VENV)/has-%: $(BIN)/python $(SOURCES)
 
 $(ZARR2)/built:
 	$(PYTHON) -m venv $(ZARR2)
-	$(ZARR2)/bin/python -m pip --disable-pip-version-check --quiet install 'zarr==2.18.7' 'numcodecs<0.16' msgpack
+	$(ZARR2)/bin/python -m pip --disable-pip-version-check --quiet install 'zarr==2.18.7' 'numcodecs<0.16' msgpack lmdb fsspec
 	@touch $@
 
 demo: $(VENV)/has-demo  ## build, import real climate data, check it against h5py, draw a map

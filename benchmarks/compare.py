@@ -88,9 +88,11 @@ def _filesystem(path: Path) -> str:
 
 def run(chosen: argparse.Namespace) -> report.Result:
     """Measure, and return the report."""
+    from bench import TINY_CHUNK, Bench
     from measure import Pace, run_in_turns
-    from peers import BLOSC, NotOfferedError, load_peers, working_directory
-    from rows import TINY_CHUNK, Bench, all_rows
+    from peer import BLOSC, NotOfferedError
+    from peers import load_peers, working_directory
+    from rows import all_rows
 
     peers, missing = load_peers(chosen.z5py_threads)
     peers = [p for p in peers if p.name == report.SUBJECT or re.search(chosen.peers, p.name)]
@@ -98,13 +100,13 @@ def run(chosen: argparse.Namespace) -> report.Result:
     if not rows:
         raise SystemExit(f"no row matches {chosen.rows!r}; --list prints their names")
     if chosen.quick:
-        side, n_tiny, pace = 128, 2_000, Pace(chosen.rounds or 3, 0.003, 0.15)
+        side, n_tiny, n_appends, pace = 128, 2_000, 50, Pace(chosen.rounds or 3, 0.003, 0.15)
     else:
-        side, n_tiny, pace = 256, 100_000, Pace(chosen.rounds or 7, 0.02, 2.5)
+        side, n_tiny, n_appends, pace = 256, 100_000, 500, Pace(chosen.rounds or 7, 0.02, 2.5)
     with working_directory(chosen.root) as place:
         root = Path(place).resolve()
         about = machine(root)
-        bench = Bench(root, side, n_tiny)
+        bench = Bench(root, side, n_tiny, n_appends)
         blosc_nbytes = sum(map(len, bench.stored(bench.layout(64, BLOSC)).values.values()))
         found = []
         for number, row in enumerate(rows, 1):
@@ -154,6 +156,7 @@ def run(chosen: argparse.Namespace) -> report.Result:
                 "nbytes": bench.cube.nbytes,
                 "blosc_ratio": bench.cube.nbytes / blosc_nbytes,
                 "n_tiny": n_tiny,
+                "n_appends": n_appends,
                 "tiny_nbytes": TINY_CHUNK * bench.line.itemsize,
             },
             "peers": [

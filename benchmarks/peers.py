@@ -1,120 +1,33 @@
-"""The libraries that are compared: one small class each, and none that others depend on.
-
-A peer opens a store that zarrcy wrote, creates an empty one, and gives callables that read or write
-a selection. Libraries that read Zarr v2 read the very same bytes; the others (HDF5, plain files) get
-a file of their own with the same numbers.
-"""
+"""The libraries that are compared: one small class each. `peer.py` says what each has to offer."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numcodecs
 import numpy as np
 from numcodecs import blosc
 from numpy.typing import NDArray
-
-MEMORY, DIRECTORY = "memory", "directory"
-RAW, BLOSC = "raw", "blosc"
-BLOSC_OPTIONS = {"cname": "lz4", "clevel": 5, "shuffle": 1}
-ARRAY_NAME = "data"
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Of an array: lengths in elements, `codec` is RAW or BLOSC (LZ4, level 5, byte shuffle)."""
-
-    shape: tuple[int, ...]
-    chunks: tuple[int, ...]
-    codec: str = RAW
-    dtype: str = "<f4"
-    write_empty_chunks: bool = True
-
-    def compressor(self) -> Any:
-        return None if self.codec == RAW else numcodecs.Blosc(**BLOSC_OPTIONS)
+from peer import (
+    ARRAY_NAME,
+    BLOSC,
+    BLOSC_OPTIONS,
+    DIRECTORY,
+    MEMORY,
+    RAW,
+    Layout,
+    NotOfferedError,
+    Peer,
+    Stored,
+    ZarrPeer,
+)
 
 
-@dataclass(frozen=True)
-class Stored:
-    """An array as zarrcy wrote it: the directory of a group that holds it, and its numbers.
-
-    Without numbers, no chunk is stored, and the array reads as zeros.
-    """
-
-    layout: Layout
-    group: Path
-    numbers: NDArray[Any] | None
-
-    @property
-    def path(self) -> str:
-        return str(self.group / ARRAY_NAME)
-
-    @cached_property
-    def values(self) -> dict[str, bytes]:
-        """The same store as a mapping: what lies in the directory, read once."""
-        return {file.name: file.read_bytes() for file in Path(self.path).iterdir()}
-
-    def expected(self) -> NDArray[Any]:
-        if self.numbers is not None:
-            return self.numbers
-        return np.broadcast_to(np.zeros((), self.layout.dtype), self.layout.shape)
-
-
-class NotOfferedError(Exception):
-    """A peer has no way to do this; its cell stays empty."""
-
-
-class Peer:
-    """Base of the adapters: arrays that are indexed with brackets.
-
-    Making one imports the library, and raises ImportError where it is not installed.
-    """
-
-    name: ClassVar[str]
-    distribution: ClassVar[str]
-    import_statement: ClassVar[str]
-    note: str = ""
-    places: ClassVar[tuple[str, ...]] = (MEMORY, DIRECTORY)
-    skips_fill: ClassVar[bool] = True
-    writes_zarr: ClassVar[bool] = True
-    is_limit: ClassVar[bool] = False
-
-    def __init__(self) -> None:
-        self.version = importlib.metadata.version(self.distribution)
-
-    def settle(self) -> None:
-        """Set what is global in the process to what it is where only this library is imported."""
-        blosc.use_threads = None
-
-    def adopt(self, stored: Stored) -> None:
-        """Get ready to open `stored`; a library of another format writes its own file here."""
-
-    def open(self, stored: Stored, place: str, writable: bool = False) -> Any:
-        raise NotImplementedError
-
-    def create(self, layout: Layout, place: str, group: Path) -> Any:
-        """Return an empty array, for a directory store the one named ARRAY_NAME below `group`."""
-        raise NotImplementedError
-
-    def reader(self, array: Any, key: Any) -> Callable[[], Any]:
-        """Return a call that reads a selection; raises NotOfferedError where the peer has none such."""
-        return lambda: array[key]
-
-    def writer(self, array: Any, key: Any, value: NDArray[Any]) -> Callable[[], None]:
-        def write() -> None:
-            array[key] = value
-
-        return write
-
-
-class Zarrcy(Peer):
+class Zarrcy(ZarrPeer):
     name, distribution, import_statement = "zarrcy", "zarrcy", "import zarrcy"
 
     def __init__(self) -> None:
@@ -145,7 +58,7 @@ class Zarrcy(Peer):
         )
 
 
-class Zarr2(Peer):
+class Zarr2(ZarrPeer):
     name, distribution, import_statement = "zarr 2", "zarr", "import zarr"
 
     def __init__(self) -> None:
@@ -170,7 +83,7 @@ class Zarr2(Peer):
         )
 
 
-class Zarr3(Peer):
+class Zarr3(ZarrPeer):
     name, distribution, import_statement = "zarr 3", "zarr", "import zarr"
     pipeline: ClassVar[dict[str, Any]] = {}
 
@@ -209,6 +122,15 @@ class Zarr3(Peer):
                 config={"write_empty_chunks": layout.write_empty_chunks},
             )
 
+    def field_reader(self, stored: Stored, place: str, field: str) -> Callable[[], Any]:
+        call = super().field_reader(stored, place, field)
+        try:
+            call()
+        except (TypeError, ValueError) as exc:
+            # 3.1 parses the name of the field, but then casts the whole elements to its type
+            raise NotOfferedError(f"{type(exc).__name__}: {exc}") from exc
+        return call
+
 
 class Zarrs(Zarr3):
     """zarr 3 with the codec pipeline of zarrs, in Rust, where that does not fall back to Python."""
@@ -225,14 +147,10 @@ class Zarrs(Zarr3):
         super().__init__()
         importlib.import_module("zarrs")
         utils = importlib.import_module("zarrs.utils")
-        self._refusals = (utils.DiscontiguousArrayError, utils.UnsupportedVIndexingError)
+        self.refusals = (utils.DiscontiguousArrayError, utils.UnsupportedVIndexingError)
 
-    def reader(self, array: Any, key: Any) -> Callable[[], Any]:
-        try:
-            array[key]
-        except self._refusals as exc:
-            raise NotOfferedError(f"falls back to Python: {exc}") from exc
-        return super().reader(array, key)
+    def field_reader(self, stored: Stored, place: str, field: str) -> Callable[[], Any]:
+        raise NotOfferedError("no structured types")
 
 
 class TensorStore(Peer):
@@ -243,7 +161,7 @@ class TensorStore(Peer):
         super().__init__()
         self._ts = importlib.import_module("tensorstore")
 
-    def open(self, stored: Stored, place: str, writable: bool = False) -> Any:
+    def open(self, stored: Stored, place: str, writable: bool = False, field: str | None = None) -> Any:
         context = self._context()
         kvstore = self._kvstore(place, stored.path)
         if place == MEMORY:
@@ -251,6 +169,8 @@ class TensorStore(Peer):
             for key, value in stored.values.items():
                 values[key] = value
         spec = {"driver": "zarr", "kvstore": kvstore}
+        if field is not None:
+            spec["field"] = field
         return self._ts.open(spec, context=context, open=True, read=True, write=writable).result()
 
     def create(self, layout: Layout, place: str, group: Path) -> Any:
@@ -278,14 +198,39 @@ class TensorStore(Peer):
     def reader(self, array: Any, key: Any) -> Callable[[], Any]:
         return lambda: array[key].read().result()
 
+    def points_reader(self, array: Any, points: tuple[NDArray[Any], ...]) -> Callable[[], Any]:
+        return lambda: array.vindex[points].read().result()
+
+    def mask_reader(self, array: Any, mask: NDArray[np.bool_]) -> Callable[[], Any]:
+        return lambda: array.vindex[mask].read().result()
+
+    def rows_reader(self, array: Any, rows: NDArray[Any]) -> Callable[[], Any]:
+        return lambda: array.oindex[rows].read().result()
+
+    def field_reader(self, stored: Stored, place: str, field: str) -> Callable[[], Any]:
+        array = self.open(stored, place, field=field)
+        return lambda: array.read().result()
+
     def writer(self, array: Any, key: Any, value: NDArray[Any]) -> Callable[[], None]:
         return lambda: array[key].write(value).result()
+
+    def appender(self, array: Any, pieces: Sequence[NDArray[Any]]) -> Callable[[], Any]:
+        def append() -> Any:
+            grown = array
+            for piece in pieces:
+                start = grown.shape[0]
+                grown = grown.resize(exclusive_max=[start + len(piece)], expand_only=True).result()
+                grown[start:].write(piece).result()
+            return grown
+
+        return append
 
 
 class Z5py(Peer):
     name, distribution, import_statement = "z5py", "z5py", "import z5py"
     places = (DIRECTORY,)
     skips_fill = False
+    appends = False
 
     def __init__(self, n_threads: int = 1) -> None:
         super().__init__()
@@ -303,6 +248,9 @@ class Z5py(Peer):
         if isinstance(key, tuple) and any(isinstance(k, slice) and k.step not in (None, 1) for k in key):
             raise NotOfferedError("no slices with a step")
         return super().reader(array, key)
+
+    def field_reader(self, stored: Stored, place: str, field: str) -> Callable[[], Any]:
+        raise NotOfferedError("no structured types")
 
     def create(self, layout: Layout, place: str, group: Path) -> Any:
         options: dict[str, Any] = {"compression": "raw"}
@@ -353,7 +301,21 @@ class H5py(Peer):
     @staticmethod
     def _create(file: Any, layout: Layout) -> Any:
         options = {} if layout.codec == RAW else {"compression": "lzf", "shuffle": True}
-        return file.create_dataset(ARRAY_NAME, layout.shape, layout.dtype, chunks=layout.chunks, **options)
+        # HDF5 refuses chunks that are larger than the array, unless it can grow
+        chunks = tuple(min(c, n or c) for c, n in zip(layout.chunks, layout.shape, strict=True))
+        grows = tuple(n or None for n in layout.shape)
+        return file.create_dataset(
+            ARRAY_NAME, layout.shape, layout.dtype, chunks=chunks, maxshape=grows, **options
+        )
+
+    def points_reader(self, array: Any, points: tuple[NDArray[Any], ...]) -> Callable[[], Any]:
+        raise NotOfferedError("takes a list for one axis only, not points")
+
+    def mask_reader(self, array: Any, mask: NDArray[np.bool_]) -> Callable[[], Any]:
+        return lambda: array[mask]
+
+    def rows_reader(self, array: Any, rows: NDArray[Any]) -> Callable[[], Any]:
+        raise NotOfferedError("takes lists that rise only")
 
     def writer(self, array: Any, key: Any, value: NDArray[Any]) -> Callable[[], None]:
         file = array.file
@@ -363,6 +325,19 @@ class H5py(Peer):
             file.flush()
 
         return write
+
+    def appender(self, array: Any, pieces: Sequence[NDArray[Any]]) -> Callable[[], Any]:
+        file = array.file
+
+        def append() -> Any:
+            for piece in pieces:
+                start = len(array)
+                array.resize(start + len(piece), axis=0)
+                array[start:] = piece
+                file.flush()
+            return array
+
+        return append
 
 
 @dataclass(frozen=True)
@@ -377,6 +352,7 @@ class Numpy(Peer):
     name, distribution, import_statement = "numpy", "numpy", "import numpy, numcodecs"
     note = "the limit: copies in memory; one plain file for a directory; no chunks, no codec"
     writes_zarr = False
+    appends = False
     is_limit = True
 
     def adopt(self, stored: Stored) -> None:
@@ -411,6 +387,24 @@ class Numpy(Peer):
             return lambda: np.fromfile(path, dtype).reshape(shape)
         view = array.view
         return lambda: np.array(view[key], order="C")
+
+    @staticmethod
+    def _lister(array: Any, key: Any) -> Callable[[], Any]:
+        view = array if isinstance(array, np.ndarray) else array.view
+        # what a list or a mask selects is a copy already
+        return lambda: view[key]
+
+    def points_reader(self, array: Any, points: tuple[NDArray[Any], ...]) -> Callable[[], Any]:
+        return self._lister(array, points)
+
+    def mask_reader(self, array: Any, mask: NDArray[np.bool_]) -> Callable[[], Any]:
+        return self._lister(array, mask)
+
+    def rows_reader(self, array: Any, rows: NDArray[Any]) -> Callable[[], Any]:
+        return self._lister(array, rows)
+
+    def field_reader(self, stored: Stored, place: str, field: str) -> Callable[[], Any]:
+        return self.reader(self.open(stored, place), field)
 
     def writer(self, array: Any, key: Any, value: NDArray[Any]) -> Callable[[], None]:
         if isinstance(array, _PlainFile):
@@ -448,8 +442,3 @@ def working_directory(root: str | None) -> tempfile.TemporaryDirectory[str]:
     if root is None and Path("/dev/shm").is_dir():
         root = "/dev/shm"
     return tempfile.TemporaryDirectory(prefix="zarrcy-bench-", dir=root)
-
-
-def stored_chunks(group: Path) -> Iterator[str]:
-    """Yield the names of the chunks of the array below `group`."""
-    return (file.name for file in (group / ARRAY_NAME).iterdir() if not file.name.startswith("."))

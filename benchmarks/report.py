@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 1
+SCHEMA = 2
 SUBJECT = "zarrcy"
 LIMIT = "numpy"
 # Nearer to 1 than this is no difference that such a measurement can see.
@@ -95,7 +95,7 @@ def _head(report: Result) -> Iterator[str]:
     yield (
         f"array: {sizes['side']}^3 float32, {sizes['nbytes'] / 2**20:.0f} MiB; "
         f"blosc (lz4, level 5, shuffle) stores 1/{sizes['blosc_ratio']:.2f} of it; "
-        f"tiny chunks: {sizes['n_tiny']} of {sizes['tiny_nbytes']} bytes"
+        f"tiny chunks: {sizes['n_tiny']} of {sizes['tiny_nbytes']} bytes; {sizes['n_appends']} appends"
     )
     for peer in report["peers"]:
         yield f"{peer['name']} {peer['version']}" + (f": {peer['note']}" if peer["note"] else "")
@@ -164,8 +164,8 @@ def _listed(slower: list[Slower]) -> Iterator[str]:
 
 def _conclusions(report: Result) -> Iterator[str]:
     yield (
-        "Each cell: median time of one call (of one chunk in the rows 'per chunk'), then how many times "
-        "zarrcy's it is: 2.00x takes twice as long."
+        "Each cell: median time of one call (of one chunk, window or append where the row says 'per'), then "
+        "how many times zarrcy's it is: 2.00x takes twice as long."
     )
     yield (
         f"'!' faster than {SUBJECT} by more than {TIE:.0%}; "

@@ -159,8 +159,9 @@ def test_saving_and_loading(tmp_path):
     zarr.save_array(tmp_path / "a", values[:2], chunks=1)
     np.testing.assert_array_equal(zarr.load(tmp_path / "a"), values[:2])
     assert zarr.load(tmp_path / "none") is None
-    with pytest.raises(ValueError, match="2 arrays"):
-        zarr.save(tmp_path / "b", values, values)
+    zarr.save(tmp_path / "b", values, other=values[:2])
+    np.testing.assert_array_equal(zarr.load(tmp_path / "b")["arr_0"], values)
+    np.testing.assert_array_equal(zarr.load(tmp_path / "b")["other"], values[:2])
 
 
 def test_metadata_are_loaded_again_where_they_are_not_to_be_kept():

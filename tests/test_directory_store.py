@@ -239,7 +239,7 @@ def test_lower_case_keys_on_request(tmp_path):
 def test_every_array_operation_works_in_a_directory(tmp_path):
     path = tmp_path / "data.zarr"
     model = np.arange(60.0).reshape(6, 10)
-    zarrcy.save(str(path), model, chunks=(4, 4))
+    zarrcy.save_array(str(path), model, chunks=(4, 4))
     a = zarrcy.open(path, mode="r+")
     np.testing.assert_array_equal(a[::-1, 3:9:2], model[::-1, 3:9:2])
     a[1:5, 2] = -1

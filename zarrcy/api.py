@@ -1,4 +1,4 @@
-"""Functions that create, open, save and load: words over `Array`."""
+"""Functions that create arrays, and open them: words over `Array`."""
 
 from __future__ import annotations
 
@@ -6,25 +6,19 @@ from typing import Any
 
 import numcodecs
 import numpy as np
-from numpy.typing import NDArray
 
 from zarrcy.array import Array
-from zarrcy.errors import (
-    ArrayNotFoundError,
-    BadCompressorError,
-    ContainsArrayError,
-    ContainsGroupError,
-    PathNotFoundError,
-)
-from zarrcy.formats import ArrayRequest, by_number
+from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayError, ContainsGroupError
+from zarrcy.formats import ArrayDescription, ArrayRequest, by_number
 from zarrcy.grid import normalize_chunks, normalize_shape
 from zarrcy.node import Node
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
-from zarrcy.types import AnyDtype
+from zarrcy.types import AnyDtype, Store
 
 _OBJECT_TYPES = {str: "vlen-utf8", "str": "vlen-utf8", bytes: "vlen-bytes", "bytes": "vlen-bytes"}
 _MODES = ("r", "r+", "a", "w", "w-", "x")
+_NOT_GIVEN: Any = object()
 
 
 def create(
@@ -47,16 +41,19 @@ def create(
     dimension_separator: str | None = None,
     write_empty_chunks: bool = True,
     *,
+    storage_transformers: tuple[()] = (),
     zarr_version: int | None = None,
     zarr_format: int | None = None,
     meta_array: Any = None,
+    storage_options: dict[str, Any] | None = None,
     attributes: dict[str, Any] | None = None,
-    compression: Any = None,
+    compression: Any = _NOT_GIVEN,
     compression_opts: Any = None,
     codecs: Any = None,
     shards: Any = None,
     dimension_names: Any = None,
     chunk_key_encoding: Any = None,
+    fillvalue: Any = _NOT_GIVEN,
 ) -> Array:
     """Create an array.
 
@@ -79,8 +76,10 @@ def create(
     object_codec : codec that makes bytes of objects; needed for ``dtype=object``
     dimension_separator : "." or "/", between the coordinates in the key of a chunk
     write_empty_chunks : store chunks that hold nothing but the fill value
+    storage_transformers : kept for users of zarr-python 2; there are none
     zarr_version, zarr_format : version of the format: 2 or 3. By default that of the node above, or 2
     meta_array : see `Array`
+    storage_options : for the store that a URL means
     attributes : user attributes of the new array
     compression, compression_opts : the compressor as h5py spells it: a name, and its first parameter or a
         mapping of parameters
@@ -89,6 +88,7 @@ def create(
     shards : format 3: lengths of a shard, which holds many chunks in one stored value
     dimension_names : format 3: a name, or None, for each axis
     chunk_key_encoding : format 3: "default", "v2", or an object as the format spells it
+    fillvalue : the fill value as h5py spells it
 
     Raises
     ------
@@ -102,18 +102,59 @@ def create(
     >>> int(a[5000, 5000])
     42
     """
-    store = normalize_store_arg(store)
-    node = Node(
-        store,
-        path,
-        None if chunk_store is None else normalize_store_arg(chunk_store),
-        synchronizer,
-        _asked_format(zarr_format, zarr_version),
+    if storage_transformers:
+        raise ValueError(f"storage_transformers is {storage_transformers!r}; no format has any")
+    store, chunk_store = normalize_stores(store, chunk_store, storage_options, "w")
+    if compression is not _NOT_GIVEN and compressor == "default":
+        compressor = _compressor_of(compression, compression_opts)
+    node = Node(store, path, chunk_store, synchronizer, asked_format(zarr_format, zarr_version))
+    description = describe(
+        node,
+        shape,
+        chunks,
+        dtype,
+        compressor,
+        fill_value if fillvalue is _NOT_GIVEN else fillvalue,
+        order,
+        filters,
+        object_codec,
+        dimension_separator,
+        codecs=codecs,
+        chunk_key_encoding=chunk_key_encoding,
+        dimension_names=dimension_names,
+        shards=shards,
     )
+    return Array._opened(
+        node,
+        node.create_array(description, overwrite, attributes),
+        cache_metadata=cache_metadata,
+        cache_attrs=cache_attrs,
+        read_only=read_only,
+        write_empty_chunks=write_empty_chunks,
+        meta_array=meta_array,
+    )
+
+
+def describe(
+    node: Node,
+    shape: Any,
+    chunks: Any,
+    dtype: Any,
+    compressor: Any,
+    fill_value: Any,
+    order: str,
+    filters: Any,
+    object_codec: Any,
+    dimension_separator: str | None,
+    *,
+    codecs: Any = None,
+    chunk_key_encoding: Any = None,
+    dimension_names: Any = None,
+    shards: Any = None,
+) -> ArrayDescription:
+    """Describe a new array at `node`, after the words of `create`."""
     dtype, object_codec = _normalize_dtype(dtype, object_codec)
     shape = normalize_shape(shape)
-    if compression is not None:
-        compressor = _compressor_of(compression, compression_opts)
     if dtype.subdtype is not None:
         # the axes of a sub-array type become axes of the array
         dtype, inner = dtype.subdtype
@@ -128,30 +169,28 @@ def create(
         compressor,
         object_codec,
         dimension_separator,
-        getattr(store, "_dimension_separator", None),
+        getattr(node.store, "_dimension_separator", None),
         codecs,
         chunk_key_encoding,
         dimension_names,
         shards,
     )
-    node.create_array(node.describe_array(request), overwrite, attributes)
-    return Array(
-        store,
-        path=node.path,
-        chunk_store=node.own_chunk_store,
-        synchronizer=synchronizer,
-        cache_metadata=cache_metadata,
-        cache_attrs=cache_attrs,
-        read_only=read_only,
-        write_empty_chunks=write_empty_chunks,
-        zarr_version=node.format.ZARR_FORMAT,
-        meta_array=meta_array,
-    )
+    return node.describe_array(request)
+
+
+def normalize_stores(
+    store: Any, chunk_store: Any, storage_options: dict[str, Any] | None, mode: str
+) -> tuple[Store, Store | None]:
+    """Return the stores that two arguments mean."""
+    store = normalize_store_arg(store, storage_options=storage_options, mode=mode)
+    if chunk_store is None:
+        return store, None
+    return store, normalize_store_arg(chunk_store, storage_options=storage_options, mode=mode)
 
 
 def _compressor_of(compression: Any, opts: Any) -> Any:
     """Return the codec that h5py's two words name."""
-    if not isinstance(compression, str) or compression == "none":
+    if not isinstance(compression, str) or compression in ("none", "default"):
         return None if compression == "none" else compression
     try:
         codec = numcodecs.get_codec({"id": compression})
@@ -162,7 +201,7 @@ def _compressor_of(compression: Any, opts: Any) -> Any:
     return type(codec)(**opts) if isinstance(opts, dict) else type(codec)(opts)
 
 
-def _asked_format(zarr_format: int | None, zarr_version: int | None) -> int | None:
+def asked_format(zarr_format: int | None, zarr_version: int | None) -> int | None:
     """Return the version that was asked for by one of its two names."""
     asked = (("zarr_version", zarr_version), ("zarr_format", zarr_format))
     found = [format.ZARR_FORMAT for word, number in asked if (format := by_number(number, word))]
@@ -238,9 +277,13 @@ def array(data: Any, **kwargs: Any) -> Array:
     """
     if not hasattr(data, "shape") or not hasattr(data, "dtype"):
         data = np.asanyarray(data)
-    kwargs.setdefault("shape", data.shape)
-    kwargs.setdefault("dtype", data.dtype)
-    if "chunks" not in kwargs and getattr(data, "chunks", None) and not hasattr(data, "dask"):
+    kwargs["shape"] = data.shape
+    if kwargs.get("dtype") is None:
+        kwargs["dtype"] = data.dtype
+        if isinstance(data, Array) and data.dtype.hasobject and "object_codec" not in kwargs:
+            # objects need a codec, and theirs does
+            kwargs.setdefault("filters", data.filters)
+    if kwargs.get("chunks") is None and getattr(data, "chunks", None) and not hasattr(data, "dask"):
         # another chunked array (Zarr, HDF5): its chunks suit its data
         kwargs["chunks"] = data.chunks
     read_only = kwargs.pop("read_only", False)
@@ -252,6 +295,88 @@ def array(data: Any, **kwargs: Any) -> Array:
 
 
 def _check_mode(mode: str) -> None:
+    if mode not in _MODES:
+        raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(map(repr, _MODES))}")
+
+
+def empty_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array without a fill value, of the shape, type and codecs of another. See `create`.
+
+    >>> import zarrcy
+    >>> zarrcy.empty_like(zarrcy.zeros((4, 6), chunks=2, dtype="i2")).chunks
+    (2, 2)
+    """
+    return empty(**_like(a, kwargs))
+
+
+def zeros_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array of zeros, of the shape, type and codecs of another. See `create`.
+
+    >>> import numpy as np, zarrcy
+    >>> zarrcy.zeros_like(np.ones(3, "i2"))[:]
+    array([0, 0, 0], dtype=int16)
+    """
+    return zeros(**_like(a, kwargs))
+
+
+def ones_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array of ones, of the shape, type and codecs of another. See `create`.
+
+    >>> import zarrcy
+    >>> zarrcy.ones_like(zarrcy.zeros(3))[:]
+    array([1., 1., 1.])
+    """
+    return ones(**_like(a, kwargs))
+
+
+def full_like(a: Any, **kwargs: Any) -> Array:
+    """Create an array of one value, of the shape, type and codecs of another. See `create`.
+
+    The fill value is that of the other where none is given.
+
+    >>> import zarrcy
+    >>> zarrcy.full_like(zarrcy.full(3, 7))[:]
+    array([7., 7., 7.])
+    """
+    return full(**_like(a, kwargs, with_fill=True))
+
+
+def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
+    """Open an array; where it has to be created, then like another. See `open_array`.
+
+    Parameters
+    ----------
+    a : array-like
+    path : of the store
+
+    Examples
+    --------
+    >>> import zarrcy
+    >>> zarrcy.open_like(zarrcy.ones(3, dtype="i2"), {}, mode="w")[:]
+    array([1, 1, 1], dtype=int16)
+    """
+    return open_array(path, **_like(a, kwargs, with_fill=True))
+
+
+def _like(a: Any, kwargs: dict[str, Any], with_fill: bool = False) -> dict[str, Any]:
+    """Return what makes an array like another, under what was asked for."""
+    found: dict[str, Any] = {}
+    if isinstance(getattr(a, "shape", None), tuple):
+        found["shape"] = a.shape
+        chunks = getattr(a, "chunks", None)
+        if isinstance(chunks, tuple) and len(chunks) == len(a.shape):
+            found["chunks"] = chunks
+    if hasattr(a, "dtype"):
+        found["dtype"] = a.dtype
+    if isinstance(a, Array):
+        found |= {"compressor": a.compressor, "order": a.order, "filters": a.filters}
+        if with_fill:
+            found["fill_value"] = a.fill_value
+    return found | kwargs
+
+
+def check_mode(mode: str) -> None:
+    """Refuse what is no mode of ``open``."""
     if mode not in _MODES:
         raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(map(repr, _MODES))}")
 
@@ -286,7 +411,7 @@ def open_array(
 
     Parameters
     ----------
-    store : a mapping, one of our stores, or a path
+    store : a mapping, one of our stores, a path or a URL
     mode : "r" reads only, "r+" changes what exists, "a" creates it if it does not, "w" creates it and
         deletes what was there, "w-" (or "x") creates it and fails if something is there
     **kwargs : see `create`; used where the array is created
@@ -304,111 +429,52 @@ def open_array(
     >>> zarrcy.open_array(store, mode="r")
     <zarrcy.Array (3,) int32 read-only>
     """
-    _check_mode(mode)
-    asked = _asked_format(zarr_format, zarr_version)
-    if storage_options:
-        raise ValueError("storage_options are for URLs; this version opens local directories only")
-    store = normalize_store_arg(store)
-    node = Node(store, path, zarr_format=asked)
-    kind = None if mode == "w" else node.kind()
-    if kind == "group":
-        raise ContainsGroupError(node.path)
-    if mode in ("r", "r+") and kind is None:
-        raise ArrayNotFoundError(node.path)
-    if mode in ("w-", "x") and kind == "array":
-        raise ContainsArrayError(node.path)
-    common = {
-        "synchronizer": synchronizer,
+    check_mode(mode)
+    store, chunk_store = normalize_stores(store, chunk_store, storage_options, mode)
+    asked = asked_format(zarr_format, zarr_version)
+    node = Node(store, path, chunk_store, synchronizer, asked)
+    options = {
         "cache_metadata": cache_metadata,
         "cache_attrs": cache_attrs,
-        "path": path,
-        "chunk_store": chunk_store,
         "write_empty_chunks": write_empty_chunks,
         "meta_array": meta_array,
     }
-    if kind == "array":
-        return Array(store, read_only=mode == "r", zarr_version=node.format.ZARR_FORMAT, **common)
-    if shape is None:
-        raise TypeError(
-            f"there is no array to open at {node.path or 'the root'!r}: give a shape to create one"
-        )
-    return create(
-        shape=shape,
-        chunks=chunks,
-        dtype=dtype,
-        compressor=compressor,
-        fill_value=fill_value,
-        order=order,
-        store=store,
-        filters=filters,
-        object_codec=object_codec,
-        overwrite=mode == "w",
-        dimension_separator=dimension_separator,
-        zarr_format=asked,
-        **common,
-        **kwargs,
-    )
-
-
-def open(store: Any = None, mode: str = "a", **kwargs: Any) -> Array:
-    """Open an array; with a shape, create it where `mode` says so. See `open_array`.
-
-    Raises
-    ------
-    PathNotFoundError : there is nothing to open
-    ContainsGroupError : there is a group, which this version does not open
-
-    Examples
-    --------
-    >>> import zarrcy
-    >>> store = {}
-    >>> a = zarrcy.open(store, mode="w", shape=(2, 2))
-    >>> zarrcy.open(store)
-    <zarrcy.Array (2, 2) float64>
-    """
-    _check_mode(mode)
-    store = normalize_store_arg(store)
-    node = Node(store, kwargs.get("path"))
-    if kwargs.get("shape") is None and mode in ("r", "r+", "a") and node.kind() is None:
-        raise PathNotFoundError(node.path)
-    return open_array(store, mode=mode, **kwargs)
-
-
-def save_array(store: Any, arr: Any, *, path: str | None = None, **kwargs: Any) -> None:
-    """Save an array-like in a store, in the place of what is there. See `create` for the parameters.
-
-    >>> import zarrcy
-    >>> store = {}
-    >>> zarrcy.save_array(store, [1, 2, 3])
-    >>> zarrcy.load(store)
-    array([1, 2, 3])
-    """
-    array(arr, store=store, path=path, overwrite=True, **kwargs)
-
-
-def save(store: Any, *args: Any, path: str | None = None, **kwargs: Any) -> None:
-    """Save one array-like in a store; `save_array` by its name in zarr-python.
-
-    >>> import zarrcy
-    >>> store = {}
-    >>> zarrcy.save(store, [1.5])
-    >>> zarrcy.load(store)
-    array([1.5])
-    """
-    if len(args) != 1:
-        raise ValueError(f"{len(args)} arrays to save: this version saves one array in a store")
-    save_array(store, args[0], path=path, **kwargs)
-
-
-def load(store: Any, path: str | None = None) -> NDArray[Any] | None:
-    """Load an array into memory; None if there is none.
-
-    >>> import zarrcy
-    >>> zarrcy.load({}) is None
-    True
-    """
-    store = normalize_store_arg(store)
-    if Node(store, path).kind() != "array":
-        return None
-    values: NDArray[Any] = Array(store, path=path, read_only=True)[...]
-    return values
+    found = None if mode == "w" else node.load()
+    if found is None:
+        if mode in ("r", "r+"):
+            raise ArrayNotFoundError(node.path)
+        if shape is None:
+            raise TypeError(
+                f"there is no array to open at {node.path or 'the root'!r}: give a shape to create one"
+            )
+        try:
+            return create(
+                shape,
+                chunks,
+                dtype,
+                compressor,
+                fill_value,
+                order,
+                store,
+                synchronizer,
+                mode == "w",
+                node.path,
+                chunk_store,
+                filters,
+                object_codec=object_codec,
+                dimension_separator=dimension_separator,
+                zarr_format=asked,
+                **options,
+                **kwargs,
+            )
+        except ContainsArrayError as exc:
+            # somebody created it just now: open what they made
+            if mode != "a" or exc.path != node.path:
+                raise
+            found = "array", node.load_array
+    parse = found[1]
+    if parse is None:
+        raise ContainsGroupError(node.path)
+    if mode in ("w-", "x"):
+        raise ContainsArrayError(node.path)
+    return Array._opened(node, parse(), read_only=mode == "r", **options)

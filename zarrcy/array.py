@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import numcodecs
 import numpy as np
@@ -17,7 +17,7 @@ from zarrcy.codecs import as_codec
 from zarrcy.formats import ArrayDescription
 from zarrcy.grid import grid_shape, normalize_chunks, normalize_shape
 from zarrcy.indexing import ArrayIndexing
-from zarrcy.node import Node
+from zarrcy.node import Node, Parse
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
 from zarrcy.types import Shape
@@ -72,13 +72,45 @@ class Array(ArrayIndexing):
         zarr_version: int | None = None,
         meta_array: Any = None,
     ) -> None:
-        self._node = Node(
+        node = Node(
             normalize_store_arg(store),
             path,
             None if chunk_store is None else normalize_store_arg(chunk_store),
             synchronizer,
             zarr_version,
         )
+        self._open(
+            node,
+            node.load_array(),
+            read_only,
+            cache_metadata,
+            cache_attrs,
+            partial_decompress,
+            write_empty_chunks,
+            zarr_version,
+            meta_array,
+        )
+
+    @classmethod
+    def _opened(cls, node: Node, description: ArrayDescription | Parse, **options: Any) -> Self:
+        """Return the array at `node`, of which the description is known, or how to parse it when it is needed."""
+        array = object.__new__(cls)
+        array._open(node, description, **options)
+        return array
+
+    def _open(
+        self,
+        node: Node,
+        description: ArrayDescription | Parse,
+        read_only: bool = False,
+        cache_metadata: bool = True,
+        cache_attrs: bool = True,
+        partial_decompress: bool = False,
+        write_empty_chunks: bool = True,
+        zarr_version: int | None = None,
+        meta_array: Any = None,
+    ) -> None:
+        self._node = node
         self._read_only = bool(read_only)
         self._cache_metadata = cache_metadata
         self._reload = not cache_metadata
@@ -86,8 +118,11 @@ class Array(ArrayIndexing):
         self._write_empty_chunks = write_empty_chunks
         self._zarr_version = zarr_version
         self._meta_array = meta_array
-        self._attrs = Attributes(self._node, read_only=self._read_only, cache=cache_attrs)
-        self._adopt(self._node.load_array())
+        self._attrs = Attributes(node, read_only=self._read_only, cache=cache_attrs)
+        if isinstance(description, ArrayDescription):
+            self._adopt(description)
+        else:
+            self._parse = description
 
     def __reduce__(self) -> tuple[Any, ...]:
         arguments = (

@@ -19,12 +19,14 @@ __all__ = [
     "CodecNotAvailableError",
     "ContainsArrayError",
     "ContainsGroupError",
+    "CopyError",
     "FieldNotFoundError",
     "GroupNotFoundError",
     "KeyPathError",
     "MetadataError",
     "MissingExtraError",
     "NegativeStepError",
+    "NotErasableError",
     "PathNotFoundError",
     "ReadOnlyError",
     "SelectionError",
@@ -149,6 +151,27 @@ class ContainsGroupError(_NodeError):
             f"{_place(self.path)} already holds a group. Choose another path, "
             "or pass overwrite=True (mode 'w') to delete it and all that it holds first."
         )
+
+
+class CopyError(ZarrcyError, RuntimeError):
+    """Something is already where something was to be copied to.
+
+    Attributes
+    ----------
+    what : "array", "object" or "key"
+    name : of it, in the destination
+    destination : name of the group that it is in, or the type of the store
+    """
+
+    def __init__(self, what: str, name: str, destination: str) -> None:
+        super().__init__(what, name, destination)
+        self.what, self.name, self.destination = what, name, destination
+
+    def __str__(self) -> str:
+        return (
+            f"an {self.what} {self.name!r} already exists in destination {self.destination!r}. Pass "
+            "if_exists='replace' to delete it first, or if_exists='skip' to leave it as it is."
+        ).replace("an key", "a key")
 
 
 class ReadOnlyError(ZarrcyError, PermissionError):
@@ -301,6 +324,20 @@ class KeyPathError(ZarrcyError, ValueError):
 
     def __str__(self) -> str:
         return f"bad key or path {self.key!r}: {self.problem}"
+
+
+class NotErasableError(ZarrcyError, NotImplementedError):
+    """Something was to be deleted, or moved, in a store that can only grow."""
+
+    def __init__(self, path: str, store: str) -> None:
+        super().__init__(path, store)
+        self.path, self.store = path, store
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path!r} can't be deleted or moved: a {self.store} is not erasable. "
+            "Copy what you want to keep to a new store."
+        )
 
 
 class MissingExtraError(ZarrcyError, ImportError):

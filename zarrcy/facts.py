@@ -7,7 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from zarrcy.storage.listing import getsize, getsize_deep, listdir
 from zarrcy.sync import Synchronizer
 from zarrcy.types import JSON, AnyDtype, Coords, Shape, Store
 
+_PARSED_LATE = ("_description", "_dtype", "_result_order")
+_MADE_LATE = ("_grid", "_kernels", "_source")
+
 
 class ArrayFacts(ABC):
     """The facts about an array; `zarrcy.Array` adds reading, writing and changing."""
@@ -38,9 +41,31 @@ class ArrayFacts(ABC):
     _meta_array: Any = None
 
     def _adopt(self, description: ArrayDescription) -> None:
-        """Get ready to read and write what `description` describes."""
+        """Be what `description` describes."""
         self._description = description
         self._dtype = description.dtype
+        self._result_order = description.order
+        for name in ("_parse", *_MADE_LATE):
+            self.__dict__.pop(name, None)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # who walks through a large group looks at few of its arrays, and reads or writes fewer
+            made = self.__dict__
+            parse = made.get("_parse")
+            if name in _PARSED_LATE and parse is not None:
+                self._adopt(parse())
+            elif name in _MADE_LATE and (parse is not None or "_description" in made):
+                self._get_ready()
+            if name in made:
+                return made[name]
+            kind = type(self).__name__
+            raise AttributeError(f"{kind!r} object has no attribute {name!r}", name=name, obj=self)
+
+    def _get_ready(self) -> None:
+        """Make what reading and writing need."""
+        description = self._description
         self._source = shards.chunk_source(
             description,
             self._node.chunk_store,
@@ -50,7 +75,6 @@ class ArrayFacts(ABC):
         )
         self._kernels = self._source.kernels
         self._grid = self._kernels.Grid(description.shape, self._source.layout.chunk_shape)
-        self._result_order = description.order
 
     def _refresh(self) -> None:
         """Load the metadata again if they are not to be kept."""

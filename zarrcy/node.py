@@ -1,28 +1,49 @@
-"""A place in a store: path, documents, and the ways to load, save and erase them."""
+"""A place in a store: path, documents, and the ways to find, load, save, create and erase them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeAlias
 
 from zarrcy import formats
 from zarrcy.errors import (
     ArrayNotFoundError,
     ContainsArrayError,
     ContainsGroupError,
+    GroupNotFoundError,
     ReadOnlyError,
 )
 from zarrcy.formats import ArrayDescription, ArrayRequest, Format
 from zarrcy.storage import access
-from zarrcy.storage.listing import rmdir
+from zarrcy.storage.base import offers
+from zarrcy.storage.listing import listdir, rename, rmdir
 from zarrcy.storage.paths import normalize_path, prefix_of
 from zarrcy.sync import Synchronizer
 from zarrcy.types import JSON, Store
 
+Parse: TypeAlias = Callable[[], ArrayDescription]
+"""Parses the documents of an array, which were loaded."""
+Found: TypeAlias = tuple[str, Parse | None]
+"""What stands at a place: "array" or "group", and how to parse an array."""
+
+# How long the creator of a group waits for the creator of an array in the same place to give way.
+_PATIENCE = 0.2
+_POLL = 0.005
+# As zarr-python 2 names it; in any format.
+_HIERARCHY_LOCK = ".zgroup"
+
 
 class Node:
     """A path in a store, with the documents that stand there.
+
+    Several processes may create nodes at once without a synchronizer. A document is claimed: it is
+    written only where it is not there yet, in one step where the store has one. An array and a group
+    in the same place are two documents, so whoever wrote one looks for the other afterwards: at
+    least one of two sees that there are two. The array gives way to the group, unless the array was there for
+    longer than its creator needs to look.
 
     Parameters
     ----------
@@ -32,6 +53,8 @@ class Node:
     synchronizer : gives the lock under which documents are changed
     zarr_format : version that the documents must follow; found by looking where None
     """
+
+    __slots__ = ("_format", "own_chunk_store", "path", "prefix", "store", "synchronizer")
 
     def __init__(
         self,
@@ -46,13 +69,26 @@ class Node:
         self.prefix = prefix_of(self.path)
         self.own_chunk_store = chunk_store
         self.synchronizer = synchronizer
-        self._asked_format = formats.by_number(zarr_format)
-        self._format = self._asked_format
+        self._format = formats.by_number(zarr_format)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # a format is a module, which pickle does not take; the copy finds it again
         number = None if self._format is None else self._format.ZARR_FORMAT
         return type(self), (self.store, self.path, self.own_chunk_store, self.synchronizer, number)
+
+    def at(self, path: str) -> Node:
+        """Return the node at another path of the same stores, which must be a normalized one.
+
+        The nodes of a hierarchy share a format.
+        """
+        other = object.__new__(Node)
+        other.store = self.store
+        other.path = path
+        other.prefix = path + "/" if path else ""
+        other.own_chunk_store = self.own_chunk_store
+        other.synchronizer = self.synchronizer
+        other._format = self._format
+        return other
 
     @property
     def chunk_store(self) -> Store:
@@ -62,16 +98,16 @@ class Node:
     def format(self) -> Format:
         """The format that the documents follow: the one that was asked for or found, or that of a new node."""
         if self._format is None:
-            self._format = self._found_format() or self._format_above()
+            # a new node is like the nearest one above
+            line = [self, *reversed(self._parents())]
+            found = (formats.detect(self.store, node.prefix) for node in line)
+            self._format = next((format for format in found if format is not None), formats.DEFAULT)
         return self._format
 
-    def _found_format(self) -> Format | None:
-        return formats.detect(self.store, self.prefix)
-
-    def _format_above(self) -> Format:
-        """Return the format of the nearest node above, which new nodes share; else the default one."""
-        found = (parent._found_format() for parent in reversed(self._parents()))
-        return next((format for format in found if format is not None), formats.DEFAULT)
+    @property
+    def _candidates(self) -> tuple[Format, ...]:
+        """The formats in which a node may stand here."""
+        return formats.FORMATS if self._format is None else (self._format,)
 
     def lock(self, key: str) -> AbstractContextManager[Any]:
         """Return the lock of a key; one that is always free where there is no synchronizer."""
@@ -79,6 +115,10 @@ class Node:
             return nullcontext()
         lock: AbstractContextManager[Any] = self.synchronizer[key]
         return lock
+
+    def hierarchy_lock(self) -> AbstractContextManager[Any]:
+        """Return the lock under which nodes are created, moved and deleted: one for the whole store."""
+        return self.lock(_HIERARCHY_LOCK)
 
     @property
     def metadata_key(self) -> str:
@@ -88,6 +128,42 @@ class Node:
     def attributes_key(self) -> str:
         return self.prefix + self.format.ATTRS_KEY
 
+    # -- finding and loading -----------------------------------------------------------------------
+
+    @property
+    def _default_separator(self) -> str:
+        return getattr(self.store, "_dimension_separator", None) or "."
+
+    def kind(self) -> str | None:
+        """Return what stands here: "array", "group" or None."""
+        for format in self._candidates:
+            kind = format.kind_at(self.store, self.prefix)
+            if kind is not None:
+                self._format = format
+                return kind
+        return None
+
+    def load(self) -> Found | None:
+        """Load what stands here; None if there is nothing.
+
+        Raises
+        ------
+        MetadataError : the document of a group is malformed; that of an array is not looked at yet
+        """
+        store = self.store
+        if self._format is None and offers(store, "getitems"):
+            # one trip for the documents of all formats
+            names = {name for format in formats.FORMATS for name in format.DOCUMENT_OF.values()}
+            keys = [self.prefix + name for name in sorted(names)]
+            answers = zip(keys, access.reader(store)(keys), strict=True)
+            store = {key: document for key, document in answers if document is not None}
+        for format in self._candidates:
+            (found,) = format.load_at(store, [self.prefix], self._default_separator)
+            if found is not None:
+                self._format = format
+                return found
+        return None
+
     def load_array(self) -> ArrayDescription:
         """Load the description of the array here.
 
@@ -96,9 +172,8 @@ class Node:
         ArrayNotFoundError : there is none
         MetadataError : its document is malformed
         """
-        default = getattr(self.store, "_dimension_separator", None) or "."
-        for format in formats.FORMATS if self._format is None else (self._format,):
-            description = format.load_array(self.store, self.prefix, default)
+        for format in self._candidates:
+            description = format.load_array(self.store, self.prefix, self._default_separator)
             if description is not None:
                 self._format = format
                 return description
@@ -108,45 +183,205 @@ class Node:
         """Describe a new array in the words of this node's format."""
         return self.format.describe_array(request)
 
-    def save_array(self, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None) -> None:
-        self.format.save_array(self.store, self.prefix, description, attributes)
+    def load_group(self) -> None:
+        """Make sure that a group stands here.
+
+        Raises
+        ------
+        ContainsArrayError : it is an array
+        GroupNotFoundError : there is nothing
+        MetadataError : its document is malformed
+        """
+        found = self.load()
+        if found is None:
+            raise GroupNotFoundError(self.path)
+        if found[0] == "array":
+            raise ContainsArrayError(self.path)
+
+    def _names(self) -> tuple[list[str], list[str]]:
+        """Return the names below this place that may be those of nodes, and the prefixes of their keys."""
+        names = self.format.nodes_among(listdir(self.store, self.path))
+        return names, [f"{self.prefix}{name}/" for name in names]
+
+    def members(self) -> Iterator[tuple[str, str]]:
+        """Iterate over name and kind of the nodes directly below, in the order of their names."""
+        names, prefixes = self._names()
+        for name, kind in zip(names, self.format.kinds_at(self.store, prefixes), strict=True):
+            if kind is not None:
+                yield name, kind
+
+    def load_members(self) -> Iterator[tuple[str, Node, Found]]:
+        """Load the nodes directly below, in the order of their names."""
+        names, prefixes = self._names()
+        found = self.format.load_at(self.store, prefixes, self._default_separator)
+        for name, there in zip(names, found, strict=True):
+            if there is not None:
+                yield name, self.at(self.prefix + name), there
 
     def load_attributes(self) -> dict[str, JSON]:
         return self.format.load_attributes(self.store, self.prefix)
 
+    # -- saving ------------------------------------------------------------------------------------
+
+    def save_array(self, description: ArrayDescription) -> None:
+        self.format.save_array(self.store, self.prefix, description)
+
+    def save_group(self) -> None:
+        self._save(self.format.group_documents())
+
     def save_attributes(self, attributes: dict[str, JSON]) -> None:
         self.format.save_attributes(self.store, self.prefix, attributes)
 
-    def kind(self) -> str | None:
-        """Return what stands here: "array", "group" or None."""
-        return self._kind_in(formats.FORMATS if self._asked_format is None else (self._asked_format,))
+    def _save(self, documents: dict[str, bytes]) -> None:
+        for name, document in documents.items():
+            self.store[self.prefix + name] = document
 
-    def _kind_in(self, candidates: Iterable[Format]) -> str | None:
-        found = ((format, format.kind_at(self.store, self.prefix)) for format in candidates)
-        format, kind = next(((f, k) for f, k in found if k is not None), (None, None))
-        if format is not None and self._asked_format is None:
-            self._format = format
-        return kind
+    # -- creating ----------------------------------------------------------------------------------
 
-    def make_room(self, overwrite: bool) -> None:
-        """Make sure that a node can be created here.
+    def create_array(
+        self,
+        description: ArrayDescription,
+        overwrite: bool = False,
+        attributes: Mapping[str, JSON] | None = None,
+    ) -> ArrayDescription:
+        """Write the documents of a new array, and of the groups above it that are missing.
+
+        Returns
+        -------
+        description : as it reads from the documents
 
         Raises
         ------
         ContainsArrayError, ContainsGroupError : one is here already, and `overwrite` is false; or an
             array is at a parent, below which nothing can be
         """
-        for parent in self._parents():
-            if parent.kind() == "array":
-                raise ContainsArrayError(parent.path)
+        documents = self.format.array_documents(description, attributes)
+        written: ArrayDescription = self.format.parse_array(
+            documents[self.format.ARRAY_KEY], self.metadata_key, self._default_separator
+        )
+        with self.lock(self.metadata_key):
+            self._create("array", documents, overwrite)
+        return written if access.keeps_documents(self.store) else self.load_array()
+
+    def create_group(self, overwrite: bool = False) -> None:
+        """Write the document of a new group, and of the groups above it that are missing.
+
+        Raises
+        ------
+        ContainsArrayError, ContainsGroupError : as for `create_array`
+        """
+        self._create("group", self.format.group_documents(), overwrite)
+
+    def require_group(self, overwrite: bool = False) -> None:
+        """Make this a group if it is none yet, and every parent too.
+
+        Parameters
+        ----------
+        overwrite : an array that is here makes room
+
+        Raises
+        ------
+        ContainsArrayError : an array is here, and `overwrite` is false; or at a parent
+        """
+        if self.kind() == "group":
+            return
+        try:
+            self._create("group", self.format.group_documents(), overwrite)
+        except ContainsGroupError as exc:
+            # somebody was faster, and a group is what was asked for
+            if exc.path != self.path:
+                raise
+
+    def require_parents(self) -> None:
+        """Make every parent a group that is none yet."""
+        for parent in self._parents()[-1:]:
+            parent.require_group()
+
+    def _create(self, kind: str, documents: dict[str, bytes], overwrite: bool) -> None:
+        line = [*self._parents(), self]
+        # what is overwritten may be damaged: it is not looked at
+        kinds = self._kinds(line[:-1] if overwrite else line)
+        above = _first_array(line[:-1], kinds[: len(line) - 1])
+        if above is not None:
+            raise ContainsArrayError(above.path)
+        if not overwrite and kinds[-1] is not None:
+            raise _contains(kinds[-1], self.path)
+        written = []
+        for parent, there in zip(line[:-1], kinds, strict=False):
+            if there is None:
+                written += parent._claim(self.format.group_documents())
         if overwrite:
             self.erase()
-            return
-        kind = self._kind_in(formats.FORMATS)
-        if kind == "array":
-            raise ContainsArrayError(self.path)
-        if kind == "group":
-            raise ContainsGroupError(self.path)
+            self._save(documents)
+            written += [self.prefix + name for name in documents]
+        else:
+            claimed = self._claim(documents)
+            if not claimed:
+                raise _contains(kind, self.path)
+            written += claimed
+        self._settle(kind, line, written)
+
+    def _claim(self, documents: dict[str, bytes]) -> list[str]:
+        """Write documents, if the first of them is not there yet, and return their keys."""
+        claimed: list[str] = []
+        for name, document in documents.items():
+            if not access.put_new(self.store, self.prefix + name, document) and not claimed:
+                break
+            claimed.append(self.prefix + name)
+        return claimed
+
+    def _settle(self, kind: str, line: Sequence[Node], written: list[str]) -> None:
+        """Look whether somebody else created another kind of node in the same place meanwhile.
+
+        Raises
+        ------
+        ContainsArrayError, ContainsGroupError : so it is, and what was written is deleted again
+        """
+        give_way = time.monotonic() + _PATIENCE
+        while (conflict := self._conflict(kind, line)) is not None:
+            if isinstance(conflict, ContainsGroupError) or time.monotonic() >= give_way:
+                below = prefix_of(conflict.path)
+                access.deleter(self.store)([key for key in written if key.startswith(below)])
+                raise conflict
+            time.sleep(_POLL)
+
+    def _conflict(self, kind: str, line: Sequence[Node]) -> ContainsArrayError | ContainsGroupError | None:
+        """Return the error for a node that is here, or above, and can't be together with this one."""
+        if self.format.DOCUMENT_OF["array"] == self.format.DOCUMENT_OF["group"]:
+            # whose document it is was settled when it was claimed; an array above is left to find
+            above = _first_array(line[:-1], self._kinds(line[:-1]))
+            return None if above is None else ContainsArrayError(above.path)
+        rivals: dict[str, ContainsArrayError | ContainsGroupError] = {}
+        for node in line:
+            own = kind if node is self else "group"
+            other = "group" if own == "array" else "array"
+            rivals[node.prefix + self.format.DOCUMENT_OF[other]] = _contains(other, node.path)
+        there = access.finder(self.store)(list(rivals))
+        return next(itertools.compress(rivals.values(), there), None)
+
+    def _kinds(self, nodes: Sequence[Node]) -> list[str | None]:
+        """Return what stands at nodes, in any format."""
+        kinds: list[str | None] = [None] * len(nodes)
+        for format in (self.format, *(other for other in formats.FORMATS if other is not self.format)):
+            unknown = [number for number, kind in enumerate(kinds) if kind is None]
+            asked = format.kinds_at(self.store, [nodes[number].prefix for number in unknown])
+            for number, kind in zip(unknown, asked, strict=True):
+                kinds[number] = kind
+        return kinds
+
+    def _parents(self) -> list[Node]:
+        if not self.path:
+            return []
+        segments = self.path.split("/")
+        return [self.at("/".join(segments[:n])) for n in range(len(segments))]
+
+    # -- moving and erasing ------------------------------------------------------------------------
+
+    def move(self, path: str) -> None:
+        """Move the node, and all that is below it, to another path, where nothing is."""
+        rename(self.store, self.path, path)
+        if self.own_chunk_store is not None:
+            rename(self.own_chunk_store, self.path, path)
 
     def erase(self) -> None:
         """Delete the node, and all that is below it."""
@@ -154,36 +389,16 @@ class Node:
         if self.own_chunk_store is not None:
             rmdir(self.own_chunk_store, self.path)
 
-    def require_parents(self) -> None:
-        """Make every parent a group that is none yet."""
-        for parent in self._parents():
-            if parent.kind() is None:
-                parent._format = self.format
-                parent.save_group()
-
-    def save_group(self) -> None:
-        self.format.save_group(self.store, self.prefix)
-
-    def _parents(self) -> list[Node]:
-        if not self.path:
-            return []
-        segments = self.path.split("/")
-        return [Node(self.store, "/".join(segments[:n])) for n in range(len(segments))]
-
-    def create_array(
-        self,
-        description: ArrayDescription,
-        overwrite: bool = False,
-        attributes: Mapping[str, JSON] | None = None,
-    ) -> None:
-        """Write the documents of a new array, and of the groups above it."""
-        self.make_room(overwrite)
-        self.require_parents()
-        with self.lock(self.metadata_key):
-            self.save_array(description, attributes or {})
-
     def delete_chunks(self, keys: list[str]) -> None:
         access.deleter(self.chunk_store)(keys)
+
+
+def _contains(kind: str, path: str) -> ContainsArrayError | ContainsGroupError:
+    return ContainsArrayError(path) if kind == "array" else ContainsGroupError(path)
+
+
+def _first_array(nodes: Sequence[Node], kinds: Iterable[str | None]) -> Node | None:
+    return next((node for node, kind in zip(nodes, kinds, strict=True) if kind == "array"), None)
 
 
 def refuse_read_only(read_only: bool, path: str) -> None:

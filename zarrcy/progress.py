@@ -19,7 +19,7 @@ def _ignore(nbytes: int) -> None:
 
 @contextmanager
 def byte_progress(
-    total: int, label: str, stream: TextIO | None = None, quiet: bool = False
+    total: int | None, label: str, stream: TextIO | None = None, quiet: bool = False
 ) -> Iterator[Advance]:
     """Show a progress bar while the block runs.
 
@@ -28,7 +28,7 @@ def byte_progress(
 
     Parameters
     ----------
-    total : of the work, in bytes
+    total : of the work, in bytes; None if nobody knows
     label : what the work is, in a few words
     stream : where the bar is drawn; standard error by default
     quiet : show nothing, wherever we are

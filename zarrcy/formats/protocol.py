@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from zarrcy.formats.description import ArrayDescription
@@ -19,12 +19,14 @@ class Format(Protocol):
     ----------
     ZARR_FORMAT : number of the version
     ARRAY_KEY, GROUP_KEY, ATTRS_KEY : ends of the keys of the documents; some may be the same document
+    DOCUMENT_OF : end of the key of the document of each kind of node
     """
 
     ZARR_FORMAT: int
     ARRAY_KEY: str
     GROUP_KEY: str
     ATTRS_KEY: str
+    DOCUMENT_OF: dict[str, str]
 
     def is_at(self, store: Store, prefix: str) -> bool:
         """Is there a node of this format? Its documents may be malformed."""
@@ -50,8 +52,30 @@ class Format(Protocol):
     def save_attributes(self, store: Store, prefix: str, attributes: Mapping[str, JSON]) -> None:
         """Save the attributes of a node; nothing else of it is changed."""
 
-    def save_group(self, store: Store, prefix: str, attributes: Mapping[str, JSON] | None = None) -> None:
-        """Save the documents of a new group."""
+    def kinds_at(self, store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
+        """Iterate over what stands at prefixes, as `kind_at` tells it, with few questions to the store."""
+
+    def load_at(
+        self, store: Store, prefixes: Sequence[str], default_separator: str = "."
+    ) -> Iterator[tuple[str, Callable[[], ArrayDescription] | None] | None]:
+        """Iterate over what stands at prefixes: the kind, and for an array what parses its document."""
+
+    def nodes_among(self, names: Iterable[str]) -> list[str]:
+        """Return the names that may be those of nodes."""
+
+    def array_documents(
+        self, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
+    ) -> dict[str, bytes]:
+        """Return the documents of a new array, by the last part of their keys."""
+
+    def group_documents(self) -> dict[str, bytes]:
+        """Return the documents of a new group, by the last part of their keys."""
+
+    def documents_below(self, store: Store) -> Iterator[tuple[str, Any]]:
+        """Iterate over the keys and contents of all documents in a store."""
+
+    def consolidated_document(self, documents: Iterable[tuple[str, Any]]) -> bytes:
+        """Return one document that holds others, by their keys."""
 
     def parse_array(self, document: Any, key: str, default_separator: str = ".") -> ArrayDescription:
         """Parse the document of an array."""

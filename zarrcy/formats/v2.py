@@ -7,16 +7,17 @@ byte, what zarr-python 2 writes: sorted keys, an indent of 4, ASCII.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import numcodecs
-import numpy as np
 
 from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose, as_codec
 from zarrcy.errors import BadCompressorError, CodecNotAvailableError, MetadataError
 from zarrcy.formats import scalars
 from zarrcy.formats.description import ArrayDescription, ChunkKeys
+from zarrcy.formats.documents import dump_json, parse_json
 from zarrcy.formats.request import ArrayRequest
 from zarrcy.formats.scalars import (
     check_dtype,
@@ -27,13 +28,24 @@ from zarrcy.formats.scalars import (
 )
 from zarrcy.grid import MAX_NDIM
 from zarrcy.storage import access
+from zarrcy.storage.base import offers
+from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, AnyDtype, Key, Shape, Store
 
 ZARR_FORMAT = 2
 ARRAY_KEY = ".zarray"
 GROUP_KEY = ".zgroup"
 ATTRS_KEY = ".zattrs"
+DOCUMENTS = (ARRAY_KEY, GROUP_KEY, ATTRS_KEY)
+DOCUMENT_OF = {"array": ARRAY_KEY, "group": GROUP_KEY}
+CONSOLIDATED_KEY = ".zmetadata"
 
+_NO_NODES = frozenset((*DOCUMENTS, CONSOLIDATED_KEY))
+_BATCH_KEYS = 1000
+_PACK = Pack()
+_END_OF_LENGTHS = 2**62
+_FEW = 16
+_NEEDED = {"zarr_format", "shape", "chunks", "dtype"}
 _MEMBERS = {
     "chunks",
     "compressor",
@@ -61,43 +73,87 @@ def kind_at(store: Store, prefix: str) -> str | None:
     return None
 
 
+def kinds_at(store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
+    """Iterate over what stands at prefixes of keys, as `kind_at` tells it."""
+    present = access.finder(store)
+    found = _find(
+        prefixes, lambda keys: [there or None for there in present(keys)], offers(store, "getitems")
+    )
+    return (None if one is None else one[0] for one in found)
+
+
+def load_at(
+    store: Store, prefixes: Sequence[str], default_separator: str = "."
+) -> Iterator[tuple[str, Callable[[], ArrayDescription] | None] | None]:
+    """Iterate over what stands at prefixes of keys: the kind, and for an array what parses its document.
+
+    Raises
+    ------
+    MetadataError : the document of a group is malformed
+    """
+    for found in _find(prefixes, access.reader(store), offers(store, "getitems")):
+        if found is None:
+            yield None
+            continue
+        kind, key, document = found
+        if kind == "array":
+            yield kind, partial(parse_array, document, key, default_separator)
+        else:
+            check_group(document, key)
+            yield kind, None
+
+
 def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayDescription | None:
     """Load the description of the array at a prefix of keys; None if there is none."""
     document = access.get(store, prefix + ARRAY_KEY)
     return None if document is None else parse_array(document, prefix + ARRAY_KEY, default_separator)
 
 
+def _find(
+    prefixes: Sequence[str], ask: Callable[[list[str]], list[Any]], batched: bool = False
+) -> Iterator[tuple[str, Key, Any] | None]:
+    """Iterate over the kind of what stands at prefixes of keys, the key of its document, and the answer for that.
+
+    Parameters
+    ----------
+    prefixes : of keys
+    ask : returns an answer for each key, None where it is not there
+    batched : to ask for many keys takes as long as for one
+    """
+    # a round trip costs more than a few keys that are not there
+    both = batched and len(prefixes) <= _FEW
+    size = _BATCH_KEYS if batched else _FEW
+    for first in range(0, len(prefixes), size):
+        batch = prefixes[first : first + size]
+        keys = [prefix + ARRAY_KEY for prefix in batch]
+        if both:
+            answers = ask(keys + [prefix + GROUP_KEY for prefix in batch])
+            groups = answers[len(batch) :]
+        else:
+            answers = ask(keys)
+            groups = [None] * len(batch)
+            others = [number for number, answer in enumerate(answers) if answer is None]
+            asked = ask([batch[number] + GROUP_KEY for number in others]) if others else []
+            for number, answer in zip(others, asked, strict=True):
+                groups[number] = answer
+        for prefix, key, array, group in zip(batch, keys, answers, groups, strict=False):
+            if array is not None:
+                yield "array", key, array
+            elif group is not None:
+                yield "group", prefix + GROUP_KEY, group
+            else:
+                yield None
+
+
+def nodes_among(names: Iterable[str]) -> list[str]:
+    """Return the names that may be those of nodes: no document has one of them."""
+    return [name for name in names if name not in _NO_NODES]
+
+
 def load_attributes(store: Store, prefix: str) -> dict[str, JSON]:
     """Load the user attributes of the node at a prefix of keys."""
     document = access.get(store, prefix + ATTRS_KEY)
-    return {} if document is None else parse_json(document, prefix + ATTRS_KEY)
-
-
-def parse_json(document: Any, key: Key) -> dict[str, JSON]:
-    """Parse a document that must be a JSON object."""
-    try:
-        text = document if isinstance(document, str) else bytes(document).decode("utf-8")
-        parsed = json.loads(text)
-    except (ValueError, RecursionError, TypeError) as exc:
-        raise MetadataError(key, f"it is no JSON ({exc})") from exc
-    if not isinstance(parsed, dict):
-        raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
-    return parsed
-
-
-def dump_json(document: JSON) -> bytes:
-    """Return a document as zarr-python 2 writes it."""
-    text = json.dumps(
-        document, indent=4, sort_keys=True, ensure_ascii=True, separators=(",", ": "), default=_plain_number
-    )
-    return text.encode("ascii")
-
-
-def _plain_number(value: Any) -> Any:
-    """Return NumPy's scalars as the numbers that they are."""
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{value!r} ({type(value).__name__}) is no JSON value")
+    return {} if document is None else dict(parse_json(document, prefix + ATTRS_KEY))
 
 
 def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayDescription:
@@ -109,9 +165,9 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
     CodecNotAvailableError : it names a codec that is not installed
     """
     members = parse_json(document, key)
-    missing = {"zarr_format", "shape", "chunks", "dtype"} - set(members)
-    if missing:
-        raise MetadataError(key, f"it lacks {', '.join(map(repr, sorted(missing)))}")
+    if not members.keys() >= _NEEDED:
+        missing = sorted(_NEEDED - members.keys())
+        raise MetadataError(key, f"it lacks {', '.join(map(repr, missing))}")
     if members["zarr_format"] != ZARR_FORMAT:
         raise MetadataError(key, f"'zarr_format' is {members['zarr_format']!r}, not {ZARR_FORMAT}")
     shape = _lengths(members["shape"], "shape", key)
@@ -129,34 +185,36 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
         raise MetadataError(key, f"'filters' is {filters!r}, neither a list nor null")
     chain = [_codec(config, key) for config in filters]
     try:
-        dtype = decode_dtype(members["dtype"])
+        dtype = _dtype_of(members["dtype"])
         object_codec = chain[0].codec_id if chain else ""
         fill_value = decode_fill_value(members.get("fill_value"), dtype, object_codec)
     except (ValueError, TypeError, OverflowError) as exc:
         raise MetadataError(key, str(exc)) from exc
     compressor = members.get("compressor")
     return ArrayDescription(
-        shape=shape,
+        shape,
         # an axis without elements may have been given chunks without elements
-        chunk_shape=tuple(max(1, n) for n in chunk_shape),
-        dtype=dtype,
-        fill_value=fill_value,
-        stages=stages_of(
-            order,
-            chain,
-            None if compressor is None else _codec(compressor, key),
-            len(shape),
-        ),
-        chunk_keys=chunk_keys(separator, stated="dimension_separator" in members),
-        kept={name: value for name, value in members.items() if name not in _MEMBERS},
+        tuple([n or 1 for n in chunk_shape]),
+        dtype,
+        fill_value,
+        stages_of(order, chain, None if compressor is None else _codec(compressor, key), len(shape)),
+        chunk_keys(separator, "dimension_separator" in members),
+        {name: members[name] for name in members.keys() - _MEMBERS},
     )
+
+
+def _dtype_of(spelled: JSON) -> AnyDtype:
+    return _dtype_of_text(spelled) if type(spelled) is str else decode_dtype(spelled)
+
+
+_dtype_of_text = lru_cache(decode_dtype)
 
 
 def _lengths(value: JSON, member: str, key: Key) -> Shape:
     if not isinstance(value, list):
         raise MetadataError(key, f"{member!r} is {value!r}, not a list")
     for n in value:
-        if not isinstance(n, int) or isinstance(n, bool) or not 0 <= n < 2**62:
+        if type(n) is not int or not 0 <= n < _END_OF_LENGTHS:
             raise MetadataError(
                 key, f"{member!r} is {value!r}; a length is a whole number from 0, below 2**62"
             )
@@ -176,6 +234,7 @@ def _codec(config: JSON, key: Key) -> Any:
         raise MetadataError(key, f"the codec {config['id']!r} does not take {config!r} ({exc})") from exc
 
 
+@lru_cache
 def chunk_keys(separator: str, stated: bool) -> ChunkKeys:
     return ChunkKeys(lead="", separator=separator, scalar="0", stated=stated)
 
@@ -189,13 +248,15 @@ def stages_of(order: str, filters: list[Any], compressor: Any, ndim: int) -> tup
         # no axis changes its place, but the document says F and shall go on to say so
         stages.append(Transpose(tuple(range(ndim))))
     stages.extend(Filter(codec) for codec in filters)
-    stages.append(Pack())
+    stages.append(_PACK)
     if compressor is not None:
         stages.append(Compressor(compressor))
     return tuple(stages)
 
 
-def array_documents(description: ArrayDescription) -> dict[str, bytes]:
+def array_documents(
+    description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
+) -> dict[str, bytes]:
     """Return the documents that describe an array, by the last part of their keys."""
     filters = [stage.codec for stage in description.stages if isinstance(stage, Filter)]
     compressors = [stage.codec for stage in description.stages if isinstance(stage, Compressor)]
@@ -212,7 +273,8 @@ def array_documents(description: ArrayDescription) -> dict[str, bytes]:
     }
     if description.chunk_keys.stated:
         members["dimension_separator"] = description.chunk_keys.separator
-    return {ARRAY_KEY: dump_json(members)}
+    documents = {ARRAY_KEY: dump_json(members)}
+    return documents | {ATTRS_KEY: dump_json(dict(attributes))} if attributes else documents
 
 
 def _config(codec: Any) -> JSON:
@@ -227,10 +289,8 @@ def save_array(
     store: Store, prefix: str, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
 ) -> None:
     """Save the documents of an array; without `attributes` it keeps those that it has."""
-    for name, document in array_documents(description).items():
+    for name, document in array_documents(description, attributes).items():
         store[prefix + name] = document
-    if attributes:
-        save_attributes(store, prefix, attributes)
 
 
 def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -> None:
@@ -238,16 +298,58 @@ def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -
     store[prefix + ATTRS_KEY] = dump_json(dict(attributes))
 
 
-def save_group(store: Store, prefix: str, attributes: Mapping[str, JSON] | None = None) -> None:
-    """Save the documents of a new group."""
-    for name, document in group_documents().items():
-        store[prefix + name] = document
-    if attributes:
-        save_attributes(store, prefix, attributes)
-
-
 def group_documents() -> dict[str, bytes]:
+    """Return the documents of a new group, by the last part of their keys."""
     return {GROUP_KEY: dump_json({"zarr_format": ZARR_FORMAT})}
+
+
+def check_group(document: Any, key: Key) -> None:
+    """Refuse a ``.zgroup`` document that is malformed."""
+    if parse_json(document, key).get("zarr_format") != ZARR_FORMAT:
+        raise MetadataError(key, f"'zarr_format' is not {ZARR_FORMAT}")
+
+
+# -- consolidated metadata -------------------------------------------------------------------------
+
+
+def documents_below(store: Store) -> Iterator[tuple[Key, Any]]:
+    """Iterate over all documents of a store and their keys. Chunks are not listed where that can be helped."""
+    fetch = access.reader(store)
+    if access.holds_values(store) or not offers(store, "listdir"):
+        keys = [key for key in store if key.rsplit("/", 1)[-1] in DOCUMENTS]
+        yield from zip(keys, fetch(keys), strict=True)
+        return
+    batched = offers(store, "getitems")
+    level = [""]
+    while level:
+        below = []
+        for prefix, found in zip(level, _find(level, fetch, batched), strict=True):
+            if found is not None:
+                yield found[1:]
+            if found is None or found[0] == "group":
+                names = nodes_among(listdir(store, prefix))
+                below += [f"{prefix}{name}/" for name in names]
+        keys = [prefix + ATTRS_KEY for prefix in level]
+        for first in range(0, len(keys), _BATCH_KEYS):
+            batch = keys[first : first + _BATCH_KEYS]
+            yield from ((k, value) for k, value in zip(batch, fetch(batch), strict=True) if value is not None)
+        level = below
+
+
+def consolidated_document(documents: Iterable[tuple[Key, Any]]) -> bytes:
+    """Return one document that holds others, by their keys.
+
+    They are JSON already: their lines are indented, which is many times faster than to write them
+    again, and gives the same bytes where they are as zarr-python 2 writes them.
+    """
+    parts = []
+    for key, document in sorted(documents, key=lambda item: item[0]):
+        parse_json(document, key)
+        text = document if isinstance(document, str) else bytes(document).decode("utf-8-sig")
+        parts.append(f"{json.dumps(key)}: {text.strip()}".replace("\n", "\n        "))
+    inner = ",\n        ".join(parts)
+    inner = f"{{\n        {inner}\n    }}" if parts else "{}"
+    return f'{{\n    "metadata": {inner},\n    "zarr_consolidated_format": 1\n}}'.encode()
 
 
 def describe_array(request: ArrayRequest) -> ArrayDescription:

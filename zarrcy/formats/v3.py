@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ from zarrcy.types import JSON, Key, Shape, Store
 
 ZARR_FORMAT = 3
 ARRAY_KEY = GROUP_KEY = ATTRS_KEY = "zarr.json"
+DOCUMENT_OF = {"array": ARRAY_KEY, "group": GROUP_KEY}
+
+_BATCH_KEYS = 1000
 
 _MEMBERS = {
     "zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs",
@@ -51,7 +55,10 @@ def _load(store: Store, prefix: str) -> Member | None:
     document = access.get(store, key)
     if document is None:
         return None
-    members = parse_json(document, key)
+    return _of_this_version(parse_json(document, key))
+
+
+def _of_this_version(members: Member) -> Member | None:
     # the draft of this version put the address of its text there
     return None if isinstance(members.value.get("zarr_format"), str) else members
 
@@ -82,6 +89,43 @@ def load_array(store: Store, prefix: str, default_separator: str = ".") -> Array
     if members is None or _node_type(members) != "array":
         return None
     return parse_members(members)
+
+
+def kinds_at(store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
+    """Iterate over what stands at prefixes of keys, as `kind_at` tells it."""
+    return (None if members is None else _node_type(members) for members in _load_many(store, prefixes))
+
+
+def load_at(
+    store: Store, prefixes: Sequence[str], default_separator: str = "."
+) -> Iterator[tuple[str, Callable[[], ArrayDescription] | None] | None]:
+    """Iterate over what stands at prefixes of keys: the kind, and for an array what parses its document.
+
+    Raises
+    ------
+    MetadataError : the document of a group is malformed
+    """
+    for members in _load_many(store, prefixes):
+        if members is None:
+            yield None
+        elif _node_type(members) == "array":
+            yield "array", partial(parse_members, members)
+        else:
+            _check_group(members)
+            yield "group", None
+
+
+def _load_many(store: Store, prefixes: Sequence[str]) -> Iterator[Member | None]:
+    fetch = access.reader(store)
+    for first in range(0, len(prefixes), _BATCH_KEYS):
+        keys = [prefix + ARRAY_KEY for prefix in prefixes[first : first + _BATCH_KEYS]]
+        for key, document in zip(keys, fetch(keys), strict=True):
+            yield None if document is None else _of_this_version(parse_json(document, key))
+
+
+def nodes_among(names: Iterable[str]) -> list[str]:
+    """Return the names that may be those of nodes: no document has one of them, and none is reserved."""
+    return [name for name in names if name != ARRAY_KEY and not name.startswith("__")]
 
 
 def load_attributes(store: Store, prefix: str) -> dict[str, JSON]:
@@ -252,23 +296,13 @@ def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -
     store[prefix + ATTRS_KEY] = dump_json({**members.object(), "attributes": dict(attributes)})
 
 
-def group_documents(attributes: Mapping[str, JSON] | None = None) -> dict[str, bytes]:
+def group_documents() -> dict[str, bytes]:
     """Return the documents of a new group, by the last part of their keys."""
-    members = {"zarr_format": ZARR_FORMAT, "node_type": "group", "attributes": dict(attributes or {})}
-    return {GROUP_KEY: dump_json(members)}
+    return {GROUP_KEY: dump_json({"zarr_format": ZARR_FORMAT, "node_type": "group", "attributes": {}})}
 
 
-def save_group(store: Store, prefix: str, attributes: Mapping[str, JSON] | None = None) -> None:
-    """Save the documents of a new group."""
-    for name, document in group_documents(attributes).items():
-        store[prefix + name] = document
-
-
-def check_group(document: Any, key: Key) -> None:
+def _check_group(members: Member) -> None:
     """Refuse the document of a group that has members which must be understood and are not."""
-    members = parse_json(document, key)
-    if _node_type(members) != "group":
-        members.need("node_type").fail("it must be 'group'")
     _refuse_strange(members, _GROUP_MEMBERS)
     _attributes(members)
 
@@ -283,6 +317,21 @@ def _plain_number(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{value!r} ({type(value).__name__}) is no JSON value")
+
+
+# -- consolidated metadata ---------------------------------------------------------------------------
+
+
+def documents_below(store: Store) -> Iterator[tuple[Key, Any]]:
+    """Consolidated documents of this format are not written yet."""
+    raise NotImplementedError(
+        "metadata of format 3 can't be consolidated by this version; open the hierarchy without, or write format 2"
+    )
+
+
+def consolidated_document(documents: Iterable[tuple[Key, Any]]) -> bytes:
+    """See `documents_below`."""
+    return next(iter(documents))[1]  # type: ignore[no-any-return]
 
 
 # -- creating --------------------------------------------------------------------------------------

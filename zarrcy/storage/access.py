@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, MutableMapping
+from functools import lru_cache
 from typing import Any
 
+from zarrcy.storage.base import offers
 from zarrcy.storage.directory import DirectoryStore
 from zarrcy.storage.memory import KVStore, MemoryStore
+from zarrcy.storage.nested import NestedDirectoryStore
+from zarrcy.storage.temporary import TempStore
 from zarrcy.types import Buffer, Store
 
 Reader = Callable[[list[str]], list[Any]]
 Writer = Callable[[dict[str, Buffer]], None]
 Deleter = Callable[[Iterable[str]], None]
+
+_IN_FILES = (DirectoryStore, NestedDirectoryStore, TempStore)
 
 
 def mapping_of(store: Store) -> Store:
@@ -29,16 +35,16 @@ def reader(store: Store) -> Reader:
     store = mapping_of(store)
     if type(store) is MemoryStore:
         return _reader_of(store._values.get)
-    if type(store) in (dict, DirectoryStore):
+    if type(store) is dict or type(store) in _IN_FILES:
         return _reader_of(store.get)
-    if hasattr(store, "getitems"):
+    if offers(store, "getitems"):
         return _batch_reader(store)
     return _reader_of(lambda key: get(store, key))
 
 
 def is_thread_safe(store: Store) -> bool:
     """May several threads of ours ask this store at once? Known of our own stores and of dictionaries."""
-    return holds_values(store) or type(store) is DirectoryStore
+    return holds_values(store) or type(store) in _IN_FILES
 
 
 def holds_values(store: Store) -> bool:
@@ -49,12 +55,21 @@ def holds_values(store: Store) -> bool:
 def directory_of(store: Store) -> str | None:
     """Return what the path of the file of every key begins with; None if keys are not simply files."""
     store = mapping_of(store)
-    return store._root if type(store) is DirectoryStore and not store.normalize_keys else None
+    if type(store) not in _IN_FILES or not isinstance(store, DirectoryStore) or store.normalize_keys:
+        return None
+    return store._root
 
 
 def is_near(store: Store) -> bool:
     """Is a question to a store a system call or less, and no trip over a network?"""
-    return holds_values(store) or type(mapping_of(store)) is DirectoryStore
+    return holds_values(store) or type(mapping_of(store)) in _IN_FILES
+
+
+def keeps_documents(store: Store) -> bool:
+    """Does a document read as it was written? Known of dictionaries, and of stores that say so."""
+    store = mapping_of(store)
+    says: Callable[[], bool] | None = getattr(store, "keeps_documents", None)
+    return type(store) is dict if says is None else says()
 
 
 def batch_nbytes(store: Store) -> int:
@@ -63,7 +78,7 @@ def batch_nbytes(store: Store) -> int:
     A store that takes many keys gains by it. One that takes them one by one gains nothing, and
     values that wait for their turn have left the cache when it comes; unless they are in memory anyway.
     """
-    if hasattr(mapping_of(store), "getitems"):
+    if offers(mapping_of(store), "getitems"):
         return 8 * 2**20
     return 2**62 if holds_values(store) else 128 * 2**10
 
@@ -117,6 +132,43 @@ def writer(store: Store) -> Writer:
             setitem(key, value)
 
     return write
+
+
+def finder(store: Store) -> Callable[[list[str]], list[bool]]:
+    """Return a function that tells which keys of documents are there."""
+    store = mapping_of(store)
+    if _is_made_for(type(store), "has_each", "__contains__"):
+        return store.has_each  # type: ignore[attr-defined,no-any-return]
+    if offers(store, "getitems"):
+        # to get many documents takes as long as to look for one
+        fetch = _batch_reader(store)
+        return lambda keys: [value is not None for value in fetch(keys)]
+    return lambda keys: [key in store for key in keys]
+
+
+def put_new(store: Store, key: str, value: bytes) -> bool:
+    """Store `value` if the key is not there yet; False if it is.
+
+    Of several writers at once one wins, if the store has a ``setdefault`` that is one step.
+    """
+    store = mapping_of(store)
+    if _is_made_for(type(store), "setdefault", "__setitem__"):
+        return store.setdefault(key, value) is value
+    if key in store:
+        return False
+    store[key] = value
+    return True
+
+
+@lru_cache
+def _is_made_for(kind: type, method: str, other: str) -> bool:
+    """Was a method of a class written for another of its methods, not for that of a base?"""
+    bases = kind.__mro__
+
+    def depth(name: str) -> int:
+        return next((i for i, base in enumerate(bases) if name in vars(base)), len(bases))
+
+    return depth(method) <= depth(other) < len(bases)
 
 
 def as_bytes(value: Buffer) -> bytes:

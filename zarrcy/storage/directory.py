@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import re
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from zarrcy.errors import KeyPathError
+from zarrcy.storage.base import Store, check_ranges, flat
 from zarrcy.storage.paths import check_key, normalize_path
 from zarrcy.types import Buffer
 
-# Files of a write that has not ended, or never will: they are no keys. zarr-python 2 names its own
-# so that the pattern matches too.
+# Files of a write, and directories of a deletion, that have not ended or never will: they are no keys.
+# zarr-python 2 names its own so that the pattern matches too.
 _PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 _ENDS = ("", "/", ".")
+_ATTEMPTS = 100
 _OPEN_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _OPEN_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
-class DirectoryStore(MutableMapping[str, Any]):
+class _TakenError(Exception):
+    """A file is where one was to be put, and nothing to be replaced."""
+
+
+class DirectoryStore(Store):
     """Keys as files below one directory.
 
     A value is written under a temporary name and then renamed, so readers see the old value or the
@@ -137,6 +144,8 @@ class DirectoryStore(MutableMapping[str, Any]):
         ...     store.get_partial_values([("a", (2, 3)), ("a", (-2, None)), ("b", (0, 1))])
         [b'234', b'89', None]
         """
+        key_ranges = list(key_ranges)
+        check_ranges(key_ranges)
         parts: list[bytes | None] = []
         for key, (start, nbytes) in key_ranges:
             value = self.open_value(key)
@@ -154,25 +163,78 @@ class DirectoryStore(MutableMapping[str, Any]):
         return value  # type: ignore[no-any-return]
 
     def __setitem__(self, key: str, value: Buffer) -> None:
+        self._write(self._file_of(key), value, self._replace)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Store a value unless the key is there, and return what is there then.
+
+        Of several processes at once one stores its value, where the file system has hard links.
+        """
         target = self._file_of(key)
-        part = f"{target}.{_unique()}.partial"
-        fd = self._create(part, target)
-        try:
+        while True:
             try:
-                _write_all(fd, value)
-            finally:
-                os.close(fd)
-            self._replace(part, target)
-        except BaseException:
-            _unlink_if_there(part)
-            raise
+                self._write(target, default, self._link)
+            except _TakenError:
+                found = self.get(key)
+                if found is not None:
+                    return found
+                # it was deleted just now, unless it is a directory
+                if os.path.isdir(target):
+                    raise KeyPathError(key, "other keys lie below it") from None
+            else:
+                return default
+
+    def _write(self, target: str, value: Buffer, put: Callable[[str, str], None]) -> None:
+        """Write a value under a temporary name, and put it in its place.
+
+        Somebody may delete the directory meanwhile, with what is written in it: then it is done again.
+        """
+        for attempt in range(_ATTEMPTS):
+            part = f"{target}.{_unique()}.partial"
+            try:
+                fd = self._create(part, target)
+                try:
+                    _write_all(fd, value)
+                finally:
+                    os.close(fd)
+                put(part, target)
+            except FileNotFoundError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            except BaseException:
+                _unlink_if_there(part)
+                raise
+            else:
+                return
 
     def _create(self, part: str, target: str) -> int:
         try:
             return os.open(part, _OPEN_WRITE, 0o666)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(target), exist_ok=True)
+            folder = os.path.dirname(target)
+            try:
+                os.makedirs(folder, exist_ok=True)
+            except FileExistsError:
+                # unless a file is there, it was deleted just after somebody else had made it
+                if os.path.isfile(folder):
+                    raise
             return os.open(part, _OPEN_WRITE, 0o666)
+
+    def _link(self, part: str, target: str) -> None:
+        """Rename a file, but replace nothing."""
+        try:
+            os.link(part, target)
+        except FileNotFoundError:
+            raise
+        except FileExistsError:
+            raise _TakenError from None
+        except OSError:
+            # a file system without hard links: who is faster just now is not seen
+            if os.path.exists(target):
+                raise _TakenError from None
+            os.replace(part, target)
+        else:
+            os.unlink(part)
 
     def _replace(self, part: str, target: str) -> None:
         try:
@@ -195,9 +257,17 @@ class DirectoryStore(MutableMapping[str, Any]):
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and os.path.isfile(self._file_of(check_key(key)))
 
+    def has_each(self, keys: Iterable[str]) -> list[bool]:
+        """Return which of many keys are there, in less time than ``in`` takes, which looks closer.
+
+        It can't tell a directory from a file: it is for names that no directory has.
+        """
+        return [os.access(self._file_of(key), os.F_OK) for key in keys]
+
     def __iter__(self) -> Iterator[str]:
         skip = len(self._root)
-        for folder, _, names in os.walk(self.path):
+        for folder, folders, names in os.walk(self.path):
+            folders[:] = [name for name in folders if not _PARTIAL.search(name)]
             for name in names:
                 if not _PARTIAL.search(name):
                     yield os.path.join(folder, name)[skip:].replace(os.sep, "/")
@@ -229,10 +299,28 @@ class DirectoryStore(MutableMapping[str, Any]):
             return []
 
     def rmdir(self, path: str | None = None) -> None:
-        """Delete all keys below `path`."""
+        """Delete all keys below `path`, in one step for who reads or writes there meanwhile."""
         folder = self.dir_path(path)
-        if os.path.isdir(folder):
-            shutil.rmtree(folder)
+        if not os.path.isdir(folder):
+            return
+        doomed = folder
+        if not os.path.islink(folder):
+            doomed = f"{folder}.{_unique()}.partial"
+            try:
+                os.rename(folder, doomed)
+            except FileNotFoundError:
+                return
+            except OSError:
+                # it stays where it is: nothing can be written beside it, or something is mounted there
+                doomed = folder
+        while os.path.lexists(doomed):
+            try:
+                shutil.rmtree(doomed)
+            except OSError as exc:
+                # somebody else who deletes it too was faster with a file, or somebody had just begun to
+                # write one before it was renamed
+                if exc.errno not in (errno.ENOENT, errno.ENOTEMPTY):
+                    raise
 
     def rename(self, src_path: str, dst_path: str) -> None:
         """Move all keys below `src_path` to below `dst_path`, in one step."""
@@ -327,7 +415,7 @@ def _read_rest(fd: int, value: bytes, size: int) -> bytes:
 
 def _write_all(fd: int, value: Buffer) -> None:
     written = 0
-    view = memoryview(value).cast("B") if not isinstance(value, bytes) else value
+    view = flat(value)
     while written < len(view):
         written += os.write(fd, view[written:] if written else view)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from bisect import bisect_left
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
+from zarrcy.errors import KeyPathError
 from zarrcy.storage.paths import normalize_path, prefix_of
+
+AFTER_SLASH = chr(ord("/") + 1)
+"""With this for its last slash, a prefix is the first string after all keys that begin with it."""
 
 
 def list_keys(store: Mapping[str, Any], path: str) -> list[str]:
@@ -14,18 +19,48 @@ def list_keys(store: Mapping[str, Any], path: str) -> list[str]:
     return sorted({key[len(prefix) :].split("/", 1)[0] for key in list(store) if key.startswith(prefix)})
 
 
-def remove_keys(store: MutableMapping[str, Any], path: str) -> None:
-    """Delete the key `path` and all keys below it."""
+def list_sorted(keys: Sequence[str], path: str) -> list[str]:
+    """Return the names directly below `path`, from sorted keys, of which few are looked at.
+
+    >>> list_sorted(["a/0", "a/b/0", "a/b/1", "ab"], "a")
+    ['0', 'b']
+    """
     prefix = prefix_of(path)
-    for key in [key for key in store if key.startswith(prefix) or key == path]:
+    at, stop = bisect_left(keys, prefix), len(keys)
+    if prefix:
+        stop = bisect_left(keys, path + AFTER_SLASH, at)
+    skip = len(prefix)
+    names = set()
+    while at < stop:
+        name, slash, _ = keys[at][skip:].partition("/")
+        names.add(name)
+        at = bisect_left(keys, prefix + name + AFTER_SLASH, at, stop) if slash else at + 1
+    return sorted(names)
+
+
+def remove_keys(store: MutableMapping[str, Any], path: str) -> None:
+    """Delete all keys below `path`."""
+    prefix = prefix_of(path)
+    for key in [key for key in store if key.startswith(prefix)]:
         del store[key]
 
 
 def rename_keys(store: MutableMapping[str, Any], src: str, dst: str) -> None:
-    """Move all keys below `src` to below `dst`."""
-    old, new = prefix_of(src), prefix_of(dst)
-    for key in [key for key in store if key.startswith(old)]:
-        store[new + key[len(old) :]] = store.pop(key)
+    """Move the key `src`, and all keys below it, to `dst`.
+
+    Raises
+    ------
+    KeyError : there is none
+    KeyPathError : `dst` is below `src`
+    """
+    if dst.startswith(prefix_of(src)):
+        raise KeyPathError(dst, f"{src!r} can't be moved below itself")
+    # shorter keys first: what they make room for may be where a longer one goes
+    keys = sorted((key for key in store if key == src or key.startswith(prefix_of(src))), key=len)
+    if not keys:
+        raise KeyError(src)
+    for key in keys:
+        store[prefix_of(dst) + key[len(prefix_of(src)) :] if key != src else dst] = store.pop(key)
 
 
 def sizes_below(store: Mapping[str, Any], path: str) -> int:
@@ -74,10 +109,7 @@ def getsize(store: Mapping[str, Any], path: str | None = None) -> int:
     own = getattr(store, "getsize", None)
     if own is not None:
         return int(own(normalize_path(path)))
-    inner = getattr(store, "_mutable_mapping", store)
-    if type(inner) is dict:
-        return sizes_below(inner, normalize_path(path))
-    return -1
+    return sizes_below(store, normalize_path(path)) if type(store) is dict else -1
 
 
 def getsize_deep(store: Mapping[str, Any], path: str) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
+from zarrcy.storage import listing
+from zarrcy.storage.base import Store, flat
 from zarrcy.storage.listing import list_keys, remove_keys, rename_keys, sizes_below
 from zarrcy.storage.paths import normalize_path
-from zarrcy.types import Buffer, Store
+from zarrcy.types import Buffer
+from zarrcy.types import Store as Mapped
 
 
-class KVStore(MutableMapping[str, Any]):
+class KVStore(Store):
     """A store around a mapping of the user's.
 
     Parameters
@@ -27,7 +30,7 @@ class KVStore(MutableMapping[str, Any]):
     ['.zarray']
     """
 
-    def __init__(self, mutablemapping: Store, dimension_separator: str | None = None) -> None:
+    def __init__(self, mutablemapping: Mapped, dimension_separator: str | None = None) -> None:
         self._mutable_mapping = mutablemapping
         self._dimension_separator = dimension_separator
 
@@ -60,9 +63,31 @@ class KVStore(MutableMapping[str, Any]):
         kind = type(self._mutable_mapping)
         return f"<{type(self).__name__} around a {kind.__module__}.{kind.__qualname__} with {len(self)} keys>"
 
+    def listdir(self, path: str = "") -> list[str]:
+        """Return the names directly below `path`, sorted."""
+        return listing.listdir(self._mutable_mapping, path)
 
-class MemoryStore(MutableMapping[str, Any]):
+    def rmdir(self, path: str = "") -> None:
+        """Delete all keys below `path`."""
+        listing.rmdir(self._mutable_mapping, path)
+
+    def rename(self, src_path: str, dst_path: str) -> None:
+        """Move the key `src_path`, and all keys below it, to `dst_path`."""
+        listing.rename(self._mutable_mapping, src_path, dst_path)
+
+    def getsize(self, path: str = "") -> int:
+        """Return the bytes of the values directly below `path`, or of its own; -1 if not known."""
+        return listing.getsize(self._mutable_mapping, path)
+
+
+class MemoryStore(Store):
     """Keys in a dictionary; gone when the process ends.
+
+    Parameters
+    ----------
+    root : what it holds at first: values by key, or by name in mappings in mappings
+    cls : kept for users of zarr-python 2; has no effect
+    dimension_separator : ``"."`` or ``"/"``, for arrays whose metadata do not say
 
     Examples
     --------
@@ -72,9 +97,18 @@ class MemoryStore(MutableMapping[str, Any]):
     ['0']
     """
 
-    def __init__(self, dimension_separator: str | None = None) -> None:
+    consumes_values: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        root: Mapping[str, Any] | None = None,
+        cls: type = dict,
+        dimension_separator: str | None = None,
+    ) -> None:
         self._values: dict[str, bytes] = {}
         self._dimension_separator = dimension_separator
+        if root is not None:
+            self.update(_flattened(root))
 
     def __getitem__(self, key: str) -> bytes:
         return self._values[key]
@@ -84,7 +118,11 @@ class MemoryStore(MutableMapping[str, Any]):
 
     def __setitem__(self, key: str, value: Buffer) -> None:
         # a copy, unless it can't change any more: the caller may use its memory again
-        self._values[key] = value if type(value) is bytes else bytes(value)
+        self._values[key] = value if type(value) is bytes else bytes(flat(value))
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        # one step: of several threads that create the same node, one does
+        return self._values.setdefault(key, default if type(default) is bytes else bytes(flat(default)))
 
     def __delitem__(self, key: str) -> None:
         del self._values[key]
@@ -119,9 +157,17 @@ class MemoryStore(MutableMapping[str, Any]):
         remove_keys(self._values, normalize_path(path))
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        """Move all keys below `src_path` to below `dst_path`."""
+        """Move the key `src_path`, and all keys below it, to `dst_path`."""
         rename_keys(self._values, normalize_path(src_path), normalize_path(dst_path))
 
     def getsize(self, path: str = "") -> int:
-        """Return the bytes of the values below `path`, or of the value that is its key."""
+        """Return the bytes of the values directly below `path`, or of its own."""
         return sizes_below(self._values, normalize_path(path))
+
+
+def _flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flattened(value, f"{prefix}{name}/")
+        else:
+            yield prefix + name, value

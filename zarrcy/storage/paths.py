@@ -38,6 +38,17 @@ def check_key(key: Any) -> str:
     >>> check_key("a/0.0")
     'a/0.0'
     """
+    # most keys are seen at once to be harmless; the others are looked at closely
+    if (
+        key.__class__ is str
+        and key[-1:] not in ("", "/", ".")
+        and key[0] != "/"
+        and "./" not in key
+        and "//" not in key
+        and "\\" not in key
+        and "\0" not in key
+    ):
+        return key
     if not isinstance(key, str):
         raise KeyPathError(key, f"a key is a str, not {type(key).__name__}")
     if key.startswith("/") or key.endswith("/") or "\\" in key or "\0" in key or not key:

@@ -1,0 +1,319 @@
+"""Compare what large groups cost: thousands of arrays in one group, and in many.
+
+python benchmarks/groups.py                    10,000 arrays; minutes, most of them of zarr 3
+python benchmarks/groups.py --quick            500 arrays
+python benchmarks/groups.py --rows "list"      rows whose name matches
+python benchmarks/groups.py --json FILE        keep the numbers
+python benchmarks/groups.py --merge FILE FILE  one table from the numbers of several interpreters
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import compare
+import report
+from measure import Job, Pace, run_in_turns
+from peers import NotOfferedError, Peer, Zarr2, Zarr3, Zarrcy, working_directory
+
+
+def attributes_of(number: int) -> dict[str, Any]:
+    return {"units": "K", "number": number, "valid_range": [0.0, 1.5 * number]}
+
+
+def shape_of(number: int) -> tuple[int, int]:
+    """Return a shape of its own for each array: their documents differ, as those of real arrays do."""
+    return (100 + number, 200)
+
+
+class Hierarchy:
+    """What zarrcy and zarr-python 2 spell alike."""
+
+    def __init__(self, peer: Peer, library: Any) -> None:
+        self.name, self.version, self.settle = peer.name, peer.version, peer.settle
+        self.library = library
+
+    def create(self, path: Path, names: list[str]) -> None:
+        group = self.library.open_group(str(path), mode="w")
+        for number, name in enumerate(names):
+            array = group.create_dataset(name, shape=shape_of(number), chunks=(10, 10), dtype="f4")
+            array.attrs.put(attributes_of(number))
+
+    def open(self, path: Path) -> Any:
+        return self.library.open_group(str(path), mode="r")
+
+    def list_members(self, group: Any) -> list[str]:
+        return list(group)
+
+    def list_arrays(self, group: Any) -> list[str]:
+        return list(group.array_keys())
+
+    def arrays(self, group: Any) -> dict[str, Any]:
+        return dict(group.arrays())
+
+    def walk(self, group: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        group.visititems(found.__setitem__)
+        return found
+
+    def consolidate(self, path: Path) -> None:
+        self.library.consolidate_metadata(str(path))
+
+    def open_consolidated(self, path: Path) -> Any:
+        return self.library.open_consolidated(str(path), mode="r")
+
+
+class Hierarchy3(Hierarchy):
+    """How zarr-python 3 spells it, in format 2."""
+
+    def create(self, path: Path, names: list[str]) -> None:
+        group = self.library.open_group(str(path), mode="w", zarr_format=2)
+        for number, name in enumerate(names):
+            array = group.create_array(name, shape=shape_of(number), chunks=(10, 10), dtype="f4")
+            array.attrs.put(attributes_of(number))
+
+    def open(self, path: Path) -> Any:
+        return self.library.open_group(str(path), mode="r", zarr_format=2, use_consolidated=False)
+
+    def list_members(self, group: Any) -> list[str]:
+        return list(group.keys())
+
+    def walk(self, group: Any) -> dict[str, Any]:
+        return dict(group.members(max_depth=None))
+
+    def consolidate(self, path: Path) -> None:
+        self.library.consolidate_metadata(str(path), zarr_format=2)
+
+    def open_consolidated(self, path: Path) -> Any:
+        return self.library.open_consolidated(str(path), mode="r", zarr_format=2)
+
+
+def load_libraries() -> tuple[list[Hierarchy], dict[str, str]]:
+    """Import what is installed: zarrcy first, and why the others are not there, by name."""
+    zarrcy = Zarrcy()
+    found: list[Hierarchy] = [Hierarchy(zarrcy, zarrcy._zarrcy)]
+    missing = {}
+    for kind, hierarchy in ((Zarr2, Hierarchy), (Zarr3, Hierarchy3)):
+        try:
+            peer: Any = kind()
+        except ImportError as exc:
+            missing[kind.name] = str(exc)
+        else:
+            found.append(hierarchy(peer, peer._zarr))
+    return found, missing
+
+
+class Bench:
+    """The hierarchies that all read, as zarrcy wrote them: many arrays in one group, and a tree of groups."""
+
+    def __init__(self, root: Path, n: int) -> None:
+        self.root, self.n = root, n
+        self.names = [f"a{number:06d}" for number in range(n)]
+        side = max(1, round(n**0.5))
+        self.paths = [f"g{number // side:03d}/a{number % side:03d}" for number in range(n)]
+        self.flat, self.tree, self.written = root / "flat.zarr", root / "tree.zarr", root / "written"
+        ours = load_libraries()[0][0]
+        ours.create(self.flat, self.names)
+        ours.consolidate(self.flat)
+        ours.create(self.tree, self.paths)
+        self._numbers = itertools.count()
+
+    def attributes(self) -> dict[str, dict[str, Any]]:
+        return {name: attributes_of(number) for number, name in enumerate(self.names)}
+
+    def new_place(self) -> Path:
+        return self.written / str(next(self._numbers))
+
+    def clean(self) -> None:
+        shutil.rmtree(self.written, ignore_errors=True)
+
+
+def expect(found: Any, wanted: Any) -> None:
+    if found != wanted:
+        raise ValueError(f"wrong answer: {str(found)[:100]}, not {str(wanted)[:100]}")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One question; `job` makes the job of one library."""
+
+    question: str
+    detail: str
+    job: Callable[[Hierarchy, Bench], Job]
+    group: ClassVar[str] = "group"
+
+    @property
+    def name(self) -> str:
+        return f"{self.question} | {self.detail}"
+
+
+def _create(library: Hierarchy, bench: Bench) -> Job:
+    last: list[Path] = []
+
+    def prepare() -> Callable[[], None]:
+        last[:] = [bench.new_place()]
+        return lambda: library.create(last[0], bench.names)
+
+    def check(_: Any) -> None:
+        expect(sorted(library.list_members(library.open(last[0]))), bench.names)
+
+    return Job(prepare, check, fresh=True, settle=library.settle)
+
+
+def _consolidate(library: Hierarchy, bench: Bench) -> Job:
+    def prepare() -> Callable[[], None]:
+        place = bench.new_place()
+        shutil.copytree(bench.flat, place)
+        return lambda: library.consolidate(place)
+
+    return Job(prepare, lambda _: None, fresh=True, settle=library.settle)
+
+
+def _open(consolidated: bool) -> Callable[[Hierarchy, Bench], Job]:
+    def job(library: Hierarchy, bench: Bench) -> Job:
+        call = library.open_consolidated if consolidated else library.open
+
+        def check(group: Any) -> None:
+            expect(dict(group[bench.names[-1]].attrs), attributes_of(bench.n - 1))
+
+        return Job(lambda: lambda: call(bench.flat), check, settle=library.settle)
+
+    return job
+
+
+def _ask(what: str, consolidated: bool) -> Callable[[Hierarchy, Bench], Job]:
+    def job(library: Hierarchy, bench: Bench) -> Job:
+        group = (library.open_consolidated if consolidated else library.open)(bench.flat)
+        calls = {
+            "members": lambda: library.list_members(group),
+            "arrays": lambda: library.list_arrays(group),
+            "opened": lambda: library.arrays(group),
+            "shapes": lambda: {k: array.shape for k, array in library.arrays(group).items()},
+            "attributes": lambda: {k: dict(array.attrs) for k, array in library.arrays(group).items()},
+        }
+
+        def check(found: Any) -> None:
+            if what == "attributes":
+                expect(found, bench.attributes())
+            elif what == "shapes":
+                expect(found, {name: shape_of(number) for number, name in enumerate(bench.names)})
+            else:
+                expect(sorted(found), bench.names)
+
+        return Job(lambda: calls[what], check, settle=library.settle)
+
+    return job
+
+
+def _walk(library: Hierarchy, bench: Bench) -> Job:
+    group = library.open(bench.tree)
+    n_groups = len({path.partition("/")[0] for path in bench.paths})
+    return Job(
+        lambda: lambda: library.walk(group),
+        lambda found: expect(len(found), bench.n + n_groups),
+        settle=library.settle,
+    )
+
+
+def all_rows() -> list[Row]:
+    rows = [Row("create", "arrays with attributes", _create)]
+    for consolidated, detail in ((False, "directory"), (True, "consolidated")):
+        if consolidated:
+            rows.append(Row("consolidate", "directory", _consolidate))
+        rows += [
+            Row("open the group", detail, _open(consolidated)),
+            Row("list the members", detail, _ask("members", consolidated)),
+            Row("list the arrays", detail, _ask("arrays", consolidated)),
+            Row("open all arrays", detail, _ask("opened", consolidated)),
+            Row("read all shapes", detail, _ask("shapes", consolidated)),
+            Row("read all attributes", detail, _ask("attributes", consolidated)),
+        ]
+    return [*rows, Row("walk", "as many arrays in a tree of groups", _walk)]
+
+
+def run(chosen: argparse.Namespace) -> report.Result:
+    """Measure, and return the report."""
+    libraries, missing = load_libraries()
+    libraries = [lib for lib in libraries if lib.name == report.SUBJECT or re.search(chosen.peers, lib.name)]
+    rows = [row for row in all_rows() if re.search(chosen.rows, row.name)]
+    if not rows:
+        raise SystemExit(f"no row matches {chosen.rows!r}; {', '.join(row.name for row in all_rows())}")
+    n = chosen.arrays or (500 if chosen.quick else 10_000)
+    pace = Pace(chosen.rounds or (3 if chosen.quick else 7), 0.02, 5.0)
+    found = []
+    with working_directory(chosen.root) as place:
+        root = Path(place).resolve()
+        about = compare.machine(root)
+        bench = Bench(root, n)
+        for number, row in enumerate(rows, 1):
+            start = time.perf_counter()
+            cells: dict[str, dict[str, Any]] = {}
+            jobs = {}
+            for library in libraries:
+                try:
+                    library.settle()
+                    jobs[library.name] = row.job(library, bench)
+                except NotOfferedError as exc:
+                    cells[library.name] = {"absent": str(exc)}
+                except Exception as exc:
+                    # reported in the table, and by the exit status
+                    cells[library.name] = {"failed": f"{type(exc).__name__}: {exc}"}
+            timings, failures = run_in_turns(jobs, pace, bench.clean)
+            for name, timing in timings.items():
+                cells[name] = {"median": timing.median, "min": timing.min, "samples": timing.samples}
+            cells |= {name: {"failed": f"{type(exc).__name__}: {exc}"} for name, exc in failures.items()}
+            text = {"name": row.name, "group": row.group, "question": row.question, "detail": row.detail}
+            found.append({**text, "cells": cells})
+            took = time.perf_counter() - start
+            print(f"[{number}/{len(rows)}] {took:5.1f} s  {row.name}", file=sys.stderr)
+    return report.add_ratios(
+        {
+            "schema": report.SCHEMA,
+            "machine": [about],
+            "sizes": {"n_arrays": n},
+            "about": f"{n} arrays in one group of a directory store, format 2, 3 attributes each; no elements",
+            "peers": [
+                {"name": lib.name, "version": lib.version, "note": "", "other_format": False}
+                for lib in libraries
+            ],
+            "missing": missing,
+            "rows": found,
+        }
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="500 arrays and few rounds")
+    parser.add_argument("--arrays", metavar="N", type=int, help="how many (10000; quick: 500)")
+    parser.add_argument("--rows", metavar="PATTERN", default="", help="regular expression")
+    parser.add_argument(
+        "--peers", metavar="PATTERN", default="", help="regular expression; zarrcy always runs"
+    )
+    parser.add_argument("--rounds", metavar="N", type=int, help="measurements of each library (7; quick: 3)")
+    parser.add_argument("--json", metavar="FILE", help="write all numbers there")
+    parser.add_argument(
+        "--merge", metavar="FILE", nargs="+", help="measure nothing, print these in one table"
+    )
+    parser.add_argument("--root", metavar="DIR", help="where files are written (/dev/shm where it exists)")
+    chosen = parser.parse_args(argv)
+    result = report.merge([report.load(path) for path in chosen.merge]) if chosen.merge else run(chosen)
+    if chosen.json:
+        report.save(chosen.json, result)
+    print(report.render(result))
+    return 1 if any("failed" in cell for row in result["rows"] for cell in row["cells"].values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

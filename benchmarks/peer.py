@@ -1,0 +1,173 @@
+"""What a peer is: a library that opens, creates, reads and writes arrays of a given layout.
+
+A peer opens a store that zarrcy wrote, creates an empty one, and gives callables that read or write
+a selection. Libraries that read Zarr v2 read the very same bytes; the others (HDF5, plain files) get
+a file of their own with the same numbers.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numcodecs
+import numpy as np
+from numcodecs import blosc
+from numpy.typing import NDArray
+
+MEMORY, DIRECTORY = "memory", "directory"
+RAW, BLOSC = "raw", "blosc"
+BLOSC_OPTIONS = {"cname": "lz4", "clevel": 5, "shuffle": 1}
+ARRAY_NAME = "data"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Of an array: lengths in elements, `codec` is RAW or BLOSC (LZ4, level 5, byte shuffle)."""
+
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    codec: str = RAW
+    dtype: str | np.dtype[Any] = "<f4"
+    write_empty_chunks: bool = True
+
+    def compressor(self) -> Any:
+        return None if self.codec == RAW else numcodecs.Blosc(**BLOSC_OPTIONS)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An array as zarrcy wrote it: the directory of a group that holds it, and its numbers.
+
+    Without numbers, no chunk is stored, and the array reads as zeros.
+    """
+
+    layout: Layout
+    group: Path
+    numbers: NDArray[Any] | None
+
+    @property
+    def path(self) -> str:
+        return str(self.group / ARRAY_NAME)
+
+    @cached_property
+    def values(self) -> dict[str, bytes]:
+        """The same store as a mapping: what lies in the directory, read once."""
+        return {file.name: file.read_bytes() for file in Path(self.path).iterdir()}
+
+    def expected(self) -> NDArray[Any]:
+        if self.numbers is not None:
+            return self.numbers
+        return np.broadcast_to(np.zeros((), self.layout.dtype), self.layout.shape)
+
+
+class NotOfferedError(Exception):
+    """A peer has no way to do this; its cell stays empty."""
+
+
+class Peer:
+    """Base of the adapters: arrays that are indexed with brackets, by integers and slices.
+
+    Making one imports the library, and raises ImportError where it is not installed.
+    """
+
+    name: ClassVar[str]
+    distribution: ClassVar[str]
+    import_statement: ClassVar[str]
+    note: str = ""
+    places: ClassVar[tuple[str, ...]] = (MEMORY, DIRECTORY)
+    skips_fill: ClassVar[bool] = True
+    appends: ClassVar[bool] = True
+    writes_zarr: ClassVar[bool] = True
+    is_limit: ClassVar[bool] = False
+    refusals: tuple[type[Exception], ...] = ()
+    """What a call raises that asks for something the peer has no way to do."""
+
+    def __init__(self) -> None:
+        self.version = importlib.metadata.version(self.distribution)
+
+    def settle(self) -> None:
+        """Set what is global in the process to what it is where only this library is imported."""
+        blosc.use_threads = None
+
+    def adopt(self, stored: Stored) -> None:
+        """Get ready to open `stored`; a library of another format writes its own file here."""
+
+    def open(self, stored: Stored, place: str, writable: bool = False) -> Any:
+        raise NotImplementedError
+
+    def create(self, layout: Layout, place: str, group: Path) -> Any:
+        """Return an empty array, for a directory store the one named ARRAY_NAME below `group`.
+
+        An axis of length 0 can grow.
+        """
+        raise NotImplementedError
+
+    # The readers return a call that reads a selection; they raise NotOfferedError where there is none such.
+
+    def reader(self, array: Any, key: Any) -> Callable[[], Any]:
+        return lambda: array[key]
+
+    def points_reader(self, array: Any, points: tuple[NDArray[Any], ...]) -> Callable[[], Any]:
+        """Read elements at coordinates, given by one array per axis."""
+        raise NotOfferedError("reads slices only")
+
+    def mask_reader(self, array: Any, mask: NDArray[np.bool_]) -> Callable[[], Any]:
+        """Read the elements where a mask of the shape of the array is true."""
+        raise NotOfferedError("reads slices only")
+
+    def rows_reader(self, array: Any, rows: NDArray[Any]) -> Callable[[], Any]:
+        """Read whole rows, at positions that are in no order and may come twice."""
+        raise NotOfferedError("reads slices only")
+
+    def field_reader(self, stored: Stored, place: str, field: str) -> Callable[[], Any]:
+        """Read one field of all elements of a structured array; opens it too, since some open a field."""
+        array = self.open(stored, place)
+        return lambda: array[field]
+
+    def probe(self, call: Callable[[], Any]) -> None:
+        """Raise NotOfferedError if the peer refuses a call, which it tells only when it is called."""
+        if not self.refusals:
+            return
+        try:
+            call()
+        except self.refusals as exc:
+            raise NotOfferedError(f"{type(exc).__name__}: {exc}") from exc
+
+    def writer(self, array: Any, key: Any, value: NDArray[Any]) -> Callable[[], None]:
+        def write() -> None:
+            array[key] = value
+
+        return write
+
+    def appender(self, array: Any, pieces: Sequence[NDArray[Any]]) -> Callable[[], Any]:
+        """Return a call that appends one piece after the other, and returns the array as it then is."""
+
+        def append() -> Any:
+            for piece in pieces:
+                array.append(piece)
+            return array
+
+        return append
+
+
+class ZarrPeer(Peer):
+    """A library with the words of zarr-python: `vindex`, `oindex`, names of fields in brackets."""
+
+    def points_reader(self, array: Any, points: tuple[NDArray[Any], ...]) -> Callable[[], Any]:
+        return lambda: array.vindex[points]
+
+    def mask_reader(self, array: Any, mask: NDArray[np.bool_]) -> Callable[[], Any]:
+        return lambda: array.vindex[mask]
+
+    def rows_reader(self, array: Any, rows: NDArray[Any]) -> Callable[[], Any]:
+        return lambda: array.oindex[rows]
+
+
+def stored_chunks(group: Path) -> Iterator[str]:
+    """Yield the names of the chunks of the array below `group`."""
+    return (file.name for file in (group / ARRAY_NAME).iterdir() if not file.name.startswith("."))

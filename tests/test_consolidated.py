@@ -1,0 +1,276 @@
+"""One document holds the metadata of a whole hierarchy: written without listing chunks, read at once."""
+
+import json
+
+import numpy as np
+import pytest
+
+import zarrcy as zarr
+from zarrcy import errors
+from zarrcy.formats import documents, v2
+
+
+def tree_in(store):
+    root = zarr.open_group(store, mode="w")
+    root.create_dataset("x", data=np.arange(6), chunks=2)
+    root.create_dataset("a/y", shape=(2, 3), dtype="f4").attrs["unit"] = "K"
+    root.create_group("b/c")
+    root["a"].attrs["k"] = [1, {"z": None}]
+    return root
+
+
+STORES = {
+    "dict": lambda path: {},
+    "memory": lambda path: zarr.MemoryStore(),
+    "directory": zarr.DirectoryStore,
+    "nested": zarr.NestedDirectoryStore,
+    "batched": lambda path: Batched(),
+    "zip": lambda path: zarr.ZipStore(f"{path}.zip"),
+}
+in_any_store = pytest.mark.parametrize("make_store", list(STORES.values()), ids=list(STORES))
+# a zip file can't be changed
+in_any_other_store = pytest.mark.parametrize("make_store", list(STORES.values())[:-1], ids=list(STORES)[:-1])
+
+
+@pytest.fixture
+def store(make_store, tmp_path):
+    return make_store(tmp_path / "a")
+
+
+class Batched(zarr.MemoryStore):
+    """A store that is asked for many keys at once, as those are that are far away; it counts the questions."""
+
+    def __init__(self):
+        super().__init__()
+        self.questions = []
+
+    def getitems(self, keys):
+        self.questions.append(list(keys))
+        return {key: self._values[key] for key in keys if key in self._values}
+
+    def __getitem__(self, key):
+        self.questions.append([key])
+        return super().__getitem__(key)
+
+    def __contains__(self, key):
+        self.questions.append([key])
+        return super().__contains__(key)
+
+    def listdir(self, path=""):
+        self.questions.append([f"{path}/*"])
+        return super().listdir(path)
+
+
+def same(left, right):
+    """Do two groups hold the same?"""
+    paths, others = [], []
+    left.visit(paths.append)
+    right.visit(others.append)
+    assert paths == others
+    for path in paths:
+        assert dict(left[path].attrs) == dict(right[path].attrs)
+        if isinstance(left[path], zarr.Array):
+            np.testing.assert_array_equal(left[path][...], right[path][...])
+            assert left[path].chunks == right[path].chunks
+    return True
+
+
+@in_any_store
+def test_what_is_opened_consolidated_is_what_is_there(store):
+    root = tree_in(store)
+    made = zarr.consolidate_metadata(store)
+    assert same(made, root)
+    opened = zarr.open_consolidated(store, mode="r")
+    assert same(opened, root)
+    assert opened.read_only
+    assert opened["x"].read_only
+    assert dict(opened.arrays())["x"][:].tolist() == list(range(6))
+    assert [name for name, _ in opened.groups()] == ["a", "b"]
+    assert str(opened.tree()) == str(root.tree())
+    assert list(opened.array_keys(recurse=True)) == ["y", "x"]
+
+
+def test_the_document_is_as_zarr_python_2_writes_it():
+    store = {}
+    root = zarr.open_group(store, mode="w")
+    root.create_group("a").attrs["k"] = ["\u0153", {"z": None}]
+    zarr.consolidate_metadata(store)
+    expected = {
+        "metadata": {
+            ".zgroup": {"zarr_format": 2},
+            "a/.zattrs": {"k": ["\u0153", {"z": None}]},
+            "a/.zgroup": {"zarr_format": 2},
+        },
+        "zarr_consolidated_format": 1,
+    }
+    assert store[".zmetadata"] == json.dumps(expected, indent=4, sort_keys=True).encode()
+
+
+def test_documents_of_other_writers_are_taken_over_as_they_are():
+    store = {".zgroup": b' {"zarr_format":\t2}\n', "a/.zgroup": b'{\r\n"zarr_format": 2, "more": "\xc5\x93"}'}
+    opened = zarr.consolidate_metadata(store)
+    assert list(opened) == ["a"]
+    held = json.loads(store[".zmetadata"])["metadata"]
+    assert held == {".zgroup": {"zarr_format": 2}, "a/.zgroup": {"zarr_format": 2, "more": "\u0153"}}
+
+
+def test_a_damaged_document_is_not_consolidated():
+    store = {".zgroup": b'{"zarr_format": 2}', "a/.zattrs": b"{"}
+    with pytest.raises(errors.MetadataError, match=r"a/\.zattrs"):
+        zarr.consolidate_metadata(store)
+    assert ".zmetadata" not in store
+
+
+@in_any_other_store
+def test_elements_can_be_written_and_nothing_else(store):
+    tree_in(store)
+    opened = zarr.consolidate_metadata(store)
+    opened["x"][1:3] = 9
+    assert zarr.open_group(store)["x"][:].tolist() == [0, 9, 9, 3, 4, 5]
+    documents_before = {key: store[key] for key in store if key.rsplit("/", 1)[-1].startswith(".z")}
+    changes = [
+        lambda: opened.create_group("n"),
+        lambda: opened.require_group("n"),
+        lambda: opened.zeros("n", shape=3),
+        lambda: opened.__delitem__("x"),
+        lambda: opened.move("x", "z"),
+        lambda: opened.attrs.put({"n": 1}),
+        lambda: opened["x"].attrs.put({"n": 1}),
+        lambda: opened["x"].resize(3),
+        lambda: opened["x"].append([3]),
+    ]
+    for change in changes:
+        with pytest.raises(errors.ReadOnlyError):
+            change()
+    after = {key: store[key] for key in store if key.rsplit("/", 1)[-1].startswith(".z")}
+    assert after == documents_before
+
+
+def test_what_is_changed_later_is_not_seen_until_it_is_consolidated_again():
+    store = {}
+    root = tree_in(store)
+    zarr.consolidate_metadata(store)
+    root["n"] = [1]
+    root["x"].resize(3)
+    assert "n" not in zarr.open_consolidated(store)
+    assert zarr.open_consolidated(store)["x"].shape == (6,)
+    assert "n" in zarr.open(store)
+    opened = zarr.consolidate_metadata(store)
+    assert opened["n"][:].tolist() == [1]
+    assert opened["x"].shape == (3,)
+
+
+def test_the_document_may_have_another_key_and_the_group_another_path():
+    store = {}
+    tree_in(store)
+    assert zarr.consolidate_metadata(store, metadata_key="other", path="a").name == "/a"
+    assert ".zmetadata" not in store
+    assert list(zarr.open_consolidated(store, metadata_key="other", path="b")) == ["c"]
+    assert zarr.open_consolidated(store, metadata_key="other", path="x").shape == (6,)
+    with pytest.raises(KeyError):
+        zarr.open_consolidated(store)
+
+
+def test_an_array_at_the_root_is_consolidated_too():
+    store = zarr.array([1, 2, 3]).store
+    assert zarr.consolidate_metadata(store)[:].tolist() == [1, 2, 3]
+
+
+@in_any_other_store
+def test_documents_are_found_where_groups_above_are_missing(store):
+    zarr.create(3, store=store, path="a/b/c")
+    del store["a/b/.zgroup"]
+    opened = zarr.consolidate_metadata(store)
+    assert opened["a/b/c"].shape == (3,)
+    assert set(opened.store) == {".zgroup", "a/.zgroup", "a/b/c/.zarray"}
+
+
+@pytest.mark.parametrize("mode", ["a", "w", "w-", "x", "rw"])
+def test_modes_that_create_are_refused(mode):
+    with pytest.raises(ValueError, match="'r' or 'r"):
+        zarr.open_consolidated({}, mode=mode)
+
+
+def test_chunks_may_be_in_a_store_of_their_own():
+    metadata, chunks = {}, {}
+    zarr.open_group(metadata, mode="w", chunk_store=chunks)["x"] = [1, 2]
+    zarr.consolidate_metadata(metadata)
+    assert zarr.open_consolidated(metadata, chunk_store=chunks)["x"][:].tolist() == [1, 2]
+
+
+def test_paths_are_stores(tmp_path):
+    path = str(tmp_path / "a.zip")
+    with zarr.open_group(path, mode="w") as root:
+        root["x"] = [1, 2]
+        zarr.consolidate_metadata(root.store)
+    assert zarr.open_consolidated(path, mode="r")["x"][:].tolist() == [1, 2]
+    tree_in(tmp_path / "b")
+    zarr.consolidate_metadata(tmp_path / "b")
+    assert list(zarr.open_consolidated(str(tmp_path / "b"))) == ["a", "b", "x"]
+
+
+# -- what it costs ---------------------------------------------------------------------------------
+
+
+def test_chunks_are_neither_listed_nor_read():
+    store = Batched()
+    root = zarr.open_group(store, mode="w")
+    for i in range(5):
+        root.create_dataset(f"g/x{i}", data=np.arange(100), chunks=1).attrs["i"] = i
+    store.questions.clear()
+    list(v2.documents_below(store))
+    listed = [question for question in store.questions if question[0].endswith("*")]
+    assert listed == [["/*"], ["g/*"]]
+    names = {key.rsplit("/", 1)[-1] for question in store.questions for key in question}
+    assert names <= {".zarray", ".zgroup", ".zattrs", "*"}
+    assert len(store.questions) <= 2 + 3 * 3
+
+
+def test_a_store_far_away_is_asked_few_questions():
+    store = Batched()
+    root = zarr.open_group(store, mode="w")
+    for i in range(50):
+        root.create_dataset(f"x{i}", shape=3)
+    root.create_groups("a", "b")
+
+    def questions(call):
+        store.questions.clear()
+        call()
+        return len(store.questions)
+
+    assert questions(lambda: zarr.open_group(store, mode="r")) == 1
+    assert questions(lambda: root["x3"]) == 1
+    assert questions(lambda: root["a"]) == 1
+    assert questions(lambda: "x3" in root) <= 2
+    # one listing, then arrays, then groups
+    assert questions(lambda: len(root)) == 3
+    assert questions(lambda: dict(root.arrays())) == 3
+    assert questions(lambda: dict(root.groups())) == 3
+    assert questions(lambda: dict(zip(root.keys(), root.values(), strict=True))) <= 7
+    # what is above and what is here, the claim, and whether somebody else was there
+    assert questions(lambda: root.create_group("c/d/e")) <= 8
+
+
+def test_the_documents_are_written_as_json_does():
+    values = [
+        {}, [], {"a": {}}, [[]], {"b": 1, "a": 2.5, "c": None, "d": True, "e": "\u0153\n\t\"\\/"}, "text", 5, -0.0,
+        1e300, 5e-324, float("nan"), float("inf"), [-float("inf")], {"x": (1, [2, {"y": ()}])}, 2**70,
+        {"10": 1, "9": 2},
+        {1: 2}, {None: 1}, {True: [1]}, {"n": np.int64(5), "f": np.float32(1.5)}, {"deep": [[[[{"a": [1, 2]}]]]]},
+    ]  # fmt: skip
+    for value in values:
+        plain = json.dumps(
+            value,
+            indent=4,
+            sort_keys=True,
+            separators=(",", ": "),
+            default=lambda number: number.item(),
+        )
+        assert documents.dump_json(value) == plain.encode()
+    for bad in ({"a": {1, 2}}, [b"x"], {(1, 2): 3}, {"a": 1, 2: 3}):
+        with pytest.raises(TypeError):
+            documents.dump_json(bad)
+    endless = []
+    endless.append(endless)
+    with pytest.raises((ValueError, RecursionError)):
+        documents.dump_json(endless)

@@ -1,0 +1,350 @@
+"""Stores that are somewhere else: the contract of all stores on each, with real servers where there are any."""
+
+import itertools
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
+
+import mongomock
+import numpy as np
+import obstore
+import obstore.store
+import pytest
+import s3fs
+from fsspec.implementations.memory import MemoryFileSystem
+from servers import redis_port_fixture, s3_endpoint_fixture  # noqa: F401
+
+import zarrcy
+from zarrcy.errors import ReadOnlyError
+from zarrcy.storage import access
+from zarrcy.storage.fsspec_files import FsspecFiles
+from zarrcy.storage.fsspec_store import FSStore
+from zarrcy.storage.mongodb import MongoDBStore
+from zarrcy.storage.object_store import ObjectStore
+from zarrcy.storage.redis import RedisStore
+from zarrcy.testing.store_contract import StoreContract
+
+_numbers = itertools.count()
+
+
+def new_name():
+    return f"s{next(_numbers)}-{uuid.uuid4().hex[:8]}"
+
+
+class TestFSStoreInADirectory(StoreContract):
+    machine_examples = 5
+
+    def make_store(self):
+        return FSStore(self.new_path())
+
+
+class TestFSStoreInMemory(StoreContract):
+    machine_examples = 5
+    # the file system locks nothing: a listing fails when another thread writes
+    is_thread_safe = False
+
+    def make_store(self):
+        return FSStore(f"memory://{new_name()}")
+
+    @pytest.fixture(autouse=True)
+    def _forget(self):
+        yield
+        MemoryFileSystem.store.clear()
+
+
+class TestFSStoreInS3(StoreContract):
+    n_values = 40
+    machine_examples = 1
+
+    @pytest.fixture(autouse=True)
+    def _bucket(self, s3_endpoint):
+        self.endpoint = s3_endpoint
+
+    @staticmethod
+    def of(endpoint):
+        return FSStore(f"s3://zarrcy/{new_name()}", endpoint_url=endpoint, key="test", secret="test")
+
+    def make_store(self):
+        return self.of(self.endpoint)
+
+
+class TestObjectStoreInMemory(StoreContract):
+    machine_examples = 5
+    survives_pickling = False
+
+    def make_store(self):
+        return ObjectStore(obstore.store.MemoryStore())
+
+
+class TestObjectStoreInADirectory(StoreContract):
+    machine_examples = 5
+
+    def make_store(self):
+        return ObjectStore(obstore.store.LocalStore(self.new_path(), mkdir=True))
+
+
+class TestObjectStoreInS3(StoreContract):
+    n_values = 40
+    machine_examples = 1
+
+    @pytest.fixture(autouse=True)
+    def _bucket(self, s3_endpoint):
+        self.endpoint = s3_endpoint
+
+    @staticmethod
+    def of(endpoint):
+        return ObjectStore(
+            obstore.store.S3Store(
+                "zarrcy",
+                prefix=new_name(),
+                endpoint=endpoint,
+                access_key_id="test",
+                secret_access_key="test",
+                region="us-east-1",
+                client_options={"allow_http": True},
+            )
+        )
+
+    def make_store(self):
+        return self.of(self.endpoint)
+
+
+class TestRedisStore(StoreContract):
+    machine_examples = 5
+
+    @pytest.fixture(autouse=True)
+    def _server(self, redis_port):
+        self.port = redis_port
+
+    def make_store(self):
+        return RedisStore(prefix=f"[{new_name()}]*", port=self.port)
+
+
+class TestMongoDBStore(StoreContract):
+    knows_sizes = False
+    n_values = 120
+    machine_examples = 2
+
+    @pytest.fixture(autouse=True)
+    def _server(self):
+        with mongomock.patch():
+            yield
+
+    def make_store(self):
+        return MongoDBStore(collection=new_name())
+
+
+# -- what is particular to one of them ---------------------------------------------------------------
+
+
+def ten_by_ten(store):
+    a = zarrcy.create((10, 10), chunks=(1, 5), store=store, dtype="i4", compressor=None)
+    a[...] = np.arange(100).reshape(10, 10)
+    return a
+
+
+class Recorder(MemoryFileSystem):
+    """A file system in memory that notes the methods that were called, and fails where it is told to."""
+
+    cachable = False
+    calls: ClassVar[list] = []
+    trouble: ClassVar[dict] = {}
+
+    def cat(self, path, *args, **kwargs):
+        self.calls.append(("cat", len(path)))
+        return super().cat(path, *args, **kwargs)
+
+    def pipe(self, path, *args, **kwargs):
+        self.calls.append(("pipe", len(path)))
+        return super().pipe(path, *args, **kwargs)
+
+    def cat_file(self, path, *args, **kwargs):
+        if path in self.trouble:
+            raise self.trouble[path]
+        return super().cat_file(path, *args, **kwargs)
+
+
+@pytest.fixture
+def recorder():
+    fs = Recorder()
+    yield fs
+    fs.calls.clear()
+    fs.trouble.clear()
+    MemoryFileSystem.store.clear()
+
+
+def test_a_file_system_is_asked_for_many_chunks_at_once(recorder):
+    store = FSStore("/a", fs=recorder)
+    a = ten_by_ten(store)
+    recorder.calls.clear()
+    a[...] = 1
+    a[...]
+    assert recorder.calls == [("pipe", 20), ("cat", 20)]
+
+
+def test_trouble_is_not_absence(recorder):
+    """A chunk that could not be read must not read as the fill value."""
+    store = FSStore("/a", fs=recorder)
+    a = ten_by_ten(store)
+    recorder.trouble["/a/3.1"] = OSError("the line is dead")
+    for ask in (
+        lambda: a[...],
+        lambda: a[3, 7],
+        lambda: store["3.1"],
+        lambda: store.getitems(["3.1", "0.0"]),
+    ):
+        with pytest.raises(OSError, match="the line is dead"):
+            ask()
+    assert a[2, 7] == 27
+    # who knows better can say so, as zarr-python 2 does for all
+    deaf = FSStore("/a", fs=recorder, exceptions=(KeyError, OSError))
+    assert zarrcy.open_array(deaf, mode="r")[3, 7] == 0
+    for absence in (PermissionError("no right to list, so no right to know"), FileNotFoundError()):
+        recorder.trouble["/a/3.1"] = absence
+        assert zarrcy.open_array(store, mode="r")[3, 7] == 0
+
+
+def test_names_that_are_patterns_to_fsspec_are_names_to_us(recorder):
+    store = FSStore("/[a]*", fs=recorder)
+    values = {
+        f"{name}/{i}": f"{name}{i}".encode() for name in ("[a]", "a", "*", "a?", "ab") for i in range(3)
+    }
+    store.setitems(values)
+    assert store.getitems([*values, "*/9"]) == values
+    store.delitems(["*/0", "*/9"])
+    store.rmdir("a?")
+    store.rmdir("[a]")
+    assert set(store) == {"*/1", "*/2", *(f"{name}/{i}" for name in ("a", "ab") for i in range(3))}
+
+
+def test_a_read_only_url_refuses_every_change(recorder):
+    store = FSStore("/a", fs=recorder)
+    ten_by_ten(store)
+    before = dict(store)
+    closed = FSStore("/a", fs=recorder, mode="r")
+    assert not closed.is_writeable()
+    changes = [
+        lambda: closed.__setitem__("x", b"1"),
+        lambda: closed.__delitem__("0.0"),
+        lambda: closed.setdefault("x", b"1"),
+        lambda: closed.setitems({"x": b"1"}),
+        lambda: closed.delitems(["0.0"]),
+        closed.rmdir,
+        lambda: closed.rename("0.0", "x"),
+        closed.clear,
+    ]
+    for change in changes:
+        with pytest.raises(ReadOnlyError, match="/a"):
+            change()
+    assert dict(store) == before
+
+
+def test_the_options_of_zarr_python_2_are_those_of_an_fsstore(recorder, tmp_path):
+    assert FSStore("memory://a", key_separator="/")._dimension_separator == "/"
+    assert FSStore("memory://a").key_separator == "."
+    store = FSStore("memory://a", normalize_keys=True)
+    store["FOO/0"] = b"x"
+    assert list(store) == ["foo/0"]
+    assert store["Foo/0"] == store.getitems(["fOO/0"])["fOO/0"] == b"x"
+    with pytest.raises(ValueError, match=r"\['auto_mkdir'\] with fs"):
+        FSStore("/a", fs=recorder, auto_mkdir=True)
+    with pytest.raises(ValueError, match="does not exist"):
+        FSStore(f"{tmp_path}/new", check=True)
+    FSStore(f"{tmp_path}/new", create=True, check=True)
+    assert (tmp_path / "new").is_dir()
+    assert FSStore(str(tmp_path)) == FSStore(str(tmp_path)) != FSStore(str(tmp_path), mode="r")
+
+
+def test_a_store_in_a_bucket_does_not_delete_the_bucket(s3_endpoint):
+    fs = s3fs.S3FileSystem(endpoint_url=s3_endpoint, key="test", secret="test", use_listings_cache=False)
+    fs.mkdir("whole-bucket")
+    store = FSStore("whole-bucket", fs=fs)
+    store.setitems({"a/0": b"1", "b": b"2"})
+    store.clear()
+    assert fs.exists("whole-bucket")
+    assert list(store) == []
+
+
+def test_redis_is_asked_for_many_chunks_with_one_command(redis_port):
+    store = RedisStore(prefix=new_name(), port=redis_port)
+    a = ten_by_ten(store)
+    store.client.config_resetstat()
+    a[...] = 1
+    a[...]
+    store.get_partial_values([(f"{i}.0", (0, 4)) for i in range(10)])
+    calls = {
+        name.removeprefix("cmdstat_"): n["calls"] for name, n in store.client.info("commandstats").items()
+    }
+    assert (calls["mset"], calls["mget"], calls["getrange"]) == (1, 1, 10)
+    assert "set" not in calls
+    assert "get" not in calls
+    store.close()
+
+
+def test_ranges_of_one_object_are_one_request():
+    store = ObjectStore(obstore.store.MemoryStore())
+    store["a"] = bytes(range(100))
+    ranges = [(2, 3), (90, 100), (50, 1)]
+    expected = [bytes(range(100))[start : start + n] for start, n in ranges]
+    asked = []
+    real = obstore.get_ranges
+
+    class Counting:
+        exceptions = obstore.exceptions
+
+        @staticmethod
+        def get_ranges(store, path, **ranges):
+            asked.append(path)
+            return real(store, path, **ranges)
+
+    store._obstore = Counting
+    assert store.get_partial_values([("a", part) for part in ranges]) == expected
+    assert asked == ["a"]
+
+
+def test_a_read_only_object_store_refuses_every_change():
+    theirs = obstore.store.MemoryStore()
+    ObjectStore(theirs)["a"] = b"1"
+    closed = ObjectStore(theirs, read_only=True)
+    changes = [
+        lambda: closed.__setitem__("x", b"1"),
+        lambda: closed.__delitem__("a"),
+        lambda: closed.setdefault("x", b"1"),
+        lambda: closed.setitems({"x": b"1"}),
+        lambda: closed.delitems(["a"]),
+        closed.rmdir,
+        lambda: closed.rename("a", "x"),
+    ]
+    for change in changes:
+        with pytest.raises(ReadOnlyError):
+            change()
+    assert dict(closed) == {"a": b"1"}
+
+
+def test_one_of_several_writers_creates_a_key(redis_port):
+    for store in (ObjectStore(obstore.store.MemoryStore()), RedisStore(prefix=new_name(), port=redis_port)):
+        values = [str(i).encode() * 1000 for i in range(8)]
+        for turn in range(5):
+            barrier = threading.Barrier(len(values))
+
+            def claim(value, store=store, barrier=barrier, turn=turn):
+                barrier.wait()
+                return access.put_new(store, f"a/{turn}", value)
+
+            with ThreadPoolExecutor(len(values)) as pool:
+                won = list(pool.map(claim, values))
+            assert sum(won) == 1
+            assert store[f"a/{turn}"] == values[won.index(True)]
+        store.close()
+
+
+def test_a_writer_that_is_late_at_s3_does_not_create_a_key(s3_endpoint, monkeypatch):
+    for store in (TestFSStoreInS3.of(s3_endpoint), TestObjectStoreInS3.of(s3_endpoint)):
+        store["a"] = b"first"
+        for kind in (FsspecFiles, ObjectStore):
+            # it looked before the other wrote
+            monkeypatch.setattr(kind, "__contains__", lambda store, key: False)
+        assert access.put_new(store, "a", b"second") is False
+        assert access.put_new(store, "b", b"second") is True
+        assert dict(store) == {"a": b"first", "b": b"second"}

@@ -1,0 +1,303 @@
+"""A zip archive as a store: it only grows, is read in parts, and holds no surprise for who unpacks it."""
+
+import io
+import os
+import pickle
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from forks import in_a_fork
+
+import zarrcy
+from zarrcy import errors
+from zarrcy.storage import DirectoryStore, ZipStore
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "data.zip")
+
+
+@pytest.fixture
+def archive(path):
+    """An archive with two keys, closed."""
+    with ZipStore(path, mode="w") as store:
+        store["a/0"] = b"first"
+        store["b"] = bytes(range(256)) * 4000
+    return path
+
+
+def test_a_mode_says_what_becomes_of_an_archive(archive, path):
+    with ZipStore(archive) as store:
+        store["c"] = b"added"
+        assert sorted(store) == ["a/0", "b", "c"]
+    with pytest.raises(FileExistsError, match=r"data\.zip"):
+        ZipStore(archive, mode="x")
+    with ZipStore(archive, mode="w") as store:
+        assert list(store) == []
+    os.unlink(archive)
+    with pytest.raises(FileNotFoundError, match=r"data\.zip"):
+        ZipStore(archive, mode="r")
+    with ZipStore(archive, mode="x") as store:
+        store["a"] = b"1"
+    with ZipStore(archive, mode="r") as store:
+        assert dict(store) == {"a": b"1"}
+    with pytest.raises(ValueError, match="mode is 'r\\+'"):
+        ZipStore(archive, mode="r+")
+
+
+def test_what_is_opened_to_read_is_not_changed(archive):
+    before = Path(archive).read_bytes()
+    with ZipStore(archive, mode="r") as store:
+        assert not store.is_writeable()
+        for change in (
+            lambda: store.__setitem__("c", b""),
+            lambda: store.__delitem__("b"),
+            lambda: store.setdefault("c", b""),
+            store.clear,
+        ):
+            with pytest.raises(errors.ReadOnlyError):
+                change()
+        store.flush()
+        assert len(store) == 2
+    assert Path(archive).read_bytes() == before
+
+
+def test_an_archive_in_a_file_object_can_be_read(archive):
+    held = io.BytesIO(Path(archive).read_bytes())
+    with open(archive, "rb") as opened:
+        for file in (held, opened):
+            store = ZipStore(file, mode="r")
+            assert store["a/0"] == b"first"
+            assert store.get_partial_values([("b", (-3, None))]) == [b"\xfd\xfe\xff"]
+            assert store.listdir() == ["a", "b"]
+    with pytest.raises(ValueError, match="can only be read"):
+        ZipStore(io.BytesIO())
+    with pytest.raises(TypeError, match="neither a path nor a file object"):
+        ZipStore(5, mode="r")
+
+
+def test_an_array_is_read_from_bytes_in_memory(path):
+    with ZipStore(path, mode="w") as store:
+        zarrcy.save_array(store, np.arange(100).reshape(10, 10), chunks=3)
+    store = ZipStore(io.BytesIO(Path(path).read_bytes()), mode="r")
+    again = pickle.loads(pickle.dumps(store))
+    for each in (store, again):
+        np.testing.assert_array_equal(zarrcy.open_array(each, mode="r")[4], np.arange(40, 50))
+
+
+def test_of_a_key_that_is_written_twice_the_last_value_counts_and_zipfile_warns_of_the_waste(path):
+    with ZipStore(path, mode="w") as store:
+        store["a/0"] = b"old"
+        with pytest.warns(UserWarning, match="Duplicate name: 'a/0'"):
+            store["a/0"] = b"newer"
+        assert store["a/0"] == b"newer"
+        assert list(store) == store.keylist() == ["a/0"]
+        assert len(store) == 1
+        assert store.getsize("a") == 5
+    with ZipStore(path, mode="r") as store:
+        assert dict(store) == {"a/0": b"newer"}
+    with zipfile.ZipFile(path) as found:
+        assert found.namelist() == ["a/0", "a/0"]
+
+
+def test_to_write_what_is_there_already_writes_nothing(archive):
+    size = os.path.getsize(archive)
+    with warnings.catch_warnings(), ZipStore(archive) as store:
+        warnings.simplefilter("error")
+        store["a/0"] = bytearray(b"first")
+    assert os.path.getsize(archive) == size
+
+
+def test_nothing_can_be_deleted_but_what_is_not_there(archive):
+    with ZipStore(archive) as store:
+        with pytest.raises(KeyError, match="c"):
+            del store["c"]
+        with pytest.raises(errors.NotErasableError, match="'b' can't be deleted or moved: a ZipStore"):
+            del store["b"]
+        with pytest.raises(errors.NotErasableError, match="'a'"):
+            store.rmdir("a")
+        store.rmdir("c")
+        store.clear()
+        assert list(store) == []
+        store["d"] = b"x"
+    with ZipStore(archive, mode="r") as store:
+        assert dict(store) == {"d": b"x"}
+
+
+def test_a_node_is_created_over_nothing_and_over_another_it_is_refused(path):
+    with ZipStore(path, mode="w") as store:
+        array = zarrcy.create(6, chunks=2, store=store, path="a", overwrite=True, write_empty_chunks=False)
+        array[:] = [0, 0, 1, 0, 0, 0]
+        assert array.nchunks_initialized == 1
+        with pytest.raises(NotImplementedError, match="'a' can't be deleted"):
+            zarrcy.create(6, store=store, path="a", overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil", "a//b", "folder/", "a/./b", "a\\b"])
+def test_a_name_that_is_no_key_is_not_seen(path, name):
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("good/0", b"x")
+        made.writestr(zipfile.ZipInfo(name), b"" if name.endswith("/") else b"evil")
+    with ZipStore(path, mode="r") as store:
+        assert dict(store) == {"good/0": b"x"}
+        assert store.listdir() == ["good"]
+        assert store.getsize() == 0
+        with pytest.raises(errors.KeyPathError):
+            store[name]
+
+
+def test_unpacked_an_archive_is_a_directory_store_and_packed_again_an_archive(path, tmp_path):
+    data = np.arange(24.0).reshape(4, 6)
+    with ZipStore(path, mode="w") as store:
+        zarrcy.array(data, chunks=(2, 4), store=store, path="group/a")
+    with zipfile.ZipFile(path) as found:
+        found.extractall(tmp_path / "folder")
+    folder = DirectoryStore(tmp_path / "folder")
+    np.testing.assert_array_equal(zarrcy.open_array(folder, path="group/a")[...], data)
+    assert os.stat(folder.dir_path(".zgroup")).st_mode & 0o777 == 0o644
+    packed = str(tmp_path / "packed.zip")
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
+        for folder_name, names, files in os.walk(folder.path):
+            for name in names + files:
+                full = os.path.join(folder_name, name)
+                made.write(full, os.path.relpath(full, folder.path))
+    with ZipStore(packed, mode="r") as store:
+        assert dict(store) == dict(folder)
+        np.testing.assert_array_equal(zarrcy.open_array(store, mode="r", path="group/a")[...], data)
+
+
+COMPRESSIONS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_members_of_every_compression_are_read_whole_and_in_parts(path, compression):
+    value = bytes(range(256)) * 100
+    with ZipStore(path, compression, mode="w") as store:
+        store["k"] = value
+    with zipfile.ZipFile(path) as found:
+        assert found.getinfo("k").compress_type == compression
+    with ZipStore(path, mode="r") as store:
+        assert store["k"] == value
+        assert store.get_partial_values([("k", (1000, 10)), ("k", (-5, 3))]) == [
+            value[1000:1010],
+            value[-5:-2],
+        ]
+
+
+class Counted(io.BytesIO):
+    n_read = 0
+
+    def read(self, size=-1):
+        value = super().read(size)
+        self.n_read += len(value)
+        return value
+
+
+def test_a_part_of_a_member_is_read_without_the_rest(path):
+    with ZipStore(path, mode="w") as store:
+        store["k"] = bytes(10**6)
+    file = Counted(Path(path).read_bytes())
+    store = ZipStore(file, mode="r")
+    file.n_read = 0
+    assert store.get_partial_values([("k", (500_000, 100))]) == [bytes(100)]
+    assert file.n_read < 200
+
+
+def test_archives_of_other_writers_are_read(path):
+    with zipfile.ZipFile(path, "w") as made:
+        # the header before the data is longer than the directory of the archive says
+        with made.open("zip64", "w", force_zip64=True) as member:
+            member.write(b"abc")
+        extra = zipfile.ZipInfo("padded")
+        extra.extra = b"\xca\xfe\x04\x00pads"
+        made.writestr(extra, b"def")
+        made.writestr("é", b"ghi")
+        made.comment = b"a comment"
+    held = Path(path).read_bytes()
+    # such as the program of an archive that unpacks itself
+    Path(path).write_bytes(b"#!something" + held)
+    with ZipStore(path, mode="r") as store:
+        assert dict(store) == {"zip64": b"abc", "padded": b"def", "é": b"ghi"}
+        assert store.get_partial_values([("zip64", (1, None)), ("padded", (-1, None))]) == [b"bc", b"f"]
+
+
+def test_a_damaged_archive_is_an_error_and_not_another_value(path):
+    with ZipStore(path, mode="w") as store:
+        store["a"] = b"0123456789" * 100
+        store["b"] = b"x"
+    held = bytearray(Path(path).read_bytes())
+    held[held.index(b"0123456789") + 500] ^= 1
+    with pytest.raises(zipfile.BadZipFile, match="CRC-32 of 'a'"):
+        ZipStore(io.BytesIO(held), mode="r")["a"]
+    held[0] ^= 1
+    with pytest.raises(zipfile.BadZipFile, match="'a' is not whole"):
+        ZipStore(io.BytesIO(held), mode="r").get_partial_values([("a", (0, 1))])
+    with pytest.raises(zipfile.BadZipFile):
+        ZipStore(io.BytesIO(held[:-30]), mode="r")
+
+
+def test_what_was_written_can_be_read_elsewhere_after_flush(path):
+    with ZipStore(path, mode="w") as store:
+        store["a"] = b"1"
+        with pytest.raises(zipfile.BadZipFile):
+            ZipStore(path, mode="r")
+        store.flush()
+        with ZipStore(path, mode="r") as other:
+            assert dict(other) == {"a": b"1"}
+        store["b"] = b"2"
+        assert dict(store) == {"a": b"1", "b": b"2"}
+        store.flush()
+        with ZipStore(path, mode="r") as other:
+            assert sorted(other) == ["a", "b"]
+
+
+def test_a_closed_store_says_so(archive):
+    store = ZipStore(archive, mode="r")
+    store.close()
+    store.close()
+    for use in (lambda: store["a/0"], lambda: store.get_partial_values([("a/0", (0, 1))])):
+        with pytest.raises(ValueError, match=r"data\.zip' is closed"):
+            use()
+    writer = ZipStore(archive)
+    writer.close()
+    with pytest.raises(ValueError, match="closed"):
+        writer["c"] = b""
+
+
+def test_a_writer_that_was_pickled_goes_on_with_the_same_archive(path):
+    store = ZipStore(path, compression=zipfile.ZIP_DEFLATED, mode="w", dimension_separator="/")
+    store["a"] = b"1"
+    pickled = pickle.dumps(store)
+    store.close()
+    with pickle.loads(pickled) as again:
+        assert again == store
+        assert again._dimension_separator == "/"
+        again["b"] = b"2"
+    with ZipStore(path, mode="r") as found:
+        assert dict(found) == {"a": b"1", "b": b"2"}
+    assert again != ZipStore(path, mode="r")
+
+
+def reads_right(store):
+    return all(store["b"] == bytes(range(256)) * 4000 for _ in range(200))
+
+
+def test_forked_children_read_beside_their_parent(archive):
+    with ZipStore(archive, mode="r") as store:
+        assert store["a/0"] == b"first"
+        answers = [in_a_fork(reads_right, store) for _ in range(3)]
+        assert reads_right(store)
+        assert [answer() for answer in answers] == [True] * 3
+
+
+def test_a_forked_child_does_not_write_to_its_parents_archive(archive):
+    with ZipStore(archive) as store:
+        with pytest.raises(RuntimeError, match="opened for writing before this process was forked"):
+            in_a_fork(store.setdefault, "c", b"of the child")()
+        store["c"] = b"of the parent"
+    with ZipStore(archive, mode="r") as store:
+        assert store["c"] == b"of the parent"

@@ -1,0 +1,102 @@
+"""JSON documents: read strictly, and written byte for byte as zarr-python 2 writes them.
+
+``json.dumps`` with an indent runs in Python, piece by piece; the writer here does the same in a
+fifth of the time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+import numpy as np
+
+from zarrcy.errors import MetadataError
+from zarrcy.types import JSON, Key
+
+_CONSTANTS = {None: "null", True: "true", False: "false"}
+_INDENT = "    "
+
+
+def parse_json(document: Any, key: Key) -> dict[str, JSON]:
+    """Parse a document that must be a JSON object. A store of consolidated metadata gives it parsed.
+
+    What is returned is not the caller's to change.
+
+    Raises
+    ------
+    MetadataError : it is none
+
+    >>> parse_json(b'{"a": [1]}', "key")
+    {'a': [1]}
+    """
+    if type(document) is dict:
+        return document
+    if isinstance(document, Mapping):
+        return dict(document)
+    try:
+        text = document if isinstance(document, str) else bytes(document).decode("utf-8")
+        parsed = json.loads(text)
+    except (ValueError, RecursionError, TypeError) as exc:
+        raise MetadataError(key, f"it is no JSON ({exc})") from exc
+    if not isinstance(parsed, dict):
+        raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
+    return parsed
+
+
+def dump_json(document: JSON) -> bytes:
+    """Return a document as zarr-python 2 writes it: sorted keys, an indent of 4, ASCII.
+
+    Raises
+    ------
+    TypeError : it holds what JSON can't
+
+    >>> print(dump_json({"b": [1, {}], "a": None}).decode())
+    {
+        "a": null,
+        "b": [
+            1,
+            {}
+        ]
+    }
+    """
+    try:
+        text = _pretty(document, "\n")
+    except RecursionError:
+        # too deep, or without an end: json says which
+        text = _dumps(document)
+    return text.encode("ascii")
+
+
+def _pretty(value: JSON, newline: str) -> str:
+    """Return the text of a value; `newline` is what a line break and the indent of its line are."""
+    kind = type(value)
+    if kind is str:
+        return encode_basestring_ascii(value)
+    if kind is int or (kind is float and math.isfinite(value)):
+        return repr(value)
+    if kind is bool or value is None:
+        return _CONSTANTS[value]
+    inner = newline + _INDENT
+    if kind is list or kind is tuple:
+        parts = [_pretty(item, inner) for item in value]
+        return f"[{inner}{f',{inner}'.join(parts)}{newline}]" if parts else "[]"
+    if kind is dict and all(type(name) is str for name in value):
+        parts = [f"{encode_basestring_ascii(name)}: {_pretty(value[name], inner)}" for name in sorted(value)]
+        return f"{{{inner}{f',{inner}'.join(parts)}{newline}}}" if parts else "{}"
+    # in JSON a line break is never part of a value, so lines can be indented as they are
+    return _dumps(value).replace("\n", newline)
+
+
+def _dumps(value: JSON) -> str:
+    return json.dumps(value, indent=4, sort_keys=True, separators=(",", ": "), default=_plain_number)
+
+
+def _plain_number(value: Any) -> Any:
+    """Return NumPy's scalars as the numbers that they are."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} ({type(value).__name__}) is no JSON value")

@@ -1,0 +1,494 @@
+"""Group: the arrays and groups below a path, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, ItemsView, Iterator, MutableMapping, ValuesView
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from zarrcy.api import array, normalize_stores
+from zarrcy.array import Array
+from zarrcy.attrs import Attributes
+from zarrcy.errors import ContainsArrayError, ContainsGroupError, KeyPathError, PathNotFoundError
+from zarrcy.group_creation import GroupCreation
+from zarrcy.info import InfoReport, type_name
+from zarrcy.node import Found, Node
+from zarrcy.storage.paths import prefix_of
+from zarrcy.sync import Synchronizer
+from zarrcy.treeview import TreeView
+from zarrcy.types import Store
+
+Member: TypeAlias = "Array | Group"
+# What notebooks and NumPy look for in any object. To look for it in a store would only take time.
+_NO_MEMBER = ("__", "_repr_", "_ipython_")
+
+
+class Group(GroupCreation, MutableMapping[str, Any]):
+    """A group that exists in a store: a mapping of names to arrays and groups.
+
+    A name may be a path of several names with slashes between; one that begins with a slash is seen
+    from the root of the store.
+
+    Parameters
+    ----------
+    store : a mapping of str to bytes, one of our stores, a path or a URL
+    path : of the group in the store
+    read_only : refuse changes, also to its members
+    chunk_store : of the chunks, where they are not with the metadata
+    cache_attrs : keep the attributes; otherwise they are loaded before each access
+    synchronizer : gives the locks of parallel writers
+    zarr_version : kept for users of zarr-python 2; the format is found by looking
+    meta_array : see `Array`
+
+    Raises
+    ------
+    GroupNotFoundError : there is no group at `path`
+    ContainsArrayError : there is an array
+
+    Examples
+    --------
+    >>> import zarrcy
+    >>> g = zarrcy.group()
+    >>> g["a/b"] = [1, 2, 3]
+    >>> g["a"]
+    <zarrcy.Group '/a'>
+    >>> g["a"]["b"][:], "a/b" in g, list(g)
+    (array([1, 2, 3]), True, ['a'])
+    """
+
+    def __init__(
+        self,
+        store: Any,
+        path: str | None = None,
+        read_only: bool = False,
+        chunk_store: Any = None,
+        cache_attrs: bool = True,
+        synchronizer: Synchronizer | None = None,
+        zarr_version: int | None = None,
+        *,
+        meta_array: Any = None,
+    ) -> None:
+        store, chunk_store = normalize_stores(store, chunk_store, None, "r")
+        node = Node(store, path, chunk_store, synchronizer)
+        node.load_group()
+        self._open(node, read_only, cache_attrs, meta_array)
+
+    @classmethod
+    def _opened(cls, node: Node, read_only: bool, cache_attrs: bool, meta_array: Any) -> Group:
+        """Return the group at `node`, where one is known to be."""
+        group = object.__new__(cls)
+        group._open(node, read_only, cache_attrs, meta_array)
+        return group
+
+    def _open(self, node: Node, read_only: bool, cache_attrs: bool, meta_array: Any) -> None:
+        self._node = node
+        self._read_only = bool(read_only)
+        self._meta_array = meta_array
+        self._attrs = Attributes(node, read_only=self._read_only, cache=cache_attrs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        arguments = {
+            "store": self.store,
+            "path": self.path,
+            "read_only": self._read_only,
+            "chunk_store": self._node.own_chunk_store,
+            "cache_attrs": self._attrs.cache,
+            "synchronizer": self.synchronizer,
+            "meta_array": self._meta_array,
+        }
+        return _open_again, (type(self), arguments)
+
+    # -- what it is --------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> Store:
+        """Store of the metadata."""
+        return self._node.store
+
+    @property
+    def chunk_store(self) -> Store:
+        """Store of the chunks."""
+        return self._node.chunk_store
+
+    @property
+    def path(self) -> str:
+        """Path in the store; empty at the root."""
+        return self._node.path
+
+    @property
+    def name(self) -> str:
+        """Path with one leading slash."""
+        return f"/{self.path}"
+
+    @property
+    def basename(self) -> str:
+        """Last part of the name; empty at the root."""
+        return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def read_only(self) -> bool:
+        """Are changes refused?"""
+        return self._read_only
+
+    @property
+    def synchronizer(self) -> Synchronizer | None:
+        """What gives the locks of parallel writers."""
+        return self._node.synchronizer
+
+    @property
+    def attrs(self) -> Attributes:
+        """User attributes."""
+        return self._attrs
+
+    @property
+    def meta_array(self) -> Any:
+        """What results are allocated like: an array without axes."""
+        return np.empty(()) if self._meta_array is None else np.empty_like(self._meta_array, shape=())
+
+    @property
+    def zarr_format(self) -> int:
+        """Version of the format that the metadata follow."""
+        return self._node.format.ZARR_FORMAT
+
+    @property
+    def info(self) -> InfoReport:
+        """Report on the store and the members: text, or a table in a notebook.
+
+        >>> import zarrcy
+        >>> g = zarrcy.group()
+        >>> g["a"] = [1, 2]
+        >>> g.info
+        Name        : /
+        Type        : zarrcy.Group
+        Read-only   : False
+        Store type  : zarrcy.storage.memory.MemoryStore
+        No. members : 1
+        No. arrays  : 1
+        No. groups  : 0
+        Arrays      : a
+        """
+        return InfoReport(lambda: [(name, str(value)) for name, value in self.info_items()])
+
+    def info_items(self) -> list[tuple[str, Any]]:
+        """Return the rows of `info`."""
+        kinds = dict(self._node.members())
+        arrays = [name for name, kind in kinds.items() if kind == "array"]
+        groups = [name for name, kind in kinds.items() if kind == "group"]
+        own_chunk_store = self._node.own_chunk_store
+        rows: list[tuple[str, Any]] = [
+            ("Name", self.name),
+            ("Type", "zarrcy.Group"),
+            ("Read-only", str(self._read_only)),
+            ("Synchronizer type", None if self.synchronizer is None else type_name(self.synchronizer)),
+            ("Store type", type_name(self.store)),
+            ("Chunk store type", None if own_chunk_store is None else type_name(own_chunk_store)),
+            ("No. members", len(kinds)),
+            ("No. arrays", len(arrays)),
+            ("No. groups", len(groups)),
+            ("Arrays", ", ".join(arrays) or None),
+            ("Groups", ", ".join(groups) or None),
+        ]
+        return [(name, value) for name, value in rows if value is not None]
+
+    def __repr__(self) -> str:
+        return f"<zarrcy.Group {self.name!r}{' read-only' if self._read_only else ''}>"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Group)
+            and self.store == other.store
+            and self._read_only == other._read_only
+            and self.path == other.path
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __enter__(self) -> Group:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        # any mapping is a store, and most have nothing to close
+        close = getattr(self.store, "close", None)
+        if close is not None:
+            close()
+
+    # -- finding a member --------------------------------------------------------------------------
+
+    def _group_at(self, node: Node) -> Group:
+        return Group._opened(node, self._read_only, self._attrs.cache, self._meta_array)
+
+    def _member(self, node: Node, found: Found, parse_late: bool = False) -> Member:
+        parse = found[1]
+        if parse is None:
+            return self._group_at(node)
+        return Array._opened(
+            node,
+            parse if parse_late else parse(),
+            read_only=self._read_only,
+            cache_attrs=self._attrs.cache,
+            meta_array=self._meta_array,
+        )
+
+    def _members(self) -> Iterator[tuple[str, Member]]:
+        """Load all members, in the order of their names; who walks looks at few, so parse what they look at."""
+        for name, node, found in self._node.load_members():
+            yield name, self._member(node, found, parse_late=True)
+
+    def __getitem__(self, name: str) -> Any:
+        node = self._at(name)
+        found = node.load()
+        if found is None:
+            raise KeyError(name)
+        return self._member(node, found)
+
+    def __contains__(self, name: object) -> bool:
+        return self._at(name).kind() is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._node.members())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def values(self) -> ValuesView[Any]:
+        return _Values(self)
+
+    def items(self) -> ItemsView[str, Any]:
+        return _Items(self)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith(_NO_MEMBER) or "_node" not in self.__dict__:
+            raise AttributeError(f"a group has no attribute {name!r}", name=name, obj=self)
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(
+                f"{self!r} has neither an attribute nor a member {name!r}", name=name, obj=self
+            ) from None
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(name for name in self if name.isidentifier())})
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
+    def group_keys(self) -> Iterator[str]:
+        """Iterate over the names of the groups.
+
+        >>> import zarrcy
+        >>> g = zarrcy.group()
+        >>> g["a"], _ = [1, 2], g.create_group("b")
+        >>> list(g.group_keys()), list(g.array_keys())
+        (['b'], ['a'])
+        """
+        return (name for name, kind in self._node.members() if kind == "group")
+
+    def groups(self) -> Iterator[tuple[str, Group]]:
+        """Iterate over names and groups.
+
+        >>> import zarrcy
+        >>> g = zarrcy.group()
+        >>> _ = g.create_groups("b", "a")
+        >>> list(g.groups())
+        [('a', <zarrcy.Group '/a'>), ('b', <zarrcy.Group '/b'>)]
+        """
+        for name in self.group_keys():
+            yield name, self._group_at(self._node.at(self._node.prefix + name))
+
+    def array_keys(self, recurse: bool = False) -> Iterator[str]:
+        """Iterate over the names of the arrays.
+
+        Parameters
+        ----------
+        recurse : also of those in the groups below; their names are without the path, as in zarr-python
+        """
+        for name, kind in self._node.members():
+            if kind == "array":
+                yield name
+            elif recurse:
+                yield from self._group_at(self._node.at(self._node.prefix + name)).array_keys(recurse=True)
+
+    def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Array]]:
+        """Iterate over names and arrays.
+
+        Parameters
+        ----------
+        recurse : also over those in the groups below
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> g = zarrcy.group()
+        >>> g["a"], g["b/c"] = [1, 2], [3]
+        >>> [(name, a.path) for name, a in g.arrays(recurse=True)]
+        [('a', 'a'), ('c', 'b/c')]
+        """
+        for name, member in self._members():
+            if isinstance(member, Array):
+                yield name, member
+            elif recurse:
+                yield from member.arrays(recurse=True)
+
+    # -- walking -----------------------------------------------------------------------------------
+
+    def visitvalues(self, func: Callable[[Any], Any]) -> Any:
+        """Call `func` with each array and group below, until it returns something.
+
+        Parameters
+        ----------
+        func : is given one object; a group before what is in it
+
+        Returns
+        -------
+        found : the first that `func` returned and that is not None
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> g = zarrcy.group()
+        >>> g["a/b"] = [1, 2]
+        >>> g.visitvalues(print)
+        <zarrcy.Group '/a'>
+        <zarrcy.Array '/a/b' (2,) int64>
+        """
+        return _first(func, self._walk())
+
+    def visit(self, func: Callable[[str], Any]) -> Any:
+        """Call `func` with the path of each array and group below, seen from here. See `visitvalues`.
+
+        >>> import zarrcy
+        >>> g = zarrcy.group()
+        >>> g["a/b"] = [1, 2]
+        >>> g.visit(print)
+        a
+        a/b
+        """
+        return _first(func, _paths_below(self._node, len(self._node.prefix)))
+
+    def visitkeys(self, func: Callable[[str], Any]) -> Any:
+        """Do what `visit` does."""
+        return self.visit(func)
+
+    def visititems(self, func: Callable[[str, Any], Any]) -> Any:
+        """Call `func` with path and object of each array and group below. See `visitvalues`.
+
+        >>> import zarrcy
+        >>> g = zarrcy.group()
+        >>> g["a/b"] = [1, 2]
+        >>> g.visititems(lambda path, found: path if isinstance(found, zarrcy.Array) else None)
+        'a/b'
+        """
+        skip = len(self._node.prefix)
+        return _first(lambda member: func(member.path[skip:], member), self._walk())
+
+    def _walk(self) -> Iterator[Member]:
+        for _, member in self._members():
+            yield member
+            if isinstance(member, Group):
+                yield from member._walk()
+
+    def tree(self, expand: bool | int = False, level: int | None = None) -> TreeView:
+        """Return a drawing of all that is below: text, or a list that folds in a notebook.
+
+        Parameters
+        ----------
+        expand : unfold all of the list in a notebook, or so many levels of it
+        level : how deep to go
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> g = zarrcy.group()
+        >>> g["a/b"], _ = [1, 2], g.create_group("c")
+        >>> g.tree()
+        /
+         ├── a
+         │   └── b (2,) int64
+         └── c
+        """
+        return TreeView(self, expand=expand, level=level)
+
+    # -- changing ----------------------------------------------------------------------------------
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._make(array, name, value, overwrite=True)
+
+    def __delitem__(self, name: str) -> None:
+        with self._change():
+            node = self._at(name)
+            if node.kind() is None:
+                raise KeyError(name)
+            node.erase()
+
+    def move(self, source: str, dest: str) -> None:
+        """Move an array, or a group with all that is in it, to another place in the same store.
+
+        Parameters
+        ----------
+        source : name or path of what is moved
+        dest : its new name or path; groups above it that are missing are created
+
+        Raises
+        ------
+        PathNotFoundError : there is nothing at `source`
+        ContainsArrayError, ContainsGroupError : something is at `dest`
+        KeyPathError : `dest` is below `source`
+        ReadOnlyError : this group is read-only
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> g = zarrcy.group()
+        >>> g["a"] = [1, 2]
+        >>> g.move("a", "b/c")
+        >>> g["b/c"]
+        <zarrcy.Array '/b/c' (2,) int64>
+        """
+        with self._change():
+            node, target = self._at(source), self._at(dest)
+            if node.kind() is None:
+                raise PathNotFoundError(node.path)
+            there = target.kind()
+            if there is not None:
+                raise (ContainsArrayError if there == "array" else ContainsGroupError)(target.path)
+            if target.path.startswith(prefix_of(node.path)):
+                raise KeyPathError(target.path, f"it is below {node.path!r}, which was to be moved there")
+            target.require_parents()
+            node.move(target.path)
+
+
+def _open_again(kind: type[Group], arguments: dict[str, Any]) -> Group:
+    """Make the group that was pickled."""
+    return kind(**arguments)
+
+
+def _first(func: Callable[[Any], Any], things: Iterator[Any]) -> Any:
+    """Return the first answer of a function that is not None."""
+    return next((answer for thing in things if (answer := func(thing)) is not None), None)
+
+
+def _paths_below(node: Node, skip: int) -> Iterator[str]:
+    for name, kind in node.members():
+        path = node.prefix + name
+        yield path[skip:]
+        if kind == "group":
+            yield from _paths_below(node.at(path), skip)
+
+
+class _Values(ValuesView[Any]):
+    """The members, loaded with as few questions to the store as there can be."""
+
+    _mapping: Group
+
+    def __iter__(self) -> Iterator[Any]:
+        return (member for _, member in self._mapping._members())
+
+
+class _Items(ItemsView[str, Any]):
+    """Names and members, loaded likewise."""
+
+    _mapping: Group
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return self._mapping._members()

@@ -1,0 +1,197 @@
+"""A store in a container of Azure Blob Storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from zarrcy.storage import extras
+from zarrcy.storage.access import as_bytes, discard
+from zarrcy.storage.base import KeyRange, Store, check_ranges, flat, slice_of
+from zarrcy.storage.fanout import ask_all
+from zarrcy.storage.paths import check_key, normalize_path, prefix_of
+from zarrcy.types import Buffer
+
+_PURPOSE = "ABSStore"
+
+
+class ABSStore(Store):
+    """Keys as blobs in a container of Azure Blob Storage.
+
+    Many keys are asked for, stored and deleted at once; parts of values are read as parts of blobs.
+
+    Needs ``zarrcy[azure]``. It is tested with Azurite, which is Microsoft's emulator of the service.
+
+    Parameters
+    ----------
+    container : its name; used where no `client` is given
+    prefix : path of the root of the store in the container
+    account_name, account_key : of the storage account; used where no `client` is given
+    blob_service_kwargs : more for `azure.storage.blob.ContainerClient`; used where no `client` is given
+    dimension_separator : "." or "/", for arrays whose metadata do not say
+    client : an `azure.storage.blob.ContainerClient`
+    """
+
+    consumes_values: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        container: str | None = None,
+        prefix: str = "",
+        account_name: str | None = None,
+        account_key: str | None = None,
+        blob_service_kwargs: dict[str, Any] | None = None,
+        dimension_separator: str | None = None,
+        client: Any = None,
+    ) -> None:
+        self._errors = extras.load("azure.core.exceptions", "azure", _PURPOSE)
+        if client is None:
+            if container is None or account_name is None:
+                raise ValueError("an ABSStore needs a client, or the names of a container and of its account")
+            client = extras.load("azure.storage.blob", "azure", _PURPOSE).ContainerClient(
+                f"https://{account_name}.blob.core.windows.net/",
+                container,
+                credential=account_key,
+                **(blob_service_kwargs or {}),
+            )
+        self.client = client
+        self.container = container
+        self.account_name = account_name
+        self.account_key = account_key
+        self.prefix = normalize_path(prefix)
+        self._dimension_separator = dimension_separator
+
+    def _blob(self, key: str) -> str:
+        return prefix_of(self.prefix) + check_key(key)
+
+    def _folder(self, path: str | None) -> str:
+        """Return what the names of the blobs below a path begin with."""
+        return prefix_of(self.prefix) + prefix_of(normalize_path(path))
+
+    # -- one key -----------------------------------------------------------------------------------
+
+    def __getitem__(self, key: str) -> bytes:
+        try:
+            value: bytes = self.client.download_blob(self._blob(key)).readall()
+        except self._errors.ResourceNotFoundError as exc:
+            raise KeyError(key) from exc
+        return value
+
+    def __setitem__(self, key: str, value: Buffer) -> None:
+        self.client.upload_blob(self._blob(key), as_bytes(flat(value)), overwrite=True)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Store `default` if the key is not there, in one step, and return what is there then."""
+        try:
+            self.client.upload_blob(self._blob(key), as_bytes(flat(default)), overwrite=False)
+        except self._errors.ResourceExistsError:
+            return self[key]
+        return default
+
+    def __delitem__(self, key: str) -> None:
+        try:
+            self.client.delete_blob(self._blob(key))
+        except self._errors.ResourceNotFoundError as exc:
+            raise KeyError(key) from exc
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._size(key) is not None
+
+    def _size(self, key: str) -> int | None:
+        try:
+            return int(self.client.get_blob_client(self._blob(key)).get_blob_properties().size)
+        except self._errors.ResourceNotFoundError:
+            return None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._below(""))
+
+    def __len__(self) -> int:
+        return len(self._below(""))
+
+    def _below(self, path: str) -> list[str]:
+        """Return the keys below a path."""
+        start = len(prefix_of(self.prefix))
+        return [
+            blob.name[start:] for blob in self.client.list_blobs(name_starts_with=self._folder(path) or None)
+        ]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ABSStore) and (self.client, self.prefix) == (other.client, other.prefix)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.prefix!r} in {self.client.url!r}>"
+
+    # -- many keys ---------------------------------------------------------------------------------
+
+    def getitems(self, keys: Sequence[str], *, contexts: Mapping[str, Any] | None = None) -> dict[str, bytes]:
+        """Return the values of those `keys` that are there; `contexts` has no effect."""
+        values = ask_all(self.get, keys)
+        return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+
+    def setitems(self, values: Mapping[str, Buffer]) -> None:
+        """Store all `values`."""
+        ask_all(lambda item: self.__setitem__(*item), values.items())
+
+    def delitems(self, keys: Iterable[str]) -> None:
+        """Delete those `keys` that are there."""
+        ask_all(lambda key: discard(self, key), keys)
+
+    def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
+        """Return parts of values; see `zarrcy.storage.base.SupportsPartialReads`."""
+        check_ranges(key_ranges)
+        return ask_all(lambda item: self._part(*item), key_ranges)
+
+    def _part(self, key: str, part: tuple[int, int | None]) -> bytes | None:
+        start, nbytes = part
+        if start < 0 or nbytes == 0:
+            # the service counts from the start only, and sends no part in which there is nothing
+            size = self._size(key)
+            if size is None:
+                return None
+            cut = slice_of(part, size)
+            start, nbytes = cut.start, cut.stop - cut.start
+            if nbytes == 0:
+                return b""
+        try:
+            value: bytes = self.client.download_blob(self._blob(key), offset=start, length=nbytes).readall()
+        except self._errors.ResourceNotFoundError:
+            return None
+        except self._errors.HttpResponseError as exc:
+            if exc.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                raise
+            return b""
+        return value
+
+    # -- what lies below a path --------------------------------------------------------------------
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        """Return the names directly below `path`, sorted."""
+        start = len(self._folder(path))
+        return sorted({entry.name[start:].rstrip("/") for entry in self._walk(path)})
+
+    def _walk(self, path: str | None) -> Iterable[Any]:
+        """Return what is directly below a path: blobs, and what the names of others begin with."""
+        found: Iterable[Any] = self.client.walk_blobs(
+            name_starts_with=self._folder(path) or None, delimiter="/"
+        )
+        return found
+
+    def rmdir(self, path: str | None = None) -> None:
+        """Delete all keys below `path`."""
+        self.delitems(self._below(normalize_path(path)))
+
+    def getsize(self, path: str | None = None) -> int:
+        """Return the bytes of the values directly below `path`, or of the value that is its key."""
+        path = normalize_path(path)
+        own = self._size(path) if path else None
+        if own is not None:
+            return own
+        # what only begins the names of others has no size
+        return sum(getattr(entry, "size", 0) for entry in self._walk(path))
+
+    def clear(self) -> None:
+        self.rmdir()

@@ -1,0 +1,105 @@
+"""The documents of a hierarchy, from the one key that holds copies of them all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, ClassVar, Never
+
+from zarrcy.errors import MetadataError, ReadOnlyError
+from zarrcy.storage.base import Store
+from zarrcy.storage.listing import list_sorted
+from zarrcy.storage.paths import normalize_path
+
+CONSOLIDATED_FORMAT = 1
+
+
+class ConsolidatedMetadataStore(Store):
+    """The documents that ``consolidate_metadata`` put together; they can be read only.
+
+    Values are parsed JSON, not bytes.
+
+    Parameters
+    ----------
+    store : holds the key
+    metadata_key : of the consolidated metadata
+
+    Raises
+    ------
+    KeyError : there is no such key
+    MetadataError : what it holds is no consolidated metadata, or of another version
+
+    Examples
+    --------
+    >>> document = b'{"zarr_consolidated_format": 1, "metadata": {".zgroup": {"zarr_format": 2}}}'
+    >>> dict(ConsolidatedMetadataStore({".zmetadata": document}))
+    {'.zgroup': {'zarr_format': 2}}
+    """
+
+    _writeable: ClassVar[bool] = False
+    _erasable: ClassVar[bool] = False
+
+    def __init__(self, store: Any, metadata_key: str = ".zmetadata") -> None:
+        self.meta_store: dict[str, Any] = _documents(store[metadata_key], metadata_key)
+        # made when names are first listed
+        self._sorted: list[str] | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        return self.meta_store[key]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.meta_store.get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.meta_store
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.meta_store)
+
+    def __len__(self) -> int:
+        return len(self.meta_store)
+
+    def __setitem__(self, key: str, value: Any) -> Never:
+        raise ReadOnlyError
+
+    def __delitem__(self, key: str) -> Never:
+        raise ReadOnlyError
+
+    def rename(self, src_path: str, dst_path: str) -> Never:
+        raise ReadOnlyError
+
+    def rmdir(self, path: str = "") -> Never:
+        raise ReadOnlyError
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        """Return the names directly below `path`, sorted."""
+        if self._sorted is None:
+            self._sorted = sorted(self.meta_store)
+        return list_sorted(self._sorted, normalize_path(path))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ConsolidatedMetadataStore) and self.meta_store == other.meta_store
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} with {len(self)} keys>"
+
+
+def _documents(value: Any, key: str) -> dict[str, Any]:
+    try:
+        text = value if isinstance(value, str) else bytes(value).decode("utf-8")
+        parsed = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise MetadataError(key, f"it is no JSON ({exc})") from exc
+    if not isinstance(parsed, dict):
+        raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
+    version = parsed.get("zarr_consolidated_format")
+    if version != CONSOLIDATED_FORMAT:
+        raise MetadataError(
+            key, f"'zarr_consolidated_format' is {version!r}; only {CONSOLIDATED_FORMAT} is known"
+        )
+    documents = parsed.get("metadata")
+    if not isinstance(documents, dict):
+        raise MetadataError(key, f"'metadata' is {documents!r}, not an object of documents")
+    return documents

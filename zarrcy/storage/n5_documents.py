@@ -1,0 +1,216 @@
+"""The metadata of N5 in the words of Zarr v2, and back.
+
+Source: the N5 specification (github.com/saalfeldlab/n5, README), and what zarr-python 2 writes. N5
+has one document, ``attributes.json``, for what v2 keeps in ``.zarray``, ``.zgroup`` and ``.zattrs``.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import Any
+
+import numpy as np
+
+from zarrcy.errors import MetadataError
+from zarrcy.types import JSON, Key
+
+N5_FORMAT = "2.0.0"
+N5_KEYWORDS = ("n5", "dataType", "dimensions", "blockSize", "compression")
+"""Members of ``attributes.json`` that are not attributes of the user."""
+
+Document = dict[str, JSON]
+
+_LZMA_XZ = 1
+_LZMA_XZ_CHECKS = (-1, 4)
+_LZMA_PRESET = 6
+_LZMA_MEMBERS = ("format", "check", "filters")
+_BLOSC_MEMBERS = ("cname", "clevel", "shuffle", "blocksize")
+
+
+def parse(document: Any, key: Key) -> Document:
+    """Parse a document that must be a JSON object.
+
+    Raises
+    ------
+    MetadataError : it is none
+    """
+    try:
+        parsed = json.loads(bytes(document).decode("utf-8"))
+    except (ValueError, RecursionError, TypeError) as exc:
+        raise MetadataError(key, f"it is no JSON ({exc})") from exc
+    if not isinstance(parsed, dict):
+        raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
+    return parsed
+
+
+def dump(document: Document) -> bytes:
+    """Return a document as zarr-python 2 writes it."""
+    return json.dumps(document, indent=4, sort_keys=True, separators=(",", ": ")).encode("ascii")
+
+
+def is_array(n5: Document) -> bool:
+    return "dimensions" in n5
+
+
+def attributes_of(n5: Document) -> Document:
+    """Return the attributes of the user.
+
+    >>> attributes_of({"n5": "2.0.0", "unit": "m"})
+    {'unit': 'm'}
+    """
+    return {name: value for name, value in n5.items() if name not in N5_KEYWORDS}
+
+
+def check_attributes(attributes: Document) -> None:
+    """Refuse attributes that would take the place of what describes the array.
+
+    Raises
+    ------
+    ValueError : one has the name of a member that N5 needs itself
+    """
+    for name in N5_KEYWORDS:
+        if name in attributes:
+            raise ValueError(
+                f"{name!r} is a reserved N5 keyword and can't be an attribute: choose another name"
+            )
+
+
+# -- arrays ----------------------------------------------------------------------------------------
+
+
+def array_to_n5(zarray: Document, is_root: bool) -> Document:
+    """Return the members that describe an array, from a ``.zarray`` document.
+
+    Raises
+    ------
+    TypeError : N5 does not have the data type
+    ValueError : N5 does not have the fill value, the order or the filters
+
+    >>> array_to_n5({"shape": [5, 7], "chunks": [2, 3], "dtype": "<i4", "compressor": None}, False)
+    {'dimensions': [7, 5], 'blockSize': [3, 2], 'dataType': 'int32', 'compression': {'type': 'raw'}}
+    """
+    fill_value = zarray.get("fill_value")
+    if fill_value is not None and fill_value != 0:
+        raise ValueError(f"fill_value is {fill_value!r}; N5 only supports 0")
+    if zarray.get("order", "C") != "C":
+        raise ValueError(f"order is {zarray['order']!r}; N5 only supports 'C'")
+    if zarray.get("filters"):
+        names = [config["id"] for config in zarray["filters"]]
+        raise ValueError(f"filters are {names}; N5 does not support filters")
+    members = {
+        "dimensions": zarray["shape"][::-1],
+        "blockSize": zarray["chunks"][::-1],
+        "dataType": _data_type(zarray["dtype"]),
+        "compression": compressor_to_n5(zarray["compressor"]),
+    }
+    return {**members, "n5": N5_FORMAT} if is_root else members
+
+
+def _data_type(dtype: JSON) -> str:
+    """Return the name that N5 has for a data type: without its byte order, which is always the same."""
+    native = np.dtype(dtype).newbyteorder("=") if isinstance(dtype, str) else None
+    if native is None or native.kind not in "biufmM":
+        raise TypeError(f"data type {dtype!r} is not supported by N5, which has integers and floats")
+    return native.name
+
+
+def array_to_zarr(n5: Document, key: Key) -> Document:
+    """Return the ``.zarray`` document of an array.
+
+    Raises
+    ------
+    MetadataError : members of the N5 document are missing, or make no sense
+    """
+    missing = {"dimensions", "blockSize", "dataType", "compression"} - set(n5)
+    if missing:
+        raise MetadataError(key, f"it lacks {', '.join(map(repr, sorted(missing)))}")
+    for name in ("dimensions", "blockSize"):
+        if not isinstance(n5[name], list):
+            raise MetadataError(key, f"{name!r} is {n5[name]!r}, not a list")
+    try:
+        dtype = np.dtype(n5["dataType"])
+    except TypeError as exc:
+        raise MetadataError(key, f"'dataType' is {n5['dataType']!r}, which is no type of numbers") from exc
+    chunks = n5["blockSize"][::-1]
+    try:
+        config = compressor_to_zarr(n5["compression"])
+    except (KeyError, TypeError) as exc:
+        raise MetadataError(key, f"'compression' is {n5['compression']!r}, which lacks {exc}") from exc
+    return {
+        "zarr_format": 2,
+        "shape": n5["dimensions"][::-1],
+        "chunks": chunks,
+        "dtype": dtype.str,
+        # N5 has no fill value; what was never written is 0
+        "fill_value": np.zeros((), dtype).item() if dtype.kind == "b" else 0,
+        "order": "C",
+        "filters": [],
+        "dimension_separator": ".",
+        "compressor": {
+            "id": "n5_wrapper",
+            "compressor_config": config,
+            "dtype": dtype.str,
+            "chunk_shape": chunks,
+        },
+    }
+
+
+# -- compressors -----------------------------------------------------------------------------------
+
+
+def compressor_to_n5(config: Document | None) -> Document:
+    """Return what N5 calls a numcodecs configuration.
+
+    >>> compressor_to_n5({"id": "zlib", "level": 3})
+    {'type': 'gzip', 'level': 3, 'useZlib': True}
+    """
+    if config is not None and config["id"] == "n5_wrapper":
+        config = config["compressor_config"]
+    if config is None:
+        return {"type": "raw"}
+    match config["id"]:
+        case "bz2":
+            return {"type": "bzip2", "blockSize": config["level"]}
+        case "blosc":
+            return {"type": "blosc", **{name: config[name] for name in _BLOSC_MEMBERS}}
+        case "gzip" | "zlib" as name:
+            return {"type": "gzip", "level": config["level"], "useZlib": name == "zlib"}
+        case "lzma":
+            preset = config["preset"] or _LZMA_PRESET
+            if config["format"] == _LZMA_XZ and config["check"] in _LZMA_XZ_CHECKS:
+                return {"type": "xz", "preset": preset}
+            warnings.warn(
+                "other programs that read N5 may not know LZMA in this format; the default format is in wide use",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return {"type": "lzma", "preset": preset, **{name: config[name] for name in _LZMA_MEMBERS}}
+    return {"type": config["id"], **config}
+
+
+def compressor_to_zarr(compression: Document) -> Document | None:
+    """Return the numcodecs configuration of what N5 calls a compression.
+
+    >>> compressor_to_zarr({"type": "xz", "preset": 6})
+    {'id': 'lzma', 'format': 1, 'check': -1, 'preset': 6, 'filters': None}
+    """
+    match compression["type"]:
+        case "raw":
+            return None
+        case "bzip2":
+            return {"id": "bz2", "level": compression["blockSize"]}
+        case "blosc":
+            return {"id": "blosc", **{name: compression[name] for name in _BLOSC_MEMBERS}}
+        case "gzip":
+            return {"id": "zlib" if compression.get("useZlib") else "gzip", "level": compression["level"]}
+        case "xz":
+            preset = compression["preset"]
+            return {"id": "lzma", "format": _LZMA_XZ, "check": -1, "preset": preset, "filters": None}
+        case "lzma":
+            return {"id": "lzma", **{name: compression[name] for name in (*_LZMA_MEMBERS, "preset")}}
+        case "zstd":
+            # others state what the writer did, too: a level is all that a reader may need
+            return {"id": "zstd", "level": compression["level"]}
+    members = {name: value for name, value in compression.items() if name != "type"}
+    return {"id": compression["type"], **members}

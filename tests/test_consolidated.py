@@ -202,8 +202,10 @@ def test_paths_are_stores(tmp_path):
     path = str(tmp_path / "a.zip")
     with zarr.open_group(path, mode="w") as root:
         root["x"] = [1, 2]
-        zarr.consolidate_metadata(root.store)
-    assert zarr.open_consolidated(path, mode="r")["x"][:].tolist() == [1, 2]
+    assert zarr.consolidate_metadata(path)["x"][:].tolist() == [1, 2]
+    opened = zarr.open_consolidated(path, mode="r")
+    assert opened["x"][:].tolist() == [1, 2]
+    opened["x"].chunk_store.close()
     tree_in(tmp_path / "b")
     zarr.consolidate_metadata(tmp_path / "b")
     assert list(zarr.open_consolidated(str(tmp_path / "b"))) == ["a", "b", "x"]

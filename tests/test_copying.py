@@ -1,6 +1,7 @@
 """What is copied reads the same; where it can be, it is not even decoded."""
 
 import io
+import pickle
 
 import h5py
 import numpy as np
@@ -123,6 +124,12 @@ def test_arrays_that_lack_chunks_are_replaced(source, full):
     assert_same(full["x"], source["x"])
     assert full["a/y"][0] == 8
     assert list(full["b"]) == ["c"]
+
+
+def test_the_error_travels_between_processes_whole():
+    error = errors.CopyError("an array", "x", "/a")
+    back = pickle.loads(pickle.dumps(error))
+    assert (type(back), str(back), vars(back)) == (errors.CopyError, str(error), vars(error))
 
 
 def test_rules_that_are_none_are_refused(source, dest):
@@ -385,6 +392,8 @@ def test_paths_are_stores_and_a_zip_file_is_complete(tmp_path):
         assert paths_in(copied) == ["a", "a/y", "b", "b/c", "x"]
         np.testing.assert_array_equal(copied["x"][:], np.arange(6))
         assert (len(copied.store), nbytes) == (n, sum(map(len, copied.store.values())))
+    assert zarr.copy_store(tmp_path / "a", tmp_path / "b.zip", dry_run=True) == (n, 0, 0)
+    assert not (tmp_path / "b.zip").exists()
 
 
 def test_many_keys_are_asked_for_at_once():

@@ -161,6 +161,18 @@ def test_moving_keeps_everything_and_makes_the_groups_above(store):
     np.testing.assert_array_equal(root["b/x"][:], np.arange(6))
 
 
+def test_chunks_in_a_store_of_their_own_move_too(tmp_path):
+    for chunks in ({}, zarr.DirectoryStore(tmp_path)):
+        root = zarr.group({}, chunk_store=chunks)
+        root["a/x"] = [1, 2]
+        root.zeros("empty", shape=3)
+        root.move("a", "b/c")
+        root.move("empty", "b/d")
+        assert sorted(chunks) == ["b/c/x/0"]
+        assert root["b/c/x"][:].tolist() == [1, 2]
+        assert root["b/d"][:].tolist() == [0, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("source", "dest", "error"),
     [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numcodecs
@@ -186,6 +189,21 @@ def normalize_stores(
     if chunk_store is None:
         return store, None
     return store, normalize_store_arg(chunk_store, storage_options=storage_options, mode=mode)
+
+
+@contextmanager
+def opened_store(store: Any, mode: str, storage_options: dict[str, Any] | None = None) -> Iterator[Store]:
+    """Hold the store that an argument means, and close it if it was opened here: for a path or a URL.
+
+    A zip file is complete only when it is closed.
+    """
+    opened = normalize_store_arg(store, storage_options=storage_options, mode=mode)
+    try:
+        yield opened
+    finally:
+        close = getattr(opened, "close", None)
+        if isinstance(store, (str, os.PathLike)) and close is not None:
+            close()
 
 
 def _compressor_of(compression: Any, opts: Any) -> Any:

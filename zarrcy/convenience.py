@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 from numpy.typing import NDArray
 
-from zarrcy.api import array, asked_format, check_mode, normalize_stores, open_array
+from zarrcy.api import array, asked_format, check_mode, normalize_stores, open_array, opened_store
 from zarrcy.array import Array
 from zarrcy.errors import PathNotFoundError
 from zarrcy.group import Group
@@ -18,7 +16,6 @@ from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.sync import Synchronizer
 from zarrcy.treeview import TreeView
-from zarrcy.types import Store
 
 # -- groups ----------------------------------------------------------------------------------------
 
@@ -176,7 +173,7 @@ def save_array(store: Any, arr: Any, *, path: str | None = None, **kwargs: Any) 
     >>> zarrcy.load(store)
     array([1, 2, 3])
     """
-    with _store_for_saving(store, kwargs.pop("storage_options", None)) as target:
+    with opened_store(store, "w", kwargs.pop("storage_options", None)) as target:
         array(arr, store=target, path=path, overwrite=True, **kwargs)
 
 
@@ -213,7 +210,7 @@ def save_group(
     arrays = {f"arr_{number}": values for number, values in enumerate(args)} | kwargs
     if not arrays:
         raise ValueError("there is nothing to save: give at least one array")
-    with _store_for_saving(store, storage_options) as target:
+    with opened_store(store, "w", storage_options) as target:
         made = group(target, overwrite=True, path=path, zarr_version=zarr_version, zarr_format=zarr_format)
         for name, values in arrays.items():
             made.array(name, values)
@@ -239,24 +236,16 @@ def save(
     >>> zarrcy.load(store)["b"]
     array([2, 3])
     """
-    kwargs |= {"path": path, "zarr_version": zarr_version, "zarr_format": zarr_format}
-    kwargs["storage_options"] = storage_options
-    if len(args) == 1 and len(kwargs) == 4:
-        save_array(store, args[0], **kwargs)
+    options: dict[str, Any] = {
+        "path": path,
+        "zarr_version": zarr_version,
+        "zarr_format": zarr_format,
+        "storage_options": storage_options,
+    }
+    if len(args) == 1 and not kwargs:
+        save_array(store, args[0], **options)
     else:
-        save_group(store, *args, **kwargs)
-
-
-@contextmanager
-def _store_for_saving(store: Any, storage_options: dict[str, Any] | None) -> Iterator[Store]:
-    """Hold a store; if it was opened here, close it at the end: a zip file is complete only then."""
-    target = normalize_store_arg(store, storage_options=storage_options, mode="w")
-    try:
-        yield target
-    finally:
-        close = getattr(target, "close", None)
-        if isinstance(store, (str, os.PathLike)) and close is not None:
-            close()
+        save_group(store, *args, **options, **kwargs)
 
 
 class LazyLoader(Mapping[str, Any]):
@@ -383,10 +372,10 @@ def consolidate_metadata(
     >>> ".zmetadata" in store
     True
     """
-    store = normalize_store_arg(store, storage_options=storage_options, mode="a")
-    node = Node(store)
-    store[metadata_key] = node.format.consolidated_document(node.format.documents_below(store))
-    return open_consolidated(store, metadata_key=metadata_key, path=path)
+    with opened_store(store, "a", storage_options) as target:
+        node = Node(target)
+        target[metadata_key] = node.format.consolidated_document(node.format.documents_below(target))
+    return open_consolidated(store, metadata_key=metadata_key, path=path, storage_options=storage_options)
 
 
 def open_consolidated(

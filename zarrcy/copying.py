@@ -6,7 +6,6 @@ nothing is decoded.
 
 from __future__ import annotations
 
-import builtins
 import itertools
 import math
 import os
@@ -17,11 +16,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from zarrcy.api import opened_store
 from zarrcy.array import Array
 from zarrcy.errors import CopyError
 from zarrcy.progress import Advance, byte_progress
 from zarrcy.storage import access
-from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.storage.paths import normalize_path, prefix_of
 from zarrcy.types import JSON, Shape
 
@@ -191,7 +190,7 @@ class _Copier:
 
     def _copy_array(self, path: str, source: Any, advance: Advance) -> bool:
         exists = path in self.dest
-        if exists and not self._replaces(path, "object"):
+        if exists and not self._replaces(path, "an object"):
             return False
         self.log(f"copy {_label(source)}")
         if self.dry_run:
@@ -212,7 +211,7 @@ class _Copier:
 
     def _copy_group(self, path: str, source: Any, advance: Advance) -> bool:
         array_is_there = path in self.dest and _is_array(self.dest[path])
-        if array_is_there and self.if_exists != "skip_initialized" and not self._replaces(path, "array"):
+        if array_is_there and self.if_exists != "skip_initialized" and not self._replaces(path, "an array"):
             return False
         self.log(f"copy {_label(source)}")
         if self.dry_run:
@@ -434,16 +433,21 @@ def copy_store(
     _check_rule(if_exists, _KEY_RULES)
     from_prefix, to_prefix = prefix_of(normalize_path(source_path)), prefix_of(normalize_path(dest_path))
     left_out, kept = _patterns(excludes, flags), _patterns(includes, flags)
-    given = dest
-    source = normalize_store_arg(source, mode="r")
-    dest = normalize_store_arg(dest, mode="r+" if dry_run else "a")
-    fetch, put = access.reader(source), access.writer(dest)
-    n_copied = n_skipped = n_bytes = 0
     quiet = log is not None or dry_run
-    with _closing(dest, given), _logger(log) as tell, byte_progress(None, "copying", quiet=quiet) as advance:
+    if dry_run and isinstance(dest, (str, os.PathLike)) and not os.path.exists(dest):
+        # to open a zip file would make it
+        dest = {}
+    n_copied = n_skipped = n_bytes = 0
+    with (
+        opened_store(source, "r") as giver,
+        opened_store(dest, "a") as taker,
+        _logger(log) as tell,
+        byte_progress(None, "copying", quiet=quiet) as advance,
+    ):
+        fetch, put = access.reader(giver), access.writer(taker)
         keys = (
             key
-            for key in sorted(source)
+            for key in sorted(giver)
             if key.startswith(from_prefix)
             and (not any(p.search(key) for p in left_out) or any(p.search(key) for p in kept))
         )
@@ -452,9 +456,9 @@ def copy_store(
             for key in batch:
                 target = to_prefix + key[len(from_prefix) :]
                 label = key if key == target else f"{key} -> {target}"
-                if if_exists != "replace" and target in dest:
+                if if_exists != "replace" and target in taker:
                     if if_exists == "raise":
-                        raise CopyError("key", target, type(dest).__name__)
+                        raise CopyError("a key", target, type(taker).__name__)
                     tell(f"skip {label}")
                     n_skipped += 1
                     continue
@@ -479,16 +483,6 @@ def _patterns(given: str | Sequence[str] | None, flags: int) -> list[re.Pattern[
     return [re.compile(text, flags) for text in texts]
 
 
-@contextmanager
-def _closing(store: Any, given: Any) -> Iterator[None]:
-    """Close a store in the end if it was opened for a path: a zip file is complete only then."""
-    try:
-        yield
-    finally:
-        if isinstance(given, (str, os.PathLike)) and hasattr(store, "close"):
-            store.close()
-
-
 # -- what is told ----------------------------------------------------------------------------------
 
 
@@ -510,7 +504,7 @@ def _logger(log: Any) -> Iterator[Log]:
     elif callable(log):
         yield log
     elif isinstance(log, (str, os.PathLike)):
-        with builtins.open(log, "w") as file:
+        with open(log, "w", encoding="utf-8") as file:
             yield lambda line: _write_line(file, line)
     elif hasattr(log, "write"):
         yield lambda line: _write_line(log, line)

@@ -158,7 +158,7 @@ class CopyError(ZarrcyError, RuntimeError):
 
     Attributes
     ----------
-    what : "array", "object" or "key"
+    what : "an array", "an object" or "a key"
     name : of it, in the destination
     destination : name of the group that it is in, or the type of the store
     """
@@ -169,9 +169,9 @@ class CopyError(ZarrcyError, RuntimeError):
 
     def __str__(self) -> str:
         return (
-            f"an {self.what} {self.name!r} already exists in destination {self.destination!r}. Pass "
+            f"{self.what} {self.name!r} already exists in destination {self.destination!r}. Pass "
             "if_exists='replace' to delete it first, or if_exists='skip' to leave it as it is."
-        ).replace("an key", "a key")
+        )
 
 
 class ReadOnlyError(ZarrcyError, PermissionError):

@@ -41,9 +41,9 @@ class Node:
 
     Several processes may create nodes at once without a synchronizer. A document is claimed: it is
     written only where it is not there yet, in one step where the store has one. An array and a group
-    in the same place are two documents, so whoever wrote one looks for the other afterwards: at
-    least one of two sees that there are two. The array gives way to the group, unless the array was there for
-    longer than its creator needs to look.
+    in the same place are two documents, so whoever wrote one looks for the other afterwards, and of
+    two who write and then look one at least sees both. The array gives way at once. The group waits
+    for that a little, and gives way if the array stays, since that was there first.
 
     Parameters
     ----------
@@ -380,7 +380,8 @@ class Node:
     def move(self, path: str) -> None:
         """Move the node, and all that is below it, to another path, where nothing is."""
         rename(self.store, self.path, path)
-        if self.own_chunk_store is not None:
+        # an array without chunks is not in their store
+        if self.own_chunk_store is not None and listdir(self.own_chunk_store, self.path):
             rename(self.own_chunk_store, self.path, path)
 
     def erase(self) -> None:

@@ -65,6 +65,10 @@ g.attrs['o'] = 1; zarr.copy_all(g, d, without_attrs=True); dict(d.attrs)
 """,
         INTO,
     ),
+    "it fails where nothing is wrong": lines("""
+zarr.array(zarr.array(['a', 'bc'], dtype=str))[:]
+g = zarr.group(); g['x'] = zarr.array(['a', 'bc'], dtype=str); g['x'][:]
+"""),
     "paths are stores for copy_store too": lines("""
 zarr.save(place, a=[1]); d = {}; zarr.copy_store(place, d); sorted(d)
 """),

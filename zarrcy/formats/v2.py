@@ -45,7 +45,7 @@ _BATCH_KEYS = 1000
 _PACK = Pack()
 _END_OF_LENGTHS = 2**62
 _FEW = 16
-_NEEDED = {"zarr_format", "shape", "chunks", "dtype"}
+_NEEDED = ("chunks", "dtype", "shape", "zarr_format")
 _MEMBERS = {
     "chunks",
     "compressor",
@@ -165,8 +165,8 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
     CodecNotAvailableError : it names a codec that is not installed
     """
     members = parse_json(document, key)
-    if not members.keys() >= _NEEDED:
-        missing = sorted(_NEEDED - members.keys())
+    if not all(map(members.__contains__, _NEEDED)):
+        missing = [name for name in _NEEDED if name not in members]
         raise MetadataError(key, f"it lacks {', '.join(map(repr, missing))}")
     if members["zarr_format"] != ZARR_FORMAT:
         raise MetadataError(key, f"'zarr_format' is {members['zarr_format']!r}, not {ZARR_FORMAT}")
@@ -199,7 +199,7 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
         fill_value,
         stages_of(order, chain, None if compressor is None else _codec(compressor, key), len(shape)),
         chunk_keys(separator, "dimension_separator" in members),
-        {name: members[name] for name in members.keys() - _MEMBERS},
+        {name: value for name, value in members.items() if name not in _MEMBERS},
     )
 
 

@@ -1,12 +1,14 @@
 """Points and masks: find the chunk of each selected element, and move elements one by one.
 
 The result of such a plan has one axis. Points are ordered by chunk once, when the plan is made; a mask
-is never turned into an index: what is kept is one number per row of a chunk. `_reference` says the
-same in numpy.
+is never turned into an index of the array: what is kept is one number per row of a chunk and, where
+few elements are selected, the column of each in its row, which together are no larger than the mask.
+`_reference` says the same in numpy.
 """
 
 cimport numpy as cnp
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from zarrcy._kernels._split cimport Grid, Plan
@@ -115,7 +117,8 @@ def split_points(coords, Grid grid):
     cdef const index_t[::1] given
     cdef index_t[::1] chunks
     cdef index_t[::1] order
-    cdef bint ordered = True
+    cdef index_t[::1] counts
+    cdef index_t chunk
     if len(coords) != ndim + 1:
         raise ValueError(f"coordinates of {len(coords) - 1} axes for a grid of rank {ndim}")
     n = coords[ndim]
@@ -140,17 +143,25 @@ def split_points(coords, Grid grid):
                 raise IndexError(f"index {given[i]} leaves axis {axis}, which has {length} elements")
             plan._coords[axis * n + i] = given[i]
             chunks[i] = chunks[i] * position + given[i] // chunk_len
-    for i in range(1, n):
-        if chunks[i] < chunks[i - 1]:
-            ordered = False
-            break
-    if not ordered:
-        # a stable order keeps what numpy does where a point comes twice: the last one wins
+    if n_chunks <= max(4 * n, 1024):
+        # few chunks: count the points of each and put them in their place, which keeps their order: where a
+        # point comes twice the last one wins, as in numpy
+        counts = np.zeros(n_chunks + 1, np.int64)
+        with nogil:
+            for i in range(n):
+                counts[chunks[i] + 1] += 1
+            for chunk in range(n_chunks):
+                n_pieces += counts[chunk + 1] != 0
+                counts[chunk + 1] += counts[chunk]
+            for i in range(n):
+                plan._order[counts[chunks[i]]] = i
+                counts[chunks[i]] += 1
+    else:
         order = np.argsort(chunks, kind="stable").astype(np.int64, copy=False)
-    for i in range(n):
-        plan._order[i] = i if ordered else order[i]
-        n_pieces += chunks[plan._order[i]] != before
-        before = chunks[plan._order[i]]
+        for i in range(n):
+            plan._order[i] = order[i]
+            n_pieces += chunks[order[i]] != before
+            before = chunks[order[i]]
     plan.n_pieces = n_pieces
     plan._first = <index_t*> PyMem_Malloc((n_pieces + 1) * sizeof(index_t))
     if plan._first == NULL:
@@ -174,10 +185,12 @@ cdef class MaskPlan(Plan):
     cdef const unsigned char* _flags
     cdef index_t n_segments          # in a row
     cdef index_t* _before            # per segment: selected elements before it, in C order of the array
+    cdef uint32_t* _columns          # per selected element: where in its segment; NULL for dense masks
     cdef index_t* _pieces            # per piece: number of its chunk in C order, selected elements
 
     def __dealloc__(self):
         PyMem_Free(self._before)
+        PyMem_Free(self._columns)
         PyMem_Free(self._pieces)
 
     @property
@@ -224,7 +237,7 @@ cdef class MaskPlan(Plan):
         cdef index_t at[MAX_NDIM]
         cdef index_t count[MAX_NDIM]
         cdef index_t rows[MAX_NDIM]
-        cdef index_t low, row = 0, position, length, chunk_len, j, stride
+        cdef index_t low, row = 0, position, length, chunk_len, j, stride, high
         cdef int axis, last = self.ndim - 1
         cdef const unsigned char* flags
         self.find_chunk(number, coords)
@@ -243,7 +256,18 @@ cdef class MaskPlan(Plan):
         while True:
             position = self._before[row * self.n_segments + coords[last]]
             flags = self._flags + row * length + low
-            if blocks != NULL:
+            if self._columns != NULL:
+                high = self._before[row * self.n_segments + coords[last] + 1]
+                if blocks != NULL:
+                    for position in range(position, high):
+                        touch(blocks, offset + self._columns[position] * stride, itemsize)
+                else:
+                    for position in range(position, high):
+                        _move_item(
+                            chunk + offset + self._columns[position] * stride, line + position * step, itemsize,
+                            to_chunk,
+                        )
+            elif blocks != NULL:
                 for j in range(count[last]):
                     if flags[j]:
                         touch(blocks, offset + j * stride, itemsize)
@@ -273,6 +297,9 @@ def split_mask(mask, Grid grid):
     cdef int ndim = grid.ndim, axis, last = grid.ndim - 1
     cdef index_t n_rows = 1, n_chunks = 1, row, segment, chunk, rest, n, low, high, i, found, total = 0
     cdef index_t length, chunk_len, scale
+    cdef index_t room, stop
+    cdef uint32_t* columns
+    cdef uint64_t eight, ONES = 0x0101010101010101
     cdef index_t[::1] counts
     cdef cnp.ndarray flags
     if ndim == 0 or np.shape(mask) != grid.shape or mask.dtype != np.bool_:
@@ -292,6 +319,12 @@ def split_mask(mask, Grid grid):
     if plan._before == NULL:
         raise MemoryError()
     counts = np.zeros(n_chunks, np.int64)
+    room = flags.size // 4
+    if chunk_len <= <index_t> 0xFFFFFFFF:
+        plan._columns = <uint32_t*> PyMem_Malloc((room + 8) * sizeof(uint32_t))
+        if plan._columns == NULL:
+            raise MemoryError()
+    columns = plan._columns
     with nogil:
         for row in range(n_rows if plan.n_segments else 0):
             chunk, rest, scale = 0, row, plan.n_segments
@@ -303,13 +336,47 @@ def split_mask(mask, Grid grid):
             for segment in range(plan.n_segments):
                 low = row * length + segment * chunk_len
                 high = low + (chunk_len if length - segment * chunk_len > chunk_len else length - segment * chunk_len)
-                found = 0
-                for i in range(low, high):
-                    found += plan._flags[i] != 0
+                found, i = 0, low
+                if columns != NULL and total + (high - low) > room:
+                    # dense
+                    columns = NULL
+                if columns == NULL:
+                    while i < high:
+                        if i + 8 <= high:
+                            memcpy(&eight, plan._flags + i, 8)
+                            if eight & ~ONES == 0:
+                                found += (eight * ONES) >> 56
+                                i += 8
+                                continue
+                        found += plan._flags[i] != 0
+                        i += 1
+                else:
+                    while i < high:
+                        if i + 8 <= high:
+                            memcpy(&eight, plan._flags + i, 8)
+                            if eight == 0:
+                                i += 8
+                                continue
+                            stop = i + 8
+                        else:
+                            stop = high
+                        while i < stop:
+                            # without a branch, which would be guessed wrong as often as not
+                            columns[total + found] = <uint32_t> (i - low)
+                            found += plan._flags[i] != 0
+                            i += 1
                 plan._before[row * plan.n_segments + segment] = total
                 total += found
                 counts[chunk + segment] += found
     plan.n_elements = total
+    plan._before[n_rows * plan.n_segments] = total
+    if columns == NULL:
+        PyMem_Free(plan._columns)
+        plan._columns = NULL
+    else:
+        plan._columns = <uint32_t*> PyMem_Realloc(plan._columns, (total + 1) * sizeof(uint32_t))
+        if plan._columns == NULL:
+            raise MemoryError()
     n = 0
     for chunk in range(n_chunks):
         n += counts[chunk] != 0

@@ -8,7 +8,6 @@ general way of `zarrcy.transfer`, and so does whatever the lane finds odd; the r
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -29,19 +28,7 @@ _STEP_NBYTES = 128 * 1024
 _MOST_PIECES = 64
 
 
-def _module() -> ModuleType | None:
-    """Return the compiled lane; None in a pure build, and where it can't be built."""
-    if not _kernels.COMPILED:
-        return None
-    try:
-        return import_module("zarrcy._kernels._lane")
-    except ModuleNotFoundError as exc:
-        if exc.name != "zarrcy._kernels._lane":
-            raise
-        return None
-
-
-_lane = _module()
+_lane = _kernels.lane
 
 
 def codecs() -> tuple[str, ...]:

@@ -27,6 +27,19 @@ if os.environ.get("ZARRCY_PURE", "") in ("", "0"):
 COMPILED = compiled is not None
 
 
+def _load_lane() -> ModuleType | None:
+    """Return the native lane; None in a pure build, and where it can't be built."""
+    try:
+        return import_module("zarrcy._kernels._lane") if COMPILED else None
+    except ModuleNotFoundError as exc:
+        if exc.name != "zarrcy._kernels._lane":
+            raise
+        return None
+
+
+lane = _load_lane()
+
+
 def __getattr__(name: str) -> ModuleType:
     # the twins take as long to import as all the rest, and most programs never need them
     if name == "reference":

@@ -45,5 +45,13 @@ class Lane:
         signals are answered: call it again until the job is done. Several threads may.
         """
 
+@final
+class Decoder:
+    """Decodes chunks of one codec that are in memory already; several threads may use it at once."""
+
+    def __new__(cls, codec: str, checksum: bool = False) -> Decoder: ...
+    def decode_into(self, data: Any, out: NDArray[np.uint8]) -> bool:
+        """Decode a buffer to memory of the right length; False if it can't be, and `out` may be anything then."""
+
 def decode(data: Any, codec: str, nbytes: int, checksum: bool = False) -> NDArray[np.uint8] | None:
-    """Decode one chunk of so many bytes; None if it can't be."""
+    """Decode one chunk of so many bytes to new memory; None if it can't be."""

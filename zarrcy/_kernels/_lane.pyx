@@ -7,6 +7,7 @@ the general way, which does it again and says what is wrong.
 """
 
 cimport numpy as cnp
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.errno cimport ENOENT, ENOTDIR, errno
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport free, malloc
@@ -98,6 +99,7 @@ cdef enum:
     HEAD = 8192                      # of a Blosc frame: header and offsets of two thousand blocks
     WORTH_PARTS = 65536              # bytes of a chunk from which it is worth to look for parts
     NUMBER_LENGTH = 20               # digits of the longest coordinate
+    RELEASE = 32768                  # bytes from which letting go of the GIL is worth its price
     CALL_NBYTES = 268435456          # decoded in one call: signals are answered between two calls
     CALL_PIECES = 65536
 
@@ -378,15 +380,43 @@ cdef inline bint _is_near(const unsigned char* touched, index_t at, index_t n) n
     return False
 
 
+cdef class Decoder:
+    """Decodes chunks of one codec that are in memory already."""
+    cdef int codec
+    cdef bint checksum
+    cdef list idle
+
+    def __cinit__(self, str codec, bint checksum=False):
+        self.codec, self.checksum = CODECS[codec], checksum
+        self.idle = []
+
+    def decode_into(self, data, cnp.ndarray out not None):
+        cdef Py_buffer view
+        cdef Workspace space
+        cdef int failed
+        if not cnp.PyArray_IS_C_CONTIGUOUS(out) or not cnp.PyArray_ISWRITEABLE(out):
+            raise ValueError("a chunk is decoded to one contiguous run of memory that can be written to")
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        space = self.idle.pop() if self.idle else Workspace(0, 0)
+        try:
+            if cnp.PyArray_NBYTES(out) >= RELEASE:
+                with nogil:
+                    failed = zarrcy_decode(
+                        &space.decoder, self.codec, self.checksum, <const char*> view.buf, view.len,
+                        cnp.PyArray_BYTES(out), cnp.PyArray_NBYTES(out),
+                    )
+            else:
+                failed = zarrcy_decode(
+                    &space.decoder, self.codec, self.checksum, <const char*> view.buf, view.len,
+                    cnp.PyArray_BYTES(out), cnp.PyArray_NBYTES(out),
+                )
+        finally:
+            self.idle.append(space)
+            PyBuffer_Release(&view)
+        return failed == 0
+
+
 def decode(data, str codec, index_t nbytes, bint checksum=False):
-    """Decode one chunk: for tests, and for whoever has the bytes in memory."""
-    cdef const unsigned char[::1] view = data
-    cdef Workspace space = Workspace(0, nbytes)
+    """Decode one chunk to new memory; None if that can't be done."""
     cdef cnp.ndarray out = cnp.PyArray_EMPTY(1, [<cnp.npy_intp> nbytes], cnp.NPY_UINT8, 0)
-    cdef int number = CODECS[codec], failed
-    cdef size_t n = view.shape[0]
-    cdef const char* src = <const char*> &view[0] if n else NULL
-    cdef char* dst = cnp.PyArray_BYTES(out)
-    with nogil:
-        failed = zarrcy_decode(&space.decoder, number, checksum, src, n, dst, nbytes)
-    return None if failed else out
+    return out if Decoder(codec, checksum).decode_into(data, out) else None

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrcy import _kernels
 from zarrcy.types import Buffer
 
 IntoDecoder = Callable[[Buffer, NDArray[np.uint8]], None]
@@ -45,12 +46,34 @@ def bounded_decoder(codec: Any) -> IntoDecoder:
         ),
     }
     make = find.get(str(codec.codec_id))
-    return make() if make is not None and is_own(codec) else _whole(codec)
+    if make is None or not is_own(codec):
+        return _whole(codec)
+    native = _native.get(str(codec.codec_id))
+    return make() if native is None else _first_by(native, make())
+
+
+def _first_by(native: Any, general: IntoDecoder) -> IntoDecoder:
+    """Decode with what was built in; what that finds odd, the codec itself tells more about."""
+
+    def decode_into(data: Buffer, out: NDArray[np.uint8]) -> None:
+        if not native.decode_into(data, out):
+            general(data, out)
+
+    return decode_into
 
 
 def is_own(codec: Any) -> bool:
     """Is it one of numcodecs, or ours? A codec of the same name from elsewhere may mean something else by it."""
     return type(codec).__module__.startswith(("numcodecs.", "zarrcy."))
+
+
+def _built_in() -> dict[str, Any]:
+    """Return the decoders that were built in, by the names of their codecs."""
+    lane = _kernels.lane
+    return {} if lane is None else {name: lane.Decoder(name) for name in lane.CODECS if name != "raw"}
+
+
+_native = _built_in()
 
 
 def check_frame(codec: Any, data: Buffer) -> None:

@@ -308,11 +308,6 @@ def test_a_path_that_is_no_store_is_one_line(tmp_path, capsys, command):
         assert message in error_of(capsys)
 
 
-def test_info_of_a_group_points_to_tree(store, capsys):
-    assert main(["info", str(store)]) == 2
-    assert f"zarrcy tree {store}" in error_of(capsys)
-
-
 def test_info_of_damaged_metadata_is_one_line(store, capsys):
     (store / "unwritten" / ".zarray").write_text("{")
     assert main(["info", str(store / "unwritten")]) == 2

@@ -10,12 +10,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from zarrcy.cli.copying import KEEP, CopyOptions, CopyReport, copy_place
 from zarrcy.cli.failure import CommandError, one_line
 from zarrcy.cli.importing import Report, import_file
-from zarrcy.cli.looking import facts_of, facts_text, tree_lines
+from zarrcy.cli.looking import consolidate, facts_of, facts_text, tree_lines
 from zarrcy.cli.slabs import ChunkRule
 from zarrcy.cli.text import format_nbytes, format_ratio, format_shape, print_table, printable
 from zarrcy.errors import ZarrcyError
+from zarrcy.types import Shape
 
 __all__ = ["main"]
 
@@ -71,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_import(commands)
     _add_info(commands)
     _add_tree(commands)
+    _add_copy(commands)
+    _add_consolidate(commands)
     return parser
 
 
@@ -194,13 +198,145 @@ def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
+# -- zarrcy copy ---------------------------------------------------------------------------------
+
+
+def _add_copy(commands: Any) -> None:
+    about = "copy an array or a whole hierarchy"
+    parser = commands.add_parser(
+        "copy",
+        help=about,
+        description=f"{about.capitalize()} from any store to any other. Without options the values are copied "
+        "as they are stored; with them, what has to be is encoded anew.",
+        epilog="SRC and DST are directories, archives that end in .zip, N5 containers that end in .n5, paths in "
+        "these, or URLs.",
+    )
+    parser.add_argument("source", metavar="SRC", help="what is copied")
+    parser.add_argument("destination", metavar="DST", help="where the copy shall be")
+    parser.add_argument(
+        "--chunks",
+        type=_chunk_rule,
+        default="same",
+        metavar="same|auto|AxBxC",
+        help="same: those of SRC (default); auto: where they are not of 128 KiB to 16 MiB, a guess; 120x37x49, "
+        "for one: for all arrays that have as many axes, auto for the others",
+    )
+    parser.add_argument(
+        "--compressor",
+        type=_compressor_with_level,
+        default=KEEP,
+        metavar="NAME[:LEVEL]",
+        help=f"one of {', '.join(_COMPRESSORS)}; that of SRC by default",
+    )
+    parser.add_argument(
+        "--zarr-format", type=int, choices=(2, 3), help="that of SRC by default; 3 where --shards are given"
+    )
+    parser.add_argument(
+        "--shards",
+        type=_lengths,
+        metavar="AxBxC",
+        help="of arrays that have as many axes: lengths of a shard, a multiple of the chunks",
+    )
+    there = parser.add_mutually_exclusive_group()
+    there.add_argument("--overwrite", action="store_true", help="delete first what is at DST")
+    there.add_argument(
+        "--if-exists",
+        choices=("raise", "replace", "skip", "skip_initialized"),
+        help="copy into what is at DST; where an array is already: give up, replace it, leave it, or replace it "
+        "if it lacks chunks",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="copy nothing, print what would be copied")
+    parser.set_defaults(run=_run_copy)
+
+
+def _lengths(text: str) -> Shape:
+    rule = _chunk_rule(text)
+    if isinstance(rule, str):
+        raise argparse.ArgumentTypeError(f"{text!r} are no lengths of 1 or more, as in 10x20")
+    return rule
+
+
+def _compressor_with_level(text: str) -> Any:
+    name, colon, level = text.partition(":")
+    if name not in _COMPRESSORS or (colon and not (level.isascii() and level.isdecimal())):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is none of {', '.join(_COMPRESSORS)}, with a level as in zstd:9 or without"
+        )
+    try:
+        return _compressor(name, int(level) if colon else None)
+    except CommandError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+
+
+def _run_copy(args: argparse.Namespace) -> None:
+    options = CopyOptions(
+        chunks=args.chunks,
+        compressor=args.compressor,
+        format_number=args.zarr_format,
+        shards=args.shards,
+        overwrite=args.overwrite,
+        if_exists=args.if_exists,
+        dry_run=args.dry_run,
+    )
+    report = copy_place(args.source, args.destination, options)
+    if args.dry_run:
+        print("\n".join(map(printable, report.lines)))
+        return
+    _print_copied(report, args.destination)
+
+
+def _print_copied(report: CopyReport, destination: str) -> None:
+    rows = [
+        (
+            path,
+            format_shape(shape),
+            format_shape(chunks),
+            "-" if shards is None else format_shape(shards),
+            dtype,
+            format_nbytes(nbytes),
+            "-" if stored < 0 else format_nbytes(stored),
+            format_ratio(nbytes, stored),
+        )
+        for path, shape, chunks, shards, dtype, nbytes, stored in report.arrays
+    ]
+    if rows:
+        print_table(("name", "shape", "chunks", "shards", "dtype", "size", "stored", "ratio"), rows, left=5)
+    skipped = f", left {_count(report.n_skipped, 'object')} as they were" if report.n_skipped else ""
+    nbytes = sum(row[5] for row in report.arrays)
+    print(
+        f"copied {_count(len(rows), 'array')} to {printable(destination)}: {format_nbytes(nbytes)}{skipped}, in "
+        f"{report.seconds:.2f} s"
+    )
+
+
+# -- zarrcy consolidate --------------------------------------------------------------------------
+
+
+def _add_consolidate(commands: Any) -> None:
+    about = "write the metadata of a hierarchy into one document"
+    parser = commands.add_parser(
+        "consolidate",
+        help=about,
+        description=f"{about.capitalize()}, with which zarrcy.open_consolidated finds all arrays by one read.",
+    )
+    parser.add_argument("path", metavar="PATH", help="the store: a directory, an archive or a URL")
+    parser.set_defaults(run=_run_consolidate)
+
+
+def _run_consolidate(args: argparse.Namespace) -> None:
+    n_nodes = consolidate(args.path)
+    print(f"consolidated the metadata of {_count(n_nodes, 'node')} in {printable(args.path)}")
+
+
 # -- zarrcy info, zarrcy tree --------------------------------------------------------------------
 
 
 def _add_info(commands: Any) -> None:
-    about = "print the facts about an array"
+    about = "print the facts about an array or a group"
     parser = commands.add_parser("info", help=about, description=f"{about.capitalize()}.")
-    parser.add_argument("path", metavar="PATH", help="directory of the array: a store, or a place in one")
+    parser.add_argument(
+        "path", metavar="PATH", help="an array or a group: a directory, an archive, a path in one, or a URL"
+    )
     parser.add_argument("--json", action="store_true", help="as a JSON object")
     parser.set_defaults(run=_run_info)
 
@@ -214,12 +350,15 @@ def _run_info(args: argparse.Namespace) -> None:
 
 
 def _add_tree(commands: Any) -> None:
-    about = "print the groups and arrays in a directory as a tree"
+    about = "print groups and arrays as a tree"
     parser = commands.add_parser("tree", help=about, description=f"{about.capitalize()}.")
-    parser.add_argument("path", metavar="PATH", help="directory of a group or an array")
+    parser.add_argument(
+        "path", metavar="PATH", help="a group or an array: a directory, an archive, a path in one, or a URL"
+    )
+    parser.add_argument("--level", type=int, metavar="N", help="go N groups deep")
     parser.set_defaults(run=_run_tree)
 
 
 def _run_tree(args: argparse.Namespace) -> None:
-    for line in tree_lines(args.path, sys.stdout.encoding or "utf-8"):
+    for line in tree_lines(args.path, sys.stdout.encoding or "utf-8", args.level):
         print(line)

@@ -1,73 +1,61 @@
-"""Look at what is in a directory: the facts about one array, or the tree below a group."""
+"""Look at what is at a place: the facts about an array or a group, or the tree below a group."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from zarrcy.api import open_array
 from zarrcy.array import Array
 from zarrcy.cli.failure import CommandError, one_line
+from zarrcy.cli.places import kind_of, local_path, opened_place
 from zarrcy.cli.text import format_nbytes, format_ratio, printable
 from zarrcy.cli.values import json_value
+from zarrcy.convenience import consolidate_metadata
 from zarrcy.errors import MetadataError
 from zarrcy.formats.scalars import encode_dtype, encode_fill_value
 from zarrcy.node import Node
 from zarrcy.storage.directory import DirectoryStore
+from zarrcy.storage.listing import getsize_deep
 from zarrcy.types import JSON
 
-__all__ = ["facts_of", "facts_text", "open_at", "tree_lines"]
+__all__ = ["consolidate", "facts_of", "facts_text", "tree_lines"]
 
 
-def open_at(path: str) -> Array:
-    """Open the array in a directory, with the directory as its store.
-
-    Raises
-    ------
-    CommandError : there is no array
-    """
-    if _kind_at(path) == "group":
-        raise CommandError(f"{path} is a group; 'zarrcy tree {path}' shows the arrays in it")
-    return open_array(DirectoryStore(path), mode="r")
-
-
-def _kind_at(path: str) -> str:
-    if not os.path.lexists(path):
-        raise CommandError(f"{path}: there is no such directory")
-    if not os.path.isdir(path):
-        raise CommandError(f"{path} is no directory; arrays in directories are all that can be looked at")
-    kind = Node(DirectoryStore(path)).kind()
-    if kind is None:
-        raise CommandError(f"{path} is neither an array nor a group: it holds neither .zarray nor .zgroup")
-    return kind
-
-
-def _name_in_store(path: str) -> str:
-    """Return the path of an array below the topmost of the groups that it lies in."""
-    place = Path(path).resolve()
-    root = place
-    while (root.parent / ".zgroup").is_file():
+def _name_in_store(place: str, node: Node) -> str:
+    """Return the path of a node below the topmost of the groups that it lies in."""
+    local = local_path(place)
+    if node.path or local is None or not local.is_dir():
+        return f"/{node.path}"
+    root = local
+    while Node(DirectoryStore(root.parent)).kind() == "group":
         root = root.parent
-    return "/" if root == place else f"/{place.relative_to(root).as_posix()}"
+    return "/" if root == local else f"/{local.relative_to(root).as_posix()}"
 
 
 # -- facts ---------------------------------------------------------------------------------------
 
 
-def facts_of(path: str) -> dict[str, JSON]:
-    """Return the facts about the array in a directory, as JSON can hold them.
+def facts_of(place: str) -> dict[str, JSON]:
+    """Return the facts about the array or the group at a place, as JSON can hold them.
 
     Raises
     ------
-    CommandError : there is no array
+    CommandError : there is neither
     MetadataError : its metadata can't be used
     """
-    array = open_at(path)
+    with opened_place(place) as node:
+        kind = kind_of(node, place)
+        name = _name_in_store(place, node)
+        if kind == "group":
+            return {"name": name} | _facts_of_group(node)
+        return {"name": name} | _facts_of_array(open_array(node.store, mode="r", path=node.path))
+
+
+def _facts_of_array(array: Array) -> dict[str, JSON]:
     nbytes_stored = array.nbytes_stored
-    return {
-        "name": _name_in_store(path),
+    facts = {
         "type": f"{type(array).__module__.partition('.')[0]}.{type(array).__qualname__}",
         "zarr_format": array.zarr_format,
         "dtype": encode_dtype(array.dtype),
@@ -81,21 +69,56 @@ def facts_of(path: str) -> dict[str, JSON]:
         "store_type": type(array.store).__name__,
         "nbytes": array.nbytes,
         "nbytes_stored": nbytes_stored,
-        "ratio": array.nbytes / nbytes_stored,
+        # a store that can't tell says -1
+        "ratio": array.nbytes / nbytes_stored if nbytes_stored > 0 else None,
         "nchunks": array.nchunks,
         "nchunks_initialized": array.nchunks_initialized,
         "attributes": json_value(array.attrs.asdict()),
+    }
+    if array.shards is not None:
+        facts["shard_shape"] = list(array.shards)
+    if array.dimension_names is not None:
+        facts["dimension_names"] = list(array.dimension_names)
+    return facts
+
+
+def _facts_of_group(node: Node) -> dict[str, JSON]:
+    kinds = [kind for _, kind in _nodes_below(node, set())]
+    return {
+        "type": "zarrcy.Group",
+        "zarr_format": node.format.ZARR_FORMAT,
+        "store_type": type(node.store).__name__,
+        "members": [name for name, _ in node.members()],
+        "narrays": kinds.count("array"),
+        "ngroups": kinds.count("group"),
+        "nbytes_stored": getsize_deep(node.store, node.path),
+        "attributes": json_value(node.load_attributes()),
     }
 
 
 def facts_text(facts: Mapping[str, JSON]) -> list[str]:
     """Return facts as aligned lines."""
-    rows = {
+    rows = _rows_of_array(facts) if "shape" in facts else _rows_of_group(facts)
+    rows["Attributes"] = "" if facts["attributes"] else "none"
+    width = max(map(len, rows)) + 2
+    lines = [f"{label:{width}}{printable(text)}".rstrip() for label, text in rows.items()]
+    names = {name: printable(name) for name in sorted(facts["attributes"])}
+    inner = max(map(len, names.values()), default=0) + 2
+    return lines + [f"  {names[name]:{inner}}{_compact(facts['attributes'][name])}" for name in names]
+
+
+def _rows_of_array(facts: Mapping[str, JSON]) -> dict[str, str]:
+    shards = {"Shard shape": _tuple_text(facts["shard_shape"])} if "shard_shape" in facts else {}
+    names = {"Dimensions": _compact(facts["dimension_names"])} if "dimension_names" in facts else {}
+    return {
         "Name": facts["name"],
         "Type": facts["type"],
         "Data type": facts["dtype"] if isinstance(facts["dtype"], str) else _compact(facts["dtype"]),
         "Shape": _tuple_text(facts["shape"]),
         "Chunk shape": _tuple_text(facts["chunk_shape"]),
+        **shards,
+        **names,
+        "Zarr format": str(facts["zarr_format"]),
         "Order": facts["order"],
         "Fill value": _compact(facts["fill_value"]),
         "Filters": ", ".join(map(_codec_text, facts["filters"])) or "none",
@@ -105,13 +128,20 @@ def facts_text(facts: Mapping[str, JSON]) -> list[str]:
         "Bytes stored": _nbytes_text(facts["nbytes_stored"]),
         "Ratio": format_ratio(facts["nbytes"], facts["nbytes_stored"]),
         "Chunks stored": f"{facts['nchunks_initialized']} of {facts['nchunks']}",
-        "Attributes": "" if facts["attributes"] else "none",
     }
-    width = max(map(len, rows)) + 2
-    lines = [f"{label:{width}}{printable(text)}".rstrip() for label, text in rows.items()]
-    names = {name: printable(name) for name in sorted(facts["attributes"])}
-    inner = max(map(len, names.values()), default=0) + 2
-    return lines + [f"  {names[name]:{inner}}{_compact(facts['attributes'][name])}" for name in names]
+
+
+def _rows_of_group(facts: Mapping[str, JSON]) -> dict[str, str]:
+    return {
+        "Name": facts["name"],
+        "Type": facts["type"],
+        "Zarr format": str(facts["zarr_format"]),
+        "Store type": facts["store_type"],
+        "Members": ", ".join(facts["members"]) or "none",
+        "Arrays below": str(facts["narrays"]),
+        "Groups below": str(facts["ngroups"]),
+        "Bytes stored": _nbytes_text(facts["nbytes_stored"]),
+    }
 
 
 def _compact(value: JSON) -> str:
@@ -123,6 +153,8 @@ def _tuple_text(lengths: list[int]) -> str:
 
 
 def _nbytes_text(nbytes: int) -> str:
+    if nbytes < 0:
+        return "unknown"
     return f"{nbytes} ({format_nbytes(nbytes)})" if nbytes >= 1024 else str(nbytes)
 
 
@@ -137,57 +169,100 @@ _BRANCHES = ("├── ", "│   ", "└── ", "    ")
 _PLAIN_BRANCHES = ("|-- ", "|   ", "`-- ", "    ")
 
 
-def tree_lines(path: str, encoding: str = "utf-8") -> Iterator[str]:
+def tree_lines(place: str, encoding: str = "utf-8", level: int | None = None) -> Iterator[str]:
     """Iterate over the lines of a tree: an array is one line, a group is followed by what lies in it.
+
+    Unlike `zarrcy.tree`, which opens all that it draws, this goes on after damaged metadata, and ends
+    where a link of the file system leads back.
 
     Parameters
     ----------
-    path : of a directory that holds an array or a group
+    place : of an array or a group
     encoding : of the output; box-drawing characters are used where it has them
+    level : how deep to go; None goes to the end
 
     Raises
     ------
     CommandError : there is neither
     """
-    name = os.path.basename(os.path.abspath(path))
-    if _kind_at(path) == "array":
-        yield f"{printable(name)} {_facts_line(path)}"
-        return
-    try:
-        "".join(_BRANCHES).encode(encoding)
-        branches = _BRANCHES
-    except UnicodeEncodeError:
-        branches = _PLAIN_BRANCHES
-    yield printable(name)
-    yield from _lines_below(path, "", branches, {os.path.realpath(path)})
+    with opened_place(place) as node:
+        local = local_path(place)
+        # a link is called by its own name, not by that of what it leads to
+        name = printable(os.path.basename(place.rstrip("/") if local is None else os.path.abspath(place)))
+        if kind_of(node, place) == "array":
+            yield f"{name} {_facts_line(node)}"
+            return
+        try:
+            "".join(_BRANCHES).encode(encoding)
+            branches = _BRANCHES
+        except UnicodeEncodeError:
+            branches = _PLAIN_BRANCHES
+        yield name
+        yield from _lines_below(node, "", branches, {_identity(node)}, level)
 
 
 def _lines_below(
-    path: str, indent: str, branches: tuple[str, str, str, str], above: set[str]
+    node: Node, indent: str, branches: tuple[str, str, str, str], above: set[str], level: int | None
 ) -> Iterator[str]:
+    if level is not None and level <= 0:
+        return
     fork, bar, corner, blank = branches
-    store = DirectoryStore(path)
-    kinds = {
-        name: Node(store, name).kind() for name in store.listdir() if os.path.isdir(store.dir_path(name))
-    }
-    names = [name for name, kind in kinds.items() if kind is not None]
-    for name in names:
-        last = name == names[-1]
+    members = list(node.members())
+    for number, (name, kind) in enumerate(members, 1):
+        last = number == len(members)
         lead = indent + (corner if last else fork)
-        child = store.dir_path(name)
-        real = os.path.realpath(child)
-        if kinds[name] == "array":
+        child = node.at(node.prefix + name)
+        if kind == "array":
             yield f"{lead}{printable(name)} {_facts_line(child)}"
-        elif real in above:
+        elif _identity(child) in above:
             yield f"{lead}{printable(name)} (a link back to a group above)"
         else:
             yield f"{lead}{printable(name)}"
-            yield from _lines_below(child, indent + (blank if last else bar), branches, {*above, real})
+            deeper = None if level is None else level - 1
+            yield from _lines_below(
+                child, indent + (blank if last else bar), branches, {*above, _identity(child)}, deeper
+            )
 
 
-def _facts_line(path: str) -> str:
+def consolidate(place: str) -> int:
+    """Write the metadata of a hierarchy into one document, and return of how many nodes they are.
+
+    Raises
+    ------
+    CommandError : there is none, or its format can't be consolidated
+    """
+    with opened_place(place, "r+") as node:
+        if kind_of(node, place) == "array" or node.path:
+            raise CommandError(f"{place} is no group at the root of a store, and only such are consolidated")
+        try:
+            consolidate_metadata(node.store)
+        except NotImplementedError as exc:
+            raise CommandError(f"{place}: {one_line(exc)}") from exc
+        return 1 + sum(1 for _ in _nodes_below(node, set()))
+
+
+def _nodes_below(node: Node, above: set[str]) -> Iterator[tuple[str, str]]:
+    """Iterate over path and kind of all nodes below one; a link back to a group above is left out."""
+    here = {*above, _identity(node)}
+    for name, kind in node.members():
+        child = node.at(node.prefix + name)
+        if kind == "array":
+            yield child.path, kind
+        elif _identity(child) not in here:
+            yield child.path, kind
+            yield from _nodes_below(child, here)
+
+
+def _identity(node: Node) -> str:
+    """Return what two paths have in common that lead to the same group."""
+    if isinstance(node.store, DirectoryStore):
+        return os.path.realpath(node.store.dir_path(node.path))
+    return node.path
+
+
+def _facts_line(node: Node) -> str:
     try:
-        array = open_array(DirectoryStore(path), mode="r")
+        array = open_array(node.store, mode="r", path=node.path)
     except MetadataError as exc:
         return f"({printable(one_line(exc))})"
     return f"{array.shape} {printable(str(array.dtype))}"

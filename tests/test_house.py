@@ -36,7 +36,7 @@ ORDER = [
     {"group", "group_creation"},
     {"convenience"},
     {"copying"},
-    {"cli", "testing"},
+    {"cli", "testing", "compat"},
 ]
 
 
@@ -146,16 +146,16 @@ def test_no_format_version_is_tested_outside_formats():
 PUBLIC = {
     "ABSStore", "Adler32", "Array", "ArrayNotFoundError", "AsType", "Attributes", "BZ2", "Base64",
     "BitRound", "Blosc", "CRC32", "Categorize", "ConsolidatedMetadataStore", "ContainsArrayError",
-    "ContainsGroupError", "CopyError", "DBMStore", "Delta", "DirectoryStore", "FSStore",
+    "ContainsGroupError", "CopyError", "DBMStore", "Delta", "DictStore", "DirectoryStore", "FSStore",
     "FixedScaleOffset", "Fletcher32", "GZip", "Group", "GroupNotFoundError", "JSON", "JenkinsLookup3",
     "KVStore", "LMDBStore", "LRUStoreCache", "LZ4", "LZMA", "MemoryStore", "MetadataError",
     "MongoDBStore", "N5FSStore", "N5Store", "NestedDirectoryStore", "ObjectStore", "PackBits",
     "PathNotFoundError", "Pickle", "ProcessSynchronizer", "Quantize", "ReadOnlyError", "RedisStore",
     "SQLiteStore", "Shuffle", "TempStore", "ThreadSynchronizer", "VLenArray", "VLenBytes", "VLenUTF8",
-    "ZipStore", "Zlib", "Zstd", "__version__", "array", "consolidate_metadata", "copy", "copy_all",
-    "copy_store", "create", "empty", "empty_like", "full", "full_like", "get_codec", "group", "load",
-    "ones", "ones_like", "open", "open_array", "open_consolidated", "open_group", "open_like",
-    "register_codec", "save", "save_array", "save_group", "tree", "zeros", "zeros_like",
+    "ZipStore", "Zlib", "Zstd", "__version__", "array", "blosc", "codec_registry", "consolidate_metadata",
+    "copy", "copy_all", "copy_store", "create", "empty", "empty_like", "full", "full_like", "get_codec",
+    "group", "load", "ones", "ones_like", "open", "open_array", "open_consolidated", "open_group",
+    "open_like", "register_codec", "save", "save_array", "save_group", "tree", "zeros", "zeros_like",
 }  # fmt: skip
 
 

@@ -29,9 +29,11 @@ from numcodecs import (
     VLenUTF8,
     Zlib,
     Zstd,
+    blosc,
     get_codec,
     register_codec,
 )
+from numcodecs.registry import codec_registry
 
 from zarrcy.api import (
     array,
@@ -97,6 +99,8 @@ from zarrcy.sync import ProcessSynchronizer, ThreadSynchronizer
 
 __version__ = "0.1.0"
 
+DictStore = MemoryStore  # its name before zarr-python 2.4
+
 __all__ = [
     "BZ2",
     "CRC32",
@@ -119,6 +123,7 @@ __all__ = [
     "CopyError",
     "DBMStore",
     "Delta",
+    "DictStore",
     "DirectoryStore",
     "FSStore",
     "FixedScaleOffset",
@@ -156,6 +161,8 @@ __all__ = [
     "Zstd",
     "__version__",
     "array",
+    "blosc",
+    "codec_registry",
     "consolidate_metadata",
     "copy",
     "copy_all",

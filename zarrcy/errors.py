@@ -11,6 +11,7 @@ from typing import Any
 from zarrcy.types import Key, Shape
 
 __all__ = [
+    "ArrayIndexError",
     "ArrayNotFoundError",
     "BadCompressorError",
     "BoundsCheckError",
@@ -20,6 +21,7 @@ __all__ = [
     "ContainsArrayError",
     "ContainsGroupError",
     "CopyError",
+    "FSPathExistNotDir",
     "FieldNotFoundError",
     "GroupNotFoundError",
     "KeyPathError",
@@ -349,3 +351,8 @@ class MissingExtraError(ZarrcyError, ImportError):
 
     def __str__(self) -> str:
         return f"{self.purpose} needs the package {self.package!r}: pip install 'zarrcy[{self.extra}]'"
+
+
+# Names that code written for zarr-python 2 catches.
+ArrayIndexError = SelectionError
+FSPathExistNotDir = NotADirectoryError

@@ -1,0 +1,136 @@
+"""`zarrcy.compat`: other people's ``import zarr`` gives zarrcy, and never a mixture of two libraries.
+
+What it changes belongs to the whole process, so each test runs in a process of its own.
+"""
+
+import subprocess
+import sys
+import textwrap
+
+
+def run(script, *, fails=False, cwd=None):
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False, cwd=cwd
+    )
+    assert (done.returncode != 0) is fails, done.stderr
+    return done.stderr if fails else done.stdout
+
+
+def test_code_written_for_zarr_python_2_runs_on_zarrcy(tmp_path):
+    printed = run(
+        """
+        import zarrcy, zarrcy.compat
+        zarrcy.compat.install()
+        import numpy as np
+        import zarr
+        from zarr.core import Array
+        from zarr.hierarchy import Group, open_group
+        import zarr.storage as stores
+        from zarr.errors import ContainsArrayError
+        from zarr.util import json_loads
+        root = open_group(stores.DirectoryStore("data.zarr"), mode="w")
+        a = root.create_dataset("a", data=np.arange(6), chunks=4, compressor=stores.default_compressor)
+        try:
+            root.create_dataset("a", shape=3)
+        except ContainsArrayError:
+            print("contains")
+        zarr.consolidate_metadata("data.zarr")
+        print(isinstance(a, Array), isinstance(root, Group), Array is zarrcy.Array)
+        print(zarr.open_consolidated("data.zarr")["a"][:].tolist())
+        print(json_loads(root.store["a/.zarray"])["chunks"])
+        """,
+        cwd=tmp_path,
+    )
+    assert printed.splitlines() == ["contains", "True True True", "[0, 1, 2, 3, 4, 5]", "[4]"]
+
+
+def test_the_version_is_of_the_second_generation_and_names_zarrcy():
+    printed = run(
+        """
+        import zarrcy.compat
+        zarrcy.compat.install()
+        import zarr
+        print(zarr.__version__)
+        """
+    )
+    public, _, local = printed.strip().partition("+")
+    assert tuple(int(part) for part in public.split(".")) >= (2, 18)
+    assert local.startswith("zarrcy")
+
+
+def test_other_packages_find_a_zarr_and_none_of_its_modules_that_are_not_there():
+    printed = run(
+        """
+        import importlib, importlib.util
+        import zarrcy.compat
+        zarrcy.compat.install()
+        print(importlib.util.find_spec("zarr").name, importlib.util.find_spec("zarr.core").name)
+        try:
+            import zarr._storage
+        except ModuleNotFoundError as exc:
+            print(exc.name)
+        import zarr
+        print(hasattr(zarr, "api"), hasattr(zarr.util, "TreeViewer"))
+        """
+    )
+    assert printed.splitlines() == ["zarr zarr.core", "zarr._storage", "False False"]
+
+
+def test_installing_twice_changes_nothing():
+    printed = run(
+        """
+        import zarrcy.compat
+        zarrcy.compat.install()
+        import zarr
+        zarrcy.compat.install()
+        import sys
+        print(sys.modules["zarr"] is zarr)
+        """
+    )
+    assert printed.strip() == "True"
+
+
+def test_it_refuses_where_another_zarr_is_imported_already(tmp_path):
+    (tmp_path / "zarr.py").write_text("__version__ = '2.18.7'\n")
+    said = run("import zarr, zarrcy.compat\nzarrcy.compat.install()\n", fails=True, cwd=tmp_path)
+    assert "ImportError: zarrcy.compat.install() comes too late: 'zarr' is already imported from" in said
+    assert "zarr.py" in said
+
+
+def test_uninstalling_gives_the_other_zarr_back(tmp_path):
+    (tmp_path / "zarr.py").write_text("who = 'the other'\n")
+    printed = run(
+        """
+        import sys
+        import zarrcy.compat
+        before = set(sys.modules)
+        zarrcy.compat.install()
+        zarrcy.compat.uninstall()
+        print([name for name in set(sys.modules) - before if name.startswith("zarr.")])
+        import zarr
+        print(zarr.who)
+        try:
+            zarrcy.compat.uninstall()
+        except ImportError as exc:
+            print(exc)
+        """,
+        cwd=tmp_path,
+    )
+    assert printed.splitlines() == [
+        "[]",
+        "the other",
+        "zarrcy.compat is not installed: there is nothing to undo",
+    ]
+
+
+def test_a_fill_value_with_objects_among_its_fields_is_refused():
+    said = run(
+        """
+        import numpy as np
+        import zarrcy.compat
+        dtype = np.dtype([("a", object)])
+        zarrcy.compat.encode_fill_value(np.zeros((), dtype)[()], dtype)
+        """,
+        fails=True,
+    )
+    assert "fields that are objects" in said

@@ -73,6 +73,7 @@ def merge(reports: Sequence[Result]) -> Result:
         "schema": SCHEMA,
         "machine": [machine for report in reports for machine in report["machine"]],
         "sizes": first["sizes"],
+        "about": first.get("about"),
         "peers": sorted(peers.values(), key=lambda peer: peer["name"] == LIMIT),
         "missing": missing,
         "rows": list(rows.values()),
@@ -92,7 +93,7 @@ def _head(report: Result) -> Iterator[str]:
         )
         yield "  " + ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     sizes = report["sizes"]
-    yield (
+    yield report.get("about") or (
         f"array: {sizes['side']}^3 float32, {sizes['nbytes'] / 2**20:.0f} MiB; "
         f"blosc (lz4, level 5, shuffle) stores 1/{sizes['blosc_ratio']:.2f} of it; "
         f"tiny chunks: {sizes['n_tiny']} of {sizes['tiny_nbytes']} bytes; {sizes['n_appends']} appends"

@@ -27,6 +27,7 @@ ORDER = [
     {"shards"},
     {"node"},
     {"attrs"},
+    {"placed"},
     {"facts"},
     {"indexing", "accessors"},
     {"array"},

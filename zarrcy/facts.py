@@ -12,28 +12,25 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from zarrcy import shards, transfer
-from zarrcy.attrs import Attributes
 from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ViewError
 from zarrcy.formats import ArrayDescription
 from zarrcy.grid import grid_shape
 from zarrcy.info import InfoReport, bytes_text, html_table, type_name
-from zarrcy.node import Node, refuse_read_only
+from zarrcy.node import refuse_read_only
 from zarrcy.picture import grid_svg
+from zarrcy.placed import Placed
 from zarrcy.storage import access
 from zarrcy.storage.listing import getsize, getsize_deep, listdir
-from zarrcy.sync import Synchronizer
-from zarrcy.types import JSON, AnyDtype, Coords, Shape, Store
+from zarrcy.types import JSON, AnyDtype, Coords, Shape
 
 _PARSED_LATE = ("_description", "_dtype", "_result_order")
 _MADE_LATE = ("_grid", "_kernels", "_source")
 
 
-class ArrayFacts(ABC):
+class ArrayFacts(Placed, ABC):
     """The facts about an array; `zarrcy.Array` adds reading, writing and changing."""
 
-    _node: Node
-    _attrs: Attributes
     _read_only: bool
     _reload: bool
     _write_empty_chunks: bool
@@ -108,21 +105,6 @@ class ArrayFacts(ABC):
     def resize(self, *args: Any) -> None: ...
 
     @property
-    def store(self) -> Store:
-        """Store of the metadata."""
-        return self._node.store
-
-    @property
-    def chunk_store(self) -> Store:
-        """Store of the chunks."""
-        return self._node.chunk_store
-
-    @property
-    def path(self) -> str:
-        """Path in the store; empty at the root."""
-        return self._node.path
-
-    @property
     def name(self) -> str | None:
         """Path with one leading slash; None at the root."""
         return f"/{self.path}" if self.path else None
@@ -141,16 +123,6 @@ class ArrayFacts(ABC):
     def read_only(self, value: bool) -> None:
         self._read_only = bool(value)
         self._attrs.read_only = self._read_only
-
-    @property
-    def synchronizer(self) -> Synchronizer | None:
-        """What gives the locks of parallel writers."""
-        return self._node.synchronizer
-
-    @property
-    def attrs(self) -> Attributes:
-        """User attributes."""
-        return self._attrs
 
     @property
     def is_view(self) -> bool:
@@ -242,11 +214,6 @@ class ArrayFacts(ABC):
     def dimension_separator(self) -> str:
         """What stands between the coordinates in the key of a chunk."""
         return self._description.chunk_keys.separator
-
-    @property
-    def zarr_format(self) -> int:
-        """Version of the format that the metadata follow."""
-        return self._node.format.ZARR_FORMAT
 
     @property
     def ndim(self) -> int:

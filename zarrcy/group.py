@@ -17,7 +17,6 @@ from zarrcy.node import Found, Node
 from zarrcy.storage.paths import prefix_of
 from zarrcy.sync import Synchronizer
 from zarrcy.treeview import TreeView
-from zarrcy.types import Store
 
 Member: TypeAlias = "Array | Group"
 # What notebooks and NumPy look for in any object. To look for it in a store would only take time.
@@ -102,21 +101,6 @@ class Group(GroupCreation, MutableMapping[str, Any]):
     # -- what it is --------------------------------------------------------------------------------
 
     @property
-    def store(self) -> Store:
-        """Store of the metadata."""
-        return self._node.store
-
-    @property
-    def chunk_store(self) -> Store:
-        """Store of the chunks."""
-        return self._node.chunk_store
-
-    @property
-    def path(self) -> str:
-        """Path in the store; empty at the root."""
-        return self._node.path
-
-    @property
     def name(self) -> str:
         """Path with one leading slash."""
         return f"/{self.path}"
@@ -132,24 +116,9 @@ class Group(GroupCreation, MutableMapping[str, Any]):
         return self._read_only
 
     @property
-    def synchronizer(self) -> Synchronizer | None:
-        """What gives the locks of parallel writers."""
-        return self._node.synchronizer
-
-    @property
-    def attrs(self) -> Attributes:
-        """User attributes."""
-        return self._attrs
-
-    @property
     def meta_array(self) -> Any:
         """What results are allocated like: an array without axes."""
         return np.empty(()) if self._meta_array is None else np.empty_like(self._meta_array, shape=())
-
-    @property
-    def zarr_format(self) -> int:
-        """Version of the format that the metadata follow."""
-        return self._node.format.ZARR_FORMAT
 
     @property
     def info(self) -> InfoReport:

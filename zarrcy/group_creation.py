@@ -11,21 +11,19 @@ import numpy as np
 
 from zarrcy import api
 from zarrcy.array import Array
-from zarrcy.attrs import Attributes
 from zarrcy.errors import ContainsArrayError, ContainsGroupError
 from zarrcy.grid import normalize_shape
 from zarrcy.node import Node, refuse_read_only
+from zarrcy.placed import Placed
 from zarrcy.storage.paths import normalize_path
 
 if TYPE_CHECKING:
     from zarrcy.group import Group
 
 
-class GroupCreation(ABC):
+class GroupCreation(Placed, ABC):
     """The methods that create; names may be paths, and a leading slash begins at the root of the store."""
 
-    _node: Node
-    _attrs: Attributes
     _read_only: bool
     _meta_array: Any
 

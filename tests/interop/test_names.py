@@ -62,6 +62,8 @@ MACHINERY = [
     "__parameters__",
     "__abstractmethods__",
     "__class_getitem__",
+    # pickle writes its own name into a class that it has seen
+    "__slotnames__",
 ]
 NAMES = """
 import importlib

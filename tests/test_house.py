@@ -16,7 +16,7 @@ REPO = Path(__file__).parent.parent
 # A module imports only from rooms above it in this list; rooms of one entry may know each other. A room is a
 # module or a package; a module of a package that lives elsewhere is named with its path.
 ORDER = [
-    {"errors", "types"},
+    {"errors", "types", "options"},
     {"_kernels"},
     {"sync", "storage", "grid", "progress", "info", "picture", "threads"},
     {"codecs"},

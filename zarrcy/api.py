@@ -15,6 +15,7 @@ from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayE
 from zarrcy.formats import ArrayDescription, ArrayRequest, by_number
 from zarrcy.grid import normalize_chunks, normalize_shape
 from zarrcy.node import Node
+from zarrcy.options import ArrayOptions
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
 from zarrcy.types import AnyDtype, Store
@@ -130,11 +131,13 @@ def create(
     return Array._opened(
         node,
         node.create_array(description, overwrite, attributes),
-        cache_metadata=cache_metadata,
-        cache_attrs=cache_attrs,
-        read_only=read_only,
-        write_empty_chunks=write_empty_chunks,
-        meta_array=meta_array,
+        ArrayOptions(
+            read_only=bool(read_only),
+            cache_metadata=cache_metadata,
+            cache_attrs=cache_attrs,
+            write_empty_chunks=write_empty_chunks,
+            meta_array=meta_array,
+        ),
     )
 
 
@@ -451,7 +454,7 @@ def open_array(
     store, chunk_store = normalize_stores(store, chunk_store, storage_options, mode)
     asked = asked_format(zarr_format, zarr_version)
     node = Node(store, path, chunk_store, synchronizer, asked)
-    options = {
+    options: dict[str, Any] = {
         "cache_metadata": cache_metadata,
         "cache_attrs": cache_attrs,
         "write_empty_chunks": write_empty_chunks,
@@ -495,4 +498,4 @@ def open_array(
         raise ContainsGroupError(node.path)
     if mode in ("w-", "x"):
         raise ContainsArrayError(node.path)
-    return Array._opened(node, parse(), read_only=mode == "r", **options)
+    return Array._opened(node, parse(), ArrayOptions(read_only=mode == "r", **options))

@@ -18,6 +18,7 @@ from zarrcy.formats import ArrayDescription
 from zarrcy.grid import grid_shape, normalize_chunks, normalize_shape
 from zarrcy.indexing import ArrayIndexing
 from zarrcy.node import Node, Parse
+from zarrcy.options import ArrayOptions
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
 from zarrcy.types import Shape
@@ -79,68 +80,36 @@ class Array(ArrayIndexing):
             synchronizer,
             zarr_version,
         )
-        self._open(
-            node,
-            node.load_array(),
-            read_only,
-            cache_metadata,
-            cache_attrs,
-            partial_decompress,
-            write_empty_chunks,
-            zarr_version,
-            meta_array,
+        options = ArrayOptions(
+            read_only=bool(read_only),
+            cache_metadata=cache_metadata,
+            cache_attrs=cache_attrs,
+            partial_decompress=partial_decompress,
+            write_empty_chunks=write_empty_chunks,
+            meta_array=meta_array,
         )
+        self._open(node, node.load_array(), options)
 
     @classmethod
-    def _opened(cls, node: Node, description: ArrayDescription | Parse, **options: Any) -> Self:
+    def _opened(cls, node: Node, description: ArrayDescription | Parse, options: ArrayOptions) -> Self:
         """Return the array at `node`, of which the description is known, or how to parse it when it is needed."""
         array = object.__new__(cls)
-        array._open(node, description, **options)
+        array._open(node, description, options)
         return array
 
-    def _open(
-        self,
-        node: Node,
-        description: ArrayDescription | Parse,
-        read_only: bool = False,
-        cache_metadata: bool = True,
-        cache_attrs: bool = True,
-        partial_decompress: bool = False,
-        write_empty_chunks: bool = True,
-        zarr_version: int | None = None,
-        meta_array: Any = None,
-    ) -> None:
+    def _open(self, node: Node, description: ArrayDescription | Parse, options: ArrayOptions) -> None:
         self._node = node
-        self._read_only = bool(read_only)
-        self._cache_metadata = cache_metadata
-        self._reload = not cache_metadata
-        self._partial_decompress = partial_decompress
-        self._write_empty_chunks = write_empty_chunks
-        self._zarr_version = zarr_version
-        self._meta_array = meta_array
-        self._attrs = Attributes(node, read_only=self._read_only, cache=cache_attrs)
+        self._options = options
+        self._reload = not options.cache_metadata
+        self._attrs = Attributes(node, options.read_only, options.cache_attrs)
         if isinstance(description, ArrayDescription):
             self._adopt(description)
         else:
             self._parse = description
 
     def __reduce__(self) -> tuple[Any, ...]:
-        arguments = (
-            self.store,
-            self.path,
-            self._read_only,
-            self._node.own_chunk_store,
-            self._node.synchronizer,
-            self._cache_metadata,
-            self._attrs.cache,
-            self._partial_decompress,
-            self._write_empty_chunks,
-            self._zarr_version,
-            self._meta_array,
-        )
-        if not self._is_view:
-            return type(self), arguments
-        return _view_again, (type(self), arguments, self._description)
+        seen = self._description if self._is_view else None
+        return _open_again, (type(self), self._node, self._options, seen)
 
     # -- walking -------------------------------------------------------------------------------
 
@@ -343,7 +312,8 @@ class Array(ArrayIndexing):
         view.__dict__.update(self.__dict__)
         view._is_view = True
         view._reload = False
-        view._read_only = self._read_only if read_only is None else bool(read_only)
+        if read_only is not None:
+            view._options = replace(self._options, read_only=bool(read_only))
         view._node = Node(
             self.store,
             self.path,
@@ -351,7 +321,7 @@ class Array(ArrayIndexing):
             synchronizer or self._node.synchronizer,
             self.zarr_format,
         )
-        view._attrs = Attributes(view._node, read_only=view._read_only, cache=self._attrs.cache)
+        view._attrs = Attributes(view._node, view._options.read_only, view._options.cache_attrs)
         view._adopt(description)
         return view
 
@@ -380,6 +350,7 @@ def _new_shape(args: tuple[Any, ...], old: Shape) -> Shape:
     return normalize_shape(tuple(b if a is None else a for a, b in zip(lengths, old, strict=True)))
 
 
-def _view_again(kind: type[Array], arguments: tuple[Any, ...], description: ArrayDescription) -> Array:
-    """Make the view that was pickled."""
-    return kind(*arguments)._viewed(description)
+def _open_again(kind: type[Array], node: Node, options: ArrayOptions, seen: ArrayDescription | None) -> Array:
+    """Open the array that was pickled; of a view, what it sees is known."""
+    array = kind._opened(node, node.load_array(), options)
+    return array if seen is None else array._viewed(seen)

@@ -12,6 +12,7 @@ from zarrcy.array import Array
 from zarrcy.errors import PathNotFoundError
 from zarrcy.group import Group
 from zarrcy.node import Node
+from zarrcy.options import ArrayOptions
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.sync import Synchronizer
@@ -64,7 +65,7 @@ def group(
             node.create_group(overwrite=True)
         else:
             node.require_group()
-    made = Group._opened(node, False, cache_attrs, meta_array)
+    made = Group._opened(node, ArrayOptions(cache_attrs=cache_attrs, meta_array=meta_array))
     if attributes:
         made.attrs.update(attributes)
     return made
@@ -120,7 +121,7 @@ def open_group(
                 node.require_group()
             else:
                 node.create_group(overwrite=mode == "w")
-    return Group._opened(node, mode == "r", cache_attrs, meta_array)
+    return Group._opened(node, ArrayOptions(mode == "r", cache_attrs=cache_attrs, meta_array=meta_array))
 
 
 # -- whatever there is -----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from zarrcy.formats import ArrayDescription
 from zarrcy.grid import grid_shape
 from zarrcy.info import InfoReport, bytes_text, html_table, type_name
 from zarrcy.node import refuse_read_only
+from zarrcy.options import ArrayOptions
 from zarrcy.picture import grid_svg
 from zarrcy.placed import Placed
 from zarrcy.storage import access
@@ -31,11 +33,9 @@ _MADE_LATE = ("_grid", "_kernels", "_source")
 class ArrayFacts(Placed, ABC):
     """The facts about an array; `zarrcy.Array` adds reading, writing and changing."""
 
-    _read_only: bool
+    _options: ArrayOptions
     _reload: bool
-    _write_empty_chunks: bool
     _is_view: bool = False
-    _meta_array: Any = None
 
     def _adopt(self, description: ArrayDescription) -> None:
         """Be what `description` describes."""
@@ -68,7 +68,7 @@ class ArrayFacts(Placed, ABC):
             self._node.chunk_store,
             self._node.prefix,
             self._node.synchronizer,
-            self._write_empty_chunks or not description.fill_is_stated,
+            self._options,
         )
         self._kernels = self._source.kernels
         self._grid = self._kernels.Grid(description.shape, self._source.layout.chunk_shape)
@@ -86,7 +86,7 @@ class ArrayFacts(Placed, ABC):
     def _changing(self) -> Iterator[None]:
         """Hold the lock of the metadata from before they are read until after they are written."""
         self._refuse_views()
-        refuse_read_only(self._read_only, self.path)
+        refuse_read_only(self._options.read_only, self.path)
         with self._node.lock(self._node.metadata_key):
             self._refresh()
             yield
@@ -97,9 +97,10 @@ class ArrayFacts(Placed, ABC):
 
     def _new_result(self, shape: Shape, dtype: AnyDtype) -> Any:
         """Return memory for a result, of the kind that was asked for."""
-        if self._meta_array is None:
+        like = self._options.meta_array
+        if like is None:
             return np.empty(shape, dtype, self._result_order)
-        return np.empty_like(self._meta_array, shape=shape, dtype=dtype, order=self._result_order)
+        return np.empty_like(like, shape=shape, dtype=dtype, order=self._result_order)
 
     @abstractmethod
     def resize(self, *args: Any) -> None: ...
@@ -117,12 +118,12 @@ class ArrayFacts(Placed, ABC):
     @property
     def read_only(self) -> bool:
         """Are changes refused?"""
-        return self._read_only
+        return self._options.read_only
 
     @read_only.setter
     def read_only(self, value: bool) -> None:
-        self._read_only = bool(value)
-        self._attrs.read_only = self._read_only
+        self._options = replace(self._options, read_only=bool(value))
+        self._attrs.read_only = bool(value)
 
     @property
     def is_view(self) -> bool:
@@ -132,12 +133,13 @@ class ArrayFacts(Placed, ABC):
     @property
     def meta_array(self) -> Any:
         """What results are allocated like: an array without axes."""
-        return np.empty(()) if self._meta_array is None else self._meta_array
+        like = self._options.meta_array
+        return np.empty(()) if like is None else like
 
     @property
     def write_empty_chunks(self) -> bool:
         """Are chunks stored that hold nothing but the fill value?"""
-        return self._write_empty_chunks
+        return self._options.write_empty_chunks
 
     @property
     def shape(self) -> Shape:
@@ -353,7 +355,7 @@ class ArrayFacts(Placed, ABC):
             ("Chunk shape", self.chunks),
             *([("Shard shape", self.shards)] if self.shards is not None else []),
             ("Order", self.order),
-            ("Read-only", self._read_only),
+            ("Read-only", self.read_only),
             *((f"Filter [{i}]", codec) for i, codec in enumerate(self.filters or ())),
             ("Compressor", self.compressor),
             ("Synchronizer type", None if self.synchronizer is None else type_name(self.synchronizer)),
@@ -374,14 +376,14 @@ class ArrayFacts(Placed, ABC):
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
-        read_only = " read-only" if self._read_only else ""
+        read_only = " read-only" if self.read_only else ""
         return f"<zarrcy.Array{name} {self.shape} {self._dtype}{read_only}>"
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, ArrayFacts)
             and self.store == other.store
-            and self._read_only == other._read_only
+            and self.read_only == other.read_only
             and self.path == other.path
             and not self._is_view
             and not other._is_view

@@ -14,6 +14,7 @@ from zarrcy.errors import ContainsArrayError, ContainsGroupError, KeyPathError, 
 from zarrcy.group_creation import GroupCreation
 from zarrcy.info import InfoReport, type_name
 from zarrcy.node import Found, Node
+from zarrcy.options import ArrayOptions
 from zarrcy.storage.paths import prefix_of
 from zarrcy.sync import Synchronizer
 from zarrcy.treeview import TreeView
@@ -71,32 +72,22 @@ class Group(GroupCreation, MutableMapping[str, Any]):
         store, chunk_store = normalize_stores(store, chunk_store, None, "r")
         node = Node(store, path, chunk_store, synchronizer)
         node.load_group()
-        self._open(node, read_only, cache_attrs, meta_array)
+        self._open(node, ArrayOptions(bool(read_only), cache_attrs=cache_attrs, meta_array=meta_array))
 
     @classmethod
-    def _opened(cls, node: Node, read_only: bool, cache_attrs: bool, meta_array: Any) -> Group:
+    def _opened(cls, node: Node, options: ArrayOptions) -> Group:
         """Return the group at `node`, where one is known to be."""
         group = object.__new__(cls)
-        group._open(node, read_only, cache_attrs, meta_array)
+        group._open(node, options)
         return group
 
-    def _open(self, node: Node, read_only: bool, cache_attrs: bool, meta_array: Any) -> None:
+    def _open(self, node: Node, options: ArrayOptions) -> None:
         self._node = node
-        self._read_only = bool(read_only)
-        self._meta_array = meta_array
-        self._attrs = Attributes(node, read_only=self._read_only, cache=cache_attrs)
+        self._options = options
+        self._attrs = Attributes(node, options.read_only, options.cache_attrs)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        arguments = {
-            "store": self.store,
-            "path": self.path,
-            "read_only": self._read_only,
-            "chunk_store": self._node.own_chunk_store,
-            "cache_attrs": self._attrs.cache,
-            "synchronizer": self.synchronizer,
-            "meta_array": self._meta_array,
-        }
-        return _open_again, (type(self), arguments)
+        return _open_again, (type(self), self._node, self._options)
 
     # -- what it is --------------------------------------------------------------------------------
 
@@ -113,12 +104,13 @@ class Group(GroupCreation, MutableMapping[str, Any]):
     @property
     def read_only(self) -> bool:
         """Are changes refused?"""
-        return self._read_only
+        return self._options.read_only
 
     @property
     def meta_array(self) -> Any:
         """What results are allocated like: an array without axes."""
-        return np.empty(()) if self._meta_array is None else np.empty_like(self._meta_array, shape=())
+        like = self._options.meta_array
+        return np.empty(()) if like is None else np.empty_like(like, shape=())
 
     @property
     def info(self) -> InfoReport:
@@ -148,7 +140,7 @@ class Group(GroupCreation, MutableMapping[str, Any]):
         rows: list[tuple[str, Any]] = [
             ("Name", self.name),
             ("Type", "zarrcy.Group"),
-            ("Read-only", str(self._read_only)),
+            ("Read-only", str(self.read_only)),
             ("Synchronizer type", None if self.synchronizer is None else type_name(self.synchronizer)),
             ("Store type", type_name(self.store)),
             ("Chunk store type", None if own_chunk_store is None else type_name(own_chunk_store)),
@@ -161,13 +153,13 @@ class Group(GroupCreation, MutableMapping[str, Any]):
         return [(name, value) for name, value in rows if value is not None]
 
     def __repr__(self) -> str:
-        return f"<zarrcy.Group {self.name!r}{' read-only' if self._read_only else ''}>"
+        return f"<zarrcy.Group {self.name!r}{' read-only' if self.read_only else ''}>"
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Group)
             and self.store == other.store
-            and self._read_only == other._read_only
+            and self.read_only == other.read_only
             and self.path == other.path
         )
 
@@ -185,19 +177,13 @@ class Group(GroupCreation, MutableMapping[str, Any]):
     # -- finding a member --------------------------------------------------------------------------
 
     def _group_at(self, node: Node) -> Group:
-        return Group._opened(node, self._read_only, self._attrs.cache, self._meta_array)
+        return Group._opened(node, self._options)
 
     def _member(self, node: Node, found: Found, parse_late: bool = False) -> Member:
         parse = found[1]
         if parse is None:
             return self._group_at(node)
-        return Array._opened(
-            node,
-            parse if parse_late else parse(),
-            read_only=self._read_only,
-            cache_attrs=self._attrs.cache,
-            meta_array=self._meta_array,
-        )
+        return Array._opened(node, parse if parse_late else parse(), self._options)
 
     def _members(self) -> Iterator[tuple[str, Member]]:
         """Load all members, in the order of their names; who walks looks at few, so parse what they look at."""
@@ -427,9 +413,10 @@ class Group(GroupCreation, MutableMapping[str, Any]):
             node.move(target.path)
 
 
-def _open_again(kind: type[Group], arguments: dict[str, Any]) -> Group:
-    """Make the group that was pickled."""
-    return kind(**arguments)
+def _open_again(kind: type[Group], node: Node, options: ArrayOptions) -> Group:
+    """Open the group that was pickled."""
+    node.load_group()
+    return kind._opened(node, options)
 
 
 def _first(func: Callable[[Any], Any], things: Iterator[Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from zarrcy.array import Array
 from zarrcy.errors import ContainsArrayError, ContainsGroupError
 from zarrcy.grid import normalize_shape
 from zarrcy.node import Node, refuse_read_only
+from zarrcy.options import ArrayOptions
 from zarrcy.placed import Placed
 from zarrcy.storage.paths import normalize_path
 
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
 class GroupCreation(Placed, ABC):
     """The methods that create; names may be paths, and a leading slash begins at the root of the store."""
 
-    _read_only: bool
-    _meta_array: Any
+    _options: ArrayOptions
 
     @abstractmethod
     def _group_at(self, node: Node) -> Group: ...
@@ -44,7 +45,7 @@ class GroupCreation(Placed, ABC):
         ------
         ReadOnlyError : it may not
         """
-        refuse_read_only(self._read_only, self._node.path)
+        refuse_read_only(self._options.read_only, self._node.path)
         return self._node.hierarchy_lock()
 
     def _make(self, make: Callable[..., Array], name: Any, *args: Any, **kwargs: Any) -> Array:
@@ -53,8 +54,8 @@ class GroupCreation(Placed, ABC):
 
     def _make_unlocked(self, make: Callable[..., Array], name: Any, *args: Any, **kwargs: Any) -> Array:
         kwargs.setdefault("synchronizer", self._node.synchronizer)
-        kwargs.setdefault("cache_attrs", self._attrs.cache)
-        kwargs.setdefault("meta_array", self._meta_array)
+        kwargs.setdefault("cache_attrs", self._options.cache_attrs)
+        kwargs.setdefault("meta_array", self._options.meta_array)
         return make(
             *args,
             store=self._node.store,
@@ -209,13 +210,8 @@ class GroupCreation(Placed, ABC):
             if parse is None:
                 raise ContainsGroupError(node.path)
             node.synchronizer = kwargs.get("synchronizer", node.synchronizer)
-            array = Array._opened(
-                node,
-                parse(),
-                cache_metadata=kwargs.get("cache_metadata", True),
-                cache_attrs=kwargs.get("cache_attrs", self._attrs.cache),
-                meta_array=self._meta_array,
-            )
+            asked = {name: kwargs[name] for name in ("cache_metadata", "cache_attrs") if name in kwargs}
+            array = Array._opened(node, parse(), replace(self._options, **asked))
         _check_required(array, normalize_shape(shape), np.dtype(dtype), exact)
         return array
 

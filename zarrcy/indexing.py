@@ -233,7 +233,7 @@ class ArrayIndexing(ArrayFacts):
             raise ValueError("out is read-only")
 
     def __setitem__(self, selection: Any, value: Any) -> None:
-        refuse_read_only(self._read_only, self.path)
+        refuse_read_only(self._options.read_only, self.path)
         self._refresh()
         box = self._kernels.parse_box(selection, self._grid)
         if box is not None:
@@ -273,7 +273,7 @@ class ArrayIndexing(ArrayFacts):
         array([[0., 5., 0.],
                [0., 6., 0.]])
         """
-        refuse_read_only(self._read_only, self.path)
+        refuse_read_only(self._options.read_only, self.path)
         self._refresh()
         box, new_axes = selections.normalize_basic(self._kernels, selection, self._grid)
         self._write(self._kernels.split_outer(box, self._grid), box.shape, value, fields, new_axes)
@@ -287,7 +287,7 @@ class ArrayIndexing(ArrayFacts):
         >>> a[:].tolist()
         [[1, 0, 1], [0, 0, 0], [1, 0, 1]]
         """
-        refuse_read_only(self._read_only, self.path)
+        refuse_read_only(self._options.read_only, self.path)
         self._refresh()
         box, lists = selections.normalize_orthogonal(self._kernels, selection, self._grid)
         self._write(self._kernels.split_outer(box, self._grid, lists), box.shape, value, fields)
@@ -303,7 +303,7 @@ class ArrayIndexing(ArrayFacts):
         >>> a[:].tolist()
         [[0, 5], [6, 0]]
         """
-        refuse_read_only(self._read_only, self.path)
+        refuse_read_only(self._options.read_only, self.path)
         self._refresh()
         coords, shape = selections.normalize_coordinates(selection, self._grid.shape)
         self._write(self._kernels.split_points(coords, self._grid), shape, value, fields, flat=True)
@@ -317,7 +317,7 @@ class ArrayIndexing(ArrayFacts):
         >>> a[:].tolist()
         [7, 2, 8]
         """
-        refuse_read_only(self._read_only, self.path)
+        refuse_read_only(self._options.read_only, self.path)
         self._refresh()
         plan = self._mask_plan(selection)
         self._write(plan, plan.shape, value, fields)
@@ -331,7 +331,7 @@ class ArrayIndexing(ArrayFacts):
         >>> a[:].tolist()
         [0, 0, 7, 7, 0]
         """
-        refuse_read_only(self._read_only, self.path)
+        refuse_read_only(self._options.read_only, self.path)
         self._refresh()
         key = selections.normalize_blocks(selection, self._grid)
         self.set_basic_selection(key, value, fields=fields)

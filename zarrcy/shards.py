@@ -12,7 +12,7 @@ import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from zarrcy.codecs.shard_index import IndexFormat, index_format, is_absent
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.formats import ArrayDescription
 from zarrcy.grid import grid_shape
+from zarrcy.options import ArrayOptions
 from zarrcy.storage import access, ranges
 from zarrcy.sync import Synchronizer
 from zarrcy.transfer import ChunkReader, ChunkSource, ChunkWriter, Field
@@ -113,12 +114,15 @@ def chunk_source(
     store: Store,
     node_prefix: str,
     synchronizer: Synchronizer | None,
-    write_empty_chunks: bool,
+    options: ArrayOptions,
 ) -> ChunkSource:
     """Return where the chunks of an array come from, in shards or not."""
+    if not description.fill_is_stated and not options.write_empty_chunks:
+        # who reads the array elsewhere does not know what an absent chunk holds
+        options = replace(options, write_empty_chunks=True)
     keys = description.chunk_keys
     place = (store, keys.prefix(node_prefix, len(description.shape)), keys.separator)
-    rest: Any = (description.dtype, description.missing, synchronizer, write_empty_chunks)
+    rest: Any = (description.dtype, description.missing, synchronizer, options)
     pipeline = description.pipeline()
     opened = pipeline.inside_shards(description.chunks)
     if opened is None:

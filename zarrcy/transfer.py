@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from zarrcy import _kernels, native, threads
 from zarrcy.codecs import Pipeline, StageError
 from zarrcy.errors import ChunkDecodeError, ChunkEncodeError
+from zarrcy.options import ArrayOptions
 from zarrcy.storage import access, ranges
 from zarrcy.sync import Synchronizer
 from zarrcy.types import AnyDtype, Buffer, Key, Shape, Store
@@ -48,7 +49,7 @@ class ChunkSource:
     dtype : of the elements
     fill_value : of elements that were never written; None reads as zeros
     synchronizer : gives a lock per key, for chunks that are written in part
-    write_empty_chunks : store chunks that hold nothing but the fill value
+    options : of the open array
     kernels : chosen by `dtype` where None is given
     """
 
@@ -62,7 +63,7 @@ class ChunkSource:
         dtype: AnyDtype,
         fill_value: Any,
         synchronizer: Synchronizer | None = None,
-        write_empty_chunks: bool = True,
+        options: ArrayOptions = ArrayOptions(),  # noqa: B008 - frozen
         kernels: ModuleType | None = None,
     ) -> None:
         self.kernels = kernels if kernels is not None else _kernels.for_dtype(dtype)
@@ -73,7 +74,7 @@ class ChunkSource:
         self.layout = self.kernels.ChunkLayout(chunk_shape, dtype.itemsize, pipeline.order)
         self.fill_item = fill_item(fill_value, dtype)
         self.synchronizer = synchronizer
-        self.write_empty_chunks = write_empty_chunks
+        self.write_empty_chunks = options.write_empty_chunks
         self.fetch = access.reader(store)
         self.store_many = access.writer(store)
         self.delete = access.deleter(store)

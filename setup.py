@@ -98,8 +98,8 @@ def kernels():
 
     unix = sys.platform != "win32"
     # the lane asks the operating system in the words of Unix
-    names = [*KERNELS, "_lane"] if unix else KERNELS
-    extra = {"_lane": codec_libraries()} if unix else {}
+    names = [*KERNELS, "_codec", "_lane", "_lane_write"] if unix else KERNELS
+    extra = {"_codec": codec_libraries()} if unix else {}
     extensions = [
         extension(
             name,

@@ -62,7 +62,7 @@ def test_every_selection_reads_the_same_in_both_lanes(codec, tmp_path_factory):
         if missing and a.nchunks_initialized > 1:
             del store["p/q/" + separator.join("0" * len(shape))]
             model[tuple(slice(0, n) for n in chunks)] = np.zeros((), dtype)
-        assert a._source.lane is not None
+        assert a._source.folder is not None
         for _ in range(3):
             selection = data.draw(strategies.selections(shape, chunks))
             read = getattr(a, f"get_{selection.kind}_selection")
@@ -74,7 +74,7 @@ def test_every_selection_reads_the_same_in_both_lanes(codec, tmp_path_factory):
 
 def test_the_lane_can_be_turned_off(tmp_path, monkeypatch):
     monkeypatch.setattr(native, "enabled", False)
-    assert zarrcy.zeros(3, store=tmp_path)._source.lane is None
+    assert zarrcy.zeros(3, store=tmp_path)._source.folder is None
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_lane_can_be_turned_off(tmp_path, monkeypatch):
 def test_what_the_lane_does_not_know_goes_the_general_way(options, tmp_path):
     options = {"store": tmp_path, "dtype": "i4"} | options
     a = zarrcy.zeros(3, **options)
-    assert a._source.lane is None
+    assert a._source.folder is None
     a[:] = 1 if options["dtype"] is not str else "1"
     assert [str(x) for x in a[:]] == ["1", "1", "1"]
 
@@ -100,7 +100,7 @@ def test_what_the_lane_does_not_know_goes_the_general_way(options, tmp_path):
 @given(data=st.data())
 def test_a_damaged_chunk_never_crashes_and_never_has_another_shape(codec, data):
     """In memory: the same code reads the bytes of files."""
-    from zarrcy._kernels import _lane
+    from zarrcy._kernels import lane as _lane
 
     model = smooth(data.draw(st.sampled_from([(5,), (400,), (3000,)])), "i4")
     encoded = bytearray(CODECS[codec].encode(model))
@@ -114,7 +114,7 @@ def test_a_damaged_chunk_never_crashes_and_never_has_another_shape(codec, data):
 @with_codecs
 def test_a_checksum_is_compared_before_a_chunk_is_decoded():
     from zarrcy import _kernels
-    from zarrcy._kernels import _lane
+    from zarrcy._kernels import lane as _lane
 
     model = smooth((500,), "i4")
     encoded = bytes(numcodecs.Zstd(1).encode(model))

@@ -1,32 +1,33 @@
-"""The native lane: which chunks it can read, and how its work is shared among threads.
+"""The native lane: what it can do for an array, and how its work is shared among threads.
 
-It knows files of a directory, and chunks without a codec or with one that was built in. All else goes the
-general way of `zarrcy.transfer`, and so does whatever the lane finds odd; the results are the same.
-``ZARRCY_NATIVE=0`` in the environment turns it off.
+It knows chunks without a codec or with one that was built in, and a checksum behind them; and files of a
+directory. All else goes the general way of `zarrcy.transfer`, and so does whatever the lane finds odd; the
+results are the same. ``ZARRCY_NATIVE=0`` in the environment turns it off.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels, threads
 from zarrcy.codecs import Pipeline
 from zarrcy.storage import access
-from zarrcy.types import AnyDtype, Store
+from zarrcy.types import AnyDtype, Buffer, Store
 
 enabled = os.environ.get("ZARRCY_NATIVE", "1") not in ("", "0")
 
 # What one thread does in the time that it takes to wake another.
 _WORTH_THREADS_NBYTES = 512 * 1024
 _WORTH_THREADS_PIECES = 64
-# So many bytes are decoded between two looks at the common counter.
+# So many bytes are moved between two looks at the common counter.
 _STEP_NBYTES = 128 * 1024
 _MOST_PIECES = 64
-
 
 _lane = _kernels.lane
 
@@ -40,40 +41,205 @@ def codecs() -> tuple[str, ...]:
     return tuple(_lane.CODECS) if _lane is not None else ()
 
 
-def lane(
-    store: Store,
-    prefix: str,
-    separator: str,
-    pipeline: Pipeline,
-    layout: Any,
-    dtype: AnyDtype,
-    kernels: ModuleType,
-) -> Any:
-    """Return the lane for the chunks of an array; None if they must go the general way."""
-    if _lane is None or not enabled or kernels is not _kernels.compiled or dtype.itemsize == 0:
+def chunk_codec(pipeline: Pipeline, layout: Any, dtype: AnyDtype, kernels: ModuleType) -> Any:
+    """Return what decodes and encodes chunks in the lane; None if they must go the general way."""
+    if _lane is None or not enabled or kernels is not _kernels.compiled or layout.nbytes == 0:
         return None
-    codec = pipeline.native_codec()
-    root = access.directory_of(store)
-    if codec is None or codec not in _lane.CODECS or root is None:
+    found = pipeline.native_codec()
+    if found is None:
         return None
-    start = os.fsencode(root) + os.fsencode(prefix)
-    return _lane.Lane(start, os.fsencode(separator), layout.nbytes, dtype.itemsize, codec)
+    codec, checksum = found
+    name = "raw" if codec is None else str(codec.codec_id)
+    if name not in _lane.CODECS:
+        return None
+    return _lane.ChunkCodec(
+        layout.nbytes, dtype.itemsize, name, checksum, _encoding(name, codec, dtype.itemsize)
+    )
 
 
-def read(lane: Any, plan: Any, layout: Any, out: NDArray[Any], item: bytes) -> list[int]:
-    """Read the pieces of a plan; return the numbers of those that must be read in the general way."""
+def _encoding(name: str, codec: Any, itemsize: int) -> dict[str, Any] | None:
+    """Return how a codec of numcodecs encodes; None if the lane can't do the same."""
     assert _lane is not None
-    n_pieces = plan.n_pieces
-    step = max(1, min(_MOST_PIECES, _STEP_NBYTES // max(1, lane.nbytes)))
-    job = _lane.Job(plan, step)
-    n = 1
-    if n_pieces > step and (n_pieces >= _WORTH_THREADS_PIECES or out.nbytes >= _WORTH_THREADS_NBYTES):
-        n = min(threads.n_threads(), -(-n_pieces // step))
+    config = {} if codec is None else codec.get_config()
+    if name == "raw":
+        return {}
+    if name == "zstd":
+        return {"level": config["level"], "checksum": config.get("checksum", False)}
+    if name == "lz4":
+        return {"level": config["acceleration"]}
+    if name == "blosc" and config["cname"] in _lane.INNER and 0 <= config["clevel"] <= 9:
+        typesize = getattr(codec, "typesize", None) or itemsize
+        shuffle = config["shuffle"]
+        if shuffle == -1:
+            # chosen by the size of the elements
+            shuffle = 2 if typesize == 1 else 1
+        return {
+            "cname": config["cname"],
+            "level": config["clevel"],
+            "shuffle": shuffle,
+            "typesize": typesize,
+            "blocksize": config["blocksize"],
+        }
+    return None
+
+
+def folder(store: Store, prefix: str, separator: str) -> Any:
+    """Return where the lane finds the files of chunks; None if they are no files, or no lane is there."""
+    root = access.directory_of(store) if _lane is not None else None
+    if _lane is None or root is None:
+        return None
+    start = os.fsencode(root)
+    return _lane.Folder(start + os.fsencode(prefix), os.fsencode(separator), len(start))
+
+
+def read_files(codec: Any, where: Any, plan: Any, layout: Any, out: NDArray[Any], item: bytes) -> list[int]:
+    """Read the pieces of a plan from files; return the numbers of those that must go the general way."""
+    assert _lane is not None
+    step = _step(codec)
+    job = _lane.Job(codec, plan, layout, out, item, step)
+    read = _lane.read_files
+    return _shared(job, lambda: read(job, where), _n_threads(plan.n_pieces, step, out.nbytes))
+
+
+def read_values(
+    codec: Any,
+    values: list[Buffer | None],
+    first: int,
+    plan: Any,
+    layout: Any,
+    out: NDArray[Any],
+    item: bytes,
+) -> list[int]:
+    """Read neighbouring pieces from the stored values of their chunks; return the numbers of the odd ones."""
+    assert _lane is not None
+    n = len(values)
+    job = _lane.Job(codec, plan, layout, out, item, n, first, first + n)
+    stored = _lane.Values(values)
+    rest: list[int] = []
+    while not job.done:
+        rest.extend(_lane.read_values(job, stored))
+    return rest
+
+
+def read_spans(
+    codec: Any,
+    fd: int,
+    index: NDArray[np.uint64],
+    chunks: NDArray[np.int64],
+    numbers: NDArray[np.int64],
+    plan: Any,
+    layout: Any,
+    out: NDArray[Any],
+    item: bytes,
+) -> list[int]:
+    """Read pieces from an open file that holds many chunks; return the numbers of the odd ones.
+
+    Parameters
+    ----------
+    index : where each chunk of the file stands, as ``(offset, nbytes)``
+    chunks : of each piece the number of its chunk in the index
+    numbers : of the pieces
+    """
+    assert _lane is not None
+    job = _lane.Job(codec, plan, layout, out, item, len(chunks), 0, -1, numbers)
+    rest: list[int] = []
+    while not job.done:
+        rest.extend(_lane.read_spans(job, fd, index, chunks))
+    return rest
+
+
+def encode(
+    codec: Any,
+    first: int,
+    last: int,
+    plan: Any,
+    layout: Any,
+    value: NDArray[Any],
+    item: bytes,
+    keep_empty: bool,
+) -> list[bytes | bool | None] | None:
+    """Encode the chunks of neighbouring pieces.
+
+    Returns of each its bytes, None if it holds nothing but the fill value and is not kept then, or False if
+    it must go the general way. None if all must.
+    """
+    assert _lane is not None
+    job = _lane.Job(codec, plan, layout, value, item, last - first, first, last)
+    if not _lane.encodes(job):
+        return None
+    made: list[bytes | bool | None] = [False] * (last - first)
+    _lane.encode_values(job, made, keep_empty, is_uniform(value))
+    return made
+
+
+class FileWriting:
+    """Writes the pieces of one plan to files.
+
+    Parameters
+    ----------
+    codec, where : see `chunk_codec` and `folder`
+    plan, layout, value : what is written
+    item : an element that was never written
+    ending : of the name of a file until it is complete
+    keep_empty : store chunks that hold nothing but the fill value
+    """
+
+    def __init__(
+        self,
+        codec: Any,
+        where: Any,
+        plan: Any,
+        layout: Any,
+        value: NDArray[Any],
+        item: bytes,
+        ending: bytes,
+        keep_empty: bool,
+    ) -> None:
+        assert _lane is not None
+        self.n_pieces = plan.n_pieces
+        self.step = _step(codec)
+        self.nbytes = self.n_pieces * codec.nbytes
+        self.job = _lane.Job(codec, plan, layout, value, item, self.step)
+        self.writes_whole = _lane.encodes(self.job)
+        self._options = (where, ending, keep_empty, is_uniform(value))
+
+    def new_writer(self) -> Any:
+        """Return what one thread writes with."""
+        assert _lane is not None
+        return _lane.FileWriter(self.job, *self._options)
+
+    def write_whole(self) -> list[int]:
+        """Write the pieces that replace their chunks; return the numbers of the others, and of the odd ones."""
+        if not self.writes_whole:
+            return list(range(self.n_pieces))
+        n = _n_threads(self.n_pieces, self.step, self.nbytes)
+        return _shared(self.job, lambda: self.new_writer().write(), n)
+
+
+def is_uniform(value: NDArray[Any]) -> bool:
+    """Is a value one element everywhere?"""
+    return value.size > 0 and not any(value.strides)
+
+
+def _step(codec: Any) -> int:
+    nbytes: int = codec.nbytes
+    return max(1, min(_MOST_PIECES, _STEP_NBYTES // nbytes))
+
+
+def _n_threads(n_pieces: int, step: int, nbytes: int) -> int:
+    """Return how many threads are worth it."""
+    if n_pieces > step and (n_pieces >= _WORTH_THREADS_PIECES or nbytes >= _WORTH_THREADS_NBYTES):
+        return min(threads.n_threads(), -(-n_pieces // step))
+    return 1
+
+
+def _shared(job: Any, work_on: Callable[[], list[int]], n: int) -> list[int]:
+    """Call a function in `n` threads until a job is done, and return the numbers that all calls return."""
     rest: list[int] = []
 
     def work(first: int, last: int) -> None:
         while not job.done:
-            rest.extend(lane.read(job, layout, out, item))
+            rest.extend(work_on())
 
     if n == 1:
         work(0, 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -21,6 +21,7 @@ from zarrcy.codecs import Pipeline, StageError
 from zarrcy.errors import ChunkDecodeError, ChunkEncodeError
 from zarrcy.options import ArrayOptions
 from zarrcy.storage import access, ranges
+from zarrcy.storage.directory import partial_ending
 from zarrcy.sync import Synchronizer
 from zarrcy.types import AnyDtype, Buffer, Key, Shape, Store
 
@@ -82,11 +83,13 @@ class ChunkSource:
         self.batch = max(1, min(_BATCH_KEYS, access.batch_nbytes(store) // max(1, self.layout.nbytes)))
         # a filter may be anybody's Python code; objects need the GIL for every step
         self.holds_values = access.holds_values(store)
+        self.codec = native.chunk_codec(pipeline, self.layout, dtype, self.kernels)
+        self.folder = native.folder(store, prefix, separator) if self.codec is not None else None
         self.is_shareable = (
             access.is_thread_safe(store)
             and not pipeline.filters
             and not dtype.hasobject
-            and self.layout.nbytes >= _WORTH_A_THREAD
+            and (self.codec is not None or self.layout.nbytes >= _WORTH_A_THREAD)
         )
         # of chunks that lie decoded in memory the kernels take what they need anyway
         self.read_parts = (
@@ -94,9 +97,9 @@ class ChunkSource:
             if self.layout.nbytes >= _WORTH_PARTS
             and pipeline.reads_parts
             and (ranges.reads_ranges(store) or not pipeline.is_raw)
+            and not (self.codec is not None and self.holds_values)
             else None
         )
-        self.lane = native.lane(store, prefix, separator, pipeline, self.layout, dtype, self.kernels)
         self.shared_batch = max(1, min(self.batch, 2**20 // max(1, self.layout.nbytes)))
 
     def read(self, plan: Any, out: NDArray[Any], field: Field | None = None) -> None:
@@ -112,9 +115,9 @@ class ChunkSource:
         ------
         ChunkDecodeError : a stored chunk is not what the metadata promise
         """
-        if self.lane is not None:
+        if self.folder is not None:
             layout, item = self.target(field)
-            rest = native.read(self.lane, plan, layout, out, item)
+            rest = native.read_files(self.codec, self.folder, plan, layout, out, item)
             if rest:
                 general = ChunkReader(plan, self, out, field)
                 for number in rest:
@@ -142,8 +145,38 @@ class ChunkSource:
         ChunkDecodeError : a chunk that is to be changed in part does not decode
         ChunkEncodeError : a codec refused a chunk
         """
+        if self.folder is not None and self.codec.encodes and value.dtype == self.dtype and field is None:
+            self._write_files(plan, value)
+            return
         shared = self.synchronizer is None and self.shares(plan.n_pieces, plan.n_pieces * self.layout.nbytes)
         self._run(lambda: ChunkWriter(plan, self, value, field), plan, shared)
+
+    def _write_files(self, plan: Any, value: NDArray[Any]) -> None:
+        """Write in the native lane; what it finds odd is done again in the general way."""
+        writing = native.FileWriting(
+            self.codec,
+            self.folder,
+            plan,
+            self.layout,
+            value,
+            self.fill_item,
+            partial_ending(),
+            self.write_empty_chunks,
+        )
+        rest = writing.write_whole()
+        if not rest:
+            return
+        changer = writing.new_writer()
+        general: ChunkWriter | None = None
+        for number in rest:
+            if not plan.complete(number):
+                (key,) = plan.keys(number, number + 1, self.prefix, self.separator)
+                with nullcontext() if self.synchronizer is None else self.lock(key):
+                    if changer.change(number):
+                        continue
+            if general is None:
+                general = ChunkWriter(plan, self, value, None)
+            general(number, number + 1)
 
     def _run(self, make_task: Callable[[], threads.Task], plan: Any, shared: bool) -> None:
         """Run a task for the batches of a plan, in this thread or shared among several."""
@@ -253,6 +286,12 @@ class ChunkReader:
         """Read the pieces of neighbouring numbers from whole chunks."""
         source = self.source
         values = source.fetch(keys)
+        if source.codec is not None and (len(keys) > 1 or not source.is_raw):
+            for number in native.read_values(
+                source.codec, values, first, self.plan, self.layout, self.out, self.item
+            ):
+                self.take(number, keys[number - first], values[number - first])
+            return
         if source.is_raw:
             # without codecs the stored values are the chunks: one call moves the whole batch
             bad = source.kernels.gather_many(self.plan, first, values, self.layout, self.out, self.item)
@@ -318,7 +357,7 @@ class ChunkWriter:
         self.flat = flat_memory(value) if as_it_is else None
         self.scratch: NDArray[Any] | None = None
         # one element everywhere: all chunks that are wholly inside the array are the same value
-        self.uniform = value.size > 0 and not any(value.strides) and not source.dtype.hasobject
+        self.uniform = native.is_uniform(value) and not source.dtype.hasobject
         self.uniform_value: Buffer | None = None
         self.uniform_is_known = False
         self.values: dict[Key, Buffer] = {}
@@ -332,11 +371,31 @@ class ChunkWriter:
             self._write_locked(first, keys)
 
     def _write(self, first: int, keys: list[Key]) -> None:
-        partial = [key for number, key in enumerate(keys, first) if not self.replaces(number)]
+        rest = self._encode_whole(first, keys)
+        partial = [key for number, key in rest if not self.replaces(number)]
         present = dict(zip(partial, self.source.fetch(partial), strict=True)) if partial else {}
-        for number, key in enumerate(keys, first):
+        for number, key in rest:
             self.put(number, key, key not in present, present.pop(key, None))
         self.flush()
+
+    def _encode_whole(self, first: int, keys: list[Key]) -> list[tuple[int, Key]]:
+        """Encode chunks that are replaced in the native lane, and keep them; return those that are left."""
+        source = self.source
+        made = None
+        if source.codec is not None and self.field is None and self.value.dtype == source.dtype:
+            made = native.encode(
+                source.codec, first, first + len(keys), self.plan, self.layout, self.value, source.fill_item,
+                source.write_empty_chunks,
+            )  # fmt: skip
+        if made is None:
+            return list(enumerate(keys, first))
+        rest = []
+        for number, (key, encoded) in enumerate(zip(keys, made, strict=True), first):
+            if isinstance(encoded, bool):
+                rest.append((number, key))
+            else:
+                self.keep(key, encoded)
+        return rest
 
     def _write_locked(self, first: int, keys: list[Key]) -> None:
         """Hold the lock of a chunk from before it is read until after it is written."""

@@ -30,9 +30,9 @@ COMPILED = compiled is not None
 def _load_lane() -> ModuleType | None:
     """Return the native lane; None in a pure build, and where it can't be built."""
     try:
-        return import_module("zarrcy._kernels._lane") if COMPILED else None
+        return import_module("zarrcy._kernels.lane") if COMPILED else None
     except ModuleNotFoundError as exc:
-        if exc.name != "zarrcy._kernels._lane":
+        if exc.name not in {f"zarrcy._kernels.{name}" for name in ("_codec", "_lane", "_lane_write")}:
             raise
         return None
 

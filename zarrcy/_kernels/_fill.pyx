@@ -49,7 +49,7 @@ cdef extern from *:
     bint _repeats_word "zarrcy_repeats_word"(const char* at, index_t n, uint64_t word) noexcept nogil
 
 
-cdef bint _repeats(const char* at, index_t nbytes, const char* item, index_t itemsize) noexcept nogil:
+cdef bint repeats(const char* at, index_t nbytes, const char* item, index_t itemsize) noexcept nogil:
     cdef char pattern[8]
     cdef uint64_t word
     cdef index_t i, whole
@@ -98,9 +98,9 @@ cdef bint _check(const char* at, index_t nbytes, const char* item, index_t items
     if nbytes % itemsize:
         raise ValueError(f"{nbytes} bytes are not a whole number of items of {itemsize} bytes")
     if nbytes < RELEASE:
-        return _repeats(at, nbytes, item, itemsize)
+        return repeats(at, nbytes, item, itemsize)
     with nogil:
-        result = _repeats(at, nbytes, item, itemsize)
+        result = repeats(at, nbytes, item, itemsize)
     return result
 
 

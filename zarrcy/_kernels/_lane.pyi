@@ -5,53 +5,64 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrcy._kernels._codec import ChunkCodec
 from zarrcy._kernels._copy import ChunkLayout
 from zarrcy._kernels._split import Plan
 
-CODECS: dict[str, int]
-"""The codecs that were built in, by name."""
-
-@final
-class Workspace:
-    """What one thread needs: room for an encoded and a decoded chunk, and the contexts of the decoders."""
-
-    def __new__(cls, room: int, nbytes: int) -> Workspace: ...
-
 @final
 class Job:
-    """The pieces of one read; whoever asks gets the next `step` of them."""
+    """The pieces of one read or write; whoever asks gets the next `step` of them.
 
-    @property
-    def done(self) -> bool: ...
-    def __new__(cls, plan: Plan, step: int) -> Job: ...
-
-@final
-class Lane:
-    """Chunks of one kind in one directory: `prefix` is a path to which coordinates are added.
-
-    `nbytes` is the decoded size of a chunk, and `itemsize` that of an element. With `checksum` a CRC-32C
-    follows each chunk.
+    `array` is the result or the value, `item` what a missing element is. The pieces are those from `first` to
+    before `last`, by default all, or those of `numbers`.
     """
 
     @property
-    def nbytes(self) -> int: ...
+    def n_places(self) -> int: ...
+    @property
+    def done(self) -> bool: ...
     def __new__(
-        cls, prefix: bytes, separator: bytes, nbytes: int, itemsize: int, codec: str, checksum: bool = False
-    ) -> Lane: ...
-    def read(self, job: Job, layout: ChunkLayout, out: NDArray[Any], item: bytes) -> list[int]:
-        """Read pieces of a job to their places in `out`, `item` where a chunk is missing.
-
-        Returns the numbers of those that must be read in another way. It ends before the job does, so that
-        signals are answered: call it again until the job is done. Several threads may.
-        """
+        cls,
+        codec: ChunkCodec,
+        plan: Plan,
+        layout: ChunkLayout,
+        array: NDArray[Any],
+        item: bytes,
+        step: int,
+        first: int = 0,
+        last: int = -1,
+        numbers: NDArray[np.int64] | None = None,
+    ) -> Job: ...
 
 @final
-class Decoder:
-    """Decodes chunks of one codec that are in memory already; several threads may use it at once."""
+class Folder:
+    """A directory: the path of a chunk's file is `prefix` and its coordinates, with the separator between.
 
-    def __new__(cls, codec: str, checksum: bool = False) -> Decoder: ...
-    def decode_into(self, data: Any, out: NDArray[np.uint8]) -> bool:
-        """Decode a buffer to memory of the right length; False if it can't be, and `out` may be anything then."""
+    The first `n_root` bytes of the prefix name a directory that a writer does not make.
+    """
 
-def decode(data: Any, codec: str, nbytes: int, checksum: bool = False) -> NDArray[np.uint8] | None:
-    """Decode one chunk of so many bytes to new memory; None if it can't be."""
+    @property
+    def n_root(self) -> int: ...
+    def __new__(cls, prefix: bytes, separator: bytes, n_root: int = 0) -> Folder: ...
+
+@final
+class Values:
+    """Stored values in memory, which stay where they are as long as this lives; None where there is none."""
+
+    def __new__(cls, values: list[Any]) -> Values: ...
+
+def read_files(job: Job, folder: Folder) -> list[int]:
+    """Read pieces of a job from files to their places, and fill in those whose file is missing.
+
+    Returns the numbers of those that must be read in another way. It ends before the job does, so that
+    signals are answered: call it again until the job is done. Several threads may.
+    """
+
+def read_values(job: Job, values: Values) -> list[int]:
+    """Read pieces of a job from the stored values of their chunks, one for each place; as `read_files`."""
+
+def read_spans(job: Job, fd: int, index: NDArray[np.uint64], chunks: NDArray[np.int64]) -> list[int]:
+    """Read pieces of a job from one open file, where `index` tells offset and length of each chunk; as `read_files`.
+
+    `chunks` are the numbers of the chunks in the index, one for each place.
+    """

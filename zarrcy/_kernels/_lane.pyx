@@ -1,18 +1,19 @@
 """The native lane: open, read, decode and scatter for many chunks in one call, without the GIL.
 
-A lane knows one kind of chunks in one directory. Several threads may run it for the same job: they take
-piece numbers from a common counter, and each has a workspace of its own, so nothing is allocated per
-chunk. A piece that is odd in any way - a file that can't be read, a frame that does not decode - is left to
-the general way, which does it again and says what is wrong.
+A job is a read, or a part of one. Several threads may work on the same job: they take places from a common
+counter, and each has a workspace of its own, so nothing is allocated per chunk. Stored chunks come from files,
+from memory, or from parts of one open file (a shard). A piece that is odd in any way is left to the general
+way: its number is returned.
 """
 
 cimport numpy as cnp
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.errno cimport ENOENT, ENOTDIR, errno
-from libc.stdint cimport uint32_t
-from libc.stdlib cimport free, malloc
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
+from zarrcy._kernels._codec cimport ChunkCodec, Stored, Workspace
 from zarrcy._kernels._copy cimport (
     ChunkLayout,
     Side,
@@ -25,398 +26,337 @@ from zarrcy._kernels._copy cimport (
     whole_run,
 )
 from zarrcy._kernels._split cimport OuterPlan, Plan, write_number
-from zarrcy._kernels._touch cimport touch_piece
-from zarrcy._kernels._types cimport MAX_NDIM, Blocks, index_t
+from zarrcy._kernels._types cimport MAX_NDIM, index_t
 
 cnp.import_array()
 
-cdef extern from "crc32c.h":
-    void zarrcy_crc32c_init() nogil
-
-cdef extern from "frames.h":
-    ctypedef struct zarrcy_decoder:
-        pass
-    int zarrcy_decode(
-        zarrcy_decoder* decoder, int codec, bint checksum, const char* src, size_t n, char* dst, size_t nbytes
-    ) nogil
-    void zarrcy_decoder_free(zarrcy_decoder* decoder) nogil
-    ctypedef struct zarrcy_blosc:
-        uint32_t nbytes, block_nbytes, stored, n_blocks
-        int copied
-    int zarrcy_blosc_open(zarrcy_blosc* frame, const unsigned char* src, size_t n, size_t nbytes) nogil
-    int zarrcy_blosc_span(
-        const zarrcy_blosc* frame, const unsigned char* src, uint32_t number, uint32_t* start, uint32_t* end
-    ) nogil
-    int zarrcy_blosc_block(
-        zarrcy_decoder* decoder, const zarrcy_blosc* frame, const unsigned char* src, uint32_t number, char* dst
-    ) nogil
-
-cdef extern from *:
-    """
-    #include <fcntl.h>
-    #include <sys/stat.h>
-    #include <sys/uio.h>
-    #include <unistd.h>
-
-    static int64_t zarrcy_take(int64_t *counter, int64_t step) {
-        return __atomic_fetch_add(counter, step, __ATOMIC_RELAXED);
-    }
-
-    /* Read a whole file; one byte more than fits tells that it is longer. */
-    static int64_t zarrcy_read_all(int fd, char *at, size_t room) {
-        char more;
-        struct iovec parts[2] = {{at, room}, {&more, 1}};
-        return readv(fd, parts, 2);
-    }
-
-    static int64_t zarrcy_file_nbytes(int fd) {
-        struct stat status;
-        return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? (int64_t) status.st_size : -1;
-    }
-
-    #if defined(ZARRCY_ARCHIVE)
-    #define ZARRCY_BUILT_IN 6
-    #elif defined(ZARRCY_CODECS)
-    #define ZARRCY_BUILT_IN 4
-    #else
-    #define ZARRCY_BUILT_IN 1
-    #endif
-    """
+cdef extern from "files.h":
+    bint zarrcy_is_absent() nogil
     index_t zarrcy_take(index_t* counter, index_t step) nogil
-    index_t zarrcy_read_all(int fd, char* at, size_t room) nogil
-    index_t zarrcy_file_nbytes(int fd) nogil
-    index_t pread(int fd, void* at, size_t nbytes, index_t start) nogil
+    index_t zarrcy_read_at(int fd, char* at, size_t n, index_t start) nogil
     int c_open "open"(const char* path, int flags) nogil
     int c_close "close"(int fd) nogil
     int O_RDONLY, O_CLOEXEC
-    int ZARRCY_BUILT_IN
 
 cdef enum:
-    RAW = 0
-    BLOSC = 1
-    PAGE = 4096                      # raw chunks are read in part by pages
-    GAP = 4                          # as many pages are as cheap to read as one more range
-    HEAD = 8192                      # of a Blosc frame: header and offsets of two thousand blocks
-    WORTH_PARTS = 65536              # bytes of a chunk from which it is worth to look for parts
     NUMBER_LENGTH = 20               # digits of the longest coordinate
-    RELEASE = 32768                  # bytes from which letting go of the GIL is worth its price
     CALL_NBYTES = 268435456          # decoded in one call: signals are answered between two calls
     CALL_PIECES = 65536
+    RUN_NBYTES = 262144              # of neighbouring chunks of a shard are read at once
+    RUN_CHUNK = 32768                # longer chunks are read one by one, to their place
+    RUN_PIECES = 64
+    MISSING = -2
+    RUN_GAP = 16384                  # so many bytes are as cheap to read as one more range
 
-CODECS = {name: i for i, name in enumerate(("raw", "blosc", "zstd", "lz4", "gzip", "zlib")[:ZARRCY_BUILT_IN])}
-
-zarrcy_crc32c_init()
-
-
-cdef class Workspace:
-    """What one thread needs: room for an encoded and a decoded chunk, and the contexts of the decoders."""
-    cdef char* encoded
-    cdef index_t room
-    cdef char* chunk
-    cdef unsigned char* touched      # a flag per block, and one more that is never set
-    cdef index_t n_flags
-    cdef zarrcy_decoder decoder
-
-    def __cinit__(self, index_t room, index_t nbytes):
-        memset(&self.decoder, 0, sizeof(zarrcy_decoder))
-        self.room = room
-        self.encoded = <char*> malloc(room + 1)
-        self.chunk = <char*> malloc(nbytes + 1)
-        if self.encoded == NULL or self.chunk == NULL:
-            raise MemoryError(f"no memory for a chunk of {nbytes} bytes")
-
-    def __dealloc__(self):
-        free(self.encoded)
-        free(self.chunk)
-        free(self.touched)
-        zarrcy_decoder_free(&self.decoder)
+cdef uint64_t ABSENT = <uint64_t> -1
 
 
 cdef class Job:
-    """The pieces of one read: who asks gets the next ones."""
-    cdef Plan plan
-    cdef index_t following
-    cdef index_t step
+    """The pieces of one read or write: who asks gets the next ones."""
 
-    def __cinit__(self, Plan plan not None, index_t step):
-        self.plan = plan
+    def __cinit__(
+        self, ChunkCodec codec not None, Plan plan not None, ChunkLayout layout not None, cnp.ndarray array not None,
+        bytes item not None, index_t step, index_t first=0, index_t last=-1, numbers=None
+    ):
+        self.codec, self.plan, self.layout, self.array, self.item = codec, plan, layout, array, item
+        self.item_at = <const char*> item
         self.step = step if step > 0 else 1
+        self.first = first
+        self.listed = numbers is not None
+        if self.listed:
+            self.numbers = numbers
+            self.n_places = self.numbers.shape[0]
+        else:
+            self.n_places = (plan.n_pieces if last < 0 else last) - first
+        if not 0 <= first <= first + self.n_places <= plan.n_pieces and not self.listed:
+            raise IndexError(f"pieces {first} to {last} of a plan that has {plan.n_pieces}")
+        if layout.nbytes != codec.nbytes or layout.itemsize != cnp.PyArray_ITEMSIZE(array):
+            raise ValueError(f"a chunk of {layout.nbytes} bytes, where the codec makes chunks of {codec.nbytes}")
+        if len(item) != layout.itemsize:
+            raise ValueError(f"a fill item of {len(item)} bytes where elements have {layout.itemsize}")
+        self.outer = type(plan) is OuterPlan
+        if self.outer:
+            self.has_lists = (<OuterPlan> plan).has_lists
+            check_outer(<OuterPlan> plan, layout, array)
+        else:
+            check_layout(plan, layout)
+            self.line = line_of(plan, array, &self.line_step)
 
     @property
     def done(self):
-        return self.following >= self.plan.n_pieces
+        return self.following >= self.n_places
+
+    cdef index_t number_of(self, index_t place) noexcept nogil:
+        return self.numbers[place] if self.listed else self.first + place
+
+    cdef bint take(self, index_t* first, index_t* last) noexcept nogil:
+        """Take the next places; False if there are none."""
+        first[0] = zarrcy_take(&self.following, self.step)
+        if first[0] >= self.n_places:
+            return False
+        last[0] = first[0] + self.step if self.step < self.n_places - first[0] else self.n_places
+        return True
 
 
-cdef class Lane:
-    """Chunks of one kind in one directory."""
-    cdef readonly index_t nbytes
-    cdef index_t n_elements
-    cdef bytes prefix
-    cdef bytes separator
-    cdef int codec
-    cdef bint checksum
-    cdef list idle
+cdef class Folder:
+    """A directory: the path of a chunk's file is `prefix` and its coordinates, with the separator between."""
 
-    def __cinit__(
-        self, bytes prefix, bytes separator, index_t nbytes, index_t itemsize, str codec, bint checksum=False
-    ):
-        self.prefix, self.separator, self.nbytes, self.checksum = prefix, separator, nbytes, checksum
-        self.n_elements = nbytes // itemsize if itemsize else 1
-        self.codec = CODECS[codec]
-        self.idle = []
+    def __cinit__(self, bytes prefix not None, bytes separator not None, index_t n_root=0):
+        self.prefix, self.separator, self.n_root = prefix, separator, n_root
+        self.prefix_at, self.n_prefix = <const char*> prefix, len(prefix)
+        self.separator_at, self.n_separator = <const char*> separator, len(separator)
 
-    def read(self, Job job not None, ChunkLayout layout not None, cnp.ndarray out not None, bytes item):
-        cdef Plan plan = job.plan
-        cdef Workspace space
-        cdef index_t step = 0, n_left, most = CALL_NBYTES // (self.nbytes + 1) + 1
-        cdef index_t* left
-        cdef char* path
-        cdef char* line = NULL
-        if layout.nbytes != self.nbytes or layout.itemsize != cnp.PyArray_ITEMSIZE(out):
-            raise ValueError(f"a chunk of {layout.nbytes} bytes, where the lane reads chunks of {self.nbytes}")
-        if len(item) != layout.itemsize:
-            raise ValueError(f"a fill item of {len(item)} bytes where elements have {layout.itemsize}")
-        if type(plan) is OuterPlan:
-            check_outer(<OuterPlan> plan, layout, out)
-        else:
-            check_layout(plan, layout)
-            line = line_of(plan, out, &step)
-        most = CALL_PIECES if most > CALL_PIECES else most
-        space = self.idle.pop() if self.idle else Workspace(self.nbytes + self.nbytes // 8 + 65536, self.nbytes)
-        path = <char*> malloc(len(self.prefix) + plan.ndim * (NUMBER_LENGTH + len(self.separator)) + 1)
-        left = <index_t*> malloc((most + job.step) * sizeof(index_t))
-        try:
-            if path == NULL or left == NULL:
-                raise MemoryError()
-            memcpy(path, <const char*> self.prefix, len(self.prefix))
-            n_left = _read_pieces(
-                self, job, layout, cnp.PyArray_BYTES(out), cnp.PyArray_STRIDES(out), line, step, item, space, path,
-                len(self.prefix), self.separator, len(self.separator), left, most,
-            )
-            return [left[i] for i in range(n_left)]
-        finally:
-            free(path)
-            free(left)
-            self.idle.append(space)
+    cdef char* new_path(self, int ndim, index_t more) except NULL:
+        """Return memory for the path of a file, and so many more bytes; free it."""
+        cdef char* path = <char*> malloc(self.n_prefix + ndim * (NUMBER_LENGTH + self.n_separator) + 1 + more)
+        if path == NULL:
+            raise MemoryError()
+        memcpy(path, self.prefix_at, self.n_prefix)
+        return path
+
+    cdef char* write_path(self, char* path, Plan plan, index_t number) except NULL nogil:
+        """Write the path of the file of a piece, and return its end."""
+        cdef index_t coords[MAX_NDIM]
+        cdef char* at = path + self.n_prefix
+        cdef int axis
+        plan.find_chunk(number, coords)
+        for axis in range(plan.ndim):
+            if axis:
+                memcpy(at, self.separator_at, self.n_separator)
+                at += self.n_separator
+            at = write_number(at, coords[axis])
+        at[0] = 0
+        return at
 
 
-cdef index_t _read_pieces(
-    Lane lane, Job job, ChunkLayout layout, char* out, const cnp.npy_intp* out_strides, char* line, index_t step,
-    const char* item, Workspace space, char* path, index_t n_prefix, const char* separator, index_t n_separator,
-    index_t* left, index_t most
-) except -1:
-    cdef Plan plan = job.plan
-    cdef index_t first, number, last, done = 0, n_left = 0
-    with nogil:
-        while done < most:
-            first = zarrcy_take(&job.following, job.step)
-            if first >= plan.n_pieces:
-                break
-            last = first + job.step if job.step < plan.n_pieces - first else plan.n_pieces
-            for number in range(first, last):
-                if not _read_piece(
-                    lane, plan, number, layout, out, out_strides, line, step, item, space, path, n_prefix, separator,
-                    n_separator
-                ):
-                    left[n_left] = number
-                    n_left += 1
-            done += last - first
-    return n_left
+cdef class Values:
+    """Stored values in memory, which stay where they are as long as this lives; None where there is none."""
+    cdef list values
+    cdef Stored* places
+    cdef Py_buffer* views
+    cdef index_t n
+
+    def __cinit__(self, list values not None):
+        cdef index_t k
+        self.values, self.n = values, len(values)
+        self.places = <Stored*> calloc(self.n + 1, sizeof(Stored))
+        self.views = <Py_buffer*> calloc(self.n + 1, sizeof(Py_buffer))
+        if self.places == NULL or self.views == NULL:
+            raise MemoryError()
+        for k in range(self.n):
+            value = values[k]
+            self.places[k].fd = -1 if value is not None else MISSING
+            if type(value) is bytes:
+                self.places[k].base, self.places[k].nbytes = PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)
+            elif value is not None:
+                PyObject_GetBuffer(value, &self.views[k], PyBUF_SIMPLE)
+                self.places[k].base = <const char*> self.views[k].buf
+                self.places[k].nbytes = self.views[k].len
+            if self.places[k].base == NULL:
+                self.places[k].base = b""
+
+    def __dealloc__(self):
+        cdef index_t k
+        if self.views != NULL:
+            for k in range(self.n):
+                if self.views[k].buf != NULL:
+                    PyBuffer_Release(&self.views[k])
+        free(self.places)
+        free(self.views)
 
 
-cdef bint _read_piece(
-    Lane lane, Plan plan, index_t number, ChunkLayout layout, char* out, const cnp.npy_intp* out_strides, char* line,
-    index_t step, const char* item, Workspace space, char* path, index_t n_prefix, const char* separator,
-    index_t n_separator
+cdef bint _put(
+    Job job, Plan plan, ChunkLayout layout, index_t number, const Stored* stored, Workspace space
 ) except -1 nogil:
-    """Read one piece; False if it must be read in the general way."""
+    """Bring one piece to its place; False if that must be done in the general way. NULL: the chunk is missing."""
     cdef Side chunk
     cdef Side side
     cdef index_t counts[MAX_NDIM]
-    cdef index_t coords[MAX_NDIM]
-    cdef index_t n = 0, axis
-    cdef bint outer = line == NULL, listed = outer and (<OuterPlan> plan).has_lists
-    cdef char* at = path + n_prefix
-    cdef char* target = space.chunk
-    cdef int fd
-    plan.find_chunk(number, coords)
-    for axis in range(plan.ndim):
-        if axis:
-            memcpy(at, separator, n_separator)
-            at += n_separator
-        at = write_number(at, coords[axis])
-    at[0] = 0
-    if outer:
-        place_outer(<OuterPlan> plan, number, layout, out, out_strides, &chunk, &side, counts)
-    fd = c_open(path, O_RDONLY | O_CLOEXEC)
-    if fd < 0:
-        if errno != ENOENT and errno != ENOTDIR:
-            return False
-        if outer:
-            fill_box(&side, counts, plan.ndim, item, layout.itemsize, listed)
+    cdef const char* item = job.item_at
+    cdef const char* found
+    cdef char* target = NULL
+    cdef int picked
+    if not job.outer:
+        if stored == NULL:
+            # every element of the chunk is the same one: strides of 0
+            memset(counts, 0, sizeof(counts))
+            plan.move(number, <char*> item, counts, layout.itemsize, job.line, job.line_step, False)
             return True
-        # every element of the chunk is the same one: strides of 0
-        memset(coords, 0, sizeof(coords))
-        plan.move(number, <char*> item, coords, layout.itemsize, line, step, False)
-        return True
-    if outer and whole_run(<OuterPlan> plan, layout, &chunk, &side, counts):
-        target = side.base
-    if lane.nbytes >= WORTH_PARTS and not lane.checksum and lane.codec in (RAW, BLOSC):
-        n = 2 * plan.size_of(number) * (lane.nbytes // lane.n_elements if lane.n_elements else 0)
-        n = _read_parts(lane, plan, number, layout, space, fd) if n <= lane.nbytes else 0
-        if n < 0:
-            c_close(fd)
+        picked = job.codec.pick(stored, plan, number, layout, job.line, job.line_step, space)
+        if picked:
+            return picked > 0
+        found = job.codec.chunk_of(stored, plan, number, layout, NULL, space)
+        if found == NULL:
             return False
-    if n > 0:
-        c_close(fd)
-    elif lane.codec == RAW and not lane.checksum:
-        n = zarrcy_read_all(fd, target, lane.nbytes)
-        c_close(fd)
-        if n != lane.nbytes:
-            return False
-    else:
-        n = zarrcy_read_all(fd, space.encoded, space.room)
-        c_close(fd)
-        if n < 0 or n > space.room:
-            return False
-        if zarrcy_decode(&space.decoder, lane.codec, lane.checksum, space.encoded, n, target, lane.nbytes) != 0:
-            return False
-    if target != space.chunk:
-        return True
-    if outer:
-        chunk.base = target + (chunk.base - <char*> NULL)
-        move_piece(&chunk, &side, counts, plan.ndim, layout.itemsize, listed)
-    else:
         plan.move(
-            number, target + layout.offset, layout._strides + layout.ndim, layout.itemsize, line, step, False
+            number, <char*> found + layout.offset, layout._strides + layout.ndim, layout.itemsize, job.line,
+            job.line_step, False,
         )
+        return True
+    place_outer(
+        <OuterPlan> plan, number, layout, cnp.PyArray_BYTES(job.array), cnp.PyArray_STRIDES(job.array), &chunk, &side,
+        counts,
+    )
+    if stored == NULL:
+        fill_box(&side, counts, plan.ndim, item, layout.itemsize, job.has_lists)
+        return True
+    if whole_run(<OuterPlan> plan, layout, &chunk, &side, counts):
+        target = side.base
+    found = job.codec.chunk_of(stored, plan, number, layout, target, space)
+    if found == NULL:
+        return False
+    if target == NULL:
+        chunk.base = <char*> found + (chunk.base - <char*> NULL)
+        move_piece(&chunk, &side, counts, plan.ndim, layout.itemsize, job.has_lists)
     return True
 
 
-cdef int _mark(
-    Plan plan, index_t number, ChunkLayout layout, Workspace space, index_t block, index_t n
-) except -1 nogil:
-    """Mark the blocks of a chunk that hold a byte of a piece, and return how many they are."""
-    cdef Blocks blocks
-    cdef index_t k, n_touched = 0
-    if n + 1 > space.n_flags:
-        free(space.touched)
-        space.n_flags = 0
-        space.touched = <unsigned char*> malloc(n + 1)
-        if space.touched == NULL:
-            with gil:
-                raise MemoryError()
-        space.n_flags = n + 1
-    memset(space.touched, 0, n + 1)
-    blocks.nbytes, blocks.touched = block, space.touched
-    touch_piece(plan, number, layout, &blocks)
-    for k in range(n):
-        n_touched += space.touched[k]
-    return n_touched
+cdef class _Call:
+    """What one call of one thread needs: a workspace, and a list of what it leaves."""
+    cdef Job job
+    cdef Workspace space
+    cdef index_t* left
+    cdef index_t n_left
+    cdef index_t most
+    cdef char* path
+
+    def __cinit__(self, Job job not None):
+        self.job = job
+        self.most = CALL_NBYTES // (job.codec.nbytes + 1) + 1
+        if self.most > CALL_PIECES:
+            self.most = CALL_PIECES
+        if self.most > job.n_places:
+            self.most = job.n_places
+        self.left = <index_t*> malloc((self.most + job.step + 1) * sizeof(index_t))
+        if self.left == NULL:
+            raise MemoryError()
+        self.space = job.codec.borrow()
+
+    def __dealloc__(self):
+        free(self.left)
+        free(self.path)
+
+    cdef list end(self):
+        cdef index_t i
+        self.job.codec.idle.append(self.space)
+        return [self.left[i] for i in range(self.n_left)]
 
 
-cdef int _read_parts(
-    Lane lane, Plan plan, index_t number, ChunkLayout layout, Workspace space, int fd
-) except? -2 nogil:
-    """Read what a piece touches of a large chunk to its place in the chunk of the workspace.
-
-    Returns 1 if that was done, 0 if all of it should be read, -1 if the file is odd.
-    """
-    cdef zarrcy_blosc frame
-    cdef uint32_t k, start, end
-    cdef const unsigned char* encoded = <const unsigned char*> space.encoded
-    cdef index_t size = zarrcy_file_nbytes(fd), head, n_blocks, first, last, length
-    if lane.codec == RAW:
-        if size != lane.nbytes:
-            return -1
-        n_blocks = (lane.nbytes + PAGE - 1) // PAGE
-        if 2 * _mark(plan, number, layout, space, PAGE, n_blocks) > n_blocks:
-            return 0
-        first = 0
-        while first < n_blocks:
-            if not space.touched[first]:
-                first += 1
-                continue
-            last = first + 1
-            while last < n_blocks and (space.touched[last] or _is_near(space.touched, last, n_blocks)):
-                last += 1
-            length = (last * PAGE if last < n_blocks else lane.nbytes) - first * PAGE
-            if pread(fd, space.chunk + first * PAGE, length, first * PAGE) != length:
-                return -1
-            first = last
-        return 1
-    head = HEAD if size > HEAD else size
-    if size > space.room or head < 16 or pread(fd, space.encoded, head, 0) != head:
-        return -1
-    if zarrcy_blosc_open(&frame, encoded, size, lane.nbytes) != 0:
-        return -1
-    if frame.copied or frame.n_blocks < 2:
-        return 0
-    length = 16 + 4 * <index_t> frame.n_blocks
-    if length > head and pread(fd, space.encoded + head, length - head, head) != length - head:
-        return -1
-    if _mark(plan, number, layout, space, frame.block_nbytes, frame.n_blocks) >= <int> frame.n_blocks:
-        return 0
-    for k in range(frame.n_blocks):
-        if not space.touched[k]:
-            continue
-        if zarrcy_blosc_span(&frame, encoded, k, &start, &end) != 0:
-            return -1
-        if pread(fd, space.encoded + start, end - start, start) != <index_t> end - start:
-            return -1
-        if zarrcy_blosc_block(
-            &space.decoder, &frame, encoded, k, space.chunk + <index_t> k * frame.block_nbytes
-        ) != 0:
-            return -1
-    return 1
+def read_files(Job job not None, Folder folder not None):
+    cdef _Call call = _Call(job)
+    call.path = folder.new_path(job.plan.ndim, 0)
+    with nogil:
+        _read_files(call, job, folder)
+    return call.end()
 
 
-cdef inline bint _is_near(const unsigned char* touched, index_t at, index_t n) noexcept nogil:
-    """Is one of the next pages wanted, so that it is cheaper to read on than to read again?"""
-    cdef index_t k
-    for k in range(at + 1, at + 1 + GAP if n - at > GAP + 1 else n):
-        if touched[k]:
-            return True
-    return False
-
-
-cdef class Decoder:
-    """Decodes chunks of one codec that are in memory already."""
-    cdef int codec
-    cdef bint checksum
-    cdef list idle
-
-    def __cinit__(self, str codec, bint checksum=False):
-        self.codec, self.checksum = CODECS[codec], checksum
-        self.idle = []
-
-    def decode_into(self, data, cnp.ndarray out not None):
-        cdef Py_buffer view
-        cdef Workspace space
-        cdef int failed
-        if not cnp.PyArray_IS_C_CONTIGUOUS(out) or not cnp.PyArray_ISWRITEABLE(out):
-            raise ValueError("a chunk is decoded to one contiguous run of memory that can be written to")
-        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-        space = self.idle.pop() if self.idle else Workspace(0, 0)
-        try:
-            if cnp.PyArray_NBYTES(out) >= RELEASE:
-                with nogil:
-                    failed = zarrcy_decode(
-                        &space.decoder, self.codec, self.checksum, <const char*> view.buf, view.len,
-                        cnp.PyArray_BYTES(out), cnp.PyArray_NBYTES(out),
-                    )
+cdef int _read_files(_Call call, Job job, Folder folder) except -1 nogil:
+    cdef index_t first, last, place, number, done = 0
+    cdef Stored stored
+    cdef bint fine
+    stored.base, stored.start, stored.nbytes = NULL, 0, -1
+    while done < call.most and job.take(&first, &last):
+        for place in range(first, last):
+            number = job.number_of(place)
+            folder.write_path(call.path, job.plan, number)
+            stored.fd = c_open(call.path, O_RDONLY | O_CLOEXEC)
+            if stored.fd >= 0:
+                fine = _put(job, job.plan, job.layout, number, &stored, call.space)
+                c_close(stored.fd)
             else:
-                failed = zarrcy_decode(
-                    &space.decoder, self.codec, self.checksum, <const char*> view.buf, view.len,
-                    cnp.PyArray_BYTES(out), cnp.PyArray_NBYTES(out),
-                )
-        finally:
-            self.idle.append(space)
-            PyBuffer_Release(&view)
-        return failed == 0
+                fine = zarrcy_is_absent() and _put(job, job.plan, job.layout, number, NULL, call.space)
+            if not fine:
+                call.left[call.n_left] = number
+                call.n_left += 1
+        done += last - first
+    return 0
 
 
-def decode(data, str codec, index_t nbytes, bint checksum=False):
-    """Decode one chunk to new memory; None if that can't be done."""
-    cdef cnp.ndarray out = cnp.PyArray_EMPTY(1, [<cnp.npy_intp> nbytes], cnp.NPY_UINT8, 0)
-    return out if Decoder(codec, checksum).decode_into(data, out) else None
+def read_values(Job job not None, Values values not None):
+    cdef _Call call
+    if values.n != job.n_places:
+        raise ValueError(f"{values.n} values for {job.n_places} pieces")
+    call = _Call(job)
+    with nogil:
+        _read_values(call, job, values)
+    return call.end()
+
+
+cdef int _read_values(_Call call, Job job, Values values) except -1 nogil:
+    cdef index_t first, last, place, number, done = 0
+    cdef Stored* stored
+    while done < call.most and job.take(&first, &last):
+        for place in range(first, last):
+            number = job.number_of(place)
+            stored = &values.places[place]
+            if not _put(job, job.plan, job.layout, number, stored if stored.fd != MISSING else NULL, call.space):
+                call.left[call.n_left] = number
+                call.n_left += 1
+        done += last - first
+    return 0
+
+
+def read_spans(
+    Job job not None, int fd, const uint64_t[:, ::1] index not None, const index_t[::1] chunks not None
+):
+    cdef _Call call
+    cdef index_t k
+    if chunks.shape[0] != job.n_places or index.shape[1] != 2:
+        raise ValueError(f"{chunks.shape[0]} chunks of a shard for {job.n_places} pieces")
+    for k in range(chunks.shape[0]):
+        if not 0 <= chunks[k] < index.shape[0]:
+            raise IndexError(f"chunk {chunks[k]} of a shard that has {index.shape[0]}")
+    job.step = job.step if job.step < RUN_PIECES else RUN_PIECES
+    call = _Call(job)
+    with nogil:
+        _read_spans(call, job, fd, index, chunks)
+    return call.end()
+
+
+cdef int _read_spans(
+    _Call call, Job job, int fd, const uint64_t[:, ::1] index, const index_t[::1] chunks
+) except -1 nogil:
+    cdef index_t first, last, done = 0
+    cdef index_t k, j, n, number, end
+    cdef index_t order[RUN_PIECES]   # places, as their chunks follow one another in the file
+    cdef Stored stored
+    cdef index_t start, at, nbytes, most = RUN_NBYTES if call.space.room > RUN_NBYTES else call.space.room
+    cdef bint together, fine
+    stored.fd = fd
+    while done < call.most and job.take(&first, &last):
+        n = 0
+        for k in range(first, last):
+            if index[chunks[k], 0] == ABSENT and index[chunks[k], 1] == ABSENT:
+                _put(job, job.plan, job.layout, job.number_of(k), NULL, call.space)
+                continue
+            j = n
+            while j and index[chunks[order[j - 1]], 0] > index[chunks[k], 0]:
+                order[j] = order[j - 1]
+                j -= 1
+            order[j] = k
+            n += 1
+        k = 0
+        while k < n:
+            # the run of chunks that is read at once, from the first to the end
+            start = <index_t> index[chunks[order[k]], 0]
+            end = start + <index_t> index[chunks[order[k]], 1]
+            j = k + 1
+            while j < n and (j > k + 1 or end - start <= RUN_CHUNK):
+                at, nbytes = <index_t> index[chunks[order[j]], 0], <index_t> index[chunks[order[j]], 1]
+                if nbytes > RUN_CHUNK or at > end + RUN_GAP or at + nbytes - start > most:
+                    break
+                end = at + nbytes if at + nbytes > end else end
+                j += 1
+            together = j > k + 1
+            fine = not together or zarrcy_read_at(fd, call.space.encoded, end - start, start) == end - start
+            while k < j:
+                number = job.number_of(order[k])
+                stored.start = <index_t> index[chunks[order[k]], 0]
+                stored.nbytes = <index_t> index[chunks[order[k]], 1]
+                stored.base = call.space.encoded + (stored.start - start) if together else NULL
+                if not fine or not _put(job, job.plan, job.layout, number, &stored, call.space):
+                    call.left[call.n_left] = number
+                    call.n_left += 1
+                k += 1
+        done += last - first
+    return 0

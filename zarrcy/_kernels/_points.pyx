@@ -91,6 +91,23 @@ cdef class PointsPlan(Plan):
             touch(blocks, at, itemsize)
         return 0
 
+    cdef int list_places(
+        self, index_t number, index_t offset, const index_t* strides, index_t* offsets, index_t* targets
+    ) except -1 nogil:
+        cdef index_t coords[MAX_NDIM]
+        cdef index_t k, point, at, first = self._first[number]
+        cdef int axis
+        self.find_chunk(number, coords)
+        for axis in range(self.ndim):
+            offset -= coords[axis] * self.grid._lengths[self.ndim + axis] * strides[axis]
+        for k in range(first, self._first[number + 1]):
+            point = self._order[k]
+            at = offset
+            for axis in range(self.ndim):
+                at += self._coords[axis * self.n_elements + point] * strides[axis]
+            offsets[k - first], targets[k - first] = at, point
+        return 0
+
     cdef int move(
         self, index_t number, char* chunk, const index_t* strides, index_t itemsize, char* line, index_t step,
         bint to_chunk
@@ -221,23 +238,28 @@ cdef class MaskPlan(Plan):
         self, index_t number, char* chunk, const index_t* strides, index_t itemsize, char* line, index_t step,
         bint to_chunk
     ) except -1 nogil:
-        return self.walk(number, chunk, 0, strides, itemsize, line, step, to_chunk, NULL)
+        return self.walk(number, chunk, 0, strides, itemsize, line, step, to_chunk, NULL, NULL, NULL)
 
     cdef int mark(
         self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
     ) except -1 nogil:
-        return self.walk(number, NULL, offset, strides, itemsize, NULL, 0, False, blocks)
+        return self.walk(number, NULL, offset, strides, itemsize, NULL, 0, False, blocks, NULL, NULL)
+
+    cdef int list_places(
+        self, index_t number, index_t offset, const index_t* strides, index_t* offsets, index_t* targets
+    ) except -1 nogil:
+        return self.walk(number, NULL, offset, strides, 0, NULL, 0, False, NULL, offsets, targets)
 
     cdef int walk(
         self, index_t number, char* chunk, index_t offset, const index_t* strides, index_t itemsize,
-        char* line, index_t step, bint to_chunk, Blocks* blocks
+        char* line, index_t step, bint to_chunk, Blocks* blocks, index_t* offsets, index_t* targets
     ) except -1 nogil:
-        """Move the selected elements of a piece; or, where `blocks` is given, mark where they are."""
+        """Move the selected elements of a piece; or mark or list where they are, if `blocks` or `offsets` are given."""
         cdef index_t coords[MAX_NDIM]
         cdef index_t at[MAX_NDIM]
         cdef index_t count[MAX_NDIM]
         cdef index_t rows[MAX_NDIM]
-        cdef index_t low, row = 0, position, length, chunk_len, j, stride, high
+        cdef index_t low, row = 0, position, length, chunk_len, j, stride, high, n = 0
         cdef int axis, last = self.ndim - 1
         cdef const unsigned char* flags
         self.find_chunk(number, coords)
@@ -261,6 +283,10 @@ cdef class MaskPlan(Plan):
                 if blocks != NULL:
                     for position in range(position, high):
                         touch(blocks, offset + self._columns[position] * stride, itemsize)
+                elif offsets != NULL:
+                    for position in range(position, high):
+                        offsets[n], targets[n] = offset + self._columns[position] * stride, position
+                        n += 1
                 else:
                     for position in range(position, high):
                         _move_item(
@@ -271,6 +297,12 @@ cdef class MaskPlan(Plan):
                 for j in range(count[last]):
                     if flags[j]:
                         touch(blocks, offset + j * stride, itemsize)
+            elif offsets != NULL:
+                for j in range(count[last]):
+                    if flags[j]:
+                        offsets[n], targets[n] = offset + j * stride, position
+                        n += 1
+                        position += 1
             else:
                 for j in range(count[last]):
                     if flags[j]:

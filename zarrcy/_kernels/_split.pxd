@@ -60,6 +60,9 @@ cdef class Plan:
     cdef int mark(
         self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
     ) except -1 nogil
+    cdef int list_places(
+        self, index_t number, index_t offset, const index_t* strides, index_t* offsets, index_t* targets
+    ) except -1 nogil
     cdef index_t size_of(self, index_t number) except -1 nogil
 
 

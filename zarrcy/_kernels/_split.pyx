@@ -271,6 +271,13 @@ cdef class Plan:
         with gil:
             raise TypeError("a plan is made by one of the split functions")
 
+    cdef int list_places(
+        self, index_t number, index_t offset, const index_t* strides, index_t* offsets, index_t* targets
+    ) except -1 nogil:
+        """List where the elements of a piece are in their chunk, in bytes, and in a result that has one axis."""
+        with gil:
+            raise TypeError("a plan is made by one of the split functions")
+
     cdef index_t size_of(self, index_t number) except -1 nogil:
         """How many elements of the result a piece has."""
         with gil:

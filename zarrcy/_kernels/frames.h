@@ -114,66 +114,115 @@ static int zarrcy_blosc_open(zarrcy_blosc *f, const unsigned char *src, size_t n
     return f->format == 0 || f->format == 1 || f->format == 4 ? 0 : -1;
 }
 
+/* The streams of a block: where it begins in the frame, how many bytes it has, and in how many streams. */
+typedef struct {
+    uint32_t at, size, streams, part;
+} zarrcy_blosc_part;
+
+static int zarrcy_blosc_find(const zarrcy_blosc *f, const unsigned char *src, uint32_t number, zarrcy_blosc_part *b) {
+    int last_is_short = f->nbytes % f->block_nbytes != 0 && number == f->n_blocks - 1;
+    b->at = zarrcy_u32(src + 16 + 4 * (size_t)number);
+    b->size = last_is_short ? f->nbytes % f->block_nbytes : f->block_nbytes;
+    if (b->at < 16 + 4 * (uint64_t)f->n_blocks || b->at > f->stored)
+        return -1;
+    b->streams = f->split && !last_is_short && f->typesize <= 16 && b->size / f->typesize >= 128 ? f->typesize : 1;
+    b->part = b->size / b->streams;
+    return b->part * b->streams == b->size ? 0 : -1;
+}
+
+/* Find the next stream of a block. Returns its bytes in the frame, and moves on behind them; NULL if they leave it. */
+static const unsigned char *zarrcy_blosc_next(const zarrcy_blosc *f, const unsigned char *src, zarrcy_blosc_part *b,
+                                              uint32_t *length) {
+    uint32_t start = b->at + 4;
+    if (f->stored - b->at < 4)
+        return NULL;
+    *length = zarrcy_u32(src + b->at);
+    if (*length == 0 || *length > f->stored - start)
+        return NULL;
+    b->at = start + *length;
+    return src + start;
+}
+
+/* Decode one stream to the `part` bytes at `dst`. */
+static int zarrcy_blosc_stream(zarrcy_decoder *d, const zarrcy_blosc *f, const unsigned char *src, uint32_t length,
+                               char *dst, uint32_t part) {
+    if (length == part) {
+        memcpy(dst, src, part);
+        return 0;
+    }
+    if (length > 0x7fffffff)
+        return -1;
+    if (f->format == 1)
+        return LZ4_decompress_safe((const char *)src, dst, (int)length, (int)part) == (int)part ? 0 : -1;
+    if (f->format == 4)
+        return zarrcy_zstd(d, (const char *)src, length, dst, part);
+#ifdef ZARRCY_ARCHIVE
+    return blosclz_decompress(src, (int)length, dst, (int)part) == (int)part ? 0 : -1;
+#else
+    return -1;
+#endif
+}
+
 /* Decode one block to `dst`, which has room for it. */
 static int zarrcy_blosc_block(zarrcy_decoder *d, const zarrcy_blosc *f, const unsigned char *src, uint32_t number,
                               char *dst) {
-    uint32_t size = f->block_nbytes, at = zarrcy_u32(src + 16 + 4 * (size_t)number), length, streams, part, k;
-    int last_is_short = f->nbytes % f->block_nbytes != 0 && number == f->n_blocks - 1, unmix;
+    zarrcy_blosc_part b;
+    uint32_t length, k;
+    const unsigned char *stream;
     char *to = dst;
-    if (last_is_short)
-        size = f->nbytes % f->block_nbytes;
-    if (at < 16 + 4 * (uint64_t)f->n_blocks || at > f->stored)
+    int unmix;
+    if (zarrcy_blosc_find(f, src, number, &b) != 0)
         return -1;
-    unmix = f->shuffle || (f->bitshuffle && size >= (uint32_t)f->typesize);
+    unmix = f->shuffle || (f->bitshuffle && b.size >= (uint32_t)f->typesize);
     if (unmix) {
-        if (d->block_size < size) {
+        if (d->block_size < b.size) {
             free(d->block);
             d->block_size = 0;
-            if (!(d->block = malloc(size)))
+            if (!(d->block = malloc(b.size)))
                 return -1;
-            d->block_size = size;
+            d->block_size = b.size;
         }
         to = d->block;
     }
-    streams = f->split && !last_is_short && f->typesize <= 16 && size / f->typesize >= 128 ? f->typesize : 1;
-    part = size / streams;
-    if (part * streams != size)
-        return -1;
-    for (k = 0; k < streams; k++) {
-        char *place = to + (size_t)k * part;
-        if (f->stored - at < 4)
+    for (k = 0; k < b.streams; k++)
+        if (!(stream = zarrcy_blosc_next(f, src, &b, &length))
+                || zarrcy_blosc_stream(d, f, stream, length, to + (size_t)k * b.part, b.part) != 0)
             return -1;
-        length = zarrcy_u32(src + at);
-        at += 4;
-        if (length == 0 || length > f->stored - at)
-            return -1;
-        if (length == part)
-            memcpy(place, src + at, part);
-        else if (length > 0x7fffffff)
-            return -1;
-        else if (f->format == 1) {
-            if (LZ4_decompress_safe((const char *)src + at, place, (int)length, (int)part) != (int)part)
-                return -1;
-        } else if (f->format == 4) {
-            if (zarrcy_zstd(d, (const char *)src + at, length, place, part) != 0)
-                return -1;
-        }
-#ifdef ZARRCY_ARCHIVE
-        else if (blosclz_decompress(src + at, (int)length, place, (int)part) != (int)part)
-            return -1;
-#else
-        else
-            return -1;
-#endif
-        at += length;
-    }
     if (f->shuffle)
-        return blosc2_unshuffle(f->typesize, (int32_t)size, to, dst) == (int32_t)size ? 0 : -1;
+        return blosc2_unshuffle(f->typesize, (int32_t)b.size, to, dst) == (int32_t)b.size ? 0 : -1;
     if (unmix) {
         /* frames of this version shuffle the bits of a block only if it has a multiple of eight elements */
-        if (size / f->typesize % 8 == 0)
-            return blosc2_bitunshuffle(f->typesize, (int32_t)size, to, dst) == (int32_t)size ? 0 : -1;
-        memcpy(dst, to, size);
+        if (b.size / f->typesize % 8 == 0)
+            return blosc2_bitunshuffle(f->typesize, (int32_t)b.size, to, dst) == (int32_t)b.size ? 0 : -1;
+        memcpy(dst, to, b.size);
+    }
+    return 0;
+}
+
+/* Decode one block of shuffled bytes and leave them so: `rows[k]` is where the k-th bytes of its elements stand one
+ * after the other. What was stored as it was is not moved at all; the rest goes to `dst`, which has room for it. */
+static int zarrcy_blosc_rows(zarrcy_decoder *d, const zarrcy_blosc *f, const unsigned char *src, uint32_t number,
+                             char *dst, const char **rows) {
+    zarrcy_blosc_part b;
+    uint32_t length, k, n_rows;
+    const unsigned char *stream;
+    const char *place;
+    if (!f->shuffle || zarrcy_blosc_find(f, src, number, &b) != 0 || b.size % f->typesize != 0)
+        return -1;
+    for (k = 0; k < b.streams; k++) {
+        if (!(stream = zarrcy_blosc_next(f, src, &b, &length)))
+            return -1;
+        place = (const char *)stream;
+        if (length != b.part) {
+            place = dst + (size_t)k * b.part;
+            if (zarrcy_blosc_stream(d, f, stream, length, dst + (size_t)k * b.part, b.part) != 0)
+                return -1;
+        }
+        if (b.streams == 1)
+            for (n_rows = 0; n_rows < (uint32_t)f->typesize; n_rows++)
+                rows[n_rows] = place + (size_t)n_rows * (b.size / f->typesize);
+        else
+            rows[k] = place;
     }
     return 0;
 }
@@ -211,24 +260,34 @@ static int zarrcy_blosc_all(zarrcy_decoder *d, const char *src, size_t n, char *
 #else
 typedef struct {
     uint32_t nbytes, block_nbytes, stored, n_blocks;
-    int copied;
+    int copied, shuffle, typesize;
 } zarrcy_blosc;
 static int zarrcy_blosc_open(zarrcy_blosc *f, const unsigned char *src, size_t n, size_t nbytes) { return -1; }
 static int zarrcy_blosc_span(const zarrcy_blosc *f, const unsigned char *src, uint32_t number, uint32_t *start,
                              uint32_t *end) { return -1; }
 static int zarrcy_blosc_block(zarrcy_decoder *d, const zarrcy_blosc *f, const unsigned char *src, uint32_t number,
                               char *dst) { return -1; }
+static int zarrcy_blosc_rows(zarrcy_decoder *d, const zarrcy_blosc *f, const unsigned char *src, uint32_t number,
+                             char *dst, const char **rows) { return -1; }
 #endif
+
+/* How many bytes of a stored chunk come before its checksum, if it has one; -1 if that is wrong. */
+static int64_t zarrcy_check(int checksum, const char *src, size_t n) {
+    if (!checksum)
+        return (int64_t)n;
+    if (n < 4 || zarrcy_crc32c(0, (const unsigned char *)src, n - 4, 0)
+            != zarrcy_u32((const unsigned char *)src + n - 4))
+        return -1;
+    return (int64_t)n - 4;
+}
 
 /* Decode `n` stored bytes to exactly `nbytes`; -1 if that can't be done here. `checksum`: a CRC-32C follows. */
 static int zarrcy_decode(zarrcy_decoder *d, int codec, int checksum, const char *src, size_t n, char *dst,
                          size_t nbytes) {
-    if (checksum) {
-        if (n < 4 || zarrcy_crc32c(0, (const unsigned char *)src, n - 4, 0)
-                != zarrcy_u32((const unsigned char *)src + n - 4))
-            return -1;
-        n -= 4;
-    }
+    int64_t before = zarrcy_check(checksum, src, n);
+    if (before < 0)
+        return -1;
+    n = (size_t)before;
     switch (codec) {
     case ZARRCY_RAW:
         if (n != nbytes)

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
+from zarrcy.codecs.bounded import is_own
+from zarrcy.codecs.crc32c import CRC32C
 from zarrcy.codecs.elements import is_ml_dtype
 from zarrcy.codecs.partial import Memory, PartialRead, Touched, read_blosc, read_raw
 from zarrcy.codecs.shard_index import index_format
@@ -96,13 +98,20 @@ class Pipeline:
         odd = self.dtype.hasobject or self.filters or self._swap or self._shard
         return not odd and len(self.compressors) <= 1
 
-    def native_codec(self) -> str | None:
-        """Return the name of the one codec of the chunks, "raw" if there is none; None if there are others."""
-        if not self._is_simple:
+    def native_codec(self) -> tuple[Any, bool] | None:
+        """Return the one codec of the chunks, and whether a CRC-32C follows it; None if there are others.
+
+        The codec is None where chunks are stored as they lie in memory.
+        """
+        if self.dtype.hasobject or self.filters or self._swap or self._shard:
             return None
-        if not self.compressors:
-            return "raw"
-        return self.compressors[0].name if self.compressors[0].is_own else None
+        codecs: list[Any] = [stage.codec for stage in self.compressors]
+        checksum = bool(codecs) and isinstance(codecs[-1], CRC32C)
+        if checksum:
+            codecs.pop()
+        if not codecs:
+            return None, checksum
+        return (codecs[0], checksum) if len(codecs) == 1 and is_own(codecs[0]) else None
 
     @property
     def reads_parts(self) -> bool:

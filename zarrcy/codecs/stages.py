@@ -148,11 +148,6 @@ class Compressor:
         return decoded
 
     @property
-    def is_own(self) -> bool:
-        """Is it a codec of numcodecs, rather than somebody's of the same name?"""
-        return is_own(self.codec)
-
-    @property
     def added_nbytes(self) -> int | None:
         """How many bytes it adds, whatever they are; None where that depends on them."""
         added: int | None = getattr(self.codec, "added_nbytes", None)
@@ -161,7 +156,7 @@ class Compressor:
     @property
     def has_blocks(self) -> bool:
         """Is what it makes a Blosc frame, whose blocks can be decoded one by one?"""
-        return self.name == "blosc" and self.is_own
+        return self.name == "blosc" and is_own(self.codec)
 
     def decoder(self) -> Callable[[Buffer, NDArray[np.uint8]], None]:
         """Return a function that decodes bytes into memory of the length that they must have."""

@@ -396,6 +396,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_new_token)
 
 
+def partial_ending() -> bytes:
+    """Return what the name of a file ends with while it is written: no other writer has the same."""
+    return f".{_unique()}.partial".encode()
+
+
 def _unique() -> str:
     """Return 32 hexadecimal digits that no other writer uses, in this process or another."""
     return f"{_token}{next(_counter) & 0xFFFFFFFF:08x}"

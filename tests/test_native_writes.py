@@ -1,0 +1,185 @@
+"""What the native lane writes is what the general way writes, and what is odd is left to that."""
+
+import os
+import stat
+from pathlib import Path
+
+import numcodecs
+import numpy as np
+import pytest
+from cases import same_bits
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numcodecs import Blosc
+
+import zarrcy
+from zarrcy import _kernels, native
+from zarrcy.testing import strategies
+
+pytestmark = pytest.mark.skipif("raw" not in native.codecs(), reason="this build has no native lane")
+with_codecs = pytest.mark.skipif("blosc" not in native.codecs(), reason="no codec library was built in")
+
+CODECS = {
+    "raw": None,
+    "blosc": Blosc(),
+    "blosc of bits in blocks": Blosc("zstd", 1, Blosc.BITSHUFFLE, 512),
+    "blosc plain": Blosc("lz4hc", 1, Blosc.NOSHUFFLE),
+    "blosclz": Blosc("blosclz", 9, Blosc.SHUFFLE),
+    "zstd": numcodecs.Zstd(1),
+    "lz4": numcodecs.LZ4(),
+    "gzip": numcodecs.GZip(1),
+}
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("in_files", [True, False], ids=["directory", "memory"])
+def test_every_selection_writes_the_same_in_both_lanes(codec, in_files, tmp_path_factory):
+    @settings(max_examples=20)
+    @given(
+        data=st.data(),
+        order=st.sampled_from("CF"),
+        dtype=st.sampled_from(["u1", "<i2", ">f4", "f8", "S3", "M8[s]"]),
+        keep_empty=st.booleans(),
+    )
+    def check(data, order, dtype, keep_empty):
+        shape = data.draw(st.sampled_from([(), (13,), (300, 500), (20, 30, 40)]))
+        chunks = tuple(data.draw(st.integers(max(1, n // 4), max(1, n))) for n in shape)
+        arrays = []
+        for is_native in (True, False):
+            native.enabled = is_native
+            try:
+                arrays.append(
+                    zarrcy.create(
+                        shape, chunks=chunks or True, order=order, dtype=dtype, compressor=CODECS[codec],
+                        store=zarrcy.DirectoryStore(tmp_path_factory.mktemp("store")) if in_files else {},
+                        write_empty_chunks=keep_empty,
+                    )
+                )  # fmt: skip
+                assert arrays[-1]._source.codec is not None or not is_native
+            finally:
+                native.enabled = True
+        model = np.zeros(shape, dtype)
+        rng = np.random.default_rng(0)
+        for _ in range(3):
+            selection = data.draw(strategies.selections(shape, chunks))
+            positions = selection.positions
+            value = rng.integers(0, 2 if data.draw(st.booleans()) else 1, positions.shape).astype("i8")
+            value = value.astype(dtype) if np.dtype(dtype).kind != "S" else value.astype("S1").astype(dtype)
+            if data.draw(st.booleans()):
+                value = (
+                    np.broadcast_to(value.reshape(-1)[:1].reshape(()), value.shape) if value.size else value
+                )
+            model.reshape(-1)[positions] = value
+            for a in arrays:
+                getattr(a, f"set_{selection.kind}_selection")(selection.key, value)
+        for a in arrays:
+            assert same_bits(np.asarray(a[...], dtype), model)
+        assert {key: bytes(arrays[0].store[key]) for key in arrays[0].store} == {
+            key: bytes(arrays[1].store[key]) for key in arrays[1].store
+        }, "the stored values are the same ones"
+
+    threads, numcodecs.blosc.use_threads = numcodecs.blosc.use_threads, False
+    try:
+        check()
+    finally:
+        numcodecs.blosc.use_threads = threads
+
+
+@with_codecs
+@pytest.mark.parametrize("shuffle", [Blosc.NOSHUFFLE, Blosc.SHUFFLE, Blosc.BITSHUFFLE])
+@pytest.mark.parametrize("cname", ["lz4", "lz4hc", "zstd"])
+@given(
+    n=st.sampled_from([1, 9, 130, 1000, 33_001, 150_000]),
+    typesize=st.sampled_from([1, 2, 3, 4, 8, 12, 16, 17]),
+    level=st.sampled_from([0, 1, 3, 5, 8]),
+    block=st.sampled_from([0, 512, 5000]),
+    spread=st.sampled_from([1, 3, 2**30]),
+)
+@settings(max_examples=40)
+def test_blosc_frames_are_those_of_numcodecs_byte_for_byte(cname, shuffle, n, typesize, level, block, spread):
+    rng = np.random.default_rng(n)
+    chunk = np.cumsum(rng.integers(0, spread, max(1, n // 8))).view(np.uint8)
+    chunk = np.ascontiguousarray(chunk[: len(chunk) // typesize * typesize])
+    if not chunk.size:
+        return
+    config = {"cname": cname, "level": level, "shuffle": shuffle, "typesize": typesize, "blocksize": block}
+    codec = _kernels.lane.ChunkCodec(chunk.nbytes, typesize, "blosc", False, config)
+    threads, numcodecs.blosc.use_threads = numcodecs.blosc.use_threads, False
+    try:
+        expected = Blosc(cname, level, shuffle, block).encode(chunk.view(f"V{typesize}"))
+    finally:
+        numcodecs.blosc.use_threads = threads
+    found = codec.encode(chunk)
+    assert found == bytes(expected)
+    assert Blosc().decode(found) == chunk.tobytes()
+
+
+def test_a_chunk_of_fill_value_is_removed_where_empty_chunks_are_not_kept(tmp_path):
+    a = zarrcy.create(
+        (40, 40), chunks=(10, 10), dtype="f8", fill_value=np.nan, store=tmp_path, write_empty_chunks=False
+    )
+    a[:] = 1
+    assert a.nchunks_initialized == 16
+    a[:20] = np.full((20, 40), np.nan)
+    assert a.nchunks_initialized == 8
+    a[25:, :] = np.nan
+    assert a.nchunks_initialized == 4, "the chunks that are changed in part hold something still"
+    a[20:25] = np.nan
+    assert a.nchunks_initialized == 0
+
+
+def test_directories_are_made_where_chunks_lie_in_some(tmp_path):
+    a = zarrcy.zeros((6, 6, 6), chunks=2, store=tmp_path, path="deep/er", dimension_separator="/")
+    model = np.arange(216).reshape(6, 6, 6)
+    a[:] = model
+    assert (tmp_path / "deep" / "er" / "2" / "1" / "0").is_file()
+    assert np.array_equal(zarrcy.open_array(tmp_path, path="deep/er")[:], model)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_a_directory_that_may_not_be_written_to_is_an_error_and_the_old_data_stay(tmp_path):
+    a = zarrcy.array(np.arange(8), chunks=4, store=tmp_path)
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        with pytest.raises(PermissionError):
+            a[:] = 1
+        assert a[:].tolist() == list(range(8))
+    finally:
+        tmp_path.chmod(stat.S_IRWXU)
+
+
+def test_a_write_that_can_not_end_leaves_no_file_behind(tmp_path):
+    a = zarrcy.array(np.arange(8), chunks=4, store=tmp_path)
+    (tmp_path / "1").unlink()
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "below").write_bytes(b"")
+    before = sorted(files_of(tmp_path))
+    with pytest.raises(zarrcy.errors.KeyPathError, match="'1'"):
+        a[:] = 7
+    assert sorted(files_of(tmp_path)) == before
+    assert a[:4].tolist() == [7] * 4
+
+
+def test_a_damaged_chunk_is_not_changed_in_part(tmp_path):
+    a = zarrcy.array(np.arange(40_000), chunks=20_000, store=tmp_path)
+    (tmp_path / "1").write_bytes(b"bad")
+    with pytest.raises(zarrcy.errors.ChunkDecodeError, match="'1'"):
+        a[30_000] = 1
+    assert (tmp_path / "1").read_bytes() == b"bad"
+    a[20_000:] = 5
+    assert a[20_000:].min() == 5, "what replaces it needs nothing of it"
+
+
+def test_the_value_is_not_kept_after_it_was_written(tmp_path):
+    import sys
+
+    a = zarrcy.zeros((100, 100), chunks=(10, 100), dtype="f8", store=tmp_path)
+    value = np.ones((100, 100))
+    before = sys.getrefcount(value)
+    a[:] = value
+    a[3:50] = value[:47]
+    assert sys.getrefcount(value) == before

@@ -115,6 +115,7 @@ def test_blosc_frames_are_those_of_numcodecs_byte_for_byte(cname, shuffle, n, ty
         numcodecs.blosc.use_threads = threads
     found = codec.encode(chunk)
     assert found == bytes(expected)
+    assert codec.encode(chunk) == found, "the second time too"
     assert Blosc().decode(found) == chunk.tobytes()
 
 

@@ -22,6 +22,7 @@ unsigned ZSTD_isError(size_t code);
 typedef struct ZSTD_CCtx_s ZSTD_CCtx;
 ZSTD_CCtx *ZSTD_createCCtx(void);
 size_t ZSTD_freeCCtx(ZSTD_CCtx *context);
+size_t ZSTD_CCtx_reset(ZSTD_CCtx *context, int directive);
 size_t ZSTD_CCtx_setParameter(ZSTD_CCtx *context, int parameter, int value);
 size_t ZSTD_compress2(ZSTD_CCtx *context, void *target, size_t capacity, const void *source, size_t nbytes);
 int ZSTD_maxCLevel(void);

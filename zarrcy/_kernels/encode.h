@@ -43,14 +43,16 @@ static void zarrcy_put_u32(char *p, uint32_t value) {
 
 #ifdef ZARRCY_CODECS
 
-enum { ZARRCY_ZSTD_LEVEL = 100, ZARRCY_ZSTD_CHECKSUM = 201 };
+enum { ZARRCY_ZSTD_SESSION = 1, ZARRCY_ZSTD_LEVEL = 100, ZARRCY_ZSTD_CHECKSUM = 201 };
 
 static int64_t zarrcy_to_zstd(zarrcy_encoder *e, int level, int checksum, const char *src, size_t n, char *dst,
                               size_t room) {
     size_t found;
     if (!e->zstd && !(e->zstd = ZSTD_createCCtx()))
         return -1;
-    if (ZSTD_isError(ZSTD_CCtx_setParameter(e->zstd, ZARRCY_ZSTD_LEVEL, level))
+    /* what did not fit the last time left a session open, which takes no parameters */
+    if (ZSTD_isError(ZSTD_CCtx_reset(e->zstd, ZARRCY_ZSTD_SESSION))
+            || ZSTD_isError(ZSTD_CCtx_setParameter(e->zstd, ZARRCY_ZSTD_LEVEL, level))
             || ZSTD_isError(ZSTD_CCtx_setParameter(e->zstd, ZARRCY_ZSTD_CHECKSUM, checksum)))
         return -1;
     found = ZSTD_compress2(e->zstd, dst, room, src, n);

@@ -18,7 +18,7 @@ REPO = Path(__file__).parent.parent
 ORDER = [
     {"errors", "types", "options"},
     {"_kernels"},
-    {"sync", "storage", "grid", "progress", "info", "picture", "threads"},
+    {"locks", "sync", "storage", "grid", "progress", "info", "picture", "threads"},
     {"codecs"},
     {"selection"},
     {"native", "formats"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Unpack
 
 import numcodecs
 import numpy as np
@@ -15,7 +15,7 @@ from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayE
 from zarrcy.formats import ArrayDescription, ArrayRequest, by_number
 from zarrcy.grid import normalize_chunks, normalize_shape
 from zarrcy.node import Node
-from zarrcy.options import ArrayOptions
+from zarrcy.options import ArrayOptions, MoreOptions, take_options
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
 from zarrcy.types import AnyDtype, Store
@@ -58,6 +58,7 @@ def create(
     dimension_names: Any = None,
     chunk_key_encoding: Any = None,
     fillvalue: Any = _NOT_GIVEN,
+    **options: Unpack[MoreOptions],
 ) -> Array:
     """Create an array.
 
@@ -93,6 +94,7 @@ def create(
     dimension_names : format 3: a name, or None, for each axis
     chunk_key_encoding : format 3: "default", "v2", or an object as the format spells it
     fillvalue : the fill value as h5py spells it
+    **options : ``read_missing`` and ``unaligned``, see `Array`
 
     Raises
     ------
@@ -137,6 +139,7 @@ def create(
             cache_attrs=cache_attrs,
             write_empty_chunks=write_empty_chunks,
             meta_array=meta_array,
+            **options,
         ),
     )
 
@@ -435,7 +438,8 @@ def open_array(
     store : a mapping, one of our stores, a path or a URL
     mode : "r" reads only, "r+" changes what exists, "a" creates it if it does not, "w" creates it and
         deletes what was there, "w-" (or "x") creates it and fails if something is there
-    **kwargs : see `create`; used where the array is created
+    **kwargs : ``read_missing`` and ``unaligned``, see `Array`. For others see `create`; they are used where
+        the array is created
 
     Raises
     ------
@@ -459,6 +463,7 @@ def open_array(
         "cache_attrs": cache_attrs,
         "write_empty_chunks": write_empty_chunks,
         "meta_array": meta_array,
+        **take_options(kwargs),
     }
     found = None if mode == "w" else node.load()
     if found is None:

@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import numcodecs
 import numpy as np
@@ -18,7 +18,7 @@ from zarrcy.formats import ArrayDescription
 from zarrcy.grid import grid_shape, normalize_chunks, normalize_shape
 from zarrcy.indexing import ArrayIndexing
 from zarrcy.node import Node, Parse
-from zarrcy.options import ArrayOptions
+from zarrcy.options import ArrayOptions, MoreOptions
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
 from zarrcy.types import Shape
@@ -42,6 +42,13 @@ class Array(ArrayIndexing):
         stored, and their keys are deleted
     zarr_version : version of the format; found by looking where None
     meta_array : results are allocated like this array: ``np.empty_like(meta_array, shape=...)``
+    read_missing : what elements are of which nothing is stored: "fill" reads them as the fill value,
+        "raise" refuses, "mask" masks them: results are masked arrays. What is looked for is the stored
+        value: a chunk, or with shards a shard. Chunks that hold nothing but the fill value are
+        stored unless `write_empty_chunks` is false; shards that do never are
+    unaligned : writes that cover a stored chunk, or a shard, only in part: "lock" makes threads that
+        share one wait for each other, "error" refuses such writes, "allow" leaves it to the
+        caller that nobody shares one. A synchronizer is used in any case
 
     Raises
     ------
@@ -72,6 +79,7 @@ class Array(ArrayIndexing):
         write_empty_chunks: bool = True,
         zarr_version: int | None = None,
         meta_array: Any = None,
+        **options: Unpack[MoreOptions],
     ) -> None:
         node = Node(
             normalize_store_arg(store),
@@ -80,15 +88,16 @@ class Array(ArrayIndexing):
             synchronizer,
             zarr_version,
         )
-        options = ArrayOptions(
+        chosen = ArrayOptions(
             read_only=bool(read_only),
             cache_metadata=cache_metadata,
             cache_attrs=cache_attrs,
             partial_decompress=partial_decompress,
             write_empty_chunks=write_empty_chunks,
             meta_array=meta_array,
+            **options,
         )
-        self._open(node, node.load_array(), options)
+        self._open(node, node.load_array(), chosen)
 
     @classmethod
     def _opened(cls, node: Node, description: ArrayDescription | Parse, options: ArrayOptions) -> Self:

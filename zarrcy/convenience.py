@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from numpy.typing import NDArray
 
@@ -12,7 +12,7 @@ from zarrcy.array import Array
 from zarrcy.errors import PathNotFoundError
 from zarrcy.group import Group
 from zarrcy.node import Node
-from zarrcy.options import ArrayOptions
+from zarrcy.options import ArrayOptions, MoreOptions
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.sync import Synchronizer
@@ -34,6 +34,7 @@ def group(
     meta_array: Any = None,
     storage_options: dict[str, Any] | None = None,
     attributes: dict[str, Any] | None = None,
+    **options: Unpack[MoreOptions],
 ) -> Group:
     """Return a group; create it where there is none.
 
@@ -46,6 +47,7 @@ def group(
     zarr_version, zarr_format : version of the format; 2
     storage_options : for the store that a URL means
     attributes : user attributes that are set
+    **options : ``read_missing`` and ``unaligned`` of its arrays, see `Array`
 
     Raises
     ------
@@ -65,7 +67,7 @@ def group(
             node.create_group(overwrite=True)
         else:
             node.require_group()
-    made = Group._opened(node, ArrayOptions(cache_attrs=cache_attrs, meta_array=meta_array))
+    made = Group._opened(node, ArrayOptions(cache_attrs=cache_attrs, meta_array=meta_array, **options))
     if attributes:
         made.attrs.update(attributes)
     return made
@@ -83,6 +85,7 @@ def open_group(
     zarr_version: int | None = None,
     zarr_format: int | None = None,
     meta_array: Any = None,
+    **options: Unpack[MoreOptions],
 ) -> Group:
     """Open a group, or create it.
 
@@ -95,6 +98,7 @@ def open_group(
     storage_options : for the store that a URL means
     cache_attrs, synchronizer, chunk_store, meta_array : see `Group`
     zarr_version, zarr_format : version of the format; 2
+    **options : ``read_missing`` and ``unaligned`` of its arrays, see `Array`
 
     Raises
     ------
@@ -121,7 +125,8 @@ def open_group(
                 node.require_group()
             else:
                 node.create_group(overwrite=mode == "w")
-    return Group._opened(node, ArrayOptions(mode == "r", cache_attrs=cache_attrs, meta_array=meta_array))
+    chosen = ArrayOptions(mode == "r", cache_attrs=cache_attrs, meta_array=meta_array, **options)
+    return Group._opened(node, chosen)
 
 
 # -- whatever there is -----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterator, MutableMapping, ValuesView
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from zarrcy.errors import ContainsArrayError, ContainsGroupError, KeyPathError, 
 from zarrcy.group_creation import GroupCreation
 from zarrcy.info import InfoReport, type_name
 from zarrcy.node import Found, Node
-from zarrcy.options import ArrayOptions
+from zarrcy.options import ArrayOptions, MoreOptions
 from zarrcy.storage.paths import prefix_of
 from zarrcy.sync import Synchronizer
 from zarrcy.treeview import TreeView
@@ -40,6 +40,7 @@ class Group(GroupCreation, MutableMapping[str, Any]):
     synchronizer : gives the locks of parallel writers
     zarr_version : kept for users of zarr-python 2; the format is found by looking
     meta_array : see `Array`
+    **options : ``read_missing`` and ``unaligned`` of its arrays, see `Array`
 
     Raises
     ------
@@ -68,11 +69,14 @@ class Group(GroupCreation, MutableMapping[str, Any]):
         zarr_version: int | None = None,
         *,
         meta_array: Any = None,
+        **options: Unpack[MoreOptions],
     ) -> None:
         store, chunk_store = normalize_stores(store, chunk_store, None, "r")
         node = Node(store, path, chunk_store, synchronizer)
         node.load_group()
-        self._open(node, ArrayOptions(bool(read_only), cache_attrs=cache_attrs, meta_array=meta_array))
+        self._open(
+            node, ArrayOptions(bool(read_only), cache_attrs=cache_attrs, meta_array=meta_array, **options)
+        )
 
     @classmethod
     def _opened(cls, node: Node, options: ArrayOptions) -> Group:

@@ -15,7 +15,7 @@ from zarrcy.array import Array
 from zarrcy.errors import ContainsArrayError, ContainsGroupError
 from zarrcy.grid import normalize_shape
 from zarrcy.node import Node, refuse_read_only
-from zarrcy.options import ArrayOptions
+from zarrcy.options import ArrayOptions, take_options
 from zarrcy.placed import Placed
 from zarrcy.storage.paths import normalize_path
 
@@ -56,6 +56,7 @@ class GroupCreation(Placed, ABC):
         kwargs.setdefault("synchronizer", self._node.synchronizer)
         kwargs.setdefault("cache_attrs", self._options.cache_attrs)
         kwargs.setdefault("meta_array", self._options.meta_array)
+        kwargs = {**self._options.more(), **kwargs}
         return make(
             *args,
             store=self._node.store,
@@ -210,7 +211,8 @@ class GroupCreation(Placed, ABC):
             if parse is None:
                 raise ContainsGroupError(node.path)
             node.synchronizer = kwargs.get("synchronizer", node.synchronizer)
-            asked = {name: kwargs[name] for name in ("cache_metadata", "cache_attrs") if name in kwargs}
+            asked: dict[str, Any] = {**take_options(kwargs)}
+            asked |= {name: kwargs[name] for name in ("cache_metadata", "cache_attrs") if name in kwargs}
             array = Array._opened(node, parse(), replace(self._options, **asked))
         _check_required(array, normalize_shape(shape), np.dtype(dtype), exact)
         return array

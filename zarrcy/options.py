@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias, TypedDict, get_args
+
+ReadMissing: TypeAlias = Literal["fill", "raise", "mask"]
+Unaligned: TypeAlias = Literal["lock", "error", "allow"]
+
+
+class MoreOptions(TypedDict, total=False):
+    """Options that zarr-python 2 does not have: keyword arguments of all that opens or creates arrays."""
+
+    read_missing: ReadMissing
+    unaligned: Unaligned
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayOptions:
     """The options of an open array, as they travel from the call that opens it to whoever reads or writes.
 
-    A group holds those of its members. A new option is a field here; see `zarrcy.Array` for what each means.
+    A group holds those of its members. A new option is a field here, and in `MoreOptions`; see `zarrcy.Array`
+    for what each means.
+
+    Raises
+    ------
+    ValueError : an option has a value that it can't have
 
     >>> ArrayOptions(cache_attrs=False).write_empty_chunks
     True
@@ -22,3 +37,34 @@ class ArrayOptions:
     partial_decompress: bool = False
     write_empty_chunks: bool = True
     meta_array: Any = None
+    read_missing: ReadMissing = "fill"
+    unaligned: Unaligned = "lock"
+
+    def __post_init__(self) -> None:
+        _check("read_missing", self.read_missing, get_args(ReadMissing))
+        _check("unaligned", self.unaligned, get_args(Unaligned))
+        if self.read_missing == "mask" and self.meta_array is not None:
+            raise ValueError(
+                "read_missing is 'mask': results are masked arrays, so there can be no meta_array"
+            )
+
+    def more(self) -> MoreOptions:
+        """Return those that are keyword arguments of all that opens arrays."""
+        found: Any = {name: getattr(self, name) for name in MoreOptions.__annotations__}
+        return found  # type: ignore[no-any-return]
+
+
+def _check(name: str, value: Any, possible: tuple[str, ...]) -> None:
+    if value not in possible:
+        raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, possible))}")
+
+
+def take_options(kwargs: dict[str, Any]) -> MoreOptions:
+    """Take the options of an open array out of keyword arguments.
+
+    >>> kwargs = {"shape": 3, "unaligned": "error"}
+    >>> take_options(kwargs), kwargs
+    ({'unaligned': 'error'}, {'shape': 3})
+    """
+    found: Any = {name: kwargs.pop(name) for name in MoreOptions.__annotations__ if name in kwargs}
+    return found  # type: ignore[no-any-return]

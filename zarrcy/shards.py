@@ -11,14 +11,13 @@ import math
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import threads
+from zarrcy import locks, threads
 from zarrcy.codecs.shard_index import IndexFormat, index_format, is_absent
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.formats import ArrayDescription
@@ -265,20 +264,22 @@ class ShardWriter(ChunkWriter):
 
     def __call__(self, first: int, last: int) -> None:
         for shard in range(first, last):
-            key = self.pieces.keys[shard]
-            with nullcontext() if self.source.synchronizer is None else self.source.lock(key):
-                self._write_shard(shard, key)
+            pieces, key = self.pieces, self.pieces.keys[shard]
+            run = slice(pieces.first[shard], pieces.first[shard + 1])
+            numbers, chunks = pieces.pieces[run], pieces.chunks[run]
+            replaced = [self.replaces(number) for number in numbers]
+            self.chunks = {}
+            if len(numbers) == pieces.n_inside[shard] and all(replaced):
+                self._write_shard(key, numbers, chunks, replaced)
+                continue
+            with self.source.lock(key):
+                (stored,) = self.source.fetch([key])
+                if stored is not None:
+                    self.chunks = self._chunks_of(key, stored)
+                self._write_shard(key, numbers, chunks, replaced)
 
-    def _write_shard(self, shard: int, key: Key) -> None:
-        source, pieces = self.source, self.pieces
-        run = slice(pieces.first[shard], pieces.first[shard + 1])
-        numbers, chunks = pieces.pieces[run], pieces.chunks[run]
-        replaced = [self.replaces(number) for number in numbers]
-        self.chunks = {}
-        if len(numbers) < pieces.n_inside[shard] or not all(replaced):
-            (stored,) = source.fetch([key])
-            if stored is not None:
-                self.chunks = self._chunks_of(key, stored)
+    def _write_shard(self, key: Key, numbers: list[int], chunks: list[int], replaced: list[bool]) -> None:
+        source = self.source
         for number, self.chunk, complete in zip(numbers, chunks, replaced, strict=True):
             name = f"{key} (inner chunk {self.chunk})"
             self.put(number, name, complete, None if complete else self.chunks.get(self.chunk))
@@ -314,6 +315,10 @@ class IndexCache:
     def __init__(self, nbytes: int = _CACHED_INDEX_NBYTES) -> None:
         self.limit, self.nbytes = nbytes, 0
         self._found: OrderedDict[Key, tuple[Any, NDArray[np.uint64]]] = OrderedDict()
+        self.new_locks()
+        locks.renew_in_forks(self)
+
+    def new_locks(self) -> None:
         self._lock = threading.Lock()
 
     def get(self, key: Key, identity: Any) -> NDArray[np.uint64] | None:

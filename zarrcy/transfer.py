@@ -9,14 +9,14 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import _kernels, native, threads
+from zarrcy import _kernels, locks, native, threads
 from zarrcy.codecs import Pipeline, StageError
 from zarrcy.errors import ChunkDecodeError, ChunkEncodeError
 from zarrcy.options import ArrayOptions
@@ -75,6 +75,9 @@ class ChunkSource:
         self.layout = self.kernels.ChunkLayout(chunk_shape, dtype.itemsize, pipeline.order)
         self.fill_item = fill_item(fill_value, dtype)
         self.synchronizer = synchronizer
+        self.place: str | None = None
+        self.store = store
+        self.options = options
         self.write_empty_chunks = options.write_empty_chunks
         self.fetch = access.reader(store)
         self.store_many = access.writer(store)
@@ -131,7 +134,7 @@ class ChunkSource:
         in_memory = self.is_raw and self.holds_values
         nbytes = out.nbytes if in_memory else plan.n_pieces * self.layout.nbytes
         shared = self.shares(plan.n_pieces, nbytes)
-        self._run(lambda: ChunkReader(plan, self, out, field), plan, shared)
+        self._run(lambda: ChunkReader(plan, self, out, field), plan, shared, shared)
 
     def write(self, plan: Any, value: NDArray[Any], field: Field | None = None) -> None:
         """Write `value`, which has the shape of the plan's selection and the dtype of the array or of `field`.
@@ -148,8 +151,12 @@ class ChunkSource:
         if self.folder is not None and self.codec.encodes and value.dtype == self.dtype and field is None:
             self._write_files(plan, value)
             return
+        if plan.n_pieces == 1:
+            ChunkWriter(plan, self, value, field)(0, 1)
+            return
         shared = self.synchronizer is None and self.shares(plan.n_pieces, plan.n_pieces * self.layout.nbytes)
-        self._run(lambda: ChunkWriter(plan, self, value, field), plan, shared)
+        # who holds many chunks keeps others waiting: where a batch gains nothing it is small
+        self._run(lambda: ChunkWriter(plan, self, value, field), plan, shared, shared or self.holds_values)
 
     def _write_files(self, plan: Any, value: NDArray[Any]) -> None:
         """Write in the native lane; what it finds odd is done again in the general way."""
@@ -171,16 +178,16 @@ class ChunkSource:
         for number in rest:
             if not plan.complete(number):
                 (key,) = plan.keys(number, number + 1, self.prefix, self.separator)
-                with nullcontext() if self.synchronizer is None else self.lock(key):
+                with self.lock(key):
                     if changer.change(number):
                         continue
             if general is None:
                 general = ChunkWriter(plan, self, value, None)
             general(number, number + 1)
 
-    def _run(self, make_task: Callable[[], threads.Task], plan: Any, shared: bool) -> None:
+    def _run(self, make_task: Callable[[], threads.Task], plan: Any, shared: bool, small: bool) -> None:
         """Run a task for the batches of a plan, in this thread or shared among several."""
-        size = self.shared_batch if shared else self.batch
+        size = self.shared_batch if small else self.batch
         n = min(threads.n_threads(), plan.n_pieces) if shared else 1
         threads.share(make_task, batches(plan.n_pieces, size), n)
 
@@ -228,9 +235,19 @@ class ChunkSource:
         return ChunkDecodeError(key, stage, memoryview(stored).nbytes, self.layout.nbytes, problem)
 
     def lock(self, key: Key) -> AbstractContextManager[Any]:
-        assert self.synchronizer is not None
+        """Return the lock of a value that is changed in part."""
+        if self.synchronizer is None:
+            return self.hold([key])
         lock: AbstractContextManager[Any] = self.synchronizer[key]
         return lock
+
+    def hold(self, keys: list[Key]) -> locks.Hold:
+        """Return what keeps other threads of this process from changing values, where no synchronizer does."""
+        if self.place is None:
+            self.place = access.place_of(self.store)
+        if self.options.unaligned == "allow":
+            keys = []
+        return locks.Hold([self.place + key for key in keys] if self.place else keys)
 
 
 def fill_item(fill_value: Any, dtype: AnyDtype) -> Any:
@@ -373,7 +390,18 @@ class ChunkWriter:
     def _write(self, first: int, keys: list[Key]) -> None:
         rest = self._encode_whole(first, keys)
         partial = [key for number, key in rest if not self.replaces(number)]
-        present = dict(zip(partial, self.source.fetch(partial), strict=True)) if partial else {}
+        if not partial:
+            self._replace(rest, {})
+            return
+        hold = self.source.hold(partial)
+        try:
+            hold.acquire()
+            self._replace(rest, dict(zip(partial, self.source.fetch(partial), strict=True)))
+        finally:
+            hold.release()
+
+    def _replace(self, rest: list[tuple[int, Key]], present: dict[Key, Any]) -> None:
+        """Write chunks by number and key; `present` are the values of those that are written in part."""
         for number, key in rest:
             self.put(number, key, key not in present, present.pop(key, None))
         self.flush()

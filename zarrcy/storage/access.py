@@ -7,6 +7,7 @@ are asked key by key. Absence is an answer (None), never an exception.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterable, MutableMapping
 from functools import lru_cache
 from typing import Any
@@ -58,6 +59,17 @@ def directory_of(store: Store) -> str | None:
     if type(store) not in _IN_FILES or not isinstance(store, DirectoryStore) or store.normalize_keys:
         return None
     return store._root
+
+
+def place_of(store: Store) -> str:
+    """Return what distinguishes the keys of a store from those of others, however often it was opened.
+
+    Empty where that is not known: then keys of different stores are taken for the same.
+    """
+    root = directory_of(store)
+    if root is not None:
+        return os.path.join(os.path.realpath(root), "")
+    return f"{id(mapping_of(store))}:" if holds_values(store) else ""
 
 
 def is_near(store: Store) -> bool:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+from zarrcy import locks
 from zarrcy.storage import access, listing
 from zarrcy.storage.base import Store, flat
 from zarrcy.storage.paths import normalize_path
@@ -46,7 +47,8 @@ class LRUStoreCache(Store):
         self._start()
 
     def _start(self) -> None:
-        self._mutex = threading.Lock()
+        self.new_locks()
+        locks.renew_in_forks(self)
         self._values: OrderedDict[str, Any] = OrderedDict()
         self._size = 0
         self._names: dict[str | None, list[str]] = {}
@@ -56,6 +58,9 @@ class LRUStoreCache(Store):
         self._put = access.writer(self._store)
         self._fetch = access.reader(self._store)
         self._discard = access.deleter(self._store)
+
+    def new_locks(self) -> None:
+        self._mutex = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         names = ("_store", "_max_size", "_dimension_separator", "hits", "misses")

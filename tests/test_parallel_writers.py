@@ -1,0 +1,353 @@
+"""Writers that share chunks or shards lose nothing: threads without being asked, processes with a synchronizer."""
+
+import pickle
+import subprocess
+import sys
+import textwrap
+import threading
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+import zarrcy
+from zarrcy import errors, locks, sync
+
+LAYOUTS = {
+    "chunks": {"chunks": 8},
+    "raw chunks": {"chunks": 8, "compressor": None},
+    "shards": {"chunks": 2, "shards": 8, "zarr_format": 3},
+}
+
+
+def add_one(array, positions, times):
+    for _ in range(times):
+        for i in positions:
+            array[i] = array[i] + 1
+
+
+def run_together(targets):
+    """Run functions in threads of their own, started together, and raise what one of them raised."""
+    barrier, failures = threading.Barrier(len(targets)), []
+
+    def run(target):
+        try:
+            barrier.wait()
+            target()
+        except BaseException as exc:
+            failures.append(exc)
+
+    threads = [threading.Thread(target=run, args=(target,)) for target in targets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads), "a writer hangs"
+    if failures:
+        raise failures[0]
+
+
+@pytest.fixture
+def eager_threads():
+    """Let threads take turns so often that a race is found."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.parametrize("where", ["memory", "dict", "directory"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_eight_threads_that_share_chunks_lose_nothing_without_a_synchronizer(
+    layout, where, tmp_path, eager_threads
+):
+    store = {"memory": zarrcy.MemoryStore(), "dict": {}, "directory": str(tmp_path)}[where]
+    a = zarrcy.create(16, dtype="i4", store=store, **LAYOUTS[layout])
+    times = 5 if where == "directory" else 20
+    run_together([lambda n=n: add_one(a, [n, n + 8], times) for n in range(8)])
+    assert a[:].tolist() == [times] * 16
+
+
+def test_threads_that_opened_the_same_directory_each_for_itself_lose_nothing(tmp_path, eager_threads):
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    zarrcy.open_group(str(tmp_path / "real")).zeros("a", shape=4, chunks=4, dtype="i4")
+    opened = [
+        zarrcy.open_array(str(tmp_path / "real"), path="a"),
+        zarrcy.open_array(str(tmp_path / "real" / "a")),
+        zarrcy.open_array(str(tmp_path / "link"), path="a"),
+        zarrcy.open_group(str(tmp_path / "link"))["a"],
+    ]
+    run_together([lambda n=n, a=a: add_one(a, [n], 25) for n, a in enumerate(opened)])
+    assert opened[0][:].tolist() == [25] * 4
+
+
+def test_writes_across_many_shared_chunks_lose_nothing_and_do_not_block_each_other(eager_threads):
+    a = zarrcy.zeros((40, 40), chunks=(4, 4), dtype="i4")
+
+    def write(n):
+        for _ in range(5):
+            # both orders: who takes names one by one, in the order of the plan, would wait for ever
+            a[n::8, :: 1 if n % 2 else -1] = n + 1
+            a.vindex[np.arange(n, 40, 8), np.arange(n, 40, 8)] = n + 1
+
+    run_together([lambda n=n: write(n) for n in range(8)])
+    np.testing.assert_array_equal(a[:], np.tile((np.arange(40) % 8 + 1)[:, None], 40))
+
+
+def test_a_whole_chunk_is_written_without_a_lock():
+    a = zarrcy.zeros((4, 10), chunks=(2, 5), dtype="i4")
+    with locks.Hold([f"{id(a.store)}:{key}" for key in ("0.0", "0.1", "1.0", "1.1")]):
+        run_together([lambda: a.set_basic_selection(Ellipsis, 1)])
+    assert (a[:] == 1).all()
+
+
+def test_a_part_of_a_chunk_waits_for_who_holds_it():
+    a = zarrcy.zeros((4, 10), chunks=(2, 5), dtype="i4")
+    thread = threading.Thread(target=a.set_basic_selection, args=((0, 0), 1))
+    with locks.Hold([f"{id(a.store)}:0.0"]):
+        thread.start()
+        a[3, 9] = 7
+        thread.join(0.05)
+        assert thread.is_alive()
+    thread.join(10)
+    assert (a[0, 0], a[3, 9]) == (1, 7)
+
+
+def test_where_parts_are_allowed_no_lock_is_taken():
+    a = zarrcy.zeros(5, chunks=5, unaligned="allow")
+    with locks.Hold([f"{id(a.store)}:0"]):
+        run_together([lambda: a.set_basic_selection(0, 1)])
+    assert a[0] == 1
+
+
+def test_a_codec_that_fails_leaves_no_lock_behind():
+    a = zarrcy.create(4, chunks=4, store={})
+    a[:] = 1
+    a.store["0"] = b"damaged"
+    with pytest.raises(errors.ChunkDecodeError):
+        a[0] = 2
+    del a.store["0"]
+    run_together([lambda: a.set_basic_selection(0, 3)])
+    assert a[0] == 3
+
+
+class TestHold:
+    def test_a_thread_does_not_wait_for_itself(self):
+        with locks.Hold(["x"]) as outer, locks.Hold(["x", "y"]) as inner:
+            assert (list(outer.names), list(inner.names)) == (["x"], ["y"])
+        assert not {"x", "y"} & locks._holders.keys()
+
+    def test_an_inner_hold_gives_back_only_its_own(self):
+        with locks.Hold(["x"]):
+            with locks.Hold(["x", "y"]):
+                pass
+            assert "x" in locks._holders
+            assert "y" not in locks._holders
+
+    def test_any_overlapping_sets_of_names_exclude_each_other(self, eager_threads):
+        names = [f"name {n}" for n in range(6)]
+        counts, inside = [0] * 6, []
+
+        def work(seed):
+            random = np.random.default_rng(seed)
+            for _ in range(200):
+                mine = random.choice(6, size=random.integers(1, 5), replace=False)
+                with locks.Hold([names[n] for n in mine]):
+                    inside.append(not any(counts[n] for n in mine))
+                    for n in mine:
+                        counts[n] += 1
+                    for n in mine:
+                        counts[n] -= 1
+
+        run_together([lambda n=n: work(n) for n in range(8)])
+        assert len(inside) == 1600
+        assert all(inside)
+        assert not locks._holders.keys() & set(names)
+
+
+# -- processes -------------------------------------------------------------------------------------
+
+
+def spread(array, method, n, times):
+    """Add to each element from as many processes."""
+    context = get_context(method)
+    processes = [context.Process(target=add_one, args=(array, range(k, 8, n), times)) for k in range(n)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * n
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_four_processes_with_file_locks_lose_nothing(method, layout, tmp_path):
+    synchronizer = zarrcy.ProcessSynchronizer(tmp_path / "locks")
+    a = zarrcy.create(8, dtype="i4", store=str(tmp_path / "a"), synchronizer=synchronizer, **LAYOUTS[layout])
+    spread(a, method, 4, 25)
+    assert a[:].tolist() == [25] * 8
+
+
+def test_threads_of_several_forks_with_file_locks_lose_nothing(tmp_path):
+    def threads_of(array, first):
+        # each thread with a copy of its own, as dask's workers have
+        copies = [pickle.loads(pickle.dumps(array)) for _ in range(4)]
+        run_together([lambda n=n, c=c: add_one(c, [first + n], 10) for n, c in enumerate(copies)])
+
+    synchronizer = zarrcy.ProcessSynchronizer(tmp_path / "locks")
+    a = zarrcy.create(8, chunks=8, dtype="i4", store=str(tmp_path / "a"), synchronizer=synchronizer)
+    processes = [get_context("fork").Process(target=threads_of, args=(a, first)) for first in (0, 4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert a[:].tolist() == [10] * 8
+
+
+def test_copies_of_a_thread_synchronizer_give_the_same_locks():
+    locks_of_all = zarrcy.ThreadSynchronizer()
+    a = zarrcy.zeros(8, chunks=8, dtype="i4", synchronizer=locks_of_all)
+    copies = [pickle.loads(pickle.dumps(locks_of_all)) for _ in range(8)]
+    assert all(copy["0"] is locks_of_all["0"] for copy in copies)
+    arrays = [zarrcy.Array(a.store, synchronizer=copy) for copy in copies]
+    run_together([lambda n=n, b=b: add_one(b, [n], 50) for n, b in enumerate(arrays)])
+    assert a[:].tolist() == [50] * 8
+
+
+@pytest.mark.parametrize("synchronizer", [None, "threads", "files", "cache"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_fork_while_others_read_and_write_does_not_hang(layout, synchronizer, tmp_path):
+    found = {
+        None: None,
+        "threads": zarrcy.ThreadSynchronizer(),
+        "files": sync.ProcessSynchronizer(tmp_path / "locks"),
+        "cache": None,
+    }[synchronizer]
+    store = zarrcy.DirectoryStore(tmp_path / "a")
+    if synchronizer == "cache":
+        store = zarrcy.LRUStoreCache(store, None)
+    a = zarrcy.create(16, dtype="i4", store=store, synchronizer=found, **LAYOUTS[layout])
+    a[:] = 1
+    done = threading.Event()
+
+    def work(n):
+        while not done.is_set():
+            a[n] = int(a[n])
+            a[:]
+
+    workers = [threading.Thread(target=work, args=(n,)) for n in range(3)]
+    for worker in workers:
+        worker.start()
+    try:
+        for _ in range(5):
+            child = get_context("fork").Process(target=add_one, args=(a, [8, 9], 2))
+            child.start()
+            child.join(30)
+            assert child.exitcode == 0
+    finally:
+        done.set()
+        for worker in workers:
+            worker.join(30)
+    # what children write is nothing that a cache of the parent knows of
+    n = 3 if synchronizer == "cache" else 11
+    assert zarrcy.open_array(str(tmp_path / "a"))[8:10].tolist() == [n, n]
+
+
+def test_what_a_fork_leaves_held_is_free_in_the_child():
+    started, finish = threading.Event(), threading.Event()
+
+    def hold():
+        with locks.Hold(["held"]):
+            started.set()
+            finish.wait(60)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    started.wait(10)
+
+    def take():
+        with locks.Hold(["held"]):
+            pass
+
+    child = get_context("fork").Process(target=take)
+    child.start()
+    child.join(30)
+    finish.set()
+    holder.join(10)
+    assert child.exitcode == 0
+
+
+# -- where locks work, and who else gives them ------------------------------------------------------
+
+
+class TestFileLocksWork:
+    def test_they_do_in_a_temporary_directory_and_nothing_is_left_there(self, tmp_path):
+        assert sync.file_locks_work(tmp_path) is True
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_file_system_that_refuses_locks_is_found_out(self, tmp_path, monkeypatch):
+        import fasteners
+
+        def refuse(*args, **kwargs):
+            raise OSError(38, "Function not implemented")
+
+        monkeypatch.setattr(fasteners.InterProcessLock, "acquire", refuse)
+        assert sync.file_locks_work(tmp_path) is False
+
+    def test_locks_that_exclude_nobody_are_found_out(self, tmp_path, monkeypatch):
+        import fasteners
+
+        monkeypatch.setattr(fasteners.InterProcessLock, "acquire", lambda *args, **kwargs: True)
+        monkeypatch.setattr(fasteners.InterProcessLock, "release", lambda *args: None)
+        assert sync.file_locks_work(tmp_path) is False
+
+    def test_a_directory_that_is_not_there_is_an_error(self, tmp_path):
+        with pytest.raises(FileNotFoundError):
+            sync.file_locks_work(tmp_path / "nowhere")
+
+
+@pytest.mark.slow
+def test_workers_of_a_dask_cluster_lose_nothing(tmp_path):
+    """In a process of its own: a cluster leaves threads behind."""
+    script = textwrap.dedent(
+        """
+        import sys
+        import zarrcy
+        from distributed import Client, LocalCluster
+        from zarrcy.sync import DaskSynchronizer
+
+        def add(array, i, times):
+            for _ in range(times):
+                array[i] = array[i] + 1
+
+        if __name__ == "__main__":
+            with LocalCluster(
+                n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+            ) as cluster, Client(cluster) as client:
+                a = zarrcy.create(8, chunks=8, dtype="i4", store=sys.argv[1], synchronizer=DaskSynchronizer())
+                client.gather([client.submit(add, a, i, 10, pure=False) for i in range(8)])
+                print(a[:].tolist())
+        """
+    )
+    (tmp_path / "job.py").write_text(script)
+    pytest.importorskip("distributed")
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "job.py"), str(tmp_path / "a")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.stdout.strip() == str([10] * 8), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("package", "extra", "kind"),
+    [("mpi4py", "mpi", sync.MPISynchronizer), ("distributed", "dask", sync.DaskSynchronizer)],
+)
+def test_a_missing_package_is_named_with_its_extra(package, extra, kind, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(errors.MissingExtraError, match=rf"pip install 'zarrcy\[{extra}\]'"):
+        kind()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Self, Unpack
 
@@ -12,6 +12,8 @@ import numcodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrcy import regions
+from zarrcy import selection as selections
 from zarrcy.attrs import Attributes
 from zarrcy.codecs import as_codec
 from zarrcy.formats import ArrayDescription
@@ -19,6 +21,7 @@ from zarrcy.grid import grid_shape, normalize_chunks, normalize_shape
 from zarrcy.indexing import ArrayIndexing
 from zarrcy.node import Node, Parse
 from zarrcy.options import ArrayOptions, MoreOptions
+from zarrcy.regions import Region
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
 from zarrcy.types import Shape
@@ -110,6 +113,7 @@ class Array(ArrayIndexing):
         self._node = node
         self._options = options
         self._reload = not options.cache_metadata
+        self._like = options.like
         self._attrs = Attributes(node, options.read_only, options.cache_attrs)
         if isinstance(description, ArrayDescription):
             self._adopt(description)
@@ -171,6 +175,101 @@ class Array(ArrayIndexing):
             raise ValueError("an array in a store can't be had without a copy")
         values: NDArray[Any] = np.asarray(self[...])
         return values if dtype is None else values.astype(dtype, copy=False)
+
+    # -- parts for parallel writers ----------------------------------------------------------------
+
+    def write_regions(self, n: int) -> list[Region]:
+        """Cut the array into parts that as many writers may write at once, without locks.
+
+        The cuts are along the borders of chunks, or of shards where there are any, and the parts have as many
+        elements each as that allows.
+
+        Parameters
+        ----------
+        n : parts. Those for which there is no chunk are empty, and come last
+
+        Returns
+        -------
+        regions : tuples of slices, which are keys of the array
+
+        Raises
+        ------
+        ValueError : `n` is less than 1; or more than 1, and the array has no axes to cut
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros((100, 100), chunks=(30, 30))
+        >>> for region in a.write_regions(3):
+        ...     a[region] = 1
+        >>> a.write_regions(3)[0]
+        (slice(0, 30, None), slice(0, 100, None))
+        """
+        n = operator.index(n)
+        if n < 1:
+            raise ValueError(f"n is {n}; there must be 1 part or more")
+        if n > 1 and not self.ndim:
+            raise ValueError(f"an array without axes can't be cut into {n} parts")
+        return regions.cut(self.shape, self._description.chunk_shape, n)
+
+    def region(self, rank: int, size: int) -> Region:
+        """Return the part of one of several writers: ``write_regions(size)[rank]``.
+
+        Parameters
+        ----------
+        rank, size : number of the writer, from 0, and how many there are, as MPI has them
+
+        Raises
+        ------
+        ValueError : there is no such rank
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.zeros(10, chunks=4).region(1, 2)
+        (slice(4, 10, None),)
+        """
+        rank = operator.index(rank)
+        if not 0 <= rank < size:
+            raise ValueError(f"rank is {rank}; of {size} writers it must be 0 or more, and less than {size}")
+        return self.write_regions(size)[rank]
+
+    def check_regions(self, parts: Iterable[Any]) -> None:
+        """Refuse parts that can't be written at once without locks.
+
+        Parameters
+        ----------
+        parts : keys of integers, slices and Ellipsis, as for ``a[key] = ...``
+
+        Raises
+        ------
+        RegionError : a part covers a chunk, or a shard, only in part, or overlaps with another. The error
+            names the nearest slices that are safe
+        SelectionError : something is no such key
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros(100, chunks=30)
+        >>> a.check_regions([slice(0, 60), slice(60, 100)])
+        >>> a.check_regions([slice(0, 50), slice(50, 100)])
+        Traceback (most recent call last):
+            ...
+        zarrcy.errors.RegionError: region 0, [0:50], does not begin and end at borders where stored values have shape \
+(30,): [0:60] would do. write_regions() gives regions that are safe.
+        """
+        self._refresh()
+        boxes = [selections.normalize_basic(self._kernels, part, self._grid)[0] for part in parts]
+        extents, sparse = [], []
+        for number, box in enumerate(boxes):
+            ranges = list(zip(box.starts, box.counts, box.steps, strict=True))
+            extents.append(
+                tuple((start, start + (n - 1) * step + 1 if n else start) for start, n, step in ranges)
+            )
+            if any(n > 1 and step > 1 for _, n, step in ranges) and 0 not in box.counts:
+                sparse.append(number)
+        stored_shape = self._description.chunk_shape
+        regions.check(extents, self._description.shape, stored_shape, sparse)
 
     # -- changing its shape ----------------------------------------------------------------------
 
@@ -254,7 +353,7 @@ class Array(ArrayIndexing):
         key = (slice(None),) * axis + (slice(old[axis], grown[axis]),)
         box = self._kernels.parse_box(key, grid)
         plan = self._kernels.split_outer(box, grid)
-        self._source.write(plan, self._values_for(values, box.shape, plan))
+        self._write(plan, box.shape, values)
         self._save(self._description.with_shape(grown))
         return grown
 

@@ -26,13 +26,16 @@ __all__ = [
     "GroupNotFoundError",
     "KeyPathError",
     "MetadataError",
+    "MissingChunkError",
     "MissingExtraError",
     "NegativeStepError",
     "NotErasableError",
     "PathNotFoundError",
     "ReadOnlyError",
+    "RegionError",
     "SelectionError",
     "StoreArgumentError",
+    "UnalignedWriteError",
     "UnsafeCodecError",
     "ValueShapeError",
     "ViewError",
@@ -286,6 +289,77 @@ class ChunkDecodeError(ZarrcyError, ValueError, RuntimeError):
             f"chunk from its {self.nbytes} stored bytes{why}. The value is damaged, or was written by another "
             "codec than the metadata name; restore it from a copy, or delete the key to let the chunk "
             "read as fill value."
+        )
+
+
+def _region_text(region: Any) -> str:
+    return f"[{', '.join(f'{s.start}:{s.stop}' for s in region) or '()'}]"
+
+
+class RegionError(ZarrcyError, ValueError):
+    """A region that can't be written while others are.
+
+    Attributes
+    ----------
+    number : of the region, among those that were given
+    region : slices
+    nearest : slices that would do instead; None if there are none
+    problem : what is wrong with it
+    stored_shape : shape of what is stored as one value, a chunk or a shard, in elements
+    """
+
+    def __init__(self, number: int, region: Any, nearest: Any, problem: str, stored_shape: Shape) -> None:
+        super().__init__(number, region, nearest, problem, stored_shape)
+        self.number, self.region, self.nearest = number, region, nearest
+        self.problem, self.stored_shape = problem, stored_shape
+
+    def __str__(self) -> str:
+        instead = f"{_region_text(self.nearest)} would do" if self.nearest is not None else "leave it out"
+        return (
+            f"region {self.number}, {_region_text(self.region)}, {self.problem} where stored values have shape "
+            f"{self.stored_shape}: {instead}. write_regions() gives regions that are safe."
+        )
+
+
+class UnalignedWriteError(ZarrcyError, ValueError):
+    """A write that covers a chunk, or a shard, only in part, in an array that was opened to refuse that.
+
+    Attributes
+    ----------
+    nearest : slices of whole chunks, or shards, that hold what was to be written
+    stored_shape : shape of what is stored as one value, in elements
+    path : of the array
+    """
+
+    def __init__(self, nearest: Any, stored_shape: Shape, path: str) -> None:
+        super().__init__(nearest, stored_shape, path)
+        self.nearest, self.stored_shape, self.path = nearest, stored_shape, path
+
+    def __str__(self) -> str:
+        return (
+            f"a write to the array at {_place(self.path)} covers a stored value of shape {self.stored_shape} only in "
+            f"part, and the array was opened with unaligned='error'. The nearest aligned selection is "
+            f"{_region_text(self.nearest)}, of all fields. Nothing was written."
+        )
+
+
+class MissingChunkError(ZarrcyError, KeyError):
+    """A chunk, or a shard, that is not stored, in an array that was opened to refuse that.
+
+    Attributes
+    ----------
+    key : of the chunk in the store
+    """
+
+    def __init__(self, key: Key) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return (
+            f"there is no chunk {self.key!r} in the store, and the array was opened with read_missing='raise'. "
+            "Write it first (initialized_chunks() tells which are there), or open the array with "
+            "read_missing='fill' or 'mask'."
         )
 
 

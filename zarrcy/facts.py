@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zarrcy import shards, transfer
 from zarrcy.codecs import Compressor, Filter
@@ -18,6 +19,7 @@ from zarrcy.errors import ViewError
 from zarrcy.formats import ArrayDescription
 from zarrcy.grid import grid_shape
 from zarrcy.info import InfoReport, bytes_text, html_table, type_name
+from zarrcy.missing import new_masked
 from zarrcy.node import refuse_read_only
 from zarrcy.options import ArrayOptions
 from zarrcy.picture import grid_svg
@@ -35,6 +37,7 @@ class ArrayFacts(Placed, ABC):
 
     _options: ArrayOptions
     _reload: bool
+    _like: Any
     _is_view: bool = False
 
     def _adopt(self, description: ArrayDescription) -> None:
@@ -97,9 +100,11 @@ class ArrayFacts(Placed, ABC):
 
     def _new_result(self, shape: Shape, dtype: AnyDtype) -> Any:
         """Return memory for a result, of the kind that was asked for."""
-        like = self._options.meta_array
+        like = self._like
         if like is None:
             return np.empty(shape, dtype, self._result_order)
+        if isinstance(like, np.ma.MaskedArray):
+            return new_masked(shape, dtype, self._result_order)
         return np.empty_like(like, shape=shape, dtype=dtype, order=self._result_order)
 
     @abstractmethod
@@ -269,6 +274,36 @@ class ArrayFacts(Placed, ABC):
         return sum(held)
 
     initialized = nchunks_initialized
+
+    def initialized_chunks(self) -> NDArray[np.bool_]:
+        """Tell which chunks are stored, by one listing of the store: for jobs that go on where they were stopped.
+
+        Of a shard that is stored all chunks count. Chunks that hold nothing but the fill value are not
+        stored if ``write_empty_chunks`` is false, and such shards never are.
+
+        Returns
+        -------
+        stored : Booleans in the shape of the chunk grid, `cdata_shape`
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros((4, 6), chunks=2)
+        >>> a[2:, :3] = 1
+        >>> a.initialized_chunks()
+        array([[False, False, False],
+               [ True,  True, False]])
+        >>> for i, j in np.argwhere(~a.initialized_chunks()):
+        ...     a.blocks[int(i), int(j)] = 2
+        >>> bool(a.initialized_chunks().all())
+        True
+        """
+        self._refresh()
+        grid = np.zeros(self.cdata_shape, bool)
+        per_value = [n // c for n, c in zip(self._description.chunk_shape, self.chunks, strict=True)]
+        for _, coords in self._initialized():
+            grid[tuple(slice(at * n, at * n + n) for at, n in zip(coords, per_value, strict=False))] = True
+        return grid
 
     def _initialized(self) -> Iterator[tuple[str, Coords]]:
         """Iterate over the values that are stored, chunks or shards: the ends of their keys, and their coordinates."""

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrcy import regions
 from zarrcy import selection as selections
 from zarrcy.accessors import BlockIndex, OIndex, VIndex
-from zarrcy.errors import SelectionError, ValueShapeError
+from zarrcy.errors import SelectionError, UnalignedWriteError, ValueShapeError
 from zarrcy.facts import ArrayFacts
 from zarrcy.fields import record_fields
 from zarrcy.node import refuse_read_only
@@ -194,21 +195,31 @@ class ArrayIndexing(ArrayFacts):
             self._check_out(out, shape, fields)
         if field is None and fields is not None:
             # several fields: decode each chunk once, for all of them
-            records = np.empty(shape, self._dtype, self._result_order)
+            records = self._new_result(shape, self._dtype)
             self._source.read(plan, records)
             result = self._new_result(shape, dtype) if out is None else out
             for name in dtype.names or ():
                 result[name] = records[name]
             return result
         if dtype.subdtype is not None:
-            raw = np.empty(shape, f"V{dtype.itemsize}")
-            self._source.read(plan, raw, field)
-            result = np.empty(shape, dtype) if out is None else out
-            result[...] = raw.reshape(-1).view(dtype.base).reshape(result.shape)
-            return result
+            return self._read_inner_axes(plan, shape, dtype, field, out)
         result = self._new_result(shape, dtype) if out is None else out
         self._source.read(plan, result, field)
         return result
+
+    def _read_inner_axes(self, plan: Any, shape: Shape, dtype: Any, field: Any, out: Any) -> NDArray[Any]:
+        """Read a field whose values are arrays: their axes become the last ones of the result."""
+        masks = self._options.read_missing == "mask"
+        void = np.dtype(f"V{dtype.itemsize}")
+        raw = self._new_result(shape, void) if masks else np.empty(shape, void)
+        self._source.read(plan, raw, field)
+        result: Any = out
+        if out is None:
+            result = self._new_result(shape, dtype) if masks else np.empty(shape, dtype)
+        result[...] = np.asarray(raw).reshape(-1).view(dtype.base).reshape(result.shape)
+        if isinstance(raw, np.ma.MaskedArray):
+            result.mask = np.broadcast_to(raw.mask.reshape(shape + (1,) * len(dtype.shape)), result.shape)
+        return result  # type: ignore[no-any-return]
 
     def _without_new_axes(self, out: Any, shape: Shape, new_axes: Any) -> Any:
         if new_axes is None or not isinstance(out, np.ndarray):
@@ -221,6 +232,10 @@ class ArrayIndexing(ArrayFacts):
     def _check_out(self, out: Any, shape: Shape, fields: Any) -> None:
         if not isinstance(out, np.ndarray):
             raise TypeError(f"out is a {type(out).__name__}, not a numpy array")
+        if self._options.read_missing == "mask":
+            if not isinstance(out, np.ma.MaskedArray):
+                raise TypeError("out is no masked array; with read_missing='mask' it must be one")
+            out.mask = False
         dtype = record_fields(self._dtype, fields)[0]
         if dtype.subdtype is not None:
             dtype, inner = dtype.subdtype
@@ -336,6 +351,23 @@ class ArrayIndexing(ArrayFacts):
         key = selections.normalize_blocks(selection, self._grid)
         self.set_basic_selection(key, value, fields=fields)
 
+    def _refuse_unaligned(self, plan: Any, fields: Any = None) -> None:
+        """Refuse a write that leaves something of a stored value that it touches.
+
+        Raises
+        ------
+        UnalignedWriteError : so it is
+        """
+        if not plan.n_pieces or (fields is None and self._source.is_aligned(plan)):
+            return
+        coords, chunk_shape = plan.coords_table(0, plan.n_pieces), plan.grid.chunk_shape
+        touched = zip(coords.min(axis=0).tolist(), coords.max(axis=0).tolist(), chunk_shape, strict=True)
+        stored_shape = self._description.chunk_shape
+        extent = tuple((low * n, (high + 1) * n) for low, high, n in touched)
+        raise UnalignedWriteError(
+            regions.cover(extent, plan.grid.shape, stored_shape), stored_shape, self.path
+        )
+
     def _write(
         self,
         plan: Any,
@@ -346,6 +378,8 @@ class ArrayIndexing(ArrayFacts):
         flat: bool = False,
     ) -> None:
         """Write a value that can be broadcast to `shape` along a plan."""
+        if self._options.unaligned == "error":
+            self._refuse_unaligned(plan, fields)
         if fields is None:
             values = self._values_for(value, shape, plan, new_axes)
             self._source.write(plan, values.reshape(-1) if flat else values)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
+import numpy as np
+
 ReadMissing: TypeAlias = Literal["fill", "raise", "mask"]
 Unaligned: TypeAlias = Literal["lock", "error", "allow"]
 
@@ -47,6 +49,11 @@ class ArrayOptions:
             raise ValueError(
                 "read_missing is 'mask': results are masked arrays, so there can be no meta_array"
             )
+
+    @property
+    def like(self) -> Any:
+        """What results are allocated like; None for plain arrays."""
+        return np.ma.empty(()) if self.read_missing == "mask" else self.meta_array
 
     def more(self) -> MoreOptions:
         """Return those that are keyword arguments of all that opens arrays."""

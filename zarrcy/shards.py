@@ -7,6 +7,7 @@ its chunks and puts it together again.
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 from bisect import bisect_right
@@ -22,6 +23,7 @@ from zarrcy.codecs.shard_index import IndexFormat, index_format, is_absent
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.formats import ArrayDescription
 from zarrcy.grid import grid_shape
+from zarrcy.missing import StrictReader
 from zarrcy.options import ArrayOptions
 from zarrcy.storage import access, ranges
 from zarrcy.sync import Synchronizer
@@ -81,6 +83,7 @@ class ShardSource(ChunkSource):
         self.shards = shards
         # an inner chunk that is absent costs nothing, and a shard without chunks is no shard
         self.write_empty_chunks = False
+        self.reader = ShardReader
         self.read_values = ranges.parts_reader(store)
         self.indexes = IndexCache()
         nbytes = _BATCH_OF_A_FILE if access.is_near(store) else _BATCH_OF_A_TRIP
@@ -93,7 +96,7 @@ class ShardSource(ChunkSource):
         # two threads may read the same shard: what they read is not what they share
         starts = range(0, plan.n_pieces, max(1, min(self.batch, -(-plan.n_pieces // n))))
         batches = ((start, min(start + starts.step, plan.n_pieces)) for start in starts)
-        threads.share(lambda: ShardReader(plan, self, out, field, pieces), batches, n)
+        threads.share(lambda: self.reader(plan, self, out, field, pieces), batches, n)
 
     def write(self, plan: Any, value: NDArray[Any], field: Field | None = None) -> None:
         pieces = PiecesByShard(plan, self)
@@ -103,6 +106,11 @@ class ShardSource(ChunkSource):
         n = min(threads.n_threads(), n_shards) if shared else 1
         batches = ((number, number + 1) for number in range(n_shards))
         threads.share(lambda: ShardWriter(plan, self, value, field, pieces), batches, n)
+
+    def is_aligned(self, plan: Any) -> bool:
+        pieces = PiecesByShard(plan, self)
+        counts = [stop - start for start, stop in itertools.pairwise(pieces.first)]
+        return counts == pieces.n_inside and super().is_aligned(plan)
 
     def damaged_shard(self, key: Key, nbytes: int, problem: str) -> ChunkDecodeError:
         return ChunkDecodeError(key, "sharding_indexed", nbytes, self.layout.nbytes, problem)
@@ -124,12 +132,20 @@ def chunk_source(
     rest: Any = (description.dtype, description.missing, synchronizer, options)
     pipeline = description.pipeline()
     opened = pipeline.inside_shards(description.chunks)
+    strict = options.read_missing != "fill"
     if opened is None:
-        return ChunkSource(*place, pipeline, description.chunk_shape, *rest)
+        source = ChunkSource(*place, pipeline, description.chunk_shape, *rest)
+        if strict:
+            # the lane takes a file that is missing for fill value
+            source.read_folder, source.reader = None, StrictReader
+        return source
     stage, inner = opened
     counts = tuple(n // c for n, c in zip(description.chunk_shape, description.chunks, strict=True))
     layout = ShardLayout(counts, pipeline.order, index_format(stage, math.prod(counts)))
-    return ShardSource(*place, inner, description.chunks, *rest, shards=layout)
+    source = ShardSource(*place, inner, description.chunks, *rest, shards=layout)
+    if strict:
+        source.reader = StrictShardReader
+    return source
 
 
 class PiecesByShard:
@@ -194,7 +210,7 @@ class ShardReader(ChunkReader):
         def done(place: int, present: bool, _: Any) -> None:
             if not present:
                 for number in pieces.pieces[slice(*runs[place])]:
-                    self.source.kernels.fill_piece(self.plan, number, self.layout, self.out, self.item)
+                    self.absent(number, keys[place])
 
         self.source.read_values(keys, begin, done)
 
@@ -247,6 +263,10 @@ class ShardReader(ChunkReader):
             return self.source.shards.index.parse(raw, nbytes)
         except ValueError as exc:
             raise self.source.damaged_shard(key, len(raw) if nbytes is None else nbytes, str(exc)) from None
+
+
+class StrictShardReader(StrictReader, ShardReader):
+    """Reads likewise, and tells which shards are missing: that a chunk is not in a shard says nothing."""
 
 
 class ShardWriter(ChunkWriter):

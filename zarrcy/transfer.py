@@ -75,6 +75,7 @@ class ChunkSource:
         self.layout = self.kernels.ChunkLayout(chunk_shape, dtype.itemsize, pipeline.order)
         self.fill_item = fill_item(fill_value, dtype)
         self.synchronizer = synchronizer
+        self.reader: Any = ChunkReader
         self.place: str | None = None
         self.store = store
         self.options = options
@@ -88,6 +89,7 @@ class ChunkSource:
         self.holds_values = access.holds_values(store)
         self.codec = native.chunk_codec(pipeline, self.layout, dtype, self.kernels)
         self.folder = native.folder(store, prefix, separator) if self.codec is not None else None
+        self.read_folder = self.folder
         self.is_shareable = (
             access.is_thread_safe(store)
             and not pipeline.filters
@@ -118,23 +120,23 @@ class ChunkSource:
         ------
         ChunkDecodeError : a stored chunk is not what the metadata promise
         """
-        if self.folder is not None:
+        if self.read_folder is not None:
             layout, item = self.target(field)
-            rest = native.read_files(self.codec, self.folder, plan, layout, out, item)
+            rest = native.read_files(self.codec, self.read_folder, plan, layout, out, item)
             if rest:
-                general = ChunkReader(plan, self, out, field)
+                general = self.reader(plan, self, out, field)
                 for number in rest:
                     general(number, number + 1)
             return
         if plan.n_pieces == 1:
             # one element, one window: nothing to share, and every microsecond shows
-            ChunkReader(plan, self, out, field)(0, 1)
+            self.reader(plan, self, out, field)(0, 1)
             return
         # of chunks that lie decoded in memory only what is selected is touched, of others all
         in_memory = self.is_raw and self.holds_values
         nbytes = out.nbytes if in_memory else plan.n_pieces * self.layout.nbytes
         shared = self.shares(plan.n_pieces, nbytes)
-        self._run(lambda: ChunkReader(plan, self, out, field), plan, shared, shared)
+        self._run(lambda: self.reader(plan, self, out, field), plan, shared, shared)
 
     def write(self, plan: Any, value: NDArray[Any], field: Field | None = None) -> None:
         """Write `value`, which has the shape of the plan's selection and the dtype of the array or of `field`.
@@ -184,6 +186,10 @@ class ChunkSource:
             if general is None:
                 general = ChunkWriter(plan, self, value, None)
             general(number, number + 1)
+
+    def is_aligned(self, plan: Any) -> bool:
+        """Does a plan cover all of each stored value that it touches, as far as that is inside the array?"""
+        return all(map(plan.complete, range(plan.n_pieces)))
 
     def _run(self, make_task: Callable[[], threads.Task], plan: Any, shared: bool, small: bool) -> None:
         """Run a task for the batches of a plan, in this thread or shared among several."""
@@ -332,7 +338,7 @@ class ChunkReader:
         def done(place: int, present: bool, stored: Buffer | None) -> None:
             number = first + place
             if not present:
-                kernels.fill_piece(plan, number, self.layout, self.out, self.item)
+                self.absent(number, keys[place])
             elif stored is not None:
                 self.take(number, keys[place], stored)
             else:
@@ -340,6 +346,10 @@ class ChunkReader:
 
         assert source.read_parts is not None
         source.read_parts(keys, begin, done)
+
+    def absent(self, number: int, key: Key) -> None:
+        """Read a piece of a value that is not stored."""
+        self.source.kernels.fill_piece(self.plan, number, self.layout, self.out, self.item)
 
     def _memory(self) -> NDArray[Any]:
         """Return memory for one chunk, which is used again and again."""

@@ -21,7 +21,7 @@ CHECKED = os.environ.get("ZARRCY_CHECKED", "") not in ("", "0")
 NO_CODECS = os.environ.get("ZARRCY_NO_CODECS", "") not in ("", "0")
 PURE = os.environ.get("ZARRCY_PURE", "") not in ("", "0")
 
-KERNELS = ["_split", "_points", "_copy", "_crc32c", "_fill", "_touch"]
+KERNELS = ["_split", "_points", "_copy", "_crc32c", "_fill", "_shards", "_touch"]
 
 # A `# cython: boundscheck=False` line in a .pyx would outrank this table, and a checked build
 # would check nothing there; so no .pyx holds one (tests/test_house.py looks).

@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import locks, threads
+from zarrcy import locks, native, threads
 from zarrcy.codecs.shard_index import IndexFormat, index_format, is_absent
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.formats import ArrayDescription
-from zarrcy.grid import grid_shape
 from zarrcy.missing import StrictReader
 from zarrcy.options import ArrayOptions
 from zarrcy.storage import access, ranges
@@ -34,6 +33,8 @@ _CACHED_INDEX_NBYTES = 64 * 2**20
 # Decoded bytes that are asked for at once: of a file, and of a store where every trip counts.
 _BATCH_OF_A_FILE = 2**20
 _BATCH_OF_A_TRIP = 64 * 2**20
+# A thread that is given so many pieces of a shard opens it seldom, and the others still have their share.
+_MOST_PIECES_OF_A_FILE = 256
 # A shard that is replaced again and again while it is read is somebody's mistake.
 _MOST_TRIES = 10
 
@@ -52,13 +53,6 @@ class ShardLayout:
     counts: Shape
     axes: tuple[int, ...]
     index: IndexFormat
-
-    def numbers(self, within: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the numbers of inner chunks, given by their coordinates in their shards."""
-        numbers = np.zeros(len(within), np.int64)
-        for axis in self.axes:
-            numbers = numbers * self.counts[axis] + within[:, axis]
-        return numbers
 
 
 class ShardSource(ChunkSource):
@@ -86,6 +80,8 @@ class ShardSource(ChunkSource):
         self.reader = ShardReader
         self.read_values = ranges.parts_reader(store)
         self.indexes = IndexCache()
+        # a shard that is a file is read in the native lane
+        self.open_value = access.value_opener(store) if self.folder is not None else None
         nbytes = _BATCH_OF_A_FILE if access.is_near(store) else _BATCH_OF_A_TRIP
         self.batch = max(1, nbytes // max(1, self.layout.nbytes))
 
@@ -94,7 +90,8 @@ class ShardSource(ChunkSource):
         shared = self.shares(plan.n_pieces, plan.n_pieces * self.layout.nbytes)
         n = min(threads.n_threads(), plan.n_pieces) if shared else 1
         # two threads may read the same shard: what they read is not what they share
-        starts = range(0, plan.n_pieces, max(1, min(self.batch, -(-plan.n_pieces // n))))
+        most = self.batch if self.open_value is None else max(self.batch, _MOST_PIECES_OF_A_FILE)
+        starts = range(0, plan.n_pieces, max(1, min(most, -(-plan.n_pieces // n))))
         batches = ((start, min(start + starts.step, plan.n_pieces)) for start in starts)
         threads.share(lambda: self.reader(plan, self, out, field, pieces), batches, n)
 
@@ -155,30 +152,16 @@ class PiecesByShard:
     ----------
     keys : of the shards
     first : of each shard the place of its first piece, and the end
-    pieces : their numbers
-    chunks : the numbers of their chunks in their shards
+    pieces : their numbers, as an array
+    chunks : the numbers of their chunks in their shards, as an array
     n_inside : of each shard, how many of its chunks hold an element of the array
     """
 
     def __init__(self, plan: Any, source: ShardSource) -> None:
         layout = source.shards
-        coords = plan.coords_table(0, plan.n_pieces)
-        counts = np.array(layout.counts, np.int64)
-        shards = coords // counts
-        # the last key of lexsort is the first in rank; it is stable
-        order = np.lexsort(shards.T[::-1]) if shards.size else np.arange(len(shards))
-        shards = shards[order]
-        new = np.ones(len(shards), bool)
-        new[1:] = (shards[1:] != shards[:-1]).any(axis=1)
-        starts = np.flatnonzero(new)
-        self.pieces: list[int] = order.tolist()
-        self.chunks: list[int] = layout.numbers(coords[order] - shards * counts).tolist()
-        self.first: list[int] = [*starts.tolist(), len(order)]
-        found = shards[starts].tolist()
-        self.keys = [source.prefix + source.separator.join(map(str, at)) for at in found]
-        all_counts = np.array(grid_shape(plan.grid.shape, plan.grid.chunk_shape), np.int64)
-        inside = np.minimum(counts, all_counts - shards[starts] * counts)
-        self.n_inside: list[int] = [math.prod(row) for row in inside.tolist()]
+        group = source.kernels.group_by_shard
+        self.pieces, self.chunks, self.first, places, self.n_inside = group(plan, layout.counts, layout.axes)
+        self.keys: list[Key] = [source.prefix + source.separator.join(map(str, at)) for at in places]
 
 
 class ShardReader(ChunkReader):
@@ -194,7 +177,7 @@ class ShardReader(ChunkReader):
         self.pieces = pieces
 
     def __call__(self, first: int, last: int) -> None:
-        pieces = self.pieces
+        source, pieces = self.source, self.pieces
         at = bisect_right(pieces.first, first) - 1
         keys, runs = [], []
         while first < last:
@@ -203,13 +186,43 @@ class ShardReader(ChunkReader):
             runs.append((first, end))
             first = end
             at += 1
+        if source.open_value is not None and type(self) is ShardReader:
+            for key, run in zip(keys, runs, strict=True):
+                self._read_file(key, *run)
+            return
+        self._read_general(keys, runs)
+
+    def _read_file(self, key: Key, first: int, last: int) -> None:
+        """Read a run of pieces from the file of their shard, in the native lane."""
+        source, pieces = self.source, self.pieces
+        numbers, chunks = pieces.pieces[first:last], pieces.chunks[first:last]
+        value = source.open_value(key)
+        if value is None:
+            for number in numbers.tolist():
+                self.absent(number, key)
+            return
+        with value:
+            index = source.indexes.get(key, value.identity)
+            if index is None:
+                index = self._parse(key, value.read(*source.shards.index.span), value.nbytes)
+                source.indexes.put(key, value.identity, index)
+            rest = native.read_spans(
+                source.codec, value.fd, index, chunks, numbers, self.plan, self.layout, self.out, self.item
+            )
+        for number in rest:
+            (place,) = np.flatnonzero(numbers == number) + first
+            self._read_general([key], [(place, place + 1)])
+
+    def _read_general(self, keys: list[Key], runs: list[tuple[int, int]]) -> None:
+        """Read runs of pieces from their shards, each of which is one value of the store."""
+        pieces = self.pieces
 
         def begin(place: int, nbytes: int | None, identity: Any) -> ranges.Questions:
             return self._read_shard(keys[place], *runs[place], nbytes, identity)
 
         def done(place: int, present: bool, _: Any) -> None:
             if not present:
-                for number in pieces.pieces[slice(*runs[place])]:
+                for number in pieces.pieces[slice(*runs[place])].tolist():
                     self.absent(number, keys[place])
 
         self.source.read_values(keys, begin, done)
@@ -219,7 +232,7 @@ class ShardReader(ChunkReader):
     ) -> ranges.Questions:
         """Ask a shard for its index, unless it is known, and for the chunks of a run of pieces."""
         source, form = self.source, self.source.shards.index
-        numbers, chunks = self.pieces.pieces[first:last], self.pieces.chunks[first:last]
+        numbers, chunks = self.pieces.pieces[first:last].tolist(), self.pieces.chunks[first:last].tolist()
         index = source.indexes.get(key, identity)
         raw: Buffer | None = None
         for _ in range(_MOST_TRIES):
@@ -286,7 +299,7 @@ class ShardWriter(ChunkWriter):
         for shard in range(first, last):
             pieces, key = self.pieces, self.pieces.keys[shard]
             run = slice(pieces.first[shard], pieces.first[shard + 1])
-            numbers, chunks = pieces.pieces[run], pieces.chunks[run]
+            numbers, chunks = pieces.pieces[run].tolist(), pieces.chunks[run].tolist()
             replaced = [self.replaces(number) for number in numbers]
             self.chunks = {}
             if len(numbers) == pieces.n_inside[shard] and all(replaced):

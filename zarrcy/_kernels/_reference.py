@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -494,3 +495,25 @@ def fill(chunk: Any, item: Any) -> None:
     if raw.nbytes % len(item):
         raise ValueError(f"{raw.nbytes} bytes are not a whole number of items of {len(item)} bytes")
     raw.reshape(-1, len(item))[:] = np.frombuffer(item, np.uint8)
+
+
+def group_by_shard(
+    plan: Any, counts: Sequence[int], axes: Sequence[int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[int], list[tuple[int, ...]], list[int]]:
+    coords = plan.coords_table(0, plan.n_pieces)
+    of_shard = np.array(counts, np.int64)
+    shards = coords // of_shard
+    # the last key of lexsort is the first in rank; it is stable
+    order = np.lexsort(shards.T[::-1]) if shards.size else np.arange(len(shards))
+    within = (coords - shards * of_shard)[order]
+    shards = shards[order]
+    new = np.ones(len(shards), bool)
+    new[1:] = (shards[1:] != shards[:-1]).any(axis=1)
+    starts = np.flatnonzero(new)
+    chunks = np.zeros(len(within), np.int64)
+    for axis in axes:
+        chunks = chunks * counts[axis] + within[:, axis]
+    of_grid = -(-np.array(plan.grid.shape, np.int64) // np.array(plan.grid.chunk_shape, np.int64))
+    inside = np.minimum(of_shard, of_grid - shards[starts] * of_shard)
+    places = [tuple(row) for row in shards[starts].tolist()]
+    return order, chunks, [*starts.tolist(), len(order)], places, [math.prod(row) for row in inside.tolist()]

@@ -4,6 +4,7 @@ from zarrcy._kernels._copy import ChunkLayout, fill_piece, gather, gather_many, 
 from zarrcy._kernels._crc32c import crc32c
 from zarrcy._kernels._fill import fill, is_filled
 from zarrcy._kernels._points import split_mask, split_points
+from zarrcy._kernels._shards import group_by_shard
 from zarrcy._kernels._split import Box, Grid, parse_box, split_outer
 from zarrcy._kernels._touch import touched_blocks
 
@@ -16,6 +17,7 @@ __all__ = [
     "fill_piece",
     "gather",
     "gather_many",
+    "group_by_shard",
     "is_filled",
     "parse_box",
     "run_of_piece",

@@ -1,0 +1,113 @@
+"""Shards that are files are read and written in the native lane: the same bytes, and the same errors."""
+
+import numpy as np
+import pytest
+from cases import same_bits
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import zarrcy
+from zarrcy import _kernels, native
+from zarrcy._kernels import _reference
+from zarrcy.errors import ChunkDecodeError
+from zarrcy.testing import strategies
+
+needs_lane = pytest.mark.skipif("blosc" not in native.codecs(), reason="this build has no native lane")
+
+BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
+CODECS = {
+    "raw": [BYTES],
+    "raw with checksums": [BYTES, {"name": "crc32c"}],
+    "zstd with checksums": [
+        BYTES,
+        {"name": "zstd", "configuration": {"level": 1, "checksum": False}},
+        {"name": "crc32c"},
+    ],
+    "blosc": [
+        BYTES,
+        {
+            "name": "blosc",
+            "configuration": {
+                "cname": "lz4", "clevel": 5, "shuffle": "shuffle", "typesize": 4, "blocksize": 0,
+            },
+        },
+    ],
+    "turned": [{"name": "transpose", "configuration": {"order": [1, 0]}}, BYTES],
+}  # fmt: skip
+
+
+def sharded(store, codecs, shape=(60, 70), chunks=(5, 7), shards=(20, 35), dtype="<f4"):
+    return zarrcy.create(
+        shape, chunks=chunks, shards=shards, dtype=dtype, codecs=codecs, store=store, zarr_format=3
+    )
+
+
+@needs_lane
+@pytest.mark.parametrize("codecs", CODECS)
+def test_every_selection_of_shards_reads_and_writes_as_numpy_does(codecs, tmp_path_factory):
+    @settings(max_examples=25)
+    @given(data=st.data(), large=st.booleans())
+    def check(data, large):
+        shape, chunks, shards = ((600, 700), (150, 175), (300, 350)) if large else ((60, 70), (5, 7), (20, 35))
+        a = sharded(tmp_path_factory.mktemp("store"), CODECS[codecs], shape, chunks, shards)
+        assert a._source.codec is not None
+        assert a._source.open_value is not None
+        model = np.zeros(shape, "<f4")
+        rng = np.random.default_rng(0)
+        for _ in range(3):
+            target = data.draw(strategies.selections(shape, chunks))
+            value = rng.integers(0, 3, target.positions.shape).astype("<f4")
+            model.reshape(-1)[target.positions] = value
+            getattr(a, f"set_{target.kind}_selection")(target.key, value)
+            selection = data.draw(strategies.selections(shape, chunks))
+            found = getattr(a, f"get_{selection.kind}_selection")(selection.key)
+            assert same_bits(np.asarray(found, "<f4"), model.reshape(-1)[selection.positions])
+        assert same_bits(zarrcy.open_array(a.store)[...], model)
+
+    check()
+
+
+@needs_lane
+@pytest.mark.parametrize("codecs", ["raw", "zstd with checksums"])
+def test_a_truncated_shard_is_an_error_that_names_it(codecs, tmp_path):
+    a = sharded(tmp_path, CODECS[codecs])
+    a[:] = np.arange(4200, dtype="f4").reshape(60, 70)
+    (path,) = tmp_path.glob("c/0/0")
+    whole = path.read_bytes()
+    for n in (0, 3, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:n])
+        with pytest.raises(ChunkDecodeError, match="c/0/0"):
+            zarrcy.open_array(tmp_path)[:30, :30]
+
+
+@needs_lane
+def test_a_changed_bit_of_an_inner_chunk_is_found_by_its_checksum_and_the_others_can_be_read(tmp_path):
+    a = sharded(tmp_path, CODECS["raw with checksums"])
+    model = np.arange(4200, dtype="f4").reshape(60, 70)
+    a[:] = model
+    (path,) = tmp_path.glob("c/0/0")
+    stored = bytearray(path.read_bytes())
+    stored[stored.index(model[0, 1].tobytes())] ^= 1
+    path.write_bytes(stored)
+    with pytest.raises(ChunkDecodeError, match="inner chunk 0"):
+        a[0, 0]
+    assert np.array_equal(a[:, 7:], model[:, 7:])
+
+
+@given(data=st.data())
+@settings(max_examples=60)
+def test_pieces_are_sorted_by_shard_as_the_twin_sorts_them(data):
+    if _kernels.compiled is None:
+        pytest.skip("a pure build has the twin only")
+    ndim = data.draw(st.integers(1, 3))
+    chunks = tuple(data.draw(st.integers(1, 4)) for _ in range(ndim))
+    counts = tuple(data.draw(st.integers(1, 3)) for _ in range(ndim))
+    shape = tuple(data.draw(st.integers(1, 20)) for _ in range(ndim))
+    axes = tuple(data.draw(st.permutations(range(ndim))))
+    mask = np.random.default_rng(data.draw(st.integers(0, 99))).random(shape) < 0.3
+    found = []
+    for kernels in (_kernels.compiled, _reference):
+        plan = kernels.split_mask(mask, kernels.Grid(shape, chunks))
+        pieces, numbers, *rest = kernels.group_by_shard(plan, counts, axes)
+        found.append([pieces.tolist(), numbers.tolist(), *rest])
+    assert found[0] == found[1]

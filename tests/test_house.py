@@ -25,6 +25,7 @@ ORDER = [
     {"transfer"},
     {"missing"},
     {"fields", "regions"},
+    {"shard_writing"},
     {"shards"},
     {"node"},
     {"attrs"},

@@ -48,10 +48,12 @@ def test_every_selection_of_shards_reads_and_writes_as_numpy_does(codecs, tmp_pa
     @settings(max_examples=25)
     @given(data=st.data(), large=st.booleans())
     def check(data, large):
-        shape, chunks, shards = ((600, 700), (150, 175), (300, 350)) if large else ((60, 70), (5, 7), (20, 35))
+        shape, chunks, shards = (
+            ((600, 700), (150, 175), (300, 350)) if large else ((60, 70), (5, 7), (20, 35))
+        )
         a = sharded(tmp_path_factory.mktemp("store"), CODECS[codecs], shape, chunks, shards)
         assert a._source.codec is not None
-        assert a._source.open_value is not None
+        assert a._source.files is not None
         model = np.zeros(shape, "<f4")
         rng = np.random.default_rng(0)
         for _ in range(3):
@@ -111,3 +113,47 @@ def test_pieces_are_sorted_by_shard_as_the_twin_sorts_them(data):
         pieces, numbers, *rest = kernels.group_by_shard(plan, counts, axes)
         found.append([pieces.tolist(), numbers.tolist(), *rest])
     assert found[0] == found[1]
+
+
+@needs_lane
+def test_a_part_of_a_shard_is_written_without_touching_the_bytes_of_its_other_chunks(tmp_path):
+    a = sharded(tmp_path, CODECS["raw with checksums"])
+    model = np.arange(4200, dtype="f4").reshape(60, 70)
+    a[:] = model
+    (path,) = tmp_path.glob("c/0/0")
+    stored = bytearray(path.read_bytes())
+    # a damaged chunk that nobody asks for is not looked at, and is copied as it is
+    stored[stored.index(model[19, 34].tobytes())] ^= 1
+    path.write_bytes(stored)
+    a[2:13, 3:9] = -1
+    model[2:13, 3:9] = -1
+    assert np.array_equal(zarrcy.open_array(tmp_path)[:15], model[:15])
+    assert np.array_equal(a[20:], model[20:])
+    with pytest.raises(ChunkDecodeError, match="inner chunk 19"):
+        a[19, 34]
+
+
+@needs_lane
+def test_a_shard_that_becomes_all_fill_value_is_deleted(tmp_path):
+    a = sharded(tmp_path, CODECS["blosc"])
+    a[:] = 1
+    a[:20, :30] = 0
+    assert len(list(tmp_path.glob("c/*/*"))) == 6
+    a[:20, 30:35] = 0
+    assert len(list(tmp_path.glob("c/*/*"))) == 5
+    assert a[:20, :36].sum() == 20
+
+
+@needs_lane
+def test_a_shard_that_can_not_be_written_leaves_the_old_one_and_no_file_behind(tmp_path, monkeypatch):
+    a = sharded(tmp_path, CODECS["raw"])
+    a[:] = 1
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.pwrite", full)
+    with pytest.raises(OSError, match="No space left"):
+        a[3:5] = 2
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

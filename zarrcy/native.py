@@ -216,6 +216,31 @@ class FileWriting:
         return _shared(self.job, lambda: self.new_writer().write(), n)
 
 
+def write_shard(
+    codec: Any,
+    fd: int,
+    index: NDArray[np.uint64],
+    chunks: NDArray[np.int64],
+    end: NDArray[np.int64],
+    numbers: NDArray[np.int64],
+    plan: Any,
+    layout: Any,
+    value: NDArray[Any],
+    item: bytes,
+    n_threads: int,
+) -> list[int]:
+    """Encode pieces that replace their chunks, and write them behind one another to an open file.
+
+    `end` is where the next one begins; `index` gets where each is. Returns the numbers of the other pieces.
+    """
+    assert _lane is not None
+    job = _lane.Job(codec, plan, layout, value, item, _step(codec), 0, -1, numbers)
+    if not _lane.encodes(job):
+        return [int(number) for number in numbers]
+    write, uniform = _lane.write_shard, is_uniform(value)
+    return _shared(job, lambda: write(job, fd, index, chunks, end, uniform), n_threads)
+
+
 def is_uniform(value: NDArray[Any]) -> bool:
     """Is a value one element everywhere?"""
     return value.size > 0 and not any(value.strides)

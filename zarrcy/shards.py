@@ -24,9 +24,11 @@ from zarrcy.errors import ChunkDecodeError
 from zarrcy.formats import ArrayDescription
 from zarrcy.missing import StrictReader
 from zarrcy.options import ArrayOptions
+from zarrcy.shard_writing import ShardFileWriter, ShardWriter
 from zarrcy.storage import access, ranges
+from zarrcy.storage.directory import OpenValue
 from zarrcy.sync import Synchronizer
-from zarrcy.transfer import ChunkReader, ChunkSource, ChunkWriter, Field
+from zarrcy.transfer import ChunkReader, ChunkSource, Field
 from zarrcy.types import Buffer, Key, Shape, Span, Store
 
 _CACHED_INDEX_NBYTES = 64 * 2**20
@@ -81,7 +83,7 @@ class ShardSource(ChunkSource):
         self.read_values = ranges.parts_reader(store)
         self.indexes = IndexCache()
         # a shard that is a file is read in the native lane
-        self.open_value = access.value_opener(store) if self.folder is not None else None
+        self.files = access.files_of(store) if self.folder is not None else None
         nbytes = _BATCH_OF_A_FILE if access.is_near(store) else _BATCH_OF_A_TRIP
         self.batch = max(1, nbytes // max(1, self.layout.nbytes))
 
@@ -90,7 +92,7 @@ class ShardSource(ChunkSource):
         shared = self.shares(plan.n_pieces, plan.n_pieces * self.layout.nbytes)
         n = min(threads.n_threads(), plan.n_pieces) if shared else 1
         # two threads may read the same shard: what they read is not what they share
-        most = self.batch if self.open_value is None else max(self.batch, _MOST_PIECES_OF_A_FILE)
+        most = self.batch if self.files is None else max(self.batch, _MOST_PIECES_OF_A_FILE)
         starts = range(0, plan.n_pieces, max(1, min(most, -(-plan.n_pieces // n))))
         batches = ((start, min(start + starts.step, plan.n_pieces)) for start in starts)
         threads.share(lambda: self.reader(plan, self, out, field, pieces), batches, n)
@@ -102,12 +104,32 @@ class ShardSource(ChunkSource):
         shared = shared and self.shares(plan.n_pieces, plan.n_pieces * self.layout.nbytes)
         n = min(threads.n_threads(), n_shards) if shared else 1
         batches = ((number, number + 1) for number in range(n_shards))
-        threads.share(lambda: ShardWriter(plan, self, value, field, pieces), batches, n)
+        as_file = (
+            self.files is not None and self.codec.encodes and value.dtype == self.dtype and field is None
+        )
+        writer = ShardFileWriter if as_file else ShardWriter
+        # chunks of one shard are encoded by several threads only where the shards are not shared among them
+        n_inner = threads.n_threads() if n_shards == 1 and self.shares(plan.n_pieces, value.nbytes) else 1
+        threads.share(lambda: writer(plan, self, value, field, pieces, n_inner), batches, n)
 
     def is_aligned(self, plan: Any) -> bool:
         pieces = PiecesByShard(plan, self)
         counts = [stop - start for start, stop in itertools.pairwise(pieces.first)]
         return counts == pieces.n_inside and super().is_aligned(plan)
+
+    def index_of(self, key: Key, value: OpenValue) -> NDArray[np.uint64]:
+        """Return the index of a shard that is an open file."""
+        index = self.indexes.get(key, value.identity)
+        if index is None:
+            index = self.parse_index(key, value.read(*self.shards.index.span), value.nbytes)
+            self.indexes.put(key, value.identity, index)
+        return index
+
+    def parse_index(self, key: Key, raw: Buffer, nbytes: int | None) -> NDArray[np.uint64]:
+        try:
+            return self.shards.index.parse(raw, nbytes)
+        except ValueError as exc:
+            raise self.damaged_shard(key, len(raw) if nbytes is None else nbytes, str(exc)) from None
 
     def damaged_shard(self, key: Key, nbytes: int, problem: str) -> ChunkDecodeError:
         return ChunkDecodeError(key, "sharding_indexed", nbytes, self.layout.nbytes, problem)
@@ -186,7 +208,7 @@ class ShardReader(ChunkReader):
             runs.append((first, end))
             first = end
             at += 1
-        if source.open_value is not None and type(self) is ShardReader:
+        if source.files is not None and type(self) is ShardReader:
             for key, run in zip(keys, runs, strict=True):
                 self._read_file(key, *run)
             return
@@ -196,21 +218,19 @@ class ShardReader(ChunkReader):
         """Read a run of pieces from the file of their shard, in the native lane."""
         source, pieces = self.source, self.pieces
         numbers, chunks = pieces.pieces[first:last], pieces.chunks[first:last]
-        value = source.open_value(key)
+        assert source.files is not None
+        value = source.files.open_value(key)
         if value is None:
             for number in numbers.tolist():
                 self.absent(number, key)
             return
         with value:
-            index = source.indexes.get(key, value.identity)
-            if index is None:
-                index = self._parse(key, value.read(*source.shards.index.span), value.nbytes)
-                source.indexes.put(key, value.identity, index)
+            index = source.index_of(key, value)
             rest = native.read_spans(
                 source.codec, value.fd, index, chunks, numbers, self.plan, self.layout, self.out, self.item
             )
         for number in rest:
-            (place,) = np.flatnonzero(numbers == number) + first
+            place = first + int(np.flatnonzero(numbers == number)[0])
             self._read_general([key], [(place, place + 1)])
 
     def _read_general(self, keys: list[Key], runs: list[tuple[int, int]]) -> None:
@@ -239,7 +259,7 @@ class ShardReader(ChunkReader):
             if index is None:
                 if raw is None:
                     (raw,) = yield [form.span]
-                index = self._parse(key, raw, nbytes)
+                index = source.parse_index(key, raw, nbytes)
                 source.indexes.put(key, identity, index)
             entries = index[chunks]
             absent = [is_absent(entry) for entry in entries]
@@ -271,75 +291,9 @@ class ShardReader(ChunkReader):
             self.take(number, f"{key} (inner chunk {chunk})", part)
         return None
 
-    def _parse(self, key: Key, raw: Buffer, nbytes: int | None) -> NDArray[np.uint64]:
-        try:
-            return self.source.shards.index.parse(raw, nbytes)
-        except ValueError as exc:
-            raise self.source.damaged_shard(key, len(raw) if nbytes is None else nbytes, str(exc)) from None
-
 
 class StrictShardReader(StrictReader, ShardReader):
     """Reads likewise, and tells which shards are missing: that a chunk is not in a shard says nothing."""
-
-
-class ShardWriter(ChunkWriter):
-    """Changes the chunks of one shard after the other, and stores each shard once."""
-
-    source: ShardSource
-
-    def __init__(
-        self, plan: Any, source: ShardSource, value: NDArray[Any], field: Field | None, pieces: PiecesByShard
-    ) -> None:
-        super().__init__(plan, source, value, field)
-        self.pieces = pieces
-        self.chunks: dict[int, Buffer] = {}
-        self.chunk = 0
-
-    def __call__(self, first: int, last: int) -> None:
-        for shard in range(first, last):
-            pieces, key = self.pieces, self.pieces.keys[shard]
-            run = slice(pieces.first[shard], pieces.first[shard + 1])
-            numbers, chunks = pieces.pieces[run].tolist(), pieces.chunks[run].tolist()
-            replaced = [self.replaces(number) for number in numbers]
-            self.chunks = {}
-            if len(numbers) == pieces.n_inside[shard] and all(replaced):
-                self._write_shard(key, numbers, chunks, replaced)
-                continue
-            with self.source.lock(key):
-                (stored,) = self.source.fetch([key])
-                if stored is not None:
-                    self.chunks = self._chunks_of(key, stored)
-                self._write_shard(key, numbers, chunks, replaced)
-
-    def _write_shard(self, key: Key, numbers: list[int], chunks: list[int], replaced: list[bool]) -> None:
-        source = self.source
-        for number, self.chunk, complete in zip(numbers, chunks, replaced, strict=True):
-            name = f"{key} (inner chunk {self.chunk})"
-            self.put(number, name, complete, None if complete else self.chunks.get(self.chunk))
-        if self.chunks:
-            source.store_many({key: source.shards.index.assemble(self.chunks)})
-        else:
-            source.delete([key])
-        self.chunks = {}
-
-    def _chunks_of(self, key: Key, stored: Buffer) -> dict[int, Buffer]:
-        """Return the encoded chunks of a shard by their numbers."""
-        view = memoryview(stored).cast("B")
-        try:
-            return dict(self.source.shards.index.chunks_of(view))
-        except ValueError as exc:
-            raise self.source.damaged_shard(key, len(view), str(exc)) from None
-
-    def keep(self, key: Key, encoded: Buffer | None) -> None:
-        if encoded is None:
-            self.chunks.pop(self.chunk, None)
-        else:
-            self.chunks[self.chunk] = encoded
-
-    def flush(self) -> None:
-        """The memory of the last chunk will be used again: keep a copy. The shard is stored when it is done."""
-        if self.chunk in self.chunks:
-            self.chunks[self.chunk] = access.as_bytes(self.chunks[self.chunk])
 
 
 class IndexCache:

@@ -46,10 +46,13 @@ def write_shard(
     chunks: NDArray[np.int64],
     end: NDArray[np.int64],
     uniform: bool,
-) -> list[int] | None:
+) -> list[int]:
     """Encode pieces that are written whole, and write them behind one another to an open file.
 
     `end` is where the next of them begins, and `index` gets offset and length of each. Returns the numbers of
-    the pieces that are not written whole, or failed; None if the file could not be written. Several threads
-    may work on one job.
+    the pieces that are not written whole, or did not encode. Several threads may work on one job.
+
+    Raises
+    ------
+    OSError : the file could not be written
     """

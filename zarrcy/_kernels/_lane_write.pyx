@@ -6,6 +6,7 @@ changed and written one chunk at a time, since somebody must hold its lock meanw
 
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_SetFromErrno
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
@@ -301,6 +302,8 @@ def write_shard(
                     if zarrcy_write_at(fd, encoded, n, start) != 0:
                         failed = True
                         break
-        return None if failed else [left[k] for k in range(n_left)]
+        if failed:
+            PyErr_SetFromErrno(OSError)
+        return [left[k] for k in range(n_left)]
     finally:
         free(left)

@@ -16,7 +16,7 @@ from zarrcy import _kernels
 from zarrcy.codecs.stages import Compressor, Pack, Shard
 from zarrcy.types import Buffer, Span
 
-_ABSENT = 2**64 - 1
+ABSENT = 2**64 - 1
 _CHECKSUM_NBYTES = 4
 
 
@@ -67,7 +67,7 @@ class IndexFormat:
                 raise ValueError(f"the checksum of its index is {found:#010x}, it states {stated:#010x}")
         index = np.frombuffer(entries, f"{self.byteorder}u8").astype(np.uint64, copy=False).reshape(-1, 2)
         offsets, lengths = index[:, 0], index[:, 1]
-        present = (offsets != _ABSENT) | (lengths != _ABSENT)
+        present = (offsets != ABSENT) | (lengths != ABSENT)
         # a sum that wraps around is smaller than its parts
         limit = np.uint64(2**62 if value_nbytes is None else value_nbytes)
         bad = present & ((offsets > limit) | (lengths > limit) | (offsets + lengths > limit))
@@ -91,12 +91,12 @@ class IndexFormat:
         return {
             number: view[start : start + length]
             for number, (start, length) in enumerate(index.tolist())
-            if (start, length) != (_ABSENT, _ABSENT)
+            if (start, length) != (ABSENT, ABSENT)
         }
 
     def assemble(self, chunks: dict[int, Buffer]) -> bytes:
         """Return the value of a shard that holds encoded chunks, given by their numbers."""
-        index = np.full((self.n_chunks, 2), _ABSENT, np.uint64)
+        index = np.full((self.n_chunks, 2), ABSENT, np.uint64)
         at = 0 if self.at_end else self.nbytes
         parts: list[Buffer] = []
         for number in sorted(chunks):
@@ -105,15 +105,20 @@ class IndexFormat:
             index[number] = at, nbytes
             at += nbytes
             parts.append(chunk)
+        entries = self.encode(index)
+        return b"".join([*parts, entries] if self.at_end else [entries, *parts])
+
+    def encode(self, index: NDArray[np.uint64]) -> bytes:
+        """Return the bytes of an index: rows of ``(offset, nbytes)``."""
         entries = index.astype(f"{self.byteorder}u8", copy=False).tobytes()
         if self.checksum:
             entries += _kernels.default.crc32c(entries).to_bytes(_CHECKSUM_NBYTES, "little")
-        return b"".join([*parts, entries] if self.at_end else [entries, *parts])
+        return entries
 
 
 def is_absent(entry: NDArray[np.uint64]) -> bool:
     """Does an entry of an index say that its chunk is absent?"""
-    return int(entry[0]) == _ABSENT and int(entry[1]) == _ABSENT
+    return int(entry[0]) == ABSENT and int(entry[1]) == ABSENT
 
 
 def index_format(stage: Shard, n_chunks: int) -> IndexFormat:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from zarrcy.storage.base import offers
-from zarrcy.storage.directory import DirectoryStore, OpenValue
+from zarrcy.storage.directory import DirectoryStore
 from zarrcy.storage.memory import KVStore, MemoryStore
 from zarrcy.storage.nested import NestedDirectoryStore
 from zarrcy.storage.temporary import TempStore
@@ -72,11 +72,11 @@ def place_of(store: Store) -> str:
     return f"{id(mapping_of(store))}:" if holds_values(store) else ""
 
 
-def value_opener(store: Store) -> Callable[[str], OpenValue | None]:
-    """Return how the values of a store whose keys are files are opened."""
+def files_of(store: Store) -> DirectoryStore:
+    """Return the store whose keys are simply files; see `directory_of`."""
     store = mapping_of(store)
     assert isinstance(store, DirectoryStore)
-    return store.open_value
+    return store
 
 
 def is_near(store: Store) -> bool:

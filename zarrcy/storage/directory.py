@@ -25,6 +25,10 @@ _OPEN_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY",
 _OPEN_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
+class _NothingError(Exception):
+    """There is nothing to store."""
+
+
 class _TakenError(Exception):
     """A file is where one was to be put, and nothing to be replaced."""
 
@@ -163,7 +167,19 @@ class DirectoryStore(Store):
         return value  # type: ignore[no-any-return]
 
     def __setitem__(self, key: str, value: Buffer) -> None:
-        self._write(self._file_of(key), value, self._replace)
+        self._write(self._file_of(key), lambda fd: _write_all(fd, value), self._replace)
+
+    def write_value(self, key: str, fill: Callable[[int], Any]) -> None:
+        """Store a value that `fill` writes to an open file. If it returns False, the key is deleted instead."""
+        try:
+            self._write(self._file_of(key), fill, self._replace)
+        except _NothingError:
+            self.discard(key)
+
+    def discard(self, key: str) -> None:
+        """Delete a key, if it is there."""
+        if key in self:
+            del self[key]
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """Store a value unless the key is there, and return what is there then.
@@ -173,7 +189,7 @@ class DirectoryStore(Store):
         target = self._file_of(key)
         while True:
             try:
-                self._write(target, default, self._link)
+                self._write(target, lambda fd: _write_all(fd, default), self._link)
             except _TakenError:
                 found = self.get(key)
                 if found is not None:
@@ -184,7 +200,7 @@ class DirectoryStore(Store):
             else:
                 return default
 
-    def _write(self, target: str, value: Buffer, put: Callable[[str, str], None]) -> None:
+    def _write(self, target: str, fill: Callable[[int], Any], put: Callable[[str, str], None]) -> None:
         """Write a value under a temporary name, and put it in its place.
 
         Somebody may delete the directory meanwhile, with what is written in it: then it is done again.
@@ -194,7 +210,8 @@ class DirectoryStore(Store):
             try:
                 fd = self._create(part, target)
                 try:
-                    _write_all(fd, value)
+                    if fill(fd) is False:
+                        raise _NothingError
                 finally:
                     os.close(fd)
                 put(part, target)

@@ -29,6 +29,7 @@ __all__ = [
     "MissingChunkError",
     "MissingExtraError",
     "NegativeStepError",
+    "NotConsolidatedError",
     "NotErasableError",
     "PathNotFoundError",
     "ReadOnlyError",
@@ -136,6 +137,16 @@ class PathNotFoundError(_NodeError, KeyError):
 
     def __str__(self) -> str:
         return f"there is nothing at {_place(self.path)}: neither an array nor a group."
+
+
+class NotConsolidatedError(_NodeError, KeyError):
+    """There are no consolidated metadata for the path."""
+
+    def __str__(self) -> str:
+        return (
+            f"there are no consolidated metadata for {_place(self.path)}: call consolidate_metadata to write them, or "
+            "open it without. A change takes them away where other readers would believe them."
+        )
 
 
 class ContainsArrayError(_NodeError):

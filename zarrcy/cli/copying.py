@@ -15,7 +15,7 @@ from zarrcy.cli.failure import CommandError, one_line
 from zarrcy.cli.places import kind_of, local_path, opened_place, split_place
 from zarrcy.cli.slabs import ChunkRule, choose_chunks
 from zarrcy.errors import CopyError, ZarrcyError
-from zarrcy.formats import Format
+from zarrcy.formats import Format, keeps_one_document
 from zarrcy.group import Group
 from zarrcy.node import Node
 from zarrcy.storage.listing import listdir
@@ -147,7 +147,7 @@ def _format_for(destination: str, giver: Node, options: CopyOptions) -> Format:
             )
         return formats.v2
     format = format or giver.format
-    if options.shards is not None and not _keeps_one_document(format):
+    if options.shards is not None and not keeps_one_document(format):
         raise CommandError("--shards are of Zarr format 3 only; give --zarr-format 3")
     return format
 
@@ -267,7 +267,7 @@ class _Target:
         }
         if options.compressor is not KEEP:
             kws["compressor"] = options.compressor
-        one_document = _keeps_one_document(self.node.format)
+        one_document = keeps_one_document(self.node.format)
         if self.source.format is not self.node.format:
             # each format has its own custom
             kws["dimension_separator"] = None if one_document else source.dimension_separator
@@ -318,11 +318,6 @@ def _run(target: _Target, destination: str, report: CopyReport) -> None:
     except ValueError as exc:
         raise CommandError(one_line(exc)) from exc
     report.n_skipped = counts[1]
-
-
-def _keeps_one_document(format: Format) -> bool:
-    """Has a format one document for all metadata of a node, with shards and the names of dimensions?"""
-    return format.DOCUMENT_OF["array"] == format.DOCUMENT_OF["group"]
 
 
 # -- what was made ---------------------------------------------------------------------------------

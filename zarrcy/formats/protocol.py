@@ -68,14 +68,20 @@ class Format(Protocol):
     ) -> dict[str, bytes]:
         """Return the documents of a new array, by the last part of their keys."""
 
-    def group_documents(self) -> dict[str, bytes]:
+    def group_documents(self, attributes: Mapping[str, JSON] | None = None) -> dict[str, bytes]:
         """Return the documents of a new group, by the last part of their keys."""
 
-    def documents_below(self, store: Store) -> Iterator[tuple[str, Any]]:
-        """Iterate over the keys and contents of all documents in a store."""
+    def consolidate(self, store: Store, path: str, metadata_key: str = ...) -> None:
+        """Write the metadata of what is below a path into one document."""
 
-    def consolidated_document(self, documents: Iterable[tuple[str, Any]]) -> bytes:
-        """Return one document that holds others, by their keys."""
+    def open_consolidated(self, store: Store, path: str, metadata_key: str = ...) -> Store | None:
+        """Return a store of the documents that were consolidated; None if this format has none there."""
+
+    def consolidated_among(self, store: Store, prefixes: Sequence[str]) -> list[str]:
+        """Return the prefixes at which consolidated metadata may stand that a change below makes untrue."""
+
+    def drop_consolidated(self, store: Store, prefix: str) -> None:
+        """Take out the consolidated metadata at a prefix of keys."""
 
     def parse_array(self, document: Any, key: str, default_separator: str = ".") -> ArrayDescription:
         """Parse the document of an array."""

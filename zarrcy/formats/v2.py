@@ -29,6 +29,7 @@ from zarrcy.formats.scalars import (
 from zarrcy.grid import MAX_NDIM
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
+from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, AnyDtype, Key, Shape, Store
 
@@ -298,9 +299,10 @@ def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -
     store[prefix + ATTRS_KEY] = dump_json(dict(attributes))
 
 
-def group_documents() -> dict[str, bytes]:
+def group_documents(attributes: Mapping[str, JSON] | None = None) -> dict[str, bytes]:
     """Return the documents of a new group, by the last part of their keys."""
-    return {GROUP_KEY: dump_json({"zarr_format": ZARR_FORMAT})}
+    documents = {GROUP_KEY: dump_json({"zarr_format": ZARR_FORMAT})}
+    return documents | {ATTRS_KEY: dump_json(dict(attributes))} if attributes else documents
 
 
 def check_group(document: Any, key: Key) -> None:
@@ -310,6 +312,35 @@ def check_group(document: Any, key: Key) -> None:
 
 
 # -- consolidated metadata -------------------------------------------------------------------------
+
+
+def consolidate(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -> None:
+    """Write all documents of a store into one, at a key of the root; `path` says nothing here."""
+    store[metadata_key] = consolidated_document(documents_below(store))
+
+
+def open_consolidated(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -> Store | None:
+    """Return a store of the documents that one key of the root holds; None if there is no such key.
+
+    Raises
+    ------
+    MetadataError : what is there are no consolidated metadata, or of another version
+    """
+    document = access.get(store, metadata_key)
+    return None if document is None else ConsolidatedMetadataStore({metadata_key: document}, metadata_key)
+
+
+def consolidated_among(store: Store, prefixes: Sequence[str]) -> list[str]:
+    """Return the prefixes at which a change below has to be told: none.
+
+    As in zarr-python 2, consolidated metadata are what was there when they were written: only who asks for
+    them reads them.
+    """
+    return []
+
+
+def drop_consolidated(store: Store, prefix: str) -> None:
+    """Do nothing: see `consolidated_among`."""
 
 
 def documents_below(store: Store) -> Iterator[tuple[Key, Any]]:

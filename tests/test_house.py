@@ -37,7 +37,9 @@ ORDER = [
     {"treeview"},
     {"group", "group_creation"},
     {"convenience"},
+    {"moving"},
     {"copying"},
+    {"conversion"},
     {"cli", "testing", "compat"},
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from zarrcy.formats.description import ArrayDescription
+from zarrcy.formats.description import ArrayDescription, Names
 from zarrcy.formats.request import ArrayRequest
 from zarrcy.types import JSON, Store
 
@@ -88,6 +88,17 @@ class Format(Protocol):
 
     def describe_array(self, request: ArrayRequest) -> ArrayDescription:
         """Describe a new array."""
+
+    def words_of(self, description: ArrayDescription, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the words of `zarrcy.create` for an array like another, beyond those that all formats have.
+
+        `asked` are the words in which it shall differ.
+        """
+
+    def place_names(
+        self, names: Names, attributes: Mapping[str, JSON], ndim: int
+    ) -> tuple[Names, dict[str, JSON]]:
+        """Return the names of dimensions that the document has a place for, and the attributes with the others."""
 
     def normalize_fill_value(self, description: ArrayDescription, value: Any) -> Any:
         """Return a fill value that a user gave for an array that exists."""

@@ -16,7 +16,7 @@ import numcodecs
 from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose, as_codec
 from zarrcy.errors import BadCompressorError, CodecNotAvailableError, MetadataError
 from zarrcy.formats import scalars
-from zarrcy.formats.description import ArrayDescription, ChunkKeys
+from zarrcy.formats.description import DIMENSIONS_ATTRIBUTE, ArrayDescription, ChunkKeys, Names
 from zarrcy.formats.documents import dump_json, parse_json
 from zarrcy.formats.request import ArrayRequest
 from zarrcy.formats.scalars import (
@@ -422,6 +422,22 @@ def describe_array(request: ArrayRequest) -> ArrayDescription:
         stages=stages_of(order, chain, compressor, len(request.shape)),
         chunk_keys=chunk_keys(separator or ".", stated=separator is not None),
     )
+
+
+def words_of(description: ArrayDescription, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the words that make an array like another, beyond those that all formats have: none."""
+    return {}
+
+
+def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tuple[Names, dict[str, JSON]]:
+    """Return the names of dimensions that the document has a place for, and the attributes with those that it has not.
+
+    >>> place_names(("y", "x"), {"units": "K"}, 2)
+    (None, {'units': 'K', '_ARRAY_DIMENSIONS': ['y', 'x']})
+    """
+    if names is None or None in names:
+        return None, dict(attributes)
+    return None, dict(attributes) | {DIMENSIONS_ATTRIBUTE: list(names)}
 
 
 def normalize_fill_value(description: ArrayDescription, value: Any) -> Any:

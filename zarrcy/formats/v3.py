@@ -14,7 +14,7 @@ from typing import Any
 
 from zarrcy.errors import MetadataError
 from zarrcy.formats import v3_fill_values as fill_values
-from zarrcy.formats.description import ArrayDescription, ChunkKeys
+from zarrcy.formats.description import DIMENSIONS_ATTRIBUTE, ArrayDescription, ChunkKeys, Names
 from zarrcy.formats.members import Member
 from zarrcy.formats.rectilinear import regular_shape_of
 from zarrcy.formats.request import ArrayRequest
@@ -39,7 +39,7 @@ from zarrcy.formats.v3_documents import (
     refuse_strange,
 )
 from zarrcy.formats.v3_dtypes import DataType, parse_dtype
-from zarrcy.formats.v3_new import document_of
+from zarrcy.formats.v3_new import document_of, words_of
 from zarrcy.grid import MAX_NDIM
 from zarrcy.types import JSON, Key, Shape, Store
 
@@ -80,8 +80,10 @@ __all__ = [
     "normalize_fill_value",
     "open_consolidated",
     "parse_array",
+    "place_names",
     "save_array",
     "save_attributes",
+    "words_of",
 ]
 
 
@@ -294,6 +296,25 @@ def describe_array(request: ArrayRequest) -> ArrayDescription:
         return parse_members(Member(ARRAY_KEY, "", document_of(request)))
     except MetadataError as exc:
         raise ValueError(f"Zarr v3 can't describe this array: {exc.problem}") from exc
+
+
+def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tuple[Names, dict[str, JSON]]:
+    """Return the names of dimensions that the document has a place for, and the attributes with those that it has not.
+
+    >>> place_names(None, {"_ARRAY_DIMENSIONS": ["y", "x"], "units": "K"}, 2)
+    (('y', 'x'), {'units': 'K'})
+    """
+    rest = dict(attributes)
+    told = rest.get(DIMENSIONS_ATTRIBUTE)
+    if (
+        names is None
+        and isinstance(told, list)
+        and len(told) == ndim
+        and all(isinstance(n, str) for n in told)
+    ):
+        del rest[DIMENSIONS_ATTRIBUTE]
+        names = tuple(told)
+    return names, rest
 
 
 def normalize_fill_value(description: ArrayDescription, value: Any) -> Any:

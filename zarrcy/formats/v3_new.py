@@ -1,4 +1,4 @@
-"""The words of `zarrcy.create` -> the document of a new array in Zarr v3."""
+"""The words of `zarrcy.create` <-> the document of an array in Zarr v3."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import numcodecs
 
-from zarrcy.codecs import as_codec
+from zarrcy.codecs import Filter, as_codec
 from zarrcy.formats import v3_fill_values as fill_values
+from zarrcy.formats.description import ArrayDescription
 from zarrcy.formats.members import Member
 from zarrcy.formats.request import ArrayRequest
 from zarrcy.formats.v3_codecs import (
@@ -32,6 +33,18 @@ _INDEX_CODECS: list[JSON] = [
     {"name": "bytes", "configuration": {"endian": "little"}},
     {"name": "crc32c"},
 ]
+# Words on which the codecs depend, or that are codecs.
+_OF_CHUNKS = {
+    "chunks",
+    "codecs",
+    "compression",
+    "compressor",
+    "dtype",
+    "filters",
+    "object_codec",
+    "order",
+    "shards",
+}
 
 
 def document_of(request: ArrayRequest) -> dict[str, JSON]:
@@ -116,6 +129,44 @@ def _chunk_keys(request: ArrayRequest) -> JSON:
     if separator is not None:
         raise ValueError("the separator is in chunk_key_encoding; leave out dimension_separator")
     return dict(encoding) if isinstance(encoding, Mapping) else encoding
+
+
+# -- and back --------------------------------------------------------------------------------------
+
+
+def words_of(description: ArrayDescription, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the words that make an array like another, beyond those that all formats have.
+
+    Parameters
+    ----------
+    description : of the other array
+    asked : the words in which the new one shall differ
+    """
+    kept = description.kept
+    encoding = kept["chunk_key_encoding"]
+    if "dimension_separator" in asked:
+        encoding = encoding["name"] if isinstance(encoding, Mapping) else encoding
+    words: dict[str, Any] = {
+        "chunk_key_encoding": encoding,
+        "dimension_names": description.dimension_names,
+    }
+    if _OF_CHUNKS.isdisjoint(asked):
+        codec = next((stage.codec for stage in description.chunk_stages if isinstance(stage, Filter)), None)
+        return words | {
+            "chunks": description.chunk_shape,
+            "codecs": kept["codecs"],
+            "compressor": "default",
+            "filters": None,
+            "object_codec": codec if description.dtype.hasobject else None,
+            "order": "C",
+        }
+    shards, chunks = description.shards, asked.get("chunks", description.chunks)
+    if shards is not None:
+        chunks = normalize_chunks(chunks, description.shape, description.dtype.itemsize)
+        # chunks of other lengths may not fit into them
+        fit = not any(n % m for n, m in zip(shards, chunks, strict=True))
+        words["shards"] = shards if fit else None
+    return words
 
 
 # -- codecs ----------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ class Format(Protocol):
     ----------
     ZARR_FORMAT : number of the version
     ARRAY_KEY, GROUP_KEY, ATTRS_KEY : ends of the keys of the documents; some may be the same document
+    DOCUMENTS : ends of the keys of all documents that a node may have
     DOCUMENT_OF : end of the key of the document of each kind of node
     """
 
@@ -26,6 +27,7 @@ class Format(Protocol):
     ARRAY_KEY: str
     GROUP_KEY: str
     ATTRS_KEY: str
+    DOCUMENTS: tuple[str, ...]
     DOCUMENT_OF: dict[str, str]
 
     def is_at(self, store: Store, prefix: str) -> bool:
@@ -93,6 +95,12 @@ class Format(Protocol):
         """Return the words of `zarrcy.create` for an array like another, beyond those that all formats have.
 
         `asked` are the words in which it shall differ.
+        """
+
+    def translate(self, description: ArrayDescription) -> ArrayDescription:
+        """Describe an array of another format so that its stored chunks stay as they are, if not their keys.
+
+        Raises ValueError, which says why, where they can't.
         """
 
     def place_names(

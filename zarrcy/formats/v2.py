@@ -15,7 +15,7 @@ import numcodecs
 
 from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose, as_codec
 from zarrcy.errors import BadCompressorError, CodecNotAvailableError, MetadataError
-from zarrcy.formats import scalars
+from zarrcy.formats import scalars, v2_translation
 from zarrcy.formats.description import DIMENSIONS_ATTRIBUTE, ArrayDescription, ChunkKeys, Names
 from zarrcy.formats.documents import dump_json, parse_json
 from zarrcy.formats.request import ArrayRequest
@@ -37,11 +37,12 @@ ZARR_FORMAT = 2
 ARRAY_KEY = ".zarray"
 GROUP_KEY = ".zgroup"
 ATTRS_KEY = ".zattrs"
-DOCUMENTS = (ARRAY_KEY, GROUP_KEY, ATTRS_KEY)
 DOCUMENT_OF = {"array": ARRAY_KEY, "group": GROUP_KEY}
 CONSOLIDATED_KEY = ".zmetadata"
+DOCUMENTS_OF_NODES = (ARRAY_KEY, GROUP_KEY, ATTRS_KEY)
+DOCUMENTS: tuple[str, ...] = (*DOCUMENTS_OF_NODES, CONSOLIDATED_KEY)
 
-_NO_NODES = frozenset((*DOCUMENTS, CONSOLIDATED_KEY))
+_NO_NODES = frozenset(DOCUMENTS)
 _BATCH_KEYS = 1000
 _PACK = Pack()
 _END_OF_LENGTHS = 2**62
@@ -347,7 +348,7 @@ def documents_below(store: Store) -> Iterator[tuple[Key, Any]]:
     """Iterate over all documents of a store and their keys. Chunks are not listed where that can be helped."""
     fetch = access.reader(store)
     if access.holds_values(store) or not offers(store, "listdir"):
-        keys = [key for key in store if key.rsplit("/", 1)[-1] in DOCUMENTS]
+        keys = [key for key in store if key.rsplit("/", 1)[-1] in DOCUMENTS_OF_NODES]
         yield from zip(keys, fetch(keys), strict=True)
         return
     batched = offers(store, "getitems")
@@ -427,6 +428,28 @@ def describe_array(request: ArrayRequest) -> ArrayDescription:
 def words_of(description: ArrayDescription, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return the words that make an array like another, beyond those that all formats have: none."""
     return {}
+
+
+def translate(description: ArrayDescription) -> ArrayDescription:
+    """Describe an array of another format in the words of this one, so that its stored chunks stay as they are.
+
+    Their keys may be others.
+
+    Raises
+    ------
+    ValueError : they can't
+    """
+    dtype = v2_translation.dtype_of(description)
+    filters, compressor = v2_translation.codecs_of_stages(description)
+    order = v2_translation.order_of(description)
+    return ArrayDescription(
+        shape=description.shape,
+        chunk_shape=description.chunk_shape,
+        dtype=dtype,
+        fill_value=v2_translation.fill_value_of(description, dtype),
+        stages=stages_of(order, filters, compressor, len(description.shape)),
+        chunk_keys=chunk_keys(description.chunk_keys.separator, stated=True),
+    )
 
 
 def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tuple[Names, dict[str, JSON]]:

@@ -40,10 +40,12 @@ from zarrcy.formats.v3_documents import (
 )
 from zarrcy.formats.v3_dtypes import DataType, parse_dtype
 from zarrcy.formats.v3_new import document_of, words_of
+from zarrcy.formats.v3_translation import translated
 from zarrcy.grid import MAX_NDIM
 from zarrcy.types import JSON, Key, Shape, Store
 
 ARRAY_KEY = GROUP_KEY = ATTRS_KEY = KEY
+DOCUMENTS: tuple[str, ...] = (KEY,)
 DOCUMENT_OF = {"array": ARRAY_KEY, "group": GROUP_KEY}
 
 _MEMBERS = {
@@ -60,6 +62,7 @@ _SEPARATORS = {"default": "/", "v2": "."}
 __all__ = [
     "ARRAY_KEY",
     "ATTRS_KEY",
+    "DOCUMENTS",
     "DOCUMENT_OF",
     "GROUP_KEY",
     "ZARR_FORMAT",
@@ -83,6 +86,7 @@ __all__ = [
     "place_names",
     "save_array",
     "save_attributes",
+    "translate",
     "words_of",
 ]
 
@@ -296,6 +300,19 @@ def describe_array(request: ArrayRequest) -> ArrayDescription:
         return parse_members(Member(ARRAY_KEY, "", document_of(request)))
     except MetadataError as exc:
         raise ValueError(f"Zarr v3 can't describe this array: {exc.problem}") from exc
+
+
+def translate(description: ArrayDescription) -> ArrayDescription:
+    """Describe an array of another format in the words of this one, so that its stored chunks stay as they are.
+
+    Raises
+    ------
+    ValueError : they can't
+    """
+    try:
+        return parse_members(Member(ARRAY_KEY, "", translated(description)))
+    except MetadataError as exc:
+        raise ValueError(exc.problem) from exc
 
 
 def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tuple[Names, dict[str, JSON]]:

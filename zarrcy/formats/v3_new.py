@@ -27,7 +27,7 @@ from zarrcy.formats.v3_dtypes import DataType, has_byte_order, packed, spell_dty
 from zarrcy.grid import normalize_chunks
 from zarrcy.types import JSON, Shape
 
-_VARIABLE = {"vlen-utf8": "string", "vlen-bytes": "bytes"}
+VARIABLE = {"vlen-utf8": "string", "vlen-bytes": "bytes"}
 _KEY = "zarr.json"
 _INDEX_CODECS: list[JSON] = [
     {"name": "bytes", "configuration": {"endian": "little"}},
@@ -86,12 +86,12 @@ def _data_type(request: ArrayRequest, filters: list[Any]) -> DataType:
     if codec is None and filters:
         codec = filters.pop(0)
     name = getattr(codec, "codec_id", None)
-    if request.dtype.kind != "O" or name not in _VARIABLE:
+    if request.dtype.kind != "O" or name not in VARIABLE:
         raise ValueError(
             f"Zarr v3 has no data type for Python objects (data type {request.dtype}, object codec {name!r}); give "
             "dtype=str for text, dtype=bytes for bytes of any length, or zarr_format=2"
         )
-    return DataType(request.dtype, _VARIABLE[name])
+    return DataType(request.dtype, VARIABLE[name])
 
 
 def _shard_shape(shards: Any, request: ArrayRequest) -> Shape:
@@ -183,7 +183,7 @@ def _codecs(request: ArrayRequest, kind: DataType, filters: list[Any]) -> list[J
             raise ValueError(
                 "codecs are all that is done to a chunk: leave out filters, compressor and order"
             )
-        return _of_list(list(request.codecs), given)
+        return spell_codecs(list(request.codecs), given)
     order = request.order.upper() if isinstance(request.order, str) else request.order
     if order not in ("C", "F"):
         raise ValueError(f"order is {request.order!r}; it must be 'C' or 'F'")
@@ -197,11 +197,11 @@ def _codecs(request: ArrayRequest, kind: DataType, filters: list[Any]) -> list[J
     words.extend(filters)
     if compressor is not None:
         words.append(as_codec(compressor))
-    return _of_list(words, given)
+    return spell_codecs(words, given)
 
 
-def _of_list(words: list[Any], given: Given) -> list[JSON]:
-    """Spell codecs, and put the one that makes bytes of arrays where it is missing."""
+def spell_codecs(words: list[Any], given: Given) -> list[JSON]:
+    """Return codecs as v3 spells them, and put the one that makes bytes of arrays where it is missing."""
     codecs: list[JSON] = []
     packed_ = False
     for i, word in enumerate(words):
@@ -258,7 +258,7 @@ def spell_codec(word: Any, given: Given) -> JSON:
         }
     if name == "crc32c" and config.get("location", "end") == "end":
         return {"name": "crc32c"}
-    if name in _VARIABLE:
+    if name in VARIABLE:
         return {"name": name, "configuration": {}}
     if name in OF_OBJECTS:
         raise ValueError(

@@ -31,13 +31,13 @@ class Conversion:
 
     Attributes
     ----------
-    source_format, zarr_format : versions of the format, before and after; the same where nothing was to be done
+    source_format, zarr_format : versions of the format, before and after; None before, where there is no other
     nodes : the arrays and groups; each group after what is in it
     removed : keys of documents of the old format that were deleted
     """
 
-    source_format: Any
-    zarr_format: Any
+    source_format: int | None
+    zarr_format: int
     nodes: list[NodeConversion] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
 
@@ -117,7 +117,7 @@ def convert(
         old = next((format for format in others if format.is_at(store, target.prefix)), None)
         if old is None and target.kind() is None:
             raise PathNotFoundError(target.path)
-        done = Conversion((old or target.format).ZARR_FORMAT, target.format.ZARR_FORMAT)
+        done = Conversion(None if old is None else old.ZARR_FORMAT, target.format.ZARR_FORMAT)
         if old is None:
             return done
         giver = Node(store, path, zarr_format=old.ZARR_FORMAT)
@@ -130,6 +130,8 @@ def convert(
             _refuse_overlap(giver, destination)
             mode = "w" if overwrite else "a"
             store = stack.enter_context(opened_store(destination, mode, storage_options))
+            # now that it is known what a URL means
+            _refuse_overlap(giver, store)
             _convert_into(Node(store, zarr_format=zarr_format), giver, done.nodes, overwrite)
         return done
 
@@ -200,7 +202,7 @@ def _write_documents(target: Node, nodes: list[NodeConversion], overwrite: bool)
             raise ConversionError(
                 [(key, "it is there already, and says something else") for key in others],
                 "It may have been changed after an earlier conversion: look at it, and delete it or the old "
-                "metadata beside it; or replace it with overwrite=True.",
+                "metadata beside it; or ask to overwrite it.",
             )
     put = access.writer(target.store)
     for depth in sorted(levels, reverse=True):
@@ -233,11 +235,14 @@ def _refuse_overlap(giver: Node, destination: Any) -> None:
     """
     ours = access.directory_of(giver.store)
     if isinstance(destination, (str, os.PathLike)):
-        theirs: str | None = os.fspath(destination)
+        theirs: str | None = os.fspath(destination).removeprefix("file://")
     else:
         theirs = access.directory_of(destination)
     if ours is None or theirs is None:
-        same = giver.store is destination
+        mapping = access.mapping_of
+        same = mapping(giver.store) is mapping(destination) or (
+            not access.holds_values(destination) and bool(giver.store == destination)
+        )
     else:
         source, other = os.path.realpath(ours), os.path.realpath(theirs)
         same = os.path.commonpath([source, other]) in (source, other)
@@ -254,7 +259,7 @@ def _convert_into(taker: Node, giver: Node, nodes: list[NodeConversion], overwri
     if overwrite:
         taker.erase()
     elif listdir(taker.store, ""):
-        raise ConversionError([("", "the destination is not empty")], "Give another, or overwrite=True.")
+        raise ConversionError([("", "the destination is not empty")], "Give another, or ask to overwrite it.")
     total = sum(node.array.nbytes for node in nodes if node.array is not None)
     with byte_progress(total, "converting") as advance:
         for node in nodes:

@@ -97,7 +97,19 @@ def _plan_array(path: str, array: Array, target: Format, in_place: bool) -> Node
             description = _described_anew(about, array.order, target)
         except ValueError as impossible:
             return NodeConversion(path, array, None, {}, "impossible", str(impossible))
-    return NodeConversion(path, array, description, target.array_documents(description, attributes), how, why)
+    documents = target.array_documents(description, attributes)
+    if not _keeps_fill_value(about, target.parse_array(documents[target.ARRAY_KEY], target.ARRAY_KEY)):
+        why = f"format {target.ZARR_FORMAT} has no word for all bits of the fill value {about.fill_value!r}"
+        return NodeConversion(path, array, None, {}, "impossible", why)
+    return NodeConversion(path, array, description, documents, how, why)
+
+
+def _keeps_fill_value(before: ArrayDescription, after: ArrayDescription) -> bool:
+    """Do elements that were never written read the same, to the bit?"""
+    if before.missing is None or after.dtype.hasobject:
+        return True
+    values = (np.asarray(one.missing, one.dtype).astype(after.dtype) for one in (before, after))
+    return len({value.tobytes() for value in values}) == 1
 
 
 def _described_as_stored(
@@ -155,15 +167,15 @@ def _described_anew(about: ArrayDescription, order: str, target: Format) -> Arra
     object_codec = filters.pop(0) if about.dtype.hasobject and filters else None
     if object_codec is not None and object_codec.codec_id in _OF_TEXTS:
         object_codec = numcodecs.VLenUTF8()
-    # filters were made for elements in the byte order of the store
-    keep_filters = bool(filters) and about.dtype.isnative
+    # some filters state a byte order, and in other formats they are given native elements
+    keep_filters = about.dtype.isnative and all(map(_is_native, filters))
     request = ArrayRequest(
         about.shape,
         about.chunks,
         about.dtype.newbyteorder("="),
         fill_value=about.missing if about.missing is not None else 0,
         order=order,
-        filters=filters if keep_filters else None,
+        filters=(filters or None) if keep_filters else None,
         compressor=compressors[0] if compressors else None,
         object_codec=object_codec,
         dimension_separator=None if formats.keeps_one_document(target) else about.chunk_keys.separator,
@@ -179,3 +191,7 @@ def _described_anew(about: ArrayDescription, order: str, target: Format) -> Arra
 def _is_known(codec: Any) -> bool:
     """Is it a codec that numcodecs knows by its name, rather than one that only a format has?"""
     return isinstance(codec, numcodecs.abc.Codec)
+
+
+def _is_native(codec: Any) -> bool:
+    return not any(isinstance(value, str) and value[:1] == ">" for value in codec.get_config().values())

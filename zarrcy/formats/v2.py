@@ -446,7 +446,7 @@ def translate(description: ArrayDescription) -> ArrayDescription:
         shape=description.shape,
         chunk_shape=description.chunk_shape,
         dtype=dtype,
-        fill_value=v2_translation.fill_value_of(description, dtype),
+        fill_value=scalars.normalize_fill_value(description.missing, dtype),
         stages=stages_of(order, filters, compressor, len(description.shape)),
         chunk_keys=chunk_keys(description.chunk_keys.separator, stated=True),
     )

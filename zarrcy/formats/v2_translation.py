@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numcodecs
-import numpy as np
 
 from zarrcy.codecs import Compressor, Filter, Pack, Shard, Transpose
 from zarrcy.codecs.crc32c import CRC32C
@@ -72,20 +71,3 @@ def dtype_of(description: ArrayDescription) -> AnyDtype:
         raise ValueError("its filters see elements in another byte order than that of the store")
     swapped: AnyDtype = dtype.newbyteorder("S")
     return swapped
-
-
-def fill_value_of(description: ArrayDescription, dtype: AnyDtype) -> Any:
-    """Return the fill value.
-
-    Raises
-    ------
-    ValueError : it would not come back from the document as it is
-    """
-    fill = description.missing
-    if fill is None or dtype.hasobject:
-        return fill
-    value = np.asarray(fill, description.dtype).astype(dtype)[()]
-    back = scalars.decode_fill_value(scalars.encode_fill_value(value, dtype), dtype, "")
-    if np.asarray(back, dtype).tobytes() != np.asarray(value, dtype).tobytes():
-        raise ValueError(f"it has no word for all bits of the fill value {fill!r}")
-    return value

@@ -91,8 +91,12 @@ def _fill_value(description: ArrayDescription, kind: DataType) -> Any:
 def _spelled_filters(filters: Sequence[Any], stored: AnyDtype) -> list[Any]:
     """Return filters, with the codec "bytes" after those of elements.
 
-    Those see elements as they are in memory here, so the byte order that the last of them leaves is that of
-    the codec "bytes", and their own are native.
+    Those see elements as they are in memory here, so their own byte orders are native, and that which the last
+    of them leaves is that of the codec "bytes".
+
+    Raises
+    ------
+    ValueError : they can't be spelled so that all readers understand the same
     """
     kinds = [kind_of_numcodecs(codec.codec_id) for codec in filters]
     n = len(list(itertools.takewhile(lambda kind: kind != BYTES, kinds)))
@@ -102,7 +106,13 @@ def _spelled_filters(filters: Sequence[Any], stored: AnyDtype) -> list[Any]:
     for codec in filters[:n]:
         words.append(_native(codec.get_config()))
         stored = stored_dtype_of(codec) or stored
-    return [*words, _bytes(stored), *filters[n:]]
+    packed_as = _bytes(stored)
+    if n and packed_as.get("configuration") == {"endian": "big"}:
+        # zarr-python 3 gives filters what the codec "bytes" gave it, in that byte order, as if it were native
+        raise ValueError(
+            "its filters leave big-endian elements, which other readers would take for little-endian"
+        )
+    return [*words, packed_as, *filters[n:]]
 
 
 def _native(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +122,7 @@ def _native(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _bytes(stored: AnyDtype) -> JSON:
+def _bytes(stored: AnyDtype) -> dict[str, JSON]:
     orders = set(_byte_orders(stored))
     if len(orders) > 1:
         raise ValueError(f"the fields of {stored} are of different byte orders")

@@ -308,11 +308,19 @@ def test_source_and_destination_are_not_mixed_up(tmp_path):
     ):
         with pytest.raises(errors.ConversionError, match="same place"):
             zarr.convert(tmp_path / "a", destination, overwrite=True)
+    archive = str(tmp_path / "b.zip")
+    zarr.copy_store(tmp_path / "a", archive)
+    url = f"memory://{tmp_path.name}"
+    zarr.copy_store(tmp_path / "a", url)
     store = {}
     fill(store)
-    with pytest.raises(errors.ConversionError, match="same place"):
-        zarr.convert(store, store, overwrite=True)
+    for place in (store, archive, url):
+        for destination in (place, f"{place}/inner") if place is url else (place,):
+            with pytest.raises(errors.ConversionError, match="same place"):
+                zarr.convert(place, destination, overwrite=True)
+        assert_holds(zarr.open_group(place, mode="r"), 2)
     assert_holds(zarr.open_group(tmp_path / "a"), 2)
+    zarr.convert(tmp_path / "a", tmp_path / "ab", overwrite=True)
 
 
 def test_archives_hold_each_key_once(tmp_path):

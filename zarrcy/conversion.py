@@ -128,7 +128,8 @@ def convert(
         if not dry_run:
             _refuse_impossible(done.nodes)
             _refuse_overlap(giver, destination)
-            mode = "w" if overwrite else "a"
+            # in an archive nothing can be deleted; what is elsewhere is, when it is known what it is
+            mode = "w" if overwrite and str(destination).endswith(".zip") else "a"
             store = stack.enter_context(opened_store(destination, mode, storage_options))
             # now that it is known what a URL means
             _refuse_overlap(giver, store)
@@ -233,22 +234,34 @@ def _refuse_overlap(giver: Node, destination: Any) -> None:
     ------
     ConversionError : the destination is the source, or lies in it, or it lies in the destination
     """
-    ours = access.directory_of(giver.store)
-    if isinstance(destination, (str, os.PathLike)):
-        theirs: str | None = os.fspath(destination).removeprefix("file://")
-    else:
-        theirs = access.directory_of(destination)
+    ours, theirs = _location(giver.store), _location(destination)
     if ours is None or theirs is None:
         mapping = access.mapping_of
-        same = mapping(giver.store) is mapping(destination) or (
-            not access.holds_values(destination) and bool(giver.store == destination)
-        )
+        same = mapping(giver.store) is mapping(destination)
     else:
-        source, other = os.path.realpath(ours), os.path.realpath(theirs)
-        same = os.path.commonpath([source, other]) in (source, other)
+        same = f"{ours}/".startswith(f"{theirs}/") or f"{theirs}/".startswith(f"{ours}/")
     if same:
         why = "the destination is the same place, or one lies in the other"
         raise ConversionError([(giver.path, why)], "Give another, or none to convert in place.")
+
+
+def _location(store: Any) -> str | None:
+    """Return the path or the URL of a store; None for one that has neither.
+
+    >>> _location("memory://a/"), _location({})
+    ('memory://a', None)
+    """
+    if isinstance(store, (str, os.PathLike)):
+        place = os.fspath(store)
+    else:
+        store = access.mapping_of(store)
+        place = getattr(store, "path", None)
+        if hasattr(store, "fs"):
+            place = store.fs.unstrip_protocol(place)
+    if not isinstance(place, str) or place == ":memory:":
+        return None
+    place = place.removeprefix("file://")
+    return place.rstrip("/") if "://" in place or "::" in place else os.path.realpath(place)
 
 
 def _convert_into(taker: Node, giver: Node, nodes: list[NodeConversion], overwrite: bool) -> None:

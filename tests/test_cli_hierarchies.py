@@ -309,10 +309,10 @@ def test_a_copy_shows_how_far_it_is_on_a_terminal(v2, tmp_path, monkeypatch):
 # -- consolidate -----------------------------------------------------------------------------------
 
 
-def test_consolidated_metadata_open_the_hierarchy(v2, capsys):
-    assert main(["consolidate", str(v2)]) == 0
-    assert capsys.readouterr().out == f"consolidated the metadata of 4 nodes in {v2}\n"
-    root = zarrcy.open_consolidated(str(v2), mode="r")
+def test_consolidated_metadata_open_the_hierarchy(source, capsys):
+    assert main(["consolidate", str(source)]) == 0
+    assert capsys.readouterr().out == f"consolidated the metadata of 4 nodes in {source}\n"
+    root = zarrcy.open_consolidated(str(source), mode="r")
     assert np.array_equal(root["ocean/heat"][:], VALUES)
 
 

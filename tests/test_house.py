@@ -38,7 +38,9 @@ ORDER = [
     {"treeview"},
     {"group", "group_creation"},
     {"convenience"},
+    {"moving"},
     {"copying"},
+    {"conversion", "conversion_plan"},
     {"cli", "testing", "compat"},
 ]
 
@@ -156,7 +158,7 @@ PUBLIC = {
     "PathNotFoundError", "Pickle", "ProcessSynchronizer", "Quantize", "ReadOnlyError", "RedisStore",
     "SQLiteStore", "Shuffle", "TempStore", "ThreadSynchronizer", "VLenArray", "VLenBytes", "VLenUTF8",
     "ZipStore", "Zlib", "Zstd", "__version__", "array", "blosc", "codec_registry", "consolidate_metadata",
-    "copy", "copy_all", "copy_store", "create", "empty", "empty_like", "full", "full_like", "get_codec",
+    "convert", "copy", "copy_all", "copy_store", "create", "empty", "empty_like", "full", "full_like", "get_codec",
     "group", "load", "ones", "ones_like", "open", "open_array", "open_consolidated", "open_group",
     "open_like", "register_codec", "save", "save_array", "save_group", "tree", "zeros", "zeros_like",
 }  # fmt: skip

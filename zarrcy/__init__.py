@@ -63,6 +63,7 @@ from zarrcy.convenience import (
     save_group,
     tree,
 )
+from zarrcy.conversion import convert
 from zarrcy.copying import copy, copy_all, copy_store
 from zarrcy.errors import (
     ArrayNotFoundError,
@@ -164,6 +165,7 @@ __all__ = [
     "blosc",
     "codec_registry",
     "consolidate_metadata",
+    "convert",
     "copy",
     "copy_all",
     "copy_store",

@@ -7,14 +7,15 @@ from typing import Any, Unpack
 
 from numpy.typing import NDArray
 
+from zarrcy import formats
 from zarrcy.api import array, asked_format, check_mode, normalize_stores, open_array, opened_store
 from zarrcy.array import Array
-from zarrcy.errors import PathNotFoundError
+from zarrcy.errors import NotConsolidatedError, PathNotFoundError
 from zarrcy.group import Group
 from zarrcy.node import Node
 from zarrcy.options import ArrayOptions, MoreOptions
 from zarrcy.storage.arguments import normalize_store_arg
-from zarrcy.storage.consolidated import ConsolidatedMetadataStore
+from zarrcy.storage.paths import normalize_path
 from zarrcy.sync import Synchronizer
 from zarrcy.treeview import TreeView
 
@@ -63,12 +64,9 @@ def group(
     store, chunk_store = normalize_stores(store, chunk_store, storage_options, "w" if overwrite else "a")
     node = Node(store, path, chunk_store, synchronizer, asked)
     with node.hierarchy_lock():
-        if overwrite:
-            node.create_group(overwrite=True)
-        else:
-            node.require_group()
+        created = node.create_group(True, attributes) if overwrite else node.require_group(False, attributes)
     made = Group._opened(node, ArrayOptions(cache_attrs=cache_attrs, meta_array=meta_array, **options))
-    if attributes:
+    if attributes and not created:
         made.attrs.update(attributes)
     return made
 
@@ -354,19 +352,27 @@ def consolidate_metadata(
 ) -> Array | Group:
     """Write the metadata of all that a store holds into one document.
 
-    `open_consolidated` then opens the hierarchy with one read, however many arrays there are. What
-    is changed later is not seen that way until this function is called again.
+    `open_consolidated` then opens the hierarchy with one read, however many arrays there are.
+
+    In format 2 the document is a key of its own at the root, for the whole store. What is changed later is not
+    seen that way until this function is called again. In format 3 the metadata are in the document of the
+    group at `path`, where zarr-python 3 reads them whenever it opens the group; so a change to
+    anything below takes them out of it, and this function has to be called again to have them back.
 
     Parameters
     ----------
     store : a mapping, one of our stores, a path or a URL
-    metadata_key : of the document
-    path : of the group that is returned
+    metadata_key : of the document, in format 2
+    path : of the group that is returned; in format 3 it is the one that is consolidated
     storage_options : for the store that a URL means
 
     Returns
     -------
     opened : by `open_consolidated`
+
+    Raises
+    ------
+    MetadataError : a document is malformed
 
     Examples
     --------
@@ -379,8 +385,8 @@ def consolidate_metadata(
     True
     """
     with opened_store(store, "a", storage_options) as target:
-        node = Node(target)
-        target[metadata_key] = node.format.consolidated_document(node.format.documents_below(target))
+        node = Node(target, path)
+        node.format.consolidate(target, node.path, metadata_key)
     return open_consolidated(store, metadata_key=metadata_key, path=path, storage_options=storage_options)
 
 
@@ -392,14 +398,14 @@ def open_consolidated(
     Parameters
     ----------
     store : a mapping, one of our stores, a path or a URL
-    metadata_key : of the document that `consolidate_metadata` wrote
+    metadata_key : of the document that `consolidate_metadata` wrote, in format 2
     mode : "r" reads only; "r+" may write elements too, but create, delete and reshape nothing
-    **kwargs : see `open`
+    **kwargs : see `open`. In format 3 the group at ``path`` may be in one that was consolidated
 
     Raises
     ------
-    KeyError : there is no such document
-    MetadataError : it is malformed
+    NotConsolidatedError : there are none; it is a KeyError
+    MetadataError : they are malformed
 
     Examples
     --------
@@ -415,6 +421,10 @@ def open_consolidated(
     if mode not in ("r", "r+"):
         raise ValueError(f"mode is {mode!r}; consolidated metadata are opened with 'r' or 'r+'")
     store = normalize_store_arg(store, storage_options=kwargs.pop("storage_options", None), mode=mode)
-    documents = ConsolidatedMetadataStore(store, metadata_key=metadata_key)
+    path = normalize_path(kwargs.get("path"))
+    opened = (format.open_consolidated(store, path, metadata_key) for format in formats.FORMATS)
+    documents = next((found for found in opened if found is not None), None)
+    if documents is None:
+        raise NotConsolidatedError(path)
     chunk_store = kwargs.pop("chunk_store", None)
     return open(documents, mode=mode, chunk_store=store if chunk_store is None else chunk_store, **kwargs)

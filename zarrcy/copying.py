@@ -10,7 +10,7 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -19,10 +19,11 @@ import numpy as np
 from zarrcy.api import opened_store
 from zarrcy.array import Array
 from zarrcy.errors import CopyError
+from zarrcy.moving import copy_elements
 from zarrcy.progress import Advance, byte_progress
 from zarrcy.storage import access
 from zarrcy.storage.paths import normalize_path, prefix_of
-from zarrcy.types import JSON, Shape
+from zarrcy.types import JSON
 
 Counts: TypeAlias = tuple[int, int, int]
 """How many were copied, how many were left out, and the bytes of what was copied."""
@@ -30,7 +31,6 @@ Log: TypeAlias = Callable[[str], Any]
 
 _NODE_RULES = ("raise", "replace", "skip", "skip_initialized")
 _KEY_RULES = ("raise", "replace", "skip")
-_PIECE_NBYTES = 32 * 2**20
 _BATCH_KEYS = 256
 
 
@@ -197,13 +197,13 @@ class _Copier:
             return True
         if exists:
             del self.dest[path]
-        kws = (_kws_for_h5py if self.to_h5py else _kws_for_zarr)(source, self.dest)
+        kws = (_kws_for_h5py if self.to_h5py else words_like)(source, self.dest, self.create_kws)
         if "compression" in self.create_kws:
             # the options of another compression
             kws.pop("compression_opts", None)
         kws |= {"shape": source.shape} | self.create_kws
         array = self.dest.create_dataset(path, **kws)
-        _copy_elements(source, array, advance)
+        copy_elements(source, array, advance, asstr=_is_text(source))
         self.n_bytes_copied += array.size * array.dtype.itemsize
         if not self.without_attrs:
             self.copy_attributes(source, array)
@@ -236,6 +236,10 @@ class _Copier:
         attributes = dict(source.attrs)
         if _is_h5py(source) and not self.to_h5py:
             attributes = {name: _json_of(value) for name, value in attributes.items()}
+        elif isinstance(source, Array) and isinstance(target, Array):
+            format = target._node.format
+            if format is not source._node.format:
+                _, attributes = format.place_names(source.dimension_names, attributes, source.ndim)
         if attributes:
             target.attrs.update(attributes)
 
@@ -268,8 +272,8 @@ def _json_of(value: Any) -> JSON:
 # -- elements --------------------------------------------------------------------------------------
 
 
-def _kws_for_zarr(source: Any, dest: Any) -> dict[str, Any]:
-    """Return how to create an array of ours that is like another of ours, or of h5py."""
+def words_like(source: Any, dest: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how to create an array of ours that is like another of ours, or of h5py, but for what was asked."""
     kws: dict[str, Any] = {"dtype": source.dtype, "chunks": getattr(source, "chunks", None)}
     if isinstance(source, Array):
         kws |= {
@@ -278,7 +282,16 @@ def _kws_for_zarr(source: Any, dest: Any) -> dict[str, Any]:
             "order": source.order,
             "fill_value": source.fill_value,
         }
-        if getattr(dest.store, "_dimension_separator", None) is None and source.dimension_separator != ".":
+        format = source._node.format
+        if format is dest._node.format:
+            kws |= format.words_of(source._description, asked)
+        else:
+            names, _ = dest._node.format.place_names(
+                source.dimension_names, source.attrs.asdict(), source.ndim
+            )
+            kws |= {} if names is None else {"dimension_names": names}
+        said = "chunk_key_encoding" in kws or getattr(dest.store, "_dimension_separator", None) is not None
+        if not said and source.dimension_separator != ".":
             kws["dimension_separator"] = source.dimension_separator
     elif _is_text(source):
         kws |= {"dtype": str, "fill_value": ""}
@@ -287,7 +300,7 @@ def _kws_for_zarr(source: Any, dest: Any) -> dict[str, Any]:
     return kws
 
 
-def _kws_for_h5py(source: Any, dest: Any) -> dict[str, Any]:
+def _kws_for_h5py(source: Any, dest: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return how to create a dataset of h5py that is like another, or like an array of ours."""
     kws: dict[str, Any] = {"dtype": source.dtype}
     if _is_h5py(source):
@@ -313,71 +326,6 @@ def _is_text(source: Any) -> bool:
     import h5py
 
     return h5py.check_string_dtype(source.dtype) is not None
-
-
-def _copy_elements(source: Any, target: Any, advance: Advance) -> None:
-    if (
-        isinstance(source, Array)
-        and isinstance(target, Array)
-        and target.write_empty_chunks
-        and not source.is_view
-        and _encoding(source) == _encoding(target)
-    ):
-        _move_chunks(source, target, advance)
-        return
-    itemsize = int(target.dtype.itemsize)
-    lengths = _piece_shape(target.shape, target.chunks, getattr(source, "chunks", None), itemsize)
-    read = source.asstr() if _is_text(source) else source
-    starts = (range(0, n, length) for n, length in zip(target.shape, lengths, strict=True))
-    for corner in itertools.product(*starts):
-        stops = [min(a + b, n) for a, b, n in zip(corner, lengths, target.shape, strict=True)]
-        piece = tuple(slice(a, b) for a, b in zip(corner, stops, strict=True))
-        target[piece] = read[piece]
-        advance(math.prod(b - a for a, b in zip(corner, stops, strict=True)) * itemsize)
-
-
-def _piece_shape(shape: Shape, chunks: Shape | None, source_chunks: Shape | None, itemsize: int) -> Shape:
-    """Return the shape of pieces that are whole chunks, as large as memory should be used for.
-
-    They are made as long as the chunks of the source first, so that each is decoded once, and then
-    longer, from the last axis on.
-
-    >>> _piece_shape((10**6, 10**6), (100, 1), (1, 1000), 8)
-    (100, 41943)
-    """
-    chunks = chunks or shape
-    lengths = [max(1, n) for n in chunks]
-    for wanted in (source_chunks or chunks, shape):
-        for axis in reversed(range(len(shape))):
-            step = max(1, chunks[axis])
-            most = max(1, _PIECE_NBYTES // (math.prod(lengths) // lengths[axis] * step * max(1, itemsize)))
-            lengths[axis] = max(lengths[axis], min(most, -(-wanted[axis] // step)) * step)
-    return tuple(lengths)
-
-
-def _encoding(array: Array) -> tuple[Any, ...]:
-    """Return all on which the stored bytes of an array depend, but its elements."""
-    about = array._description
-    fill = about.fill_value
-    if fill is not None and not about.dtype.hasobject:
-        fill = np.asarray(fill, about.dtype).tobytes()
-    stages = [(s.name, s.codec.get_config()) if hasattr(s, "codec") else s for s in about.stages]
-    return about.shape, about.chunk_shape, about.dtype, fill, stages
-
-
-def _move_chunks(source: Array, target: Array, advance: Advance) -> None:
-    """Copy the chunks of an array as they are stored; those that are not stay so."""
-    fetch, put = source._source.fetch, target._source.store_many
-    nbytes = source._source.layout.nbytes
-    found = list(source._initialized())
-    size = max(1, min(_BATCH_KEYS, _PIECE_NBYTES // max(1, nbytes)))
-    name_of = target._description.chunk_keys.name
-    for first in range(0, len(found), size):
-        batch = found[first : first + size]
-        values = fetch([source._node.prefix + name for name, _ in batch])
-        keys = [target._node.prefix + name_of(coords) for _, coords in batch]
-        put({key: value for key, value in zip(keys, values, strict=True) if value is not None})
-        advance(len(batch) * nbytes)
 
 
 # -- stores ----------------------------------------------------------------------------------------

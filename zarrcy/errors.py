@@ -20,6 +20,7 @@ __all__ = [
     "CodecNotAvailableError",
     "ContainsArrayError",
     "ContainsGroupError",
+    "ConversionError",
     "CopyError",
     "FSPathExistNotDir",
     "FieldNotFoundError",
@@ -29,6 +30,7 @@ __all__ = [
     "MissingChunkError",
     "MissingExtraError",
     "NegativeStepError",
+    "NotConsolidatedError",
     "NotErasableError",
     "PathNotFoundError",
     "ReadOnlyError",
@@ -42,6 +44,9 @@ __all__ = [
     "VindexInvalidSelectionError",
     "ZarrcyError",
 ]
+
+# Problems that a message names; the error holds them all.
+_SHOWN = 5
 
 
 def _place(path: str) -> str:
@@ -138,6 +143,16 @@ class PathNotFoundError(_NodeError, KeyError):
         return f"there is nothing at {_place(self.path)}: neither an array nor a group."
 
 
+class NotConsolidatedError(_NodeError, KeyError):
+    """There are no consolidated metadata for the path."""
+
+    def __str__(self) -> str:
+        return (
+            f"there are no consolidated metadata for {_place(self.path)}: call consolidate_metadata to write them, or "
+            "open it without. A change takes them away where other readers would believe them."
+        )
+
+
 class ContainsArrayError(_NodeError):
     """An array is already where another node was to be created."""
 
@@ -156,6 +171,25 @@ class ContainsGroupError(_NodeError):
             f"{_place(self.path)} already holds a group. Choose another path, "
             "or pass overwrite=True (mode 'w') to delete it and all that it holds first."
         )
+
+
+class ConversionError(ZarrcyError, ValueError):
+    """A hierarchy can't be converted; nothing of it was.
+
+    Attributes
+    ----------
+    problems : path of each node that is in the way, and why
+    remedy : what to do
+    """
+
+    def __init__(self, problems: list[tuple[str, str]], remedy: str) -> None:
+        super().__init__(problems, remedy)
+        self.problems, self.remedy = problems, remedy
+
+    def __str__(self) -> str:
+        shown = "; ".join(f"{path or '/'}: {why}" for path, why in self.problems[:_SHOWN])
+        more = len(self.problems) - _SHOWN
+        return f"nothing was converted: {shown}{f'; and {more} more' if more > 0 else ''}. {self.remedy}"
 
 
 class CopyError(ZarrcyError, RuntimeError):

@@ -25,6 +25,7 @@ from zarrcy.options import ArrayOptions
 from zarrcy.picture import grid_svg
 from zarrcy.placed import Placed
 from zarrcy.storage import access
+from zarrcy.storage.base import offers
 from zarrcy.storage.listing import getsize, getsize_deep, listdir
 from zarrcy.types import JSON, AnyDtype, Coords, Shape
 
@@ -307,17 +308,31 @@ class ArrayFacts(Placed, ABC):
 
     def _initialized(self) -> Iterator[tuple[str, Coords]]:
         """Iterate over the values that are stored, chunks or shards: the ends of their keys, and their coordinates."""
-        store, chunk_keys = self.chunk_store, self._description.chunk_keys
+        chunk_keys = self._description.chunk_keys
         counts = grid_shape(self.shape, self._description.chunk_shape)
-        if chunk_keys.separator == ".":
-            names: Any = listdir(store, self.path)
-        else:
-            prefix = self._node.prefix
-            names = (key[len(prefix) :] for key in list(store) if key.startswith(prefix))
-        for name in names:
+        for name in self._names_below():
             coords = chunk_keys.coords(name, self.ndim)
             if coords is not None and all(i < n for i, n in zip(coords, counts, strict=False)):
                 yield name, coords
+
+    def _names_below(self) -> Iterator[str]:
+        """Iterate over the ends of keys below the array, those of all its chunks among them."""
+        store, chunk_keys = self.chunk_store, self._description.chunk_keys
+        if chunk_keys.separator == "." or not self.ndim:
+            yield from listdir(store, self.path)
+        elif access.holds_values(store) or not offers(store, "listdir"):
+            prefix = self._node.prefix
+            yield from (key[len(prefix) :] for key in list(store) if key.startswith(prefix))
+        else:
+            # not the whole store: there may be many arrays
+            names = [chunk_keys.lead]
+            for _ in range(self.ndim - 1):
+                names = [f"{name}{n}/" for name in names for n in self._numbers_in(name)]
+            yield from (f"{name}{n}" for name in names for n in self._numbers_in(name))
+
+    def _numbers_in(self, name: str) -> Iterator[str]:
+        names = listdir(self.chunk_store, (self._node.prefix + name).rstrip("/"))
+        return (name for name in names if name.isdecimal())
 
     def digest(self, hashname: str = "sha1") -> bytes:
         """Return a checksum over the stored chunks in C order, then metadata, then attributes.

@@ -67,13 +67,16 @@ class GroupCreation(Placed, ABC):
 
     # -- groups ----------------------------------------------------------------------------------
 
-    def create_group(self, name: str, overwrite: bool = False) -> Group:
+    def create_group(
+        self, name: str, overwrite: bool = False, *, attributes: dict[str, Any] | None = None
+    ) -> Group:
         """Create a group, and the groups above it that are missing.
 
         Parameters
         ----------
         name : name or path
         overwrite : delete what is there first
+        attributes : user attributes of the new group
 
         Raises
         ------
@@ -92,7 +95,7 @@ class GroupCreation(Placed, ABC):
         """
         with self._change():
             node = self._at(name)
-            node.create_group(overwrite)
+            node.create_group(overwrite, attributes)
             return self._group_at(node)
 
     def create_groups(self, *names: str, **kwargs: Any) -> tuple[Group, ...]:

@@ -224,13 +224,22 @@ class Node:
     # -- saving ------------------------------------------------------------------------------------
 
     def save_array(self, description: ArrayDescription) -> None:
+        self._outdate()
         self.format.save_array(self.store, self.prefix, description)
 
     def save_group(self) -> None:
         self._save(self.format.group_documents())
 
     def save_attributes(self, attributes: dict[str, JSON]) -> None:
+        self._outdate()
         self.format.save_attributes(self.store, self.prefix, attributes)
+
+    def _outdate(self) -> None:
+        """Drop the consolidated metadata above, before what is here changes: others would believe them."""
+        above = self._parents()
+        for prefix in self.format.consolidated_among(self.store, [node.prefix for node in above]):
+            with self.lock(prefix + self.format.ATTRS_KEY):
+                self.format.drop_consolidated(self.store, prefix)
 
     def _save(self, documents: dict[str, bytes]) -> None:
         for name, document in documents.items():
@@ -263,34 +272,41 @@ class Node:
             self._create("array", documents, overwrite)
         return written if access.keeps_documents(self.store) else self.load_array()
 
-    def create_group(self, overwrite: bool = False) -> None:
-        """Write the document of a new group, and of the groups above it that are missing.
+    def create_group(self, overwrite: bool = False, attributes: Mapping[str, JSON] | None = None) -> bool:
+        """Write the documents of a new group, and of the groups above it that are missing, and return True.
 
         Raises
         ------
         ContainsArrayError, ContainsGroupError : as for `create_array`
         """
-        self._create("group", self.format.group_documents(), overwrite)
+        self._create("group", self.format.group_documents(attributes), overwrite)
+        return True
 
-    def require_group(self, overwrite: bool = False) -> None:
+    def require_group(self, overwrite: bool = False, attributes: Mapping[str, JSON] | None = None) -> bool:
         """Make this a group if it is none yet, and every parent too.
 
         Parameters
         ----------
         overwrite : an array that is here makes room
+        attributes : of the group, if it is created
+
+        Returns
+        -------
+        created : False if it was here already
 
         Raises
         ------
         ContainsArrayError : an array is here, and `overwrite` is false; or at a parent
         """
         if self.kind() == "group":
-            return
+            return False
         try:
-            self._create("group", self.format.group_documents(), overwrite)
+            return self.create_group(overwrite, attributes)
         except ContainsGroupError as exc:
             # somebody was faster, and a group is what was asked for
             if exc.path != self.path:
                 raise
+            return False
 
     def require_parents(self) -> None:
         """Make every parent a group that is none yet."""
@@ -306,6 +322,7 @@ class Node:
             raise ContainsArrayError(above.path)
         if not overwrite and kinds[-1] is not None:
             raise _contains(kinds[-1], self.path)
+        self._outdate()
         written = []
         for parent, there in zip(line[:-1], kinds, strict=False):
             if there is None:
@@ -379,6 +396,8 @@ class Node:
 
     def move(self, path: str) -> None:
         """Move the node, and all that is below it, to another path, where nothing is."""
+        self._outdate()
+        self.at(path)._outdate()
         rename(self.store, self.path, path)
         # an array without chunks is not in their store
         if self.own_chunk_store is not None and listdir(self.own_chunk_store, self.path):
@@ -386,6 +405,7 @@ class Node:
 
     def erase(self) -> None:
         """Delete the node, and all that is below it."""
+        self._outdate()
         rmdir(self.store, self.path)
         if self.own_chunk_store is not None:
             rmdir(self.own_chunk_store, self.path)

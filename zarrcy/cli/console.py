@@ -10,12 +10,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from zarrcy.cli.converting import convert_place, print_conversion
 from zarrcy.cli.copying import KEEP, CopyOptions, CopyReport, copy_place
 from zarrcy.cli.failure import CommandError, one_line
 from zarrcy.cli.importing import Report, import_file
 from zarrcy.cli.looking import consolidate, facts_of, facts_text, tree_lines
 from zarrcy.cli.slabs import ChunkRule
-from zarrcy.cli.text import format_nbytes, format_ratio, format_shape, print_table, printable
+from zarrcy.cli.text import count, format_nbytes, format_ratio, format_shape, print_table, printable
 from zarrcy.errors import ZarrcyError
 from zarrcy.types import Shape
 
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_info(commands)
     _add_tree(commands)
     _add_copy(commands)
+    _add_convert(commands)
     _add_consolidate(commands)
     return parser
 
@@ -186,16 +188,12 @@ def _print_report(report: Report, destination: str, seconds: float) -> None:
     nbytes = sum(item.nbytes for item in report.imported)
     stored = sum(item.nbytes_stored for item in report.imported)
     print(
-        f"imported {_count(len(rows), 'array')} into {printable(destination)}: {format_nbytes(nbytes)} stored in "
+        f"imported {count(len(rows), 'array')} into {printable(destination)}: {format_nbytes(nbytes)} stored in "
         f"{format_nbytes(stored)}, in {seconds:.2f} s"
     )
     if report.skipped:
         paths = ", ".join(printable(f"/{item.path}") for item in report.skipped)
-        print(f"left out {_count(len(report.skipped), 'object')}: {paths}")
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+        print(f"left out {count(len(report.skipped), 'object')}: {paths}")
 
 
 # -- zarrcy copy ---------------------------------------------------------------------------------
@@ -301,12 +299,57 @@ def _print_copied(report: CopyReport, destination: str) -> None:
     ]
     if rows:
         print_table(("name", "shape", "chunks", "shards", "dtype", "size", "stored", "ratio"), rows, left=5)
-    skipped = f", left {_count(report.n_skipped, 'object')} as they were" if report.n_skipped else ""
+    skipped = f", left {count(report.n_skipped, 'object')} as they were" if report.n_skipped else ""
     nbytes = sum(row[5] for row in report.arrays)
     print(
-        f"copied {_count(len(rows), 'array')} to {printable(destination)}: {format_nbytes(nbytes)}{skipped}, in "
+        f"copied {count(len(rows), 'array')} to {printable(destination)}: {format_nbytes(nbytes)}{skipped}, in "
         f"{report.seconds:.2f} s"
     )
+
+
+# -- zarrcy convert ------------------------------------------------------------------------------
+
+
+def _add_convert(commands: Any) -> None:
+    about = "convert an array or a whole hierarchy to another version of the Zarr format"
+    parser = commands.add_parser(
+        "convert",
+        help=about,
+        description=f"{about.capitalize()}. Without DST only metadata are written, beside those that are there; "
+        "chunks stay as they are, and where one can't, nothing is done. With DST chunks are copied as they are "
+        "stored where the format has words for them, and encoded anew where it has not; SRC stays as it is.",
+        epilog="SRC is a directory, an archive that ends in .zip, an N5 container that ends in .n5, a path in these, "
+        "or a URL; DST is a place where nothing is.",
+    )
+    parser.add_argument("source", metavar="SRC", help="what is converted")
+    parser.add_argument(
+        "destination", metavar="DST", nargs="?", help="where it shall be; in its place by default"
+    )
+    parser.add_argument("--zarr-format", type=int, choices=(2, 3), default=3, help="default: %(default)s")
+    parser.add_argument(
+        "--remove-old",
+        action="store_true",
+        help="delete the metadata of the old format in SRC, when those of the new one are there. They stay by "
+        "default, for readers that know no other; but those do not see what is changed later",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="delete first what is at DST; without DST, replace metadata of the new format that differ",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="write nothing, print what would become of each array"
+    )
+    parser.set_defaults(run=_run_convert)
+
+
+def _run_convert(args: argparse.Namespace) -> None:
+    if args.remove_old and args.destination is not None:
+        raise CommandError("--remove-old is for a conversion in place; with DST, SRC stays as it is")
+    conversion = convert_place(
+        args.source, args.destination, args.zarr_format, args.remove_old, args.overwrite, args.dry_run
+    )
+    print_conversion(conversion, args.source, args.destination, args.dry_run)
 
 
 # -- zarrcy consolidate --------------------------------------------------------------------------
@@ -325,7 +368,7 @@ def _add_consolidate(commands: Any) -> None:
 
 def _run_consolidate(args: argparse.Namespace) -> None:
     n_nodes = consolidate(args.path)
-    print(f"consolidated the metadata of {_count(n_nodes, 'node')} in {printable(args.path)}")
+    print(f"consolidated the metadata of {count(n_nodes, 'node')} in {printable(args.path)}")
 
 
 # -- zarrcy info, zarrcy tree --------------------------------------------------------------------

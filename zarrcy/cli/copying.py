@@ -15,7 +15,7 @@ from zarrcy.cli.failure import CommandError, one_line
 from zarrcy.cli.places import kind_of, local_path, opened_place, split_place
 from zarrcy.cli.slabs import ChunkRule, choose_chunks
 from zarrcy.errors import CopyError, ZarrcyError
-from zarrcy.formats import Format
+from zarrcy.formats import Format, keeps_one_document
 from zarrcy.group import Group
 from zarrcy.node import Node
 from zarrcy.storage.listing import listdir
@@ -26,7 +26,6 @@ __all__ = ["KEEP", "CopyOptions", "CopyReport", "copy_place"]
 
 KEEP: Any = object()
 """The compressor of a copy that has that of its source."""
-_DIMENSIONS = "_ARRAY_DIMENSIONS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def copy_place(source: str, destination: str, options: CopyOptions) -> CopyRepor
             target = _Target(Node(taker.store, taker.path, zarr_format=number), giver, options)
             if _can_move_keys(giver, taker, format, options):
                 copying.copy_store(giver.store, taker.store, source_path=giver.path, dest_path=taker.path)
-                target.made = _arrays_below(target.node, "")
+                target.made = _arrays_below(target._node, "")
             else:
                 _run(target, destination, report)
             report.arrays = [_row(path, target[path]) for path in target.made]
@@ -147,7 +146,7 @@ def _format_for(destination: str, giver: Node, options: CopyOptions) -> Format:
             )
         return formats.v2
     format = format or giver.format
-    if options.shards is not None and not _keeps_one_document(format):
+    if options.shards is not None and not keeps_one_document(format):
         raise CommandError("--shards are of Zarr format 3 only; give --zarr-format 3")
     return format
 
@@ -209,16 +208,16 @@ class _Target:
     """The destination as `zarrcy.copy` wants a group; the empty path is the destination itself."""
 
     def __init__(self, node: Node, source: Node, options: CopyOptions) -> None:
-        self.node, self.source, self.options = node, source, options
+        self._node, self.source, self.options = node, source, options
         self.store = node.store
         self.made: list[str] = []
 
     @property
     def name(self) -> str:
-        return f"/{self.node.path}"
+        return f"/{self._node.path}"
 
     def _at(self, path: str) -> Node:
-        return self.node.at(_join(self.node.path, path.strip("/")))
+        return self._node.at(_join(self._node.path, path.strip("/")))
 
     def __contains__(self, path: str) -> bool:
         return self._at(path).kind() is not None
@@ -251,32 +250,32 @@ class _Target:
         return convenience.open(self.source.store, mode="r", path=_join(self.source.path, path.strip("/")))
 
     def create_dataset(self, path: str, **kws: Any) -> Array:
-        kws |= self._changes(self.source_at(path))
-        number = self.node.format.ZARR_FORMAT
+        source = self.source_at(path)
+        changes = self._changes(source)
+        # words that go with the changes, instead of those for the same encoding
+        kws = copying.words_like(source, self, changes) | {"shape": source.shape} | changes
+        number = self._node.format.ZARR_FORMAT
         made = create(store=self.store, path=self._at(path).path, zarr_format=number, **kws)
         self.made.append(path.strip("/"))
         return made
 
     def _changes(self, source: Array) -> dict[str, Any]:
         """Return how an array is to be created otherwise than its source."""
-        options = self.options
+        options, format = self.options, self._node.format
+        attributes = source.attrs.asdict()
+        if self.source.format is format and options.keeps_encoding:
+            return {"attributes": attributes}
         chunks = choose_chunks(options.chunks, source.shape, source.itemsize, source.chunks)
-        kws: dict[str, Any] = {
-            "chunks": source.chunks if options.chunks == "same" else chunks,
-            "attributes": source.attrs.asdict(),
-        }
+        kws: dict[str, Any] = {"chunks": source.chunks if options.chunks == "same" else chunks}
         if options.compressor is not KEEP:
             kws["compressor"] = options.compressor
-        one_document = _keeps_one_document(self.node.format)
-        if self.source.format is not self.node.format:
+        if self.source.format is not format:
             # each format has its own custom
-            kws["dimension_separator"] = None if one_document else source.dimension_separator
-        if one_document:
-            kws |= {"dimension_names": source.dimension_names, "shards": self._shards(source, kws["chunks"])}
-        elif source.dimension_names is not None and None not in source.dimension_names:
-            # where format 2 keeps them, as xarray reads it
-            kws["attributes"].setdefault(_DIMENSIONS, list(source.dimension_names))
-        return kws
+            kws["dimension_separator"] = None if keeps_one_document(format) else source.dimension_separator
+            _, attributes = format.place_names(source.dimension_names, attributes, source.ndim)
+        if keeps_one_document(format):
+            kws["shards"] = self._shards(source, kws["chunks"])
+        return kws | {"attributes": attributes}
 
     def _shards(self, source: Array, chunks: Shape) -> Shape | None:
         asked = self.options.shards
@@ -318,11 +317,6 @@ def _run(target: _Target, destination: str, report: CopyReport) -> None:
     except ValueError as exc:
         raise CommandError(one_line(exc)) from exc
     report.n_skipped = counts[1]
-
-
-def _keeps_one_document(format: Format) -> bool:
-    """Has a format one document for all metadata of a node, with shards and the names of dimensions?"""
-    return format.DOCUMENT_OF["array"] == format.DOCUMENT_OF["group"]
 
 
 # -- what was made ---------------------------------------------------------------------------------

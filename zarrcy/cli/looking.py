@@ -14,6 +14,7 @@ from zarrcy.cli.text import format_nbytes, format_ratio, printable
 from zarrcy.cli.values import json_value
 from zarrcy.convenience import consolidate_metadata
 from zarrcy.errors import MetadataError
+from zarrcy.formats import keeps_one_document
 from zarrcy.formats.scalars import encode_dtype, encode_fill_value
 from zarrcy.node import Node
 from zarrcy.storage.directory import DirectoryStore
@@ -232,12 +233,9 @@ def consolidate(place: str) -> int:
     CommandError : there is none, or its format can't be consolidated
     """
     with opened_place(place, "r+") as node:
-        if kind_of(node, place) == "array" or node.path:
+        if kind_of(node, place) == "array" or (node.path and not keeps_one_document(node.format)):
             raise CommandError(f"{place} is no group at the root of a store, and only such are consolidated")
-        try:
-            consolidate_metadata(node.store)
-        except NotImplementedError as exc:
-            raise CommandError(f"{place}: {one_line(exc)}") from exc
+        consolidate_metadata(node.store, path=node.path)
         return 1 + sum(1 for _ in _nodes_below(node, set()))
 
 

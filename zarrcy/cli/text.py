@@ -7,9 +7,18 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-__all__ = ["format_nbytes", "format_ratio", "format_shape", "print_table", "printable"]
+__all__ = ["count", "format_nbytes", "format_ratio", "format_shape", "print_table", "printable"]
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def count(n: int, noun: str) -> str:
+    """Return a number of things in words.
+
+    >>> count(1, "array"), count(2, "array")
+    ('1 array', '2 arrays')
+    """
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def format_nbytes(nbytes: int) -> str:

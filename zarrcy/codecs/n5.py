@@ -43,6 +43,11 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
 
     codec_id = "n5_wrapper"
 
+    @property
+    def compressor(self) -> Any:
+        """What compresses the elements; None if nothing does."""
+        return self._compressor
+
     def __init__(
         self,
         dtype: Any,

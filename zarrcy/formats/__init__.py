@@ -17,6 +17,7 @@ __all__ = [
     "Format",
     "by_number",
     "detect",
+    "keeps_one_document",
 ]
 
 # In the order in which they are looked for: where a node is described in both, the newer version counts.
@@ -53,3 +54,8 @@ def by_number(zarr_format: int | None, word: str = "zarr_format") -> Format | No
     raise ValueError(
         f"{word}={zarr_format!r} is not supported; this version reads and writes formats 2 and 3"
     )
+
+
+def keeps_one_document(format: Format) -> bool:
+    """Has a format one document for all metadata of a node, with shards and the names of dimensions?"""
+    return format.DOCUMENT_OF["array"] == format.DOCUMENT_OF["group"]

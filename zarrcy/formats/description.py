@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from zarrcy.codecs import Filter, Pipeline, Shard, Stage, Transpose
 from zarrcy.types import JSON, AnyDtype, Coords, Shape
 
+Names: TypeAlias = tuple[str | None, ...] | None
+"""Names of the axes of an array: None for an axis without a name, or for all of them."""
+# The attribute in which xarray keeps the names of dimensions where the format has no place for them.
+DIMENSIONS_ATTRIBUTE = "_ARRAY_DIMENSIONS"
 _EMPTY = {"vlen-utf8": "", "vlen-bytes": b""}
 
 
@@ -84,7 +88,7 @@ class ArrayDescription:
     stages: tuple[Stage, ...]
     chunk_keys: ChunkKeys
     kept: Mapping[str, JSON] = field(default_factory=dict)
-    dimension_names: tuple[str | None, ...] | None = None
+    dimension_names: Names = None
 
     @property
     def order(self) -> Literal["C", "F"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from zarrcy.formats.description import ArrayDescription
+from zarrcy.formats.description import ArrayDescription, Names
 from zarrcy.formats.request import ArrayRequest
 from zarrcy.types import JSON, Store
 
@@ -19,6 +19,7 @@ class Format(Protocol):
     ----------
     ZARR_FORMAT : number of the version
     ARRAY_KEY, GROUP_KEY, ATTRS_KEY : ends of the keys of the documents; some may be the same document
+    DOCUMENTS : ends of the keys of all documents that a node may have
     DOCUMENT_OF : end of the key of the document of each kind of node
     """
 
@@ -26,6 +27,7 @@ class Format(Protocol):
     ARRAY_KEY: str
     GROUP_KEY: str
     ATTRS_KEY: str
+    DOCUMENTS: tuple[str, ...]
     DOCUMENT_OF: dict[str, str]
 
     def is_at(self, store: Store, prefix: str) -> bool:
@@ -68,20 +70,43 @@ class Format(Protocol):
     ) -> dict[str, bytes]:
         """Return the documents of a new array, by the last part of their keys."""
 
-    def group_documents(self) -> dict[str, bytes]:
+    def group_documents(self, attributes: Mapping[str, JSON] | None = None) -> dict[str, bytes]:
         """Return the documents of a new group, by the last part of their keys."""
 
-    def documents_below(self, store: Store) -> Iterator[tuple[str, Any]]:
-        """Iterate over the keys and contents of all documents in a store."""
+    def consolidate(self, store: Store, path: str, metadata_key: str = ...) -> None:
+        """Write the metadata of what is below a path into one document."""
 
-    def consolidated_document(self, documents: Iterable[tuple[str, Any]]) -> bytes:
-        """Return one document that holds others, by their keys."""
+    def open_consolidated(self, store: Store, path: str, metadata_key: str = ...) -> Store | None:
+        """Return a store of the documents that were consolidated; None if this format has none there."""
+
+    def consolidated_among(self, store: Store, prefixes: Sequence[str]) -> list[str]:
+        """Return the prefixes at which consolidated metadata may stand that a change below makes untrue."""
+
+    def drop_consolidated(self, store: Store, prefix: str) -> None:
+        """Take out the consolidated metadata at a prefix of keys."""
 
     def parse_array(self, document: Any, key: str, default_separator: str = ".") -> ArrayDescription:
         """Parse the document of an array."""
 
     def describe_array(self, request: ArrayRequest) -> ArrayDescription:
         """Describe a new array."""
+
+    def words_of(self, description: ArrayDescription, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the words of `zarrcy.create` for an array like another, beyond those that all formats have.
+
+        `asked` are the words in which it shall differ.
+        """
+
+    def translate(self, description: ArrayDescription) -> ArrayDescription:
+        """Describe an array of another format so that its stored chunks stay as they are, if not their keys.
+
+        Raises ValueError, which says why, where they can't.
+        """
+
+    def place_names(
+        self, names: Names, attributes: Mapping[str, JSON], ndim: int
+    ) -> tuple[Names, dict[str, JSON]]:
+        """Return the names of dimensions that the document has a place for, and the attributes with the others."""
 
     def normalize_fill_value(self, description: ArrayDescription, value: Any) -> Any:
         """Return a fill value that a user gave for an array that exists."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from zarrcy.codecs.elements import is_ml_dtype
 from zarrcy.types import JSON, AnyDtype
 
 # Typestrings of numpy's array protocol, and no other spelling: documents come from outside.
@@ -48,11 +49,19 @@ def decode_dtype(spelled: JSON) -> AnyDtype:
 
 
 def check_dtype(dtype: AnyDtype) -> None:
-    """Refuse data types whose elements have no bytes."""
+    """Refuse data types whose elements have no bytes, or that only format 3 has a word for."""
+    if _has_ml_dtype(dtype):
+        raise ValueError(f"Zarr v2 has no word for data type {dtype}; give zarr_format=3")
     if dtype.itemsize == 0:
         raise ValueError(f"data type {dtype.str!r} has elements of 0 bytes; give it a length, as in 'S10'")
     if dtype.kind in "mM" and np.datetime_data(dtype)[0] == "generic":
         raise ValueError(f"data type {dtype.str!r} has no unit; give it one, as in '{dtype.kind}8[ns]'")
+
+
+def _has_ml_dtype(dtype: AnyDtype) -> bool:
+    if dtype.fields is not None:
+        return any(_has_ml_dtype(field[0]) for field in dtype.fields.values())
+    return is_ml_dtype(dtype.base)
 
 
 def _descr_of(spelled: JSON, depth: int) -> Any:

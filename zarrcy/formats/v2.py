@@ -15,8 +15,8 @@ import numcodecs
 
 from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose, as_codec
 from zarrcy.errors import BadCompressorError, CodecNotAvailableError, MetadataError
-from zarrcy.formats import scalars
-from zarrcy.formats.description import ArrayDescription, ChunkKeys
+from zarrcy.formats import scalars, v2_translation
+from zarrcy.formats.description import DIMENSIONS_ATTRIBUTE, ArrayDescription, ChunkKeys, Names
 from zarrcy.formats.documents import dump_json, parse_json
 from zarrcy.formats.request import ArrayRequest
 from zarrcy.formats.scalars import (
@@ -29,6 +29,7 @@ from zarrcy.formats.scalars import (
 from zarrcy.grid import MAX_NDIM
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
+from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, AnyDtype, Key, Shape, Store
 
@@ -36,11 +37,12 @@ ZARR_FORMAT = 2
 ARRAY_KEY = ".zarray"
 GROUP_KEY = ".zgroup"
 ATTRS_KEY = ".zattrs"
-DOCUMENTS = (ARRAY_KEY, GROUP_KEY, ATTRS_KEY)
 DOCUMENT_OF = {"array": ARRAY_KEY, "group": GROUP_KEY}
 CONSOLIDATED_KEY = ".zmetadata"
+DOCUMENTS_OF_NODES = (ARRAY_KEY, GROUP_KEY, ATTRS_KEY)
+DOCUMENTS: tuple[str, ...] = (*DOCUMENTS_OF_NODES, CONSOLIDATED_KEY)
 
-_NO_NODES = frozenset((*DOCUMENTS, CONSOLIDATED_KEY))
+_NO_NODES = frozenset(DOCUMENTS)
 _BATCH_KEYS = 1000
 _PACK = Pack()
 _END_OF_LENGTHS = 2**62
@@ -298,9 +300,10 @@ def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -
     store[prefix + ATTRS_KEY] = dump_json(dict(attributes))
 
 
-def group_documents() -> dict[str, bytes]:
+def group_documents(attributes: Mapping[str, JSON] | None = None) -> dict[str, bytes]:
     """Return the documents of a new group, by the last part of their keys."""
-    return {GROUP_KEY: dump_json({"zarr_format": ZARR_FORMAT})}
+    documents = {GROUP_KEY: dump_json({"zarr_format": ZARR_FORMAT})}
+    return documents | {ATTRS_KEY: dump_json(dict(attributes))} if attributes else documents
 
 
 def check_group(document: Any, key: Key) -> None:
@@ -312,11 +315,40 @@ def check_group(document: Any, key: Key) -> None:
 # -- consolidated metadata -------------------------------------------------------------------------
 
 
+def consolidate(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -> None:
+    """Write all documents of a store into one, at a key of the root; `path` says nothing here."""
+    store[metadata_key] = consolidated_document(documents_below(store))
+
+
+def open_consolidated(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -> Store | None:
+    """Return a store of the documents that one key of the root holds; None if there is no such key.
+
+    Raises
+    ------
+    MetadataError : what is there are no consolidated metadata, or of another version
+    """
+    document = access.get(store, metadata_key)
+    return None if document is None else ConsolidatedMetadataStore({metadata_key: document}, metadata_key)
+
+
+def consolidated_among(store: Store, prefixes: Sequence[str]) -> list[str]:
+    """Return the prefixes at which a change below has to be told: none.
+
+    As in zarr-python 2, consolidated metadata are what was there when they were written: only who asks for
+    them reads them.
+    """
+    return []
+
+
+def drop_consolidated(store: Store, prefix: str) -> None:
+    """Do nothing: see `consolidated_among`."""
+
+
 def documents_below(store: Store) -> Iterator[tuple[Key, Any]]:
     """Iterate over all documents of a store and their keys. Chunks are not listed where that can be helped."""
     fetch = access.reader(store)
     if access.holds_values(store) or not offers(store, "listdir"):
-        keys = [key for key in store if key.rsplit("/", 1)[-1] in DOCUMENTS]
+        keys = [key for key in store if key.rsplit("/", 1)[-1] in DOCUMENTS_OF_NODES]
         yield from zip(keys, fetch(keys), strict=True)
         return
     batched = offers(store, "getitems")
@@ -391,6 +423,44 @@ def describe_array(request: ArrayRequest) -> ArrayDescription:
         stages=stages_of(order, chain, compressor, len(request.shape)),
         chunk_keys=chunk_keys(separator or ".", stated=separator is not None),
     )
+
+
+def words_of(description: ArrayDescription, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the words that make an array like another, beyond those that all formats have: none."""
+    return {}
+
+
+def translate(description: ArrayDescription) -> ArrayDescription:
+    """Describe an array of another format in the words of this one, so that its stored chunks stay as they are.
+
+    Their keys may be others.
+
+    Raises
+    ------
+    ValueError : they can't
+    """
+    dtype = v2_translation.dtype_of(description)
+    filters, compressor = v2_translation.codecs_of_stages(description)
+    order = v2_translation.order_of(description)
+    return ArrayDescription(
+        shape=description.shape,
+        chunk_shape=description.chunk_shape,
+        dtype=dtype,
+        fill_value=scalars.normalize_fill_value(description.missing, dtype),
+        stages=stages_of(order, filters, compressor, len(description.shape)),
+        chunk_keys=chunk_keys(description.chunk_keys.separator, stated=True),
+    )
+
+
+def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tuple[Names, dict[str, JSON]]:
+    """Return the names of dimensions that the document has a place for, and the attributes with those that it has not.
+
+    >>> place_names(("y", "x"), {"units": "K"}, 2)
+    (None, {'units': 'K', '_ARRAY_DIMENSIONS': ['y', 'x']})
+    """
+    if names is None or None in names:
+        return None, dict(attributes)
+    return None, dict(attributes) | {DIMENSIONS_ATTRIBUTE: list(names)}
 
 
 def normalize_fill_value(description: ArrayDescription, value: Any) -> Any:

@@ -7,38 +7,51 @@ left out. What is written is what most readers take: objects with all of their c
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from zarrcy.errors import MetadataError
 from zarrcy.formats import v3_fill_values as fill_values
-from zarrcy.formats.description import ArrayDescription, ChunkKeys
+from zarrcy.formats.description import DIMENSIONS_ATTRIBUTE, ArrayDescription, ChunkKeys, Names
 from zarrcy.formats.members import Member
 from zarrcy.formats.rectilinear import regular_shape_of
 from zarrcy.formats.request import ArrayRequest
 from zarrcy.formats.v3_codecs import Given, parse_codecs
+from zarrcy.formats.v3_consolidated import (
+    consolidate,
+    consolidated_among,
+    drop_consolidated,
+    open_consolidated,
+)
+from zarrcy.formats.v3_documents import (
+    KEY,
+    ZARR_FORMAT,
+    attributes_of,
+    check_group,
+    dump_json,
+    load,
+    load_many,
+    node_type,
+    nodes_among,
+    parse_json,
+    refuse_strange,
+)
 from zarrcy.formats.v3_dtypes import DataType, parse_dtype
-from zarrcy.formats.v3_new import document_of
+from zarrcy.formats.v3_new import document_of, words_of
+from zarrcy.formats.v3_translation import translated
 from zarrcy.grid import MAX_NDIM
-from zarrcy.storage import access
 from zarrcy.types import JSON, Key, Shape, Store
 
-ZARR_FORMAT = 3
-ARRAY_KEY = GROUP_KEY = ATTRS_KEY = "zarr.json"
+ARRAY_KEY = GROUP_KEY = ATTRS_KEY = KEY
+DOCUMENTS: tuple[str, ...] = (KEY,)
 DOCUMENT_OF = {"array": ARRAY_KEY, "group": GROUP_KEY}
-
-_BATCH_KEYS = 1000
 
 _MEMBERS = {
     "zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs",
     "attributes", "storage_transformers", "dimension_names",
 }  # fmt: skip
-_GROUP_MEMBERS = {"zarr_format", "node_type", "attributes", "consolidated_metadata"}
 # Members that change, each by a function of its own; all others are written again as they were read.
 _CHANGING = {"shape", "fill_value", "attributes"}
 _LONGEST = 2**62 - 1
@@ -46,54 +59,66 @@ _LONGEST = 2**62 - 1
 _SEPARATORS = {"default": "/", "v2": "."}
 
 
+__all__ = [
+    "ARRAY_KEY",
+    "ATTRS_KEY",
+    "DOCUMENTS",
+    "DOCUMENT_OF",
+    "GROUP_KEY",
+    "ZARR_FORMAT",
+    "array_documents",
+    "codecs_of",
+    "consolidate",
+    "consolidated_among",
+    "describe_array",
+    "drop_consolidated",
+    "group_documents",
+    "is_at",
+    "kind_at",
+    "kinds_at",
+    "load_array",
+    "load_at",
+    "load_attributes",
+    "nodes_among",
+    "normalize_fill_value",
+    "open_consolidated",
+    "parse_array",
+    "place_names",
+    "save_array",
+    "save_attributes",
+    "translate",
+    "words_of",
+]
+
+
 # -- finding and loading ---------------------------------------------------------------------------
-
-
-def _load(store: Store, prefix: str) -> Member | None:
-    """Load the document at a prefix of keys; None if there is none, or one that is not of this version."""
-    key = prefix + ARRAY_KEY
-    document = access.get(store, key)
-    if document is None:
-        return None
-    return _of_this_version(parse_json(document, key))
-
-
-def _of_this_version(members: Member) -> Member | None:
-    # the draft of this version put the address of its text there
-    return None if isinstance(members.value.get("zarr_format"), str) else members
 
 
 def is_at(store: Store, prefix: str) -> bool:
     """Is there a node of this format? Its document may be malformed."""
     try:
-        return prefix + ARRAY_KEY in store and _load(store, prefix) is not None
+        return prefix + ARRAY_KEY in store and load(store, prefix) is not None
     except MetadataError:
         return True
 
 
 def kind_at(store: Store, prefix: str) -> str | None:
     """Return "array" or "group", whichever stands at a prefix of keys, or None."""
-    members = _load(store, prefix) if prefix + ARRAY_KEY in store else None
-    return None if members is None else _node_type(members)
-
-
-def _node_type(members: Member) -> str:
-    if members.need("zarr_format").value != ZARR_FORMAT:
-        members.need("zarr_format").fail(f"it must be {ZARR_FORMAT}")
-    return members.need("node_type").choice("array", "group")
+    members = load(store, prefix) if prefix + ARRAY_KEY in store else None
+    return None if members is None else node_type(members)
 
 
 def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayDescription | None:
     """Load the description of the array at a prefix of keys; None if there is none."""
-    members = _load(store, prefix)
-    if members is None or _node_type(members) != "array":
+    members = load(store, prefix)
+    if members is None or node_type(members) != "array":
         return None
     return parse_members(members)
 
 
 def kinds_at(store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
     """Iterate over what stands at prefixes of keys, as `kind_at` tells it."""
-    return (None if members is None else _node_type(members) for members in _load_many(store, prefixes))
+    return (None if members is None else node_type(members) for members in load_many(store, prefixes))
 
 
 def load_at(
@@ -105,51 +130,20 @@ def load_at(
     ------
     MetadataError : the document of a group is malformed
     """
-    for members in _load_many(store, prefixes):
+    for members in load_many(store, prefixes):
         if members is None:
             yield None
-        elif _node_type(members) == "array":
+        elif node_type(members) == "array":
             yield "array", partial(parse_members, members)
         else:
-            _check_group(members)
+            check_group(members)
             yield "group", None
-
-
-def _load_many(store: Store, prefixes: Sequence[str]) -> Iterator[Member | None]:
-    fetch = access.reader(store)
-    for first in range(0, len(prefixes), _BATCH_KEYS):
-        keys = [prefix + ARRAY_KEY for prefix in prefixes[first : first + _BATCH_KEYS]]
-        for key, document in zip(keys, fetch(keys), strict=True):
-            yield None if document is None else _of_this_version(parse_json(document, key))
-
-
-def nodes_among(names: Iterable[str]) -> list[str]:
-    """Return the names that may be those of nodes: no document has one of them, and none is reserved."""
-    return [name for name in names if name != ARRAY_KEY and not name.startswith("__")]
 
 
 def load_attributes(store: Store, prefix: str) -> dict[str, JSON]:
     """Load the user attributes of the node at a prefix of keys."""
-    members = _load(store, prefix)
-    return {} if members is None else _attributes(members)
-
-
-def _attributes(members: Member) -> dict[str, JSON]:
-    attributes = members.get("attributes")
-    # early versions of other libraries wrote null for none
-    return {} if attributes is None or attributes.value is None else attributes.object()
-
-
-def parse_json(document: Any, key: Key) -> Member:
-    """Parse a document that must be a JSON object."""
-    try:
-        text = document if isinstance(document, str) else bytes(document).decode("utf-8")
-        parsed = json.loads(text)
-    except (ValueError, RecursionError, TypeError) as exc:
-        raise MetadataError(key, f"it is no JSON ({exc})") from exc
-    if not isinstance(parsed, dict):
-        raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
-    return Member(key, "", parsed)
+    members = load(store, prefix)
+    return {} if members is None else attributes_of(members)
 
 
 # -- parsing ---------------------------------------------------------------------------------------
@@ -164,14 +158,14 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
     CodecNotAvailableError : it names a codec that is not installed
     """
     members = parse_json(document, key)
-    if _node_type(members) != "array":
+    if node_type(members) != "array":
         members.need("node_type").fail("it must be 'array'")
     return parse_members(members)
 
 
 def parse_members(members: Member) -> ArrayDescription:
     """Parse the members of an array's document."""
-    _refuse_strange(members, _MEMBERS)
+    refuse_strange(members, _MEMBERS)
     shape = members.need("shape").integers(0, _LONGEST)
     if len(shape) > MAX_NDIM:
         members.need("shape").fail(f"an array has at most {MAX_NDIM} axes")
@@ -182,7 +176,7 @@ def parse_members(members: Member) -> ArrayDescription:
                 item.fail("storage transformers are not known here")
     kind = parse_dtype(members.need("data_type"))
     chunk_shape = _parse_grid(members.need("chunk_grid"), shape)
-    _attributes(members)
+    attributes_of(members)
     return ArrayDescription(
         shape=shape,
         chunk_shape=chunk_shape,
@@ -193,16 +187,6 @@ def parse_members(members: Member) -> ArrayDescription:
         kept={name: value for name, value in members.object().items() if name not in _CHANGING},
         dimension_names=_parse_names(members.get("dimension_names"), len(shape)),
     )
-
-
-def _refuse_strange(members: Member, known: set[str]) -> None:
-    for name, value in members.object().items():
-        if name in known or (isinstance(value, dict) and value.get("must_understand") is False):
-            continue
-        members.need(name).fail(
-            'this member is not known here, and does not say that it need not be ("must_understand": false); open '
-            "the array with a library that knows it"
-        )
 
 
 def _parse_grid(member: Member, shape: Shape) -> Shape:
@@ -290,48 +274,16 @@ def save_array(
 
 def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -> None:
     """Save the attributes of a node; the rest of its document stays as it is."""
-    members = _load(store, prefix)
+    members = load(store, prefix)
     if members is None:
         raise MetadataError(prefix + ATTRS_KEY, "it is gone: somebody deleted the node")
     store[prefix + ATTRS_KEY] = dump_json({**members.object(), "attributes": dict(attributes)})
 
 
-def group_documents() -> dict[str, bytes]:
+def group_documents(attributes: Mapping[str, JSON] | None = None) -> dict[str, bytes]:
     """Return the documents of a new group, by the last part of their keys."""
-    return {GROUP_KEY: dump_json({"zarr_format": ZARR_FORMAT, "node_type": "group", "attributes": {}})}
-
-
-def _check_group(members: Member) -> None:
-    """Refuse the document of a group that has members which must be understood and are not."""
-    _refuse_strange(members, _GROUP_MEMBERS)
-    _attributes(members)
-
-
-def dump_json(document: JSON) -> bytes:
-    """Return a document as it is written: an indent of 2, ASCII, members in the order of the specification."""
-    return json.dumps(document, indent=2, default=_plain_number).encode("ascii")
-
-
-def _plain_number(value: Any) -> Any:
-    """Return NumPy's scalars as the numbers that they are."""
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{value!r} ({type(value).__name__}) is no JSON value")
-
-
-# -- consolidated metadata ---------------------------------------------------------------------------
-
-
-def documents_below(store: Store) -> Iterator[tuple[Key, Any]]:
-    """Consolidated documents of this format are not written yet."""
-    raise NotImplementedError(
-        "metadata of format 3 can't be consolidated by this version; open the hierarchy without, or write format 2"
-    )
-
-
-def consolidated_document(documents: Iterable[tuple[Key, Any]]) -> bytes:
-    """See `documents_below`."""
-    return next(iter(documents))[1]  # type: ignore[no-any-return]
+    members = {"zarr_format": ZARR_FORMAT, "node_type": "group", "attributes": dict(attributes or {})}
+    return {GROUP_KEY: dump_json(members)}
 
 
 # -- creating --------------------------------------------------------------------------------------
@@ -348,6 +300,38 @@ def describe_array(request: ArrayRequest) -> ArrayDescription:
         return parse_members(Member(ARRAY_KEY, "", document_of(request)))
     except MetadataError as exc:
         raise ValueError(f"Zarr v3 can't describe this array: {exc.problem}") from exc
+
+
+def translate(description: ArrayDescription) -> ArrayDescription:
+    """Describe an array of another format in the words of this one, so that its stored chunks stay as they are.
+
+    Raises
+    ------
+    ValueError : they can't
+    """
+    try:
+        return parse_members(Member(ARRAY_KEY, "", translated(description)))
+    except MetadataError as exc:
+        raise ValueError(exc.problem) from exc
+
+
+def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tuple[Names, dict[str, JSON]]:
+    """Return the names of dimensions that the document has a place for, and the attributes with those that it has not.
+
+    >>> place_names(None, {"_ARRAY_DIMENSIONS": ["y", "x"], "units": "K"}, 2)
+    (('y', 'x'), {'units': 'K'})
+    """
+    rest = dict(attributes)
+    told = rest.get(DIMENSIONS_ATTRIBUTE)
+    if (
+        names is None
+        and isinstance(told, list)
+        and len(told) == ndim
+        and all(isinstance(n, str) for n in told)
+    ):
+        del rest[DIMENSIONS_ATTRIBUTE]
+        names = tuple(told)
+    return names, rest
 
 
 def normalize_fill_value(description: ArrayDescription, value: Any) -> Any:

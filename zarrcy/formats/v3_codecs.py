@@ -426,6 +426,18 @@ _OWN: dict[str, Callable[[Extension, Given], Step]] = {
 }
 
 
+def kind_of_numcodecs(name: str) -> str:
+    """Return what a codec of numcodecs takes and makes; of one that is not known here, that it sees elements."""
+    return _KINDS.get(name, ARRAY)
+
+
+def stored_dtype_of(codec: Any) -> AnyDtype | None:
+    """Return the data type of what a codec of numcodecs makes, in its byte order; None if it is what it was."""
+    if codec.codec_id == "packbits":
+        return np.dtype("u1")
+    return np.dtype(getattr(codec, _STORED_OF[codec.codec_id])) if codec.codec_id in _STORED_OF else None
+
+
 def is_only_of_numcodecs(name: str) -> bool:
     """Has the codec of this name no name of its own in v3?"""
     return name in _KINDS and name not in _OWN

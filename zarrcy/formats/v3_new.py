@@ -1,4 +1,4 @@
-"""The words of `zarrcy.create` -> the document of a new array in Zarr v3."""
+"""The words of `zarrcy.create` <-> the document of an array in Zarr v3."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import numcodecs
 
-from zarrcy.codecs import as_codec
+from zarrcy.codecs import Filter, as_codec
 from zarrcy.formats import v3_fill_values as fill_values
+from zarrcy.formats.description import ArrayDescription
 from zarrcy.formats.members import Member
 from zarrcy.formats.request import ArrayRequest
 from zarrcy.formats.v3_codecs import (
@@ -26,12 +27,24 @@ from zarrcy.formats.v3_dtypes import DataType, has_byte_order, packed, spell_dty
 from zarrcy.grid import normalize_chunks
 from zarrcy.types import JSON, Shape
 
-_VARIABLE = {"vlen-utf8": "string", "vlen-bytes": "bytes"}
+VARIABLE = {"vlen-utf8": "string", "vlen-bytes": "bytes"}
 _KEY = "zarr.json"
 _INDEX_CODECS: list[JSON] = [
     {"name": "bytes", "configuration": {"endian": "little"}},
     {"name": "crc32c"},
 ]
+# Words on which the codecs depend, or that are codecs.
+_OF_CHUNKS = {
+    "chunks",
+    "codecs",
+    "compression",
+    "compressor",
+    "dtype",
+    "filters",
+    "object_codec",
+    "order",
+    "shards",
+}
 
 
 def document_of(request: ArrayRequest) -> dict[str, JSON]:
@@ -73,12 +86,12 @@ def _data_type(request: ArrayRequest, filters: list[Any]) -> DataType:
     if codec is None and filters:
         codec = filters.pop(0)
     name = getattr(codec, "codec_id", None)
-    if request.dtype.kind != "O" or name not in _VARIABLE:
+    if request.dtype.kind != "O" or name not in VARIABLE:
         raise ValueError(
             f"Zarr v3 has no data type for Python objects (data type {request.dtype}, object codec {name!r}); give "
             "dtype=str for text, dtype=bytes for bytes of any length, or zarr_format=2"
         )
-    return DataType(request.dtype, _VARIABLE[name])
+    return DataType(request.dtype, VARIABLE[name])
 
 
 def _shard_shape(shards: Any, request: ArrayRequest) -> Shape:
@@ -118,6 +131,44 @@ def _chunk_keys(request: ArrayRequest) -> JSON:
     return dict(encoding) if isinstance(encoding, Mapping) else encoding
 
 
+# -- and back --------------------------------------------------------------------------------------
+
+
+def words_of(description: ArrayDescription, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the words that make an array like another, beyond those that all formats have.
+
+    Parameters
+    ----------
+    description : of the other array
+    asked : the words in which the new one shall differ
+    """
+    kept = description.kept
+    encoding = kept["chunk_key_encoding"]
+    if "dimension_separator" in asked:
+        encoding = encoding["name"] if isinstance(encoding, Mapping) else encoding
+    words: dict[str, Any] = {
+        "chunk_key_encoding": encoding,
+        "dimension_names": description.dimension_names,
+    }
+    if _OF_CHUNKS.isdisjoint(asked):
+        codec = next((stage.codec for stage in description.chunk_stages if isinstance(stage, Filter)), None)
+        return words | {
+            "chunks": description.chunk_shape,
+            "codecs": kept["codecs"],
+            "compressor": "default",
+            "filters": None,
+            "object_codec": codec if description.dtype.hasobject else None,
+            "order": "C",
+        }
+    shards, chunks = description.shards, asked.get("chunks", description.chunks)
+    if shards is not None:
+        chunks = normalize_chunks(chunks, description.shape, description.dtype.itemsize)
+        # chunks of other lengths may not fit into them
+        fit = not any(n % m for n, m in zip(shards, chunks, strict=True))
+        words["shards"] = shards if fit else None
+    return words
+
+
 # -- codecs ----------------------------------------------------------------------------------------
 
 
@@ -132,7 +183,7 @@ def _codecs(request: ArrayRequest, kind: DataType, filters: list[Any]) -> list[J
             raise ValueError(
                 "codecs are all that is done to a chunk: leave out filters, compressor and order"
             )
-        return _of_list(list(request.codecs), given)
+        return spell_codecs(list(request.codecs), given)
     order = request.order.upper() if isinstance(request.order, str) else request.order
     if order not in ("C", "F"):
         raise ValueError(f"order is {request.order!r}; it must be 'C' or 'F'")
@@ -146,11 +197,11 @@ def _codecs(request: ArrayRequest, kind: DataType, filters: list[Any]) -> list[J
     words.extend(filters)
     if compressor is not None:
         words.append(as_codec(compressor))
-    return _of_list(words, given)
+    return spell_codecs(words, given)
 
 
-def _of_list(words: list[Any], given: Given) -> list[JSON]:
-    """Spell codecs, and put the one that makes bytes of arrays where it is missing."""
+def spell_codecs(words: list[Any], given: Given) -> list[JSON]:
+    """Return codecs as v3 spells them, and put the one that makes bytes of arrays where it is missing."""
     codecs: list[JSON] = []
     packed_ = False
     for i, word in enumerate(words):
@@ -207,7 +258,7 @@ def spell_codec(word: Any, given: Given) -> JSON:
         }
     if name == "crc32c" and config.get("location", "end") == "end":
         return {"name": "crc32c"}
-    if name in _VARIABLE:
+    if name in VARIABLE:
         return {"name": name, "configuration": {}}
     if name in OF_OBJECTS:
         raise ValueError(

@@ -1,10 +1,10 @@
-"""The documents of a hierarchy, from the one key that holds copies of them all."""
+"""The documents of a hierarchy, from the one document that holds copies of them all."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, ClassVar, Never
+from typing import Any, ClassVar, Never, Self
 
 from zarrcy.errors import MetadataError, ReadOnlyError
 from zarrcy.storage.base import Store
@@ -40,7 +40,21 @@ class ConsolidatedMetadataStore(Store):
     _erasable: ClassVar[bool] = False
 
     def __init__(self, store: Any, metadata_key: str = ".zmetadata") -> None:
-        self.meta_store: dict[str, Any] = _documents(store[metadata_key], metadata_key)
+        self._hold(_documents(store[metadata_key], metadata_key))
+
+    @classmethod
+    def of(cls, documents: dict[str, Any]) -> Self:
+        """Return a store of documents that were found in another way, parsed and by their keys.
+
+        >>> dict(ConsolidatedMetadataStore.of({"zarr.json": {"zarr_format": 3, "node_type": "group"}}))
+        {'zarr.json': {'zarr_format': 3, 'node_type': 'group'}}
+        """
+        made = object.__new__(cls)
+        made._hold(documents)
+        return made
+
+    def _hold(self, documents: dict[str, Any]) -> None:
+        self.meta_store = documents
         # made when names are first listed
         self._sorted: list[str] | None = None
 

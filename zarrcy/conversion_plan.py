@@ -1,0 +1,197 @@
+"""What becomes of each node of a hierarchy in another format: its chunks stay, or are encoded anew, or neither.
+
+What a format has words for is its own affair: it is asked to describe each array so that its chunks
+stay (`translate`), and where it can't, to describe a new array with the same elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import numcodecs
+import numpy as np
+
+from zarrcy import formats
+from zarrcy.array import Array
+from zarrcy.codecs import Compressor, Filter, N5ChunkWrapper
+from zarrcy.errors import ChunkDecodeError, PathNotFoundError
+from zarrcy.formats import ArrayDescription, ArrayRequest, Format
+from zarrcy.node import Found, Node, Parse
+from zarrcy.options import ArrayOptions
+
+How: TypeAlias = Literal["as stored", "encoded anew", "impossible"]
+"""What becomes of an array: its stored values stay as they are, or its elements are encoded anew, or neither."""
+
+_READ = ArrayOptions(read_only=True)
+# Codecs of objects that are texts: any format can hold them in another way.
+_OF_TEXTS = ("categorize",)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConversion:
+    """What becomes of one array or group.
+
+    Attributes
+    ----------
+    path : seen from the root of the conversion; empty for the root itself
+    array : as it is in the source; None for a group
+    description : of the converted array; None for a group, and where that is impossible
+    documents : of the converted node, by the last part of their keys
+    how : see `How`; a group has only documents
+    why : why an array can't stay as it is stored
+    """
+
+    path: str
+    array: Array | None
+    description: ArrayDescription | None
+    documents: dict[str, bytes]
+    how: How = "as stored"
+    why: str = ""
+
+
+def plan(giver: Node, target: Format, in_place: bool) -> Iterator[NodeConversion]:
+    """Iterate over what becomes of all nodes at one and below it, each group after what is in it.
+
+    Parameters
+    ----------
+    giver : the node
+    target : the format that they are to have
+    in_place : chunks must keep their keys too
+    """
+    found = giver.load()
+    if found is None:
+        raise PathNotFoundError(giver.path)
+    for node, parse in bottom_up(giver, found):
+        path = node.path[len(giver.prefix) :]
+        name = node.path.rsplit("/", 1)[-1]
+        if path and not target.nodes_among([name]):
+            array = None if parse is None else Array._opened(node, parse(), _READ)
+            why = f"format {target.ZARR_FORMAT} has another use for the name {name!r}"
+            yield NodeConversion(path, array, None, {}, "impossible", why)
+        elif parse is None:
+            yield NodeConversion(path, None, None, target.group_documents(node.load_attributes()))
+        else:
+            yield _plan_array(path, Array._opened(node, parse(), _READ), target, in_place)
+
+
+def bottom_up(node: Node, found: Found) -> Iterator[tuple[Node, Parse | None]]:
+    """Iterate over a node and all below it, each group after what is in it, and what parses an array."""
+    if found[0] == "group":
+        for _, member, there in node.load_members():
+            yield from bottom_up(member, there)
+    yield node, found[1]
+
+
+def _plan_array(path: str, array: Array, target: Format, in_place: bool) -> NodeConversion:
+    names, attributes = target.place_names(array.dimension_names, array.attrs.asdict(), array.ndim)
+    about = replace(array._description, dimension_names=names)
+    how: How = "as stored"
+    why = ""
+    try:
+        description = _described_as_stored(array, about, target, in_place)
+    except ValueError as exc:
+        how, why = "encoded anew", str(exc)
+        try:
+            description = _described_anew(about, array.order, target)
+        except ValueError as impossible:
+            return NodeConversion(path, array, None, {}, "impossible", str(impossible))
+    documents = target.array_documents(description, attributes)
+    if not _keeps_fill_value(about, target.parse_array(documents[target.ARRAY_KEY], target.ARRAY_KEY)):
+        why = f"format {target.ZARR_FORMAT} has no word for all bits of the fill value {about.fill_value!r}"
+        return NodeConversion(path, array, None, {}, "impossible", why)
+    return NodeConversion(path, array, description, documents, how, why)
+
+
+def _keeps_fill_value(before: ArrayDescription, after: ArrayDescription) -> bool:
+    """Do elements that were never written read the same, to the bit?"""
+    if before.missing is None or after.dtype.hasobject:
+        return True
+    values = (np.asarray(one.missing, one.dtype).astype(after.dtype) for one in (before, after))
+    return len({value.tobytes() for value in values}) == 1
+
+
+def _described_as_stored(
+    array: Array, about: ArrayDescription, target: Format, in_place: bool
+) -> ArrayDescription:
+    """Describe an array so that its stored values stay as they are.
+
+    Raises
+    ------
+    ValueError : they can't
+    """
+    description = target.translate(about)
+    before, after = (replace(one.chunk_keys, stated=True) for one in (about, description))
+    if in_place and before != after:
+        raise ValueError("its chunks have other keys there")
+    if not _reads_alike(array, description, target):
+        raise ValueError("its codecs do something else there")
+    return description
+
+
+def _reads_alike(array: Array, description: ArrayDescription, target: Format) -> bool:
+    """Does one stored chunk read the same, described in another way? Where none is stored, there is nothing to read."""
+    found = next(array._initialized(), None)
+    if found is None:
+        return True
+    name, coords = found
+    region = tuple(slice(i * n, (i + 1) * n) for i, n in zip(coords, description.chunk_shape, strict=False))
+    try:
+        values = np.asarray(array[region])
+    except ChunkDecodeError:
+        # it can't be read as it is: that is not our affair, and stays so
+        return True
+    stored = {description.chunk_keys.name(coords): array.chunk_store[array._node.prefix + name]}
+    other = Array._opened(Node(stored, zarr_format=target.ZARR_FORMAT), description, _READ)
+    try:
+        others = np.asarray(other[region])
+    except ChunkDecodeError:
+        return False
+    if values.dtype.hasobject:
+        return bool(values.tolist() == others.tolist())
+    return values.astype(others.dtype, order="C").tobytes() == np.ascontiguousarray(others).tobytes()
+
+
+def _described_anew(about: ArrayDescription, order: str, target: Format) -> ArrayDescription:
+    """Describe an array with the same elements, and the codecs that a format has.
+
+    Raises
+    ------
+    ValueError : there is none
+    """
+    filters = [s.codec for s in about.chunk_stages if isinstance(s, Filter) and _is_known(s.codec)]
+    compressors = [s.codec for s in about.chunk_stages if isinstance(s, Compressor) and _is_known(s.codec)]
+    if compressors and isinstance(compressors[0], N5ChunkWrapper):
+        compressors = [codec for codec in [compressors[0].compressor] if codec is not None]
+    object_codec = filters.pop(0) if about.dtype.hasobject and filters else None
+    if object_codec is not None and object_codec.codec_id in _OF_TEXTS:
+        object_codec = numcodecs.VLenUTF8()
+    # some filters state a byte order, and in other formats they are given native elements
+    keep_filters = about.dtype.isnative and all(map(_is_native, filters))
+    request = ArrayRequest(
+        about.shape,
+        about.chunks,
+        about.dtype.newbyteorder("="),
+        fill_value=about.missing if about.missing is not None else 0,
+        order=order,
+        filters=(filters or None) if keep_filters else None,
+        compressor=compressors[0] if compressors else None,
+        object_codec=object_codec,
+        dimension_separator=None if formats.keeps_one_document(target) else about.chunk_keys.separator,
+        dimension_names=about.dimension_names,
+    )
+    try:
+        return target.describe_array(request)
+    except ValueError:
+        # what the filters do is not lost: elements are written as they are read
+        return target.describe_array(replace(request, filters=None))
+
+
+def _is_known(codec: Any) -> bool:
+    """Is it a codec that numcodecs knows by its name, rather than one that only a format has?"""
+    return isinstance(codec, numcodecs.abc.Codec)
+
+
+def _is_native(codec: Any) -> bool:
+    return not any(isinstance(value, str) and value[:1] == ">" for value in codec.get_config().values())

@@ -12,7 +12,7 @@ from test_metadata_v3 import LITTLE, document, opened
 import zarrcy
 from zarrcy import _kernels, errors
 from zarrcy.codecs.elements import CastValue, PackBits, ScaleOffset
-from zarrcy.formats import by_number, detect, v2, v3
+from zarrcy.formats import detect, of_version, v2, v3
 from zarrcy.testing.model import data_of, same_bits
 from zarrcy.testing.strategies import DTYPES, FLAT_STRUCTURED, fill_values
 
@@ -91,15 +91,16 @@ class TestDocuments:
         store = {}
         zarrcy.create(2, store=store, path="old", zarr_format=2)
         zarrcy.create(3, store=store, path="new", zarr_format=3)
-        assert (detect(store, "old/"), detect(store, "new/"), detect(store, "none/")) == (v2, v3, None)
+        assert (detect(store, ["old/"]), detect(store, ["new/"]), detect(store, ["none/"])) == (v2, v3, v2)
+        assert detect(store, ["none/", "new/", "old/"]) == v3
         store["old/zarr.json"] = store["new/zarr.json"]
         assert zarrcy.open(store, path="old", mode="r").shape == (3,)
         assert zarrcy.open_array(store, path="old", mode="r", zarr_format=2).shape == (2,)
 
     def test_formats_have_numbers(self):
-        assert (by_number(2), by_number(3), by_number(None)) == (v2, v3, None)
+        assert (of_version(2), of_version(3), of_version(None)) == (v2, v3, None)
         with pytest.raises(ValueError, match="zarr_format=4"):
-            by_number(4)
+            of_version(4)
 
     def test_a_new_array_has_the_format_of_the_group_above(self):
         store = {}

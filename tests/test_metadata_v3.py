@@ -149,7 +149,7 @@ class TestReading:
     def test_fill_values_are_kept_by_their_bits(self, data_type, fill, expected):
         found = parse(data_type=data_type, fill_value=fill)
         assert bits(found.fill_value) == expected
-        again = v3.parse_array(v3.array_documents(found)["zarr.json"], "zarr.json")
+        again = v3.parse_array(v3.array_documents("", found)["zarr.json"], "zarr.json")
         assert bits(again.fill_value) == expected
 
     def test_names_of_axes(self):

@@ -12,13 +12,13 @@ import numpy as np
 
 from zarrcy.array import Array
 from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayError, ContainsGroupError
-from zarrcy.formats import ArrayDescription, ArrayRequest, by_number
+from zarrcy.formats import ArrayDescription, ArrayRequest, asked_format
 from zarrcy.grid import normalize_chunks, normalize_shape
 from zarrcy.node import Node
 from zarrcy.options import ArrayOptions, MoreOptions, take_options
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
-from zarrcy.types import AnyDtype, Store
+from zarrcy.types import AnyDtype, Store, ZarrFormat
 
 _OBJECT_TYPES = {str: "vlen-utf8", "str": "vlen-utf8", bytes: "vlen-bytes", "bytes": "vlen-bytes"}
 _MODES = ("r", "r+", "a", "w", "w-", "x")
@@ -46,8 +46,8 @@ def create(
     write_empty_chunks: bool = True,
     *,
     storage_transformers: tuple[()] = (),
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
     meta_array: Any = None,
     storage_options: dict[str, Any] | None = None,
     attributes: dict[str, Any] | None = None,
@@ -223,13 +223,6 @@ def _compressor_of(compression: Any, opts: Any) -> Any:
     if opts is None:
         return codec
     return type(codec)(**opts) if isinstance(opts, dict) else type(codec)(opts)
-
-
-def asked_format(zarr_format: int | None, zarr_version: int | None) -> int | None:
-    """Return the version that was asked for by one of its two names."""
-    asked = (("zarr_version", zarr_version), ("zarr_format", zarr_format))
-    found = [format.ZARR_FORMAT for word, number in asked if (format := by_number(number, word))]
-    return found[-1] if found else None
 
 
 def _normalize_dtype(dtype: Any, object_codec: Any) -> tuple[AnyDtype, Any]:
@@ -425,8 +418,8 @@ def open_array(
     partial_decompress: bool | None = None,
     write_empty_chunks: bool = True,
     *,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
     dimension_separator: str | None = None,
     meta_array: Any = None,
     **kwargs: Any,

@@ -16,7 +16,7 @@ from zarrcy import regions
 from zarrcy import selection as selections
 from zarrcy.attrs import Attributes
 from zarrcy.codecs import as_codec
-from zarrcy.formats import ArrayDescription
+from zarrcy.formats import ArrayDescription, asked_format
 from zarrcy.grid import grid_shape, normalize_chunks, normalize_shape
 from zarrcy.indexing import ArrayIndexing
 from zarrcy.node import Node, Parse
@@ -24,7 +24,7 @@ from zarrcy.options import ArrayOptions, MoreOptions
 from zarrcy.regions import Region
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
-from zarrcy.types import Shape
+from zarrcy.types import Shape, ZarrFormat
 
 
 class Array(ArrayIndexing):
@@ -80,16 +80,17 @@ class Array(ArrayIndexing):
         cache_attrs: bool = True,
         partial_decompress: bool = False,
         write_empty_chunks: bool = True,
-        zarr_version: int | None = None,
+        zarr_version: ZarrFormat | None = None,
         meta_array: Any = None,
         **options: Unpack[MoreOptions],
     ) -> None:
+        asked = asked_format(zarr_version=zarr_version)
         node = Node(
             normalize_store_arg(store),
             path,
             None if chunk_store is None else normalize_store_arg(chunk_store),
             synchronizer,
-            zarr_version,
+            asked,
         )
         chosen = ArrayOptions(
             read_only=bool(read_only),
@@ -307,8 +308,8 @@ class Array(ArrayIndexing):
         if all(new >= old for new, old in zip(shape, self._description.shape, strict=True)):
             return []
         return [
-            self._node.prefix + name
-            for name, coords in list(self._initialized())
+            key
+            for key, coords in list(self._initialized())
             if any(i >= n for i, n in zip(coords, counts, strict=True))
         ]
 

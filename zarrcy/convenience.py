@@ -8,9 +8,10 @@ from typing import Any, Unpack
 from numpy.typing import NDArray
 
 from zarrcy import formats
-from zarrcy.api import array, asked_format, check_mode, normalize_stores, open_array, opened_store
+from zarrcy.api import array, check_mode, normalize_stores, open_array, opened_store
 from zarrcy.array import Array
 from zarrcy.errors import NotConsolidatedError, PathNotFoundError
+from zarrcy.formats import asked_format
 from zarrcy.group import Group
 from zarrcy.node import Node
 from zarrcy.options import ArrayOptions, MoreOptions
@@ -18,6 +19,7 @@ from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.storage.paths import normalize_path
 from zarrcy.sync import Synchronizer
 from zarrcy.treeview import TreeView
+from zarrcy.types import ZarrFormat
 
 # -- groups ----------------------------------------------------------------------------------------
 
@@ -30,8 +32,8 @@ def group(
     synchronizer: Synchronizer | None = None,
     path: str | None = None,
     *,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
     meta_array: Any = None,
     storage_options: dict[str, Any] | None = None,
     attributes: dict[str, Any] | None = None,
@@ -80,8 +82,8 @@ def open_group(
     chunk_store: Any = None,
     storage_options: dict[str, Any] | None = None,
     *,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
     meta_array: Any = None,
     **options: Unpack[MoreOptions],
 ) -> Group:
@@ -185,8 +187,8 @@ def save_group(
     store: Any,
     *args: Any,
     path: str | None = None,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
     storage_options: dict[str, Any] | None = None,
     **kwargs: Any,
 ) -> None:
@@ -224,8 +226,8 @@ def save(
     store: Any,
     *args: Any,
     path: str | None = None,
-    zarr_version: int | None = None,
-    zarr_format: int | None = None,
+    zarr_version: ZarrFormat | None = None,
+    zarr_format: ZarrFormat | None = None,
     storage_options: dict[str, Any] | None = None,
     **kwargs: Any,
 ) -> None:
@@ -295,7 +297,7 @@ class LazyLoader(Mapping[str, Any]):
 
 def load(
     store: Any,
-    zarr_version: int | None = None,
+    zarr_version: ZarrFormat | None = None,
     path: str | None = None,
     *,
     storage_options: dict[str, Any] | None = None,

@@ -19,6 +19,7 @@ from zarrcy.progress import byte_progress
 from zarrcy.storage import access
 from zarrcy.storage.listing import listdir
 from zarrcy.storage.n5 import N5Store
+from zarrcy.types import ZarrFormat
 
 # What is not stored, or is nothing but the fill value, need not be stored in the copy either.
 _WRITE = ArrayOptions(write_empty_chunks=False)
@@ -36,8 +37,8 @@ class Conversion:
     removed : keys of documents of the old format that were deleted
     """
 
-    source_format: int | None
-    zarr_format: int
+    source_format: ZarrFormat | None
+    zarr_format: ZarrFormat
     nodes: list[NodeConversion] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
 
@@ -51,7 +52,7 @@ def convert(
     source: Any,
     destination: Any = None,
     *,
-    zarr_format: int = 3,
+    zarr_format: ZarrFormat = 3,
     path: str | None = None,
     remove_old: bool = False,
     overwrite: bool = False,
@@ -193,8 +194,7 @@ def _write_documents(target: Node, nodes: list[NodeConversion], overwrite: bool)
     levels: dict[int, dict[str, bytes]] = {}
     for node in nodes:
         at = _below(target, node.path)
-        documents = {at.prefix + name: document for name, document in node.documents.items()}
-        levels.setdefault(at.prefix.count("/"), {}).update(documents)
+        levels.setdefault(at.prefix.count("/"), {}).update(node.documents)
     if not overwrite:
         documents = {key: document for level in levels.values() for key, document in level.items()}
         there = zip(documents, access.reader(target.store)(list(documents)), strict=True)
@@ -216,11 +216,11 @@ def _old_documents(giver: Node, target: Node, all_of_them: bool) -> list[str]:
     if found is None:
         return []
     return [
-        node.prefix + name
+        key
         for node, _ in list(bottom_up(giver, found))
         if all_of_them or target.at(node.path).kind() is not None
-        for name in giver.format.DOCUMENTS
-        if node.prefix + name in giver.store
+        for key in giver.format.documents_at(node.prefix)
+        if key in giver.store
     ]
 
 
@@ -281,8 +281,9 @@ def _convert_into(taker: Node, giver: Node, nodes: list[NodeConversion], overwri
                 array = Array._opened(at, node.description, _WRITE)
                 (move_chunks if node.how == "as stored" else copy_elements)(node.array, array, advance)
             # the document of the root is the last: before, nothing is there for readers
-            for name, document in node.documents.items():
-                taker.store[at.prefix + name] = document
+            for key, document in node.documents.items():
+                taker.store[key] = document
+    taker.format.prepare(taker.store)
     _consolidate_likewise(taker, giver)
 
 

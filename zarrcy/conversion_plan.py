@@ -20,6 +20,7 @@ from zarrcy.errors import ChunkDecodeError, PathNotFoundError
 from zarrcy.formats import ArrayDescription, ArrayRequest, Format
 from zarrcy.node import Found, Node, Parse
 from zarrcy.options import ArrayOptions
+from zarrcy.storage.paths import prefix_of
 
 How: TypeAlias = Literal["as stored", "encoded anew", "impossible"]
 """What becomes of an array: its stored values stay as they are, or its elements are encoded anew, or neither."""
@@ -38,7 +39,7 @@ class NodeConversion:
     path : seen from the root of the conversion; empty for the root itself
     array : as it is in the source; None for a group
     description : of the converted array; None for a group, and where that is impossible
-    documents : of the converted node, by the last part of their keys
+    documents : of the converted node, by their keys
     how : see `How`; a group has only documents
     why : why an array can't stay as it is stored
     """
@@ -65,15 +66,16 @@ def plan(giver: Node, target: Format, in_place: bool) -> Iterator[NodeConversion
         raise PathNotFoundError(giver.path)
     for node, parse in bottom_up(giver, found):
         path = node.path[len(giver.prefix) :]
+        prefix = (giver.prefix if in_place else "") + prefix_of(path)
         name = node.path.rsplit("/", 1)[-1]
-        if path and not target.nodes_among([name]):
+        if path and not target.names_below({target.document_key(prefix_of(name), "group"): b""}, ""):
             array = None if parse is None else Array._opened(node, parse(), _READ)
             why = f"format {target.ZARR_FORMAT} has another use for the name {name!r}"
             yield NodeConversion(path, array, None, {}, "impossible", why)
         elif parse is None:
-            yield NodeConversion(path, None, None, target.group_documents(node.load_attributes()))
+            yield NodeConversion(path, None, None, target.group_documents(prefix, node.load_attributes()))
         else:
-            yield _plan_array(path, Array._opened(node, parse(), _READ), target, in_place)
+            yield _plan_array(path, prefix, Array._opened(node, parse(), _READ), target, in_place)
 
 
 def bottom_up(node: Node, found: Found) -> Iterator[tuple[Node, Parse | None]]:
@@ -84,7 +86,7 @@ def bottom_up(node: Node, found: Found) -> Iterator[tuple[Node, Parse | None]]:
     yield node, found[1]
 
 
-def _plan_array(path: str, array: Array, target: Format, in_place: bool) -> NodeConversion:
+def _plan_array(path: str, prefix: str, array: Array, target: Format, in_place: bool) -> NodeConversion:
     names, attributes = target.place_names(array.dimension_names, array.attrs.asdict(), array.ndim)
     about = replace(array._description, dimension_names=names)
     how: How = "as stored"
@@ -97,8 +99,9 @@ def _plan_array(path: str, array: Array, target: Format, in_place: bool) -> Node
             description = _described_anew(about, array.order, target)
         except ValueError as impossible:
             return NodeConversion(path, array, None, {}, "impossible", str(impossible))
-    documents = target.array_documents(description, attributes)
-    if not _keeps_fill_value(about, target.parse_array(documents[target.ARRAY_KEY], target.ARRAY_KEY)):
+    documents = target.array_documents(prefix, description, attributes)
+    key = target.document_key(prefix, "array")
+    if not _keeps_fill_value(about, target.parse_array(documents[key], key)):
         why = f"format {target.ZARR_FORMAT} has no word for all bits of the fill value {about.fill_value!r}"
         return NodeConversion(path, array, None, {}, "impossible", why)
     return NodeConversion(path, array, description, documents, how, why)
@@ -135,14 +138,15 @@ def _reads_alike(array: Array, description: ArrayDescription, target: Format) ->
     found = next(array._initialized(), None)
     if found is None:
         return True
-    name, coords = found
+    key, coords = found
     region = tuple(slice(i * n, (i + 1) * n) for i, n in zip(coords, description.chunk_shape, strict=False))
     try:
         values = np.asarray(array[region])
     except ChunkDecodeError:
         # it can't be read as it is: that is not our affair, and stays so
         return True
-    stored = {description.chunk_keys.name(coords): array.chunk_store[array._node.prefix + name]}
+    chunk_keys = description.chunk_keys
+    stored = {chunk_keys.root + chunk_keys.name(coords): array.chunk_store[key]}
     other = Array._opened(Node(stored, zarr_format=target.ZARR_FORMAT), description, _READ)
     try:
         others = np.asarray(other[region])

@@ -26,8 +26,8 @@ from zarrcy.picture import grid_svg
 from zarrcy.placed import Placed
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
-from zarrcy.storage.listing import getsize, getsize_deep, listdir
-from zarrcy.types import JSON, AnyDtype, Coords, Shape
+from zarrcy.storage.listing import listdir
+from zarrcy.types import JSON, AnyDtype, Coords, Key, Shape
 
 _PARSED_LATE = ("_description", "_dtype", "_result_order")
 _MADE_LATE = ("_grid", "_kernels", "_source")
@@ -246,10 +246,7 @@ class ArrayFacts(Placed, ABC):
     @property
     def nbytes_stored(self) -> int:
         """Size of what is stored, metadata included, in bytes; -1 if the store can't tell."""
-        stores = [self.store] if self._node.own_chunk_store is None else [self.store, self.chunk_store]
-        nested = self.dimension_separator == "/"
-        sizes = [(getsize_deep if nested else getsize)(store, self.path) for store in stores]
-        return -1 if min(sizes) < 0 else sum(sizes)
+        return self._node.nbytes_stored(deep=self.dimension_separator == "/")
 
     @property
     def cdata_shape(self) -> Shape:
@@ -306,33 +303,36 @@ class ArrayFacts(Placed, ABC):
             grid[tuple(slice(at * n, at * n + n) for at, n in zip(coords, per_value, strict=False))] = True
         return grid
 
-    def _initialized(self) -> Iterator[tuple[str, Coords]]:
-        """Iterate over the values that are stored, chunks or shards: the ends of their keys, and their coordinates."""
+    def _initialized(self) -> Iterator[tuple[Key, Coords]]:
+        """Iterate over the values that are stored, chunks or shards: their keys, and their coordinates."""
         chunk_keys = self._description.chunk_keys
         counts = grid_shape(self.shape, self._description.chunk_shape)
-        for name in self._names_below():
+        prefix = chunk_keys.root + self._node.prefix
+        for name in self._names_below(prefix):
             coords = chunk_keys.coords(name, self.ndim)
             if coords is not None and all(i < n for i, n in zip(coords, counts, strict=False)):
-                yield name, coords
+                yield prefix + name, coords
 
-    def _names_below(self) -> Iterator[str]:
-        """Iterate over the ends of keys below the array, those of all its chunks among them."""
+    def _names_below(self, prefix: str) -> Iterator[str]:
+        """Iterate over the ends of keys that begin with a prefix, those of all chunks among them."""
         store, chunk_keys = self.chunk_store, self._description.chunk_keys
         if chunk_keys.separator == "." or not self.ndim:
-            yield from listdir(store, self.path)
+            yield from listdir(store, prefix)
         elif access.holds_values(store) or not offers(store, "listdir"):
-            prefix = self._node.prefix
             yield from (key[len(prefix) :] for key in list(store) if key.startswith(prefix))
         else:
             # not the whole store: there may be many arrays
             names = [chunk_keys.lead]
             for _ in range(self.ndim - 1):
-                names = [f"{name}{n}/" for name in names for n in self._numbers_in(name)]
-            yield from (f"{name}{n}" for name in names for n in self._numbers_in(name))
+                names = [f"{name}{n}/" for name in names for n in self._numbers_after(prefix + name)]
+            yield from (f"{name}{n}" for name in names for n in self._numbers_after(prefix + name))
 
-    def _numbers_in(self, name: str) -> Iterator[str]:
-        names = listdir(self.chunk_store, (self._node.prefix + name).rstrip("/"))
-        return (name for name in names if name.isdecimal())
+    def _numbers_after(self, begun: str) -> Iterator[str]:
+        """Iterate over the numbers with which keys go on that begin so."""
+        folder, _, start = begun.rpartition("/")
+        names = listdir(self.chunk_store, folder)
+        ends = (name.removeprefix(start) for name in names if name.startswith(start))
+        return (end for end in ends if end.isdecimal())
 
     def digest(self, hashname: str = "sha1") -> bytes:
         """Return a checksum over the stored chunks in C order, then metadata, then attributes.

@@ -18,6 +18,7 @@ from zarrcy.options import ArrayOptions, MoreOptions
 from zarrcy.storage.paths import prefix_of
 from zarrcy.sync import Synchronizer
 from zarrcy.treeview import TreeView
+from zarrcy.types import ZarrFormat
 
 Member: TypeAlias = "Array | Group"
 # What notebooks and NumPy look for in any object. To look for it in a store would only take time.
@@ -66,7 +67,7 @@ class Group(GroupCreation, MutableMapping[str, Any]):
         chunk_store: Any = None,
         cache_attrs: bool = True,
         synchronizer: Synchronizer | None = None,
-        zarr_version: int | None = None,
+        zarr_version: ZarrFormat | None = None,
         *,
         meta_array: Any = None,
         **options: Unpack[MoreOptions],

@@ -96,10 +96,11 @@ def move_chunks(source: Array, target: Array, advance: Advance) -> None:
     nbytes = math.prod(source._description.chunk_shape) * source.itemsize
     found = list(source._initialized())
     size = max(1, min(_BATCH_KEYS, _PIECE_NBYTES // max(1, nbytes)))
-    name_of = target._description.chunk_keys.name
+    chunk_keys = target._description.chunk_keys
+    prefix = chunk_keys.root + target._node.prefix
     for first in range(0, len(found), size):
         batch = found[first : first + size]
-        values = fetch([source._node.prefix + name for name, _ in batch])
-        keys = [target._node.prefix + name_of(coords) for _, coords in batch]
+        values = fetch([key for key, _ in batch])
+        keys = [prefix + chunk_keys.name(coords) for _, coords in batch]
         put({key: value for key, value in zip(keys, values, strict=True) if value is not None})
         advance(len(batch) * nbytes)

@@ -19,10 +19,10 @@ from zarrcy.errors import (
 from zarrcy.formats import ArrayDescription, ArrayRequest, Format
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
-from zarrcy.storage.listing import listdir, rename, rmdir
+from zarrcy.storage.listing import getsize, getsize_deep, listdir, rename, rmdir
 from zarrcy.storage.paths import normalize_path, prefix_of
 from zarrcy.sync import Synchronizer
-from zarrcy.types import JSON, Store
+from zarrcy.types import JSON, Store, ZarrFormat
 
 Parse: TypeAlias = Callable[[], ArrayDescription]
 """Parses the documents of an array, which were loaded."""
@@ -51,7 +51,7 @@ class Node:
     path : normalized here; the root is the empty path
     chunk_store : of the chunks; the same store where None
     synchronizer : gives the lock under which documents are changed
-    zarr_format : version that the documents must follow; found by looking where None
+    zarr_format : 2, 3 or "3-draft", which the documents must follow; found by looking where None
     """
 
     __slots__ = ("_format", "own_chunk_store", "path", "prefix", "store", "synchronizer")
@@ -62,14 +62,14 @@ class Node:
         path: Any = None,
         chunk_store: Store | None = None,
         synchronizer: Synchronizer | None = None,
-        zarr_format: int | None = None,
+        zarr_format: ZarrFormat | None = None,
     ) -> None:
         self.store = store
         self.path = normalize_path(path)
         self.prefix = prefix_of(self.path)
         self.own_chunk_store = chunk_store
         self.synchronizer = synchronizer
-        self._format = formats.by_number(zarr_format)
+        self._format = formats.of_version(zarr_format)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # a format is a module, which pickle does not take; the copy finds it again
@@ -100,8 +100,7 @@ class Node:
         if self._format is None:
             # a new node is like the nearest one above
             line = [self, *reversed(self._parents())]
-            found = (formats.detect(self.store, node.prefix) for node in line)
-            self._format = next((format for format in found if format is not None), formats.DEFAULT)
+            self._format = formats.detect(self.store, [node.prefix for node in line])
         return self._format
 
     @property
@@ -122,11 +121,11 @@ class Node:
 
     @property
     def metadata_key(self) -> str:
-        return self.prefix + self.format.ARRAY_KEY
+        return self.format.document_key(self.prefix, "array")
 
     @property
     def attributes_key(self) -> str:
-        return self.prefix + self.format.ATTRS_KEY
+        return self.format.attributes_key(self.store, self.prefix)
 
     # -- finding and loading -----------------------------------------------------------------------
 
@@ -150,14 +149,19 @@ class Node:
         ------
         MetadataError : the document of a group is malformed; that of an array is not looked at yet
         """
-        store = self.store
-        if self._format is None and offers(store, "getitems"):
-            # one trip for the documents of all formats
-            names = {name for format in formats.FORMATS for name in format.DOCUMENT_OF.values()}
-            keys = [self.prefix + name for name in sorted(names)]
-            answers = zip(keys, access.reader(store)(keys), strict=True)
-            store = {key: document for key, document in answers if document is not None}
+        fetched: dict[str, Any] | None = None
+        if self._format is None and offers(self.store, "getitems"):
+            # one trip for the documents of most formats
+            wanted = {
+                format.document_key(self.prefix, kind)
+                for format in formats.NODE_BY_NODE
+                for kind in ("array", "group")
+            }
+            keys = sorted(wanted)
+            answers = zip(keys, access.reader(self.store)(keys), strict=True)
+            fetched = {key: document for key, document in answers if document is not None}
         for format in self._candidates:
+            store = self.store if fetched is None or format not in formats.NODE_BY_NODE else fetched
             (found,) = format.load_at(store, [self.prefix], self._default_separator)
             if found is not None:
                 self._format = format
@@ -200,7 +204,7 @@ class Node:
 
     def _names(self) -> tuple[list[str], list[str]]:
         """Return the names below this place that may be those of nodes, and the prefixes of their keys."""
-        names = self.format.nodes_among(listdir(self.store, self.path))
+        names = self.format.names_below(self.store, self.prefix)
         return names, [f"{self.prefix}{name}/" for name in names]
 
     def members(self) -> Iterator[tuple[str, str]]:
@@ -228,7 +232,8 @@ class Node:
         self.format.save_array(self.store, self.prefix, description)
 
     def save_group(self) -> None:
-        self._save(self.format.group_documents())
+        self.format.prepare(self.store)
+        self._save(self.format.group_documents(self.prefix))
 
     def save_attributes(self, attributes: dict[str, JSON]) -> None:
         self._outdate()
@@ -238,12 +243,12 @@ class Node:
         """Drop the consolidated metadata above, before what is here changes: others would believe them."""
         above = self._parents()
         for prefix in self.format.consolidated_among(self.store, [node.prefix for node in above]):
-            with self.lock(prefix + self.format.ATTRS_KEY):
+            with self.lock(self.format.attributes_key(self.store, prefix)):
                 self.format.drop_consolidated(self.store, prefix)
 
     def _save(self, documents: dict[str, bytes]) -> None:
-        for name, document in documents.items():
-            self.store[self.prefix + name] = document
+        for key, document in documents.items():
+            self.store[key] = document
 
     # -- creating ----------------------------------------------------------------------------------
 
@@ -264,11 +269,10 @@ class Node:
         ContainsArrayError, ContainsGroupError : one is here already, and `overwrite` is false; or an
             array is at a parent, below which nothing can be
         """
-        documents = self.format.array_documents(description, attributes)
-        written: ArrayDescription = self.format.parse_array(
-            documents[self.format.ARRAY_KEY], self.metadata_key, self._default_separator
-        )
-        with self.lock(self.metadata_key):
+        key = self.metadata_key
+        documents = self.format.array_documents(self.prefix, description, attributes)
+        written = self.format.parse_array(documents[key], key, self._default_separator)
+        with self.lock(key):
             self._create("array", documents, overwrite)
         return written if access.keeps_documents(self.store) else self.load_array()
 
@@ -279,7 +283,7 @@ class Node:
         ------
         ContainsArrayError, ContainsGroupError : as for `create_array`
         """
-        self._create("group", self.format.group_documents(attributes), overwrite)
+        self._create("group", self.format.group_documents(self.prefix, attributes), overwrite)
         return True
 
     def require_group(self, overwrite: bool = False, attributes: Mapping[str, JSON] | None = None) -> bool:
@@ -323,31 +327,32 @@ class Node:
         if not overwrite and kinds[-1] is not None:
             raise _contains(kinds[-1], self.path)
         self._outdate()
-        written = []
-        for parent, there in zip(line[:-1], kinds, strict=False):
-            if there is None:
-                written += parent._claim(self.format.group_documents())
         if overwrite:
             self.erase()
+        self.format.prepare(self.store)
+        written: dict[str, list[str]] = {}
+        for parent, there in zip(line[:-1], kinds, strict=False):
+            if there is None:
+                written[parent.prefix] = parent._claim(self.format.group_documents(parent.prefix))
+        if overwrite:
             self._save(documents)
-            written += [self.prefix + name for name in documents]
+            written[self.prefix] = list(documents)
         else:
-            claimed = self._claim(documents)
-            if not claimed:
+            written[self.prefix] = self._claim(documents)
+            if not written[self.prefix]:
                 raise _contains(kind, self.path)
-            written += claimed
         self._settle(kind, line, written)
 
     def _claim(self, documents: dict[str, bytes]) -> list[str]:
         """Write documents, if the first of them is not there yet, and return their keys."""
         claimed: list[str] = []
-        for name, document in documents.items():
-            if not access.put_new(self.store, self.prefix + name, document) and not claimed:
+        for key, document in documents.items():
+            if not access.put_new(self.store, key, document) and not claimed:
                 break
-            claimed.append(self.prefix + name)
+            claimed.append(key)
         return claimed
 
-    def _settle(self, kind: str, line: Sequence[Node], written: list[str]) -> None:
+    def _settle(self, kind: str, line: Sequence[Node], written: dict[str, list[str]]) -> None:
         """Look whether somebody else created another kind of node in the same place meanwhile.
 
         Raises
@@ -358,13 +363,15 @@ class Node:
         while (conflict := self._conflict(kind, line)) is not None:
             if isinstance(conflict, ContainsGroupError) or time.monotonic() >= give_way:
                 below = prefix_of(conflict.path)
-                access.deleter(self.store)([key for key in written if key.startswith(below)])
+                doomed = [keys for prefix, keys in written.items() if prefix.startswith(below)]
+                access.deleter(self.store)(itertools.chain.from_iterable(doomed))
                 raise conflict
             time.sleep(_POLL)
 
     def _conflict(self, kind: str, line: Sequence[Node]) -> ContainsArrayError | ContainsGroupError | None:
         """Return the error for a node that is here, or above, and can't be together with this one."""
-        if self.format.DOCUMENT_OF["array"] == self.format.DOCUMENT_OF["group"]:
+        key_of = self.format.document_key
+        if key_of(self.prefix, "array") == key_of(self.prefix, "group"):
             # whose document it is was settled when it was claimed; an array above is left to find
             above = _first_array(line[:-1], self._kinds(line[:-1]))
             return None if above is None else ContainsArrayError(above.path)
@@ -372,14 +379,17 @@ class Node:
         for node in line:
             own = kind if node is self else "group"
             other = "group" if own == "array" else "array"
-            rivals[node.prefix + self.format.DOCUMENT_OF[other]] = _contains(other, node.path)
+            rivals[key_of(node.prefix, other)] = _contains(other, node.path)
         there = access.finder(self.store)(list(rivals))
         return next(itertools.compress(rivals.values(), there), None)
 
     def _kinds(self, nodes: Sequence[Node]) -> list[str | None]:
-        """Return what stands at nodes, in any format."""
+        """Return what stands at nodes, the root first, in any format."""
         kinds: list[str | None] = [None] * len(nodes)
         for format in (self.format, *(other for other in formats.FORMATS if other is not self.format)):
+            if any(kinds[:1]) and format not in formats.NODE_BY_NODE:
+                # it takes whole stores, and this one is of another
+                continue
             unknown = [number for number, kind in enumerate(kinds) if kind is None]
             asked = format.kinds_at(self.store, [nodes[number].prefix for number in unknown])
             for number, kind in zip(unknown, asked, strict=True):
@@ -394,21 +404,46 @@ class Node:
 
     # -- moving and erasing ------------------------------------------------------------------------
 
+    @property
+    def _stores(self) -> tuple[Store, ...]:
+        return (self.store,) if self.own_chunk_store is None else (self.store, self.own_chunk_store)
+
     def move(self, path: str) -> None:
         """Move the node, and all that is below it, to another path, where nothing is."""
         self._outdate()
         self.at(path)._outdate()
-        rename(self.store, self.path, path)
-        # an array without chunks is not in their store
-        if self.own_chunk_store is not None and listdir(self.own_chunk_store, self.path):
-            rename(self.own_chunk_store, self.path, path)
+        (folders, keys), (new_folders, new_keys) = map(self.format.places_of, (self.path, path))
+        for store in self._stores:
+            for key, new_key in zip(keys, new_keys, strict=True):
+                if key in store:
+                    store[new_key] = store.pop(key)
+            for folder, new_folder in zip(folders, new_folders, strict=True):
+                # an array without chunks is not in their store
+                if listdir(store, folder):
+                    rename(store, folder, new_folder)
 
     def erase(self) -> None:
         """Delete the node, and all that is below it."""
         self._outdate()
-        rmdir(self.store, self.path)
-        if self.own_chunk_store is not None:
-            rmdir(self.own_chunk_store, self.path)
+        folders, keys = self.format.places_of(self.path)
+        for store in self._stores:
+            if keys:
+                access.deleter(store)(keys)
+            for folder in folders:
+                rmdir(store, folder)
+
+    def nbytes_stored(self, deep: bool) -> int:
+        """Return the bytes stored for the node, or -1 if a store can't tell.
+
+        Parameters
+        ----------
+        deep : chunks are in folders of folders
+        """
+        folders, keys = self.format.places_of(self.path)
+        size_of = getsize_deep if deep else getsize
+        sizes = [size_of(store, folder) for store in self._stores for folder in folders]
+        sizes += [getsize(self.store, key) for key in keys if key in self.store]
+        return -1 if min(sizes) < 0 else sum(sizes)
 
     def delete_chunks(self, keys: list[str]) -> None:
         access.deleter(self.chunk_store)(keys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zarrcy.attrs import Attributes
 from zarrcy.node import Node
 from zarrcy.sync import Synchronizer
-from zarrcy.types import Store
+from zarrcy.types import Store, ZarrFormat
 
 
 class Placed:
@@ -40,6 +40,6 @@ class Placed:
         return self._attrs
 
     @property
-    def zarr_format(self) -> int:
+    def zarr_format(self) -> ZarrFormat:
         """Version of the format that the metadata follow."""
         return self._node.format.ZARR_FORMAT

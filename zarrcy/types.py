@@ -19,4 +19,6 @@ Span: TypeAlias = tuple[int, int | None]
 counts from the end."""
 Store: TypeAlias = MutableMapping[str, Any]
 """Bytes by key. A mapping of str to bytes-like is enough; what a store may add stands in `zarrcy.storage`."""
+ZarrFormat: TypeAlias = int | str
+"""The version of a format: 2, 3, or "3-draft" for the draft of version 3 that was withdrawn."""
 AnyDtype: TypeAlias = "np.dtype[Any]"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from zarrcy import formats
 from zarrcy.cli.converting import convert_place, print_conversion
 from zarrcy.cli.copying import KEEP, CopyOptions, CopyReport, copy_place
 from zarrcy.cli.failure import CommandError, one_line
@@ -18,7 +19,7 @@ from zarrcy.cli.looking import consolidate, facts_of, facts_text, tree_lines
 from zarrcy.cli.slabs import ChunkRule
 from zarrcy.cli.text import count, format_nbytes, format_ratio, format_shape, print_table, printable
 from zarrcy.errors import ZarrcyError
-from zarrcy.types import Shape
+from zarrcy.types import Shape, ZarrFormat
 
 __all__ = ["main"]
 
@@ -26,6 +27,7 @@ _EXIT_FAILED = 2
 _EXIT_INTERRUPTED = 130
 _EXIT_BROKEN_PIPE = 141
 
+_VERSIONS = [format.ZARR_FORMAT for format in formats.FORMATS]
 _COMPRESSORS = ("blosc-lz4", "blosc-zstd", "zstd", "zlib", "none")
 _LEVELS = {"blosc-lz4": range(10), "blosc-zstd": range(10), "zstd": range(1, 23), "zlib": range(10)}
 _DEFAULT_LEVELS = {"blosc-lz4": 5, "blosc-zstd": 5, "zstd": 3, "zlib": 6}
@@ -227,7 +229,10 @@ def _add_copy(commands: Any) -> None:
         help=f"one of {', '.join(_COMPRESSORS)}; that of SRC by default",
     )
     parser.add_argument(
-        "--zarr-format", type=int, choices=(2, 3), help="that of SRC by default; 3 where --shards are given"
+        "--zarr-format",
+        type=_version,
+        choices=_VERSIONS,
+        help="that of SRC by default; 3 where --shards are given",
     )
     parser.add_argument(
         "--shards",
@@ -252,6 +257,10 @@ def _lengths(text: str) -> Shape:
     if isinstance(rule, str):
         raise argparse.ArgumentTypeError(f"{text!r} are no lengths of 1 or more, as in 10x20")
     return rule
+
+
+def _version(text: str) -> ZarrFormat:
+    return int(text) if text.isdecimal() else text
 
 
 def _compressor_with_level(text: str) -> Any:
@@ -325,7 +334,9 @@ def _add_convert(commands: Any) -> None:
     parser.add_argument(
         "destination", metavar="DST", nargs="?", help="where it shall be; in its place by default"
     )
-    parser.add_argument("--zarr-format", type=int, choices=(2, 3), default=3, help="default: %(default)s")
+    parser.add_argument(
+        "--zarr-format", type=_version, choices=_VERSIONS, default=3, help="default: %(default)s"
+    )
     parser.add_argument(
         "--remove-old",
         action="store_true",

@@ -9,6 +9,7 @@ from zarrcy.cli.places import opened_place, split_place
 from zarrcy.cli.text import count, format_nbytes, format_shape, print_table, printable
 from zarrcy.conversion import Conversion, convert
 from zarrcy.errors import PathNotFoundError
+from zarrcy.types import ZarrFormat
 
 __all__ = ["convert_place", "print_conversion"]
 
@@ -16,7 +17,7 @@ __all__ = ["convert_place", "print_conversion"]
 def convert_place(
     source: str,
     destination: str | None,
-    zarr_format: int = 3,
+    zarr_format: ZarrFormat = 3,
     remove_old: bool = False,
     overwrite: bool = False,
     dry_run: bool = False,

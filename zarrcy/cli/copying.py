@@ -18,9 +18,10 @@ from zarrcy.errors import CopyError, ZarrcyError
 from zarrcy.formats import Format, keeps_one_document
 from zarrcy.group import Group
 from zarrcy.node import Node
+from zarrcy.storage import access
 from zarrcy.storage.listing import listdir
 from zarrcy.storage.n5 import N5Store
-from zarrcy.types import Shape
+from zarrcy.types import Shape, ZarrFormat
 
 __all__ = ["KEEP", "CopyOptions", "CopyReport", "copy_place"]
 
@@ -46,7 +47,7 @@ class CopyOptions:
 
     chunks: ChunkRule = "same"
     compressor: Any = KEEP
-    format_number: int | None = None
+    format_number: ZarrFormat | None = None
     shards: Shape | None = None
     overwrite: bool = False
     if_exists: str | None = None
@@ -136,7 +137,7 @@ def _format_for(destination: str, giver: Node, options: CopyOptions) -> Format:
     ------
     CommandError : it has no place for what is asked
     """
-    format = formats.by_number(options.format_number)
+    format = formats.of_version(options.format_number)
     if format is None and options.shards is not None:
         format = formats.v3
     if split_place(destination)[0].endswith(".n5"):
@@ -198,6 +199,8 @@ def _can_move_keys(giver: Node, taker: Node, format: Format, options: CopyOption
         and options.if_exists is None
         and not options.dry_run
         and giver.format is format
+        # of some formats a hierarchy is more than what is below its path
+        and (format in formats.NODE_BY_NODE or not (giver.path or taker.path))
         # what N5Store shows are no values of its files
         and not isinstance(giver.store, N5Store)
         and not isinstance(taker.store, N5Store)
@@ -233,12 +236,12 @@ class _Target:
         if node.kind() is None:
             # all at once: an archive can't change a document
             documents: dict[str, Any] = {}
-            new = Node(documents, zarr_format=node.format.ZARR_FORMAT)
+            new = Node(documents, node.path, zarr_format=node.format.ZARR_FORMAT)
             new.save_group()
             if attributes:
                 new.save_attributes(attributes)
             for key, document in documents.items():
-                self.store[node.prefix + key] = document
+                access.put_new(self.store, key, document)
             return Group(self.store, path=node.path)
         node.require_group()
         group = Group(self.store, path=node.path)

@@ -2,60 +2,93 @@
 
 from __future__ import annotations
 
-from zarrcy.formats import v2, v3
+import os
+import warnings
+from collections.abc import Iterable
+
+from zarrcy.formats import v2, v3, v3_draft
 from zarrcy.formats.description import ArrayDescription, ChunkKeys
 from zarrcy.formats.protocol import Format
 from zarrcy.formats.request import ArrayRequest
-from zarrcy.types import Store
+from zarrcy.types import Store, ZarrFormat
 
 __all__ = [
     "DEFAULT",
     "FORMATS",
+    "NODE_BY_NODE",
     "ArrayDescription",
     "ArrayRequest",
     "ChunkKeys",
     "Format",
-    "by_number",
+    "asked_format",
     "detect",
     "keeps_one_document",
+    "of_version",
 ]
 
-# In the order in which they are looked for: where a node is described in both, the newer version counts.
-FORMATS: tuple[Format, ...] = (v3, v2)
+# Those of which any node of a store may be. Where one is described in both, the newer version counts.
+NODE_BY_NODE: tuple[Format, ...] = (v3, v2)
+# In the order in which they are looked for: first those that most nodes have.
+FORMATS: tuple[Format, ...] = (*NODE_BY_NODE, v3_draft)
 DEFAULT: Format = v2
 
 
-def detect(store: Store, prefix: str) -> Format | None:
-    """Return the format of the node at a prefix of keys; None if there is no node.
+def detect(store: Store, prefixes: Iterable[str]) -> Format:
+    """Return the format of the first of some nodes that is there; if none is, that of the store, or the default.
 
-    >>> detect({"a/.zgroup": b'{"zarr_format": 2}'}, "a/").ZARR_FORMAT
+    >>> detect({"a/.zgroup": b'{"zarr_format": 2}'}, ["a/b/", "a/"]).ZARR_FORMAT
     2
     """
-    return next((format for format in FORMATS if format.is_at(store, prefix)), None)
+    for prefix in prefixes:
+        for format in NODE_BY_NODE:
+            if format.is_at(store, prefix):
+                return format
+    return v3_draft if v3_draft.governs(store) else DEFAULT
 
 
-def by_number(zarr_format: int | None, word: str = "zarr_format") -> Format | None:
+def of_version(version: ZarrFormat | None, word: str = "zarr_format") -> Format | None:
     """Return the format of a version; None for None, where no version was asked for.
 
     Parameters
     ----------
-    zarr_format : number of the version
+    version : 2, 3 or "3-draft"
     word : for which it was given, for the error
 
     Raises
     ------
     ValueError : there is no such version
     """
-    if zarr_format is None:
+    if version is None:
         return None
     for format in FORMATS:
-        if zarr_format == format.ZARR_FORMAT:
+        if version == format.ZARR_FORMAT:
             return format
     raise ValueError(
-        f"{word}={zarr_format!r} is not supported; this version reads and writes formats 2 and 3"
+        f"{word}={version!r} is not supported; this version reads and writes formats 2, 3 and '3-draft'"
     )
 
 
 def keeps_one_document(format: Format) -> bool:
     """Has a format one document for all metadata of a node, with shards and the names of dimensions?"""
-    return format.DOCUMENT_OF["array"] == format.DOCUMENT_OF["group"]
+    return format.document_key("", "array") == format.document_key("", "group")
+
+
+def asked_format(
+    zarr_format: ZarrFormat | None = None, zarr_version: ZarrFormat | None = None
+) -> ZarrFormat | None:
+    """Return the version that was asked for by one of its two names.
+
+    Where the environment has ``ZARR_V3_EXPERIMENTAL_API``, the `zarr_version` 3 is the draft, as it is for
+    zarr-python 2, which knew no other.
+    """
+    if zarr_version == 3 and os.environ.get("ZARR_V3_EXPERIMENTAL_API", "0").lower() not in ("0", "false"):
+        warnings.warn(
+            "zarr_version=3 is the withdrawn draft of Zarr v3 here, since ZARR_V3_EXPERIMENTAL_API is set; give "
+            "zarr_format=3 for the final version, or zarr_format='3-draft' for the draft without this warning",
+            FutureWarning,
+            stacklevel=3,
+        )
+        zarr_version = v3_draft.ZARR_FORMAT
+    of_version(zarr_version, "zarr_version")
+    of_version(zarr_format)
+    return zarr_version if zarr_format is None else zarr_format

@@ -20,7 +20,7 @@ _EMPTY = {"vlen-utf8": "", "vlen-bytes": b""}
 
 @dataclass(frozen=True, slots=True)
 class ChunkKeys:
-    """How the coordinates of a chunk become the end of its key.
+    """How the place of a node and the coordinates of a chunk become its key.
 
     Attributes
     ----------
@@ -28,16 +28,18 @@ class ChunkKeys:
     separator : what stands between them
     scalar : what stands in their place for the one chunk of an array without axes
     stated : the document names the separator, rather than leaving it to the default
+    root : what stands before the prefix of the node
     """
 
     lead: str
     separator: str
     scalar: str
     stated: bool = False
+    root: str = ""
 
     def prefix(self, node_prefix: str, ndim: int) -> str:
         """Return what all chunk keys of a node begin with."""
-        return node_prefix + (self.lead if ndim else self.scalar)
+        return self.root + node_prefix + (self.lead if ndim else self.scalar)
 
     def name(self, coords: Coords) -> str:
         """Return the end of the key of a chunk.

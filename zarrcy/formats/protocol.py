@@ -1,34 +1,37 @@
-"""What the rest of the library asks of a format. The modules `v2` and `v3` are such formats."""
+"""What the rest of the library asks of a format. The modules `v2`, `v3` and `v3_draft` are such formats."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from zarrcy.formats.description import ArrayDescription, Names
 from zarrcy.formats.request import ArrayRequest
-from zarrcy.types import JSON, Store
+from zarrcy.types import JSON, Key, Store, ZarrFormat
 
 
 class Format(Protocol):
     """Find, load, describe and save nodes: documents <-> descriptions.
 
-    A node is given by its store and the prefix of its keys: empty for the root, else its path and a slash.
+    A node is given by its store and its prefix: empty for the root, else its path and a slash.
 
-    Attributes
-    ----------
-    ZARR_FORMAT : number of the version
-    ARRAY_KEY, GROUP_KEY, ATTRS_KEY : ends of the keys of the documents; some may be the same document
-    DOCUMENTS : ends of the keys of all documents that a node may have
-    DOCUMENT_OF : end of the key of the document of each kind of node
     """
 
-    ZARR_FORMAT: int
-    ARRAY_KEY: str
-    GROUP_KEY: str
-    ATTRS_KEY: str
-    DOCUMENTS: tuple[str, ...]
-    DOCUMENT_OF: dict[str, str]
+    @property
+    def ZARR_FORMAT(self) -> ZarrFormat:  # noqa: N802 - a constant of the modules
+        """The version."""
+
+    def document_key(self, prefix: str, kind: str) -> Key:
+        """Return the key of the document of an "array" or a "group"; they may share one."""
+
+    def documents_at(self, prefix: str) -> list[Key]:
+        """Return the keys of all documents that a node may have."""
+
+    def attributes_key(self, store: Store, prefix: str) -> Key:
+        """Return the key of the document that holds the attributes of a node."""
+
+    def places_of(self, path: str) -> tuple[list[str], list[Key]]:
+        """Return the folders that hold a node and all below it, and the keys beside them; any may be missing."""
 
     def is_at(self, store: Store, prefix: str) -> bool:
         """Is there a node of this format? Its documents may be malformed."""
@@ -62,16 +65,19 @@ class Format(Protocol):
     ) -> Iterator[tuple[str, Callable[[], ArrayDescription] | None] | None]:
         """Iterate over what stands at prefixes: the kind, and for an array what parses its document."""
 
-    def nodes_among(self, names: Iterable[str]) -> list[str]:
-        """Return the names that may be those of nodes."""
+    def names_below(self, store: Store, prefix: str) -> list[str]:
+        """Return the names directly below a node that may be those of nodes, sorted."""
+
+    def prepare(self, store: Store) -> None:
+        """Write what a store needs before its first node."""
 
     def array_documents(
-        self, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
-    ) -> dict[str, bytes]:
-        """Return the documents of a new array, by the last part of their keys."""
+        self, prefix: str, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
+    ) -> dict[Key, bytes]:
+        """Return the documents of a new array by their keys; the first is `document_key`."""
 
-    def group_documents(self, attributes: Mapping[str, JSON] | None = None) -> dict[str, bytes]:
-        """Return the documents of a new group, by the last part of their keys."""
+    def group_documents(self, prefix: str, attributes: Mapping[str, JSON] | None = None) -> dict[Key, bytes]:
+        """Return the documents of a new group by their keys; the first is `document_key`."""
 
     def consolidate(self, store: Store, path: str, metadata_key: str = ...) -> None:
         """Write the metadata of what is below a path into one document."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from zarrcy.types import AnyDtype, Shape
+from zarrcy.types import AnyDtype, Shape, ZarrFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ArrayRequest:
     dimension_names: Any = None
     shards: Any = None
 
-    def refuse(self, *names: str, version: int, remedy: str) -> None:
+    def refuse(self, *names: str, version: ZarrFormat, remedy: str) -> None:
         """Refuse words that a version of the format has no place for."""
         for name in names:
             if getattr(self, name) is not None:

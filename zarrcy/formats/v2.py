@@ -18,6 +18,7 @@ from zarrcy.errors import BadCompressorError, CodecNotAvailableError, MetadataEr
 from zarrcy.formats import scalars, v2_translation
 from zarrcy.formats.description import DIMENSIONS_ATTRIBUTE, ArrayDescription, ChunkKeys, Names
 from zarrcy.formats.documents import dump_json, parse_json
+from zarrcy.formats.finding import BATCH_KEYS, find
 from zarrcy.formats.request import ArrayRequest
 from zarrcy.formats.scalars import (
     check_dtype,
@@ -37,16 +38,14 @@ ZARR_FORMAT = 2
 ARRAY_KEY = ".zarray"
 GROUP_KEY = ".zgroup"
 ATTRS_KEY = ".zattrs"
-DOCUMENT_OF = {"array": ARRAY_KEY, "group": GROUP_KEY}
 CONSOLIDATED_KEY = ".zmetadata"
 DOCUMENTS_OF_NODES = (ARRAY_KEY, GROUP_KEY, ATTRS_KEY)
 DOCUMENTS: tuple[str, ...] = (*DOCUMENTS_OF_NODES, CONSOLIDATED_KEY)
 
+_NAME_OF = {"array": ARRAY_KEY, "group": GROUP_KEY}
 _NO_NODES = frozenset(DOCUMENTS)
-_BATCH_KEYS = 1000
 _PACK = Pack()
 _END_OF_LENGTHS = 2**62
-_FEW = 16
 _NEEDED = ("chunks", "dtype", "shape", "zarr_format")
 _MEMBERS = {
     "chunks",
@@ -59,6 +58,21 @@ _MEMBERS = {
     "shape",
     "zarr_format",
 }
+
+
+def document_key(prefix: str, kind: str) -> Key:
+    """Return the key of the document of an array or a group."""
+    return prefix + _NAME_OF[kind]
+
+
+def documents_at(prefix: str) -> list[Key]:
+    """Return the keys of all documents that a node may have."""
+    return [prefix + name for name in DOCUMENTS]
+
+
+def attributes_key(store: Store, prefix: str) -> Key:
+    """Return the key of the document that holds the attributes of a node."""
+    return prefix + ATTRS_KEY
 
 
 def is_at(store: Store, prefix: str) -> bool:
@@ -78,8 +92,11 @@ def kind_at(store: Store, prefix: str) -> str | None:
 def kinds_at(store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
     """Iterate over what stands at prefixes of keys, as `kind_at` tells it."""
     present = access.finder(store)
-    found = _find(
-        prefixes, lambda keys: [there or None for there in present(keys)], offers(store, "getitems")
+    found = find(
+        prefixes,
+        document_key,
+        lambda keys: [there or None for there in present(keys)],
+        offers(store, "getitems"),
     )
     return (None if one is None else one[0] for one in found)
 
@@ -93,7 +110,7 @@ def load_at(
     ------
     MetadataError : the document of a group is malformed
     """
-    for found in _find(prefixes, access.reader(store), offers(store, "getitems")):
+    for found in find(prefixes, document_key, access.reader(store), offers(store, "getitems")):
         if found is None:
             yield None
             continue
@@ -111,45 +128,9 @@ def load_array(store: Store, prefix: str, default_separator: str = ".") -> Array
     return None if document is None else parse_array(document, prefix + ARRAY_KEY, default_separator)
 
 
-def _find(
-    prefixes: Sequence[str], ask: Callable[[list[str]], list[Any]], batched: bool = False
-) -> Iterator[tuple[str, Key, Any] | None]:
-    """Iterate over the kind of what stands at prefixes of keys, the key of its document, and the answer for that.
-
-    Parameters
-    ----------
-    prefixes : of keys
-    ask : returns an answer for each key, None where it is not there
-    batched : to ask for many keys takes as long as for one
-    """
-    # a round trip costs more than a few keys that are not there
-    both = batched and len(prefixes) <= _FEW
-    size = _BATCH_KEYS if batched else _FEW
-    for first in range(0, len(prefixes), size):
-        batch = prefixes[first : first + size]
-        keys = [prefix + ARRAY_KEY for prefix in batch]
-        if both:
-            answers = ask(keys + [prefix + GROUP_KEY for prefix in batch])
-            groups = answers[len(batch) :]
-        else:
-            answers = ask(keys)
-            groups = [None] * len(batch)
-            others = [number for number, answer in enumerate(answers) if answer is None]
-            asked = ask([batch[number] + GROUP_KEY for number in others]) if others else []
-            for number, answer in zip(others, asked, strict=True):
-                groups[number] = answer
-        for prefix, key, array, group in zip(batch, keys, answers, groups, strict=False):
-            if array is not None:
-                yield "array", key, array
-            elif group is not None:
-                yield "group", prefix + GROUP_KEY, group
-            else:
-                yield None
-
-
-def nodes_among(names: Iterable[str]) -> list[str]:
-    """Return the names that may be those of nodes: no document has one of them."""
-    return [name for name in names if name not in _NO_NODES]
+def names_below(store: Store, prefix: str) -> list[str]:
+    """Return the names directly below a node that may be those of nodes: no document has one of them."""
+    return [name for name in listdir(store, prefix) if name not in _NO_NODES]
 
 
 def load_attributes(store: Store, prefix: str) -> dict[str, JSON]:
@@ -185,7 +166,7 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
     filters = members.get("filters") or []
     if not isinstance(filters, list):
         raise MetadataError(key, f"'filters' is {filters!r}, neither a list nor null")
-    chain = [_codec(config, key) for config in filters]
+    chain = [codec_of(config, key) for config in filters]
     try:
         dtype = _dtype_of(members["dtype"])
         object_codec = chain[0].codec_id if chain else ""
@@ -199,7 +180,7 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
         tuple([n or 1 for n in chunk_shape]),
         dtype,
         fill_value,
-        stages_of(order, chain, None if compressor is None else _codec(compressor, key), len(shape)),
+        stages_of(order, chain, None if compressor is None else codec_of(compressor, key), len(shape)),
         chunk_keys(separator, "dimension_separator" in members),
         {name: value for name, value in members.items() if name not in _MEMBERS},
     )
@@ -225,7 +206,14 @@ def _lengths(value: JSON, member: str, key: Key) -> Shape:
     return tuple(value)
 
 
-def _codec(config: JSON, key: Key) -> Any:
+def codec_of(config: JSON, key: Key) -> Any:
+    """Return the codec that a document configures.
+
+    Raises
+    ------
+    MetadataError : it is malformed
+    CodecNotAvailableError : it is not installed
+    """
     if not isinstance(config, dict) or not isinstance(config.get("id"), str):
         raise MetadataError(key, f"{config!r} configures no codec: an object with an 'id' does")
     try:
@@ -257,29 +245,29 @@ def stages_of(order: str, filters: list[Any], compressor: Any, ndim: int) -> tup
 
 
 def array_documents(
-    description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
-) -> dict[str, bytes]:
-    """Return the documents that describe an array, by the last part of their keys."""
+    prefix: str, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
+) -> dict[Key, bytes]:
+    """Return the documents that describe an array, by their keys."""
     filters = [stage.codec for stage in description.stages if isinstance(stage, Filter)]
     compressors = [stage.codec for stage in description.stages if isinstance(stage, Compressor)]
     members = {
         **description.kept,
         "chunks": list(description.chunk_shape),
-        "compressor": _config(compressors[0]) if compressors else None,
+        "compressor": config_of(compressors[0]) if compressors else None,
         "dtype": encode_dtype(description.dtype),
         "fill_value": encode_fill_value(description.fill_value, description.dtype),
-        "filters": [_config(codec) for codec in filters] or None,
+        "filters": [config_of(codec) for codec in filters] or None,
         "order": description.order,
         "shape": list(description.shape),
         "zarr_format": ZARR_FORMAT,
     }
     if description.chunk_keys.stated:
         members["dimension_separator"] = description.chunk_keys.separator
-    documents = {ARRAY_KEY: dump_json(members)}
-    return documents | {ATTRS_KEY: dump_json(dict(attributes))} if attributes else documents
+    return _and_attributes({prefix + ARRAY_KEY: dump_json(members)}, prefix, attributes)
 
 
-def _config(codec: Any) -> JSON:
+def config_of(codec: Any) -> JSON:
+    """Return the configuration of a codec, as documents have it."""
     config = dict(codec.get_config())
     if config.get("id") == "zstd" and not config.get("checksum", True):
         # other readers refuse the member where it says nothing
@@ -291,8 +279,8 @@ def save_array(
     store: Store, prefix: str, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
 ) -> None:
     """Save the documents of an array; without `attributes` it keeps those that it has."""
-    for name, document in array_documents(description, attributes).items():
-        store[prefix + name] = document
+    for key, document in array_documents(prefix, description, attributes).items():
+        store[key] = document
 
 
 def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -> None:
@@ -300,16 +288,31 @@ def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -
     store[prefix + ATTRS_KEY] = dump_json(dict(attributes))
 
 
-def group_documents(attributes: Mapping[str, JSON] | None = None) -> dict[str, bytes]:
-    """Return the documents of a new group, by the last part of their keys."""
-    documents = {GROUP_KEY: dump_json({"zarr_format": ZARR_FORMAT})}
-    return documents | {ATTRS_KEY: dump_json(dict(attributes))} if attributes else documents
+def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -> dict[Key, bytes]:
+    """Return the documents of a new group, by their keys."""
+    documents = {prefix + GROUP_KEY: dump_json({"zarr_format": ZARR_FORMAT})}
+    return _and_attributes(documents, prefix, attributes)
+
+
+def _and_attributes(
+    documents: dict[Key, bytes], prefix: str, attributes: Mapping[str, JSON] | None
+) -> dict[Key, bytes]:
+    return documents | {prefix + ATTRS_KEY: dump_json(dict(attributes))} if attributes else documents
 
 
 def check_group(document: Any, key: Key) -> None:
     """Refuse a ``.zgroup`` document that is malformed."""
     if parse_json(document, key).get("zarr_format") != ZARR_FORMAT:
         raise MetadataError(key, f"'zarr_format' is not {ZARR_FORMAT}")
+
+
+def prepare(store: Store) -> None:
+    """Nothing is needed in a store before its first node."""
+
+
+def places_of(path: str) -> tuple[list[str], list[Key]]:
+    """Return the folders that hold a node and all below it, and the keys beside them."""
+    return [path], []
 
 
 # -- consolidated metadata -------------------------------------------------------------------------
@@ -355,15 +358,14 @@ def documents_below(store: Store) -> Iterator[tuple[Key, Any]]:
     level = [""]
     while level:
         below = []
-        for prefix, found in zip(level, _find(level, fetch, batched), strict=True):
+        for prefix, found in zip(level, find(level, document_key, fetch, batched), strict=True):
             if found is not None:
                 yield found[1:]
             if found is None or found[0] == "group":
-                names = nodes_among(listdir(store, prefix))
-                below += [f"{prefix}{name}/" for name in names]
+                below += [f"{prefix}{name}/" for name in names_below(store, prefix)]
         keys = [prefix + ATTRS_KEY for prefix in level]
-        for first in range(0, len(keys), _BATCH_KEYS):
-            batch = keys[first : first + _BATCH_KEYS]
+        for first in range(0, len(keys), BATCH_KEYS):
+            batch = keys[first : first + BATCH_KEYS]
             yield from ((k, value) for k, value in zip(batch, fetch(batch), strict=True) if value is not None)
         level = below
 
@@ -470,7 +472,7 @@ def normalize_fill_value(description: ArrayDescription, value: Any) -> Any:
 
 def codecs_of(description: ArrayDescription) -> list[JSON]:
     """Return the configurations of the codecs, in the order of encoding."""
-    return [_config(stage.codec) for stage in description.stages if isinstance(stage, (Filter, Compressor))]
+    return [config_of(stage.codec) for stage in description.stages if isinstance(stage, (Filter, Compressor))]
 
 
 def as_compressor(compressor: Any) -> Any:

@@ -33,8 +33,8 @@ from zarrcy.formats.v3_documents import (
     dump_json,
     load,
     load_many,
+    names_below,
     node_type,
-    nodes_among,
     parse_json,
     refuse_strange,
 )
@@ -43,10 +43,6 @@ from zarrcy.formats.v3_new import document_of, words_of
 from zarrcy.formats.v3_translation import translated
 from zarrcy.grid import MAX_NDIM
 from zarrcy.types import JSON, Key, Shape, Store
-
-ARRAY_KEY = GROUP_KEY = ATTRS_KEY = KEY
-DOCUMENTS: tuple[str, ...] = (KEY,)
-DOCUMENT_OF = {"array": ARRAY_KEY, "group": GROUP_KEY}
 
 _MEMBERS = {
     "zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs",
@@ -60,17 +56,14 @@ _SEPARATORS = {"default": "/", "v2": "."}
 
 
 __all__ = [
-    "ARRAY_KEY",
-    "ATTRS_KEY",
-    "DOCUMENTS",
-    "DOCUMENT_OF",
-    "GROUP_KEY",
     "ZARR_FORMAT",
     "array_documents",
     "codecs_of",
     "consolidate",
     "consolidated_among",
     "describe_array",
+    "document_key",
+    "documents_at",
     "drop_consolidated",
     "group_documents",
     "is_at",
@@ -79,7 +72,7 @@ __all__ = [
     "load_array",
     "load_at",
     "load_attributes",
-    "nodes_among",
+    "names_below",
     "normalize_fill_value",
     "open_consolidated",
     "parse_array",
@@ -94,17 +87,32 @@ __all__ = [
 # -- finding and loading ---------------------------------------------------------------------------
 
 
+def document_key(prefix: str, kind: str) -> Key:
+    """Return the key of the document of an array or a group; it is the same one."""
+    return prefix + KEY
+
+
+def documents_at(prefix: str) -> list[Key]:
+    """Return the keys of all documents that a node may have."""
+    return [prefix + KEY]
+
+
+def attributes_key(store: Store, prefix: str) -> Key:
+    """Return the key of the document that holds the attributes of a node."""
+    return prefix + KEY
+
+
 def is_at(store: Store, prefix: str) -> bool:
     """Is there a node of this format? Its document may be malformed."""
     try:
-        return prefix + ARRAY_KEY in store and load(store, prefix) is not None
+        return prefix + KEY in store and load(store, prefix) is not None
     except MetadataError:
         return True
 
 
 def kind_at(store: Store, prefix: str) -> str | None:
     """Return "array" or "group", whichever stands at a prefix of keys, or None."""
-    members = load(store, prefix) if prefix + ARRAY_KEY in store else None
+    members = load(store, prefix) if prefix + KEY in store else None
     return None if members is None else node_type(members)
 
 
@@ -230,7 +238,7 @@ def _parse_names(member: Member | None, ndim: int) -> tuple[str | None, ...] | N
 
 def data_type_of(description: ArrayDescription) -> DataType:
     """Return the data type that the document of an array states."""
-    return parse_dtype(Member(ARRAY_KEY, "data_type", description.kept["data_type"]))
+    return parse_dtype(Member(KEY, "data_type", description.kept["data_type"]))
 
 
 def array_members(description: ArrayDescription, attributes: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -256,10 +264,10 @@ def array_members(description: ArrayDescription, attributes: Mapping[str, JSON])
 
 
 def array_documents(
-    description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
-) -> dict[str, bytes]:
-    """Return the documents that describe an array, by the last part of their keys."""
-    return {ARRAY_KEY: dump_json(array_members(description, attributes or {}))}
+    prefix: str, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
+) -> dict[Key, bytes]:
+    """Return the documents that describe an array, by their keys."""
+    return {prefix + KEY: dump_json(array_members(description, attributes or {}))}
 
 
 def save_array(
@@ -268,22 +276,31 @@ def save_array(
     """Save the documents of an array; without `attributes`, it keeps those that it has at that moment."""
     if attributes is None:
         attributes = load_attributes(store, prefix)
-    for name, document in array_documents(description, attributes).items():
-        store[prefix + name] = document
+    for key, document in array_documents(prefix, description, attributes).items():
+        store[key] = document
 
 
 def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -> None:
     """Save the attributes of a node; the rest of its document stays as it is."""
     members = load(store, prefix)
     if members is None:
-        raise MetadataError(prefix + ATTRS_KEY, "it is gone: somebody deleted the node")
-    store[prefix + ATTRS_KEY] = dump_json({**members.object(), "attributes": dict(attributes)})
+        raise MetadataError(prefix + KEY, "it is gone: somebody deleted the node")
+    store[prefix + KEY] = dump_json({**members.object(), "attributes": dict(attributes)})
 
 
-def group_documents(attributes: Mapping[str, JSON] | None = None) -> dict[str, bytes]:
-    """Return the documents of a new group, by the last part of their keys."""
+def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -> dict[Key, bytes]:
+    """Return the documents of a new group, by their keys."""
     members = {"zarr_format": ZARR_FORMAT, "node_type": "group", "attributes": dict(attributes or {})}
-    return {GROUP_KEY: dump_json(members)}
+    return {prefix + KEY: dump_json(members)}
+
+
+def prepare(store: Store) -> None:
+    """Nothing is needed in a store before its first node."""
+
+
+def places_of(path: str) -> tuple[list[str], list[Key]]:
+    """Return the folders that hold a node and all below it, and the keys beside them."""
+    return [path], []
 
 
 # -- creating --------------------------------------------------------------------------------------
@@ -297,7 +314,7 @@ def describe_array(request: ArrayRequest) -> ArrayDescription:
     ValueError : a word that v3 can't write down
     """
     try:
-        return parse_members(Member(ARRAY_KEY, "", document_of(request)))
+        return parse_members(Member(KEY, "", document_of(request)))
     except MetadataError as exc:
         raise ValueError(f"Zarr v3 can't describe this array: {exc.problem}") from exc
 
@@ -310,7 +327,7 @@ def translate(description: ArrayDescription) -> ArrayDescription:
     ValueError : they can't
     """
     try:
-        return parse_members(Member(ARRAY_KEY, "", translated(description)))
+        return parse_members(Member(KEY, "", translated(description)))
     except MetadataError as exc:
         raise ValueError(exc.problem) from exc
 

@@ -17,8 +17,8 @@ from zarrcy.formats.v3_documents import (
     check_group,
     dump_json,
     load,
+    names_below,
     node_type,
-    nodes_among,
     of_this_version,
     parse_json,
     read_many,
@@ -26,7 +26,6 @@ from zarrcy.formats.v3_documents import (
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
-from zarrcy.storage.listing import listdir
 from zarrcy.storage.paths import prefix_of
 from zarrcy.types import JSON, Key, Store
 
@@ -75,7 +74,7 @@ def _entries_below(store: Store, prefix: str) -> Iterator[tuple[str, str]]:
         return
     level = [prefix]
     while level:
-        keys = [f"{above}{name}/{KEY}" for above in level for name in nodes_among(listdir(store, above[:-1]))]
+        keys = [f"{above}{name}/{KEY}" for above in level for name in names_below(store, above)]
         level = []
         yield from _entries(store, keys, prefix, level)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from zarrcy.formats import documents
 from zarrcy.formats.members import Member
 from zarrcy.storage import access
+from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, Key, Store
 
 ZARR_FORMAT = 3
@@ -62,9 +63,9 @@ def node_type(members: Member) -> str:
     return members.need("node_type").choice("array", "group")
 
 
-def nodes_among(names: Iterable[str]) -> list[str]:
-    """Return the names that may be those of nodes: no document has one of them, and none is reserved."""
-    return [name for name in names if name != KEY and not name.startswith("__")]
+def names_below(store: Store, prefix: str) -> list[str]:
+    """Return the names directly below a node that may be those of nodes: no document's, and none that is reserved."""
+    return [name for name in listdir(store, prefix) if name != KEY and not name.startswith("__")]
 
 
 def attributes_of(members: Member) -> dict[str, JSON]:

@@ -72,7 +72,8 @@ def translated(description: ArrayDescription) -> dict[str, JSON]:
 
 def _spelled_keys(keys: ChunkKeys) -> JSON:
     names = {("", "0"): "v2", (f"c{keys.separator}", "c"): "default"}
-    name = names.get((keys.lead, keys.scalar))
+    # below another root none could stay where it is: any word will do
+    name = "default" if keys.root else names.get((keys.lead, keys.scalar))
     if name is None:
         raise ValueError(f"it has no word for chunk keys that begin with {keys.lead!r}")
     return {"name": name, "configuration": {"separator": keys.separator}}

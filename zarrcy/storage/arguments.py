@@ -9,7 +9,7 @@ from typing import Any
 from zarrcy.errors import StoreArgumentError
 from zarrcy.storage.directory import DirectoryStore
 from zarrcy.storage.memory import KVStore, MemoryStore
-from zarrcy.types import Store
+from zarrcy.types import Store, ZarrFormat
 
 _OF_A_MAPPING = ("__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__", "keys")
 
@@ -20,7 +20,7 @@ def normalize_store_arg(
     mode: str = "r",
     dimension_separator: str | None = None,
     *,
-    zarr_version: int | None = None,
+    zarr_version: ZarrFormat | None = None,
 ) -> Store:
     """Return the store that an argument means.
 

@@ -22,14 +22,20 @@ def ours() -> Zarrcy:
 
 
 @pytest.fixture(scope="session")
-def zarr2() -> Iterator[Zarr2]:
+def zarr2_python() -> str:
+    """The interpreter of the environment of zarr-python 2."""
     interpreter = os.environ.get("ZARRCY_ZARR2_PYTHON", str(ROOT / ".venv-zarr2" / "bin" / "python"))
     if not os.path.exists(interpreter):
         missing = f"there is no {interpreter} with zarr-python 2.18.7; `make test` builds it"
         if os.environ.get("CI") == "true":
             pytest.fail(missing)
         pytest.skip(missing)
-    peer = Zarr2(interpreter)
+    return interpreter
+
+
+@pytest.fixture(scope="session")
+def zarr2(zarr2_python: str) -> Iterator[Zarr2]:
+    peer = Zarr2(zarr2_python)
     yield peer
     peer.close()
 

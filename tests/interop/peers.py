@@ -61,10 +61,19 @@ class _InProcess:
 
 
 class Zarrcy(_InProcess):
-    """The library under test."""
+    """The library under test.
 
-    def _open(self, path: Path, mode: str) -> zarrcy.Array:
-        return zarrcy.open_array(str(path), mode=mode)
+    Parameters
+    ----------
+    where : of the arrays in their stores
+    **settings : of arrays that are created
+    """
+
+    def __init__(self, where: str = "", **settings: Any) -> None:
+        self._where, self._settings = where, settings
+
+    def _open(self, path: Path, mode: str, **options: Any) -> zarrcy.Array:
+        return zarrcy.open_array(str(path), mode=mode, path=self._where, **options)
 
     def create(self, path: Path, case: Case) -> None:
         zarrcy.create(
@@ -78,10 +87,12 @@ class Zarrcy(_InProcess):
             filters=[codec_of(config) for config in case.filters] or None,
             object_codec=codec_of(case.object_codec),
             dimension_separator=case.separator,
+            path=self._where,
+            **self._settings,
         )
 
     def write(self, path: Path, region: Region, values: NDArray[Any], empty_chunks: bool = True) -> None:
-        zarrcy.open_array(str(path), mode="r+", write_empty_chunks=empty_chunks)[region] = values
+        self._open(path, "r+", write_empty_chunks=empty_chunks)[region] = values
 
     def snippet(self, code: str, place: Path) -> Any:
         return run_snippet(zarrcy, code, str(place))
@@ -96,13 +107,19 @@ class Zarr2Error(Exception):
 
 
 class Zarr2:
-    """zarr-python 2.18.7, in a process and an environment of its own."""
+    """zarr-python 2.18.7, in a process and an environment of its own.
+
+    Parameters
+    ----------
+    interpreter : of that environment
+    **variables : that the process gets beside those of this one
+    """
 
     def unwritten_differs(self, case: Case) -> bool:
         # stray memory for a fill value of None; for objects, what stands in the document
         return case.fill is None or (case.dtype.hasobject and case.fill != case.unwritten_item())
 
-    def __init__(self, interpreter: str) -> None:
+    def __init__(self, interpreter: str, **variables: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="zarr2-")
         self._numbers = itertools.count()
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
@@ -113,6 +130,7 @@ class Zarr2:
             stderr=self._log,
             text=True,
             bufsize=1,
+            env=os.environ | variables,
         )
         self._ready = selectors.DefaultSelector()
         self._ready.register(self._process.stdout, selectors.EVENT_READ)

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import sys
 import warnings
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+# In the draft of Zarr v3, which zarr-python 2 has if it is told so, an array is not at the root of its store.
+_WHERE: dict[str, Any] = (
+    {"zarr_version": 3, "path": "in/x"} if os.environ.get("ZARR_V3_EXPERIMENTAL_API") else {}
+)
 
 
 def main() -> None:
@@ -52,37 +58,40 @@ def _create(
         compressor=None if compressor is None else get_codec(compressor),
         filters=None if filters is None else [get_codec(config) for config in filters],
         **options,
+        **_WHERE,
     )
 
 
 def _write(zarr: ModuleType, path: str, values: str, region: list[list[int]], empty_chunks: bool) -> None:
-    array = zarr.open_array(path, mode="r+", write_empty_chunks=empty_chunks)
+    array = zarr.open_array(path, mode="r+", write_empty_chunks=empty_chunks, **_WHERE)
     given = np.load(values, allow_pickle=True)
     # zarr-python 2 would store the array as the object
     array[selection_of(region)] = given if region else given[()]
 
 
 def _read(zarr: ModuleType, path: str, region: Any, out: str) -> None:
-    array = zarr.open_array(path, mode="r")
+    array = zarr.open_array(path, mode="r", **_WHERE)
     np.save(
         out, as_array(array[... if region is None else selection_of(region)], array.dtype), allow_pickle=True
     )
 
 
 def _resize(zarr: ModuleType, path: str, shape: list[int]) -> None:
-    zarr.open_array(path, mode="r+").resize(*shape)
+    zarr.open_array(path, mode="r+", **_WHERE).resize(*shape)
 
 
 def _append(zarr: ModuleType, path: str, values: str, axis: int) -> list[int]:
-    return list(zarr.open_array(path, mode="r+").append(np.load(values, allow_pickle=True), axis=axis))
+    return list(
+        zarr.open_array(path, mode="r+", **_WHERE).append(np.load(values, allow_pickle=True), axis=axis)
+    )
 
 
 def _put_attrs(zarr: ModuleType, path: str, attrs: dict[str, Any]) -> None:
-    zarr.open_array(path, mode="r+").attrs.put(attrs)
+    zarr.open_array(path, mode="r+", **_WHERE).attrs.put(attrs)
 
 
 def _attrs(zarr: ModuleType, path: str) -> dict[str, Any]:
-    return dict(zarr.open_array(path, mode="r").attrs.asdict())
+    return dict(zarr.open_array(path, mode="r", **_WHERE).attrs.asdict())
 
 
 def _codecs(zarr: ModuleType) -> list[str]:

@@ -58,6 +58,7 @@ _SEPARATORS = {"default": "/", "v2": "."}
 __all__ = [
     "ZARR_FORMAT",
     "array_documents",
+    "attributes_key",
     "codecs_of",
     "consolidate",
     "consolidated_among",
@@ -77,6 +78,8 @@ __all__ = [
     "open_consolidated",
     "parse_array",
     "place_names",
+    "places_of",
+    "prepare",
     "save_array",
     "save_attributes",
     "translate",

@@ -19,6 +19,14 @@ class DirectoryMachine(HierarchyMachine):
         shutil.rmtree(store.path, ignore_errors=True)
 
 
+class MachineOfTheDraft(HierarchyMachine):
+    zarr_format = "3-draft"
+
+
+class DirectoryMachineOfTheDraft(DirectoryMachine):
+    zarr_format = "3-draft"
+
+
 class Batched(zarrcy.MemoryStore):
     """A store that is asked for many keys at once."""
 
@@ -34,15 +42,28 @@ MACHINES = {
     "batched": hierarchy_machine_for(Batched),
 }
 in_every_store = pytest.mark.parametrize("machine", list(MACHINES.values()), ids=list(MACHINES))
+of_the_draft = pytest.mark.parametrize("machine", [MachineOfTheDraft, DirectoryMachineOfTheDraft])
 QUICK = settings(
     max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
+QUICKER = settings(QUICK, max_examples=12)
 THOROUGH = settings(QUICK, max_examples=300, stateful_step_count=50)
 
 
 @in_every_store
 def test_a_hierarchy_is_as_its_model_after_any_steps(machine):
     run_state_machine_as_test(machine, settings=QUICK)
+
+
+@of_the_draft
+def test_a_hierarchy_of_the_draft_is_as_its_model_after_any_steps(machine):
+    run_state_machine_as_test(machine, settings=QUICKER)
+
+
+@pytest.mark.slow
+@of_the_draft
+def test_a_hierarchy_of_the_draft_is_as_its_model_after_many_steps(machine):
+    run_state_machine_as_test(machine, settings=THOROUGH)
 
 
 @pytest.mark.slow

@@ -35,6 +35,14 @@ class ShardMachine(MachineV3):
     sharded = True
 
 
+class MachineOfTheDraft(ArrayMachine):
+    zarr_format = "3-draft"
+
+
+class DirectoryMachineOfTheDraft(DirectoryMachine):
+    zarr_format = "3-draft"
+
+
 class DirectoryShardMachine(DirectoryMachineV3):
     sharded = True
 
@@ -50,9 +58,11 @@ MACHINES = {
     "DirectoryStore-shards": DirectoryShardMachine,
 }
 in_every_store = pytest.mark.parametrize("machine", list(MACHINES.values()), ids=list(MACHINES))
+of_the_draft = pytest.mark.parametrize("machine", [MachineOfTheDraft, DirectoryMachineOfTheDraft])
 QUICK = settings(
     max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
+QUICKER = settings(QUICK, max_examples=15)
 THOROUGH = settings(QUICK, max_examples=150, stateful_step_count=50)
 
 
@@ -61,6 +71,17 @@ THOROUGH = settings(QUICK, max_examples=150, stateful_step_count=50)
 def test_an_array_is_as_its_model_after_any_steps(machine, kernels):
     with using(kernels):
         run_state_machine_as_test(machine, settings=QUICK)
+
+
+@of_the_draft
+def test_an_array_of_the_draft_is_as_its_model_after_any_steps(machine):
+    run_state_machine_as_test(machine, settings=QUICKER)
+
+
+@pytest.mark.slow
+@of_the_draft
+def test_an_array_of_the_draft_is_as_its_model_after_many_steps(machine):
+    run_state_machine_as_test(machine, settings=THOROUGH)
 
 
 @pytest.mark.slow

@@ -301,14 +301,15 @@ class Node:
         Raises
         ------
         ContainsArrayError : an array is here, and `overwrite` is false; or at a parent
+        ContainsGroupError : a group is here, of another format than was asked for
         """
         if self.kind() == "group":
             return False
         try:
             return self.create_group(overwrite, attributes)
         except ContainsGroupError as exc:
-            # somebody was faster, and a group is what was asked for
-            if exc.path != self.path:
+            # somebody was faster, and a group is what was asked for; but not one of another format
+            if exc.path != self.path or self.kind() != "group":
                 raise
             return False
 

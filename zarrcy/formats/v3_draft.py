@@ -333,9 +333,10 @@ def _parse_dtype(member: Member) -> AnyDtype:
     spelled = member.need("type").value if isinstance(member.value, dict) else member.value
     if spelled in _ONE_BYTE.values():
         return np.dtype(spelled)
-    if isinstance(spelled, list) and len(spelled) == 1 and spelled[0][:1] == [""]:
-        # how zarr-python 2 spells bytes without fields
-        spelled = spelled[0][1]
+    match spelled:
+        case [["", str() as only]] if only.startswith("|V"):
+            # how zarr-python 2 spells bytes without fields
+            return decode_dtype(only)
     return decode_dtype(spelled)
 
 

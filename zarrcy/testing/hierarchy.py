@@ -16,7 +16,7 @@ from zarrcy.errors import (
     MissingExtraError,
     PathNotFoundError,
 )
-from zarrcy.types import Store
+from zarrcy.types import Store, ZarrFormat
 
 try:
     from hypothesis import strategies as st
@@ -51,6 +51,7 @@ class HierarchyMachine(RuleBasedStateMachine):
     Attributes
     ----------
     survives_pickling : groups in this store are pickled and loaded too
+    zarr_format : 2, 3 or "3-draft"
 
     Examples
     --------
@@ -62,6 +63,7 @@ class HierarchyMachine(RuleBasedStateMachine):
     """
 
     survives_pickling = True
+    zarr_format: ZarrFormat = 2
 
     def make_store(self) -> Any:
         """Return a new, empty store."""
@@ -76,7 +78,7 @@ class HierarchyMachine(RuleBasedStateMachine):
 
     @initialize()
     def open_root(self) -> None:
-        self.root = zarrcy.open_group(self.make_store(), mode="w")
+        self.root = zarrcy.open_group(self.make_store(), mode="w", zarr_format=self.zarr_format)
         self.model: dict[str, _Node] = {"": _Node()}
 
     # -- what the model knows ----------------------------------------------------------------------
@@ -229,7 +231,8 @@ class HierarchyMachine(RuleBasedStateMachine):
         opened = zarrcy.consolidate_metadata(store)
         assert isinstance(opened, zarrcy.Group)
         self._compare(opened)
-        del store[".zmetadata"]
+        for key in (".zmetadata", "meta/root/consolidated/.zmetadata"):
+            store.pop(key, None)
 
     def _compare(self, root: zarrcy.Group) -> None:
         found: dict[str, Any] = {"": root}
@@ -266,8 +269,15 @@ class HierarchyMachine(RuleBasedStateMachine):
     @invariant()
     def leaves_nothing_behind(self) -> None:
         for key in self.root.store:
-            path = key.rpartition("/")[0]
-            assert path in self.model, f"{key!r} was left behind"
+            assert _path_of(key) in self.model, f"{key!r} was left behind"
+
+
+def _path_of(key: str) -> str:
+    """Return the path of the node to which a key belongs."""
+    root, _, below = key.partition("/root")
+    if root == "meta":
+        return below.removesuffix(".json").rpartition(".")[0].lstrip("/")
+    return (below if root == "data" else key).rpartition("/")[0].lstrip("/")
 
 
 def _outcome(refusal: type[Exception] | None, change: Callable[[], Any]) -> Any:

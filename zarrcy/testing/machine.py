@@ -15,7 +15,7 @@ from zarrcy.errors import MissingExtraError, ReadOnlyError
 from zarrcy.fields import record_fields
 from zarrcy.testing import strategies
 from zarrcy.testing.model import ArrayModel, data_of, same_bits
-from zarrcy.types import Store
+from zarrcy.types import Store, ZarrFormat
 
 try:
     from hypothesis import strategies as st
@@ -25,10 +25,13 @@ except ImportError as exc:
 
 _DOCUMENTS = (".zarray", ".zattrs", ".zgroup", "zarr.json")
 # Data types that a version of the format has.
-_DTYPES: dict[int, tuple[Any, ...]] = {
+_DTYPES: dict[ZarrFormat, tuple[Any, ...]] = {
     2: (*strategies.DTYPES, strategies.STRUCTURED),
     3: (*strategies.DTYPES, strategies.FLAT_STRUCTURED),
+    "3-draft": (*strategies.DTYPES, strategies.STRUCTURED),
 }
+# How documents say that they are of a version, where it is not the version itself.
+_SPELLED: dict[ZarrFormat, str] = {"3-draft": "https://purl.org/zarr/spec/protocol/core/3.0"}
 _ACCESSORS = {"orthogonal": "oindex", "coordinate": "vindex", "mask": "vindex", "block": "blocks"}
 _MAX_SIDE = 7
 
@@ -43,7 +46,7 @@ class ArrayMachine(RuleBasedStateMachine):
     ----------
     survives_pickling : arrays in this store are pickled and loaded too
     writes_empty_chunks : fix ``write_empty_chunks``; None tries both
-    zarr_format : version of the format of the arrays
+    zarr_format : 2, 3 or "3-draft"
     sharded : keep chunks together in shards
 
     Examples
@@ -57,7 +60,7 @@ class ArrayMachine(RuleBasedStateMachine):
 
     survives_pickling = True
     writes_empty_chunks: bool | None = None
-    zarr_format = 2
+    zarr_format: ZarrFormat = 2
     sharded = False
 
     def make_store(self) -> Any:
@@ -329,8 +332,9 @@ class ArrayMachine(RuleBasedStateMachine):
     @invariant()
     def the_store_holds_the_chunks_that_were_written(self) -> None:
         model, array = self.model, self.array
-        prefix = f"{array.path}/" if array.path else ""
-        name_of = {at: array._description.chunk_keys.name(at) for at in np.ndindex(*model.counts)}
+        chunk_keys = array._description.chunk_keys
+        prefix = chunk_keys.root + (f"{array.path}/" if array.path else "")
+        name_of = {at: chunk_keys.name(at) for at in np.ndindex(*model.counts)}
         stored = {key[len(prefix) :] for key in array.chunk_store if key.startswith(prefix)}
         stored -= set(_DOCUMENTS)
         assert stored <= set(name_of.values()), "no chunk is stored that is outside the array"
@@ -364,19 +368,24 @@ class ArrayMachine(RuleBasedStateMachine):
     @invariant()
     def the_documents_say_the_same(self) -> None:
         prefix = f"{self.array.path}/" if self.array.path else ""
-        documents = {
-            name: json.loads(bytes(self.array.store[prefix + name]), parse_constant=_refuse)
-            for name in _DOCUMENTS
-            if prefix + name in self.array.store
-        }
-        document = documents.get(".zarray") or documents["zarr.json"]
-        found, asked = document["zarr_format"], self.zarr_format
-        assert found == asked
+        asked, drafted = self.zarr_format, self._json(f"meta/root/{prefix}"[:-1] + ".array.json")
+        document = drafted or self._json(f"{prefix}.zarray") or self._json(f"{prefix}zarr.json")
+        attributes = document.get("attributes") or self._json(f"{prefix}.zattrs")
+        if drafted:
+            # the codecs of the elements stand there too
+            attributes = {name: value for name, value in attributes.items() if name != "filters"}
+        found = self._json("zarr.json")["zarr_format"] if drafted else document["zarr_format"]
+        assert found == _SPELLED.get(asked, asked)
         assert document["shape"] == list(self.model.shape)
-        grid = document.get("chunk_grid", {}).get("configuration", document)
+        grid = document.get("chunk_grid", document)
+        grid = grid.get("configuration", grid)
         assert grid.get("chunks", grid.get("chunk_shape")) == list(self.model.chunks)
-        assert dict(self.array.attrs) == self.attributes
-        assert (documents.get(".zattrs") or document.get("attributes") or {}) == self.attributes
+        assert dict(self.array.attrs) == attributes == self.attributes
+
+    def _json(self, key: str) -> Any:
+        """Return a document; an empty one if it is not there."""
+        text = self.array.store.get(key)
+        return {} if text is None else json.loads(bytes(text), parse_constant=_refuse)
 
 
 def _brackets(array: zarrcy.Array, kind: str) -> Any:

@@ -19,7 +19,7 @@ import numpy as np
 from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ContainsGroupError, MetadataError
 from zarrcy.formats import v2
-from zarrcy.formats.description import ArrayDescription, ChunkKeys
+from zarrcy.formats.description import ArrayDescription, ChunkKeys, Names
 from zarrcy.formats.documents import dump_json, parse_json
 from zarrcy.formats.finding import find
 from zarrcy.formats.members import Member
@@ -491,6 +491,16 @@ def _spell_compressor(codec: Any) -> JSON:
             "the filters, with compressor=None"
         )
     return {"codec": f"{_CODEC}{name}/1.0", "configuration": config}
+
+
+def words_of(description: ArrayDescription, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the words that make an array like another, beyond those that all formats have: none."""
+    return {}
+
+
+def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tuple[Names, dict[str, JSON]]:
+    """Return the names of dimensions that the document has a place for, none, and the attributes with them."""
+    return v2.place_names(names, attributes, ndim)
 
 
 def normalize_fill_value(description: ArrayDescription, value: Any) -> Any:

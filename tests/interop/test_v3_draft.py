@@ -215,3 +215,28 @@ def test_a_hierarchy_of_zarr_python_2_is_found_without_being_told_what_it_is(
     assert root.zarr_format == "3-draft"
     assert zarrcy.open(str(place), mode="r", path="a/x")[1, 2] == 7
     assert zarrcy.open_group(str(place), mode="r", path="a").attrs.asdict() == {}
+
+
+CONSOLIDATE = """
+from zarr._storage.v3 import DirectoryStoreV3
+zarr.consolidate_metadata(DirectoryStoreV3(place))
+"""
+READ_CONSOLIDATED = """
+from zarr._storage.v3 import DirectoryStoreV3
+g = zarr.open_consolidated(DirectoryStoreV3(place), mode='r', path='a')
+(sorted(g), g['x'][...].tolist(), dict(g['x'].attrs))
+"""
+
+
+def test_consolidated_metadata_of_each_side_are_read_by_the_other(zarr2_draft: Zarr2, place: Path) -> None:
+    succeeds(zarr2_draft, WRITE + CONSOLIDATE, place)
+    theirs = zarrcy.open_consolidated(str(place), mode="r")
+    # zarr-python 2 makes a group for its document
+    assert list(theirs) == ["a", "b", "consolidated", "e"]
+    assert theirs["a/x"].attrs.asdict() == {"unit": "K"}
+    assert theirs["a/x"][1, 2] == 7
+    del zarrcy.open_group(str(place), mode="r+")["consolidated"]
+    assert list(zarrcy.consolidate_metadata(str(place))) == ["a", "b", "e"]
+    found = succeeds(zarr2_draft, READ_CONSOLIDATED, place)
+    assert "'x'" in str(found)
+    assert "'K'" in str(found)

@@ -136,7 +136,7 @@ class Node:
     def kind(self) -> str | None:
         """Return what stands here: "array", "group" or None."""
         for format in self._candidates:
-            kind = format.kind_at(self.store, self.prefix)
+            (kind,) = format.kinds_at(self.store, [self.prefix])
             if kind is not None:
                 self._format = format
                 return kind

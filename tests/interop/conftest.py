@@ -21,21 +21,20 @@ def ours() -> Zarrcy:
     return Zarrcy()
 
 
-@pytest.fixture(scope="session")
-def zarr2_python() -> str:
-    """The interpreter of the environment of zarr-python 2."""
+def start_zarr2(**variables: str) -> Zarr2:
+    """Start zarr-python 2 in its environment, or skip the test where there is none."""
     interpreter = os.environ.get("ZARRCY_ZARR2_PYTHON", str(ROOT / ".venv-zarr2" / "bin" / "python"))
     if not os.path.exists(interpreter):
         missing = f"there is no {interpreter} with zarr-python 2.18.7; `make test` builds it"
         if os.environ.get("CI") == "true":
             pytest.fail(missing)
         pytest.skip(missing)
-    return interpreter
+    return Zarr2(interpreter, **variables)
 
 
 @pytest.fixture(scope="session")
-def zarr2(zarr2_python: str) -> Iterator[Zarr2]:
-    peer = Zarr2(zarr2_python)
+def zarr2() -> Iterator[Zarr2]:
+    peer = start_zarr2()
     yield peer
     peer.close()
 

@@ -13,6 +13,7 @@ import pytest
 import zarrcy
 
 from .cases import COMPRESSORS, Case, matrix, of_objects, with_filters
+from .conftest import start_zarr2
 from .left_out import NOT_CHANGED, NOT_CREATED, NOT_READ, exchanges
 from .peers import Zarr2, Zarrcy
 from .test_changes import LESS, MORE, resized
@@ -47,8 +48,8 @@ def drafts() -> Zarrcy:
 
 
 @pytest.fixture(scope="module")
-def zarr2_draft(zarr2_python: str) -> Iterator[Zarr2]:
-    peer = Zarr2(zarr2_python, **SWITCH)
+def zarr2_draft() -> Iterator[Zarr2]:
+    peer = start_zarr2(**SWITCH)
     yield peer
     peer.close()
 

@@ -43,7 +43,7 @@ def detect(store: Store, prefixes: Iterable[str]) -> Format:
         for format in NODE_BY_NODE:
             if format.is_at(store, prefix):
                 return format
-    return v3_draft if v3_draft.governs(store) else DEFAULT
+    return v3_draft if v3_draft.is_at(store) else DEFAULT
 
 
 def of_version(version: ZarrFormat | None, word: str = "zarr_format") -> Format | None:

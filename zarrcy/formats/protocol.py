@@ -34,10 +34,7 @@ class Format(Protocol):
         """Return the folders that hold a node and all below it, and the keys beside them; any may be missing."""
 
     def is_at(self, store: Store, prefix: str) -> bool:
-        """Is there a node of this format? Its documents may be malformed."""
-
-    def kind_at(self, store: Store, prefix: str) -> str | None:
-        """Return "array" or "group", whichever stands there, or None."""
+        """Are what stands at a prefix, and what is new below it, of this format? Its documents may be malformed."""
 
     def load_array(self, store: Store, prefix: str, default_separator: str = ".") -> ArrayDescription | None:
         """Load the description of the array that stands there; None if there is none."""
@@ -58,7 +55,7 @@ class Format(Protocol):
         """Save the attributes of a node; nothing else of it is changed."""
 
     def kinds_at(self, store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
-        """Iterate over what stands at prefixes, as `kind_at` tells it, with few questions to the store."""
+        """Iterate over what stands at prefixes, "array", "group" or None, with few questions to the store."""
 
     def load_at(
         self, store: Store, prefixes: Sequence[str], default_separator: str = "."

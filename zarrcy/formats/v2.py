@@ -77,20 +77,11 @@ def attributes_key(store: Store, prefix: str) -> Key:
 
 def is_at(store: Store, prefix: str) -> bool:
     """Is there a node of this format?"""
-    return kind_at(store, prefix) is not None
-
-
-def kind_at(store: Store, prefix: str) -> str | None:
-    """Return "array" or "group", whichever stands at a prefix of keys, or None."""
-    if prefix + ARRAY_KEY in store:
-        return "array"
-    if prefix + GROUP_KEY in store:
-        return "group"
-    return None
+    return next(kinds_at(store, [prefix])) is not None
 
 
 def kinds_at(store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
-    """Iterate over what stands at prefixes of keys, as `kind_at` tells it."""
+    """Iterate over what stands at prefixes of keys: "array", "group" or None."""
     present = access.finder(store)
     found = find(
         prefixes,

@@ -68,7 +68,6 @@ __all__ = [
     "drop_consolidated",
     "group_documents",
     "is_at",
-    "kind_at",
     "kinds_at",
     "load_array",
     "load_at",
@@ -108,15 +107,9 @@ def attributes_key(store: Store, prefix: str) -> Key:
 def is_at(store: Store, prefix: str) -> bool:
     """Is there a node of this format? Its document may be malformed."""
     try:
-        return prefix + KEY in store and load(store, prefix) is not None
+        return load(store, prefix) is not None
     except MetadataError:
         return True
-
-
-def kind_at(store: Store, prefix: str) -> str | None:
-    """Return "array" or "group", whichever stands at a prefix of keys, or None."""
-    members = load(store, prefix) if prefix + KEY in store else None
-    return None if members is None else node_type(members)
 
 
 def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayDescription | None:
@@ -128,7 +121,7 @@ def load_array(store: Store, prefix: str, default_separator: str = ".") -> Array
 
 
 def kinds_at(store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
-    """Iterate over what stands at prefixes of keys, as `kind_at` tells it."""
+    """Iterate over what stands at prefixes of keys: "array", "group" or None."""
     return (None if members is None else node_type(members) for members in load_many(store, prefixes))
 
 

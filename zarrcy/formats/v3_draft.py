@@ -108,8 +108,8 @@ def _chunk_keys(separator: str) -> ChunkKeys:
 # -- the store -------------------------------------------------------------------------------------
 
 
-def governs(store: Store) -> bool:
-    """Is a store laid out in this format?
+def is_at(store: Store, prefix: str = "") -> bool:
+    """Is a store laid out in this format? So are all its nodes then.
 
     Raises
     ------
@@ -145,22 +145,12 @@ def prepare(store: Store) -> None:
     ------
     ContainsGroupError : it is that of the final version already
     """
-    if not access.put_new(store, ENTRY_KEY, dump_json(_ENTRY)) and not governs(store):
+    if not access.put_new(store, ENTRY_KEY, dump_json(_ENTRY)) and not is_at(store):
         raise ContainsGroupError("")
 
 
-def is_at(store: Store, prefix: str) -> bool:
-    """Is there a node of this format? Its document may be malformed."""
-    return kind_at(store, prefix) is not None
-
-
-def kind_at(store: Store, prefix: str) -> str | None:
-    """Return "array" or "group", whichever stands at a prefix of keys, or None."""
-    return next(kinds_at(store, [prefix]))
-
-
 def kinds_at(store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
-    """Iterate over what stands at prefixes of keys, as `kind_at` tells it."""
+    """Iterate over what stands at prefixes of keys: "array", "group" or None."""
     present = access.finder(store)
     found = _find(store, prefixes, lambda keys: [there or None for there in present(keys)])
     return (None if one is None else one[0] for one in found)
@@ -191,7 +181,7 @@ def load_at(
 def _find(
     store: Store, prefixes: Sequence[str], ask: Callable[[list[str]], list[Any]]
 ) -> Iterator[tuple[str, Key, Any] | None]:
-    if not prefixes or not governs(store):
+    if not prefixes or not is_at(store):
         yield from repeat(None, len(prefixes))
         return
     stated = find(prefixes, document_key, ask, offers(store, "getitems"))
@@ -219,7 +209,7 @@ def _stem(name: str) -> str:
 def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayDescription | None:
     """Load the description of the array at a prefix of keys; None if there is none."""
     key = document_key(prefix, "array")
-    document = access.get(store, key) if governs(store) else None
+    document = access.get(store, key) if is_at(store) else None
     return None if document is None else parse_array(document, key)
 
 
@@ -261,7 +251,7 @@ def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -
     """
     found = _load(store, prefix)
     if found is None:
-        if kind_at(store, prefix) is None:
+        if next(kinds_at(store, [prefix])) is None:
             raise MetadataError(document_key(prefix, "group"), "it is gone: somebody deleted the node")
         store[document_key(prefix, "group")] = dump_json({"attributes": dict(attributes)})
         return

@@ -32,7 +32,7 @@ def fill(store, zarr_format, fill_value=-1):
     root.create_dataset("steps", data=np.arange(7), compressor=None)
 
 
-@pytest.fixture(params=[2, 3], ids=["v2", "v3"])
+@pytest.fixture(params=[2, 3, "3-draft"], ids=["v2", "v3", "draft"])
 def source(request, tmp_path):
     path = tmp_path / "src.zarr"
     fill(str(path), request.param)
@@ -320,3 +320,17 @@ def test_an_array_can_t_be_consolidated(v2, capsys):
     assert main(["consolidate", str(v2 / "steps")]) == 2
     assert "is no group at the root of a store" in error_of(capsys)
     assert not (v2 / "steps" / ".zmetadata").exists()
+
+
+def test_a_place_in_a_hierarchy_of_the_draft_is_below_its_root(tmp_path, capsys):
+    fill(str(tmp_path / "d.zarr"), "3-draft")
+    heat, copy = tmp_path / "d.zarr" / "ocean" / "heat", tmp_path / "copy.zarr"
+    assert main(["info", str(heat)]) == 0
+    assert "(20, 20)" in capsys.readouterr().out
+    for target in (copy, copy / "below" / "it"):
+        assert main(["copy", str(heat.parent), str(target), "--if-exists", "raise"]) == 0
+    np.testing.assert_array_equal(zarrcy.open_array(str(copy), path="below/it/heat")[:], VALUES)
+    assert sorted(entry.name for entry in copy.iterdir()) == ["data", "meta", "zarr.json"]
+    assert main(["info", str(heat.parent / "none")]) != 0
+    assert main(["copy", str(heat), str(tmp_path / "two.zarr"), "--zarr-format", "2"]) == 0
+    assert zarrcy.open_array(str(tmp_path / "two.zarr"), mode="r", zarr_format=2).attrs["units"] == "K"

@@ -82,7 +82,7 @@ def create(
     dimension_separator : "." or "/", between the coordinates in the key of a chunk
     write_empty_chunks : store chunks that hold nothing but the fill value
     storage_transformers : kept for users of zarr-python 2; there are none
-    zarr_version, zarr_format : version of the format: 2 or 3. By default that of the node above, or 2
+    zarr_version, zarr_format : version of the format: 2, 3 or "3-draft". By default that of the node above, or 2
     meta_array : see `Array`
     storage_options : for the store that a URL means
     attributes : user attributes of the new array

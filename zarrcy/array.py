@@ -43,7 +43,7 @@ class Array(ArrayIndexing):
         compressor, are read wherever that is less work
     write_empty_chunks : store chunks that hold nothing but the fill value. Otherwise they are not
         stored, and their keys are deleted
-    zarr_version : version of the format; found by looking where None
+    zarr_version : version of the format: 2, 3 or "3-draft"; found by looking where None
     meta_array : results are allocated like this array: ``np.empty_like(meta_array, shape=...)``
     read_missing : what elements are of which nothing is stored: "fill" reads them as the fill value,
         "raise" refuses, "mask" masks them: results are masked arrays. What is looked for is the stored

@@ -47,7 +47,7 @@ def group(
     overwrite : delete first what is at `path`
     chunk_store, cache_attrs, synchronizer, meta_array : see `Group`
     path : of the group in the store
-    zarr_version, zarr_format : version of the format; 2
+    zarr_version, zarr_format : version of the format: 2, 3 or "3-draft". By default that of the node above, or 2
     storage_options : for the store that a URL means
     attributes : user attributes that are set
     **options : ``read_missing`` and ``unaligned`` of its arrays, see `Array`
@@ -97,7 +97,7 @@ def open_group(
     path : of the group in the store
     storage_options : for the store that a URL means
     cache_attrs, synchronizer, chunk_store, meta_array : see `Group`
-    zarr_version, zarr_format : version of the format; 2
+    zarr_version, zarr_format : version of the format: 2, 3 or "3-draft". By default that of the node above, or 2
     **options : ``read_missing`` and ``unaligned`` of its arrays, see `Array`
 
     Raises

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from zarrcy import formats
 from zarrcy.api import opened_store
 from zarrcy.cli.failure import CommandError, one_line
 from zarrcy.node import Node
+from zarrcy.storage.directory import DirectoryStore
 
 __all__ = ["is_url", "kind_of", "local_path", "opened_place", "split_place"]
 
@@ -34,15 +36,22 @@ def local_path(place: str) -> Path | None:
 
 
 def split_place(place: str) -> tuple[str, str]:
-    """Return the store of a place, and the path in it; only an archive or an N5 container has one.
+    """Return the store of a place, and the path in it.
+
+    In a directory every folder is a store of its own, unless its format lays out whole stores. An archive
+    and an N5 container are one store.
 
     >>> split_place("a.zip/ocean/salt"), split_place("a.zarr/ocean"), split_place("s3://b/a.zarr/ocean")
     (('a.zip', 'ocean/salt'), ('a.zarr/ocean', ''), ('s3://b/a.zarr/ocean', ''))
     """
     found = None if is_url(place) else _CONTAINER.fullmatch(place)
-    if found is None or (found[1].endswith(".zip") and os.path.isdir(found[1])):
-        return place, ""
-    return found[1], found[2].rstrip("/")
+    if found is not None and not (found[1].endswith(".zip") and os.path.isdir(found[1])):
+        return found[1], found[2].rstrip("/")
+    if not is_url(place) and not os.path.lexists(place):
+        above = next((folder for folder in Path(place).parents if folder.is_dir()), Path())
+        if formats.lays_out(DirectoryStore(above)):
+            return str(above), Path(place).relative_to(above).as_posix()
+    return place, ""
 
 
 @contextmanager

@@ -23,6 +23,7 @@ __all__ = [
     "asked_format",
     "detect",
     "keeps_one_document",
+    "lays_out",
     "of_version",
 ]
 
@@ -43,7 +44,12 @@ def detect(store: Store, prefixes: Iterable[str]) -> Format:
         for format in NODE_BY_NODE:
             if format.is_at(store, prefix):
                 return format
-    return v3_draft if v3_draft.is_at(store) else DEFAULT
+    return v3_draft if lays_out(store) else DEFAULT
+
+
+def lays_out(store: Store) -> bool:
+    """Is a store laid out as a whole by a format, so that a node is not all that is below its path?"""
+    return v3_draft.is_at(store)
 
 
 def of_version(version: ZarrFormat | None, word: str = "zarr_format") -> Format | None:

@@ -368,3 +368,22 @@ class TestElsewhere:
     def test_load_and_tree_find_it(self, store):
         assert zarrcy.load(store, path="g/a").sum() == 140
         assert "a (4, 5) int32" in str(zarrcy.open_group(store).tree())
+
+    @pytest.mark.parametrize("other", [2, 3])
+    def test_it_is_converted_to_and_from_other_formats_without_decoding_a_chunk(self, store, other):
+        zarrcy.open_group(store, path="g").attrs["n"] = 1
+        there, back = {}, {}
+        for source, target, version in ((store, there, other), (there, back, DRAFT)):
+            converted = zarrcy.convert(source, target, zarr_format=version)
+            assert [node.how for node in converted.nodes] == ["as stored"] * 3
+            assert zarrcy.open_group(target, mode="r")["g"].attrs.asdict() == {"n": 1}
+            assert zarrcy.open_array(target, path="g/a", mode="r")[:].sum() == 140
+        chunks = {key: value for key, value in store.items() if key.startswith("data/")}
+        assert chunks == {key: value for key, value in back.items() if key.startswith("data/")}
+        assert back.keys() == store.keys()
+
+    def test_it_is_not_converted_in_its_place(self, store):
+        before = dict(store)
+        with pytest.raises(errors.ConversionError, match="give a destination"):
+            zarrcy.convert(store)
+        assert store == before

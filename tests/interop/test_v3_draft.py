@@ -15,7 +15,7 @@ import zarrcy
 from .cases import COMPRESSORS, Case, matrix, of_objects, with_filters
 from .conftest import start_zarr2
 from .left_out import NOT_CHANGED, NOT_CREATED, NOT_READ, exchanges
-from .peers import Zarr2, Zarrcy
+from .peers import Zarr2, Zarr3, Zarrcy
 from .test_changes import LESS, MORE, resized
 from .test_documents import files_of
 from .test_hierarchies import succeeds
@@ -241,3 +241,15 @@ def test_consolidated_metadata_of_each_side_are_read_by_the_other(zarr2_draft: Z
     found = succeeds(zarr2_draft, READ_CONSOLIDATED, place)
     assert "'x'" in str(found)
     assert "'K'" in str(found)
+
+
+def test_zarr_python_3_reads_what_is_converted_from_the_draft_of_zarr_python_2(
+    zarr2_draft: Zarr2, zarr3: Zarr3, place: Path
+) -> None:
+    succeeds(zarr2_draft, WRITE, place / "draft")
+    zarrcy.convert(str(place / "draft"), str(place / "final"))
+    found = zarr3._zarr.open_group(str(place / "final"), mode="r", zarr_format=3)
+    np.testing.assert_array_equal(found["a/x"][...], np.arange(20).reshape(4, 5))
+    assert np.isnan(found["a/y"][...]).all()
+    assert list(found["b/text"][...]) == ["a", "bc"]
+    assert (dict(found["a/x"].attrs), found.attrs["title"]) == ({"unit": "K"}, "\u0153")

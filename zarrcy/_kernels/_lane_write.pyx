@@ -51,9 +51,10 @@ cdef class Writing:
         self.same_nbytes = NOT_KNOWN
         self.space = job.codec.borrow()
 
-    def __dealloc__(self):
-        if self.job is not None and self.space is not None:
-            self.job.codec.idle.append(self.space)
+    cdef int finish(self) except -1:
+        """Give the workspace back. Not when this is deallocated: the garbage collector may have cleared the job."""
+        self.job.codec.idle.append(self.space)
+        return 0
 
     cdef index_t encode(
         self, Job job, OuterPlan plan, ChunkLayout layout, index_t number, char* place, const char** encoded
@@ -154,33 +155,38 @@ def encode_values(Job job not None, list made not None, bint keep_empty, bint un
     cdef object known = None         # the value of all chunks of a uniform value
     if len(made) != job.n_places or not encodes(job):
         raise ValueError(f"{len(made)} places for the values of {job.n_places} pieces")
-    while job.take(&first, &last):
-        for place in range(first, last):
-            at = writing.space.chunk
-            if job.codec.is_raw and not uniform:
-                # the chunk is made where it will stay
-                value = PyBytes_FromStringAndSize(NULL, job.codec.nbytes)
-                at = PyBytes_AS_STRING(value)
-            with nogil:
-                n = writing.encode(job, <OuterPlan> job.plan, job.layout, job.number_of(place), at, &encoded)
-            if n == EMPTY:
-                made[place] = None
-            elif n >= 0:
-                if writing.same_nbytes == NOT_KNOWN or known is None:
-                    if not job.codec.is_raw or uniform:
-                        value = PyBytes_FromStringAndSize(NULL, n)
-                        at = PyBytes_AS_STRING(value)
-                    if encoded != at:
-                        with nogil:
-                            memcpy(at, encoded, n)
-                    known = value if writing.same_nbytes != NOT_KNOWN else None
-                made[place] = value
+    try:
+        while job.take(&first, &last):
+            for place in range(first, last):
+                at = writing.space.chunk
+                if job.codec.is_raw and not uniform:
+                    # the chunk is made where it will stay
+                    value = PyBytes_FromStringAndSize(NULL, job.codec.nbytes)
+                    at = PyBytes_AS_STRING(value)
+                with nogil:
+                    n = writing.encode(job, <OuterPlan> job.plan, job.layout, job.number_of(place), at, &encoded)
+                if n == EMPTY:
+                    made[place] = None
+                elif n >= 0:
+                    if writing.same_nbytes == NOT_KNOWN or known is None:
+                        if not job.codec.is_raw or uniform:
+                            value = PyBytes_FromStringAndSize(NULL, n)
+                            at = PyBytes_AS_STRING(value)
+                        if encoded != at:
+                            with nogil:
+                                memcpy(at, encoded, n)
+                        known = value if writing.same_nbytes != NOT_KNOWN else None
+                    made[place] = value
+    finally:
+        writing.finish()
 
 
 cdef class FileWriter:
     """Writes chunks to files of a folder, under another name first: `ending` is what that has more."""
-    cdef Writing writing
+    cdef Job job
     cdef Folder folder
+    cdef bint keep_empty
+    cdef bint uniform
     cdef char* path
     cdef char* part
     cdef bytes ending                # of the name of a file until it is complete
@@ -195,7 +201,7 @@ cdef class FileWriter:
         self.ending_at, self.n_ending = <const char*> ending, more
         self.path = folder.new_path(job.plan.ndim, more)
         self.part = folder.new_path(job.plan.ndim, more)
-        self.writing = Writing(job, keep_empty, uniform)
+        self.job, self.keep_empty, self.uniform = job, keep_empty, uniform
 
     def __dealloc__(self):
         free(self.path)
@@ -203,7 +209,7 @@ cdef class FileWriter:
 
     cdef int store(self, index_t number, const char* encoded, index_t n) except -1 nogil:
         """Write a chunk, or remove it if it is empty; False if that failed."""
-        cdef char* end = self.folder.write_path(self.path, self.writing.job.plan, number)
+        cdef char* end = self.folder.write_path(self.path, self.job.plan, number)
         cdef index_t length = end - self.path
         if n == EMPTY:
             return c_unlink(self.path) == 0 or zarrcy_is_absent()
@@ -217,7 +223,8 @@ cdef class FileWriter:
         """Write pieces that are written whole, as long as the job has some; return the numbers of the others."""
         cdef index_t first, last, place, number, n, n_left = 0, done = 0
         cdef index_t room
-        cdef Job job = self.writing.job
+        cdef Job job = self.job
+        cdef Writing writing
         cdef const char* encoded = NULL
         cdef index_t most = CALL_NBYTES // (job.codec.nbytes + 1) + 1
         cdef index_t* left
@@ -227,13 +234,14 @@ cdef class FileWriter:
         left = <index_t*> malloc(room * sizeof(index_t))
         if left == NULL:
             raise MemoryError()
+        writing = Writing(job, self.keep_empty, self.uniform)
         try:
             with nogil:
                 while done < most and job.take(&first, &last):
                     for place in range(first, last):
                         number = job.number_of(place)
-                        n = self.writing.encode(
-                            job, <OuterPlan> job.plan, job.layout, number, self.writing.space.chunk, &encoded
+                        n = writing.encode(
+                            job, <OuterPlan> job.plan, job.layout, number, writing.space.chunk, &encoded
                         )
                         if n == REFUSED or not self.store(number, encoded, n):
                             left[n_left] = number
@@ -242,27 +250,32 @@ cdef class FileWriter:
             return [left[n] for n in range(n_left)]
         finally:
             free(left)
+            writing.finish()
 
     def change(self, index_t number):
         """Change the chunk of one piece in part: its lock is held by the caller. False if that failed."""
         cdef Stored stored
         cdef const char* encoded = NULL
-        cdef Job job = self.writing.job
+        cdef Job job = self.job
+        cdef Writing writing = Writing(job, self.keep_empty)
         cdef index_t n
         cdef bint fine
-        with nogil:
-            self.folder.write_path(self.path, self.writing.job.plan, number)
-            stored.base, stored.start, stored.nbytes = NULL, 0, -1
-            stored.fd = c_open(self.path, O_RDONLY | O_CLOEXEC)
-            if stored.fd >= 0:
-                fine = self.writing.change(job, job.plan, job.layout, &stored, number)
-                c_close(stored.fd)
-            else:
-                fine = zarrcy_is_absent() and self.writing.change(job, job.plan, job.layout, NULL, number)
-            if fine:
-                n = self.writing.encode_chunk(job.layout, self.writing.space.chunk, &encoded)
-                fine = n != REFUSED and self.store(number, encoded, n)
-        return fine
+        try:
+            with nogil:
+                self.folder.write_path(self.path, self.job.plan, number)
+                stored.base, stored.start, stored.nbytes = NULL, 0, -1
+                stored.fd = c_open(self.path, O_RDONLY | O_CLOEXEC)
+                if stored.fd >= 0:
+                    fine = writing.change(job, job.plan, job.layout, &stored, number)
+                    c_close(stored.fd)
+                else:
+                    fine = zarrcy_is_absent() and writing.change(job, job.plan, job.layout, NULL, number)
+                if fine:
+                    n = writing.encode_chunk(job.layout, writing.space.chunk, &encoded)
+                    fine = n != REFUSED and self.store(number, encoded, n)
+            return fine
+        finally:
+            writing.finish()
 
 
 def write_shard(
@@ -307,3 +320,4 @@ def write_shard(
         return [left[k] for k in range(n_left)]
     finally:
         free(left)
+        writing.finish()

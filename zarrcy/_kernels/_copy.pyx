@@ -501,7 +501,8 @@ cdef bint whole_run(
 ) noexcept nogil:
     """Is a piece a whole chunk, and one run of the result, in the layout of the chunk?"""
     cdef int axis
-    if plan.has_lists or chunk.base != <char*> NULL:
+    # of a field there is less in a piece than in its chunk
+    if plan.has_lists or _n_elements(counts, plan.ndim) * layout.itemsize != layout.nbytes:
         return False
     for axis in range(plan.ndim):
         if counts[axis] != layout._strides[axis]:

@@ -96,6 +96,7 @@ from zarrcy.storage import (
     ZipStore,
 )
 from zarrcy.sync import ProcessSynchronizer, ThreadSynchronizer
+from zarrcy.threads import use_threads
 
 __version__ = "0.1.0"
 
@@ -187,6 +188,7 @@ __all__ = [
     "save_array",
     "save_group",
     "tree",
+    "use_threads",
     "zeros",
     "zeros_like",
 ]

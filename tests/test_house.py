@@ -16,9 +16,10 @@ REPO = Path(__file__).parent.parent
 # A module imports only from rooms above it in this list; rooms of one entry may know each other. A room is a
 # module or a package; a module of a package that lives elsewhere is named with its path.
 ORDER = [
-    {"errors", "types", "options"},
+    {"errors", "types"},
     {"_kernels"},
     {"locks", "sync", "storage", "grid", "progress", "info", "picture", "threads"},
+    {"options", "chunk_cache"},
     {"codecs"},
     {"selection"},
     {"native", "formats"},
@@ -26,6 +27,7 @@ ORDER = [
     {"missing"},
     {"fields", "regions"},
     {"shards"},
+    {"steered"},
     {"node"},
     {"attrs"},
     {"placed"},

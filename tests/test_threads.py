@@ -298,3 +298,46 @@ def test_small_reads_start_no_thread():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
+
+
+class Listening(dict):
+    """A store that writes down what decides about threads while it is asked for chunks."""
+
+    def __init__(self):
+        super().__init__()
+        self.heard = []
+
+    def __getitem__(self, key):
+        if key.rsplit("/", 1)[-1].isdecimal():
+            self.heard.append(threads.choice())
+        return super().__getitem__(key)
+
+
+def test_the_threads_of_an_array_are_used_by_its_reads_and_writes():
+    store = Listening()
+    a = zarrcy.open_array(store, path="a", shape=4, chunks=2, dtype="i4", threads=3)
+    a[:] = 1
+    a[0] = 2  # changes a part of a chunk, so it asks for it
+    assert a.view()[0] == 2
+    with zarrcy.use_threads(2):
+        assert a[3] == 1
+    group = zarrcy.open_group(store, path="g", threads=5)
+    group["b"] = [1, 2]
+    assert group["b"][0] == 1
+    assert zarrcy.open_array(store, path="g/b")[1] == 2
+    assert [choice.n for choice in store.heard] == [3, 3, 2, 5, 4]
+    assert store.heard[0].why == "the option 'threads' of the array"
+
+
+def test_an_array_without_a_number_of_threads_has_a_bare_source():
+    assert type(zarrcy.zeros(3)._source).__module__ == "zarrcy.transfer"
+
+
+def test_threads_and_a_cache_go_together():
+    values = model()
+    a = zarrcy.array(values, chunks=CHUNKS, store={}, threads=3, cache_bytes=10**8)
+    for _ in range(2):
+        assert same_bits(a[...], values)
+    assert a.cache_info().hits == a.cache_info().misses == a.nchunks
+    with pytest.raises(ValueError, match="threads is 0"):
+        zarrcy.zeros(3, threads=0)

@@ -28,6 +28,7 @@ ORDER = [
     {"fields", "regions"},
     {"shards"},
     {"steered"},
+    {"explain"},
     {"node"},
     {"attrs"},
     {"placed"},

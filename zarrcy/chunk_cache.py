@@ -63,6 +63,11 @@ class ChunkCache:
                     self._chunks.move_to_end((decoding, key))
             return found, self._changes
 
+    def holds(self, decoding: object, key: str) -> bool:
+        """Is a chunk here? To ask does not count as use."""
+        with self._lock:
+            return (decoding, key) in self._chunks
+
     def put(self, decoding: object, key: str, chunk: Any, changes: int) -> None:
         """Keep a chunk, unless some were forgotten after its stored value was asked for: it may be one of them."""
         nbytes = memoryview(chunk).nbytes + _ENTRY_NBYTES

@@ -74,6 +74,11 @@ class CachedSource(SteeredSource):
         chunks, changes = self.cache.get(self.decoding, plan.keys(0, plan.n_pieces, "", _SEPARATOR))
         return [number for number, chunk in enumerate(chunks) if chunk is None], chunks, changes
 
+    def held(self, plan: Any) -> set[int]:
+        """Return the numbers of the pieces whose chunks are kept."""
+        keys = plan.keys(0, plan.n_pieces, "", _SEPARATOR)
+        return {number for number, key in enumerate(keys) if self.cache.holds(self.decoding, key)}
+
     def read(self, plan: Any, out: NDArray[Any], field: Field | None = None) -> None:
         source = self.source
         if not self.fits(plan.n_pieces):

@@ -107,6 +107,11 @@ class ChunkSource:
         )
         self.shared_batch = max(1, min(self.batch, 2**20 // max(1, self.layout.nbytes)))
 
+    @property
+    def reads_natively(self) -> bool:
+        """Does the native lane read the chunks?"""
+        return self.lane is not None
+
     def read(self, plan: Any, out: NDArray[Any], field: Field | None = None) -> None:
         """Read the pieces of a plan into `out`.
 

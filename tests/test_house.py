@@ -23,7 +23,7 @@ ORDER = [
     {"codecs"},
     {"selection"},
     {"native", "formats"},
-    {"transfer"},
+    {"transfer", "about"},
     {"missing"},
     {"fields", "regions"},
     {"shards"},
@@ -160,7 +160,8 @@ PUBLIC = {
     "ZipStore", "Zlib", "Zstd", "__version__", "array", "blosc", "codec_registry", "consolidate_metadata",
     "copy", "copy_all", "copy_store", "create", "empty", "empty_like", "full", "full_like", "get_codec",
     "group", "load", "ones", "ones_like", "open", "open_array", "open_consolidated", "open_group",
-    "open_like", "register_codec", "save", "save_array", "save_group", "tree", "use_threads",
+    "open_like", "register_codec", "save", "save_array", "save_group", "show_config", "tree",
+    "use_threads",
     "zeros", "zeros_like",
 }  # fmt: skip
 

@@ -35,6 +35,7 @@ from numcodecs import (
 )
 from numcodecs.registry import codec_registry
 
+from zarrcy.about import show_config
 from zarrcy.api import (
     array,
     create,
@@ -187,6 +188,7 @@ __all__ = [
     "save",
     "save_array",
     "save_group",
+    "show_config",
     "tree",
     "use_threads",
     "zeros",

@@ -21,7 +21,7 @@ WINDOW = tuple(slice(start, start + 16) for start in (37, 69, 101))
 TINY_CHUNK = 8
 TABLE_CHUNK = 512
 BIG_CHUNK = (256, 128, 128)
-SHARD, INNER_CHUNK = 256, 32
+SHARD, INNER_CHUNK = 128, 32
 RECORD = np.dtype([("id", "<i8"), ("energy", "<f8"), ("mass", "<f4"), ("kind", "u1")])
 RECORDS_CHUNK = 2**16
 # Each is there several times: as files, in memory, and in the format of each peer that has one of its own.
@@ -60,8 +60,7 @@ class Bench:
         return Layout(self.table.shape, (TABLE_CHUNK,) * 2, codec)
 
     def shards_layout(self, codec: str) -> Layout:
-        side = 2 * self.side
-        return Layout((side,) * 3, (INNER_CHUNK,) * 3, codec, shards=(SHARD,) * 3)
+        return Layout(self.cube.shape, (INNER_CHUNK,) * 3, codec, shards=(SHARD,) * 3)
 
     def numbers(self, shape: tuple[int, ...]) -> NDArray[Any]:
         """Return the numbers of an array; those of the large cube are made when they are first asked for."""

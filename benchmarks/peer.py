@@ -20,15 +20,16 @@ from numcodecs import blosc
 from numpy.typing import NDArray
 
 MEMORY, DIRECTORY = "memory", "directory"
-RAW, BLOSC, ZSTD = "raw", "blosc", "zstd"
+RAW, BLOSC, ZSTD, GZIP = "raw", "blosc", "zstd", "gzip"
 BLOSC_OPTIONS = {"cname": "lz4", "clevel": 5, "shuffle": 1}
-ZSTD_LEVEL = 1
+ZSTD_LEVEL = GZIP_LEVEL = 1
 ARRAY_NAME = "data"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Of an array: lengths in elements, `codec` is RAW, BLOSC (LZ4, level 5, byte shuffle) or ZSTD (level 1).
+    """Of an array: lengths in elements, `codec` is RAW, BLOSC (LZ4, level 5, byte shuffle), ZSTD or
+    GZIP (level 1).
 
     With shards it is an array in Zarr v3, else in v2.
     """
@@ -41,9 +42,13 @@ class Layout:
     shards: tuple[int, ...] | None = None
 
     def compressor(self) -> Any:
-        if self.codec == ZSTD:
-            return numcodecs.Zstd(ZSTD_LEVEL)
-        return None if self.codec == RAW else numcodecs.Blosc(**BLOSC_OPTIONS)
+        made: dict[str, Callable[[], Any]] = {
+            RAW: lambda: None,
+            BLOSC: lambda: numcodecs.Blosc(**BLOSC_OPTIONS),
+            ZSTD: lambda: numcodecs.Zstd(ZSTD_LEVEL),
+            GZIP: lambda: numcodecs.GZip(GZIP_LEVEL),
+        }
+        return made[self.codec]()
 
     def v3_codecs(self) -> list[dict[str, Any]]:
         """Return the codecs of the chunks in a shard, as Zarr v3 spells them."""
@@ -56,6 +61,7 @@ class Layout:
                 }
             ],
             ZSTD: [{"name": "zstd", "configuration": {"level": ZSTD_LEVEL}}],
+            GZIP: [{"name": "gzip", "configuration": {"level": GZIP_LEVEL}}],
         }
         return [{"name": "bytes", "configuration": {"endian": "little"}}, *codecs[self.codec]]
 
@@ -105,6 +111,8 @@ class Peer:
     appends: ClassVar[bool] = True
     writes_zarr: ClassVar[bool] = True
     is_limit: ClassVar[bool] = False
+    answers: ClassVar[bool] = True
+    """Is what it returns the answer, and worth a check? A limit does the work, and leaves the answer in pieces."""
     shards: ClassVar[bool] = True
     refusals: tuple[type[Exception], ...] = ()
     """What a call raises that asks for something the peer has no way to do."""

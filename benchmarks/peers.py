@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,14 +16,20 @@ from peer import (
     BLOSC,
     BLOSC_OPTIONS,
     DIRECTORY,
+    GZIP,
+    GZIP_LEVEL,
     MEMORY,
     RAW,
+    ZSTD,
+    ZSTD_LEVEL,
     Layout,
     NotOfferedError,
     Peer,
     Stored,
     ZarrPeer,
 )
+from peers_elsewhere import Blosc2, H5py
+from peers_limits import Limit, Numpy
 
 
 class Zarrcy(ZarrPeer):
@@ -211,7 +216,12 @@ class TensorStore(Peer):
             "shape": layout.shape,
             "chunks": layout.chunks,
             "dtype": layout.dtype,
-            "compressor": None if layout.codec == RAW else {"id": "blosc", **BLOSC_OPTIONS},
+            "compressor": {
+                RAW: None,
+                BLOSC: {"id": "blosc", **BLOSC_OPTIONS},
+                ZSTD: {"id": "zstd", "level": ZSTD_LEVEL},
+                GZIP: {"id": "gzip", "level": GZIP_LEVEL},
+            }[layout.codec],
             "fill_value": 0,
         }
 
@@ -295,10 +305,16 @@ class Z5py(Peer):
         raise NotOfferedError("no structured types")
 
     def create(self, layout: Layout, place: str, group: Path) -> Any:
-        options: dict[str, Any] = {"compression": "raw"}
-        if layout.codec == BLOSC:
-            options = {"compression": "blosc", **BLOSC_OPTIONS}
-            options["codec"] = options.pop("cname")
+        blosc_options: dict[str, Any] = {"compression": "blosc", **BLOSC_OPTIONS}
+        blosc_options["codec"] = blosc_options.pop("cname")
+        choices: dict[str, dict[str, Any]] = {
+            RAW: {"compression": "raw"},
+            BLOSC: blosc_options,
+            ZSTD: {"compression": "zstd", "level": ZSTD_LEVEL},
+        }
+        if layout.codec == GZIP:
+            raise NotOfferedError("writes zlib where gzip is asked for")
+        options = choices[layout.codec]
         return self._z5py.File(str(group), "a", use_zarr_format=True).create_dataset(
             ARRAY_NAME,
             shape=layout.shape,
@@ -309,152 +325,12 @@ class Z5py(Peer):
         )
 
 
-class H5py(Peer):
-    name, distribution, import_statement = "h5py", "h5py", "import h5py"
-    shards = False
-    note = "one HDF5 file of the same chunks; LZF and shuffle stand for blosc; chunk cache off"
-    places = (DIRECTORY,)
-    skips_fill = False
-    writes_zarr = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._h5py = importlib.import_module("h5py")
-
-    def _file(self, path: Path, mode: str) -> Any:
-        # with its cache it would answer from memory what the others are asked from files
-        return self._h5py.File(path, mode, rdcc_nbytes=0)
-
-    def adopt(self, stored: Stored) -> None:
-        path = stored.group / "h5py.h5"
-        if path.exists():
-            return
-        with self._file(path, "w") as file:
-            array = self._create(file, stored.layout)
-            if stored.numbers is not None:
-                array[...] = stored.numbers
-
-    def open(self, stored: Stored, place: str, writable: bool = False) -> Any:
-        return self._file(stored.group / "h5py.h5", "r+" if writable else "r")[ARRAY_NAME]
-
-    def create(self, layout: Layout, place: str, group: Path) -> Any:
-        group.mkdir(parents=True, exist_ok=True)
-        return self._create(self._file(group / "h5py.h5", "w"), layout)
-
-    @staticmethod
-    def _create(file: Any, layout: Layout) -> Any:
-        options = {} if layout.codec == RAW else {"compression": "lzf", "shuffle": True}
-        # HDF5 refuses chunks that are larger than the array, unless it can grow
-        chunks = tuple(min(c, n or c) for c, n in zip(layout.chunks, layout.shape, strict=True))
-        grows = tuple(n or None for n in layout.shape)
-        return file.create_dataset(
-            ARRAY_NAME, layout.shape, layout.dtype, chunks=chunks, maxshape=grows, **options
-        )
-
-    def points_reader(self, array: Any, points: tuple[NDArray[Any], ...]) -> Callable[[], Any]:
-        raise NotOfferedError("takes a list for one axis only, not points")
-
-    def mask_reader(self, array: Any, mask: NDArray[np.bool_]) -> Callable[[], Any]:
-        return lambda: array[mask]
-
-    def rows_reader(self, array: Any, rows: NDArray[Any]) -> Callable[[], Any]:
-        raise NotOfferedError("takes lists that rise only")
-
-    def writer(self, array: Any, key: Any, value: NDArray[Any]) -> Callable[[], None]:
-        file = array.file
-
-        def write() -> None:
-            array[key] = value
-            file.flush()
-
-        return write
-
-    def appender(self, array: Any, pieces: Sequence[NDArray[Any]]) -> Callable[[], Any]:
-        file = array.file
-
-        def append() -> Any:
-            for piece in pieces:
-                start = len(array)
-                array.resize(start + len(piece), axis=0)
-                array[start:] = piece
-                file.flush()
-            return array
-
-        return append
-
-
-@dataclass(frozen=True)
-class _PlainFile:
-    path: Path
-    view: NDArray[Any]
-
-
-class Numpy(Peer):
-    """Not a peer but the limit: copies in memory, and one plain file in the page cache."""
-
-    name, distribution, import_statement = "numpy", "numpy", "import numpy, numcodecs"
-    note = "the limit: copies in memory; one plain file for a directory; no chunks, no codec"
-    writes_zarr = False
-    appends = False
-    is_limit = True
-
-    def adopt(self, stored: Stored) -> None:
-        path = self._path(stored.group)
-        if not path.exists():
-            stored.expected().tofile(path)
-
-    @staticmethod
-    def _path(group: Path) -> Path:
-        return group / "numpy.raw"
-
-    def open(self, stored: Stored, place: str, writable: bool = False) -> Any:
-        if place == MEMORY or stored.numbers is None:
-            return stored.expected().copy() if writable else stored.expected()
-        path = self._path(stored.group)
-        # the view without the class memmap, whose indexing takes longer than the copy of an element
-        mapped = np.memmap(path, stored.layout.dtype, "r+", shape=stored.layout.shape)
-        return _PlainFile(path, np.asarray(mapped))
-
-    def create(self, layout: Layout, place: str, group: Path) -> Any:
-        memory = np.empty(layout.shape, layout.dtype)
-        if place == MEMORY:
-            return memory
-        group.mkdir(parents=True, exist_ok=True)
-        return _PlainFile(self._path(group), memory)
-
-    def reader(self, array: Any, key: Any) -> Callable[[], Any]:
-        if isinstance(array, np.ndarray):
-            return lambda: np.array(array[key], order="C")
-        if key is Ellipsis:
-            path, dtype, shape = array.path, array.view.dtype, array.view.shape
-            return lambda: np.fromfile(path, dtype).reshape(shape)
-        view = array.view
-        return lambda: np.array(view[key], order="C")
-
-    @staticmethod
-    def _lister(array: Any, key: Any) -> Callable[[], Any]:
-        view = array if isinstance(array, np.ndarray) else array.view
-        # what a list or a mask selects is a copy already
-        return lambda: view[key]
-
-    def points_reader(self, array: Any, points: tuple[NDArray[Any], ...]) -> Callable[[], Any]:
-        return self._lister(array, points)
-
-    def mask_reader(self, array: Any, mask: NDArray[np.bool_]) -> Callable[[], Any]:
-        return self._lister(array, mask)
-
-    def rows_reader(self, array: Any, rows: NDArray[Any]) -> Callable[[], Any]:
-        return self._lister(array, rows)
-
-    def field_reader(self, stored: Stored, place: str, field: str) -> Callable[[], Any]:
-        return self.reader(self.open(stored, place), field)
-
-    def writer(self, array: Any, key: Any, value: NDArray[Any]) -> Callable[[], None]:
-        if isinstance(array, _PlainFile):
-            if key is Ellipsis:
-                return lambda: value.tofile(array.path)
-            array = array.view
-        return super().writer(array, key, value)
+# in the order of the table; the limits come last
+PEERS: tuple[type[Peer], ...] = (
+    *(Zarr2, Zarr3, Zarr3Fused, Zarrs, TensorStore, Z5py),
+    *(H5py, Blosc2),
+    *(Numpy, Limit),
+)
 
 
 def load_peers(z5py_threads: int = 1) -> tuple[list[Peer], dict[str, str]]:
@@ -472,7 +348,7 @@ def load_peers(z5py_threads: int = 1) -> tuple[list[Peer], dict[str, str]]:
         remedy = "install it, or set PYTHONPATH to the source tree"
         raise SystemExit(f"zarrcy is not importable: {remedy}") from exc
     missing = {}
-    for kind in (Zarr2, Zarr3, Zarr3Fused, Zarrs, TensorStore, Z5py, H5py, Numpy):
+    for kind in PEERS:
         try:
             peers.append(Z5py(z5py_threads) if kind is Z5py else kind())
         except ImportError as exc:

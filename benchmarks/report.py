@@ -12,7 +12,7 @@ from typing import Any
 
 SCHEMA = 2
 SUBJECT = "zarrcy"
-LIMIT = "numpy"
+LIMITS = ("numpy", "limit")
 # Nearer to 1 than this is no difference that such a measurement can see.
 TIE = 0.05
 # A median this far above the fastest sample: something disturbed the measurement.
@@ -74,10 +74,20 @@ def merge(reports: Sequence[Result]) -> Result:
         "machine": [machine for report in reports for machine in report["machine"]],
         "sizes": first["sizes"],
         "about": first.get("about"),
-        "peers": sorted(peers.values(), key=lambda peer: peer["name"] == LIMIT),
+        "peers": sorted(peers.values(), key=lambda peer: peer["name"] in LIMITS),
         "missing": missing,
         "rows": list(rows.values()),
     }
+
+
+def failures(report: Result) -> list[tuple[str, str, str]]:
+    """Return the peer, the row and the problem of each cell that failed."""
+    return [
+        (peer, row["name"], cell["failed"])
+        for row in report["rows"]
+        for peer, cell in row["cells"].items()
+        if "failed" in cell
+    ]
 
 
 def render(report: Result) -> str:
@@ -137,7 +147,7 @@ def _cell(name: str, cell: Result) -> str:
 
 
 def _is_faster(name: str, cell: Result) -> bool:
-    return name not in (SUBJECT, LIMIT) and cell.get("ratio", 1.0) < 1 - TIE
+    return name not in (SUBJECT, *LIMITS) and cell.get("ratio", 1.0) < 1 - TIE
 
 
 def _times(ratio: float) -> str:
@@ -190,7 +200,5 @@ def _conclusions(report: Result) -> Iterator[str]:
     if other:
         yield f"and, where no peer that reads Zarr is faster, than one of another format in {len(other)}:"
         yield from _listed(other)
-    for row in report["rows"]:
-        for peer, cell in row["cells"].items():
-            if "failed" in cell:
-                yield f"FAILED: {peer} in {row['name']}: {cell['failed']}"
+    for peer, row_name, problem in failures(report):
+        yield f"FAILED: {peer} in {row_name}: {problem}"

@@ -10,7 +10,7 @@ import numpy as np
 from bench import WINDOW, Bench, Row, check_equal, check_layout, refuse_place
 from measure import Job
 from numpy.typing import NDArray
-from peer import BLOSC, DIRECTORY, MEMORY, RAW, Layout, NotOfferedError, Peer, stored_chunks
+from peer import BLOSC, DIRECTORY, GZIP, MEMORY, RAW, ZSTD, Layout, NotOfferedError, Peer, stored_chunks
 
 APPENDED = 1000
 APPENDS_CHUNK = 10_000
@@ -118,6 +118,8 @@ def changing_rows() -> list[Row]:
     shapes = [(side, codec) for side in (16, 64) for codec in (RAW, BLOSC)]
     return [
         *(_write_whole(side, codec, place) for side, codec in shapes for place in both),
+        *(_write_whole(64, codec, DIRECTORY) for codec in (ZSTD, GZIP)),
+        *(_write_whole(128, codec, DIRECTORY) for codec in (RAW, BLOSC)),
         *(_write_whole(64, RAW, place, all_fill=True) for place in both),
         *(_write_window(16, RAW, place) for place in both),
         *(_append(codec, place) for codec in (RAW, BLOSC) for place in both),

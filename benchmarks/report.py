@@ -142,15 +142,17 @@ def _cell(name: str, cell: Result) -> str:
     text = ("~" if cell["median"] > NOISY * cell["min"] else "") + duration(cell["median"])
     if name == SUBJECT or "ratio" not in cell:
         return text
-    mark = "!" if _is_faster(name, cell) else " "
-    return f"{text} {mark}{_times(cell['ratio']):>5}"
+    mark = "!" if is_faster(name, cell) else " "
+    return f"{text} {mark}{times(cell['ratio']):>5}"
 
 
-def _is_faster(name: str, cell: Result) -> bool:
+def is_faster(name: str, cell: Result) -> bool:
+    """Is this a peer that is faster than zarrcy, by more than a measurement may err?"""
     return name not in (SUBJECT, *LIMITS) and cell.get("ratio", 1.0) < 1 - TIE
 
 
-def _times(ratio: float) -> str:
+def times(ratio: float) -> str:
+    """Return a ratio with three digits."""
     return f"{ratio:.2f}x" if ratio < 9.995 else f"{ratio:.0f}x"
 
 
@@ -170,7 +172,7 @@ def duration(seconds: float) -> str:
 
 def _listed(slower: list[Slower]) -> Iterator[str]:
     for _, name, faster in sorted(slower):
-        yield f"  {name}: " + ", ".join(f"{peer} {_times(ratio)}" for ratio, peer in faster)
+        yield f"  {name}: " + ", ".join(f"{peer} {times(ratio)}" for ratio, peer in faster)
 
 
 def _conclusions(report: Result) -> Iterator[str]:
@@ -186,9 +188,7 @@ def _conclusions(report: Result) -> Iterator[str]:
     zarr: list[Slower] = []
     other: list[Slower] = []
     for row in report["rows"]:
-        faster = sorted(
-            (cell["ratio"], name) for name, cell in row["cells"].items() if _is_faster(name, cell)
-        )
+        faster = sorted((cell["ratio"], name) for name, cell in row["cells"].items() if is_faster(name, cell))
         same = [(ratio, name) for ratio, name in faster if name not in others]
         if faster:
             (zarr if same else other).append(((same or faster)[0][0], row["name"], faster))

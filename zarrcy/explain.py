@@ -197,16 +197,16 @@ def _explained(
         read_nbytes=scaled(found.read_nbytes),
         decoded_nbytes=round(found.decoded_nbytes * scale),
         lane="native" if lane else "general",
-        why_general=None if lane else _why_general(store, source, is_cached),
+        why_general=None if lane else _why_general(source, is_cached),
         n_threads=min(choice.n, max(1, n)),
         why_threads=choice.why,
         is_estimate=len(numbers) < n or found.is_estimate,
     )
 
 
-def _why_general(store: Store, source: ChunkSource, is_cached: bool) -> str:
+def _why_general(source: ChunkSource, is_cached: bool) -> str:
     """Return the first thing that keeps the native lane from reading chunks."""
-    pipeline, codec = source.pipeline, source.pipeline.native_codec()
+    pipeline = source.pipeline
     if _kernels.lane is None:
         return "this build of zarrcy has no native lane"
     if not native.enabled:
@@ -219,12 +219,8 @@ def _why_general(store: Store, source: ChunkSource, is_cached: bool) -> str:
         return f"there are filters: {', '.join(stage.name for stage in pipeline.filters)}"
     if any(isinstance(stage, Pack) and stage.swaps for stage in pipeline.stages):
         return "the bytes of an element are stored in another order"
-    if codec not in native.codecs():
-        names = " and ".join(stage.name for stage in pipeline.compressors)
-        return f"it does not decode {names or 'such chunks'}"
-    if isinstance(source, ShardSource) and access.directory_of(store) is not None:
-        return "the chunks are kept in shards"
-    return f"it does not read a {type(access.mapping_of(store)).__name__}"
+    names = " and ".join(stage.name for stage in pipeline.compressors)
+    return f"it does not decode {names or 'such chunks'}"
 
 
 class _Survey:

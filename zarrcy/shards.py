@@ -85,10 +85,6 @@ class ShardSource(ChunkSource):
         nbytes = _BATCH_OF_A_FILE if access.is_near(store) else _BATCH_OF_A_TRIP
         self.batch = max(1, nbytes // max(1, self.layout.nbytes))
 
-    @property
-    def reads_natively(self) -> bool:
-        return False
-
     def read(self, plan: Any, out: NDArray[Any], field: Field | None = None) -> None:
         pieces = PiecesByShard(plan, self)
         shared = self.shares(plan.n_pieces, plan.n_pieces * self.layout.nbytes)

@@ -109,8 +109,8 @@ class ChunkSource:
 
     @property
     def reads_natively(self) -> bool:
-        """Does the native lane read the chunks?"""
-        return self.lane is not None
+        """Does the native lane decode the chunks, and move them to their places?"""
+        return self.codec is not None
 
     def read(self, plan: Any, out: NDArray[Any], field: Field | None = None) -> None:
         """Read the pieces of a plan into `out`.

@@ -43,7 +43,7 @@ def run(chosen: argparse.Namespace) -> report.Result:
     if chosen.quick:
         side, n_tiny, n_appends, pace = 128, 1_000, 20, Pace(chosen.rounds or 3, 0.001, 0.05)
     else:
-        side, n_tiny, n_appends, pace = 256, 20_000, 100, Pace(chosen.rounds or 5, 0.01, 0.4)
+        side, n_tiny, n_appends, pace = 256, 10_000, 100, Pace(chosen.rounds or 5, 0.01, 0.4)
     side = chosen.side or side
     with working_directory(chosen.root) as place:
         root = Path(place).resolve()

@@ -48,7 +48,9 @@ def test_every_selection_of_shards_reads_and_writes_as_numpy_does(codecs, tmp_pa
     @settings(max_examples=25)
     @given(data=st.data(), large=st.booleans())
     def check(data, large):
-        shape, chunks, shards = ((600, 700), (150, 175), (300, 350)) if large else ((60, 70), (5, 7), (20, 35))
+        shape, chunks, shards = (
+            ((600, 700), (150, 175), (300, 350)) if large else ((60, 70), (5, 7), (20, 35))
+        )
         a = sharded(tmp_path_factory.mktemp("store"), CODECS[codecs], shape, chunks, shards)
         assert a._source.codec is not None
         assert a._source.open_value is not None

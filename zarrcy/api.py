@@ -438,8 +438,8 @@ def open_array(
     store : a mapping, one of our stores, a path or a URL
     mode : "r" reads only, "r+" changes what exists, "a" creates it if it does not, "w" creates it and
         deletes what was there, "w-" (or "x") creates it and fails if something is there
-    **kwargs : ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes``, see `Array`. For others see `create`; they are used where
-        the array is created
+    **kwargs : ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes``, see `Array`. For others see
+        `create`; they are used where the array is created
 
     Raises
     ------

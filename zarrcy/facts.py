@@ -78,7 +78,9 @@ class ArrayFacts(Placed, ABC):
             self._node.synchronizer,
             self._options,
         )
-        self._source = steered(source, self._options.threads, self._cache, self._decoding)
+        # a chunk that is kept is there, whatever became of it; who wants to know what is missing has to look
+        cache = self._cache if self._options.read_missing == "fill" else None
+        self._source = steered(source, self._options.threads, cache, self._decoding)
         self._kernels = self._source.kernels
         self._grid = self._kernels.Grid(description.shape, self._source.layout.chunk_shape)
 

@@ -6,8 +6,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := setup.py pyproject.toml $(wildcard zarrcy/_kernels/*.pyx zarrcy/_kernels/*.pxd zarrcy/_kernels/*.h)
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
+ASV_ARGS ?=
 
-.PHONY: help demo test slow check checked pure bench docs clean
+.PHONY: help demo test slow check checked pure bench asv docs clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -56,11 +58,12 @@ checked: $(VENV)/has-test  ## the tests again, on kernels with bounds checks
 pure: $(VENV)/has-test  ## the tests again, on a build without compiled kernels
 	$(call test_build,pure,ZARRCY_PURE)
 
-bench: $(VENV)/has-bench $(ZARR2)/built  ## compare with every installed peer, in turns
-	$(ZARR2)/bin/python -m pip --disable-pip-version-check --quiet install .
-	$(BIN)/python benchmarks/compare.py --json benchmarks/results/main.json
-	$(ZARR2)/bin/python benchmarks/compare.py --json benchmarks/results/zarr2.json
-	$(BIN)/python benchmarks/compare.py --merge benchmarks/results/main.json benchmarks/results/zarr2.json
+bench: $(VENV)/has-bench $(ZARR2)/built  ## compare with every installed peer, in turns; a page with charts and docs/benchmarks.md
+	$(BIN)/python benchmarks/run.py --zarr2-python $(ZARR2)/bin/python --docs docs/benchmarks.md $(BENCH_ARGS)
+
+asv: $(VENV)/has-bench  ## time zarrcy over its history, or once as it is: make asv ASV_ARGS="--quick"
+	$(BIN)/asv machine --yes --config benchmarks/asv/asv.conf.json
+	$(BIN)/asv run --environment existing:$(CURDIR)/$(BIN)/python --set-commit-hash $(shell git rev-parse HEAD) --config benchmarks/asv/asv.conf.json $(ASV_ARGS)
 
 docs: $(VENV)/has-docs  ## the API reference as HTML, in docs/build
 	$(BIN)/pdoc --docformat numpy --output-directory docs/build zarrcy '!zarrcy._kernels'

@@ -1,7 +1,7 @@
 """Compare what large groups cost: thousands of arrays in one group, and in many.
 
-python benchmarks/groups.py                    10,000 arrays; minutes, most of them of zarr 3
-python benchmarks/groups.py --quick            500 arrays
+python benchmarks/groups.py                    2,000 arrays; two minutes
+python benchmarks/groups.py --quick            200 arrays
 python benchmarks/groups.py --rows "list"      rows whose name matches
 python benchmarks/groups.py --json FILE        keep the numbers
 python benchmarks/groups.py --merge FILE FILE  one table from the numbers of several interpreters
@@ -14,16 +14,17 @@ import itertools
 import re
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import compare
+import machine
+import options
 import report
-from measure import Job, Pace, run_in_turns
-from peers import NotOfferedError, Peer, Zarr2, Zarr3, Zarrcy, working_directory
+from measure import Job, Pace
+from peers import Peer, Zarr2, Zarr3, Zarrcy, working_directory
+from rounds import about_peer, ask, chosen_rows
 
 
 def attributes_of(number: int) -> dict[str, Any]:
@@ -37,6 +38,8 @@ def shape_of(number: int) -> tuple[int, int]:
 
 class Hierarchy:
     """What zarrcy and zarr-python 2 spell alike."""
+
+    note, writes_zarr, is_limit, answers = "", True, False, True
 
     def __init__(self, peer: Peer, library: Any) -> None:
         self.name, self.version, self.settle = peer.name, peer.version, peer.settle
@@ -149,6 +152,7 @@ class Row:
     question: str
     detail: str
     job: Callable[[Hierarchy, Bench], Job]
+    per: Callable[[Bench], int] = lambda bench: 1
     group: ClassVar[str] = "group"
 
     @property
@@ -244,47 +248,20 @@ def run(chosen: argparse.Namespace) -> report.Result:
     """Measure, and return the report."""
     libraries, missing = load_libraries()
     libraries = [lib for lib in libraries if lib.name == report.SUBJECT or re.search(chosen.peers, lib.name)]
-    rows = [row for row in all_rows() if re.search(chosen.rows, row.name)]
-    if not rows:
-        raise SystemExit(f"no row matches {chosen.rows!r}; {', '.join(row.name for row in all_rows())}")
-    n = chosen.arrays or (500 if chosen.quick else 10_000)
-    pace = Pace(chosen.rounds or (3 if chosen.quick else 7), 0.02, 5.0)
-    found = []
+    rows = chosen_rows(all_rows(), chosen.rows)
+    n = chosen.arrays or (200 if chosen.quick else 2_000)
+    pace = Pace(chosen.rounds or (3 if chosen.quick else 5), 0.01, 0.3 if chosen.quick else 1.5)
     with working_directory(chosen.root) as place:
         root = Path(place).resolve()
-        about = compare.machine(root)
-        bench = Bench(root, n)
-        for number, row in enumerate(rows, 1):
-            start = time.perf_counter()
-            cells: dict[str, dict[str, Any]] = {}
-            jobs = {}
-            for library in libraries:
-                try:
-                    library.settle()
-                    jobs[library.name] = row.job(library, bench)
-                except NotOfferedError as exc:
-                    cells[library.name] = {"absent": str(exc)}
-                except Exception as exc:
-                    # reported in the table, and by the exit status
-                    cells[library.name] = {"failed": f"{type(exc).__name__}: {exc}"}
-            timings, failures = run_in_turns(jobs, pace, bench.clean)
-            for name, timing in timings.items():
-                cells[name] = {"median": timing.median, "min": timing.min, "samples": timing.samples}
-            cells |= {name: {"failed": f"{type(exc).__name__}: {exc}"} for name, exc in failures.items()}
-            text = {"name": row.name, "group": row.group, "question": row.question, "detail": row.detail}
-            found.append({**text, "cells": cells})
-            took = time.perf_counter() - start
-            print(f"[{number}/{len(rows)}] {took:5.1f} s  {row.name}", file=sys.stderr)
+        about = machine.machine(root)
+        found = ask(rows, libraries, Bench(root, n), pace)
     return report.add_ratios(
         {
             "schema": report.SCHEMA,
             "machine": [about],
             "sizes": {"n_arrays": n},
             "about": f"{n} arrays in one group of a directory store, format 2, 3 attributes each; no elements",
-            "peers": [
-                {"name": lib.name, "version": lib.version, "note": "", "other_format": False}
-                for lib in libraries
-            ],
+            "peers": [about_peer(library) for library in libraries],
             "missing": missing,
             "rows": found,
         }
@@ -292,27 +269,9 @@ def run(chosen: argparse.Namespace) -> report.Result:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="500 arrays and few rounds")
-    parser.add_argument("--arrays", metavar="N", type=int, help="how many (10000; quick: 500)")
-    parser.add_argument("--rows", metavar="PATTERN", default="", help="regular expression")
-    parser.add_argument(
-        "--peers", metavar="PATTERN", default="", help="regular expression; zarrcy always runs"
-    )
-    parser.add_argument("--rounds", metavar="N", type=int, help="measurements of each library (7; quick: 3)")
-    parser.add_argument("--json", metavar="FILE", help="write all numbers there")
-    parser.add_argument(
-        "--merge", metavar="FILE", nargs="+", help="measure nothing, print these in one table"
-    )
-    parser.add_argument("--root", metavar="DIR", help="where files are written (/dev/shm where it exists)")
-    chosen = parser.parse_args(argv)
-    result = report.merge([report.load(path) for path in chosen.merge]) if chosen.merge else run(chosen)
-    if chosen.json:
-        report.save(chosen.json, result)
-    print(report.render(result))
-    return 1 if any("failed" in cell for row in result["rows"] for cell in row["cells"].values()) else 0
+    parser = options.parser(__doc__, "200 arrays and few rounds")
+    parser.add_argument("--arrays", metavar="N", type=int, help="how many (2000; quick: 200)")
+    return options.answer(parser.parse_args(argv), lambda: [row.name for row in all_rows()], run)
 
 
 if __name__ == "__main__":

@@ -83,8 +83,14 @@ class _Runner:
         """Check the answer once, then find out how many calls make one measurement."""
         self.job.settle()
         self.call = self.job.prepare()
-        self.job.check(self.call())
-        calls = 1
+        start = time.perf_counter()
+        answer = self.call()
+        first = time.perf_counter() - start
+        self.job.check(answer)
+        del answer
+        self.timing.calls = calls = 1
+        if first > self.pace.budget:
+            return
         while (seconds := self._seconds(calls)) < self.pace.shortest and not self.job.own_clock:
             wanted = math.ceil(1.2 * calls * self.pace.shortest / max(seconds, 1e-9))
             calls = min(_GROWTH * calls, max(calls + 1, wanted))

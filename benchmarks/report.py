@@ -12,7 +12,7 @@ from typing import Any
 
 SCHEMA = 2
 SUBJECT = "zarrcy"
-LIMIT = "numpy"
+LIMITS = ("numpy", "limit")
 # Nearer to 1 than this is no difference that such a measurement can see.
 TIE = 0.05
 # A median this far above the fastest sample: something disturbed the measurement.
@@ -74,10 +74,20 @@ def merge(reports: Sequence[Result]) -> Result:
         "machine": [machine for report in reports for machine in report["machine"]],
         "sizes": first["sizes"],
         "about": first.get("about"),
-        "peers": sorted(peers.values(), key=lambda peer: peer["name"] == LIMIT),
+        "peers": sorted(peers.values(), key=lambda peer: peer["name"] in LIMITS),
         "missing": missing,
         "rows": list(rows.values()),
     }
+
+
+def failures(report: Result) -> list[tuple[str, str, str]]:
+    """Return the peer, the row and the problem of each cell that failed."""
+    return [
+        (peer, row["name"], cell["failed"])
+        for row in report["rows"]
+        for peer, cell in row["cells"].items()
+        if "failed" in cell
+    ]
 
 
 def render(report: Result) -> str:
@@ -132,15 +142,17 @@ def _cell(name: str, cell: Result) -> str:
     text = ("~" if cell["median"] > NOISY * cell["min"] else "") + duration(cell["median"])
     if name == SUBJECT or "ratio" not in cell:
         return text
-    mark = "!" if _is_faster(name, cell) else " "
-    return f"{text} {mark}{_times(cell['ratio']):>5}"
+    mark = "!" if is_faster(name, cell) else " "
+    return f"{text} {mark}{times(cell['ratio']):>5}"
 
 
-def _is_faster(name: str, cell: Result) -> bool:
-    return name not in (SUBJECT, LIMIT) and cell.get("ratio", 1.0) < 1 - TIE
+def is_faster(name: str, cell: Result) -> bool:
+    """Is this a peer that is faster than zarrcy, by more than a measurement may err?"""
+    return name not in (SUBJECT, *LIMITS) and cell.get("ratio", 1.0) < 1 - TIE
 
 
-def _times(ratio: float) -> str:
+def times(ratio: float) -> str:
+    """Return a ratio with three digits."""
     return f"{ratio:.2f}x" if ratio < 9.995 else f"{ratio:.0f}x"
 
 
@@ -160,7 +172,7 @@ def duration(seconds: float) -> str:
 
 def _listed(slower: list[Slower]) -> Iterator[str]:
     for _, name, faster in sorted(slower):
-        yield f"  {name}: " + ", ".join(f"{peer} {_times(ratio)}" for ratio, peer in faster)
+        yield f"  {name}: " + ", ".join(f"{peer} {times(ratio)}" for ratio, peer in faster)
 
 
 def _conclusions(report: Result) -> Iterator[str]:
@@ -176,9 +188,7 @@ def _conclusions(report: Result) -> Iterator[str]:
     zarr: list[Slower] = []
     other: list[Slower] = []
     for row in report["rows"]:
-        faster = sorted(
-            (cell["ratio"], name) for name, cell in row["cells"].items() if _is_faster(name, cell)
-        )
+        faster = sorted((cell["ratio"], name) for name, cell in row["cells"].items() if is_faster(name, cell))
         same = [(ratio, name) for ratio, name in faster if name not in others]
         if faster:
             (zarr if same else other).append(((same or faster)[0][0], row["name"], faster))
@@ -190,7 +200,5 @@ def _conclusions(report: Result) -> Iterator[str]:
     if other:
         yield f"and, where no peer that reads Zarr is faster, than one of another format in {len(other)}:"
         yield from _listed(other)
-    for row in report["rows"]:
-        for peer, cell in row["cells"].items():
-            if "failed" in cell:
-                yield f"FAILED: {peer} in {row['name']}: {cell['failed']}"
+    for peer, row_name, problem in failures(report):
+        yield f"FAILED: {peer} in {row_name}: {problem}"

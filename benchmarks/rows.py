@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 from bench import WINDOW, Bench, Row, check_equal, read_job, refuse_place
 from measure import Job
-from peer import BLOSC, DIRECTORY, MEMORY, RAW, NotOfferedError, Peer
+from peer import BLOSC, DIRECTORY, GZIP, MEMORY, RAW, ZSTD, NotOfferedError, Peer
 from rows_changing import changing_rows, per_chunk_write
 from rows_selecting import selecting_rows
+from rows_sharded import sharded_rows
 
 _AT = tuple(part.start for part in WINDOW)
 ROW = (*_AT[:2], slice(None))
 COLUMN = (slice(None), *_AT[1:])
+SLAB = (slice(None), slice(None), _AT[2])
 STRIDED = (slice(None, None, 3),) * 3
 
 
@@ -55,6 +57,8 @@ _IMPORT = "from time import perf_counter as t\na = t()\n{}\nprint(t() - a)"
 
 
 def _import(peer: Peer, bench: Bench) -> Job:
+    if peer.is_limit and not peer.import_statement:
+        raise NotOfferedError("nothing to import")
     # -P: what this process has imported, not what lies in the current directory
     command = [sys.executable, "-P", "-c", _IMPORT.format(peer.import_statement)]
 
@@ -102,10 +106,14 @@ def all_rows() -> list[Row]:
         *(_read("one row", ROW, 16, RAW, place) for place in both),
         *(_read("one column", COLUMN, 16, RAW, place) for place in both),
         *(_read("[::3, ::3, ::3]", STRIDED, 64, codec, place) for codec in (RAW, BLOSC) for place in both),
+        *(_read("one slab, last axis", SLAB, 64, codec, DIRECTORY) for codec in (RAW, BLOSC)),
         *(_read("whole array", ..., side, codec, place) for side, codec in shapes for place in both),
+        *(_read("whole array", ..., 64, codec, DIRECTORY) for codec in (ZSTD, GZIP)),
+        *(_read("whole array", ..., 128, codec, DIRECTORY) for codec in (RAW, BLOSC)),
         *(_read("whole empty array", ..., 16, RAW, place, empty=True) for place in both),
         *selecting_rows(),
         *changing_rows(),
+        *sharded_rows(),
         Row("per chunk", "read", "tiny raw chunks, memory", _per_chunk_read, lambda bench: bench.n_tiny),
         Row("per chunk", "write", "tiny raw chunks, memory", per_chunk_write, lambda bench: bench.n_tiny),
     ]

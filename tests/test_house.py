@@ -16,17 +16,20 @@ REPO = Path(__file__).parent.parent
 # A module imports only from rooms above it in this list; rooms of one entry may know each other. A room is a
 # module or a package; a module of a package that lives elsewhere is named with its path.
 ORDER = [
-    {"errors", "types", "options"},
+    {"errors", "types"},
     {"_kernels"},
     {"locks", "sync", "storage", "grid", "progress", "info", "picture", "threads"},
+    {"options", "chunk_cache"},
     {"codecs"},
     {"selection"},
     {"native", "formats"},
-    {"transfer"},
+    {"transfer", "about"},
     {"missing"},
     {"fields", "regions"},
     {"shard_writing"},
     {"shards"},
+    {"steered"},
+    {"explain"},
     {"node"},
     {"attrs"},
     {"placed"},
@@ -160,7 +163,9 @@ PUBLIC = {
     "ZipStore", "Zlib", "Zstd", "__version__", "array", "blosc", "codec_registry", "consolidate_metadata",
     "convert", "copy", "copy_all", "copy_store", "create", "empty", "empty_like", "full", "full_like", "get_codec",
     "group", "load", "ones", "ones_like", "open", "open_array", "open_consolidated", "open_group",
-    "open_like", "register_codec", "save", "save_array", "save_group", "tree", "zeros", "zeros_like",
+    "open_like", "register_codec", "save", "save_array", "save_group", "show_config", "tree",
+    "use_threads",
+    "zeros", "zeros_like",
 }  # fmt: skip
 
 

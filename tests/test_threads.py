@@ -4,6 +4,7 @@ import multiprocessing
 import subprocess
 import sys
 import threading
+import time
 
 import numcodecs
 import numpy as np
@@ -109,6 +110,154 @@ def test_a_thread_of_the_user_gets_no_threads_of_ours(monkeypatch):
     assert threads.n_threads() == 7
 
 
+def in_a_thread(call):
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(call()))
+    thread.start()
+    thread.join()
+    return seen[0]
+
+
+def test_a_block_decides_before_the_array_and_the_array_before_the_environment():
+    assert threads.choice() == (4, "ZARRCY_THREADS in the environment")
+    with threads.preferring(3):
+        assert threads.n_threads() == 3
+        with zarrcy.use_threads(2):
+            assert threads.choice() == (2, "a block of zarrcy.use_threads")
+            with zarrcy.use_threads(5):
+                assert threads.n_threads() == 5
+            assert threads.n_threads() == 2
+            assert in_a_thread(threads.n_threads) == 4, "a block says nothing about other threads"
+        assert threads.n_threads() == 3
+
+
+def test_a_thread_that_asks_gets_threads(monkeypatch):
+    monkeypatch.delenv("ZARRCY_THREADS")
+
+    def asking():
+        with zarrcy.use_threads(3):
+            return threads.n_threads()
+
+    assert in_a_thread(asking) == 3
+    assert in_a_thread(threads.n_threads) == 1
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, "2", None, True])
+def test_a_block_refuses_what_is_no_number_of_threads(n):
+    with pytest.raises(ValueError, match="must be a positive integer"), zarrcy.use_threads(n):
+        pass
+
+
+def test_an_environment_that_is_no_number_means_one_thread_and_says_so(monkeypatch):
+    monkeypatch.setenv("ZARRCY_THREADS", "all")
+    assert threads.choice() == (1, "ZARRCY_THREADS in the environment is 'all', which is no number")
+
+
+@pytest.mark.parametrize(
+    ("files_of_cgroup", "cpus"),
+    [
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "250000 100000\n"}, 3),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "max 100000\n"}, None),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "1000 100000\n"}, 1),
+        # a group can't have more than the group that it is in
+        (
+            {
+                "proc/self/cgroup": "0::/job/step\n",
+                "sys/fs/cgroup/job/cpu.max": "200000 100000\n",
+                "sys/fs/cgroup/job/step/cpu.max": "max 100000\n",
+            },
+            2,
+        ),
+        # version 1, and the path of the host in a container, where the group is the root of the mount
+        (
+            {
+                "proc/self/cgroup": "5:cpu,cpuacct:/docker/abc\n3:memory:/docker/abc\n0::/\n",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "150000\n",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "50000\n",
+            },
+            3,
+        ),
+        (
+            {
+                "proc/self/cgroup": "1:cpu:/\n",
+                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
+                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+            },
+            None,
+        ),
+        ({}, None),
+    ],
+)
+def test_the_quota_of_the_control_groups_counts(tmp_path, files_of_cgroup, cpus):
+    for name, text in files_of_cgroup.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert threads.cgroup_cpus(str(tmp_path)) == cpus
+
+
+def test_a_quota_bounds_what_the_affinity_allows(monkeypatch):
+    monkeypatch.delenv("ZARRCY_THREADS")
+    monkeypatch.setattr(threads, "_quota_of_this_process", lambda: 1)
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: set(range(8)))
+    assert threads.choice() == (1, "the CPU quota of the control group")
+    monkeypatch.setattr(threads, "_quota_of_this_process", lambda: 6)
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "5")
+    assert threads.choice() == (5, "SLURM_CPUS_PER_TASK in the environment")
+
+
+def test_a_thread_of_ours_asks_for_no_others():
+    seen = set()
+    threads.share(lambda: lambda first, last: seen.add((threading.get_ident(), threads.n_threads())), SLOW, 3)
+    here = threading.get_ident()
+    assert {n for ident, n in seen if ident != here} <= {1}
+    assert {n for ident, n in seen if ident == here} <= {4}
+
+
+class _Slow:
+    """Ranges that take a moment to hand out, so that several threads get some."""
+
+    def __iter__(self):
+        for number in range(50):
+            time.sleep(0.001)
+            yield number, number + 1
+
+
+SLOW = _Slow()
+
+
+def test_work_that_is_shared_inside_of_shared_work_ends():
+    """More work than threads, and each piece waits for others: nobody may wait for a thread that never comes."""
+    done = []
+
+    def outer(first, last):
+        threads.share(lambda: lambda a, b: done.append((first, a)), ((n, n + 1) for n in range(20)), 3)
+
+    threads.share(lambda: outer, ((n, n + 1) for n in range(30)), 3)
+    assert sorted(done) == [(a, b) for a in range(30) for b in range(20)]
+
+
+def test_more_threads_are_made_when_more_are_asked_for():
+    def meet(n):
+        barrier = threading.Barrier(n, timeout=30)
+        threads.share(lambda: lambda first, last: barrier.wait(), ((i, i + 1) for i in range(n)), n)
+
+    meet(2)
+    meet(9)
+    meet(3)
+
+
+def test_a_read_at_the_end_of_the_program_is_answered(tmp_path):
+    """No thread can be started then; the one that asks does the work."""
+    script = (
+        "import atexit, zarrcy, numpy as np\n"
+        "a = zarrcy.array(np.ones((600, 600)), chunks=100, store={})\n"
+        "atexit.register(lambda: print(a[...].sum()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "360000.0"
+
+
 def test_many_threads_of_the_user_read_at_once():
     a = zarrcy.create(SHAPE, chunks=CHUNKS, store={})
     values = model()
@@ -149,3 +298,46 @@ def test_small_reads_start_no_thread():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
+
+
+class Listening(dict):
+    """A store that writes down what decides about threads while it is asked for chunks."""
+
+    def __init__(self):
+        super().__init__()
+        self.heard = []
+
+    def __getitem__(self, key):
+        if key.rsplit("/", 1)[-1].isdecimal():
+            self.heard.append(threads.choice())
+        return super().__getitem__(key)
+
+
+def test_the_threads_of_an_array_are_used_by_its_reads_and_writes():
+    store = Listening()
+    a = zarrcy.open_array(store, path="a", shape=4, chunks=2, dtype="i4", threads=3)
+    a[:] = 1
+    a[0] = 2  # changes a part of a chunk, so it asks for it
+    assert a.view()[0] == 2
+    with zarrcy.use_threads(2):
+        assert a[3] == 1
+    group = zarrcy.open_group(store, path="g", threads=5)
+    group["b"] = [1, 2]
+    assert group["b"][0] == 1
+    assert zarrcy.open_array(store, path="g/b")[1] == 2
+    assert [choice.n for choice in store.heard] == [3, 3, 2, 5, 4]
+    assert store.heard[0].why == "the option 'threads' of the array"
+
+
+def test_an_array_without_a_number_of_threads_has_a_bare_source():
+    assert type(zarrcy.zeros(3)._source).__module__ == "zarrcy.transfer"
+
+
+def test_threads_and_a_cache_go_together():
+    values = model()
+    a = zarrcy.array(values, chunks=CHUNKS, store={}, threads=3, cache_bytes=10**8)
+    for _ in range(2):
+        assert same_bits(a[...], values)
+    assert a.cache_info().hits == a.cache_info().misses == a.nchunks
+    with pytest.raises(ValueError, match="threads is 0"):
+        zarrcy.zeros(3, threads=0)

@@ -35,6 +35,7 @@ from numcodecs import (
 )
 from numcodecs.registry import codec_registry
 
+from zarrcy.about import show_config
 from zarrcy.api import (
     array,
     create,
@@ -97,6 +98,7 @@ from zarrcy.storage import (
     ZipStore,
 )
 from zarrcy.sync import ProcessSynchronizer, ThreadSynchronizer
+from zarrcy.threads import use_threads
 
 __version__ = "0.1.0"
 
@@ -188,7 +190,9 @@ __all__ = [
     "save",
     "save_array",
     "save_group",
+    "show_config",
     "tree",
+    "use_threads",
     "zeros",
     "zeros_like",
 ]

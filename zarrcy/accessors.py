@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zarrcy import selection as selections
 
 if TYPE_CHECKING:
+    from zarrcy.explain import Explanation
     from zarrcy.indexing import ArrayIndexing
 
 
@@ -17,6 +18,10 @@ class _Accessor:
 
 class OIndex(_Accessor):
     """Orthogonal selections: each axis on its own."""
+
+    def explain(self, selection: Any) -> Explanation:
+        """Tell what ``oindex[selection]`` would do: see `zarrcy.Array.explain`."""
+        return self._array._explain(lambda array: array.oindex[selection])
 
     def __getitem__(self, selection: Any) -> Any:
         fields, selection = selections.pop_fields(selection)
@@ -29,6 +34,10 @@ class OIndex(_Accessor):
 
 class VIndex(_Accessor):
     """Selections of points: coordinates, or a Boolean mask of the shape of the array."""
+
+    def explain(self, selection: Any) -> Explanation:
+        """Tell what ``vindex[selection]`` would do: see `zarrcy.Array.explain`."""
+        return self._array._explain(lambda array: array.vindex[selection])
 
     def __getitem__(self, selection: Any) -> Any:
         fields, selection = selections.pop_fields(selection)
@@ -46,6 +55,10 @@ class VIndex(_Accessor):
 
 class BlockIndex(_Accessor):
     """Selections of whole chunks, by their coordinates in the chunk grid."""
+
+    def explain(self, selection: Any) -> Explanation:
+        """Tell what ``blocks[selection]`` would do: see `zarrcy.Array.explain`."""
+        return self._array._explain(lambda array: array.blocks[selection])
 
     def __getitem__(self, selection: Any) -> Any:
         fields, selection = selections.pop_fields(selection)

@@ -94,7 +94,7 @@ def create(
     dimension_names : format 3: a name, or None, for each axis
     chunk_key_encoding : format 3: "default", "v2", or an object as the format spells it
     fillvalue : the fill value as h5py spells it
-    **options : ``read_missing`` and ``unaligned``, see `Array`
+    **options : ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes``, see `Array`
 
     Raises
     ------
@@ -431,8 +431,8 @@ def open_array(
     store : a mapping, one of our stores, a path or a URL
     mode : "r" reads only, "r+" changes what exists, "a" creates it if it does not, "w" creates it and
         deletes what was there, "w-" (or "x") creates it and fails if something is there
-    **kwargs : ``read_missing`` and ``unaligned``, see `Array`. For others see `create`; they are used where
-        the array is created
+    **kwargs : ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes``, see `Array`. For others see
+        `create`; they are used where the array is created
 
     Raises
     ------

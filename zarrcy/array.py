@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from zarrcy import regions
 from zarrcy import selection as selections
 from zarrcy.attrs import Attributes
+from zarrcy.chunk_cache import ChunkCache
 from zarrcy.codecs import as_codec
 from zarrcy.formats import ArrayDescription, asked_format
 from zarrcy.grid import grid_shape, normalize_chunks, normalize_shape
@@ -52,6 +53,10 @@ class Array(ArrayIndexing):
     unaligned : writes that cover a stored chunk, or a shard, only in part: "lock" makes threads that
         share one wait for each other, "error" refuses such writes, "allow" leaves it to the
         caller that nobody shares one. A synchronizer is used in any case
+    threads : that read and write; None leaves that to ``ZARRCY_THREADS`` in the environment, or else to the
+        CPUs that this process may use. A block of `zarrcy.use_threads` outranks it
+    cache_bytes : decoded chunks that are kept, those used last, in bytes; 0 keeps none. What this array object
+        and its views write is seen; what others write is not seen while the old chunk is kept
 
     Raises
     ------
@@ -115,6 +120,8 @@ class Array(ArrayIndexing):
         self._options = options
         self._reload = not options.cache_metadata
         self._like = options.like
+        if options.cache_bytes:
+            self._cache = ChunkCache(options.cache_bytes)
         self._attrs = Attributes(node, options.read_only, options.cache_attrs)
         if isinstance(description, ArrayDescription):
             self._adopt(description)
@@ -412,7 +419,10 @@ class Array(ArrayIndexing):
         new = math.prod(description.chunk_shape) * description.dtype.itemsize
         if filters is None and new != old:
             raise ValueError(f"a view with chunks of {new} bytes; the stored chunks have {old} bytes")
-        return self._viewed(description, read_only, synchronizer)
+        view = self._viewed(description, read_only, synchronizer)
+        if dtype is not None or filters is not None:
+            view._decoding = object()
+        return view
 
     def _viewed(
         self, description: ArrayDescription, read_only: bool | None = None, synchronizer: Any = None

@@ -50,7 +50,7 @@ def group(
     zarr_version, zarr_format : version of the format: 2, 3 or "3-draft". By default that of the node above, or 2
     storage_options : for the store that a URL means
     attributes : user attributes that are set
-    **options : ``read_missing`` and ``unaligned`` of its arrays, see `Array`
+    **options : ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes`` of its arrays, see `Array`
 
     Raises
     ------
@@ -98,7 +98,7 @@ def open_group(
     storage_options : for the store that a URL means
     cache_attrs, synchronizer, chunk_store, meta_array : see `Group`
     zarr_version, zarr_format : version of the format: 2, 3 or "3-draft". By default that of the node above, or 2
-    **options : ``read_missing`` and ``unaligned`` of its arrays, see `Array`
+    **options : ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes`` of its arrays, see `Array`
 
     Raises
     ------

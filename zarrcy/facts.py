@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import shards, transfer
+from zarrcy.chunk_cache import CacheInfo, ChunkCache
 from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ViewError
 from zarrcy.formats import ArrayDescription
@@ -24,6 +25,7 @@ from zarrcy.node import refuse_read_only
 from zarrcy.options import ArrayOptions
 from zarrcy.picture import grid_svg
 from zarrcy.placed import Placed
+from zarrcy.steered import steered
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import listdir
@@ -40,6 +42,9 @@ class ArrayFacts(Placed, ABC):
     _reload: bool
     _like: Any
     _is_view: bool = False
+    # the array and its views share one cache; a view that decodes otherwise has chunks of its own there
+    _cache: ChunkCache | None = None
+    _decoding: object = "stored"
 
     def _adopt(self, description: ArrayDescription) -> None:
         """Be what `description` describes."""
@@ -67,13 +72,16 @@ class ArrayFacts(Placed, ABC):
     def _get_ready(self) -> None:
         """Make what reading and writing need."""
         description = self._description
-        self._source = shards.chunk_source(
+        source = shards.chunk_source(
             description,
             self._node.chunk_store,
             self._node.prefix,
             self._node.synchronizer,
             self._options,
         )
+        # a chunk that is kept is there, whatever became of it; who wants to know what is missing has to look
+        cache = self._cache if self._options.read_missing == "fill" else None
+        self._source = steered(source, self._options.threads, cache, self._decoding)
         self._kernels = self._source.kernels
         self._grid = self._kernels.Grid(description.shape, self._source.layout.chunk_shape)
 
@@ -98,6 +106,8 @@ class ArrayFacts(Placed, ABC):
     def _save(self, description: ArrayDescription) -> None:
         self._node.save_array(description)
         self._adopt(description)
+        if self._cache is not None:
+            self._cache.clear()
 
     def _new_result(self, shape: Shape, dtype: AnyDtype) -> Any:
         """Return memory for a result, of the kind that was asked for."""
@@ -146,6 +156,18 @@ class ArrayFacts(Placed, ABC):
     def write_empty_chunks(self) -> bool:
         """Are chunks stored that hold nothing but the fill value?"""
         return self._options.write_empty_chunks
+
+    def cache_info(self) -> CacheInfo:
+        """Return what the cache of decoded chunks has done, and what it holds; see ``cache_bytes`` of `Array`.
+
+        >>> import zarrcy
+        >>> a = zarrcy.array([1, 2, 3, 4], chunks=2, cache_bytes=10_000)
+        >>> int(a[0]), int(a[1])
+        (1, 2)
+        >>> a.cache_info()
+        CacheInfo(hits=1, misses=1, evictions=0, n_chunks=1, nbytes=272, max_nbytes=10000)
+        """
+        return CacheInfo() if self._cache is None else self._cache.info()
 
     @property
     def shape(self) -> Shape:

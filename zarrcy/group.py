@@ -41,7 +41,7 @@ class Group(GroupCreation, MutableMapping[str, Any]):
     synchronizer : gives the locks of parallel writers
     zarr_version : kept for users of zarr-python 2; the format is found by looking
     meta_array : see `Array`
-    **options : ``read_missing`` and ``unaligned`` of its arrays, see `Array`
+    **options : ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes`` of its arrays, see `Array`
 
     Raises
     ------

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from zarrcy.facts import ArrayFacts
 from zarrcy.fields import record_fields
 from zarrcy.node import refuse_read_only
 from zarrcy.types import Shape
+
+if TYPE_CHECKING:
+    from zarrcy.explain import Explanation
 
 # A value of another data type, from so many bytes on, is cast as its pieces are written.
 _CAST_ONE_BY_ONE = 2**20
@@ -153,6 +157,53 @@ class ArrayIndexing(ArrayFacts):
         if mask.ndim:
             return self._kernels.split_mask(mask, self._grid)
         return self._kernels.split_points([int(mask)], self._grid)
+
+    def explain(self, selection: Any = Ellipsis) -> Explanation:
+        """Tell what ``a[selection]`` would do, without reading a chunk; ``a.oindex.explain`` and the like too.
+
+        The selection is planned as for a read. Sizes are told where the store knows them without a trip;
+        where only a part of a Blosc chunk, or of a shard, would be read, its header, or its index, is looked
+        at, for some dozens of them at most.
+
+        Parameters
+        ----------
+        selection : as in brackets
+
+        Returns
+        -------
+        Explanation : chunks, bytes, ranges, the lane and why it is not the native one, threads; a table when
+            it is printed
+
+        Raises
+        ------
+        SelectionError : `selection` is none that this array can answer
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros((1000, 1000), chunks=100, dtype="i4", compressor=None, filters=[zarrcy.Delta("i4")])
+        >>> a[:150] = 2
+        >>> a.explain((slice(90, 110), 5))
+        Result         : (20,) int32, 80 bytes
+        Chunks touched : 2 of 100: 0 whole, 2 in part, 0 not stored
+        Stored bytes   : 80000 (78.1K)
+        Read           : 80000 (78.1K) bytes, in 2 ranges
+        Decoded        : 80000 (78.1K) bytes, 1000.0 x the result
+        Lane           : general: there are filters: delta
+        Threads        : 1: more would not pay, or the store or a codec does not bear it
+        """
+        return self._explain(lambda array: array[selection])
+
+    def _explain(self, read: Callable[[Self], object]) -> Explanation:
+        from zarrcy.explain import PlanCatcher, placeholder
+
+        self._refresh()
+        catcher = PlanCatcher(self._source)
+        # the same array, so the same way to the plan, but for what is behind it
+        trial = object.__new__(type(self))
+        trial.__dict__.update(self.__dict__, _source=catcher, _reload=False, _new_result=placeholder)
+        catcher.catch(lambda: read(trial))
+        return catcher.explain(self.chunk_store)
 
     def get_block_selection(self, selection: Any, out: NDArray[Any] | None = None, fields: Any = None) -> Any:
         """Read whole chunks, given by their coordinates in the chunk grid.

@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
 import numpy as np
 
+from zarrcy.threads import checked
+
 ReadMissing: TypeAlias = Literal["fill", "raise", "mask"]
 Unaligned: TypeAlias = Literal["lock", "error", "allow"]
 
@@ -16,6 +18,8 @@ class MoreOptions(TypedDict, total=False):
 
     read_missing: ReadMissing
     unaligned: Unaligned
+    threads: int | None
+    cache_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,16 @@ class ArrayOptions:
     meta_array: Any = None
     read_missing: ReadMissing = "fill"
     unaligned: Unaligned = "lock"
+    threads: int | None = None
+    cache_bytes: int = 0
 
     def __post_init__(self) -> None:
         _check("read_missing", self.read_missing, get_args(ReadMissing))
         _check("unaligned", self.unaligned, get_args(Unaligned))
+        if self.threads is not None:
+            checked(self.threads)
+        if self.cache_bytes:
+            _check_cache_bytes(self.cache_bytes)
         if self.read_missing == "mask" and self.meta_array is not None:
             raise ValueError(
                 "read_missing is 'mask': results are masked arrays, so there can be no meta_array"
@@ -64,6 +74,11 @@ class ArrayOptions:
 def _check(name: str, value: Any, possible: tuple[str, ...]) -> None:
     if value not in possible:
         raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, possible))}")
+
+
+def _check_cache_bytes(n: Any) -> None:
+    if isinstance(n, bool) or not hasattr(n, "__index__") or n.__index__() < 0:
+        raise ValueError(f"cache_bytes is {n!r}; it must be a number of bytes, or 0 for no cache")
 
 
 def take_options(kwargs: dict[str, Any]) -> MoreOptions:

@@ -177,13 +177,27 @@ class PiecesByShard:
     pieces : their numbers, as an array
     chunks : the numbers of their chunks in their shards, as an array
     n_inside : of each shard, how many of its chunks hold an element of the array
+
+    With `some`, numbers of pieces, these are the only ones.
     """
 
-    def __init__(self, plan: Any, source: ShardSource) -> None:
+    def __init__(self, plan: Any, source: ShardSource, some: NDArray[np.int64] | None = None) -> None:
         layout = source.shards
         group = source.kernels.group_by_shard
         self.pieces, self.chunks, self.first, places, self.n_inside = group(plan, layout.counts, layout.axes)
         self.keys: list[Key] = [source.prefix + source.separator.join(map(str, at)) for at in places]
+        if some is not None:
+            self._keep(np.isin(self.pieces, some))
+
+    def _keep(self, kept: NDArray[np.bool_]) -> None:
+        """Keep some of the pieces, and the shards that hold them."""
+        shards = np.repeat(np.arange(len(self.keys)), np.diff(self.first))[kept]
+        counts = np.bincount(shards, minlength=len(self.keys))
+        there = np.flatnonzero(counts).tolist()
+        self.pieces, self.chunks = self.pieces[kept], self.chunks[kept]
+        self.keys = [self.keys[shard] for shard in there]
+        self.n_inside = [self.n_inside[shard] for shard in there]
+        self.first = [0, *np.cumsum(counts[there]).tolist()]
 
 
 class ShardReader(ChunkReader):

@@ -107,6 +107,11 @@ class ChunkSource:
         )
         self.shared_batch = max(1, min(self.batch, 2**20 // max(1, self.layout.nbytes)))
 
+    @property
+    def reads_natively(self) -> bool:
+        """Does the native lane decode the chunks, and move them to their places?"""
+        return self.codec is not None
+
     def read(self, plan: Any, out: NDArray[Any], field: Field | None = None) -> None:
         """Read the pieces of a plan into `out`.
 

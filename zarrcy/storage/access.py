@@ -84,6 +84,20 @@ def is_near(store: Store) -> bool:
     return holds_values(store) or type(mapping_of(store)) in _IN_FILES
 
 
+def sizes(store: Store) -> Callable[[list[str]], list[int | None]] | None:
+    """Return a function that maps keys to the bytes of their values, with None where the store has none.
+
+    None where it would have to get the values, or travel, to tell.
+    """
+    store = mapping_of(store)
+    if holds_values(store):
+        fetch = reader(store)
+        return lambda keys: [None if value is None else memoryview(value).nbytes for value in fetch(keys)]
+    if type(store) in _IN_FILES and isinstance(store, DirectoryStore):
+        return lambda keys: list(map(store.value_nbytes, keys))
+    return None
+
+
 def keeps_documents(store: Store) -> bool:
     """Does a document read as it was written? Known of dictionaries, and of stores that say so."""
     store = mapping_of(store)

@@ -109,6 +109,14 @@ class DirectoryStore(Store):
             os.close(fd)
         return value
 
+    def value_nbytes(self, key: str) -> int | None:
+        """Return the length of a value; None if there is none."""
+        try:
+            status = os.stat(self._file_of(key))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return None if stat.S_ISDIR(status.st_mode) else status.st_size
+
     def open_value(self, key: str) -> OpenValue | None:
         """Open the file of a value, to read parts of it; None if there is none. Close it after use."""
         try:

@@ -42,6 +42,16 @@ def parts_reader(store: Store) -> PartsReader:
     return lambda keys, begin, done: _read_values(fetch, held, keys, begin, done)
 
 
+def read_spans(store: Store, key: Key, spans: list[Span]) -> list[Buffer] | None:
+    """Read some spans of one value; None if there is no such value."""
+    store = access.mapping_of(store)
+    if reads_ranges(store):
+        parts = list(store.get_partial_values([(key, span) for span in spans]))  # type: ignore[attr-defined]
+        return None if None in parts else parts
+    (stored,) = access.reader(store)([key])
+    return None if stored is None else [cut(memoryview(stored).cast("B"), span) for span in spans]
+
+
 def _read_values(fetch: access.Reader, held: bool, keys: list[Key], begin: Begin, done: Done) -> None:
     for place, stored in enumerate(fetch(keys)):
         if stored is None:

@@ -1,0 +1,110 @@
+"""Measure everything, with every library that is installed, and publish it.
+
+python benchmarks/run.py                              all: less than ten minutes on two idle CPUs
+python benchmarks/run.py --quick                      small arrays, few rounds: two minutes
+python benchmarks/run.py --docs docs/benchmarks.md    write the tables of the documentation too
+
+zarr-python 2 can't be installed beside zarr-python 3: ``--zarr2-python``, or ZARRCY_ZARR2_PYTHON in the environment,
+names an interpreter of the same Python that has it. The numbers, a page with charts, and the charts are written
+below benchmarks/results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import publish
+import report
+
+HERE = Path(__file__).resolve().parent
+SCRIPTS = ("compare", "groups")
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="small arrays and few rounds")
+    parser.add_argument(
+        "--rows", metavar="PATTERN", default="", help="of compare.py: rows whose name matches"
+    )
+    parser.add_argument("--root", metavar="DIR", help="where files are written (/dev/shm where it exists)")
+    parser.add_argument(
+        "--results", metavar="DIR", type=Path, default=HERE / "results", help="benchmarks/results"
+    )
+    parser.add_argument(
+        "--docs", metavar="FILE", type=Path, help="write the tables of the documentation there"
+    )
+    parser.add_argument(
+        "--zarr2-python",
+        metavar="FILE",
+        default=os.environ.get("ZARRCY_ZARR2_PYTHON"),
+        help="has zarr-python 2",
+    )
+    parser.add_argument(
+        "--publish-only", action="store_true", help="measure nothing, use the numbers that are there"
+    )
+    return parser.parse_args(argv)
+
+
+def measure(chosen: argparse.Namespace, script: str) -> bool:
+    """Run one comparison in each interpreter, and keep the numbers; False if a library failed in one."""
+    flags = ["--quick"] if chosen.quick else []
+    flags += ["--root", chosen.root] if chosen.root else []
+    flags += ["--rows", chosen.rows] if chosen.rows and script == "compare" else []
+    runs = [(sys.executable, "main", [])]
+    if chosen.zarr2_python:
+        runs.append((chosen.zarr2_python, "zarr2", ["--peers", "^zarr 2"]))
+    good = True
+    for python, name, extra in runs:
+        path = _json(chosen, script, name)
+        command = [python, str(HERE / f"{script}.py"), *flags, *extra, "--json", str(path)]
+        path.unlink(missing_ok=True)
+        done = subprocess.run(command, check=False, env=_environment())
+        if not path.exists():
+            raise SystemExit(f"{' '.join(command)} wrote no results (exit status {done.returncode})")
+        good &= done.returncode == 0
+    return good
+
+
+def _json(chosen: argparse.Namespace, script: str, name: str) -> Path:
+    path: Path = chosen.results / f"{script}-{name}.json"
+    return path
+
+
+def _environment() -> dict[str, str]:
+    """Let the other interpreter import the same zarrcy: its kernels fit every environment of one Python."""
+    import zarrcy
+
+    source = str(Path(zarrcy.__file__).parent.parent)
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([source, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    chosen = arguments(argv)
+    start = time.perf_counter()
+    chosen.results.mkdir(parents=True, exist_ok=True)
+    good = True
+    found = []
+    for script in SCRIPTS:
+        if not chosen.publish_only:
+            good &= measure(chosen, script)
+        paths = [path for name in ("main", "zarr2") if (path := _json(chosen, script, name)).exists()]
+        found.append(report.merge([report.load(str(path)) for path in paths]))
+    print(f"{publish.write(found, chosen.results)}: made in {time.perf_counter() - start:.0f} s")
+    if chosen.docs:
+        publish.write_document(found, chosen.docs, "make bench")
+        print(chosen.docs)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

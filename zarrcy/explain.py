@@ -1,0 +1,346 @@
+"""What a read would do, told from its plan without reading a chunk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zarrcy import _kernels, native, threads
+from zarrcy.codecs.partial import WHOLE
+from zarrcy.codecs.shard_index import is_absent
+from zarrcy.codecs.stages import Pack
+from zarrcy.info import bytes_text, html_table
+from zarrcy.shards import PiecesByShard, ShardSource
+from zarrcy.steered import CachedSource, SteeredSource, ThreadedSource
+from zarrcy.storage import access, ranges
+from zarrcy.transfer import ChunkSource, Field
+from zarrcy.types import AnyDtype, Shape, Span, Store
+
+# Of a plan with more pieces so many are looked at, all over it; what they have in common stands for the others.
+_MOST_PIECES = 4096
+# Of so many chunks, or shards, the header, or the index, is read.
+_MOST_HEADERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a read would do: see `zarrcy.Array.explain`. It prints as a table.
+
+    Attributes
+    ----------
+    shape, dtype : of the result
+    result_nbytes : of the result
+    n_chunks, n_grid : chunks that are touched, of how many
+    n_whole : chunks of which all elements are wanted
+    n_cached : chunks that the cache of the array holds
+    n_shards : stored values that hold the chunks, where they are kept in shards; else None
+    n_absent : chunks that are not stored; None where the store can't tell cheaply
+    stored_nbytes : of the stored values of the chunks; None as before
+    n_ranges : of bytes that are asked of the store: one for each chunk that is read whole; None as before
+    read_nbytes : in these ranges; None as before
+    decoded_nbytes : that come out of the codecs
+    lane : "native" or "general"
+    why_general : why the native lane does not read it, else None
+    n_threads, why_threads : that may share the work, and what decides that
+    is_estimate : are the numbers made from a sample?
+    """
+
+    shape: Shape
+    dtype: AnyDtype
+    result_nbytes: int
+    n_chunks: int
+    n_grid: int
+    n_whole: int
+    n_cached: int
+    n_shards: int | None
+    n_absent: int | None
+    stored_nbytes: int | None
+    n_ranges: int | None
+    read_nbytes: int | None
+    decoded_nbytes: int
+    lane: str
+    why_general: str | None
+    n_threads: int
+    why_threads: str
+    is_estimate: bool
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the rows of the table."""
+        about = "about " if self.is_estimate else ""
+        absent = "" if self.n_absent is None else f", {about}{self.n_absent} not stored"
+        chunks = f"{self.n_chunks} of {self.n_grid}: {about}{self.n_whole} whole, "
+        chunks += f"{about}{self.n_chunks - self.n_whole} in part{absent}"
+        rows = [
+            ("Result", f"{self.shape} {self.dtype}, {bytes_text(self.result_nbytes)} bytes"),
+            ("Chunks touched", chunks),
+        ]
+        if self.n_shards is not None:
+            rows.append(("Shards opened", str(self.n_shards)))
+        if self.n_cached:
+            rows.append(("From the cache", _counted(self.n_cached, "chunk")))
+        if self.stored_nbytes is not None:
+            rows.append(("Stored bytes", about + bytes_text(self.stored_nbytes)))
+        if self.n_ranges is not None and self.read_nbytes is not None:
+            asked = _counted(self.n_ranges, "range")
+            rows.append(("Read", f"{about}{bytes_text(self.read_nbytes)} bytes, in {asked}"))
+        times = self.decoded_nbytes / self.result_nbytes if self.result_nbytes else 0
+        much = f", {times:.1f} x the result" if times else ""
+        rows += [
+            ("Decoded", f"{about}{bytes_text(self.decoded_nbytes)} bytes{much}"),
+            ("Lane", self.lane + ("" if self.why_general is None else f": {self.why_general}")),
+            ("Threads", f"{self.n_threads}: {self.why_threads}"),
+        ]
+        return rows
+
+    def __repr__(self) -> str:
+        rows = self.rows()
+        width = max(len(name) for name, _ in rows)
+        return "\n".join(f"{name:<{width}} : {value}" for name, value in rows)
+
+    def _repr_html_(self) -> str:
+        return html_table(self.rows())
+
+
+class _PlanMadeError(Exception):
+    """Ends a read that was only begun to see its plan."""
+
+
+class PlanCatcher(SteeredSource):
+    """A source that looks at the plan of a read, and reads nothing."""
+
+    plan: Any = None
+    out: Any = None
+
+    def catch(self, read: Callable[[], object]) -> None:
+        """Begin a read, and keep what it would have asked for."""
+        try:
+            read()
+        except _PlanMadeError:
+            return
+        raise AssertionError("a read asks its source")
+
+    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None) -> None:
+        self.plan, self.out = plan, out
+        raise _PlanMadeError
+
+    def explain(self, store: Store) -> Explanation:
+        """Tell what the read would do to `store`, that of the chunks."""
+        wanted = None
+        source, cached = self.source, None
+        if isinstance(source, ThreadedSource):
+            wanted, source = source.n_threads, source.source
+        if isinstance(source, CachedSource):
+            cached, source = source, source.source
+        assert isinstance(source, ChunkSource)
+        return _explained(self.plan, self.out, store, source, cached, wanted)
+
+
+def _counted(n: int, noun: str) -> str:
+    """Return a number of things.
+
+    >>> _counted(1, "range"), _counted(2, "range")
+    ('1 range', '2 ranges')
+    """
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def placeholder(shape: Shape, dtype: AnyDtype) -> NDArray[Any]:
+    """Return an array of any shape that needs no memory."""
+    return np.broadcast_to(np.empty((), dtype), shape)
+
+
+def _explained(
+    plan: Any,
+    out: NDArray[Any],
+    store: Store,
+    source: ChunkSource,
+    cached: CachedSource | None,
+    wanted: int | None,
+) -> Explanation:
+    n = plan.n_pieces
+    is_cached = cached is not None and cached.fits(n)
+    held = cached.held(plan) if cached is not None and is_cached else set()
+    numbers = range(n) if n <= _MOST_PIECES else range(0, n, -(-n // _MOST_PIECES))
+    scale = n / max(1, len(numbers))
+    found = _Survey(plan, store, source, [number for number in numbers if number not in held], is_cached)
+    lane = source.reads_natively and not is_cached
+    if wanted is None:
+        choice = threads.choice()
+    else:
+        with threads.preferring(wanted):
+            choice = threads.choice()
+    if n <= 1:
+        choice = threads.Choice(1, "there is one chunk at most")
+    elif not lane and not source.shares(n, n * source.layout.nbytes):
+        choice = threads.Choice(1, "more would not pay, or the store or a codec does not bear it")
+
+    def scaled(count: int | None) -> int | None:
+        return None if count is None else round(count * scale)
+
+    return Explanation(
+        shape=out.shape,
+        dtype=out.dtype,
+        result_nbytes=math.prod(out.shape) * out.dtype.itemsize,
+        n_chunks=n,
+        n_grid=math.prod(-(-a // c) for a, c in zip(plan.grid.shape, plan.grid.chunk_shape, strict=True)),
+        n_whole=round(sum(map(plan.complete, numbers)) * scale),
+        n_cached=len(held),
+        n_shards=found.n_shards,
+        n_absent=scaled(found.n_absent),
+        stored_nbytes=scaled(found.stored_nbytes),
+        n_ranges=scaled(found.n_ranges),
+        read_nbytes=scaled(found.read_nbytes),
+        decoded_nbytes=round(found.decoded_nbytes * scale),
+        lane="native" if lane else "general",
+        why_general=None if lane else _why_general(source, is_cached),
+        n_threads=min(choice.n, max(1, n)),
+        why_threads=choice.why,
+        is_estimate=len(numbers) < n or found.is_estimate,
+    )
+
+
+def _why_general(source: ChunkSource, is_cached: bool) -> str:
+    """Return the first thing that keeps the native lane from reading chunks."""
+    pipeline = source.pipeline
+    if _kernels.lane is None:
+        return "this build of zarrcy has no native lane"
+    if not native.enabled:
+        return "ZARRCY_NATIVE in the environment turns the native lane off"
+    if is_cached:
+        return "chunks are kept in a cache"
+    if source.dtype.hasobject:
+        return "the elements are Python objects"
+    if pipeline.filters:
+        return f"there are filters: {', '.join(stage.name for stage in pipeline.filters)}"
+    if any(isinstance(stage, Pack) and stage.swaps for stage in pipeline.stages):
+        return "the bytes of an element are stored in another order"
+    names = " and ".join(stage.name for stage in pipeline.compressors)
+    return f"it does not decode {names or 'such chunks'}"
+
+
+class _Survey:
+    """What some of the pieces of a plan need of the store and the codecs.
+
+    Parameters
+    ----------
+    plan, store, source : of the read
+    numbers : of the pieces
+    whole : are chunks read whole in any case?
+    """
+
+    n_shards: int | None = None
+    n_absent: int | None = None
+    stored_nbytes: int | None = None
+    n_ranges: int | None = None
+    read_nbytes: int | None = None
+    is_estimate = False
+
+    def __init__(self, plan: Any, store: Store, source: ChunkSource, numbers: list[int], whole: bool) -> None:
+        self.plan, self.store, self.source = plan, store, source
+        self.in_parts = source.read_parts is not None and not whole
+        self.decoded_nbytes = len(numbers) * source.layout.nbytes
+        if not numbers:
+            self.n_absent = self.stored_nbytes = self.n_ranges = self.read_nbytes = 0
+        elif isinstance(source, ShardSource):
+            self._look_at_shards(source, numbers)
+        else:
+            self._look_at_chunks(numbers)
+
+    def _look_at_chunks(self, numbers: list[int]) -> None:
+        source, size_of = self.source, access.sizes(self.store)
+        if size_of is None:
+            sizes: list[int | None] = [None] * len(numbers)
+            present = numbers
+        else:
+            keys = [k for n in numbers for k in self.plan.keys(n, n + 1, source.prefix, source.separator)]
+            sizes = size_of(keys)
+            present = [number for number, size in zip(numbers, sizes, strict=True) if size is not None]
+            self.n_absent = len(numbers) - len(present)
+            self.stored_nbytes = sum(size for size in sizes if size is not None)
+            self.n_ranges, self.read_nbytes = len(present), self.stored_nbytes
+        sparse = [n for n in present if self.in_parts and self.plan.sparse(n)]
+        self.decoded_nbytes = len(present) * source.layout.nbytes
+        if sparse:
+            self._look_at_parts(sparse, dict(zip(numbers, sizes, strict=True)))
+
+    def _look_at_parts(self, sparse: list[int], sizes: dict[int, int | None]) -> None:
+        """Correct the counts for chunks of which a part is read."""
+        some = sparse[:: -(-len(sparse) // _MOST_HEADERS)]
+        parts = [self._part(number, sizes[number]) for number in some]
+        known = [part for part in parts if part is not None]
+        if not known:
+            return
+        self.is_estimate = len(some) < len(sparse)
+        each = len(sparse) / len(known)
+        self.decoded_nbytes += (
+            round(sum(d for _, d in known) * each) - len(sparse) * self.source.layout.nbytes
+        )
+        if self.n_ranges is None or self.read_nbytes is None:
+            return
+        self.n_ranges += round(sum(len(spans) for spans, _ in known) * each) - len(sparse)
+        read = sum(nbytes or 0 for spans, _ in known for _, nbytes in spans)
+        self.read_nbytes += round(read * each) - sum(sizes[number] or 0 for number in sparse)
+
+    def _part(self, number: int, stored_nbytes: int | None) -> tuple[list[Span], int] | None:
+        """Return the spans that a piece wants of its stored chunk, and the bytes that they decode to.
+
+        None where that can't be told without a trip to the store.
+        """
+        source, nbytes = self.source, self.source.layout.nbytes
+        decoded: int | None = None
+
+        def touched(block_nbytes: int) -> list[tuple[int, int]]:
+            nonlocal decoded
+            runs: list[tuple[int, int]]
+            runs = source.kernels.touched_blocks(self.plan, number, source.layout, block_nbytes)
+            decoded = sum(min(last * block_nbytes, nbytes) - first * block_nbytes for first, last in runs)
+            return runs
+
+        # the generator that a read would drive, driven up to where it asks for data
+        questions = source.pipeline.read_parts(touched, source.new_chunk, stored_nbytes)
+        spans = next(questions)
+        while decoded is None and spans != [WHOLE]:
+            # it asks for the header of the chunk
+            if not access.is_near(self.store):
+                return None
+            (key,) = self.plan.keys(number, number + 1, source.prefix, source.separator)
+            found = ranges.read_spans(self.store, key, spans)
+            if found is None:
+                return None
+            spans = questions.send(found)
+        questions.close()
+        if decoded is None or spans == [WHOLE]:
+            return [(0, stored_nbytes)], nbytes
+        return spans, decoded
+
+    def _look_at_shards(self, source: ShardSource, numbers: list[int]) -> None:
+        pieces = PiecesByShard(self.plan, source, np.array(numbers, np.int64))
+        self.n_shards = len(pieces.keys)
+        if not access.is_near(self.store):
+            return
+        some = range(0, self.n_shards, -(-self.n_shards // _MOST_HEADERS))
+        self.is_estimate = len(some) < self.n_shards
+        index = source.shards.index
+        counts = np.zeros(4, np.int64)  # absent, stored bytes, ranges, bytes of indexes
+
+        def begin(place: int, nbytes: int | None, _: Any) -> ranges.Questions:
+            (raw,) = yield [index.span]
+            shard = some[place]
+            entries = index.parse(raw, nbytes)[pieces.chunks[pieces.first[shard] : pieces.first[shard + 1]]]
+            present = [int(entry[1]) for entry in entries if not is_absent(entry)]
+            counts[:] += (len(entries) - len(present), sum(present), 1 + len(present), index.nbytes)
+
+        def done(place: int, present: bool, _: Any) -> None:
+            if not present:
+                counts[0] += pieces.first[some[place] + 1] - pieces.first[some[place]]
+
+        source.read_values([pieces.keys[shard] for shard in some], begin, done)
+        absent, stored, asked, indexes = (round(int(n) * self.n_shards / len(some)) for n in counts)
+        self.n_absent, self.stored_nbytes, self.n_ranges = absent, stored, asked
+        self.read_nbytes = stored + indexes
+        self.decoded_nbytes = (len(numbers) - absent) * source.layout.nbytes

@@ -389,7 +389,16 @@ class TestRefusing:
             zarrcy.create(4, zarr_format=3, store=store, **words)
         assert not store
 
-    @pytest.mark.parametrize("word", ["codecs", "shards", "dimension_names", "chunk_key_encoding"])
-    def test_words_that_have_no_place_in_v2(self, word):
+    @pytest.mark.parametrize(
+        ("word", "value"),
+        [
+            ("codecs", ["bytes"]),
+            ("shards", [4]),
+            ("shards", "auto"),
+            ("dimension_names", ["x"]),
+            ("chunk_key_encoding", "v2"),
+        ],
+    )
+    def test_words_that_have_no_place_in_v2(self, word, value):
         with pytest.raises(ValueError, match=f"{word}=.*Zarr v2 has no place"):
-            zarrcy.create(4, zarr_format=2, **{word: ["x"]})
+            zarrcy.create(4, zarr_format=2, **{word: value})

@@ -403,7 +403,7 @@ class ArrayFacts(Placed, ABC):
             ("Data type", self._dtype),
             ("Shape", self.shape),
             ("Chunk shape", self.chunks),
-            *([("Shard shape", self.shards)] if self.shards is not None else []),
+            *self._described_shards(),
             ("Order", self.order),
             ("Read-only", self.read_only),
             *((f"Filter [{i}]", codec) for i, codec in enumerate(self.filters or ())),
@@ -415,6 +415,17 @@ class ArrayFacts(Placed, ABC):
         ]
         # as zarr-python 2 does: a missing compressor is told, other missing things are left out
         return [(name, str(value)) for name, value in rows if value is not None or name == "Compressor"]
+
+    def _described_shards(self) -> list[tuple[str, Any]]:
+        """Return the rows of `info` on shards; sizes are those without compression."""
+        if self.shards is None:
+            return []
+        sizes = [math.prod(lengths) * self.itemsize for lengths in (self.chunks, self.shards)]
+        return [
+            ("Shard shape", self.shards),
+            ("Chunk size", bytes_text(sizes[0])),
+            ("Shard size", bytes_text(sizes[1])),
+        ]
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: facts beside a picture of the chunks. No chunk is looked for."""

@@ -18,6 +18,7 @@ REPO = Path(__file__).parent.parent
 ORDER = [
     {"errors", "types", "options"},
     {"_kernels"},
+    {"edges"},
     {"locks", "sync", "storage", "grid", "progress", "info", "picture", "threads"},
     {"codecs"},
     {"selection"},
@@ -27,6 +28,7 @@ ORDER = [
     {"fields", "regions"},
     {"shard_writing"},
     {"shards"},
+    {"irregular"},
     {"node"},
     {"attrs"},
     {"placed"},

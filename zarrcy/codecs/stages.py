@@ -52,6 +52,11 @@ class Filter:
     def name(self) -> str:
         return str(self.codec.codec_id)
 
+    def of_elements(self, n: int) -> Filter:
+        """Return the filter for chunks of so many elements; few have to know it."""
+        for_elements = getattr(self.codec, "for_elements", None)
+        return self if for_elements is None else Filter(for_elements(n))
+
     def encode(self, chunk: NDArray[Any]) -> Any:
         return self.codec.encode(chunk)
 

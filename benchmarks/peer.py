@@ -20,23 +20,44 @@ from numcodecs import blosc
 from numpy.typing import NDArray
 
 MEMORY, DIRECTORY = "memory", "directory"
-RAW, BLOSC = "raw", "blosc"
+RAW, BLOSC, ZSTD = "raw", "blosc", "zstd"
 BLOSC_OPTIONS = {"cname": "lz4", "clevel": 5, "shuffle": 1}
+ZSTD_LEVEL = 1
 ARRAY_NAME = "data"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Of an array: lengths in elements, `codec` is RAW or BLOSC (LZ4, level 5, byte shuffle)."""
+    """Of an array: lengths in elements, `codec` is RAW, BLOSC (LZ4, level 5, byte shuffle) or ZSTD (level 1).
+
+    With shards it is an array in Zarr v3, else in v2.
+    """
 
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
     codec: str = RAW
     dtype: str | np.dtype[Any] = "<f4"
     write_empty_chunks: bool = True
+    shards: tuple[int, ...] | None = None
 
     def compressor(self) -> Any:
+        if self.codec == ZSTD:
+            return numcodecs.Zstd(ZSTD_LEVEL)
         return None if self.codec == RAW else numcodecs.Blosc(**BLOSC_OPTIONS)
+
+    def v3_codecs(self) -> list[dict[str, Any]]:
+        """Return the codecs of the chunks in a shard, as Zarr v3 spells them."""
+        codecs: dict[str, list[dict[str, Any]]] = {
+            RAW: [],
+            BLOSC: [
+                {
+                    "name": "blosc",
+                    "configuration": {**BLOSC_OPTIONS, "shuffle": "shuffle", "typesize": 4, "blocksize": 0},
+                }
+            ],
+            ZSTD: [{"name": "zstd", "configuration": {"level": ZSTD_LEVEL}}],
+        }
+        return [{"name": "bytes", "configuration": {"endian": "little"}}, *codecs[self.codec]]
 
 
 @dataclass(frozen=True)
@@ -84,6 +105,7 @@ class Peer:
     appends: ClassVar[bool] = True
     writes_zarr: ClassVar[bool] = True
     is_limit: ClassVar[bool] = False
+    shards: ClassVar[bool] = True
     refusals: tuple[type[Exception], ...] = ()
     """What a call raises that asks for something the peer has no way to do."""
 

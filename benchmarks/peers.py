@@ -55,11 +55,14 @@ class Zarrcy(ZarrPeer):
             compressor=layout.compressor(),
             store=None if place == MEMORY else str(group / ARRAY_NAME),
             write_empty_chunks=layout.write_empty_chunks,
+            shards=layout.shards,
+            zarr_format=2 if layout.shards is None else 3,
         )
 
 
 class Zarr2(ZarrPeer):
     name, distribution, import_statement = "zarr 2", "zarr", "import zarr"
+    shards = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,20 +108,25 @@ class Zarr3(ZarrPeer):
         else:
             store = storage.LocalStore(stored.path, read_only=not writable)
         with self._zarr.config.set(self.pipeline):
-            return self._zarr.open_array(store, mode="r+" if writable else "r", zarr_format=2)
+            version = 2 if stored.layout.shards is None else 3
+            return self._zarr.open_array(store, mode="r+" if writable else "r", zarr_format=version)
 
     def create(self, layout: Layout, place: str, group: Path) -> Any:
         storage = self._zarr.storage
+        compressors: Any = layout.compressor()
+        if layout.shards is not None:
+            compressors = layout.v3_codecs()[1:]
         with self._zarr.config.set(self.pipeline):
             return self._zarr.create_array(
                 storage.MemoryStore() if place == MEMORY else storage.LocalStore(group / ARRAY_NAME),
                 shape=layout.shape,
                 chunks=layout.chunks,
                 dtype=layout.dtype,
-                compressors=layout.compressor(),
+                compressors=compressors,
+                shards=layout.shards,
                 filters=None,
                 fill_value=0,
-                zarr_format=2,
+                zarr_format=2 if layout.shards is None else 3,
                 config={"write_empty_chunks": layout.write_empty_chunks},
             )
 
@@ -130,6 +138,20 @@ class Zarr3(ZarrPeer):
             # 3.1 parses the name of the field, but then casts the whole elements to its type
             raise NotOfferedError(f"{type(exc).__name__}: {exc}") from exc
         return call
+
+
+class Zarr3Fused(Zarr3):
+    """zarr 3 with the pipeline that runs a chunk through all of its codecs at once, from 3.2 on."""
+
+    name = "zarr 3 fused"
+    pipeline: ClassVar[dict[str, Any]] = {
+        "codec_pipeline.path": "zarr.core.codec_pipeline.FusedCodecPipeline",
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        if not hasattr(importlib.import_module("zarr.core.codec_pipeline"), "FusedCodecPipeline"):
+            raise ImportError(f"zarr {self.version} has no fused pipeline")
 
 
 class Zarrs(Zarr3):
@@ -168,25 +190,44 @@ class TensorStore(Peer):
             values = self._ts.KvStore.open(kvstore, context=context).result()
             for key, value in stored.values.items():
                 values[key] = value
-        spec = {"driver": "zarr", "kvstore": kvstore}
+        driver = "zarr" if stored.layout.shards is None else "zarr3"
+        spec = {"driver": driver, "kvstore": kvstore}
         if field is not None:
             spec["field"] = field
         return self._ts.open(spec, context=context, open=True, read=True, write=writable).result()
 
     def create(self, layout: Layout, place: str, group: Path) -> Any:
         spec = {
-            "driver": "zarr",
+            "driver": "zarr" if layout.shards is None else "zarr3",
             "kvstore": self._kvstore(place, str(group / ARRAY_NAME)),
-            "metadata": {
-                "shape": layout.shape,
-                "chunks": layout.chunks,
-                "dtype": layout.dtype,
-                "compressor": None if layout.codec == RAW else {"id": "blosc", **BLOSC_OPTIONS},
-                "fill_value": 0,
-            },
+            "metadata": self._metadata(layout) if layout.shards is None else self._v3_metadata(layout),
             "store_data_equal_to_fill_value": layout.write_empty_chunks,
         }
         return self._ts.open(spec, context=self._context(), create=True).result()
+
+    @staticmethod
+    def _metadata(layout: Layout) -> dict[str, Any]:
+        return {
+            "shape": layout.shape,
+            "chunks": layout.chunks,
+            "dtype": layout.dtype,
+            "compressor": None if layout.codec == RAW else {"id": "blosc", **BLOSC_OPTIONS},
+            "fill_value": 0,
+        }
+
+    @staticmethod
+    def _v3_metadata(layout: Layout) -> dict[str, Any]:
+        sharding = {
+            "name": "sharding_indexed",
+            "configuration": {"chunk_shape": layout.chunks, "codecs": layout.v3_codecs()},
+        }
+        return {
+            "shape": layout.shape,
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": layout.shards}},
+            "data_type": np.dtype(layout.dtype).name,
+            "codecs": [sharding],
+            "fill_value": 0,
+        }
 
     def _context(self) -> Any:
         return self._ts.Context({"file_io_sync": False})
@@ -228,6 +269,7 @@ class TensorStore(Peer):
 
 class Z5py(Peer):
     name, distribution, import_statement = "z5py", "z5py", "import z5py"
+    shards = False
     places = (DIRECTORY,)
     skips_fill = False
     appends = False
@@ -269,6 +311,7 @@ class Z5py(Peer):
 
 class H5py(Peer):
     name, distribution, import_statement = "h5py", "h5py", "import h5py"
+    shards = False
     note = "one HDF5 file of the same chunks; LZF and shuffle stand for blosc; chunk cache off"
     places = (DIRECTORY,)
     skips_fill = False
@@ -429,7 +472,7 @@ def load_peers(z5py_threads: int = 1) -> tuple[list[Peer], dict[str, str]]:
         remedy = "install it, or set PYTHONPATH to the source tree"
         raise SystemExit(f"zarrcy is not importable: {remedy}") from exc
     missing = {}
-    for kind in (Zarr2, Zarr3, Zarrs, TensorStore, Z5py, H5py, Numpy):
+    for kind in (Zarr2, Zarr3, Zarr3Fused, Zarrs, TensorStore, Z5py, H5py, Numpy):
         try:
             peers.append(Z5py(z5py_threads) if kind is Z5py else kind())
         except ImportError as exc:

@@ -16,6 +16,7 @@ from measure import Job
 from peer import BLOSC, DIRECTORY, MEMORY, RAW, NotOfferedError, Peer
 from rows_changing import changing_rows, per_chunk_write
 from rows_selecting import selecting_rows
+from rows_sharded import sharded_rows
 
 _AT = tuple(part.start for part in WINDOW)
 ROW = (*_AT[:2], slice(None))
@@ -106,6 +107,7 @@ def all_rows() -> list[Row]:
         *(_read("whole empty array", ..., 16, RAW, place, empty=True) for place in both),
         *selecting_rows(),
         *changing_rows(),
+        *sharded_rows(),
         Row("per chunk", "read", "tiny raw chunks, memory", _per_chunk_read, lambda bench: bench.n_tiny),
         Row("per chunk", "write", "tiny raw chunks, memory", per_chunk_write, lambda bench: bench.n_tiny),
     ]

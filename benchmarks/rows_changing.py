@@ -26,14 +26,14 @@ def _write_whole(chunk_side: int, codec: str, place: str, all_fill: bool = False
         layout = bench.layout(chunk_side, codec, write_empty_chunks=not all_fill)
         # touched memory: untouched zeros would all be one page, and never leave the cache
         value = np.full(layout.shape, 0, layout.dtype) if all_fill else bench.cube
-        return _fresh_write(peer, bench, layout, place, value)
+        return fresh_write(peer, bench, layout, place, value)
 
     if all_fill:
         return Row("write", "all fill value, not stored", f"{chunk_side}^3 {codec}, {place}", job)
     return Row("write", "whole array", f"{chunk_side}^3 {codec}, {place}", job)
 
 
-def _fresh_write(
+def fresh_write(
     peer: Peer,
     bench: Bench,
     layout: Layout,
@@ -68,21 +68,26 @@ def _fresh_write(
 def _write_window(chunk_side: int, codec: str, place: str) -> Row:
     def job(peer: Peer, bench: Bench) -> Job:
         refuse_place(peer, place)
-        # all peers write into one store, the same value: a store of its own, not the one that is read
-        stored = bench.stored(bench.layout(chunk_side, codec), False, "change")
-        peer.adopt(stored)
-        array = peer.open(stored, place, writable=True)
-        before = np.array(peer.reader(array, ...)())
-        value = np.random.default_rng(1).random((16, 16, 16), np.float32)
-        call = peer.writer(array, WINDOW, value)
-
-        def check(_: Any) -> None:
-            before[WINDOW] = value
-            check_equal(peer.reader(array, ...)(), before)
-
-        return Job(lambda: call, check, settle=peer.settle)
+        return window_write(peer, bench, bench.layout(chunk_side, codec), place)
 
     return Row("write", "16^3 window", f"{chunk_side}^3 {codec}, {place}", job)
+
+
+def window_write(peer: Peer, bench: Bench, layout: Layout, place: str) -> Job:
+    """Write a window of an array that holds numbers."""
+    # all peers write into one store, the same value: a store of its own, not the one that is read
+    stored = bench.stored(layout, False, "change")
+    peer.adopt(stored)
+    array = peer.open(stored, place, writable=True)
+    value = np.random.default_rng(1).random((16, 16, 16), np.float32)
+    call = peer.writer(array, WINDOW, value)
+
+    def check(_: Any) -> None:
+        expected = stored.expected().copy()
+        expected[WINDOW] = value
+        check_equal(peer.reader(array, ...)(), expected)
+
+    return Job(lambda: call, check, settle=peer.settle)
 
 
 def _append(codec: str, place: str) -> Row:
@@ -96,7 +101,7 @@ def _append(codec: str, place: str) -> Row:
         value = steps.cumsum()
         pieces = np.split(value, n)
         layout = Layout((0,), (APPENDS_CHUNK,), codec, "<i8")
-        return _fresh_write(peer, bench, layout, place, value, lambda array: peer.appender(array, pieces))
+        return fresh_write(peer, bench, layout, place, value, lambda array: peer.appender(array, pieces))
 
     question = f"append {APPENDED} int64, per append"
     return Row("write", question, f"{APPENDS_CHUNK} {codec}, {place}", job, lambda bench: bench.n_appends)
@@ -104,7 +109,7 @@ def _append(codec: str, place: str) -> Row:
 
 def per_chunk_write(peer: Peer, bench: Bench) -> Job:
     refuse_place(peer, MEMORY)
-    return _fresh_write(peer, bench, bench.tiny_layout(), MEMORY, bench.line)
+    return fresh_write(peer, bench, bench.tiny_layout(), MEMORY, bench.line)
 
 
 def changing_rows() -> list[Row]:

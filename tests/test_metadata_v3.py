@@ -222,7 +222,7 @@ class TestShards:
             ({"chunk_shape": [2]}, "must divide"),
             ({"codecs": []}, "one codec array -> bytes"),
             ({"codecs": 5}, "configuration.codecs' is 5; it must be a list"),
-            ({"index_codecs": [LITTLE, {"name": "zstd"}]}, "only 'bytes' and 'crc32c'"),
+            ({"index_codecs": [LITTLE, {"name": "zstd"}]}, "only 'transpose', 'bytes', 'crc32c' and other"),
             ({"index_location": "middle"}, "'middle'; it must be 'start' or 'end'"),
             ({"more": 1}, "'more' is not known"),
         ],

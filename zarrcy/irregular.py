@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from zarrcy import _kernels
 from zarrcy.edges import AxisRuns
 from zarrcy.formats import ArrayDescription
+from zarrcy.options import ArrayOptions
 from zarrcy.shards import chunk_source
 from zarrcy.storage import access
 from zarrcy.sync import Synchronizer
@@ -36,7 +37,7 @@ class IrregularSource:
     Parameters
     ----------
     description : of the array, which has `edges`
-    store, node_prefix, synchronizer, write_empty_chunks : see `zarrcy.shards.chunk_source`
+    store, node_prefix, synchronizer, options : see `zarrcy.shards.chunk_source`
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class IrregularSource:
         store: Store,
         node_prefix: str,
         synchronizer: Synchronizer | None,
-        write_empty_chunks: bool,
+        options: ArrayOptions,
     ) -> None:
         assert description.edges is not None
         kernels = _kernels.for_dtype(description.dtype)
@@ -55,7 +56,7 @@ class IrregularSource:
         self.prefix, self.separator = keys.prefix(node_prefix, len(description.shape)), keys.separator
         self.fetch, self.store_many = access.reader(store), access.writer(store)
         self.batch = max(1, access.batch_nbytes(store) // max(1, self.layout.nbytes))
-        rest = (store, node_prefix, synchronizer, write_empty_chunks)
+        rest = (store, node_prefix, synchronizer, options)
         self._source_of = lru_cache(_MOST_SOURCES)(partial(_source_of, description, rest))
 
     def read(self, plan: IrregularPlan, out: Any, field: Field | None = None) -> None:

@@ -160,7 +160,8 @@ def chunk_source(
         return source
     stage, inner = opened
     counts = tuple(n // c for n, c in zip(description.chunk_shape, description.chunks, strict=True))
-    layout = ShardLayout(counts, pipeline.order, index_format(stage, math.prod(counts)))
+    index = index_format(stage, tuple(counts[axis] for axis in pipeline.order))
+    layout = ShardLayout(counts, pipeline.order, index)
     source = ShardSource(*place, inner, description.chunks, *rest, shards=layout)
     if strict:
         source.reader = StrictShardReader

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-
-from zarrcy.codecs import Filter, Pipeline, Shard, Stage, Transpose
+from zarrcy.codecs import Filter, Pipeline, Shard, Stage, Transpose, fill_item
 from zarrcy.edges import AxisRuns
 from zarrcy.types import JSON, AnyDtype, Coords, Shape
 
@@ -140,7 +138,7 @@ class ArrayDescription:
         zarr-python 2 leaves it there.
         """
         if self.dtype.kind == "O" and (self.fill_value is None or self.fill_value == 0):
-            for stage in self.stages:
+            for stage in self.chunk_stages:
                 if isinstance(stage, Filter) and stage.name in _EMPTY:
                     return _EMPTY[stage.name]
         return self.fill_value
@@ -157,8 +155,7 @@ class ArrayDescription:
         if self._shard is None:
             return Pipeline(self.stages, self.chunk_shape, self.dtype)
         # what is absent inside a shard is fill value
-        fill_item = np.zeros((), self.dtype) if self.missing is None else np.asarray(self.missing, self.dtype)
-        return Pipeline(self.stages, self.chunk_shape, self.dtype, fill_item.tobytes())
+        return Pipeline(self.stages, self.chunk_shape, self.dtype, fill_item(self.missing, self.dtype))
 
     def with_shape(self, shape: Shape) -> ArrayDescription:
         """Describe the array in another shape.

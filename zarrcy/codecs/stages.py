@@ -158,7 +158,7 @@ class Compressor:
     @property
     def added_nbytes(self) -> int | None:
         """How many bytes it adds, whatever they are; None where that depends on them."""
-        if self.is_own and self.name in _CHECKSUMS:
+        if self.name in _CHECKSUMS and is_own(self.codec):
             return 4
         added: int | None = getattr(self.codec, "added_nbytes", None)
         return added

@@ -232,3 +232,62 @@ def test_elements_of_any_length_in_shards_that_are_read_as_a_whole(nested):
     a[1:6, 3:] = model[1:6, 3:] = np.arange(30).astype(str).astype(object).reshape(5, 6)
     np.testing.assert_array_equal(a[...], model)
     np.testing.assert_array_equal(a[5, 2:5], model[5, 2:5])
+
+
+LARGE = np.arange(256 * 1024, dtype="i4").reshape(256, 1024)
+
+
+@pytest.mark.parametrize("compressor", [None, "default"])
+@pytest.mark.parametrize("store", [dict, RangedStore, "directory"])
+def test_windows_out_of_large_chunks_are_read_in_part(store, compressor, tmp_path):
+    # chunks of 1 MiB of noise, which Blosc cuts into blocks
+    model = LARGE ^ np.random.default_rng(0).integers(0, 2**12, LARGE.shape, "i4")
+    model = np.tile(model, (2, 2))
+    a = zarrcy.create(
+        model.shape,
+        chunks=LARGE.shape,
+        shards=model.shape,
+        dtype="i4",
+        zarr_format=3,
+        compressor=compressor,
+        store=tmp_path if store == "directory" else store(),
+    )
+    a[...] = model
+    a[:256, :1024] = 0
+    wanted = model.copy()
+    wanted[:256, :1024] = 0
+    a = zarrcy.open_array(a.store)
+    for key in [np.s_[250:260, 1020:1030], np.s_[300, 5], np.s_[::100, ::-512], np.s_[256:, 3:1030]]:
+        if store is RangedStore:
+            a.store.trips.clear()
+        np.testing.assert_array_equal(a[key], wanted[key])
+    points = tuple(np.random.default_rng(1).integers(0, n, 30) for n in model.shape)
+    np.testing.assert_array_equal(a.vindex[points], wanted[points])
+    if store is RangedStore:
+        a.store.trips.clear()
+        assert a[300, 5] == wanted[300, 5]
+        asked = sum(nbytes for trip in a.store.trips for start, nbytes in trip if start >= 0)
+        assert asked < LARGE.nbytes // 2
+
+
+def test_a_shard_that_is_replaced_between_two_questions_is_asked_again():
+    class Replaced(RangedStore):
+        then = None
+
+        def get_partial_values(self, key_ranges):
+            answer = super().get_partial_values(key_ranges)
+            if self.then is not None and len(self.trips) == 2:
+                self.values["c/0/0"], self.then = self.then, None
+            return answer
+
+    a = zarrcy.create(
+        LARGE.shape, chunks=LARGE.shape, shards=LARGE.shape, dtype="i4", zarr_format=3, store=Replaced()
+    )
+    a[...] = LARGE
+    old = a.store.values["c/0/0"]
+    a[...] = LARGE[::-1] * 2
+    a.store.values["c/0/0"], a.store.then = old, a.store.values["c/0/0"]
+    a.store.trips.clear()
+    assert a[250, 3:5].tolist() in (LARGE[250, 3:5].tolist(), (LARGE[::-1] * 2)[250, 3:5].tolist())
+    assert a.store.then is None
+    assert a[250, 3:5].tolist() == (LARGE[::-1] * 2)[250, 3:5].tolist()

@@ -129,11 +129,6 @@ class IndexFormat:
         return b"".join([*parts, entries] if self.at_end else [entries, *parts])
 
 
-def is_absent(entry: NDArray[np.uint64]) -> bool:
-    """Does an entry of an index say that its chunk is absent?"""
-    return int(entry[0]) == ABSENT and int(entry[1]) == ABSENT
-
-
 def index_format(stage: Shard, counts: Shape) -> IndexFormat:
     """Return how the index of a shard is written that has so many chunks along each axis, in the order of memory."""
     pack = next(s for s in stage.index_stages if isinstance(s, Pack))

@@ -201,6 +201,10 @@ class TestShards:
         assert a.shards == (6, 8)
         assert a.cdata_shape == (7, 7)
         assert a.nchunks_initialized == 49
+        del a.store["c/2/1"]
+        assert np.argwhere(~a.initialized_chunks()).min(axis=0).tolist() == [4, 2]
+        assert a.nchunks_initialized == 37
+        a = zarrcy.open_array(self.sharded(model))
         np.testing.assert_array_equal(a[...], model)
         np.testing.assert_array_equal(a[1:9:3, ::-1], model[1:9:3, ::-1])
         a[1:9, 3:7] = model[1:9, 3:7] = -1

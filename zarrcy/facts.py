@@ -316,9 +316,16 @@ class ArrayFacts(Placed, ABC):
         """
         self._refresh()
         grid = np.zeros(self.cdata_shape, bool)
-        per_value = [n // c for n, c in zip(self._description.chunk_shape, self.chunks, strict=True)]
+        about = self._description
         for _, coords in self._initialized():
-            grid[tuple(slice(at * n, at * n + n) for at, n in zip(coords, per_value, strict=False))] = True
+            axes = zip(about.stored_axes, about.chunk_axes, coords, about.shape, strict=True)
+            grid[
+                tuple(
+                    slice(chunk.chunk_at(axis.start_of(at)), chunk.count(min(axis.start_of(at + 1), n)))
+                    for axis, chunk, at, n in axes
+                )
+                or ...
+            ] = True
         return grid
 
     def _initialized(self) -> Iterator[tuple[Key, Coords]]:

@@ -18,6 +18,7 @@ REPO = Path(__file__).parent.parent
 ORDER = [
     {"errors", "types"},
     {"_kernels"},
+    {"edges"},
     {"locks", "sync", "storage", "grid", "progress", "info", "picture", "threads"},
     {"options", "chunk_cache"},
     {"codecs"},
@@ -28,6 +29,7 @@ ORDER = [
     {"fields", "regions"},
     {"shard_writing"},
     {"shards"},
+    {"irregular"},
     {"steered"},
     {"explain"},
     {"node"},

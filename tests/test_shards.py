@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import zarrcy
+from zarrcy.codecs.crc32c import CRC32C
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.storage.ranges import cut
 from zarrcy.testing import CountingStore
@@ -138,3 +139,155 @@ def test_selections_of_every_kind_read_and_write(tmp_path):
     a.oindex[rows, 3:60:7] = model[np.ix_(rows, range(3, 60, 7))] = -7
     a[::-3, ::5] = model[::-3, ::5] = 9
     np.testing.assert_array_equal(a[...], model)
+
+
+CRC = {"name": "crc32c"}
+LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
+BIG = {"name": "bytes", "configuration": {"endian": "big"}}
+TURNED = {"name": "transpose", "configuration": {"order": [2, 1, 0]}}
+INDEX_CODECS = {
+    "none behind bytes": [LITTLE],
+    "two checksums": [LITTLE, CRC, CRC],
+    "transposed": [TURNED, BIG, CRC],
+    "another checksum": [LITTLE, {"name": "numcodecs.crc32", "configuration": {}}, CRC],
+}
+
+
+def index_bytes(index, codecs):
+    """An index of a shard, shape (chunks, chunks, 2), as its codecs write it."""
+    import zlib
+
+    if TURNED in codecs:
+        index = index.transpose(2, 1, 0)
+    data = index.astype(">u8" if BIG in codecs else "<u8").tobytes()
+    for codec in codecs:
+        if codec["name"] == "numcodecs.crc32":
+            data = zlib.crc32(data).to_bytes(4, "little") + data
+        elif codec is CRC:
+            data = CRC32C().encode(data)
+    return data
+
+
+@pytest.mark.parametrize("location", ["start", "end"])
+@pytest.mark.parametrize("codecs", INDEX_CODECS.values(), ids=INDEX_CODECS)
+def test_an_index_may_have_any_codecs_that_keep_its_length(codecs, location):
+    config = {"chunk_shape": [2, 2], "codecs": [LITTLE], "index_codecs": codecs, "index_location": location}
+    shard = [{"name": "sharding_indexed", "configuration": config}]
+    model = np.arange(24, dtype="i4").reshape(4, 6)
+    a = zarrcy.create((4, 6), chunks=(4, 6), dtype="i4", codecs=shard, zarr_format=3, store={})
+    index = np.zeros((2, 3, 2), "u8")
+    nbytes = len(index_bytes(index, codecs))
+    parts = []
+    for i, j in np.ndindex(2, 3):
+        index[i, j] = (nbytes if location == "start" else 0) + 16 * len(parts), 16
+        parts.append(model[2 * i : 2 * i + 2, 2 * j : 2 * j + 2].tobytes())
+    index[0, 1] = 2**64 - 1
+    wanted = np.where((model % 6 // 2 == 1) & (model < 12), 0, model)
+    data, values = index_bytes(index, codecs), b"".join(parts)
+    a.store["c/0/0"] = data + values if location == "start" else values + data
+    np.testing.assert_array_equal(a[...], wanted)
+    assert a[3, 5] == 23
+    a[0, 3] = 7
+    wanted[0, 3] = 7
+    np.testing.assert_array_equal(zarrcy.open_array(a.store)[...], wanted)
+    if CRC in codecs:
+        damaged = bytearray(a.store["c/0/0"])
+        damaged[8 if location == "start" else -12] ^= 1
+        a.store["c/0/0"] = bytes(damaged)
+        with pytest.raises(ChunkDecodeError, match="its index is damaged"):
+            a[...]
+
+
+@pytest.mark.parametrize("compressor", [None, "default"])
+@pytest.mark.parametrize("dtype", [str, bytes])
+def test_shards_hold_elements_of_any_length(dtype, compressor):
+    texts = np.array(["", "a", "ü" * 300, "nul\0"] * 25, object).reshape(10, 10)
+    model = texts if dtype is str else np.vectorize(str.encode, otypes=[object])(texts)
+    store = CountingStore()
+    options = {"chunks": (2, 3), "shards": (6, 6), "dtype": dtype, "compressor": compressor}
+    a = zarrcy.create((10, 10), zarr_format=3, store=store, fill_value=dtype(), **options)
+    a[...] = model
+    np.testing.assert_array_equal(zarrcy.open_array(store)[...], model)
+    np.testing.assert_array_equal(a[3:7, ::-2], model[3:7, ::-2])
+    np.testing.assert_array_equal(a.vindex[[9, 0], [2, 2]], model[[9, 0], [2, 2]])
+    a[4, 2:9] = model[4, 2:9] = model[0, 2]
+    np.testing.assert_array_equal(a[...], model)
+    a[...] = dtype()
+    assert sorted(store.values) == ["zarr.json"]
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_elements_of_any_length_in_shards_that_are_read_as_a_whole(nested):
+    vlen = {"name": "vlen-utf8", "configuration": {}}
+
+    def shard(chunk_shape, codecs):
+        config = {"chunk_shape": chunk_shape, "codecs": codecs, "index_codecs": [LITTLE, CRC]}
+        return {"name": "sharding_indexed", "configuration": config}
+
+    inner = [{"name": "transpose", "configuration": {"order": [1, 0]}}, vlen]
+    codecs = [shard([4, 4], [shard([2, 4], inner)])] if nested else [shard([2, 4], inner), {"name": "gzip"}]
+    a = zarrcy.create((7, 9), chunks=(4, 8), dtype=str, codecs=codecs, fill_value="?", zarr_format=3)
+    model = np.full((7, 9), "?", object)
+    np.testing.assert_array_equal(a[...], model)
+    a[1:6, 3:] = model[1:6, 3:] = np.arange(30).astype(str).astype(object).reshape(5, 6)
+    np.testing.assert_array_equal(a[...], model)
+    np.testing.assert_array_equal(a[5, 2:5], model[5, 2:5])
+
+
+LARGE = np.arange(256 * 1024, dtype="i4").reshape(256, 1024)
+
+
+@pytest.mark.parametrize("compressor", [None, "default"])
+@pytest.mark.parametrize("store", [dict, RangedStore, "directory"])
+def test_windows_out_of_large_chunks_are_read_in_part(store, compressor, tmp_path):
+    # chunks of 1 MiB of noise, which Blosc cuts into blocks
+    model = LARGE ^ np.random.default_rng(0).integers(0, 2**12, LARGE.shape, "i4")
+    model = np.tile(model, (2, 2))
+    a = zarrcy.create(
+        model.shape,
+        chunks=LARGE.shape,
+        shards=model.shape,
+        dtype="i4",
+        zarr_format=3,
+        compressor=compressor,
+        store=tmp_path if store == "directory" else store(),
+    )
+    a[...] = model
+    a[:256, :1024] = 0
+    wanted = model.copy()
+    wanted[:256, :1024] = 0
+    a = zarrcy.open_array(a.store)
+    for key in [np.s_[250:260, 1020:1030], np.s_[300, 5], np.s_[::100, ::-512], np.s_[256:, 3:1030]]:
+        if store is RangedStore:
+            a.store.trips.clear()
+        np.testing.assert_array_equal(a[key], wanted[key])
+    points = tuple(np.random.default_rng(1).integers(0, n, 30) for n in model.shape)
+    np.testing.assert_array_equal(a.vindex[points], wanted[points])
+    if store is RangedStore:
+        a.store.trips.clear()
+        assert a[300, 5] == wanted[300, 5]
+        asked = sum(nbytes for trip in a.store.trips for start, nbytes in trip if start >= 0)
+        assert asked < LARGE.nbytes // 2
+
+
+def test_a_shard_that_is_replaced_between_two_questions_is_asked_again():
+    class Replaced(RangedStore):
+        then = None
+
+        def get_partial_values(self, key_ranges):
+            answer = super().get_partial_values(key_ranges)
+            if self.then is not None and len(self.trips) == 2:
+                self.values["c/0/0"], self.then = self.then, None
+            return answer
+
+    a = zarrcy.create(
+        LARGE.shape, chunks=LARGE.shape, shards=LARGE.shape, dtype="i4", zarr_format=3, store=Replaced()
+    )
+    a[...] = LARGE
+    old = a.store.values["c/0/0"]
+    a[...] = LARGE[::-1] * 2
+    a.store.values["c/0/0"], a.store.then = old, a.store.values["c/0/0"]
+    a.store.trips.clear()
+    assert a[250, 3:5].tolist() in (LARGE[250, 3:5].tolist(), (LARGE[::-1] * 2)[250, 3:5].tolist())
+    assert a.store.then is None
+    assert a[250, 3:5].tolist() == (LARGE[::-1] * 2)[250, 3:5].tolist()

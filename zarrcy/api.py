@@ -65,7 +65,8 @@ def create(
     Parameters
     ----------
     shape : lengths of the axes, in elements; an int for one axis
-    chunks : lengths of a chunk, in elements; True guesses, False makes one chunk of the whole
+    chunks : lengths of a chunk, in elements; True or "auto" guesses: from 128 KiB for a small array to 64 MiB,
+        and about 1 MiB in shards. False makes one chunk of the whole
     dtype : of the elements; ``float64`` by default. ``str`` and ``bytes`` are texts of any length
     compressor : a numcodecs codec, its configuration, None, or "default" (Blosc with LZ4 and shuffle)
     fill_value : of elements that were never written
@@ -90,7 +91,8 @@ def create(
         mapping of parameters
     codecs : format 3: all that is done to a chunk, instead of filters, compressor and order: codecs of
         numcodecs, or names and objects as the format spells them. "bytes" is added where it is missing
-    shards : format 3: lengths of a shard, which holds many chunks in one stored value
+    shards : format 3: lengths of a shard, which holds many chunks in one stored value; True or "auto" guesses:
+        from 32 MiB, or the whole of a smaller array, up to 512 MiB where there would be more than a thousand
     dimension_names : format 3: a name, or None, for each axis
     chunk_key_encoding : format 3: "default", "v2", or an object as the format spells it
     fillvalue : the fill value as h5py spells it
@@ -107,6 +109,9 @@ def create(
     >>> a = zarrcy.create((10000, 10000), chunks=(1000, 1000), dtype="i4", fill_value=42)
     >>> int(a[5000, 5000])
     42
+    >>> a = zarrcy.create((10000, 10000), chunks="auto", shards="auto", dtype="i4", zarr_format=3)
+    >>> a.chunks, a.shards
+    ((625, 625), (2500, 5000))
     """
     if storage_transformers:
         raise ValueError(f"storage_transformers is {storage_transformers!r}; no format has any")
@@ -170,7 +175,7 @@ def describe(
         shape = (*shape, *inner)
     request = ArrayRequest(
         shape,
-        normalize_chunks(chunks, shape, dtype.itemsize),
+        normalize_chunks(chunks, shape, dtype.itemsize, shards),
         dtype,
         fill_value,
         order,

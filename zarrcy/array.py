@@ -18,7 +18,7 @@ from zarrcy.attrs import Attributes
 from zarrcy.chunk_cache import ChunkCache
 from zarrcy.codecs import as_codec
 from zarrcy.formats import ArrayDescription, asked_format
-from zarrcy.grid import grid_shape, normalize_chunks, normalize_shape
+from zarrcy.grid import normalize_chunks, normalize_shape
 from zarrcy.indexing import ArrayIndexing
 from zarrcy.node import Node, Parse
 from zarrcy.options import ArrayOptions, MoreOptions
@@ -170,11 +170,12 @@ class Array(ArrayIndexing):
                 raise ValueError(f"{name} is {value!r}; it must be a non-negative integer")
         first = 0 if start is None else operator.index(start)
         last = self.shape[0] if end is None else min(operator.index(end), self.shape[0])
-        return self._rows(first, last, self.chunks[0])
+        return self._rows(first, last)
 
-    def _rows(self, first: int, last: int, chunk_len: int) -> Iterator[Any]:
+    def _rows(self, first: int, last: int) -> Iterator[Any]:
+        axis = self._description.chunk_axes[0]
         while first < last:
-            stop = min(last, (first // chunk_len + 1) * chunk_len)
+            stop = min(last, axis.start_of(axis.chunk_at(first) + 1))
             yield from self[first:stop]
             first = stop
 
@@ -304,14 +305,15 @@ class Array(ArrayIndexing):
         with self._changing():
             old = self._description.shape
             new = _new_shape(args, old)
+            described = self._description.with_shape(new)
             doomed = self._keys_outside(new)
-            self._save(self._description.with_shape(new))
+            self._save(described)
             if doomed:
                 self._node.delete_chunks(doomed)
 
     def _keys_outside(self, shape: Shape) -> list[str]:
         """Return the keys of stored chunks that hold no element of `shape`."""
-        counts = grid_shape(shape, self._description.chunk_shape)
+        counts = self._stored_counts(shape)
         if all(new >= old for new, old in zip(shape, self._description.shape, strict=True)):
             return []
         return [
@@ -357,12 +359,13 @@ class Array(ArrayIndexing):
                 f"data of shape {values.shape} do not fit shape {old}: all axes but {axis} must agree"
             )
         grown = (*old[:axis], old[axis] + values.shape[axis], *old[axis + 1 :])
+        described = self._description.with_shape(grown)
         grid = self._kernels.Grid(grown, self._grid.chunk_shape)
         key = (slice(None),) * axis + (slice(old[axis], grown[axis]),)
         box = self._kernels.parse_box(key, grid)
         plan = self._kernels.split_outer(box, grid)
         self._write(plan, box.shape, values)
-        self._save(self._description.with_shape(grown))
+        self._save(described)
         return grown
 
     # -- other looks at the same data ------------------------------------------------------------
@@ -400,6 +403,8 @@ class Array(ArrayIndexing):
         """
         self._refresh()
         description = self._description
+        if description.edges is not None and not (shape is None and chunks is None):
+            raise ValueError("an array whose chunks differ in length can't be seen in another shape")
         if filters is not None:
             description = description.with_filters([as_codec(codec) for codec in filters])
         description = replace(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zarrcy import _kernels, native, threads
 from zarrcy.codecs.partial import WHOLE
-from zarrcy.codecs.shard_index import is_absent
+from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.codecs.stages import Pack
 from zarrcy.info import bytes_text, html_table
 from zarrcy.shards import PiecesByShard, ShardSource
@@ -332,7 +332,7 @@ class _Survey:
             (raw,) = yield [index.span]
             shard = some[place]
             entries = index.parse(raw, nbytes)[pieces.chunks[pieces.first[shard] : pieces.first[shard + 1]]]
-            present = [int(entry[1]) for entry in entries if not is_absent(entry)]
+            present = [int(entry[1]) for entry in entries if (entry != ABSENT).any()]
             counts[:] += (len(entries) - len(present), sum(present), 1 + len(present), index.nbytes)
 
         def done(place: int, present: bool, _: Any) -> None:

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import shards, transfer
+from zarrcy import _kernels, irregular, shards, transfer
 from zarrcy.chunk_cache import CacheInfo, ChunkCache
 from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ViewError
 from zarrcy.formats import ArrayDescription
-from zarrcy.grid import grid_shape
 from zarrcy.info import InfoReport, bytes_text, html_table, type_name
 from zarrcy.missing import new_masked
 from zarrcy.node import refuse_read_only
@@ -72,7 +71,8 @@ class ArrayFacts(Placed, ABC):
     def _get_ready(self) -> None:
         """Make what reading and writing need."""
         description = self._description
-        source = shards.chunk_source(
+        make: Any = shards.chunk_source if description.edges is None else irregular.IrregularSource
+        source = make(
             description,
             self._node.chunk_store,
             self._node.prefix,
@@ -80,9 +80,10 @@ class ArrayFacts(Placed, ABC):
             self._options,
         )
         # a chunk that is kept is there, whatever became of it; who wants to know what is missing has to look
-        cache = self._cache if self._options.read_missing == "fill" else None
-        self._source = steered(source, self._options.threads, cache, self._decoding)
-        self._kernels = self._source.kernels
+        is_plain = self._options.read_missing == "fill" and description.edges is None
+        cache = self._cache if is_plain else None
+        self._source: Any = steered(source, self._options.threads, cache, self._decoding)
+        self._kernels: Any = self._source.kernels
         self._grid = self._kernels.Grid(description.shape, self._source.layout.chunk_shape)
 
     def _refresh(self) -> None:
@@ -181,8 +182,23 @@ class ArrayFacts(Placed, ABC):
 
     @property
     def chunks(self) -> Shape:
-        """Lengths of a chunk along the axes, in elements. Where there are shards, of a chunk in a shard."""
+        """Lengths of a chunk along the axes, in elements. Where there are shards, of a chunk in a shard.
+
+        Where chunks differ in length, the longest count; `read_chunk_sizes` has all.
+        """
         return self._description.chunks
+
+    @property
+    def read_chunk_sizes(self) -> tuple[tuple[int, ...], ...]:
+        """How many elements each chunk has along each axis, as dask has it: the last one ends where the axis does.
+
+        >>> import zarrcy
+        >>> zarrcy.zeros((5, 4), chunks=(2, 4)).read_chunk_sizes
+        ((2, 2, 1), (4,))
+        """
+        return tuple(
+            tuple(axis.sizes(n)) for axis, n in zip(self._description.chunk_axes, self.shape, strict=True)
+        )
 
     @property
     def shards(self) -> Shape | None:
@@ -273,7 +289,8 @@ class ArrayFacts(Placed, ABC):
     @property
     def cdata_shape(self) -> Shape:
         """Number of chunks along each axis; ``(1,)`` without axes."""
-        return grid_shape(self.shape, self.chunks) if self.ndim else (1,)
+        axes = self._description.chunk_axes
+        return tuple(axis.count(n) for axis, n in zip(axes, self.shape, strict=True)) or (1,)
 
     @property
     def nchunks(self) -> int:
@@ -283,15 +300,17 @@ class ArrayFacts(Placed, ABC):
     @property
     def nchunks_initialized(self) -> int:
         """Number of chunks that are stored; of a shard that is stored, all chunks count."""
-        stored = self._description.chunk_shape
-        held = [
+        found = self._initialized()
+        if self.shards is None:
+            return sum(1 for _ in found)
+        stored, lengths, shape = self._description.stored_axes, self.chunks, self.shape
+        return sum(
             math.prod(
-                min(-(-n // c), -(-(length - at * n) // c))
-                for at, n, c, length in zip(coords, stored, self.chunks, self.shape, strict=False)
+                -(-(min(axis.start_of(at + 1), n) - axis.start_of(at)) // chunk)
+                for axis, at, chunk, n in zip(stored, coords, lengths, shape, strict=True)
             )
-            for _, coords in self._initialized()
-        ]
-        return sum(held)
+            for _, coords in found
+        )
 
     initialized = nchunks_initialized
 
@@ -320,15 +339,22 @@ class ArrayFacts(Placed, ABC):
         """
         self._refresh()
         grid = np.zeros(self.cdata_shape, bool)
-        per_value = [n // c for n, c in zip(self._description.chunk_shape, self.chunks, strict=True)]
+        about = self._description
         for _, coords in self._initialized():
-            grid[tuple(slice(at * n, at * n + n) for at, n in zip(coords, per_value, strict=False))] = True
+            axes = zip(about.stored_axes, about.chunk_axes, coords, about.shape, strict=True)
+            grid[
+                tuple(
+                    slice(chunk.chunk_at(axis.start_of(at)), chunk.count(min(axis.start_of(at + 1), n)))
+                    for axis, chunk, at, n in axes
+                )
+                or ...
+            ] = True
         return grid
 
     def _initialized(self) -> Iterator[tuple[Key, Coords]]:
         """Iterate over the values that are stored, chunks or shards: their keys, and their coordinates."""
         chunk_keys = self._description.chunk_keys
-        counts = grid_shape(self.shape, self._description.chunk_shape)
+        counts = self._stored_counts(self.shape)
         prefix = chunk_keys.root + self._node.prefix
         for name in self._names_below(prefix):
             coords = chunk_keys.coords(name, self.ndim)
@@ -356,6 +382,10 @@ class ArrayFacts(Placed, ABC):
         ends = (name.removeprefix(start) for name in names if name.startswith(start))
         return (end for end in ends if end.isdecimal())
 
+    def _stored_counts(self, shape: Shape) -> Shape:
+        """Return how many stored values each axis has, were the array of `shape`."""
+        return tuple(axis.count(n) for axis, n in zip(self._description.stored_axes, shape, strict=True))
+
     def digest(self, hashname: str = "sha1") -> bytes:
         """Return a checksum over the stored chunks in C order, then metadata, then attributes.
 
@@ -371,9 +401,10 @@ class ArrayFacts(Placed, ABC):
         """
         self._refresh()
         checksum = hashlib.new(hashname)
-        grid = self._kernels.Grid(self._description.shape, self._description.chunk_shape)
-        plan = self._kernels.split_outer(self._kernels.parse_box(..., grid), grid)
-        source = self._source
+        # a grid with an element for each stored value
+        counts, kernels, source = self._stored_counts(self.shape), _kernels.default, self._source
+        grid = kernels.Grid(counts, (1,) * len(counts))
+        plan = kernels.split_outer(kernels.parse_box(..., grid), grid)
         for first, last in transfer.batches(plan.n_pieces, source.batch):
             for value in source.fetch(plan.keys(first, last, source.prefix, source.separator)):
                 checksum.update(b"" if value is None else value)
@@ -424,8 +455,8 @@ class ArrayFacts(Placed, ABC):
             ("Type", "zarrcy.Array"),
             ("Data type", self._dtype),
             ("Shape", self.shape),
-            ("Chunk shape", self.chunks),
-            *([("Shard shape", self.shards)] if self.shards is not None else []),
+            ("Chunk shape", self.chunks if self._description.edges is None else f"up to {self.chunks}"),
+            *self._described_shards(),
             ("Order", self.order),
             ("Read-only", self.read_only),
             *((f"Filter [{i}]", codec) for i, codec in enumerate(self.filters or ())),
@@ -438,10 +469,21 @@ class ArrayFacts(Placed, ABC):
         # as zarr-python 2 does: a missing compressor is told, other missing things are left out
         return [(name, str(value)) for name, value in rows if value is not None or name == "Compressor"]
 
+    def _described_shards(self) -> list[tuple[str, Any]]:
+        """Return the rows of `info` on shards; sizes are those without compression."""
+        if self.shards is None:
+            return []
+        sizes = [math.prod(lengths) * self.itemsize for lengths in (self.chunks, self.shards)]
+        return [
+            ("Shard shape", self.shards),
+            ("Chunk size", bytes_text(sizes[0])),
+            ("Shard size", bytes_text(sizes[1])),
+        ]
+
     def _repr_html_(self) -> str:
         """Return what a notebook shows: facts beside a picture of the chunks. No chunk is looked for."""
         facts = html_table([*self._described(), ("No. chunks", str(self.nchunks))])
-        picture = grid_svg(self.shape, self.chunks)
+        picture = grid_svg(self.shape, self.chunks, self._description.chunk_axes)
         return (
             f'<table class="zarrcy-array"><tbody><tr><td>{facts}</td><td>{picture}</td></tr></tbody></table>'
         )

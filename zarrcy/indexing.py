@@ -220,9 +220,8 @@ class ArrayIndexing(ArrayFacts):
         array([5])
         """
         self._refresh()
-        return self.get_basic_selection(
-            selections.normalize_blocks(selection, self._grid), out=out, fields=fields
-        )
+        key = selections.normalize_blocks(selection, self._grid.shape, self._description.chunk_axes)
+        return self.get_basic_selection(key, out=out, fields=fields)
 
     @property
     def oindex(self) -> OIndex:
@@ -399,7 +398,7 @@ class ArrayIndexing(ArrayFacts):
         """
         refuse_read_only(self._options.read_only, self.path)
         self._refresh()
-        key = selections.normalize_blocks(selection, self._grid)
+        key = selections.normalize_blocks(selection, self._grid.shape, self._description.chunk_axes)
         self.set_basic_selection(key, value, fields=fields)
 
     def _refuse_unaligned(self, plan: Any, fields: Any = None) -> None:

@@ -75,7 +75,7 @@ def _encoding(array: Array) -> tuple[Any, ...]:
     fill = about.fill_value
     if fill is not None and not about.dtype.hasobject:
         fill = np.asarray(fill, about.dtype).tobytes()
-    return about.shape, about.chunk_shape, about.dtype, fill, _spelled(about.stages)
+    return about.shape, about.stored_axes, about.dtype, fill, _spelled(about.stages)
 
 
 def _spelled(stages: Sequence[Stage]) -> list[Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import TypeAlias
 
-from zarrcy.grid import grid_shape
+from zarrcy.edges import AxisRuns
 from zarrcy.types import Shape
 
 Point: TypeAlias = tuple[float, float]
@@ -20,7 +21,7 @@ _CUT = "stroke:#34567f;stroke-width:0.7"
 _TEXT = "fill:currentColor;font:11px sans-serif"
 
 
-def grid_svg(shape: Shape, chunks: Shape) -> str:
+def grid_svg(shape: Shape, chunks: Shape, axes: Sequence[AxisRuns] | None = None) -> str:
     """Draw the last three axes of an array, or as many as it has, with lines where chunks meet.
 
     Where there are very many chunks only some of the lines are drawn, each at the edge of a chunk.
@@ -28,13 +29,15 @@ def grid_svg(shape: Shape, chunks: Shape) -> str:
     Parameters
     ----------
     shape, chunks : in elements
+    axes : where the chunks of each axis begin, if they are not all as long as `chunks` says
 
     >>> grid_svg((4, 6), (2, 6)).count("<line")
     1
     """
     drawn = shape[-_DRAWN_AXES:]
     lengths = [_pixels(n, max(drawn)) for n in drawn]
-    cuts = [_cuts(n, chunk) for n, chunk in zip(drawn, chunks[-_DRAWN_AXES:], strict=True)]
+    axes = tuple(map(AxisRuns.regular, chunks)) if axes is None else axes
+    cuts = [_cuts(n, axis) for n, axis in zip(drawn, axes[-_DRAWN_AXES:], strict=True)]
     # what has fewer than two axes is drawn as a bar, or a dot, that is not cut along the others
     while len(lengths) < 2:
         lengths, cuts = [_THINNEST, *lengths], [[], *cuts]
@@ -72,11 +75,11 @@ def _pixels(n: int, longest: int) -> float:
     return max(_THINNEST, _LONGEST * (n / longest)) if longest else _THINNEST
 
 
-def _cuts(n: int, chunk_len: int) -> list[float]:
+def _cuts(n: int, axis: AxisRuns) -> list[float]:
     """Return where along an axis chunks meet, as parts of its length; some of them where they are many."""
-    (count,) = grid_shape((n,), (chunk_len,))
+    count = axis.count(n)
     step = -(-count // (_MOST_CUTS + 1)) or 1
-    return [i * chunk_len / n for i in range(step, count, step)]
+    return [axis.start_of(i) / n for i in range(step, count, step)]
 
 
 def _face(

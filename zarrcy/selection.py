@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrcy.edges import AxisRuns
 from zarrcy.errors import BoundsCheckError, SelectionError, VindexInvalidSelectionError
-from zarrcy.grid import grid_shape
 from zarrcy.types import Shape
 
 
@@ -282,16 +282,21 @@ def normalize_mask(mask: Any, shape: Shape) -> NDArray[np.bool_]:
     return found
 
 
-def normalize_blocks(selection: Any, grid: Any) -> tuple[slice, ...]:
+def normalize_blocks(selection: Any, shape: Shape, axes: tuple[AxisRuns, ...]) -> tuple[slice, ...]:
     """Return the slices of elements that a selection of whole chunks means.
+
+    Parameters
+    ----------
+    selection : integers and slices of chunks
+    shape : of the array, in elements
+    axes : where the chunks of each axis begin
 
     Raises
     ------
     BoundsCheckError : an index beyond the last chunk
     SelectionError : something other than integers and slices of step 1
     """
-    shape, chunks = grid.shape, grid.chunk_shape
-    counts = grid_shape(shape, chunks)
+    counts = tuple(axis.count(n) for axis, n in zip(axes, shape, strict=True))
     items = selection if isinstance(selection, tuple) else (selection,)
     at = next((i for i, item in enumerate(items) if item is Ellipsis), None)
     if at is not None:
@@ -315,5 +320,5 @@ def normalize_blocks(selection: Any, grid: Any) -> tuple[slice, ...]:
                 f"a selection of blocks takes integers and slices of step 1, not {item!r} for axis {axis}",
                 shape,
             )
-        found.append(slice(start * chunks[axis], min(stop * chunks[axis], shape[axis])))
+        found.append(slice(axes[axis].start_of(start), min(axes[axis].start_of(stop), shape[axis])))
     return tuple(found)

@@ -8,18 +8,21 @@ its chunks and puts it together again.
 from __future__ import annotations
 
 import itertools
-import math
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import locks, native, threads
-from zarrcy.codecs.shard_index import IndexFormat, index_format, is_absent
+from zarrcy.codecs.partial import WHOLE, PartialRead
+from zarrcy.codecs.shard_index import ABSENT, IndexFormat, index_format
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.formats import ArrayDescription
 from zarrcy.missing import StrictReader
@@ -31,6 +34,8 @@ from zarrcy.sync import Synchronizer
 from zarrcy.transfer import ChunkReader, ChunkSource, Field
 from zarrcy.types import Buffer, Key, Shape, Span, Store
 
+# To decode a smaller chunk in a shard, in bytes, costs no more than to find its blocks and decode some of them.
+_WORTH_INNER_PARTS = 2**20
 _CACHED_INDEX_NBYTES = 64 * 2**20
 # Decoded bytes that are asked for at once: of a file, and of a store where every trip counts.
 _BATCH_OF_A_FILE = 2**20
@@ -81,6 +86,8 @@ class ShardSource(ChunkSource):
         self.write_empty_chunks = False
         self.reader = ShardReader
         self.read_values = ranges.parts_reader(store)
+        worth_parts = self.is_raw or self.layout.nbytes >= _WORTH_INNER_PARTS
+        self.reads_inner_parts = self.read_parts is not None and worth_parts
         self.indexes = IndexCache()
         # a shard that is a file is read in the native lane
         self.files = access.files_of(store) if self.folder is not None else None
@@ -160,7 +167,8 @@ def chunk_source(
         return source
     stage, inner = opened
     counts = tuple(n // c for n, c in zip(description.chunk_shape, description.chunks, strict=True))
-    layout = ShardLayout(counts, pipeline.order, index_format(stage, math.prod(counts)))
+    index = index_format(stage, tuple(counts[axis] for axis in pipeline.order))
+    layout = ShardLayout(counts, pipeline.order, index)
     source = ShardSource(*place, inner, description.chunks, *rest, shards=layout)
     if strict:
         source.reader = StrictShardReader
@@ -198,6 +206,28 @@ class PiecesByShard:
         self.keys = [self.keys[shard] for shard in there]
         self.n_inside = [self.n_inside[shard] for shard in there]
         self.first = [0, *np.cumsum(counts[there]).tolist()]
+
+
+class InnerChunk(NamedTuple):
+    """A chunk that is present in a shard.
+
+    Attributes
+    ----------
+    piece : its number in the plan
+    chunk : its number in the shard
+    start, nbytes : where it stands in the value of the shard
+    """
+
+    piece: int
+    chunk: int
+    start: int
+    nbytes: int
+
+    def place_of(self, span: Span) -> tuple[int, int]:
+        """Return where a span of the chunk stands in the value of the shard; no span goes beyond the chunk."""
+        start = min(span[0], self.nbytes)
+        rest = self.nbytes - start
+        return self.start + start, rest if span[1] is None else min(span[1], rest)
 
 
 class ShardReader(ChunkReader):
@@ -275,39 +305,95 @@ class ShardReader(ChunkReader):
                     (raw,) = yield [form.span]
                 index = source.parse_index(key, raw, nbytes)
                 source.indexes.put(key, identity, index)
-            entries = index[chunks]
-            absent = [is_absent(entry) for entry in entries]
-            spans: list[Span] = [
-                (int(start), int(length))
-                for (start, length), gone in zip(entries, absent, strict=True)
-                if not gone
-            ]
-            if identity is not None or not spans:
-                parts = (yield spans) if spans else []
+            wanted, absent = [], []
+            for number, chunk, entry in zip(numbers, chunks, index[chunks].tolist(), strict=True):
+                if entry == [ABSENT, ABSENT]:
+                    absent.append(number)
+                else:
+                    wanted.append(InnerChunk(number, chunk, *entry))
+            if not wanted:
+                break
+            questions = self._read_chunks(key, nbytes, wanted)
+            if identity is not None:
+                yield from questions
                 break
             # what does not stay open may be replaced: the index comes again, with the chunks
-            again, *parts = yield [form.span, *spans]
-            if raw is not None and bytes(again) == bytes(raw):
+            assert raw is not None
+            raw, index = (yield from _ask_with_index(form.span, raw, questions)), None
+            if raw is None:
                 break
-            raw, index = again, None
         else:
             raise source.damaged_shard(key, -1, "it was replaced again and again while it was read")
-        found = iter(parts)
-        for number, chunk, gone, entry in zip(numbers, chunks, absent, entries, strict=True):
-            if gone:
-                source.kernels.fill_piece(self.plan, number, self.layout, self.out, self.item)
-                continue
-            part = next(found)
-            if len(part) != int(entry[1]):
-                raise source.damaged_shard(
-                    key, nbytes or -1, f"it ends before the end of inner chunk {chunk}"
-                )
-            self.take(number, f"{key} (inner chunk {chunk})", part)
+        for number in absent:
+            source.kernels.fill_piece(self.plan, number, self.layout, self.out, self.item)
         return None
+
+    def _read_chunks(self, key: Key, nbytes: int | None, wanted: list[InnerChunk]) -> ranges.Questions:
+        """Ask for what is wanted of the chunks of a shard, of all of them at once, and take it."""
+        if not self.source.reads_inner_parts:
+            for chunk, part in zip(wanted, (yield [(c.start, c.nbytes) for c in wanted]), strict=True):
+                self._check(key, nbytes, chunk, part, chunk.nbytes)
+                self._take_chunk(key, chunk, part)
+            return None
+        asking = []
+        for chunk in wanted:
+            questions = self._read_chunk(chunk)
+            asking.append((chunk, questions, next(questions)))
+        while asking:
+            spans = [chunk.place_of(span) for chunk, _, asked in asking for span in asked]
+            found = iter(zip((yield [*spans]), spans, strict=True))
+            following = []
+            for chunk, questions, asked in asking:
+                parts = []
+                for part, (_, length) in islice(found, len(asked)):
+                    self._check(key, nbytes, chunk, part, length)
+                    parts.append(part)
+                try:
+                    following.append((chunk, questions, questions.send(parts)))
+                except StopIteration as stop:
+                    # before another chunk is put into the memory of this one
+                    self._take_chunk(key, chunk, stop.value)
+            asking = following
+        return None
+
+    def _check(self, key: Key, nbytes: int | None, chunk: InnerChunk, part: Buffer, length: int) -> None:
+        if len(part) != length:
+            problem = f"it ends before the end of inner chunk {chunk.chunk}"
+            raise self.source.damaged_shard(key, nbytes or -1, problem)
+
+    def _read_chunk(self, chunk: InnerChunk) -> PartialRead:
+        """Ask for a chunk, or for the parts of a large one that are wanted."""
+        source, plan = self.source, self.plan
+        if not plan.sparse(chunk.piece):
+            (stored,) = yield [WHOLE]
+            return stored
+        touched = partial(source.kernels.touched_blocks, plan, chunk.piece, self.layout)
+        return (yield from source.pipeline.read_parts(touched, self._memory, chunk.nbytes))
+
+    def _take_chunk(self, key: Key, chunk: InnerChunk, stored: Buffer | None) -> None:
+        if stored is not None:
+            self.take(chunk.piece, f"{key} (inner chunk {chunk.chunk})", stored)
+        else:
+            self.source.kernels.gather(self.plan, chunk.piece, self.scratch, self.layout, self.out)
 
 
 class StrictShardReader(StrictReader, ShardReader):
     """Reads likewise, and tells which shards are missing: that a chunk is not in a shard says nothing."""
+
+
+def _ask_with_index(
+    span: Span, index: Buffer, questions: ranges.Questions
+) -> Generator[list[Span], list[Buffer], Buffer | None]:
+    """Ask questions, each together with the index; return the index as it is now if it changed, else None."""
+    spans = next(questions)
+    while True:
+        again, *parts = yield [span, *spans]
+        if bytes(again) != bytes(index):
+            return again
+        try:
+            spans = questions.send(parts)
+        except StopIteration:
+            return None
 
 
 class IndexCache:

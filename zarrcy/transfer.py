@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels, locks, native, threads
-from zarrcy.codecs import Pipeline, StageError
+from zarrcy.codecs import Pipeline, StageError, fill_item
 from zarrcy.errors import ChunkDecodeError, ChunkEncodeError
 from zarrcy.options import ArrayOptions
 from zarrcy.storage import access, ranges
@@ -259,13 +259,6 @@ class ChunkSource:
         if self.options.unaligned == "allow":
             keys = []
         return locks.Hold([self.place + key for key in keys] if self.place else keys)
-
-
-def fill_item(fill_value: Any, dtype: AnyDtype) -> Any:
-    """Return one element as the kernels want it: its bytes, or the object itself. None is zero."""
-    if dtype.hasobject:
-        return fill_value
-    return (np.zeros((), dtype) if fill_value is None else np.asarray(fill_value, dtype)).tobytes()
 
 
 def flat_memory(array: NDArray[Any]) -> NDArray[np.uint8] | None:

@@ -138,3 +138,21 @@ def test_any_shards_of_ours_are_read_by_tensorstore(data, tmp_path_factory):
         part = tuple(slice(*sorted(data.draw(st.tuples(*[st.integers(0, n)] * 2)))) for n in shape)
         a[part] = model[part] = value
     np.testing.assert_array_equal(np.asarray(by_tensorstore(path, {}, create=False)), model)
+
+
+@pytest.mark.parametrize("dtype", [str, bytes])
+def test_zarr_python_3_and_we_read_and_change_text_in_shards(dtype, tmp_path):
+    model = np.array([f"{i}é" * (i % 4) for i in range(100)], object).reshape(10, 10)
+    if dtype is bytes:
+        model = np.vectorize(str.encode, otypes=[object])(model)
+    options = {"chunks": (2, 3), "shards": (6, 6), "dtype": dtype, "fill_value": dtype()}
+    ours = zarrcy.create((10, 10), zarr_format=3, store=str(tmp_path / "ours"), **options)
+    ours[...] = model
+    theirs = zarr.open_array(str(tmp_path / "ours"), mode="r+")
+    np.testing.assert_array_equal(theirs[...], model)
+    theirs[2:5, 3:8] = model[2:5, 3:8] = model[9, 9]
+    np.testing.assert_array_equal(ours[...], model)
+    if dtype is str:
+        theirs = zarr.create_array(str(tmp_path / "theirs"), shape=(10, 10), **options)
+        theirs[...] = model
+        np.testing.assert_array_equal(zarrcy.open_array(str(tmp_path / "theirs"))[...], model)

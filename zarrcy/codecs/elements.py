@@ -7,7 +7,7 @@ data type and, where it matters, the shape of what they are given.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -248,6 +248,10 @@ class PackBits:
     padding: str
     n_elements: int
     codec_id = "packbits"
+
+    def for_elements(self, n: int) -> PackBits:
+        """Return the codec for chunks of another number of elements."""
+        return replace(self, n_elements=n)
 
     @property
     def _kept(self) -> int:

@@ -39,11 +39,11 @@ class Pipeline:
     stages : in the order of encoding
     chunk_shape : in elements
     dtype : of the elements
-    fill_item : the bytes of the fill value, for what is absent inside a shard; zeros by default
+    fill_item : the fill value as `fill_item` returns it, for what is absent inside a shard; zeros by default
     """
 
     def __init__(
-        self, stages: tuple[Stage, ...], chunk_shape: Shape, dtype: AnyDtype, fill_item: bytes | None = None
+        self, stages: tuple[Stage, ...], chunk_shape: Shape, dtype: AnyDtype, fill_item: Any = None
     ) -> None:
         self.stages = stages
         self.dtype = dtype
@@ -168,7 +168,7 @@ class Pipeline:
         return self._flat(data)
 
     def _refuse_bare_objects(self) -> None:
-        if self.dtype.hasobject and not self.filters:
+        if self.dtype.hasobject and not (self.filters or self._shard):
             raise StageError(
                 "bytes", "objects have no bytes: the array has no object codec among its filters"
             )
@@ -225,44 +225,58 @@ class WholeShard:
     Other shards are read chunk by chunk, see `zarrcy.shards`.
     """
 
-    def __init__(self, stage: Shard, shape: Shape, dtype: AnyDtype, fill_item: bytes | None) -> None:
+    def __init__(self, stage: Shard, shape: Shape, dtype: AnyDtype, item: Any) -> None:
         self.stage, self.shape, self.dtype = stage, shape, dtype
-        self.fill_item = bytes(dtype.itemsize) if fill_item is None else fill_item
+        self.fill_item = fill_item(None, dtype) if item is None else item
         self.inner = Pipeline(stage.stages, stage.chunk_shape, dtype, self.fill_item)
+        self.kernels = _kernels.for_dtype(dtype)
         counts = tuple(n // c for n, c in zip(shape, stage.chunk_shape, strict=False))
         self.chunks = list(np.ndindex(counts))
-        self.index = index_format(stage, len(self.chunks))
+        self.index = index_format(stage, counts)
 
     def _places(self) -> Iterator[tuple[int, tuple[slice, ...]]]:
         lengths = self.stage.chunk_shape
         for number, at in enumerate(self.chunks):
             yield number, tuple(slice(i * n, (i + 1) * n) for i, n in zip(at, lengths, strict=True))
 
-    def decode(self, data: Buffer) -> NDArray[np.uint8]:
-        """Decode a shard to a flat array of bytes."""
+    def decode(self, data: Buffer) -> NDArray[Any]:
+        """Decode a shard to a flat array: of bytes, or of objects."""
         view = memoryview(data).cast("B")
         found = self.index.chunks_of(view)
         out = np.empty(self.shape, self.dtype)
-        out[...] = np.frombuffer(self.fill_item, self.dtype)[0]
+        self.kernels.fill(self._flat(out), self.fill_item)
         scratch = np.empty(self.inner.nbytes, np.uint8)
         for number, place in self._places():
             if number in found:
-                flat = np.frombuffer(self.inner.decode(found[number], scratch), np.uint8)
+                flat = self.inner.decode(found[number], scratch)
+                if not self.dtype.hasobject:
+                    flat = np.frombuffer(flat, np.uint8)
                 if flat.nbytes != self.inner.nbytes:
                     raise ValueError(f"inner chunk {number} decoded to {flat.nbytes} bytes")
                 in_memory = flat.view(self.dtype).reshape(self.inner.memory_shape)
                 out[place] = in_memory.transpose(np.argsort(self.inner.order))
-        return out.reshape(-1).view(np.uint8)
+        return self._flat(out)
+
+    def _flat(self, array: NDArray[Any]) -> NDArray[Any]:
+        flat = array.reshape(-1)
+        return flat if self.dtype.hasobject else flat.view(np.uint8)
 
     def encode(self, elements: NDArray[Any]) -> bytes:
         """Encode the elements of a shard."""
         array = elements.reshape(self.shape)
         chunks: dict[int, Buffer] = {}
         for number, place in self._places():
-            flat = np.ascontiguousarray(array[place].transpose(self.inner.order)).reshape(-1).view(np.uint8)
-            if not _kernels.default.is_filled(flat, self.fill_item):
+            flat = self._flat(np.ascontiguousarray(array[place].transpose(self.inner.order)))
+            if not self.kernels.is_filled(flat, self.fill_item):
                 chunks[number] = bytes(self.inner.encode(flat))
         return self.index.assemble(chunks)
+
+
+def fill_item(fill_value: Any, dtype: AnyDtype) -> Any:
+    """Return one element as the kernels want it: its bytes, or the object itself. None is zero."""
+    if dtype.hasobject:
+        return fill_value
+    return (np.zeros((), dtype) if fill_value is None else np.asarray(fill_value, dtype)).tobytes()
 
 
 def _decode(stage: Compressor, data: Buffer, nbytes: int | None) -> Buffer:

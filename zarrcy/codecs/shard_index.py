@@ -2,22 +2,22 @@
 
 Source: Zarr v3 specification, codec ``sharding_indexed``, version 1.0. The index is an array of
 unsigned 64-bit integers, offset and length of every inner chunk in C order; both are all ones where a
-chunk is absent. Offsets count from the first byte of the value.
+chunk is absent. Offsets count from the first byte of the value. The array has codecs of its own, as long as
+they make the same number of bytes of any index.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import _kernels
-from zarrcy.codecs.stages import Compressor, Pack, Shard
-from zarrcy.types import Buffer, Span
+from zarrcy.codecs.stages import Compressor, Pack, Shard, Transpose
+from zarrcy.types import Buffer, Shape, Span
 
 ABSENT = 2**64 - 1
-_CHECKSUM_NBYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,26 @@ class IndexFormat:
 
     Attributes
     ----------
-    n_chunks : inner chunks of a shard
+    counts : inner chunks of a shard along each axis
+    order : of the axes, slowest first; the last axis is that of offset and length
     byteorder : ``"<"`` or ``">"``
-    checksum : a CRC-32C follows the index
+    checksums : codecs that add some bytes, in the order of encoding
     at_end : of the value, or else at its start
     """
 
-    n_chunks: int
-    byteorder: str = "<"
-    checksum: bool = True
-    at_end: bool = True
+    counts: Shape
+    order: tuple[int, ...]
+    byteorder: str
+    checksums: tuple[Compressor, ...]
+    at_end: bool
+
+    @property
+    def n_chunks(self) -> int:
+        return math.prod(self.counts)
 
     @property
     def nbytes(self) -> int:
-        return 16 * self.n_chunks + (_CHECKSUM_NBYTES if self.checksum else 0)
+        return 16 * self.n_chunks + sum(stage.added_nbytes or 0 for stage in self.checksums)
 
     @property
     def span(self) -> Span:
@@ -60,12 +66,7 @@ class IndexFormat:
             raise ValueError(
                 f"its index has {len(view)} bytes, not the {self.nbytes} of {self.n_chunks} chunks"
             )
-        entries = view[: 16 * self.n_chunks]
-        if self.checksum:
-            stated = int.from_bytes(view[-_CHECKSUM_NBYTES:], "little")
-            if (found := _kernels.default.crc32c(entries)) != stated:
-                raise ValueError(f"the checksum of its index is {found:#010x}, it states {stated:#010x}")
-        index = np.frombuffer(entries, f"{self.byteorder}u8").astype(np.uint64, copy=False).reshape(-1, 2)
+        index = self._decode(view)
         offsets, lengths = index[:, 0], index[:, 1]
         present = (offsets != ABSENT) | (lengths != ABSENT)
         # a sum that wraps around is smaller than its parts
@@ -78,6 +79,25 @@ class IndexFormat:
                 f"{int(offsets[number])} on, which leaves the value"
             )
         return index
+
+    def _decode(self, data: Buffer) -> NDArray[np.uint64]:
+        for stage in reversed(self.checksums):
+            try:
+                data = stage.decode(data)
+            except Exception as exc:
+                raise ValueError(f"its index is damaged: {stage.name!r} says: {exc}") from exc
+        stored = np.frombuffer(data, f"{self.byteorder}u8").astype(np.uint64, copy=False)
+        shape = (*self.counts, 2)
+        turned = stored.reshape([shape[axis] for axis in self.order]).transpose(np.argsort(self.order))
+        return turned.reshape(-1, 2)
+
+    def encode(self, index: NDArray[np.uint64]) -> bytes:
+        """Return the bytes of an index: rows of ``(offset, nbytes)``."""
+        turned = index.reshape(*self.counts, 2).transpose(self.order)
+        encoded: Buffer = turned.astype(f"{self.byteorder}u8", copy=False).tobytes()
+        for stage in self.checksums:
+            encoded = stage.encode(encoded)
+        return bytes(encoded)
 
     def chunks_of(self, view: memoryview) -> dict[int, memoryview]:
         """Return the encoded chunks of a whole shard by their numbers.
@@ -108,22 +128,15 @@ class IndexFormat:
         entries = self.encode(index)
         return b"".join([*parts, entries] if self.at_end else [entries, *parts])
 
-    def encode(self, index: NDArray[np.uint64]) -> bytes:
-        """Return the bytes of an index: rows of ``(offset, nbytes)``."""
-        entries = index.astype(f"{self.byteorder}u8", copy=False).tobytes()
-        if self.checksum:
-            entries += _kernels.default.crc32c(entries).to_bytes(_CHECKSUM_NBYTES, "little")
-        return entries
 
-
-def is_absent(entry: NDArray[np.uint64]) -> bool:
-    """Does an entry of an index say that its chunk is absent?"""
-    return int(entry[0]) == ABSENT and int(entry[1]) == ABSENT
-
-
-def index_format(stage: Shard, n_chunks: int) -> IndexFormat:
-    """Return how the index of a shard of so many chunks is written."""
+def index_format(stage: Shard, counts: Shape) -> IndexFormat:
+    """Return how the index of a shard is written that has so many chunks along each axis, in the order of memory."""
     pack = next(s for s in stage.index_stages if isinstance(s, Pack))
-    checksum = any(isinstance(s, Compressor) for s in stage.index_stages)
-    byteorder = ">" if pack.swaps and pack.stored is not None and pack.stored.byteorder == ">" else "<"
-    return IndexFormat(n_chunks, byteorder, checksum, stage.index_at_end)
+    order = next((s.order for s in stage.index_stages if isinstance(s, Transpose)), range(len(counts) + 1))
+    return IndexFormat(
+        counts,
+        tuple(order),
+        ">" if pack.swaps and pack.stored is not None and pack.stored.byteorder == ">" else "<",
+        tuple(s for s in stage.index_stages if isinstance(s, Compressor)),
+        stage.index_at_end,
+    )

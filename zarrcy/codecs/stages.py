@@ -22,6 +22,9 @@ from zarrcy.codecs.elements import as_elements
 from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import AnyDtype, Buffer, Shape
 
+# Codecs of numcodecs that add a checksum of four bytes.
+_CHECKSUMS = ("crc32", "adler32", "fletcher32", "jenkins_lookup3")
+
 
 def _unpickle(data: Buffer) -> Any:
     """Unpickle, if the user allows it. Recent versions of numcodecs have a switch too, older ones do not ask."""
@@ -51,6 +54,11 @@ class Filter:
     @property
     def name(self) -> str:
         return str(self.codec.codec_id)
+
+    def of_elements(self, n: int) -> Filter:
+        """Return the filter for chunks of so many elements; few have to know it."""
+        for_elements = getattr(self.codec, "for_elements", None)
+        return self if for_elements is None else Filter(for_elements(n))
 
     def encode(self, chunk: NDArray[Any]) -> Any:
         return self.codec.encode(chunk)
@@ -150,6 +158,8 @@ class Compressor:
     @property
     def added_nbytes(self) -> int | None:
         """How many bytes it adds, whatever they are; None where that depends on them."""
+        if self.name in _CHECKSUMS and is_own(self.codec):
+            return 4
         added: int | None = getattr(self.codec, "added_nbytes", None)
         return added
 

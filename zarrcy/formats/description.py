@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-
-from zarrcy.codecs import Filter, Pipeline, Shard, Stage, Transpose
+from zarrcy.codecs import Filter, Pipeline, Shard, Stage, Transpose, fill_item
+from zarrcy.edges import AxisRuns
 from zarrcy.types import JSON, AnyDtype, Coords, Shape
 
 Names: TypeAlias = tuple[str | None, ...] | None
@@ -73,7 +73,8 @@ class ArrayDescription:
 
     Attributes
     ----------
-    shape, chunk_shape : in elements; a chunk is what one stored value holds, so it may be a shard
+    shape, chunk_shape : in elements; a chunk is what one stored value holds, so it may be a shard. Where
+        chunks differ in length, the longest counts
     dtype : of the elements, as users see it
     fill_value : of elements that were never written; None where the document says nothing
     stages : the codec pipeline, in the order of encoding
@@ -81,6 +82,7 @@ class ArrayDescription:
     kept : members of the document that are written again as they were read: those that this version does
         not know, and those that never change
     dimension_names : a name, or None, for each axis; None where the document has none
+    edges : where the stored values of each axis begin, if they differ in length; None if they do not
     """
 
     shape: Shape
@@ -91,6 +93,7 @@ class ArrayDescription:
     chunk_keys: ChunkKeys
     kept: Mapping[str, JSON] = field(default_factory=dict)
     dimension_names: Names = None
+    edges: tuple[AxisRuns, ...] | None = None
 
     @property
     def order(self) -> Literal["C", "F"]:
@@ -114,6 +117,16 @@ class ArrayDescription:
         return tuple(inner[list(order).index(axis)] for axis in range(len(inner)))
 
     @property
+    def stored_axes(self) -> tuple[AxisRuns, ...]:
+        """Where the stored values of each axis begin."""
+        return tuple(map(AxisRuns.regular, self.chunk_shape)) if self.edges is None else self.edges
+
+    @property
+    def chunk_axes(self) -> tuple[AxisRuns, ...]:
+        """Where the chunks of each axis begin; in shards they have one length, whatever that of the shards."""
+        return self.stored_axes if self._shard is None else tuple(map(AxisRuns.regular, self.chunks))
+
+    @property
     def _shard(self) -> Shard | None:
         return next((stage for stage in self.stages if isinstance(stage, Shard)), None)
 
@@ -125,7 +138,7 @@ class ArrayDescription:
         zarr-python 2 leaves it there.
         """
         if self.dtype.kind == "O" and (self.fill_value is None or self.fill_value == 0):
-            for stage in self.stages:
+            for stage in self.chunk_stages:
                 if isinstance(stage, Filter) and stage.name in _EMPTY:
                     return _EMPTY[stage.name]
         return self.fill_value
@@ -142,11 +155,28 @@ class ArrayDescription:
         if self._shard is None:
             return Pipeline(self.stages, self.chunk_shape, self.dtype)
         # what is absent inside a shard is fill value
-        fill_item = np.zeros((), self.dtype) if self.missing is None else np.asarray(self.missing, self.dtype)
-        return Pipeline(self.stages, self.chunk_shape, self.dtype, fill_item.tobytes())
+        return Pipeline(self.stages, self.chunk_shape, self.dtype, fill_item(self.missing, self.dtype))
 
     def with_shape(self, shape: Shape) -> ArrayDescription:
+        """Describe the array in another shape.
+
+        Raises
+        ------
+        ValueError : its chunks have stated lengths, which do not go so far
+        """
+        for number, (axis, n) in enumerate(zip(self.edges or (), shape, strict=self.edges is not None)):
+            if not axis.covers(n):
+                raise ValueError(
+                    f"the chunks of axis {number} differ in length, and end at element {axis.starts[-1]}: the axis "
+                    f"can't have {n} elements; copy the array to one with equal chunks"
+                )
         return replace(self, shape=shape)
+
+    def with_equal_chunks(self, chunk_shape: Shape) -> ArrayDescription:
+        """Describe what the stored values of one shape hold."""
+        n_elements = math.prod(chunk_shape)
+        stages = tuple(s.of_elements(n_elements) if isinstance(s, Filter) else s for s in self.stages)
+        return replace(self, chunk_shape=chunk_shape, stages=stages, edges=None)
 
     @property
     def chunk_stages(self) -> tuple[Stage, ...]:

@@ -1,10 +1,11 @@
-"""Chunk grids whose chunks differ in length: checked, and opened where they are regular after all."""
+"""Chunk grids whose chunks may differ in length along an axis."""
 
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any
+from operator import itemgetter
 
+from zarrcy.edges import AxisRuns
 from zarrcy.formats.members import Extension, Member
 from zarrcy.types import Shape
 
@@ -13,11 +14,9 @@ _LONGEST = 2**62 - 1
 # one could state a list that no memory holds.
 _MOST_RUNS = 2**24
 
-Runs = list[tuple[int, int]]
 
-
-def parse_rectilinear(grid: Extension, shape: Shape) -> list[int | Runs]:
-    """Parse a rectilinear grid: for each axis the length of all chunks, or runs of (length, count).
+def parse_rectilinear(grid: Extension, shape: Shape) -> tuple[AxisRuns, ...]:
+    """Parse a rectilinear grid: for each axis where its chunks begin.
 
     Raises
     ------
@@ -31,13 +30,13 @@ def parse_rectilinear(grid: Extension, shape: Shape) -> list[int | Runs]:
     axes = list(member.items())
     if len(axes) != len(shape):
         member.fail(f"it must have an item for each axis of the shape {list(shape)}")
-    return [_parse_axis(axis, n) for axis, n in zip(axes, shape, strict=True)]
+    return tuple(_parse_axis(axis, n) for axis, n in zip(axes, shape, strict=True))
 
 
-def _parse_axis(axis: Member, n: int) -> int | Runs:
+def _parse_axis(axis: Member, n: int) -> AxisRuns:
     if not isinstance(axis.value, list):
-        return axis.integer(1, _LONGEST)
-    runs: Runs = []
+        return AxisRuns.regular(axis.integer(1, _LONGEST))
+    runs: list[tuple[int, int]] = []
     for item in axis.items():
         if isinstance(item.value, list):
             pair = item.integers(1, _LONGEST)
@@ -50,27 +49,5 @@ def _parse_axis(axis: Member, n: int) -> int | Runs:
             axis.fail(f"it has more than {_MOST_RUNS} items")
     if sum(length * count for length, count in runs) < n:
         axis.fail(f"the lengths must cover the {n} elements of the axis")
-    return [(length, sum(count for _, count in group)) for length, group in groupby(runs, key=_length)]
-
-
-def _length(run: tuple[int, int]) -> Any:
-    return run[0]
-
-
-def regular_shape_of(grid: Extension, shape: Shape) -> Shape:
-    """Return the chunk shape of a rectilinear grid all of whose chunks have one.
-
-    Raises
-    ------
-    MetadataError : it is malformed
-    NotImplementedError : the lengths differ along an axis
-    """
-    lengths = []
-    for i, axis in enumerate(parse_rectilinear(grid, shape)):
-        if isinstance(axis, list) and len(axis) > 1:
-            raise NotImplementedError(
-                f"{grid.member.key!r} has chunks of different lengths along axis {i}; this version reads grids "
-                "that are regular. Open it with another library, and store it in regular chunks"
-            )
-        lengths.append(axis if isinstance(axis, int) else axis[0][0] if axis else 1)
-    return tuple(lengths)
+    alike = groupby(runs, key=itemgetter(0))
+    return AxisRuns(tuple((length, sum(count for _, count in group)) for length, group in alike))

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from zarrcy.edges import AxisRuns
 from zarrcy.errors import MetadataError
 from zarrcy.formats import v3_fill_values as fill_values
 from zarrcy.formats.description import DIMENSIONS_ATTRIBUTE, ArrayDescription, ChunkKeys, Names
-from zarrcy.formats.members import Member
-from zarrcy.formats.rectilinear import regular_shape_of
+from zarrcy.formats.members import Extension, Member
+from zarrcy.formats.rectilinear import parse_rectilinear
 from zarrcy.formats.request import ArrayRequest
 from zarrcy.formats.v3_codecs import Given, parse_codecs
 from zarrcy.formats.v3_consolidated import (
@@ -179,33 +180,42 @@ def parse_members(members: Member) -> ArrayDescription:
             if item.extension().must_understand:
                 item.fail("storage transformers are not known here")
     kind = parse_dtype(members.need("data_type"))
-    chunk_shape = _parse_grid(members.need("chunk_grid"), shape)
+    axes = _parse_grid(members.need("chunk_grid"), shape)
+    # what shards are divided into must divide all of them
+    common = tuple(axis.common_divisor for axis in axes)
     attributes_of(members)
     return ArrayDescription(
         shape=shape,
-        chunk_shape=chunk_shape,
+        chunk_shape=tuple(axis.longest for axis in axes),
         dtype=kind.dtype,
         fill_value=fill_values.parse(members.need("fill_value"), kind),
-        stages=parse_codecs(members.need("codecs"), Given(chunk_shape, kind)),
+        stages=parse_codecs(members.need("codecs"), Given(common, kind)),
         chunk_keys=_parse_chunk_keys(members.need("chunk_key_encoding")),
         kept={name: value for name, value in members.object().items() if name not in _CHANGING},
         dimension_names=_parse_names(members.get("dimension_names"), len(shape)),
+        edges=axes if any(len(axis.runs) > 1 for axis in axes) else None,
     )
 
 
-def _parse_grid(member: Member, shape: Shape) -> Shape:
+def _parse_grid(member: Member, shape: Shape) -> tuple[AxisRuns, ...]:
     grid = member.extension().vital()
     if grid.name == "rectilinear":
-        return regular_shape_of(grid, shape)
-    if grid.name != "regular":
-        member.fail("this chunk grid is not known here; 'regular' is")
+        axes = parse_rectilinear(grid, shape)
+    elif grid.name == "regular":
+        axes = tuple(map(AxisRuns.regular, _parse_regular(grid, shape)))
+    else:
+        member.fail("this chunk grid is not known here; 'regular' and 'rectilinear' are")
+    if math.prod(axis.longest for axis in axes) > _LONGEST:
+        member.fail("a chunk must have fewer than 2**62 elements")
+    return axes
+
+
+def _parse_regular(grid: Extension, shape: Shape) -> Shape:
     lengths = grid.only("chunk_shape").need("chunk_shape")
     # an axis without elements may have been given chunks without elements
     chunk_shape = lengths.integers(0, _LONGEST)
     if len(chunk_shape) != len(shape) or any(n == 0 and shape[i] for i, n in enumerate(chunk_shape)):
         lengths.fail(f"it must have a length of 1 or more for each axis of the shape {list(shape)}")
-    if math.prod(chunk_shape) > _LONGEST:
-        lengths.fail("a chunk must have fewer than 2**62 elements")
     return tuple(max(1, n) for n in chunk_shape)
 
 
@@ -252,8 +262,9 @@ def array_members(description: ArrayDescription, attributes: Mapping[str, JSON])
         "attributes": dict(attributes),
         **description.kept,
     }
-    if isinstance(grid := members["chunk_grid"], dict) and grid["name"] == "rectilinear":
-        # one that is regular, in other words; those that are not can't be resized
+    grid = members["chunk_grid"]
+    if description.edges is None and isinstance(grid, dict) and grid["name"] == "rectilinear":
+        # one that is regular, in other words
         lengths = list(description.chunk_shape)
         members["chunk_grid"] = {"name": "regular", "configuration": {"chunk_shape": lengths}}
     return members

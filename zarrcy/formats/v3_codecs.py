@@ -285,8 +285,6 @@ def _packbits(said: Extension, given: Given) -> Step:
 
 def _shard(said: Extension, given: Given) -> Step:
     config = said.only("chunk_shape", "codecs", "index_codecs", "index_location")
-    if given.kind.variable:
-        said.member.fail("shards of elements of any length can't be read by this version")
     member = config.need("chunk_shape")
     inner = member.integers(1)
     if len(inner) != len(given.shape) or any(n % m for n, m in zip(given.shape, inner, strict=True)):
@@ -296,11 +294,13 @@ def _shard(said: Extension, given: Given) -> Step:
     counts = tuple(n // m for n, m in zip(given.shape, inner, strict=True))
     index_stages = parse_codecs(index, Given((*counts, 2), DataType(np.dtype("u8")), given.depth + 1))
     if not all(
-        isinstance(stage, Pack) or (isinstance(stage, Compressor) and stage.added_nbytes is not None)
+        isinstance(stage, Transpose | Pack)
+        or (isinstance(stage, Compressor) and stage.added_nbytes is not None)
         for stage in index_stages
     ):
         index.fail(
-            "an index must have the same length whatever is in it: only 'bytes' and 'crc32c' can stand here"
+            "an index must have the same length whatever is in it: only 'transpose', 'bytes', 'crc32c' and other "
+            "checksums can stand here"
         )
     location = config.get("index_location")
     at_end = location is None or location.choice("start", "end") == "end"

@@ -24,7 +24,7 @@ from zarrcy.formats.v3_codecs import (
     parse_codec,
 )
 from zarrcy.formats.v3_dtypes import DataType, has_byte_order, packed, spell_dtype
-from zarrcy.grid import normalize_chunks
+from zarrcy.grid import normalize_chunks, normalize_shards
 from zarrcy.types import JSON, Shape
 
 VARIABLE = {"vlen-utf8": "string", "vlen-bytes": "bytes"}
@@ -59,9 +59,10 @@ def document_of(request: ArrayRequest) -> dict[str, JSON]:
     data_type = spell_dtype(kind.dtype, kind.variable)
     codecs = _codecs(request, kind, filters)
     chunk_shape = request.chunk_shape
-    if request.shards is not None and request.shards is not False:
-        chunk_shape = _shard_shape(request.shards, request)
-        codecs = [_shard(request.chunk_shape, codecs)]
+    shards = normalize_shards(request.shards, request.shape, request.dtype.itemsize, chunk_shape)
+    if shards is not None:
+        codecs = [_shard(chunk_shape, codecs)]
+        chunk_shape = shards
     document = {
         "zarr_format": 3,
         "node_type": "array",
@@ -92,19 +93,6 @@ def _data_type(request: ArrayRequest, filters: list[Any]) -> DataType:
             "dtype=str for text, dtype=bytes for bytes of any length, or zarr_format=2"
         )
     return DataType(request.dtype, VARIABLE[name])
-
-
-def _shard_shape(shards: Any, request: ArrayRequest) -> Shape:
-    if isinstance(shards, (bool, str)):
-        raise ValueError(  # noqa: TRY004
-            f"shards is {shards!r}; give the lengths of a shard, in elements"
-        )
-    lengths = normalize_chunks(shards, request.shape, request.dtype.itemsize)
-    if any(n % m for n, m in zip(lengths, request.chunk_shape, strict=True)):
-        raise ValueError(
-            f"shards {lengths} are no multiple of the chunks {request.chunk_shape} in them along each axis"
-        )
-    return lengths
 
 
 def _shard(chunk_shape: Shape, codecs: list[JSON]) -> JSON:

@@ -79,6 +79,11 @@ def value_opener(store: Store) -> Callable[[str], OpenValue | None]:
     return store.open_value
 
 
+def durability(store: Store) -> str:
+    """Return what a write to a store waits for; "none" for a mapping that does not say."""
+    return str(getattr(mapping_of(store), "durability", "none"))
+
+
 def is_near(store: Store) -> bool:
     """Is a question to a store a system call or less, and no trip over a network?"""
     return holds_values(store) or type(mapping_of(store)) in _IN_FILES

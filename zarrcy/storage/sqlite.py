@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from zarrcy.storage.base import KeyRange, Store, flat, slice_of
+from zarrcy.storage.files import as_durability
 from zarrcy.storage.listing import AFTER_SLASH
 from zarrcy.storage.paths import check_key, normalize_path, prefix_of
 from zarrcy.types import Buffer
@@ -23,18 +24,22 @@ _SCHEMA = "CREATE TABLE IF NOT EXISTS zarr(k TEXT PRIMARY KEY, v BLOB)"
 _PUT = "REPLACE INTO zarr VALUES (?, ?)"
 _DELETE = "DELETE FROM zarr WHERE k = ?"
 _MOST_VARIABLES = 500
+_SYNCHRONOUS = {"none": "OFF", "data": "FULL", "full": "EXTRA"}
 
 
 class SQLiteStore(Store):
     """Keys in a table of a SQLite database.
 
-    Each write is on disk when it returns, so many of them at once (`setitems`, `update`) take far
+    Each write is a transaction and waits for the disk, so many of them at once (`setitems`, `update`) take far
     less time than one by one. Threads may share a store; each process needs its own.
 
     Parameters
     ----------
     path : of the database, or ``":memory:"``
     dimension_separator : ``"."`` or ``"/"``, for arrays whose metadata do not say
+    durability : as for a `DirectoryStore`, by ``PRAGMA synchronous``: ``"none"`` is OFF, with which a power
+        failure may damage the whole database; ``"data"`` is FULL, where the last transaction may be undone;
+        ``"full"`` is EXTRA. By default the environment says, or "data"
     **kwargs : passed on to `sqlite3.connect`
 
     Examples
@@ -50,7 +55,11 @@ class SQLiteStore(Store):
     range_gap: int = 16384
 
     def __init__(
-        self, path: str | os.PathLike[str], dimension_separator: str | None = None, **kwargs: Any
+        self,
+        path: str | os.PathLike[str],
+        dimension_separator: str | None = None,
+        durability: str | None = None,
+        **kwargs: Any,
     ) -> None:
         path = os.fspath(path)
         if path != _IN_MEMORY and not kwargs.get("uri"):
@@ -58,6 +67,7 @@ class SQLiteStore(Store):
         self.path: str = path
         self.kwargs = kwargs
         self._dimension_separator = dimension_separator
+        self.durability = as_durability(durability, default="data")
         self._is_closed = False
         self._connect()
 
@@ -71,6 +81,7 @@ class SQLiteStore(Store):
         self._db: sqlite3.Connection = sqlite3.connect(
             self.path, isolation_level=None, check_same_thread=False, **self.kwargs
         )
+        self._db.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[self.durability]}")
         self._db.execute(_SCHEMA)
 
     @property
@@ -85,7 +96,7 @@ class SQLiteStore(Store):
     def __reduce__(self) -> tuple[Any, ...]:
         if self.path == _IN_MEMORY:
             raise pickle.PicklingError("a SQLite database in memory can't be pickled; give it a path")
-        return partial(type(self), **self.kwargs), (self.path, self._dimension_separator)
+        return partial(type(self), **self.kwargs), (self.path, self._dimension_separator, self.durability)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -28,10 +28,8 @@ from zarrcy.types import JSON, Shape
 
 _VARIABLE = {"vlen-utf8": "string", "vlen-bytes": "bytes"}
 _KEY = "zarr.json"
-_INDEX_CODECS: list[JSON] = [
-    {"name": "bytes", "configuration": {"endian": "little"}},
-    {"name": "crc32c"},
-]
+_CHECKSUM: JSON = {"name": "crc32c"}
+_INDEX_CODECS: list[JSON] = [{"name": "bytes", "configuration": {"endian": "little"}}, _CHECKSUM]
 
 
 def document_of(request: ArrayRequest) -> dict[str, JSON]:
@@ -45,6 +43,8 @@ def document_of(request: ArrayRequest) -> dict[str, JSON]:
     kind = _data_type(request, filters)
     data_type = spell_dtype(kind.dtype, kind.variable)
     codecs = _codecs(request, kind, filters)
+    if request.checksum and codecs[-1] != _CHECKSUM:
+        codecs.append(_CHECKSUM)
     chunk_shape = request.chunk_shape
     if request.shards is not None and request.shards is not False:
         chunk_shape = _shard_shape(request.shards, request)

@@ -27,6 +27,9 @@ ORDER = [
     {"fields", "regions"},
     {"shards"},
     {"node"},
+    {"accounting"},
+    {"verifying"},
+    {"repairing"},
     {"attrs"},
     {"placed"},
     {"facts"},
@@ -157,7 +160,8 @@ PUBLIC = {
     "ZipStore", "Zlib", "Zstd", "__version__", "array", "blosc", "codec_registry", "consolidate_metadata",
     "copy", "copy_all", "copy_store", "create", "empty", "empty_like", "full", "full_like", "get_codec",
     "group", "load", "ones", "ones_like", "open", "open_array", "open_consolidated", "open_group",
-    "open_like", "register_codec", "save", "save_array", "save_group", "tree", "zeros", "zeros_like",
+    "open_like", "register_codec", "repair", "save", "save_array", "save_group", "tree", "verify", "zeros",
+    "zeros_like",
 }  # fmt: skip
 
 

@@ -75,6 +75,7 @@ from zarrcy.errors import (
     ReadOnlyError,
 )
 from zarrcy.group import Group
+from zarrcy.repairing import repair
 from zarrcy.storage import (
     ABSStore,
     ConsolidatedMetadataStore,
@@ -96,6 +97,7 @@ from zarrcy.storage import (
     ZipStore,
 )
 from zarrcy.sync import ProcessSynchronizer, ThreadSynchronizer
+from zarrcy.verifying import verify
 
 __version__ = "0.1.0"
 
@@ -183,10 +185,12 @@ __all__ = [
     "open_group",
     "open_like",
     "register_codec",
+    "repair",
     "save",
     "save_array",
     "save_group",
     "tree",
+    "verify",
     "zeros",
     "zeros_like",
 ]

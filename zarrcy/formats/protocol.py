@@ -20,6 +20,7 @@ class Format(Protocol):
     ZARR_FORMAT : number of the version
     ARRAY_KEY, GROUP_KEY, ATTRS_KEY : ends of the keys of the documents; some may be the same document
     DOCUMENT_OF : end of the key of the document of each kind of node
+    CONSOLIDATED_KEY : end of the key of the document that holds others; None where it has no key of its own
     """
 
     ZARR_FORMAT: int
@@ -27,6 +28,7 @@ class Format(Protocol):
     GROUP_KEY: str
     ATTRS_KEY: str
     DOCUMENT_OF: dict[str, str]
+    CONSOLIDATED_KEY: str | None
 
     def is_at(self, store: Store, prefix: str) -> bool:
         """Is there a node of this format? Its documents may be malformed."""

@@ -38,7 +38,7 @@ GROUP_KEY = ".zgroup"
 ATTRS_KEY = ".zattrs"
 DOCUMENTS = (ARRAY_KEY, GROUP_KEY, ATTRS_KEY)
 DOCUMENT_OF = {"array": ARRAY_KEY, "group": GROUP_KEY}
-CONSOLIDATED_KEY = ".zmetadata"
+CONSOLIDATED_KEY: str | None = ".zmetadata"
 
 _NO_NODES = frozenset((*DOCUMENTS, CONSOLIDATED_KEY))
 _BATCH_KEYS = 1000

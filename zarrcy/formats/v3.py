@@ -31,6 +31,7 @@ from zarrcy.types import JSON, Key, Shape, Store
 ZARR_FORMAT = 3
 ARRAY_KEY = GROUP_KEY = ATTRS_KEY = "zarr.json"
 DOCUMENT_OF = {"array": ARRAY_KEY, "group": GROUP_KEY}
+CONSOLIDATED_KEY: str | None = None
 
 _BATCH_KEYS = 1000
 

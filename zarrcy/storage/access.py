@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from functools import lru_cache
 from typing import Any
 
@@ -212,6 +212,29 @@ def deleter(store: Store) -> Deleter:
             discard(store, key)
 
     return delete
+
+
+def move_value(store: Store, key: str, new: str) -> None:
+    """Give a value another key; at no moment has it none."""
+    store = mapping_of(store)
+    if type(store) in _IN_FILES and isinstance(store, DirectoryStore):
+        store.rename(key, new)
+        return
+    store[new] = store[key]
+    del store[key]
+
+
+def leftovers(store: Store, older_than: float = 0) -> Iterator[str]:
+    """Iterate over what killed writers left in a store; see `DirectoryStore.leftovers`."""
+    store = mapping_of(store)
+    return store.leftovers(older_than) if isinstance(store, DirectoryStore) else iter(())
+
+
+def remove_leftover(store: Store, path: str) -> None:
+    """Remove what `leftovers` gave."""
+    store = mapping_of(store)
+    assert isinstance(store, DirectoryStore), "other stores have none"
+    store.remove_leftover(path)
 
 
 def discard(store: MutableMapping[str, Any], key: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -402,19 +404,41 @@ class DirectoryStore(Store):
             for path in paths:
                 self._settle(os.path.dirname(path))
 
-    def leftovers(self) -> Iterator[str]:
-        """Iterate over what killed writers left, and what live ones are at: files and directories, by their paths."""
+    def leftovers(self, older_than: float = 0) -> Iterator[str]:
+        """Iterate over what killed writers left, and what live ones are at.
+
+        Parameters
+        ----------
+        older_than : seconds since the last change; what is younger is left out
+
+        Returns
+        -------
+        Paths of files, and of directories that are half deleted; one beside the directory of the store
+        begins with ``"../"``
+        """
+        before = time.time() - older_than
+        above, own = os.path.split(self.path)
+        beside = os.listdir(above) if os.path.isdir(above) else []
+        for name in beside:
+            if _is_left_of(own, name) and _changed(os.path.join(above, name)) <= before:
+                yield f"../{name}"
         skip = len(self._root)
         for folder, folders, names in os.walk(self.path):
             for name in filter(PARTIAL.search, (*folders, *names)):
-                yield os.path.join(folder, name)[skip:].replace(os.sep, "/")
+                place = os.path.join(folder, name)
+                if _changed(place) <= before:
+                    yield place[skip:].replace(os.sep, "/")
             folders[:] = [name for name in folders if not PARTIAL.search(name)]
 
     def remove_leftover(self, path: str) -> None:
         """Remove what `leftovers` gave. A writer of ours that is at it begins anew."""
         if not PARTIAL.search(path):
             raise KeyPathError(path, "no writer left it")
-        place = self._root + check_key(path)
+        above, own = os.path.split(self.path)
+        if path.startswith("../") and _is_left_of(own, path[3:]):
+            place = os.path.join(above, path[3:])
+        else:
+            place = self._root + check_key(path)
         if os.path.isdir(place) and not os.path.islink(place):
             shutil.rmtree(place)
         else:
@@ -434,3 +458,17 @@ class DirectoryStore(Store):
             return os.path.getsize(place)
         except FileNotFoundError:
             return 0
+
+
+def _is_left_of(own: str, name: str) -> bool:
+    """Is this the name of a directory that is half deleted, and was called `own`?"""
+    left = PARTIAL.search(name)
+    return left is not None and name[: left.start()] == own
+
+
+def _changed(place: str) -> float:
+    """Return when something was last changed; never, where it is gone."""
+    try:
+        return os.lstat(place).st_mtime
+    except FileNotFoundError:
+        return math.inf

@@ -1,0 +1,269 @@
+"""Which document accounts for each key of a store: one listing, sorted by the arrays that it belongs to."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from zarrcy import formats
+from zarrcy.errors import MetadataError
+from zarrcy.formats import ArrayDescription, Format
+from zarrcy.formats.documents import parse_json
+from zarrcy.grid import grid_shape
+from zarrcy.storage import access
+from zarrcy.storage.consolidated import ConsolidatedMetadataStore
+from zarrcy.storage.paths import prefix_of
+from zarrcy.types import Key, Shape, Store
+
+QUARANTINE = "__quarantine__"
+"""First part of the keys of what was moved aside; no key with such a part is looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in a store that is not as it should be.
+
+    Attributes
+    ----------
+    kind : ``"metadata"``: a document that is malformed, or at odds with another; ``"chunk"``: a stored value that
+        is no chunk of its array; ``"unchecked"``: a value that can't be looked at here and now, so nothing is
+        known of it; ``"outside"``: a chunk outside the shape of its array; ``"stray"``: a key that belongs to
+        nothing; ``"leftover"``: what a killed writer left
+    key : in the store
+    text : what is wrong, and where that is to be said, what to do
+    path : of the array that the key belongs to; None where it belongs to none
+    inner : of a chunk that is kept in a shard, its number there
+    """
+
+    kind: str
+    key: Key
+    text: str
+    path: str | None = None
+    inner: int | None = None
+
+
+@dataclass(slots=True)
+class FoundArray:
+    """An array, and the keys that it accounts for.
+
+    Attributes
+    ----------
+    path : in the store
+    descriptions : what its documents say; two where it is described in two formats
+    keys : of the chunks that are stored, those of each description
+    """
+
+    path: str
+    descriptions: list[ArrayDescription]
+    keys: list[list[Key]]
+
+    @property
+    def prefix(self) -> str:
+        return prefix_of(self.path)
+
+    def account(self, key: Key) -> Problem | None:
+        """Take a key that lies below the array as that of a chunk; tell why it is none."""
+        name = key[len(self.prefix) :]
+        outside: Shape | None = None
+        for description, keys in zip(self.descriptions, self.keys, strict=True):
+            coords = description.chunk_keys.coords(name, len(description.shape))
+            if coords is None:
+                continue
+            counts = grid_shape(description.shape, description.chunk_shape)
+            if all(i < n for i, n in zip(coords, counts, strict=True)):
+                keys.append(key)
+                return None
+            outside = description.shape
+        if outside is None:
+            return Problem("stray", key, "it is the key of no chunk of the array", self.path)
+        text = f"the chunk lies outside the shape {outside}; if the array grows, it will be seen there"
+        return Problem("outside", key, text, self.path)
+
+
+@dataclass(slots=True)
+class Account:
+    """What was found below a path of a store.
+
+    Attributes
+    ----------
+    arrays : by the prefixes of their keys
+    groups : their paths
+    unclear : prefixes of nodes whose documents can't be used: what lies below them is not judged
+    problems : what was wrong
+    """
+
+    arrays: dict[str, FoundArray] = field(default_factory=dict)
+    groups: list[str] = field(default_factory=list)
+    unclear: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def take_account(store: Store, path: str, chunk_store: Store | None = None) -> Account:
+    """Look at all keys and documents below a path; chunks are not read.
+
+    Parameters
+    ----------
+    store : of the documents
+    path : a normalized one
+    chunk_store : of the chunks, where they are not with the documents
+    """
+    account = Account()
+    documents, others = _listed(store, path)
+    for prefix in sorted(documents):
+        _look(store, prefix, documents[prefix], account)
+    if chunk_store is not None:
+        account.problems += [Problem("stray", key, "chunks are kept in another store") for key in others]
+        misplaced, others = _listed(chunk_store, path)
+        for prefix, names in misplaced.items():
+            for name in sorted(names):
+                account.problems.append(
+                    Problem("stray", prefix + name, "documents are kept in another store")
+                )
+    for key in others:
+        problem = _place(key, account)
+        if problem is not None:
+            account.problems.append(problem)
+    places = [store] if chunk_store is None else [store, chunk_store]
+    for place in places:
+        account.problems += [
+            Problem("leftover", left, "a writer was killed, or is writing just now")
+            for left in sorted(access.leftovers(place))
+            if not path or left.startswith(prefix_of(path))
+        ]
+    return account
+
+
+def _document_names() -> set[str]:
+    names: set[str | None] = set()
+    for format in formats.FORMATS:
+        names |= {*format.DOCUMENT_OF.values(), format.ATTRS_KEY, format.CONSOLIDATED_KEY}
+    return {name for name in names if name is not None}
+
+
+def _listed(store: Store, path: str) -> tuple[dict[str, set[str]], list[Key]]:
+    """Return the names of the documents by their prefixes, and all other keys, sorted."""
+    names, prefix = _document_names(), prefix_of(path)
+    documents: defaultdict[str, set[str]] = defaultdict(set)
+    others = []
+    for key in sorted(key for key in store if key.startswith(prefix)):
+        if QUARANTINE in key.split("/"):
+            continue
+        above, slash, name = key.rpartition("/")
+        if name in names:
+            documents[above + slash].add(name)
+        else:
+            others.append(key)
+    return documents, others
+
+
+def _above(prefix: str) -> Iterable[str]:
+    """Iterate over the prefixes above one, the nearest first."""
+    while prefix:
+        above = prefix[:-1].rpartition("/")[0]
+        prefix = f"{above}/" if above else ""
+        yield prefix
+
+
+def _look(store: Store, prefix: str, names: set[str], account: Account) -> None:
+    """Look at the documents at one prefix of keys."""
+    if any(above in account.arrays for above in _above(prefix)):
+        account.problems += [
+            Problem("stray", prefix + name, "an array is above it, and nothing can be below an array")
+            for name in sorted(names)
+        ]
+        account.unclear.add(prefix)
+        return
+    found = FoundArray(prefix[:-1], [], [])
+    is_group = False
+    for format in formats.FORMATS:
+        kinds = [kind for kind, name in format.DOCUMENT_OF.items() if name in names]
+        if format.CONSOLIDATED_KEY in names:
+            _compare_consolidated(store, prefix, format, account)
+        if not kinds:
+            if format.ATTRS_KEY in names:
+                text = "there is neither an array nor a group whose attributes they could be"
+                account.problems.append(Problem("stray", prefix + format.ATTRS_KEY, text))
+            continue
+        if len(kinds) > 1 and len(set(format.DOCUMENT_OF.values())) > 1:
+            key = prefix + format.DOCUMENT_OF["group"]
+            text = "a place is an array or a group, and here is the document of an array too"
+            account.problems.append(Problem("metadata", key, text, prefix[:-1]))
+        try:
+            description = _load(store, prefix, format)
+        except Exception as exc:
+            key = exc.key if isinstance(exc, MetadataError) else prefix + format.DOCUMENT_OF[kinds[0]]
+            account.problems.append(Problem("metadata", key, _said(exc), prefix[:-1]))
+            account.unclear.add(prefix)
+            continue
+        if description is None:
+            is_group = True
+        else:
+            found.descriptions.append(description)
+            found.keys.append([])
+    if found.descriptions:
+        account.arrays[prefix] = found
+    elif is_group:
+        account.groups.append(prefix[:-1])
+
+
+def _load(store: Store, prefix: str, format: Format) -> ArrayDescription | None:
+    """Load all documents of a node; return the description of an array, or None for a group."""
+    separator = getattr(store, "_dimension_separator", None) or "."
+    (found,) = format.load_at(store, [prefix], separator)
+    format.load_attributes(store, prefix)
+    return found[1]() if found is not None and found[1] is not None else None
+
+
+def _said(exc: Exception) -> str:
+    if type(exc) is MetadataError:
+        return exc.problem
+    return str(exc) if isinstance(exc, MetadataError) else f"{type(exc).__name__}: {exc}"
+
+
+def _compare_consolidated(store: Store, prefix: str, format: Format, account: Account) -> None:
+    """Compare consolidated metadata with the documents that they are copies of."""
+    key = prefix + str(format.CONSOLIDATED_KEY)
+    try:
+        copies = ConsolidatedMetadataStore(store, key)
+    except MetadataError as exc:
+        account.problems.append(Problem("metadata", key, exc.problem, prefix[:-1]))
+        return
+    names = {*format.DOCUMENT_OF.values(), format.ATTRS_KEY}
+    own = {
+        found[len(prefix) :]
+        for found in store
+        if found.startswith(prefix)
+        and found.rpartition("/")[2] in names
+        and QUARANTINE not in found.split("/")
+    }
+    stale = []
+    for name in sorted(own | set(copies)):
+        document = access.get(store, prefix + name)
+        if document is None or name not in copies or not _is_same(document, copies[name], prefix + name):
+            stale.append(name)
+    if stale:
+        more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
+        text = f"what it says of {stale[0]!r}{more} is not what stands there; consolidate the metadata again"
+        account.problems.append(Problem("metadata", key, text, prefix[:-1]))
+
+
+def _is_same(document: object, copy: object, key: Key) -> bool:
+    try:
+        parsed = parse_json(document, key)
+    except MetadataError:
+        # that is told of the document itself
+        return True
+    # as text: NaN is not equal to itself
+    return json.dumps(parsed, sort_keys=True) == json.dumps(copy, sort_keys=True)
+
+
+def _place(key: Key, account: Account) -> Problem | None:
+    """Give a key to the array that it belongs to; tell why it belongs to none."""
+    for prefix in _above(key):
+        if prefix in account.arrays:
+            return account.arrays[prefix].account(key)
+        if prefix in account.unclear:
+            return None
+    return Problem("stray", key, "no array is above it that it could belong to")

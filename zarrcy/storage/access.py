@@ -226,15 +226,22 @@ def move_value(store: Store, key: str, new: str) -> None:
 
 def leftovers(store: Store, older_than: float = 0) -> Iterator[str]:
     """Iterate over what killed writers left in a store; see `DirectoryStore.leftovers`."""
-    store = mapping_of(store)
-    return store.leftovers(older_than) if isinstance(store, DirectoryStore) else iter(())
+    directory = _directory_below(store)
+    return iter(()) if directory is None else directory.leftovers(older_than)
 
 
 def remove_leftover(store: Store, path: str) -> None:
     """Remove what `leftovers` gave."""
+    directory = _directory_below(store)
+    assert directory is not None, "other stores have none"
+    directory.remove_leftover(path)
+
+
+def _directory_below(store: Store) -> DirectoryStore | None:
+    """Return the directory in which the values of a store are files, whatever their keys are there."""
     store = mapping_of(store)
-    assert isinstance(store, DirectoryStore), "other stores have none"
-    store.remove_leftover(path)
+    inner = getattr(store, "_files", store)
+    return inner if isinstance(inner, DirectoryStore) else None
 
 
 def discard(store: MutableMapping[str, Any], key: str) -> None:

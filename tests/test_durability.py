@@ -169,6 +169,37 @@ def test_a_directory_that_can_not_be_made_durable_is_an_error_that_says_so(tmp_p
         store["a"] = b"new"
 
 
+def test_directories_above_the_root_need_not_be_ours_to_read(tmp_path, monkeypatch):
+    store = DirectoryStore(tmp_path / "a", durability="full")
+    os.mkdir(tmp_path / "a")
+    real, refused = os.open, []
+
+    def open_ours(path, *args, **kwargs):
+        if path == str(tmp_path):
+            refused.append(path)
+            raise PermissionError(13, "Permission denied", path)
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", open_ours)
+    store["b/0"] = b"x"
+    assert refused
+    assert dict(store) == {"b/0": b"x"}
+
+
+def test_a_new_value_whose_temporary_name_was_cleaned_away_is_in_place(tmp_path, monkeypatch):
+    store = DirectoryStore(tmp_path)
+    link = os.link
+
+    def link_and_clean(part, target):
+        link(part, target)
+        for left in list(store.leftovers()):
+            store.remove_leftover(left)
+
+    monkeypatch.setattr(os, "link", link_and_clean)
+    assert access.put_new(store, "a", b"x")
+    assert dict(store) == {"a": b"x"}
+
+
 def test_durability_comes_from_the_argument_or_the_environment(tmp_path, monkeypatch):
     assert access.durability(DirectoryStore(tmp_path)) == "none"
     assert access.durability({}) == access.durability(zarrcy.MemoryStore()) == "none"

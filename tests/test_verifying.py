@@ -313,3 +313,29 @@ def test_threads_share_the_work_and_find_the_same(monkeypatch, tmp_path):
     assert found(report) == [("chunk", f"c/{row}/0") for row in (17, 3, 39)]
     assert (report.arrays[0].n_values, report.arrays[0].n_bad) == (40, 3)
     assert len(seen) > 1
+
+
+def test_a_document_that_can_not_be_read_is_unchecked_and_what_lies_below_is_not_judged():
+    inner = {}
+    hierarchy(inner, 2)
+    store = FaultyStore(
+        inner, 0, "crash", lambda what, key: what == "reading" and key.endswith("plain/.zarray")
+    )
+    assert found(zarrcy.verify(store)) == [("unchecked", "some/group/plain/.zarray")]
+
+
+def test_documents_are_read_in_few_trips():
+    class Trips(zarrcy.MemoryStore):
+        n_trips = 0
+
+        def getitems(self, keys, *, contexts=None):
+            self.n_trips += 1
+            return super().getitems(keys, contexts=contexts)
+
+    store = Trips()
+    root = zarrcy.open_group(store, mode="w")
+    for number in range(50):
+        root.create_dataset(f"a{number}", shape=4, chunks=2)
+    store.n_trips = 0
+    assert zarrcy.verify(store).ok
+    assert store.n_trips == 1

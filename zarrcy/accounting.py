@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from zarrcy import formats
 from zarrcy.errors import MetadataError
@@ -19,6 +20,8 @@ from zarrcy.types import Key, Shape, Store
 
 QUARANTINE = "__quarantine__"
 """First part of the keys of what was moved aside; no key with such a part is looked at again."""
+
+_BATCH_KEYS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +113,22 @@ def take_account(store: Store, path: str, chunk_store: Store | None = None) -> A
     chunk_store : of the chunks, where they are not with the documents
     """
     account = Account()
-    documents, others = _listed(store, path)
-    for prefix in sorted(documents):
-        _look(store, prefix, documents[prefix], account)
+    names, others = _listed(store, path)
+    documents = _fetched(store, [prefix + name for prefix in names for name in names[prefix]], account)
+    separator = getattr(store, "_dimension_separator", None) or "."
+    for prefix in sorted(names):
+        if all(prefix + name in documents for name in names[prefix]):
+            _look(documents, prefix, names[prefix], separator, account)
+        else:
+            account.unclear.add(prefix)
     if chunk_store is not None:
         account.problems += [Problem("stray", key, "chunks are kept in another store") for key in others]
         misplaced, others = _listed(chunk_store, path)
-        for prefix, names in misplaced.items():
-            for name in sorted(names):
-                account.problems.append(
-                    Problem("stray", prefix + name, "documents are kept in another store")
-                )
+        account.problems += [
+            Problem("stray", prefix + name, "documents are kept in another store")
+            for prefix in misplaced
+            for name in misplaced[prefix]
+        ]
     for key in others:
         problem = _place(key, account)
         if problem is not None:
@@ -158,6 +166,25 @@ def _listed(store: Store, path: str) -> tuple[dict[str, set[str]], list[Key]]:
     return documents, others
 
 
+def _fetched(store: Store, keys: list[Key], account: Account) -> dict[Key, Any]:
+    """Read documents, in few trips to a store; those that can't be read are told, and left out."""
+    fetch = access.reader(store)
+    found: dict[Key, Any] = {}
+    for first in range(0, len(keys), _BATCH_KEYS):
+        batch = keys[first : first + _BATCH_KEYS]
+        try:
+            found.update(zip(batch, fetch(batch), strict=True))
+        except Exception:
+            # one of them: which one, is found out by asking for each
+            for key in batch:
+                try:
+                    found[key] = fetch([key])[0]
+                except Exception as exc:
+                    account.problems.append(Problem("unchecked", key, f"{type(exc).__name__}: {exc}"))
+    # what is None was deleted since the keys were listed
+    return {key: value for key, value in found.items() if value is not None}
+
+
 def _above(prefix: str) -> Iterable[str]:
     """Iterate over the prefixes above one, the nearest first."""
     while prefix:
@@ -166,7 +193,7 @@ def _above(prefix: str) -> Iterable[str]:
         yield prefix
 
 
-def _look(store: Store, prefix: str, names: set[str], account: Account) -> None:
+def _look(documents: dict[Key, Any], prefix: str, names: set[str], separator: str, account: Account) -> None:
     """Look at the documents at one prefix of keys."""
     if any(above in account.arrays for above in _above(prefix)):
         account.problems += [
@@ -180,7 +207,7 @@ def _look(store: Store, prefix: str, names: set[str], account: Account) -> None:
     for format in formats.FORMATS:
         kinds = [kind for kind, name in format.DOCUMENT_OF.items() if name in names]
         if format.CONSOLIDATED_KEY in names:
-            _compare_consolidated(store, prefix, format, account)
+            _compare_consolidated(documents, prefix, format, account)
         if not kinds:
             if format.ATTRS_KEY in names:
                 text = "there is neither an array nor a group whose attributes they could be"
@@ -191,7 +218,7 @@ def _look(store: Store, prefix: str, names: set[str], account: Account) -> None:
             text = "a place is an array or a group, and here is the document of an array too"
             account.problems.append(Problem("metadata", key, text, prefix[:-1]))
         try:
-            description = _load(store, prefix, format)
+            description = _load(documents, prefix, format, separator)
         except Exception as exc:
             key = exc.key if isinstance(exc, MetadataError) else prefix + format.DOCUMENT_OF[kinds[0]]
             account.problems.append(Problem("metadata", key, _said(exc), prefix[:-1]))
@@ -208,11 +235,10 @@ def _look(store: Store, prefix: str, names: set[str], account: Account) -> None:
         account.groups.append(prefix[:-1])
 
 
-def _load(store: Store, prefix: str, format: Format) -> ArrayDescription | None:
-    """Load all documents of a node; return the description of an array, or None for a group."""
-    separator = getattr(store, "_dimension_separator", None) or "."
-    (found,) = format.load_at(store, [prefix], separator)
-    format.load_attributes(store, prefix)
+def _load(documents: dict[Key, Any], prefix: str, format: Format, separator: str) -> ArrayDescription | None:
+    """Parse all documents of a node; return the description of an array, or None for a group."""
+    (found,) = format.load_at(documents, [prefix], separator)
+    format.load_attributes(documents, prefix)
     return found[1]() if found is not None and found[1] is not None else None
 
 
@@ -222,27 +248,25 @@ def _said(exc: Exception) -> str:
     return str(exc) if isinstance(exc, MetadataError) else f"{type(exc).__name__}: {exc}"
 
 
-def _compare_consolidated(store: Store, prefix: str, format: Format, account: Account) -> None:
+def _compare_consolidated(documents: dict[Key, Any], prefix: str, format: Format, account: Account) -> None:
     """Compare consolidated metadata with the documents that they are copies of."""
     key = prefix + str(format.CONSOLIDATED_KEY)
     try:
-        copies = ConsolidatedMetadataStore(store, key)
+        copies = ConsolidatedMetadataStore(documents, key)
     except MetadataError as exc:
         account.problems.append(Problem("metadata", key, exc.problem, prefix[:-1]))
         return
-    names = {*format.DOCUMENT_OF.values(), format.ATTRS_KEY}
-    own = {
-        found[len(prefix) :]
-        for found in store
-        if found.startswith(prefix)
-        and found.rpartition("/")[2] in names
-        and QUARANTINE not in found.split("/")
+    copied = {*format.DOCUMENT_OF.values(), format.ATTRS_KEY}
+    originals = {
+        found[len(prefix) :]: document
+        for found, document in documents.items()
+        if found.startswith(prefix) and found.rpartition("/")[2] in copied
     }
-    stale = []
-    for name in sorted(own | set(copies)):
-        document = access.get(store, prefix + name)
-        if document is None or name not in copies or not _is_same(document, copies[name], prefix + name):
-            stale.append(name)
+    stale = [
+        name
+        for name in sorted({*originals, *copies})
+        if name not in originals or name not in copies or not _is_same(originals[name], copies[name], name)
+    ]
     if stale:
         more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
         text = f"what it says of {stale[0]!r}{more} is not what stands there; consolidate the metadata again"

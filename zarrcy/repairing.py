@@ -53,7 +53,8 @@ def repair(
     path : where to begin: an array, or a group with all that it holds. The whole store by default
     quarantine : read all chunks, as `verify` does, and give those that do not decode, and those outside the
         shape of their array, keys below ``__quarantine__/``. They read as fill value then. Of a shard
-        only the damaged chunks are gone, and the whole of it is kept
+        only the damaged chunks are gone, and the whole of it is kept. Nobody may write meanwhile: the
+        chunks of an array that is about to grow are outside its shape, too
     dry_run : change nothing, and tell what would be done
     older_than : seconds since the last change of a leftover; younger ones stay. A writer of zarrcy whose
         temporary file is removed begins anew, but others may fail

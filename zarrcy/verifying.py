@@ -161,6 +161,8 @@ class _ArrayCheck:
         self.lock = threading.Lock()
 
     def run(self, advance: Advance) -> None:
+        if not self.keys:
+            return
         source = self.source
         size = max(1, min(_MOST_KEYS, access.batch_nbytes(self.store) // max(1, self.value_nbytes)))
         is_shared = (

@@ -82,8 +82,8 @@ def add_repair(commands: Any) -> None:
         help=about,
         description=f"{about.capitalize()}. No data are deleted.",
         epilog="What is moved aside has keys below __quarantine__/ in the store, and reads as fill value in its "
-        "old place. A writer of zarrcy whose temporary file is removed begins anew; others may fail, so let none "
-        "be at work, or give --older-than.",
+        "old place. Nobody may write meanwhile; where only leftovers are removed, --older-than spares what live "
+        "writers are at.",
     )
     parser.add_argument("path", metavar="PATH", help=_PLACE)
     parser.add_argument(

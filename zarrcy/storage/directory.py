@@ -270,7 +270,7 @@ class DirectoryStore(Store):
             sync_directory(above)
             while folder not in self._settled and above != self._top:
                 above = os.path.dirname(above)
-                sync_directory(above)
+                self._sync_above(above)
         except FileNotFoundError:
             # somebody deleted it, after what was done here
             return
@@ -278,6 +278,14 @@ class DirectoryStore(Store):
             problem = "its changes are made, but are not known to be on the disk"
             raise explained(exc, problem, above) from exc
         self._settled.add(folder)
+
+    def _sync_above(self, folder: str) -> None:
+        try:
+            sync_directory(folder)
+        except PermissionError:
+            # above the root there may be directories that are not ours to read; they were there before
+            if len(folder) >= len(self.path):
+                raise
 
     def _unsettle(self) -> None:
         """Find the directory in which the next one is made."""
@@ -299,7 +307,8 @@ class DirectoryStore(Store):
                 raise _TakenError from None
             os.replace(part, target)
         else:
-            os.unlink(part)
+            # it has its own name now; the other one may be gone already, if somebody cleaned up
+            remove_partial(part)
 
     def _replace(self, part: str, target: str) -> None:
         try:

@@ -185,12 +185,17 @@ def _fetched(store: Store, keys: list[Key], account: Account) -> dict[Key, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _above(prefix: str) -> Iterable[str]:
-    """Iterate over the prefixes above one, the nearest first."""
-    while prefix:
-        above = prefix[:-1].rpartition("/")[0]
-        prefix = f"{above}/" if above else ""
-        yield prefix
+def _above(place: str) -> Iterable[str]:
+    """Iterate over the prefixes above a key, or above a prefix, the nearest first.
+
+    >>> list(_above("a/b/0.0")), list(_above("a/b/"))
+    (['a/b/', 'a/', ''], ['a/', ''])
+    """
+    while place:
+        # a slash at the end is that of the prefix itself
+        above = place.rstrip("/").rpartition("/")[0]
+        place = f"{above}/" if above else ""
+        yield place
 
 
 def _look(documents: dict[Key, Any], prefix: str, names: set[str], separator: str, account: Account) -> None:
@@ -286,8 +291,10 @@ def _is_same(document: object, copy: object, key: Key) -> bool:
 def _place(key: Key, account: Account) -> Problem | None:
     """Give a key to the array that it belongs to; tell why it belongs to none."""
     for prefix in _above(key):
-        if prefix in account.arrays:
-            return account.arrays[prefix].account(key)
+        problem = account.arrays[prefix].account(key) if prefix in account.arrays else None
         if prefix in account.unclear:
+            # another document, which can't be used, might account for it
             return None
+        if prefix in account.arrays:
+            return problem
     return Problem("stray", key, "no array is above it that it could belong to")

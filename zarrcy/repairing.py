@@ -9,6 +9,7 @@ from zarrcy import shards
 from zarrcy.accounting import QUARANTINE
 from zarrcy.errors import NotErasableError
 from zarrcy.node import Node
+from zarrcy.options import ArrayOptions
 from zarrcy.shards import ShardSource
 from zarrcy.storage import access
 from zarrcy.storage.arguments import normalize_store_arg
@@ -127,7 +128,7 @@ def _without(store: Store, key: Key, problems: list[Problem]) -> bytes | None:
     """Return a shard without its damaged chunks; None if nothing is left of it."""
     path = problems[0].path
     node = Node(store, path)
-    source = shards.chunk_source(node.load_array(), store, node.prefix, None, True)
+    source = shards.chunk_source(node.load_array(), store, node.prefix, None, ArrayOptions())
     assert isinstance(source, ShardSource), "only shards have inner chunks"
     bad = {problem.inner for problem in problems}
     stored: Buffer = store[key]

@@ -15,6 +15,7 @@ from zarrcy import shards, threads
 from zarrcy.accounting import FoundArray, Problem, take_account
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.formats import ArrayDescription
+from zarrcy.options import ArrayOptions
 from zarrcy.progress import Advance, byte_progress
 from zarrcy.shards import ShardSource
 from zarrcy.storage import access
@@ -154,7 +155,7 @@ class _ArrayCheck:
         problems: list[Problem],
     ) -> None:
         self.store, self.path, self.keys, self.problems = store, found.path, keys, problems
-        self.source = shards.chunk_source(description, store, found.prefix, None, True)
+        self.source = shards.chunk_source(description, store, found.prefix, None, ArrayOptions())
         self.value_nbytes = math.prod(description.chunk_shape) * description.dtype.itemsize
         counts = (-(-n // c) for n, c in zip(description.shape, description.chunk_shape, strict=True))
         self.tally = ArrayTally(found.path, n_possible=math.prod(counts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from typing import Any
+import sys
 
 from zarrcy.storage.base import flat
 from zarrcy.types import Buffer
@@ -131,28 +131,16 @@ def remove_partial(path: str) -> None:
 
 def sync_file(fd: int) -> None:
     """Wait until what was written to a file is on the disk."""
-    _sync(fd)
+    if sys.platform == "darwin":
+        import fcntl
 
-
-def _full_sync(fd: int) -> None:
-    import fcntl
-
-    # macOS: fsync leaves the data in the cache of the disk
-    fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # type: ignore[attr-defined,unused-ignore]
-
-
-def _data_sync(fd: int) -> None:
-    # the size of a file is of its data, its times are not
-    os.fdatasync(fd)
-
-
-def _choose_sync() -> Any:
-    if hasattr(os, "fdatasync"):
-        return _data_sync
-    return _full_sync if os.uname().sysname == "Darwin" else os.fsync  # pragma: no cover
-
-
-_sync = _choose_sync() if os.name == "posix" else os.fsync
+        # its fsync leaves the data in the cache of the disk
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+    elif hasattr(os, "fdatasync"):
+        # the length of a file is of its data, its times are not
+        os.fdatasync(fd)
+    else:
+        os.fsync(fd)
 
 
 def sync_directory(path: str) -> None:

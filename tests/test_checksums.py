@@ -38,13 +38,6 @@ def test_what_has_a_checksum_reads_as_it_was_written(options, tmp_path):
     np.testing.assert_array_equal(zarrcy.open_array(tmp_path / "a", mode="r")[:], values)
 
 
-def test_zarr_python_3_reads_it(options, tmp_path):
-    zarr = pytest.importorskip("zarr", minversion="3")
-    values = values_for("i4")
-    zarrcy.array(values, chunks=(2, 3), store=tmp_path / "a", checksum=True, **options)
-    np.testing.assert_array_equal(zarr.open_array(tmp_path / "a", mode="r")[:], values)
-
-
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("format_number", [2, 3])
 def test_any_type_may_have_a_checksum(dtype, format_number, tmp_path):

@@ -272,6 +272,29 @@ def test_a_full_disk_is_an_error_with_the_old_data_intact(small_disk, format_num
     assert list(again.store.leftovers()) == []
 
 
+def test_a_full_database_is_an_error_with_the_old_data_intact(small_disk):
+    values = np.random.default_rng(0).integers(0, 255, 300_000, "u1")
+    with zarrcy.SQLiteStore(small_disk / "a.db") as store:
+        z = zarrcy.create(300_000, chunks=50_000, dtype="u1", store=store, compressor=None)
+        z[:100_000] = values[:100_000]
+        with pytest.raises(Exception, match="full") as caught:
+            z[50_000:] = values[50_000:]
+        assert "can't be written; the store has what it had" in caught.value.__notes__[0]
+        assert z.verify().ok
+        np.testing.assert_array_equal(z[:100_000], values[:100_000])
+
+
+def test_a_full_map_is_an_error_with_the_old_data_intact(tmp_path):
+    lmdb = pytest.importorskip("lmdb")
+    with zarrcy.LMDBStore(tmp_path / "a.lmdb", map_size=2**17) as store:
+        z = zarrcy.create(100_000, chunks=10_000, dtype="u1", store=store, compressor=None)
+        z[:20_000] = 1
+        with pytest.raises(lmdb.MapFullError) as caught:
+            z[:] = 2
+        assert "'0' to '9' can't be written" in caught.value.__notes__[0]
+        assert z[:].tolist() == [1] * 20_000 + [0] * 80_000
+
+
 def test_a_disk_that_became_read_only_is_an_error_and_can_still_be_read(small_disk):
     z = zarrcy.create(4, chunks=2, dtype="i4", store=str(small_disk / "a"))
     z[:] = 1

@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import sys
+from collections.abc import Collection
 
 from zarrcy.storage.base import flat
 from zarrcy.types import Buffer
@@ -164,3 +165,13 @@ def explained(exc: OSError, problem: str, path: str) -> OSError:
     PermissionError(13, "Permission denied: the value 'a/0' can't be read")
     """
     return OSError(exc.errno, f"{exc.strerror or exc}: {problem}", path)
+
+
+def not_written(keys: Collection[str]) -> str:
+    """Return what an error of a database does not say: which values it hindered.
+
+    >>> not_written(["a/0", "a/1", "a/2"])
+    "'a/0' to 'a/2' can't be written; the store has what it had"
+    """
+    ends = dict.fromkeys([*list(keys)[:1], *list(keys)[-1:]])
+    return f"{' to '.join(map(repr, ends))} can't be written; the store has what it had"

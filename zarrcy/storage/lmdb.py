@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from zarrcy.errors import KeyPathError
 from zarrcy.storage import extras
 from zarrcy.storage.base import KeyRange, Store, flat, slice_of
-from zarrcy.storage.files import as_durability
+from zarrcy.storage.files import as_durability, not_written
 from zarrcy.storage.listing import AFTER_SLASH
 from zarrcy.storage.paths import check_key, normalize_path, prefix_of
 from zarrcy.types import Buffer
@@ -138,9 +138,13 @@ class LMDBStore(Store):
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         """Store all `values`, or none where that fails."""
-        with self.db.begin(write=True) as transaction:
-            for key, value in values.items():
-                transaction.put(_encoded(key), flat(value))
+        try:
+            with self.db.begin(write=True) as transaction:
+                for key, value in values.items():
+                    transaction.put(_encoded(key), flat(value))
+        except Exception as exc:
+            exc.add_note(not_written(values))
+            raise
 
     def delitems(self, keys: Iterable[str]) -> None:
         """Delete those `keys` that are there."""

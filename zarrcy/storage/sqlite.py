@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import pickle
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from zarrcy.storage.base import KeyRange, Store, flat, slice_of
-from zarrcy.storage.files import as_durability
+from zarrcy.storage.files import as_durability, not_written
 from zarrcy.storage.listing import AFTER_SLASH
 from zarrcy.storage.paths import check_key, normalize_path, prefix_of
 from zarrcy.types import Buffer
@@ -121,12 +121,14 @@ class SQLiteStore(Store):
         return value
 
     def __setitem__(self, key: str, value: Buffer) -> None:
-        self._ask(_PUT, check_key(key), flat(value))
+        row = (check_key(key), flat(value))
+        with _naming([key]):
+            self._ask(_PUT, *row)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """Store `default` if the key is not there, in one step, and return what is there then."""
         row = (check_key(key), flat(default))
-        with self._transaction() as db:
+        with _naming([key]), self._transaction() as db:
             if db.execute("INSERT OR IGNORE INTO zarr VALUES (?, ?)", row).rowcount:
                 return default
             return self[key]
@@ -152,7 +154,7 @@ class SQLiteStore(Store):
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         """Store all `values`, or none where that fails."""
         rows = [(check_key(key), flat(value)) for key, value in values.items()]
-        with self._transaction() as db:
+        with _naming(values), self._transaction() as db:
             db.executemany(_PUT, rows)
 
     def delitems(self, keys: Iterable[str]) -> None:
@@ -234,6 +236,16 @@ class SQLiteStore(Store):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path!r}>"
+
+
+@contextmanager
+def _naming(keys: Collection[str]) -> Iterator[None]:
+    """Let an error of the database tell what was not written."""
+    try:
+        yield
+    except Exception as exc:
+        exc.add_note(not_written(keys))
+        raise
 
 
 def _range_below(path: str) -> tuple[str, str]:

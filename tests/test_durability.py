@@ -134,6 +134,17 @@ def test_no_durability_waits_for_nothing(disk, tmp_path):
     assert disk.torn
 
 
+@pytest.mark.parametrize("options", [{"zarr_format": 2}, {"zarr_format": 3}, {"zarr_format": 3, "shards": 4}])
+def test_every_chunk_or_shard_is_waited_for(disk, tmp_path, options):
+    store = DirectoryStore(tmp_path / "a.zarr", durability="data")
+    z = zarrcy.create(12, chunks=2, dtype="i4", store=store, **options)
+    n_values = 3 if z.shards else 6
+    for selection in (slice(None), slice(1, 11)):
+        before = disk.n_syncs
+        z[selection] = np.ones(z[selection].shape, "i4")
+        assert disk.n_syncs - before == n_values
+
+
 def test_a_directory_is_waited_for_once_with_those_above_it(disk, tmp_path):
     store = DirectoryStore(tmp_path / "a.zarr", durability="full")
     store["x/0"] = b"1"

@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Any
 
 from zarrcy.storage.base import offers
-from zarrcy.storage.directory import DirectoryStore, OpenValue
+from zarrcy.storage.directory import DirectoryStore
+from zarrcy.storage.files import OpenValue
 from zarrcy.storage.memory import KVStore, MemoryStore
 from zarrcy.storage.nested import NestedDirectoryStore
 from zarrcy.storage.temporary import TempStore

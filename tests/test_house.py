@@ -33,6 +33,9 @@ ORDER = [
     {"steered"},
     {"explain"},
     {"node"},
+    {"accounting"},
+    {"verifying"},
+    {"repairing"},
     {"attrs"},
     {"placed"},
     {"facts"},
@@ -165,9 +168,8 @@ PUBLIC = {
     "ZipStore", "Zlib", "Zstd", "__version__", "array", "blosc", "codec_registry", "consolidate_metadata",
     "convert", "copy", "copy_all", "copy_store", "create", "empty", "empty_like", "full", "full_like", "get_codec",
     "group", "load", "ones", "ones_like", "open", "open_array", "open_consolidated", "open_group",
-    "open_like", "register_codec", "save", "save_array", "save_group", "show_config", "tree",
-    "use_threads",
-    "zeros", "zeros_like",
+    "open_like", "register_codec", "repair", "save", "save_array", "save_group", "show_config", "tree",
+    "use_threads", "verify", "zeros", "zeros_like",
 }  # fmt: skip
 
 

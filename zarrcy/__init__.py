@@ -77,6 +77,7 @@ from zarrcy.errors import (
     ReadOnlyError,
 )
 from zarrcy.group import Group
+from zarrcy.repairing import repair
 from zarrcy.storage import (
     ABSStore,
     ConsolidatedMetadataStore,
@@ -99,6 +100,7 @@ from zarrcy.storage import (
 )
 from zarrcy.sync import ProcessSynchronizer, ThreadSynchronizer
 from zarrcy.threads import use_threads
+from zarrcy.verifying import verify
 
 __version__ = "0.1.0"
 
@@ -187,12 +189,14 @@ __all__ = [
     "open_group",
     "open_like",
     "register_codec",
+    "repair",
     "save",
     "save_array",
     "save_group",
     "show_config",
     "tree",
     "use_threads",
+    "verify",
     "zeros",
     "zeros_like",
 ]

@@ -57,6 +57,7 @@ def create(
     shards: Any = None,
     dimension_names: Any = None,
     chunk_key_encoding: Any = None,
+    checksum: bool = False,
     fillvalue: Any = _NOT_GIVEN,
     **options: Unpack[MoreOptions],
 ) -> Array:
@@ -95,6 +96,8 @@ def create(
         from 32 MiB, or the whole of a smaller array, up to 512 MiB where there would be more than a thousand
     dimension_names : format 3: a name, or None, for each axis
     chunk_key_encoding : format 3: "default", "v2", or an object as the format spells it
+    checksum : store a checksum with each chunk, by which a changed bit is found out when it is read: format 3
+        has the codec "crc32c" last; format 2 has the filter "crc32" last, which all readers know
     fillvalue : the fill value as h5py spells it
     **options : ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes``, see `Array`
 
@@ -134,6 +137,7 @@ def create(
         chunk_key_encoding=chunk_key_encoding,
         dimension_names=dimension_names,
         shards=shards,
+        checksum=checksum,
     )
     return Array._opened(
         node,
@@ -165,6 +169,7 @@ def describe(
     chunk_key_encoding: Any = None,
     dimension_names: Any = None,
     shards: Any = None,
+    checksum: bool = False,
 ) -> ArrayDescription:
     """Describe a new array at `node`, after the words of `create`."""
     dtype, object_codec = _normalize_dtype(dtype, object_codec)
@@ -188,6 +193,7 @@ def describe(
         chunk_key_encoding,
         dimension_names,
         shards,
+        checksum,
     )
     return node.describe_array(request)
 

@@ -26,6 +26,7 @@ from zarrcy.regions import Region
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
 from zarrcy.types import Shape, ZarrFormat
+from zarrcy.verifying import Report, verify
 
 
 class Array(ArrayIndexing):
@@ -279,6 +280,18 @@ class Array(ArrayIndexing):
                 sparse.append(number)
         stored_shape = self._description.chunk_shape
         regions.check(extents, self._description.shape, stored_shape, sparse)
+
+    def verify(self, progress: bool = False) -> Report:
+        """Read and decode every stored chunk, and tell what is not as it should be; see `zarrcy.verify`.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.array([1, 2, 3]).verify().problems
+        ()
+        """
+        chunk_store = self._node.own_chunk_store
+        return verify(self.store, self.path, chunk_store=chunk_store, progress=progress)
 
     # -- changing its shape ----------------------------------------------------------------------
 

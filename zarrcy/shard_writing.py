@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from zarrcy import native
 from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.storage import access
-from zarrcy.storage.directory import OpenValue
+from zarrcy.storage.files import OpenValue
 from zarrcy.transfer import ChunkWriter, Field
 from zarrcy.types import Buffer, Key
 

@@ -29,7 +29,7 @@ from zarrcy.missing import StrictReader
 from zarrcy.options import ArrayOptions
 from zarrcy.shard_writing import ShardFileWriter, ShardWriter
 from zarrcy.storage import access, ranges
-from zarrcy.storage.directory import OpenValue
+from zarrcy.storage.files import OpenValue
 from zarrcy.sync import Synchronizer
 from zarrcy.transfer import ChunkReader, ChunkSource, Field
 from zarrcy.types import Buffer, Key, Shape, Span, Store

@@ -21,7 +21,7 @@ from zarrcy.codecs import Pipeline, StageError, fill_item
 from zarrcy.errors import ChunkDecodeError, ChunkEncodeError
 from zarrcy.options import ArrayOptions
 from zarrcy.storage import access, ranges
-from zarrcy.storage.directory import partial_ending
+from zarrcy.storage.files import partial_ending
 from zarrcy.sync import Synchronizer
 from zarrcy.types import AnyDtype, Buffer, Key, Shape, Store
 
@@ -90,6 +90,8 @@ class ChunkSource:
         self.codec = native.chunk_codec(pipeline, self.layout, dtype, self.kernels)
         self.folder = native.folder(store, prefix, separator) if self.codec is not None else None
         self.read_folder = self.folder
+        # the lane does not wait for the disk
+        self.writes_files = self.folder is not None and access.durability(store) == "none"
         self.is_shareable = (
             access.is_thread_safe(store)
             and not pipeline.filters
@@ -155,7 +157,7 @@ class ChunkSource:
         ChunkDecodeError : a chunk that is to be changed in part does not decode
         ChunkEncodeError : a codec refused a chunk
         """
-        if self.folder is not None and self.codec.encodes and value.dtype == self.dtype and field is None:
+        if self.writes_files and self.codec.encodes and value.dtype == self.dtype and field is None:
             self._write_files(plan, value)
             return
         if plan.n_pieces == 1:
@@ -174,7 +176,7 @@ class ChunkSource:
             self.layout,
             value,
             self.fill_item,
-            partial_ending(),
+            partial_ending().encode(),
             self.write_empty_chunks,
         )
         rest = writing.write_whole()

@@ -1,4 +1,4 @@
-"""The console script ``zarrcy``: import netCDF-4 and HDF5 files, look at arrays and at what holds them."""
+"""The console script ``zarrcy``: import netCDF-4 and HDF5 files, look at arrays, copy and check them."""
 
 from zarrcy.cli.console import main
 

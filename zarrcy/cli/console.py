@@ -18,6 +18,7 @@ from zarrcy.cli.importing import Report, import_file
 from zarrcy.cli.looking import consolidate, facts_of, facts_text, tree_lines
 from zarrcy.cli.slabs import ChunkRule
 from zarrcy.cli.text import count, format_nbytes, format_ratio, format_shape, print_table, printable
+from zarrcy.cli.verifying import add_repair, add_verify
 from zarrcy.errors import ZarrcyError
 from zarrcy.types import Shape, ZarrFormat
 
@@ -42,11 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    int : exit code: 0, or 2 where something is wrong that a user can put right
+    int : exit code: 0; 1 where `verify` found a problem; 2 where something is wrong that a user can put right
     """
     args = _parser().parse_args(argv)
     try:
-        args.run(args)
+        code: int | None = args.run(args)
         sys.stdout.flush()
     except BrokenPipeError:
         # whoever read our output has seen enough; the interpreter shall not complain at its end either
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         return _EXIT_INTERRUPTED
-    return 0
+    return code or 0
 
 
 def _say(text: str) -> None:
@@ -79,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_copy(commands)
     _add_convert(commands)
     _add_consolidate(commands)
+    add_verify(commands)
+    add_repair(commands)
     return parser
 
 

@@ -21,6 +21,10 @@ class Format(Protocol):
     def ZARR_FORMAT(self) -> ZarrFormat:  # noqa: N802 - a constant of the modules
         """The version."""
 
+    @property
+    def CONSOLIDATED_KEY(self) -> str | None:  # noqa: N802
+        """End of the key of a document that holds others; None where these have no document of their own."""
+
     def document_key(self, prefix: str, kind: str) -> Key:
         """Return the key of the document of an "array" or a "group"; they may share one."""
 

@@ -17,7 +17,7 @@ class ArrayRequest:
     shape, chunk_shape : in elements; where there are shards, the chunks are those in a shard
     dtype : of the elements
     fill_value, order, filters, compressor, object_codec, dimension_separator, codecs, chunk_key_encoding,
-    dimension_names, shards : as `zarrcy.create` has them
+    dimension_names, shards, checksum : as `zarrcy.create` has them
     default_separator : what the store puts between coordinates, where that is not said
     """
 
@@ -35,6 +35,7 @@ class ArrayRequest:
     chunk_key_encoding: Any = None
     dimension_names: Any = None
     shards: Any = None
+    checksum: bool = False
 
     def refuse(self, *names: str, version: ZarrFormat, remedy: str) -> None:
         """Refuse words that a version of the format has no place for."""

@@ -408,6 +408,8 @@ def describe_array(request: ArrayRequest) -> ArrayDescription:
         raise ValueError(f"fill value {fill_value!r} is a str; the elements are bytes")
     # zarr-python 2 does not compress the one element of an array without axes
     compressor = as_compressor(request.compressor) if request.shape else None
+    if request.checksum:
+        chain += _checksum_before(compressor, dtype)
     return ArrayDescription(
         shape=request.shape,
         chunk_shape=request.chunk_shape,
@@ -475,6 +477,19 @@ def as_compressor(compressor: Any) -> Any:
         return as_codec(compressor)
     except ValueError as exc:
         raise BadCompressorError(compressor, str(exc)) from exc
+
+
+def _checksum_before(compressor: Any, dtype: AnyDtype) -> list[Any]:
+    """Return the filters that put a checksum before the bytes of a chunk.
+
+    There is one place behind the filters, and the compressor has it. CRC-32C would need a package more in
+    other readers; this CRC-32 is in every numcodecs.
+    """
+    checksum = numcodecs.CRC32()
+    if getattr(compressor, "shuffle", 0) and dtype.itemsize > 1 and not dtype.hasobject:
+        # Blosc is given single bytes then: they are shuffled before, or compress badly
+        return [numcodecs.Shuffle(dtype.itemsize), checksum]
+    return [checksum]
 
 
 def _filter_chain(filters: Any, object_codec: Any, dtype: AnyDtype) -> list[Any]:

@@ -52,11 +52,13 @@ _MEMBERS = {
 # Members that change, each by a function of its own; all others are written again as they were read.
 _CHANGING = {"shape", "fill_value", "attributes"}
 _LONGEST = 2**62 - 1
+CONSOLIDATED_KEY = None
 # What stands between the coordinates of a chunk, where the encoding does not say.
 _SEPARATORS = {"default": "/", "v2": "."}
 
 
 __all__ = [
+    "CONSOLIDATED_KEY",
     "ZARR_FORMAT",
     "array_documents",
     "attributes_key",

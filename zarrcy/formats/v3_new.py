@@ -29,10 +29,8 @@ from zarrcy.types import JSON, Shape
 
 VARIABLE = {"vlen-utf8": "string", "vlen-bytes": "bytes"}
 _KEY = "zarr.json"
-_INDEX_CODECS: list[JSON] = [
-    {"name": "bytes", "configuration": {"endian": "little"}},
-    {"name": "crc32c"},
-]
+_CHECKSUM: JSON = {"name": "crc32c"}
+_INDEX_CODECS: list[JSON] = [{"name": "bytes", "configuration": {"endian": "little"}}, _CHECKSUM]
 # Words on which the codecs depend, or that are codecs.
 _OF_CHUNKS = {
     "chunks",
@@ -58,6 +56,8 @@ def document_of(request: ArrayRequest) -> dict[str, JSON]:
     kind = _data_type(request, filters)
     data_type = spell_dtype(kind.dtype, kind.variable)
     codecs = _codecs(request, kind, filters)
+    if request.checksum and codecs[-1] != _CHECKSUM:
+        codecs.append(_CHECKSUM)
     chunk_shape = request.chunk_shape
     shards = normalize_shards(request.shards, request.shape, request.dtype.itemsize, chunk_shape)
     if shards is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from functools import lru_cache
 from typing import Any
 
@@ -77,6 +77,11 @@ def files_of(store: Store) -> DirectoryStore:
     store = mapping_of(store)
     assert isinstance(store, DirectoryStore)
     return store
+
+
+def durability(store: Store) -> str:
+    """Return what a write to a store waits for; "none" for a mapping that does not say."""
+    return str(getattr(mapping_of(store), "durability", "none"))
 
 
 def is_near(store: Store) -> bool:
@@ -221,6 +226,36 @@ def deleter(store: Store) -> Deleter:
             discard(store, key)
 
     return delete
+
+
+def move_value(store: Store, key: str, new: str) -> None:
+    """Give a value another key; at no moment has it none."""
+    store = mapping_of(store)
+    if type(store) in _IN_FILES and isinstance(store, DirectoryStore):
+        store.rename(key, new)
+        return
+    store[new] = store[key]
+    del store[key]
+
+
+def leftovers(store: Store, older_than: float = 0) -> Iterator[str]:
+    """Iterate over what killed writers left in a store; see `DirectoryStore.leftovers`."""
+    directory = _directory_below(store)
+    return iter(()) if directory is None else directory.leftovers(older_than)
+
+
+def remove_leftover(store: Store, path: str) -> None:
+    """Remove what `leftovers` gave."""
+    directory = _directory_below(store)
+    assert directory is not None, "other stores have none"
+    directory.remove_leftover(path)
+
+
+def _directory_below(store: Store) -> DirectoryStore | None:
+    """Return the directory in which the values of a store are files, whatever their keys are there."""
+    store = mapping_of(store)
+    inner = getattr(store, "_files", store)
+    return inner if isinstance(inner, DirectoryStore) else None
 
 
 def discard(store: MutableMapping[str, Any], key: str) -> None:

@@ -32,6 +32,8 @@ class BaseStore(MutableMapping[str, Any]):
     consumes_values : a value is copied or written when ``__setitem__`` returns; otherwise it is given
         bytes, which can't change any more
     range_gap : bytes that are as cheap to read as one more range is
+    durability : what a write waits for before it returns, as `DirectoryStore` tells it: "none" is all that
+        is known here; behind a server, that is the server's to say
     """
 
     _readable: ClassVar[bool] = True
@@ -42,6 +44,7 @@ class BaseStore(MutableMapping[str, Any]):
     _dimension_separator: str | None = None
     consumes_values: ClassVar[bool] = False
     range_gap: int = 2**20
+    durability: str = "none"
 
     def is_readable(self) -> bool:
         """Can values be read?"""

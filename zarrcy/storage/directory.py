@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import errno
-import itertools
+import math
 import os
-import re
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from zarrcy.errors import KeyPathError
-from zarrcy.storage.base import Store, check_ranges, flat
+from zarrcy.storage.base import Store, check_ranges
+from zarrcy.storage.files import (
+    OPEN_NEW,
+    OPEN_READ,
+    PARTIAL,
+    OpenValue,
+    as_durability,
+    explained,
+    partial_of,
+    read_rest,
+    remove_partial,
+    sync_directory,
+    sync_file,
+    write_all,
+)
 from zarrcy.storage.paths import check_key, normalize_path
 from zarrcy.types import Buffer
 
-# Files of a write, and directories of a deletion, that have not ended or never will: they are no keys.
-# zarr-python 2 names its own so that the pattern matches too.
-_PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 _ENDS = ("", "/", ".")
 _ATTEMPTS = 100
-_OPEN_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_OPEN_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 class _NothingError(Exception):
@@ -46,12 +55,17 @@ class DirectoryStore(Store):
     path : directory that holds the keys; made when the first value is written
     normalize_keys : make keys lower case
     dimension_separator : ``"."`` or ``"/"``, for arrays whose metadata do not say
+    durability : what a power failure, or the end of the operating system, may take of what was written.
+        ``"none"``: recent values, and some may be torn; ``"data"``: recent values, but each key has an
+        old value or a new one, whole; ``"full"``: nothing that a write or a deletion returned for. By
+        default the environment says, in ``ZARRCY_DURABILITY``, or "none". The end of the program
+        alone takes nothing, with any of them
 
     Examples
     --------
     >>> import tempfile, zarrcy
     >>> with tempfile.TemporaryDirectory() as path:
-    ...     a = zarrcy.array([1, 2, 3], store=DirectoryStore(path))
+    ...     a = zarrcy.array([1, 2, 3], store=DirectoryStore(path, durability="full"))
     ...     sorted(a.store)
     ['.zarray', '0']
     """
@@ -67,6 +81,7 @@ class DirectoryStore(Store):
         path: str | os.PathLike[str],
         normalize_keys: bool = False,
         dimension_separator: str | None = None,
+        durability: str | None = None,
     ) -> None:
         path = os.path.abspath(os.path.expanduser(os.fspath(path)))
         if os.path.exists(path) and not os.path.isdir(path):
@@ -75,6 +90,10 @@ class DirectoryStore(Store):
         self.normalize_keys = normalize_keys
         self._dimension_separator = dimension_separator
         self._root = os.path.join(path, "")
+        self.durability = as_durability(durability)
+        # directories whose own names are on the disk, and those of all above them up to the topmost made here
+        self._settled: set[str] = set()
+        self._top = os.path.dirname(path)
 
     def _file_of(self, key: str) -> str:
         # most keys are seen at once to be harmless; the others are looked at closely
@@ -94,17 +113,21 @@ class DirectoryStore(Store):
 
     def get(self, key: str, default: Any = None) -> Any:
         try:
-            fd = os.open(self._file_of(key), _OPEN_READ)
+            fd = os.open(self._file_of(key), OPEN_READ)
         except (FileNotFoundError, NotADirectoryError):
             return default
+        except OSError as exc:
+            raise self._unread(key, exc) from exc
         try:
             # the size first: one read then ends the matter, and a short read is seen as one
             size = os.fstat(fd).st_size
             value = os.read(fd, size)
             if len(value) < size:
-                value = _read_rest(fd, value, size)
+                value = read_rest(fd, value, size)
         except IsADirectoryError:
             return default
+        except OSError as exc:
+            raise self._unread(key, exc) from exc
         finally:
             os.close(fd)
         return value
@@ -117,12 +140,17 @@ class DirectoryStore(Store):
             return None
         return None if stat.S_ISDIR(status.st_mode) else status.st_size
 
+    def _unread(self, key: str, exc: OSError) -> OSError:
+        return explained(exc, f"the value {key!r} can't be read", self._file_of(key))
+
     def open_value(self, key: str) -> OpenValue | None:
         """Open the file of a value, to read parts of it; None if there is none. Close it after use."""
         try:
-            fd = os.open(self._file_of(key), _OPEN_READ)
+            fd = os.open(self._file_of(key), OPEN_READ)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as exc:
+            raise self._unread(key, exc) from exc
         try:
             status = os.fstat(fd)
         except BaseException:
@@ -175,7 +203,7 @@ class DirectoryStore(Store):
         return value  # type: ignore[no-any-return]
 
     def __setitem__(self, key: str, value: Buffer) -> None:
-        self._write(self._file_of(key), lambda fd: _write_all(fd, value), self._replace)
+        self._write(self._file_of(key), lambda fd: write_all(fd, value), self._replace)
 
     def write_value(self, key: str, fill: Callable[[int], Any]) -> None:
         """Store a value that `fill` writes to an open file. If it returns False, the key is deleted instead."""
@@ -197,7 +225,7 @@ class DirectoryStore(Store):
         target = self._file_of(key)
         while True:
             try:
-                self._write(target, lambda fd: _write_all(fd, default), self._link)
+                self._write(target, lambda fd: write_all(fd, default), self._link)
             except _TakenError:
                 found = self.get(key)
                 if found is not None:
@@ -214,36 +242,81 @@ class DirectoryStore(Store):
         Somebody may delete the directory meanwhile, with what is written in it: then it is done again.
         """
         for attempt in range(_ATTEMPTS):
-            part = f"{target}.{_unique()}.partial"
+            part = partial_of(target)
             try:
                 fd = self._create(part, target)
                 try:
                     if fill(fd) is False:
                         raise _NothingError
+                    if self.durability != "none":
+                        sync_file(fd)
                 finally:
                     os.close(fd)
                 put(part, target)
-            except FileNotFoundError:
+            except FileNotFoundError as exc:
                 if attempt == _ATTEMPTS - 1:
-                    raise
+                    raise self._unwritten(target, exc) from exc
+            except OSError as exc:
+                remove_partial(part)
+                raise self._unwritten(target, exc) from exc
             except BaseException:
-                _unlink_if_there(part)
+                remove_partial(part)
                 raise
             else:
+                if self.durability == "full":
+                    self._settle(os.path.dirname(target))
                 return
+
+    def _unwritten(self, target: str, exc: OSError) -> OSError:
+        key = target[len(self._root) :]
+        return explained(
+            exc, f"the value {key!r} can't be written, and the key has the value that it had", target
+        )
 
     def _create(self, part: str, target: str) -> int:
         try:
-            return os.open(part, _OPEN_WRITE, 0o666)
+            return os.open(part, OPEN_NEW, 0o666)
         except FileNotFoundError:
             folder = os.path.dirname(target)
+            if self.durability == "full":
+                self._unsettle()
             try:
                 os.makedirs(folder, exist_ok=True)
             except FileExistsError:
                 # unless a file is there, it was deleted just after somebody else had made it
                 if os.path.isfile(folder):
                     raise
-            return os.open(part, _OPEN_WRITE, 0o666)
+            return os.open(part, OPEN_NEW, 0o666)
+
+    def _settle(self, folder: str) -> None:
+        """Wait until the names in a directory are on the disk, and its own among those above."""
+        above = folder
+        try:
+            sync_directory(above)
+            while folder not in self._settled and above != self._top:
+                above = os.path.dirname(above)
+                self._sync_above(above)
+        except FileNotFoundError:
+            # somebody deleted it, after what was done here
+            return
+        except OSError as exc:
+            problem = "its changes are made, but are not known to be on the disk"
+            raise explained(exc, problem, above) from exc
+        self._settled.add(folder)
+
+    def _sync_above(self, folder: str) -> None:
+        try:
+            sync_directory(folder)
+        except PermissionError:
+            # above the root there may be directories that are not ours to read; they were there before
+            if len(folder) >= len(self.path):
+                raise
+
+    def _unsettle(self) -> None:
+        """Find the directory in which the next one is made."""
+        self._settled.clear()
+        while not os.path.isdir(self._top) and self._top != os.path.dirname(self._top):
+            self._top = os.path.dirname(self._top)
 
     def _link(self, part: str, target: str) -> None:
         """Rename a file, but replace nothing."""
@@ -259,7 +332,8 @@ class DirectoryStore(Store):
                 raise _TakenError from None
             os.replace(part, target)
         else:
-            os.unlink(part)
+            # it has its own name now; the other one may be gone already, if somebody cleaned up
+            remove_partial(part)
 
     def _replace(self, part: str, target: str) -> None:
         try:
@@ -278,6 +352,8 @@ class DirectoryStore(Store):
                 raise
             # as zarr-python does: the name of a directory stands for all that lies below it
             shutil.rmtree(path)
+        if self.durability == "full":
+            self._settle(os.path.dirname(path))
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and os.path.isfile(self._file_of(check_key(key)))
@@ -292,9 +368,9 @@ class DirectoryStore(Store):
     def __iter__(self) -> Iterator[str]:
         skip = len(self._root)
         for folder, folders, names in os.walk(self.path):
-            folders[:] = [name for name in folders if not _PARTIAL.search(name)]
+            folders[:] = [name for name in folders if not PARTIAL.search(name)]
             for name in names:
-                if not _PARTIAL.search(name):
+                if not PARTIAL.search(name):
                     yield os.path.join(folder, name)[skip:].replace(os.sep, "/")
 
     def __len__(self) -> int:
@@ -319,7 +395,7 @@ class DirectoryStore(Store):
     def listdir(self, path: str | None = None) -> list[str]:
         """Return the names directly below `path`, sorted; none if there is no such directory."""
         try:
-            return sorted(name for name in os.listdir(self.dir_path(path)) if not _PARTIAL.search(name))
+            return sorted(name for name in os.listdir(self.dir_path(path)) if not PARTIAL.search(name))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -330,7 +406,7 @@ class DirectoryStore(Store):
             return
         doomed = folder
         if not os.path.islink(folder):
-            doomed = f"{folder}.{_unique()}.partial"
+            doomed = partial_of(folder)
             try:
                 os.rename(folder, doomed)
             except FileNotFoundError:
@@ -346,12 +422,61 @@ class DirectoryStore(Store):
                 # write one before it was renamed
                 if exc.errno not in (errno.ENOENT, errno.ENOTEMPTY):
                     raise
+        self._moved(folder)
 
     def rename(self, src_path: str, dst_path: str) -> None:
         """Move all keys below `src_path` to below `dst_path`, in one step."""
         target = self.dir_path(dst_path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.rename(self.dir_path(src_path), target)
+        self._moved(self.dir_path(src_path), target)
+
+    def _moved(self, *paths: str) -> None:
+        """Wait until it is on the disk that names are gone, or came."""
+        if self.durability == "full":
+            self._settled.clear()
+            for path in paths:
+                self._settle(os.path.dirname(path))
+
+    def leftovers(self, older_than: float = 0) -> Iterator[str]:
+        """Iterate over what killed writers left, and what live ones are at.
+
+        Parameters
+        ----------
+        older_than : seconds since the last change; what is younger is left out
+
+        Returns
+        -------
+        Paths of files, and of directories that are half deleted; one beside the directory of the store
+        begins with ``"../"``
+        """
+        before = time.time() - older_than
+        above, own = os.path.split(self.path)
+        beside = os.listdir(above) if os.path.isdir(above) else []
+        for name in beside:
+            if _is_left_of(own, name) and _changed(os.path.join(above, name)) <= before:
+                yield f"../{name}"
+        skip = len(self._root)
+        for folder, folders, names in os.walk(self.path):
+            for name in filter(PARTIAL.search, (*folders, *names)):
+                place = os.path.join(folder, name)
+                if _changed(place) <= before:
+                    yield place[skip:].replace(os.sep, "/")
+            folders[:] = [name for name in folders if not PARTIAL.search(name)]
+
+    def remove_leftover(self, path: str) -> None:
+        """Remove what `leftovers` gave. A writer of ours that is at it begins anew."""
+        if not PARTIAL.search(path):
+            raise KeyPathError(path, "no writer left it")
+        above, own = os.path.split(self.path)
+        if path.startswith("../") and _is_left_of(own, path[3:]):
+            place = os.path.join(above, path[3:])
+        else:
+            place = self._root + check_key(path)
+        if os.path.isdir(place) and not os.path.islink(place):
+            shutil.rmtree(place)
+        else:
+            os.unlink(place)
 
     def getsize(self, path: str | None = None) -> int:
         """Return the bytes of the files directly below `path`, or of the file that is its key."""
@@ -361,7 +486,7 @@ class DirectoryStore(Store):
                 return sum(
                     entry.stat().st_size
                     for entry in entries
-                    if entry.is_file() and not _PARTIAL.search(entry.name)
+                    if entry.is_file() and not PARTIAL.search(entry.name)
                 )
         except NotADirectoryError:
             return os.path.getsize(place)
@@ -369,89 +494,15 @@ class DirectoryStore(Store):
             return 0
 
 
-class OpenValue:
-    """An open file: parts of a value, all of the same one, even if it is replaced meanwhile."""
-
-    __slots__ = ("fd", "identity", "nbytes")
-
-    def __init__(self, fd: int, nbytes: int, identity: tuple[int, ...]) -> None:
-        self.fd, self.nbytes = fd, nbytes
-        # a value is never changed, only replaced: another value is another file
-        self.identity = identity
-
-    def read(self, start: int, nbytes: int | None) -> bytes:
-        """Read so many bytes from `start`, or those that there are; see `get_partial_values`."""
-        if start < 0:
-            start = max(0, self.nbytes + start)
-        rest = max(0, self.nbytes - start)
-        nbytes = rest if nbytes is None else min(nbytes, rest)
-        value = _read_at(self.fd, nbytes, start)
-        while len(value) < nbytes:
-            part = _read_at(self.fd, nbytes - len(value), start + len(value))
-            if not part:
-                break
-            value += part
-        return value
-
-    def __enter__(self) -> OpenValue:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        os.close(self.fd)
+def _is_left_of(own: str, name: str) -> bool:
+    """Is this the name of a directory that is half deleted, and was called `own`?"""
+    left = PARTIAL.search(name)
+    return left is not None and name[: left.start()] == own
 
 
-def _seek_and_read(fd: int, nbytes: int, start: int) -> bytes:
-    os.lseek(fd, start, os.SEEK_SET)
-    return os.read(fd, nbytes)
-
-
-_read_at = getattr(os, "pread", _seek_and_read)  # Windows has none
-
-_counter = itertools.count()
-_token = os.urandom(12).hex()
-
-
-def _new_token() -> None:
-    global _token  # noqa: PLW0603
-    _token = os.urandom(12).hex()
-
-
-if hasattr(os, "register_at_fork"):
-    # a forked child counts on from where its parent is: it needs a token of its own
-    os.register_at_fork(after_in_child=_new_token)
-
-
-def partial_ending() -> bytes:
-    """Return what the name of a file ends with while it is written: no other writer has the same."""
-    return f".{_unique()}.partial".encode()
-
-
-def _unique() -> str:
-    """Return 32 hexadecimal digits that no other writer uses, in this process or another."""
-    return f"{_token}{next(_counter) & 0xFFFFFFFF:08x}"
-
-
-def _read_rest(fd: int, value: bytes, size: int) -> bytes:
-    parts = [value]
-    have = len(value)
-    while have < size:
-        part = os.read(fd, size - have)
-        if not part:
-            break
-        parts.append(part)
-        have += len(part)
-    return b"".join(parts)
-
-
-def _write_all(fd: int, value: Buffer) -> None:
-    written = 0
-    view = flat(value)
-    while written < len(view):
-        written += os.write(fd, view[written:] if written else view)
-
-
-def _unlink_if_there(path: str) -> None:
+def _changed(place: str) -> float:
+    """Return when something was last changed; never, where it is gone."""
     try:
-        os.unlink(path)
+        return os.lstat(place).st_mtime
     except FileNotFoundError:
-        return
+        return math.inf

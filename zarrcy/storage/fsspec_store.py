@@ -95,6 +95,7 @@ class FSStore(Store):
         is_local = type(fs) is fsspec.get_filesystem_class("file")
         self._parts = FsspecFiles(self.map, self.exceptions)
         self._files: Any = DirectoryStore(self.path) if is_local else self._parts
+        self.durability = self._files.durability
 
     def _key(self, key: str) -> str:
         return key.lower() if self.normalize_keys else key

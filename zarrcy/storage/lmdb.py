@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 from zarrcy.errors import KeyPathError
 from zarrcy.storage import extras
 from zarrcy.storage.base import KeyRange, Store, flat, slice_of
+from zarrcy.storage.files import as_durability, not_written
 from zarrcy.storage.listing import AFTER_SLASH
 from zarrcy.storage.paths import check_key, normalize_path, prefix_of
 from zarrcy.types import Buffer
@@ -21,8 +22,9 @@ from zarrcy.types import Buffer
 class LMDBStore(Store):
     """Keys in an LMDB database. Needs ``zarrcy[lmdb]``.
 
-    Any number of threads and processes may read while one writes. Values are handed to the operating
-    system when they are stored, and are on disk after `flush` or `close`. A key has at most 511 bytes.
+    Any number of threads and processes may read while one writes, and each write is a transaction. By
+    default values are handed to the operating system when they are stored, and are on disk after `flush`
+    or `close`. A key has at most 511 bytes.
 
     Parameters
     ----------
@@ -30,6 +32,10 @@ class LMDBStore(Store):
     buffers : kept for users of zarr-python 2; has no effect, since a buffer of LMDB's may change as soon
         as something else is written
     dimension_separator : ``"."`` or ``"/"``, for arrays whose metadata do not say
+    durability : as for a `DirectoryStore`, by LMDB's own ``sync`` and ``metasync``, which are used where they
+        are given: ``"none"`` sets neither, and a power failure may damage the whole database; ``"data"`` sets
+        ``sync``, where the last transactions may be undone; ``"full"`` sets both. By default the environment
+        says, or "none"
     **kwargs : passed on to `lmdb.open`; among them ``map_size``, the most that the database may ever
         hold, in bytes: 1 TiB by default
 
@@ -52,15 +58,20 @@ class LMDBStore(Store):
         path: str | os.PathLike[str],
         buffers: bool = True,
         dimension_separator: str | None = None,
+        durability: str | None = None,
         **kwargs: Any,
     ) -> None:
         # more than fits on most disks: files are sparse, and LMDB's own limit of 10 MiB is soon reached
         kwargs.setdefault("map_size", 2**40 if sys.maxsize >= 2**32 else 2**28)
         # to write through the map needs sparse files too
         kwargs.setdefault("writemap", sys.platform.startswith("linux"))
-        # what is written is not waited for at each value, but in flush() and close()
-        for option in ("metasync", "sync", "map_async", "meminit"):
+        # by default what is written is not waited for at each value, but in flush() and close()
+        asked = as_durability(durability)
+        kwargs.setdefault("sync", asked != "none")
+        kwargs.setdefault("metasync", asked == "full")
+        for option in ("map_async", "meminit"):
             kwargs.setdefault(option, False)
+        self.durability = "none" if not kwargs["sync"] else "full" if kwargs["metasync"] else "data"
         kwargs.setdefault("max_spare_txns", os.cpu_count() or 1)
         self.path = os.path.abspath(os.path.expanduser(os.fspath(path)))
         self.buffers = buffers
@@ -127,9 +138,13 @@ class LMDBStore(Store):
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         """Store all `values`, or none where that fails."""
-        with self.db.begin(write=True) as transaction:
-            for key, value in values.items():
-                transaction.put(_encoded(key), flat(value))
+        try:
+            with self.db.begin(write=True) as transaction:
+                for key, value in values.items():
+                    transaction.put(_encoded(key), flat(value))
+        except Exception as exc:
+            exc.add_note(not_written(values))
+            raise
 
     def delitems(self, keys: Iterable[str]) -> None:
         """Delete those `keys` that are there."""

@@ -97,7 +97,7 @@ def array_to_n5(zarray: Document, is_root: bool) -> Document:
         raise ValueError(f"order is {zarray['order']!r}; N5 only supports 'C'")
     if zarray.get("filters"):
         names = [config["id"] for config in zarray["filters"]]
-        raise ValueError(f"filters are {names}; N5 does not support filters")
+        raise ValueError(f"filters are {names}; N5 does not support filters, of which a checksum is one")
     members = {
         "dimensions": zarray["shape"][::-1],
         "blockSize": zarray["chunks"][::-1],

@@ -17,6 +17,7 @@ class NestedDirectoryStore(DirectoryStore):
     path : directory that holds the keys; made when the first value is written
     normalize_keys : make keys lower case
     dimension_separator : ``"/"``
+    durability : see `DirectoryStore`
 
     Examples
     --------
@@ -33,13 +34,14 @@ class NestedDirectoryStore(DirectoryStore):
         path: str | os.PathLike[str],
         normalize_keys: bool = False,
         dimension_separator: str | None = "/",
+        durability: str | None = None,
     ) -> None:
         if dimension_separator not in ("/", None):
             raise ValueError(
                 f"dimension_separator is {dimension_separator!r}; a NestedDirectoryStore only supports '/'. "
                 "Use a DirectoryStore for '.'."
             )
-        super().__init__(path, normalize_keys, "/")
+        super().__init__(path, normalize_keys, "/", durability)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, NestedDirectoryStore) and self.path == other.path

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import pickle
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from zarrcy.storage.base import KeyRange, Store, flat, slice_of
+from zarrcy.storage.files import as_durability, not_written
 from zarrcy.storage.listing import AFTER_SLASH
 from zarrcy.storage.paths import check_key, normalize_path, prefix_of
 from zarrcy.types import Buffer
@@ -23,18 +24,22 @@ _SCHEMA = "CREATE TABLE IF NOT EXISTS zarr(k TEXT PRIMARY KEY, v BLOB)"
 _PUT = "REPLACE INTO zarr VALUES (?, ?)"
 _DELETE = "DELETE FROM zarr WHERE k = ?"
 _MOST_VARIABLES = 500
+_SYNCHRONOUS = {"none": "OFF", "data": "FULL", "full": "EXTRA"}
 
 
 class SQLiteStore(Store):
     """Keys in a table of a SQLite database.
 
-    Each write is on disk when it returns, so many of them at once (`setitems`, `update`) take far
+    Each write is a transaction and waits for the disk, so many of them at once (`setitems`, `update`) take far
     less time than one by one. Threads may share a store; each process needs its own.
 
     Parameters
     ----------
     path : of the database, or ``":memory:"``
     dimension_separator : ``"."`` or ``"/"``, for arrays whose metadata do not say
+    durability : as for a `DirectoryStore`, by ``PRAGMA synchronous``: ``"none"`` is OFF, with which a power
+        failure may damage the whole database; ``"data"`` is FULL, where the last transaction may be undone;
+        ``"full"`` is EXTRA. By default the environment says, or "data"
     **kwargs : passed on to `sqlite3.connect`
 
     Examples
@@ -50,7 +55,11 @@ class SQLiteStore(Store):
     range_gap: int = 16384
 
     def __init__(
-        self, path: str | os.PathLike[str], dimension_separator: str | None = None, **kwargs: Any
+        self,
+        path: str | os.PathLike[str],
+        dimension_separator: str | None = None,
+        durability: str | None = None,
+        **kwargs: Any,
     ) -> None:
         path = os.fspath(path)
         if path != _IN_MEMORY and not kwargs.get("uri"):
@@ -58,6 +67,7 @@ class SQLiteStore(Store):
         self.path: str = path
         self.kwargs = kwargs
         self._dimension_separator = dimension_separator
+        self.durability = as_durability(durability, default="data")
         self._is_closed = False
         self._connect()
 
@@ -71,6 +81,7 @@ class SQLiteStore(Store):
         self._db: sqlite3.Connection = sqlite3.connect(
             self.path, isolation_level=None, check_same_thread=False, **self.kwargs
         )
+        self._db.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[self.durability]}")
         self._db.execute(_SCHEMA)
 
     @property
@@ -85,7 +96,7 @@ class SQLiteStore(Store):
     def __reduce__(self) -> tuple[Any, ...]:
         if self.path == _IN_MEMORY:
             raise pickle.PicklingError("a SQLite database in memory can't be pickled; give it a path")
-        return partial(type(self), **self.kwargs), (self.path, self._dimension_separator)
+        return partial(type(self), **self.kwargs), (self.path, self._dimension_separator, self.durability)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -110,12 +121,14 @@ class SQLiteStore(Store):
         return value
 
     def __setitem__(self, key: str, value: Buffer) -> None:
-        self._ask(_PUT, check_key(key), flat(value))
+        row = (check_key(key), flat(value))
+        with _naming([key]):
+            self._ask(_PUT, *row)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """Store `default` if the key is not there, in one step, and return what is there then."""
         row = (check_key(key), flat(default))
-        with self._transaction() as db:
+        with _naming([key]), self._transaction() as db:
             if db.execute("INSERT OR IGNORE INTO zarr VALUES (?, ?)", row).rowcount:
                 return default
             return self[key]
@@ -141,7 +154,7 @@ class SQLiteStore(Store):
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         """Store all `values`, or none where that fails."""
         rows = [(check_key(key), flat(value)) for key, value in values.items()]
-        with self._transaction() as db:
+        with _naming(values), self._transaction() as db:
             db.executemany(_PUT, rows)
 
     def delitems(self, keys: Iterable[str]) -> None:
@@ -223,6 +236,16 @@ class SQLiteStore(Store):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path!r}>"
+
+
+@contextmanager
+def _naming(keys: Collection[str]) -> Iterator[None]:
+    """Let an error of the database tell what was not written."""
+    try:
+        yield
+    except Exception as exc:
+        exc.add_note(not_written(keys))
+        raise
 
 
 def _range_below(path: str) -> tuple[str, str]:

@@ -37,7 +37,7 @@ class TempStore(DirectoryStore):
     ) -> None:
         path = tempfile.mkdtemp(suffix=suffix, prefix=prefix, dir=dir)
         atexit.register(_remove, path, os.getpid())
-        super().__init__(path, normalize_keys, dimension_separator)
+        super().__init__(path, normalize_keys, dimension_separator, "none")
 
 
 def _remove(path: str, maker: int) -> None:

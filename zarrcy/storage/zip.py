@@ -28,7 +28,11 @@ class ZipStore(Store):
 
     An archive can only grow: members are never deleted, and one that is written again leaves the
     older one as waste in the file (`zipfile` warns of it), so chunks should be written whole and
-    once. The archive is complete after `close` or `flush`; use the store in a ``with`` statement.
+    once. The archive is complete after `close` or `flush`; use the store in a ``with`` statement. A
+    program that is killed before leaves an archive without its directory, which `zipfile` can't open (the
+    values are in it, and tools such as ``zip -FF`` find them), even where a complete one was opened with
+    the mode "a". A disk that becomes full does the same. Write into a directory what must survive, and
+    make the archive of it afterwards.
     Several threads may use one store; two stores, or two processes, must not write to one archive.
 
     Parameters

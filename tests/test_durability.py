@@ -1,0 +1,329 @@
+"""What a store waits for: which files and directories are on the disk when a write returns."""
+
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+import zarrcy
+from zarrcy.storage import DirectoryStore, LMDBStore, NestedDirectoryStore, SQLiteStore, TempStore, access
+from zarrcy.storage.files import partial_of
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no fsync of a directory")
+
+
+class Disk:
+    """Watches the system calls, and knows what a power failure would take.
+
+    Attributes
+    ----------
+    torn : files in place whose data were not on the disk when they were put there
+    unsure : directories with names that are not on the disk
+    """
+
+    def __init__(self, monkeypatch):
+        self.torn, self.unsure, self.dirty, self.paths, self.n_syncs = set(), set(), set(), {}, 0
+        self.real = {name: getattr(os, name) for name in CALLS}
+        for name in CALLS:
+            monkeypatch.setattr(os, name, getattr(self, name))
+
+    def open(self, path, flags, mode=0o777, **options):
+        fd = self.real["open"](path, flags, mode, **options)
+        self.paths[fd] = os.fspath(path)
+        if flags & os.O_CREAT:
+            self.unsure.add(os.path.dirname(path))
+        return fd
+
+    def write(self, fd, data):
+        self.dirty.add(self.paths[fd])
+        return self.real["write"](fd, data)
+
+    def fdatasync(self, fd):
+        self.n_syncs += 1
+        self.dirty.discard(self.paths[fd])
+
+    def fsync(self, fd):
+        self.n_syncs += 1
+        self.unsure.discard(self.paths[fd])
+
+    def _put(self, call, source, target):
+        if source in self.dirty:
+            self.torn.add(target)
+        self.unsure |= {os.path.dirname(source), os.path.dirname(target)}
+        call(source, target)
+
+    def replace(self, source, target):
+        self._put(self.real["replace"], source, target)
+
+    def link(self, source, target):
+        self._put(self.real["link"], source, target)
+
+    def rename(self, source, target):
+        self._put(self.real["rename"], source, target)
+
+    def unlink(self, path, **options):
+        if not options:
+            self.unsure.add(os.path.dirname(path))
+        self.real["unlink"](path, **options)
+
+    def mkdir(self, path, mode=0o777):
+        self.real["mkdir"](path, mode)
+        self.unsure.add(os.path.dirname(path))
+
+
+CALLS = ["open", "write", "fdatasync", "fsync", "replace", "link", "rename", "unlink", "mkdir"]
+
+
+@pytest.fixture
+def disk(monkeypatch, tmp_path):  # not before that directory is made
+    if not hasattr(os, "fdatasync"):
+        pytest.skip("this system has no fdatasync")
+    return Disk(monkeypatch)
+
+
+def changes(store, format_number):
+    """Change an array, and what is around it, in every way; stop after each."""
+    group = zarrcy.open_group(store, mode="w", zarr_version=format_number)
+    yield
+    z = group.create_dataset("a/b", shape=6, chunks=2, dtype="i4")
+    yield
+    z[:] = 1
+    yield
+    z[1:4] = 2
+    yield
+    z.attrs["k"] = "v"
+    yield
+    z.append(np.arange(5))
+    yield
+    z.resize(3)
+    yield
+    group.move("a", "c/d")
+    yield
+    del group["c"]
+    yield
+    group.create_dataset("a", data=[1, 2], overwrite=True)
+    yield
+
+
+@pytest.mark.parametrize("format_number", [2, 3])
+@pytest.mark.parametrize("kind", [DirectoryStore, NestedDirectoryStore])
+def test_full_durability_leaves_nothing_to_a_power_failure(disk, tmp_path, kind, format_number):
+    n = 0
+    for _ in changes(kind(tmp_path / "new" / "deep" / "a.zarr", durability="full"), format_number):
+        assert not disk.torn
+        gone = {path for path in disk.unsure if not os.path.isdir(path)}
+        assert disk.unsure == gone, "all names are on the disk"
+        n += 1
+    assert n == 10
+
+
+@pytest.mark.parametrize("format_number", [2, 3])
+def test_data_durability_puts_only_whole_values_in_place(disk, tmp_path, format_number):
+    for _ in changes(DirectoryStore(tmp_path / "a.zarr", durability="data"), format_number):
+        assert not disk.torn
+    assert disk.unsure
+
+
+def test_no_durability_waits_for_nothing(disk, tmp_path):
+    for _ in changes(DirectoryStore(tmp_path / "a.zarr"), 2):
+        assert disk.n_syncs == 0
+    assert disk.torn
+
+
+@pytest.mark.parametrize("options", [{"zarr_format": 2}, {"zarr_format": 3}, {"zarr_format": 3, "shards": 4}])
+def test_every_chunk_or_shard_is_waited_for(disk, tmp_path, options):
+    store = DirectoryStore(tmp_path / "a.zarr", durability="data")
+    z = zarrcy.create(12, chunks=2, dtype="i4", store=store, **options)
+    n_values = 3 if z.shards else 6
+    for selection in (slice(None), slice(1, 11)):
+        before = disk.n_syncs
+        z[selection] = np.ones(z[selection].shape, "i4")
+        assert disk.n_syncs - before == n_values
+
+
+def test_a_directory_is_waited_for_once_with_those_above_it(disk, tmp_path):
+    store = DirectoryStore(tmp_path / "a.zarr", durability="full")
+    store["x/0"] = b"1"
+    first = disk.n_syncs
+    store["x/1"] = b"1"
+    assert disk.n_syncs - first == 2, "the file and its directory"
+
+
+def test_a_value_that_can_not_be_made_durable_is_not_put_in_place(tmp_path, monkeypatch):
+    store = DirectoryStore(tmp_path, durability="data")
+    store["a"] = b"old"
+
+    def fail(fd):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", fail, raising=False)
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=r"Input/output error.*'a'") as caught:
+        store["a"] = b"new"
+    assert caught.value.errno == 5
+    assert dict(store) == {"a": b"old"}
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_directory_that_can_not_be_made_durable_is_an_error_that_says_so(tmp_path, monkeypatch):
+    store = DirectoryStore(tmp_path, durability="full")
+
+    def fail(fd):
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="its changes are made, but are not known to be on the disk"):
+        store["a"] = b"new"
+
+
+def test_directories_above_the_root_need_not_be_ours_to_read(tmp_path, monkeypatch):
+    store = DirectoryStore(tmp_path / "a", durability="full")
+    os.mkdir(tmp_path / "a")
+    real, refused = os.open, []
+
+    def open_ours(path, *args, **kwargs):
+        if path == str(tmp_path):
+            refused.append(path)
+            raise PermissionError(13, "Permission denied", path)
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", open_ours)
+    store["b/0"] = b"x"
+    assert refused
+    assert dict(store) == {"b/0": b"x"}
+
+
+def test_a_new_value_whose_temporary_name_was_cleaned_away_is_in_place(tmp_path, monkeypatch):
+    store = DirectoryStore(tmp_path)
+    link = os.link
+
+    def link_and_clean(part, target):
+        link(part, target)
+        for left in list(store.leftovers()):
+            store.remove_leftover(left)
+
+    monkeypatch.setattr(os, "link", link_and_clean)
+    assert access.put_new(store, "a", b"x")
+    assert dict(store) == {"a": b"x"}
+
+
+def test_durability_comes_from_the_argument_or_the_environment(tmp_path, monkeypatch):
+    assert access.durability(DirectoryStore(tmp_path)) == "none"
+    assert access.durability({}) == access.durability(zarrcy.MemoryStore()) == "none"
+    assert pickle.loads(pickle.dumps(DirectoryStore(tmp_path, durability="full"))).durability == "full"
+    with pytest.raises(ValueError, match="durability is 'some'; it must be one of 'none', 'data', 'full'"):
+        DirectoryStore(tmp_path, durability="some")
+    monkeypatch.setenv("ZARRCY_DURABILITY", "data")
+    assert zarrcy.open(tmp_path / "a", shape=1, mode="w").store.durability == "data"
+    assert NestedDirectoryStore(tmp_path, durability="none").durability == "none"
+    assert TempStore().durability == "none"
+    monkeypatch.setenv("ZARRCY_DURABILITY", "always")
+    with pytest.raises(ValueError, match="ZARRCY_DURABILITY is 'always'"):
+        DirectoryStore(tmp_path)
+
+
+@pytest.mark.parametrize(("durability", "pragma"), [("none", 0), ("data", 2), ("full", 3), (None, 2)])
+def test_durability_is_what_sqlite_calls_synchronous(tmp_path, durability, pragma):
+    with SQLiteStore(tmp_path / "a.db", durability=durability) as store:
+        assert store.db.execute("PRAGMA synchronous").fetchone() == (pragma,)
+        again = pickle.loads(pickle.dumps(store))
+        assert again.durability == store.durability == (durability or "data")
+        again.close()
+
+
+@pytest.mark.parametrize(
+    ("durability", "flags"),
+    [("none", (False, False)), ("data", (True, False)), ("full", (True, True)), (None, (False, False))],
+)
+def test_durability_is_what_lmdb_calls_sync(tmp_path, durability, flags):
+    pytest.importorskip("lmdb")
+    with LMDBStore(tmp_path / "a.lmdb", durability=durability, map_size=2**20) as store:
+        found = store.db.flags()
+        assert (found["sync"], found["metasync"]) == flags
+        assert pickle.loads(pickle.dumps(store)).durability == store.durability == (durability or "none")
+    assert LMDBStore(tmp_path / "b.lmdb", sync=True, map_size=2**20).durability == "data"
+
+
+_KILLED = """
+import os, sys, numpy, zarrcy
+from zarrcy.storage import *
+kind, path, act = sys.argv[1:]
+store = eval(kind)(path)
+z = zarrcy.open_array(
+    store, mode="w" if act == "create" else "r+", shape=8000, chunks=4000, dtype="i4", compressor=None
+)
+z[:] = 1 if act == "create" else 2
+sys.stdout.write("written")
+sys.stdout.flush()
+os._exit(9)
+"""
+
+
+def run_killed(kind, path, act):
+    done = subprocess.run(
+        [sys.executable, "-c", _KILLED, kind, str(path), act], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (9, "written"), done.stderr
+
+
+@pytest.mark.parametrize("kind", ["DirectoryStore", "SQLiteStore", "LMDBStore"])
+def test_the_end_of_the_program_takes_nothing_that_was_written(tmp_path, kind):
+    if kind == "LMDBStore":
+        pytest.importorskip("lmdb")
+    path = tmp_path / "a"
+    run_killed(kind, path, "create")
+    run_killed(kind, path, "change")
+    with getattr(zarrcy, kind)(path) as store:
+        assert zarrcy.open_array(store, mode="r")[:].tolist() == [2] * 8000
+
+
+def test_an_archive_is_whole_only_when_it_was_closed(tmp_path):
+    """The documented limit of `ZipStore`."""
+    path = tmp_path / "a.zip"
+    with zarrcy.ZipStore(path, mode="w") as store:
+        zarrcy.create(8000, chunks=4000, dtype="i4", compressor=None, store=store)[:] = 1
+    with zarrcy.ZipStore(path, mode="r") as store:
+        assert zarrcy.open_array(store, mode="r")[:].tolist() == [1] * 8000
+    run_killed("ZipStore", path, "change")
+    with pytest.raises(zipfile.BadZipFile):
+        zarrcy.ZipStore(path, mode="r")
+
+
+def test_leftovers_of_killed_writers_are_no_keys_and_can_be_removed(tmp_path):
+    store = DirectoryStore(tmp_path)
+    store["a/0"] = b"x"
+    left = [os.path.relpath(partial_of(str(tmp_path / name)), tmp_path) for name in ("a/1", "b")]
+    (tmp_path / left[0]).write_bytes(b"half")
+    (tmp_path / left[1] / "deep").mkdir(parents=True)
+    (tmp_path / left[1] / "deep" / "0").write_bytes(b"doomed")
+    assert list(store) == ["a/0"]
+    assert (store.listdir(), store.listdir("a"), store.getsize("a")) == (["a"], ["0"], 1)
+    assert sorted(store.leftovers()) == sorted(left)
+    for path in left:
+        store.remove_leftover(path)
+    assert list(store.leftovers()) == []
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["0", "a"]
+    for path in ("a/0", f"../{left[1]}"):
+        with pytest.raises(zarrcy.errors.KeyPathError):
+            store.remove_leftover(path)
+    assert dict(store) == {"a/0": b"x"}
+
+
+def test_a_writer_whose_temporary_file_is_cleaned_away_begins_anew(tmp_path, monkeypatch):
+    store = DirectoryStore(tmp_path)
+    replace, cleaned = os.replace, []
+
+    def clean_first(part, target):
+        if not cleaned:
+            cleaned.extend(store.leftovers())
+            store.remove_leftover(cleaned[0])
+        replace(part, target)
+
+    monkeypatch.setattr(os, "replace", clean_first)
+    store["a"] = b"value"
+    assert cleaned
+    assert dict(store) == {"a": b"value"}

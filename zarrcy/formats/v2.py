@@ -17,7 +17,7 @@ from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose, as_codec
 from zarrcy.errors import BadCompressorError, CodecNotAvailableError, MetadataError
 from zarrcy.formats import scalars
 from zarrcy.formats.description import ArrayDescription, ChunkKeys
-from zarrcy.formats.documents import dump_json, parse_json
+from zarrcy.formats.documents import dump_json
 from zarrcy.formats.request import ArrayRequest
 from zarrcy.formats.scalars import (
     check_dtype,
@@ -29,6 +29,7 @@ from zarrcy.formats.scalars import (
 from zarrcy.grid import MAX_NDIM
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
+from zarrcy.storage.json_object import parse_json
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, AnyDtype, Key, Shape, Store
 

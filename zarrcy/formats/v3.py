@@ -26,6 +26,7 @@ from zarrcy.formats.v3_dtypes import DataType, parse_dtype
 from zarrcy.formats.v3_new import document_of
 from zarrcy.grid import MAX_NDIM
 from zarrcy.storage import access
+from zarrcy.storage.json_object import parse_json
 from zarrcy.types import JSON, Key, Shape, Store
 
 ZARR_FORMAT = 3
@@ -55,7 +56,7 @@ def _load(store: Store, prefix: str) -> Member | None:
     document = access.get(store, key)
     if document is None:
         return None
-    return _of_this_version(parse_json(document, key))
+    return _of_this_version(parse_document(document, key))
 
 
 def _of_this_version(members: Member) -> Member | None:
@@ -120,7 +121,7 @@ def _load_many(store: Store, prefixes: Sequence[str]) -> Iterator[Member | None]
     for first in range(0, len(prefixes), _BATCH_KEYS):
         keys = [prefix + ARRAY_KEY for prefix in prefixes[first : first + _BATCH_KEYS]]
         for key, document in zip(keys, fetch(keys), strict=True):
-            yield None if document is None else _of_this_version(parse_json(document, key))
+            yield None if document is None else _of_this_version(parse_document(document, key))
 
 
 def nodes_among(names: Iterable[str]) -> list[str]:
@@ -140,16 +141,9 @@ def _attributes(members: Member) -> dict[str, JSON]:
     return {} if attributes is None or attributes.value is None else attributes.object()
 
 
-def parse_json(document: Any, key: Key) -> Member:
+def parse_document(document: Any, key: Key) -> Member:
     """Parse a document that must be a JSON object."""
-    try:
-        text = document if isinstance(document, str) else bytes(document).decode("utf-8")
-        parsed = json.loads(text)
-    except (ValueError, RecursionError, TypeError) as exc:
-        raise MetadataError(key, f"it is no JSON ({exc})") from exc
-    if not isinstance(parsed, dict):
-        raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
-    return Member(key, "", parsed)
+    return Member(key, "", parse_json(document, key))
 
 
 # -- parsing ---------------------------------------------------------------------------------------
@@ -163,7 +157,7 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
     MetadataError : the document is malformed, or has members that must be understood and are not
     CodecNotAvailableError : it names a codec that is not installed
     """
-    members = parse_json(document, key)
+    members = parse_document(document, key)
     if _node_type(members) != "array":
         members.need("node_type").fail("it must be 'array'")
     return parse_members(members)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, ClassVar, Never
 
 from zarrcy.errors import MetadataError, ReadOnlyError
 from zarrcy.storage.base import Store
+from zarrcy.storage.json_object import MAX_CONSOLIDATED_NBYTES, parse_json
 from zarrcy.storage.listing import list_sorted
 from zarrcy.storage.paths import normalize_path
 
@@ -87,13 +87,7 @@ class ConsolidatedMetadataStore(Store):
 
 
 def _documents(value: Any, key: str) -> dict[str, Any]:
-    try:
-        text = value if isinstance(value, str) else bytes(value).decode("utf-8")
-        parsed = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise MetadataError(key, f"it is no JSON ({exc})") from exc
-    if not isinstance(parsed, dict):
-        raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
+    parsed = parse_json(value, key, MAX_CONSOLIDATED_NBYTES)
     version = parsed.get("zarr_consolidated_format")
     if version != CONSOLIDATED_FORMAT:
         raise MetadataError(

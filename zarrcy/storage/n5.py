@@ -12,6 +12,7 @@ from zarrcy.storage import access, n5_documents
 from zarrcy.storage.base import Store, flat
 from zarrcy.storage.directory import DirectoryStore
 from zarrcy.storage.fsspec_store import FSStore
+from zarrcy.storage.json_object import parse_json
 from zarrcy.storage.listing import getsize_deep
 from zarrcy.storage.n5_documents import Document
 from zarrcy.storage.paths import normalize_path, prefix_of
@@ -51,7 +52,7 @@ class N5Files(Store):
         """Return the N5 document of a node, or None."""
         key = prefix + _DOCUMENT
         document = access.get(self._files, key)
-        return None if document is None else n5_documents.parse(document, key)
+        return None if document is None else parse_json(document, key)
 
     def _zarr_document(self, prefix: str, name: str) -> Document | None:
         """Return one of the documents of Zarr, or None if the node has none of the kind."""
@@ -101,7 +102,7 @@ class N5Files(Store):
                 key, "in an N5 store this key is that of .zarray, .zgroup and .zattrs together"
             )
         if name in _DOCUMENTS:
-            self._save(prefix, name, n5_documents.parse(flat(value), key))
+            self._save(prefix, name, parse_json(flat(value), key))
         else:
             self._files[_block_key(key)] = value
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import warnings
-from typing import Any
 
 import numpy as np
 
@@ -26,22 +25,6 @@ _LZMA_XZ_CHECKS = (-1, 4)
 _LZMA_PRESET = 6
 _LZMA_MEMBERS = ("format", "check", "filters")
 _BLOSC_MEMBERS = ("cname", "clevel", "shuffle", "blocksize")
-
-
-def parse(document: Any, key: Key) -> Document:
-    """Parse a document that must be a JSON object.
-
-    Raises
-    ------
-    MetadataError : it is none
-    """
-    try:
-        parsed = json.loads(bytes(document).decode("utf-8"))
-    except (ValueError, RecursionError, TypeError) as exc:
-        raise MetadataError(key, f"it is no JSON ({exc})") from exc
-    if not isinstance(parsed, dict):
-        raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
-    return parsed
 
 
 def dump(document: Document) -> bytes:

@@ -313,9 +313,15 @@ class ShardWriter(ChunkWriter):
         """Return the encoded chunks of a shard by their numbers."""
         view = memoryview(stored).cast("B")
         try:
-            return dict(self.source.shards.index.chunks_of(view))
+            chunks = dict(self.source.shards.index.chunks_of(view))
         except ValueError as exc:
             raise self.source.damaged_shard(key, len(view), str(exc)) from None
+        if sum(map(len, chunks.values())) > len(view):
+            # written one after the other, they could be any number of times as long
+            raise self.source.damaged_shard(
+                key, len(view), "its inner chunks overlap; it can be read, not changed"
+            )
+        return chunks
 
     def keep(self, key: Key, encoded: Buffer | None) -> None:
         if encoded is None:

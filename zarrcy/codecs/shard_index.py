@@ -88,10 +88,10 @@ class IndexFormat:
         """
         at = max(0, len(view) - self.nbytes) if self.at_end else 0
         index = self.parse(view[at : at + self.nbytes], len(view))
+        present = np.flatnonzero((index != _ABSENT).any(axis=1))
         return {
             number: view[start : start + length]
-            for number, (start, length) in enumerate(index.tolist())
-            if (start, length) != (_ABSENT, _ABSENT)
+            for number, (start, length) in zip(present.tolist(), index[present].tolist(), strict=True)
         }
 
     def assemble(self, chunks: dict[int, Buffer]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
+from zarrcy.errors import NotSupportedError
 from zarrcy.formats.members import Extension, Member
 from zarrcy.types import Shape
 
@@ -63,14 +64,15 @@ def regular_shape_of(grid: Extension, shape: Shape) -> Shape:
     Raises
     ------
     MetadataError : it is malformed
-    NotImplementedError : the lengths differ along an axis
+    NotSupportedError : the lengths differ along an axis
     """
     lengths = []
     for i, axis in enumerate(parse_rectilinear(grid, shape)):
         if isinstance(axis, list) and len(axis) > 1:
-            raise NotImplementedError(
-                f"{grid.member.key!r} has chunks of different lengths along axis {i}; this version reads grids "
-                "that are regular. Open it with another library, and store it in regular chunks"
+            raise NotSupportedError(
+                grid.member.key,
+                f"it has chunks of different lengths along axis {i}, and this version reads grids that are regular. "
+                "Open it with another library, and store it in regular chunks",
             )
         lengths.append(axis if isinstance(axis, int) else axis[0][0] if axis else 1)
     return tuple(lengths)

@@ -7,6 +7,7 @@ byte, what zarr-python 2 writes: sorted keys, an indent of 4, ASCII.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -18,6 +19,7 @@ from zarrcy.errors import BadCompressorError, CodecNotAvailableError, MetadataEr
 from zarrcy.formats import scalars
 from zarrcy.formats.description import ArrayDescription, ChunkKeys
 from zarrcy.formats.documents import dump_json
+from zarrcy.formats.members import MAX_CODECS
 from zarrcy.formats.request import ArrayRequest
 from zarrcy.formats.scalars import (
     check_dtype,
@@ -175,6 +177,10 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
     chunk_shape = _lengths(members["chunks"], "chunks", key)
     if len(shape) != len(chunk_shape):
         raise MetadataError(key, f"'shape' {shape} and 'chunks' {chunk_shape} differ in length")
+    if any(n == 0 and length for n, length in zip(chunk_shape, shape, strict=True)):
+        raise MetadataError(
+            key, f"'chunks' is {list(chunk_shape)}; where an axis has elements, chunks have a length"
+        )
     order = members.get("order", "C")
     if order not in ("C", "F"):
         raise MetadataError(key, f"'order' is {order!r}, neither 'C' nor 'F'")
@@ -184,6 +190,8 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
     filters = members.get("filters") or []
     if not isinstance(filters, list):
         raise MetadataError(key, f"'filters' is {filters!r}, neither a list nor null")
+    if len(filters) > MAX_CODECS:
+        raise MetadataError(key, f"'filters' are {len(filters)}; an array has at most {MAX_CODECS}")
     chain = [_codec(config, key) for config in filters]
     try:
         dtype = _dtype_of(members["dtype"])
@@ -191,6 +199,8 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
         fill_value = decode_fill_value(members.get("fill_value"), dtype, object_codec)
     except (ValueError, TypeError, OverflowError) as exc:
         raise MetadataError(key, str(exc)) from exc
+    if math.prod(chunk_shape) * dtype.itemsize >= _END_OF_LENGTHS:
+        raise MetadataError(key, f"'chunks' is {list(chunk_shape)}; a chunk must have fewer than 2**62 bytes")
     compressor = members.get("compressor")
     return ArrayDescription(
         shape,

@@ -175,7 +175,7 @@ def parse_members(members: Member) -> ArrayDescription:
             if item.extension().must_understand:
                 item.fail("storage transformers are not known here")
     kind = parse_dtype(members.need("data_type"))
-    chunk_shape = _parse_grid(members.need("chunk_grid"), shape)
+    chunk_shape = _parse_grid(members.need("chunk_grid"), shape, kind.dtype.itemsize)
     _attributes(members)
     return ArrayDescription(
         shape=shape,
@@ -199,10 +199,12 @@ def _refuse_strange(members: Member, known: set[str]) -> None:
         )
 
 
-def _parse_grid(member: Member, shape: Shape) -> Shape:
+def _parse_grid(member: Member, shape: Shape, itemsize: int) -> Shape:
     grid = member.extension().vital()
     if grid.name == "rectilinear":
-        return regular_shape_of(grid, shape)
+        chunk_shape = regular_shape_of(grid, shape)
+        _check_chunk(member, chunk_shape, itemsize)
+        return chunk_shape
     if grid.name != "regular":
         member.fail("this chunk grid is not known here; 'regular' is")
     lengths = grid.only("chunk_shape").need("chunk_shape")
@@ -210,9 +212,15 @@ def _parse_grid(member: Member, shape: Shape) -> Shape:
     chunk_shape = lengths.integers(0, _LONGEST)
     if len(chunk_shape) != len(shape) or any(n == 0 and shape[i] for i, n in enumerate(chunk_shape)):
         lengths.fail(f"it must have a length of 1 or more for each axis of the shape {list(shape)}")
-    if math.prod(chunk_shape) > _LONGEST:
-        lengths.fail("a chunk must have fewer than 2**62 elements")
-    return tuple(max(1, n) for n in chunk_shape)
+    chunk_shape = tuple(max(1, n) for n in chunk_shape)
+    _check_chunk(lengths, chunk_shape, itemsize)
+    return chunk_shape
+
+
+def _check_chunk(member: Member, chunk_shape: Shape, itemsize: int) -> None:
+    """Refuse chunks that no memory could hold."""
+    if math.prod(chunk_shape) * itemsize > _LONGEST:
+        member.fail(f"a chunk of elements of {itemsize} bytes must have fewer than 2**62 bytes")
 
 
 def _parse_chunk_keys(member: Member) -> ChunkKeys:

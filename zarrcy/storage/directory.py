@@ -42,6 +42,8 @@ class DirectoryStore(Store):
     path : directory that holds the keys; made when the first value is written
     normalize_keys : make keys lower case
     dimension_separator : ``"."`` or ``"/"``, for arrays whose metadata do not say
+    follow_symlinks : go where symbolic links in the directory lead. False refuses keys that go through one:
+        for directories that come from somebody else, who could lead out of them with a link
 
     Examples
     --------
@@ -63,6 +65,8 @@ class DirectoryStore(Store):
         path: str | os.PathLike[str],
         normalize_keys: bool = False,
         dimension_separator: str | None = None,
+        *,
+        follow_symlinks: bool = True,
     ) -> None:
         path = os.path.abspath(os.path.expanduser(os.fspath(path)))
         if os.path.exists(path) and not os.path.isdir(path):
@@ -71,6 +75,8 @@ class DirectoryStore(Store):
         self.normalize_keys = normalize_keys
         self._dimension_separator = dimension_separator
         self._root = os.path.join(path, "")
+        self.follow_symlinks = follow_symlinks
+        self._is_particular = normalize_keys or not follow_symlinks
 
     def _file_of(self, key: str) -> str:
         # most keys are seen at once to be harmless; the others are looked at closely
@@ -80,13 +86,25 @@ class DirectoryStore(Store):
             or "./" in key
             or "//" in key
             or "\\" in key
+            or "\0" in key
+            or not key.isascii()
             or key[:1] in _ENDS
             or key[-1:] in _ENDS
         ):
             check_key(key)
-        if self.normalize_keys:
-            key = key.lower()
+        if self._is_particular:
+            key = key.lower() if self.normalize_keys else key
+            self._refuse_links(key)
         return self._root + key
+
+    def _refuse_links(self, path: str) -> None:
+        if self.follow_symlinks:
+            return
+        at = self.path
+        for name in path.split("/"):
+            at = os.path.join(at, name)
+            if os.path.islink(at):
+                raise KeyPathError(path, f"{at!r} is a symbolic link, and the store is one that follows none")
 
     def get(self, key: str, default: Any = None) -> Any:
         try:
@@ -289,7 +307,11 @@ class DirectoryStore(Store):
 
     def dir_path(self, path: str | None = None) -> str:
         """Return the directory in which the keys below `path` are files."""
-        return os.path.join(self.path, normalize_path(path)) if path else self.path
+        if not path:
+            return self.path
+        path = normalize_path(path)
+        self._refuse_links(path)
+        return os.path.join(self.path, path)
 
     def listdir(self, path: str | None = None) -> list[str]:
         """Return the names directly below `path`, sorted; none if there is no such directory."""

@@ -49,7 +49,7 @@ def parse_json(document: Any, key: Key, most: int = MAX_NBYTES) -> dict[str, JSO
             "ZARRCY_MAX_DOCUMENT_MIB to a larger number",
         )
     try:
-        text = document if isinstance(document, str) else bytes(document).decode("utf-8")
+        text = document if isinstance(document, str) else bytes(memoryview(document)).decode("utf-8")
         parsed = json.loads(text)
     except (ValueError, RecursionError, TypeError) as exc:
         raise MetadataError(key, f"it is no JSON ({exc})") from exc

@@ -316,7 +316,7 @@ class ShardWriter(ChunkWriter):
             chunks = dict(self.source.shards.index.chunks_of(view))
         except ValueError as exc:
             raise self.source.damaged_shard(key, len(view), str(exc)) from None
-        if sum(map(len, chunks.values())) > len(view):
+        if sum(map(len, chunks.values())) > len(view) - self.source.shards.index.nbytes:
             # written one after the other, they could be any number of times as long
             raise self.source.damaged_shard(
                 key, len(view), "its inner chunks overlap; it can be read, not changed"

@@ -46,6 +46,8 @@ def decode_dtype(spelled: JSON) -> AnyDtype:
     ValueError : it spells none
     """
     dtype: AnyDtype = np.dtype(_descr_of(spelled, 0))
+    if dtype.char == "c":
+        raise ValueError(f"{spelled!r} is no data type: give it a length, as in '|S1' or '<c16'")
     check_dtype(dtype)
     return dtype
 

@@ -133,7 +133,10 @@ def _parse_struct(fields: Member, depth: int) -> AnyDtype:
     # by name: structures may have thousands of fields
     parts: dict[str, AnyDtype] = {}
     nbytes = 0
-    for field in fields.items():
+    items = list(fields.items())
+    if len(items) > MAX_FIELDS:
+        fields.fail(f"an element has at most {MAX_FIELDS} fields")
+    for field in items:
         if isinstance(field.value, list):
             # the older spelling: a pair
             pair = list(field.items())
@@ -150,8 +153,8 @@ def _parse_struct(fields: Member, depth: int) -> AnyDtype:
             name.fail("names of fields must not be empty, and no name may come twice")
         parts[name.string()] = inner.dtype
         nbytes += inner.dtype.itemsize
-        if len(parts) > MAX_FIELDS or nbytes > MAX_ITEM_NBYTES:
-            fields.fail(f"an element has at most {MAX_FIELDS} fields and {MAX_ITEM_NBYTES} bytes")
+        if nbytes > MAX_ITEM_NBYTES:
+            fields.fail(f"an element has at most {MAX_ITEM_NBYTES} bytes")
     if not parts:
         fields.fail("there must be a field")
     dtype: AnyDtype = np.dtype(list(parts.items()))

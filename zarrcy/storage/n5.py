@@ -81,7 +81,9 @@ class N5Files(Store):
     def _ndim(self, prefix: str) -> int | None:
         """Return how many axes the array at a prefix of keys has; None if there is none."""
         n5 = self._load(prefix)
-        return len(n5["dimensions"]) if n5 and n5_documents.is_array(n5) else None
+        if not n5 or not n5_documents.is_array(n5):
+            return None
+        return len(n5_documents.lengths_of(n5, "dimensions", prefix + _DOCUMENT))
 
     # -- the mapping -------------------------------------------------------------------------------
 

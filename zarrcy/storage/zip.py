@@ -107,7 +107,7 @@ class ZipStore(Store):
         except _DAMAGE as exc:
             if mode not in ("r", "a"):
                 raise
-            raise ArchiveError(str(self.path), "", f"{type(exc).__name__}: {exc}") from exc
+            raise ArchiveError(str(self.path), "", _told(exc)) from exc
         self._pid = os.getpid()
         self._sorted: list[str] | None = None
         self._is_flushed = mode == "r"
@@ -177,7 +177,12 @@ class ZipStore(Store):
         try:
             yield
         except _DAMAGE as exc:
-            raise ArchiveError(str(self.path), key, f"{type(exc).__name__}: {exc}") from exc
+            raise ArchiveError(str(self.path), key, _told(exc)) from exc
+        except OSError as exc:
+            # bz2 has no error of its own; what the operating system says has a number
+            if exc.errno is not None:
+                raise
+            raise ArchiveError(str(self.path), key, _told(exc)) from exc
 
     def _read_stored(self, member: zipfile.ZipInfo, part: slice) -> bytes:
         """Read a part of a member that is not compressed: many times faster than `zipfile` does."""
@@ -313,6 +318,11 @@ class ZipStore(Store):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path!r} mode {self.mode!r}>"
+
+
+def _told(exc: Exception) -> str:
+    # `zipfile` quotes what it finds, which may be pages
+    return f"{type(exc).__name__}: {str(exc)[:200]}"
 
 
 def _is_stored(member: zipfile.ZipInfo) -> bool:

@@ -356,15 +356,11 @@ class ChunkReader:
         assert source.read_parts is not None
         source.read_parts(keys, begin, done)
 
-<<<<<<< HEAD
     def absent(self, number: int, key: Key) -> None:
         """Read a piece of a value that is not stored."""
         self.source.kernels.fill_piece(self.plan, number, self.layout, self.out, self.item)
 
-    def _memory(self) -> NDArray[Any]:
-=======
     def _memory(self, key: Key) -> NDArray[Any]:
->>>>>>> 6ced9f5 (Metadata, shard indexes, zip members and keys are held to what can be, before memory is taken for them)
         """Return memory for one chunk, which is used again and again."""
         if self.scratch is None:
             self.scratch = self.source.new_chunk(key)

@@ -375,6 +375,7 @@ class MissingChunkError(ZarrcyError, KeyError):
             f"there is no chunk {self.key!r} in the store, and the array was opened with read_missing='raise'. "
             "Write it first (initialized_chunks() tells which are there), or open the array with "
             "read_missing='fill' or 'mask'."
+        )
 
 
 class ChunkMemoryError(ZarrcyError, MemoryError):

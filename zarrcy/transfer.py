@@ -88,7 +88,7 @@ class ChunkSource:
         self.batch = max(1, min(_BATCH_KEYS, access.batch_nbytes(store) // max(1, self.layout.nbytes)))
         # a filter may be anybody's Python code; objects need the GIL for every step
         self.holds_values = access.holds_values(store)
-        self.codec = (
+        self.codec: Any = (
             native.chunk_codec(pipeline, self.layout, dtype, self.kernels)
             if self.layout.nbytes < _END_OF_LANE
             else None

@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 ASV_ARGS ?=
 
-.PHONY: help demo test slow check checked pure bench asv docs clean
+.PHONY: help demo test slow fuzz kill soak check checked sanitize pure bench asv docs clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -34,6 +34,16 @@ demo: $(VENV)/has-demo  ## build, import real climate data, check it against h5p
 test: $(VENV)/has-test $(ZARR2)/built  ## build and run all tests, with the examples of the docstrings
 	$(BIN)/pytest $(PYTEST_ARGS)
 
+fuzz: $(VENV)/has-fuzz  ## hostile input for ten minutes: changed inputs for all, atheris for the parsers and chunks
+	PYTHONPATH=tests $(BIN)/python -m fuzz.run --inputs 1000000 --seconds 300 --memory 8192 --seed $$(date +%s)
+	$(foreach target,v2 v3 chunk shard n5,PYTHONPATH=tests $(BIN)/python -m fuzz.run --atheris $(target) build/fuzz/$(target) -max_total_time=60 &&) true
+
+kill: $(VENV)/has-test  ## kill 500 writers at random moments, and look at what they leave
+	PYTHONPATH=tests $(BIN)/python -m crashes --kills 500 --seed $$(date +%s)
+
+soak: $(VENV)/has-test  ## ten minutes of random operations against NumPy, with an eye on memory and files
+	PYTHONPATH=tests $(BIN)/python -m soak --seconds 600 --seed $$(date +%s)
+
 slow: $(VENV)/has-test  ## the tests that take minutes: thousands of steps, a GiB of data
 	$(BIN)/pytest -m slow $(PYTEST_ARGS)
 
@@ -54,6 +64,21 @@ endef
 
 checked: $(VENV)/has-test  ## the tests again, on kernels with bounds checks
 	$(call test_build,checked,ZARRCY_CHECKED)
+
+# the sanitizers' libraries must be there before Python is; what Python itself never frees is no leak of ours
+SANITIZED := LD_PRELOAD="$$(gcc -print-file-name=libasan.so):$$(gcc -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:abort_on_error=1:quarantine_size_mb=64 \
+	UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=build/sanitize:tests
+SANITIZED_TESTS := $(wildcard tests/test_kernels_*.py) tests/test_native_lane.py tests/test_native_writes.py tests/test_partial_reads.py \
+	tests/test_shards.py tests/test_fuzz_regressions.py
+FUZZ_INPUTS ?= 100000
+
+sanitize: $(VENV)/has-test  ## kernels built with address and undefined-behaviour sanitizers: their tests, and hostile input
+	rm -rf build/sanitize
+	$(PIP) install 'setuptools>=77' 'cython>=3.1' 'blosc2>=3.3'
+	ZARRCY_SANITIZE=1 $(PIP) install --no-deps --no-build-isolation --target build/sanitize .
+	$(SANITIZED) $(BIN)/pytest $(SANITIZED_TESTS) $(PYTEST_ARGS)
+	$(SANITIZED) $(BIN)/python -m fuzz.run --inputs $(FUZZ_INPUTS)
 
 pure: $(VENV)/has-test  ## the tests again, on a build without compiled kernels
 	$(call test_build,pure,ZARRCY_PURE)

@@ -3,6 +3,8 @@
 ZARRCY_PURE=1     build without the kernels: the numpy twins in ``_reference`` do the work
 ZARRCY_NO_CODECS=1  build the native lane without codec libraries: numcodecs decodes
 ZARRCY_CHECKED=1  build with bounds checks on (``make checked`` runs the tests on it)
+ZARRCY_SANITIZE=1 build for GCC's or Clang's address and undefined-behaviour sanitizers (``make sanitize``);
+                  Python must be started with the sanitizer's library preloaded
 
 Without ZARRCY_PURE a kernel that fails to compile fails the installation: a library that is
 silently slow would be worse. The message says how to ask for the pure build.
@@ -20,8 +22,13 @@ from setuptools.command.build_ext import build_ext
 CHECKED = os.environ.get("ZARRCY_CHECKED", "") not in ("", "0")
 NO_CODECS = os.environ.get("ZARRCY_NO_CODECS", "") not in ("", "0")
 PURE = os.environ.get("ZARRCY_PURE", "") not in ("", "0")
+SANITIZE = os.environ.get("ZARRCY_SANITIZE", "") not in ("", "0")
 
 KERNELS = ["_split", "_points", "_copy", "_crc32c", "_fill", "_shards", "_touch"]
+
+SANITIZERS = "-fsanitize=address,undefined"
+# the first fault ends the process: one that is only printed would be overlooked
+SANITIZED = ["-O1", "-g", "-fno-omit-frame-pointer", SANITIZERS, "-fno-sanitize-recover=all"]
 
 # A `# cython: boundscheck=False` line in a .pyx would outrank this table, and a checked build
 # would check nothing there; so no .pyx holds one (tests/test_house.py looks).
@@ -110,7 +117,8 @@ def kernels():
                 ("NPY_TARGET_VERSION", "NPY_1_23_API_VERSION"),
                 ("ZARRCY_CHECKED", "1" if CHECKED else "0"),
             ],
-            extra_compile_args=["-O3", "-fvisibility=hidden"] if unix else [],
+            extra_compile_args=[*(SANITIZED if SANITIZE else ["-O3"]), "-fvisibility=hidden"] if unix else [],
+            extra_link_args=[SANITIZERS] if SANITIZE else [],
         )
         for name in names
     ]

@@ -231,10 +231,10 @@ def test_a_damaged_archive_is_an_error_and_not_another_value(path):
         store["b"] = b"x"
     held = bytearray(Path(path).read_bytes())
     held[held.index(b"0123456789") + 500] ^= 1
-    with pytest.raises(zipfile.BadZipFile, match="CRC-32 of 'a'"):
+    with pytest.raises(zipfile.BadZipFile, match=r"'a' of .*CRC-32"):
         ZipStore(io.BytesIO(held), mode="r")["a"]
     held[0] ^= 1
-    with pytest.raises(zipfile.BadZipFile, match="'a' is not whole"):
+    with pytest.raises(zipfile.BadZipFile, match=r"'a' of .* not whole"):
         ZipStore(io.BytesIO(held), mode="r").get_partial_values([("a", (0, 1))])
     with pytest.raises(zipfile.BadZipFile):
         ZipStore(io.BytesIO(held[:-30]), mode="r")

@@ -6,17 +6,20 @@ The arguments are kept as they came, so an error survives pickling on its way ho
 
 from __future__ import annotations
 
+import zipfile
 from typing import Any
 
 from zarrcy.types import Key, Shape
 
 __all__ = [
+    "ArchiveError",
     "ArrayIndexError",
     "ArrayNotFoundError",
     "BadCompressorError",
     "BoundsCheckError",
     "ChunkDecodeError",
     "ChunkEncodeError",
+    "ChunkMemoryError",
     "CodecNotAvailableError",
     "ContainsArrayError",
     "ContainsGroupError",
@@ -32,6 +35,7 @@ __all__ = [
     "NegativeStepError",
     "NotConsolidatedError",
     "NotErasableError",
+    "NotSupportedError",
     "PathNotFoundError",
     "ReadOnlyError",
     "RegionError",
@@ -47,6 +51,9 @@ __all__ = [
 
 # Problems that a message names; the error holds them all.
 _SHOWN = 5
+
+
+_LONGEST_PROBLEM = 1000
 
 
 def _place(path: str) -> str:
@@ -71,7 +78,15 @@ class MetadataError(ZarrcyError, ValueError):
         self.key, self.problem = key, problem
 
     def __str__(self) -> str:
-        return f"the metadata document {self.key!r} can't be used: {self.problem}"
+        # what a document says may be any number of pages
+        problem = (
+            self.problem if len(self.problem) <= _LONGEST_PROBLEM else f"{self.problem[:_LONGEST_PROBLEM]}..."
+        )
+        return f"the metadata document {self.key!r} can't be used: {problem}"
+
+
+class NotSupportedError(MetadataError, NotImplementedError):
+    """The metadata are right, and ask for something that this version does not have."""
 
 
 class CodecNotAvailableError(MetadataError):
@@ -397,6 +412,26 @@ class MissingChunkError(ZarrcyError, KeyError):
         )
 
 
+class ChunkMemoryError(ZarrcyError, MemoryError):
+    """A chunk that does not fit into memory.
+
+    Attributes
+    ----------
+    key : the chunk's key in the store
+    nbytes : decoded length of a chunk, in bytes
+    """
+
+    def __init__(self, key: Key, nbytes: int) -> None:
+        super().__init__(key, nbytes)
+        self.key, self.nbytes = key, nbytes
+
+    def __str__(self) -> str:
+        return (
+            f"there is no memory for chunk {self.key!r}: the metadata state chunks of {self.nbytes} bytes. If that "
+            "is meant, read the array where there is more memory, and store it in smaller chunks."
+        )
+
+
 class ChunkEncodeError(ZarrcyError, TypeError, ValueError, RuntimeError):
     """A chunk that a codec would not take."""
 
@@ -434,6 +469,25 @@ class KeyPathError(ZarrcyError, ValueError):
 
     def __str__(self) -> str:
         return f"bad key or path {self.key!r}: {self.problem}"
+
+
+class ArchiveError(ZarrcyError, zipfile.BadZipFile):
+    """A zip archive, or a member of one, that is damaged or states what can't be.
+
+    Attributes
+    ----------
+    archive : its path
+    key : of the member; empty for the archive as a whole
+    problem : what is wrong with it
+    """
+
+    def __init__(self, archive: str, key: Key, problem: str) -> None:
+        super().__init__(archive, key, problem)
+        self.archive, self.key, self.problem = archive, key, problem
+
+    def __str__(self) -> str:
+        where = f"the member {self.key!r} of the zip archive" if self.key else "the zip archive"
+        return f"{where} {self.archive!r} can't be read: {self.problem}. Restore the archive from a copy."
 
 
 class NotErasableError(ZarrcyError, NotImplementedError):

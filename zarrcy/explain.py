@@ -293,6 +293,7 @@ class _Survey:
         """
         source, nbytes = self.source, self.source.layout.nbytes
         decoded: int | None = None
+        (key,) = self.plan.keys(number, number + 1, source.prefix, source.separator)
 
         def touched(block_nbytes: int) -> list[tuple[int, int]]:
             nonlocal decoded
@@ -302,13 +303,12 @@ class _Survey:
             return runs
 
         # the generator that a read would drive, driven up to where it asks for data
-        questions = source.pipeline.read_parts(touched, source.new_chunk, stored_nbytes)
+        questions = source.pipeline.read_parts(touched, lambda: source.new_chunk(key), stored_nbytes)
         spans = next(questions)
         while decoded is None and spans != [WHOLE]:
             # it asks for the header of the chunk
             if not access.is_near(self.store):
                 return None
-            (key,) = self.plan.keys(number, number + 1, source.prefix, source.separator)
             found = ranges.read_spans(self.store, key, spans)
             if found is None:
                 return None

@@ -137,5 +137,5 @@ def _without(store: Store, key: Key, problems: list[Problem]) -> bytes | None:
     if not good:
         return None
     kept = source.shards.index.assemble(good)
-    assert not check_value(source, key, kept, source.new_chunk())[1], "what is kept is whole"
+    assert not check_value(source, key, kept, source.new_chunk(key))[1], "what is kept is whole"
     return kept

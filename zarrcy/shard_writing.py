@@ -83,9 +83,17 @@ class ShardWriter(ChunkWriter):
         """Return the encoded chunks of a shard by their numbers."""
         view = memoryview(stored).cast("B")
         try:
-            return dict(self.source.shards.index.chunks_of(view))
+            chunks = dict(self.source.shards.index.chunks_of(view))
         except ValueError as exc:
             raise self.source.damaged_shard(key, len(view), str(exc)) from None
+        self.refuse_overlaps(key, sum(map(len, chunks.values())), len(view))
+        return chunks
+
+    def refuse_overlaps(self, key: Key, chunks_nbytes: int, nbytes: int) -> None:
+        """Refuse shards whose chunks lie over one another: one by one, they could be any number of times as long."""
+        if chunks_nbytes > nbytes - self.source.shards.index.nbytes:
+            problem = "its inner chunks overlap; it can be read, not changed"
+            raise self.source.damaged_shard(key, nbytes, problem)
 
     def keep(self, key: Key, encoded: Buffer | None) -> None:
         if encoded is None:
@@ -109,6 +117,9 @@ class ShardFileWriter(ShardWriter):
         old = None if replaces_all else source.files.open_value(key)
         with nullcontext() if old is None else old:
             before = None if old is None else source.index_of(key, old)
+            if old is not None and before is not None:
+                lengths = before[(before != ABSENT).any(axis=1), 1]
+                self.refuse_overlaps(key, int(lengths.sum(dtype=np.float64)), old.nbytes)
             index = np.empty((source.shards.index.n_chunks, 2), np.uint64)
 
             def fill(fd: int) -> bool:

@@ -337,7 +337,7 @@ class ShardReader(ChunkReader):
             return None
         asking = []
         for chunk in wanted:
-            questions = self._read_chunk(chunk)
+            questions = self._read_chunk(key, chunk)
             asking.append((chunk, questions, next(questions)))
         while asking:
             spans = [chunk.place_of(span) for chunk, _, asked in asking for span in asked]
@@ -361,14 +361,14 @@ class ShardReader(ChunkReader):
             problem = f"it ends before the end of inner chunk {chunk.chunk}"
             raise self.source.damaged_shard(key, nbytes or -1, problem)
 
-    def _read_chunk(self, chunk: InnerChunk) -> PartialRead:
+    def _read_chunk(self, key: Key, chunk: InnerChunk) -> PartialRead:
         """Ask for a chunk, or for the parts of a large one that are wanted."""
         source, plan = self.source, self.plan
         if not plan.sparse(chunk.piece):
             (stored,) = yield [WHOLE]
             return stored
         touched = partial(source.kernels.touched_blocks, plan, chunk.piece, self.layout)
-        return (yield from source.pipeline.read_parts(touched, self._memory, chunk.nbytes))
+        return (yield from source.pipeline.read_parts(touched, partial(self._memory, key), chunk.nbytes))
 
     def _take_chunk(self, key: Key, chunk: InnerChunk, stored: Buffer | None) -> None:
         if stored is not None:

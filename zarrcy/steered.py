@@ -124,7 +124,7 @@ class _Keeping(ChunkReader):
         return self
 
     def take(self, number: int, key: Key, stored: Buffer) -> None:
-        source, memory = self.source, self.source.new_chunk()
+        source, memory = self.source, self.source.new_chunk(key)
         chunk = source.decode(key, stored, memory)
         if not source.kernels.gather(self.plan, number, chunk, self.layout, self.out):
             raise source.damaged(key, stored)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from zarrcy import _kernels, locks, native, threads
 from zarrcy.codecs import Pipeline, StageError, fill_item
-from zarrcy.errors import ChunkDecodeError, ChunkEncodeError
+from zarrcy.errors import ChunkDecodeError, ChunkEncodeError, ChunkMemoryError
 from zarrcy.options import ArrayOptions
 from zarrcy.storage import access, ranges
 from zarrcy.storage.files import partial_ending
@@ -32,7 +32,8 @@ _WORTH_A_THREAD = 64 * 1024
 _WORTH_THREADS = 512 * 1024
 # To read a smaller chunk, in bytes, costs no more than to find out which parts of it are wanted.
 _WORTH_PARTS = 64 * 1024
-
+# The lane has room for a chunk before it looks for one: of larger ones there may be no more than the metadata.
+_END_OF_LANE = 2**31
 
 Field: TypeAlias = tuple[int, int]
 """Offset and size, in bytes, of a field in the elements of a structured array."""
@@ -87,7 +88,11 @@ class ChunkSource:
         self.batch = max(1, min(_BATCH_KEYS, access.batch_nbytes(store) // max(1, self.layout.nbytes)))
         # a filter may be anybody's Python code; objects need the GIL for every step
         self.holds_values = access.holds_values(store)
-        self.codec = native.chunk_codec(pipeline, self.layout, dtype, self.kernels)
+        self.codec: Any = (
+            native.chunk_codec(pipeline, self.layout, dtype, self.kernels)
+            if self.layout.nbytes < _END_OF_LANE
+            else None
+        )
         self.folder = native.folder(store, prefix, separator) if self.codec is not None else None
         self.read_folder = self.folder
         # the lane does not wait for the disk
@@ -223,11 +228,14 @@ class ChunkSource:
         )
         return layout, self.fill_item[start : start + size]
 
-    def new_chunk(self) -> NDArray[Any]:
-        """Return memory for one flat chunk: bytes, or references to objects."""
-        if self.dtype.hasobject:
-            return np.empty(self.layout.nbytes // self.dtype.itemsize, self.dtype)
-        return np.empty(self.layout.nbytes, np.uint8)
+    def new_chunk(self, key: Key) -> NDArray[Any]:
+        """Return memory for one flat chunk, such as that of `key`: bytes, or references to objects."""
+        try:
+            if self.dtype.hasobject:
+                return np.empty(self.layout.nbytes // self.dtype.itemsize, self.dtype)
+            return np.empty(self.layout.nbytes, np.uint8)
+        except MemoryError:
+            raise ChunkMemoryError(key, self.layout.nbytes) from None
 
     def array_of(self, chunk: NDArray[Any]) -> NDArray[Any]:
         """Return a flat chunk as an array of the chunk shape."""
@@ -333,7 +341,8 @@ class ChunkReader:
 
         def begin(place: int, stored_nbytes: int | None, _: Any) -> ranges.Questions:
             touched = functools.partial(kernels.touched_blocks, plan, first + place, self.layout)
-            return source.pipeline.read_parts(touched, self._memory, stored_nbytes)
+            memory = functools.partial(self._memory, keys[place])
+            return source.pipeline.read_parts(touched, memory, stored_nbytes)
 
         def done(place: int, present: bool, stored: Buffer | None) -> None:
             number = first + place
@@ -351,10 +360,10 @@ class ChunkReader:
         """Read a piece of a value that is not stored."""
         self.source.kernels.fill_piece(self.plan, number, self.layout, self.out, self.item)
 
-    def _memory(self) -> NDArray[Any]:
+    def _memory(self, key: Key) -> NDArray[Any]:
         """Return memory for one chunk, which is used again and again."""
         if self.scratch is None:
-            self.scratch = self.source.new_chunk()
+            self.scratch = self.source.new_chunk(key)
         return self.scratch
 
     def take(self, number: int, key: Key, stored: Buffer) -> None:
@@ -368,7 +377,7 @@ class ChunkReader:
             if chunk is place:
                 return
         else:
-            chunk = source.decode(key, stored, self._memory())
+            chunk = source.decode(key, stored, self._memory(key))
         if not source.kernels.gather(plan, number, chunk, layout, self.out):
             raise source.damaged(key, stored)
 
@@ -475,7 +484,7 @@ class ChunkWriter:
     def _fresh_chunk(self, number: int, complete: bool, key: Key, stored: Buffer | None) -> Any:
         source, plan = self.source, self.plan
         if self.scratch is None:
-            self.scratch = source.new_chunk()
+            self.scratch = source.new_chunk(key)
         chunk: Any = self.scratch
         if stored is not None:
             decoded = source.decode(key, stored, chunk)

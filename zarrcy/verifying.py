@@ -190,7 +190,7 @@ class _ValueCheck:
 
     def __init__(self, check: _ArrayCheck, advance: Advance) -> None:
         self.check, self.source, self.advance = check, check.source, advance
-        self.scratch = check.source.new_chunk()
+        self.scratch = check.source.new_chunk(check.keys[0])
 
     def __call__(self, first: int, last: int) -> None:
         keys = self.check.keys[first:last]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import os
+import pickle
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
+from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import Buffer
 
 IntoDecoder = Callable[[Buffer, NDArray[np.uint8]], None]
@@ -32,24 +35,17 @@ def bounded_decoder(codec: Any) -> IntoDecoder:
     The function raises ValueError where the bytes decode to another length, and whatever the codec
     raises where they do not decode at all.
     """
-    find = {
-        "blosc": lambda: _sized(codec, _blosc_nbytes),
-        "zstd": lambda: _zstd(codec),
-        "lz4": lambda: _sized(codec, _lz4_nbytes),
-        "zlib": lambda: _streamed(zlib.decompressobj),
-        "gzip": lambda: _streamed(lambda: zlib.decompressobj(wbits=31)),
-        "bz2": lambda: _streamed(bz2.BZ2Decompressor),
-        "lzma": lambda: _streamed(
-            lambda: lzma.LZMADecompressor(
-                format=codec.format, filters=codec.filters if codec.format == lzma.FORMAT_RAW else None
-            )
-        ),
-    }
-    make = find.get(str(codec.codec_id))
-    if make is None or not is_own(codec):
+    name = str(codec.codec_id)
+    if not is_own(codec):
         return _whole(codec)
-    native = _native.get(str(codec.codec_id))
-    return make() if native is None else _first_by(native, make())
+    if name in STATED:
+        general = _zstd(codec) if name == "zstd" else _sized(codec, STATED[name])
+    elif (new := new_stream(codec)) is not None:
+        general = _streamed(new)
+    else:
+        return _whole(codec)
+    native = _native.get(name)
+    return general if native is None else _first_by(native, general)
 
 
 def _first_by(native: Any, general: IntoDecoder) -> IntoDecoder:
@@ -76,16 +72,39 @@ def _built_in() -> dict[str, Any]:
 _native = _built_in()
 
 
-def check_frame(codec: Any, data: Buffer) -> None:
-    """Refuse bytes that make a decoder read beyond their end. Raises ValueError."""
-    if codec.codec_id == "blosc":
-        view = memoryview(data).cast("B")
-        _blosc_nbytes(bytes(view[:16]), view.nbytes)
+def new_stream(codec: Any) -> Callable[[], Any] | None:
+    """Return what makes a decoder that can be stopped at any length, for codecs of the standard library."""
+    match str(codec.codec_id):
+        case "zlib":
+            return zlib.decompressobj
+        case "gzip":
+            return lambda: zlib.decompressobj(wbits=31)
+        case "bz2":
+            return bz2.BZ2Decompressor
+        case "lzma":
+            filters = codec.filters if codec.format == lzma.FORMAT_RAW else None
+            return lambda: lzma.LZMADecompressor(format=codec.format, filters=filters)
+    return None
+
+
+def decode_whole(codec: Any, data: Any) -> Any:
+    """Decode with a codec of which nothing is known, unless it is one that runs what it decodes.
+
+    Recent versions of numcodecs have a switch for that too, older ones do not ask.
+    """
+    if codec.codec_id != "pickle":
+        return codec.decode(data)
+    if os.environ.get("ZARRCY_ALLOW_PICKLE", "") in ("", "0"):
+        raise UnsafeCodecError("pickle")
+    return pickle.loads(data)
 
 
 def _whole(codec: Any) -> IntoDecoder:
     def decode_into(data: Buffer, out: NDArray[np.uint8]) -> None:
-        decoded = codec.decode(data)
+        # some codecs are told in their configuration what they decode to
+        if (nbytes := getattr(codec, "decoded_nbytes", out.nbytes)) != out.nbytes:
+            raise ValueError(f"it is configured for chunks of {nbytes} bytes")
+        decoded = decode_whole(codec, data)
         flat = np.frombuffer(decoded, np.uint8) if not isinstance(decoded, np.ndarray) else decoded
         _put(np.ascontiguousarray(flat).reshape(-1).view(np.uint8), out)
 
@@ -144,6 +163,15 @@ def _zstd_nbytes(head: bytes, length: int) -> int | None:
     return int.from_bytes(head[at : at + n], "little") + (256 if n == 2 else 0)
 
 
+STATED: dict[str, Callable[[bytes, int], int | None]] = {
+    "blosc": _blosc_nbytes,
+    "lz4": _lz4_nbytes,
+    "zstd": _zstd_nbytes,
+}
+"""Of codecs whose bytes begin with a header: what finds the decoded length in the first 18 bytes, given the length
+of all."""
+
+
 def _zstd(codec: Any) -> IntoDecoder:
     sized = _sized(codec, _zstd_nbytes)
 
@@ -166,25 +194,28 @@ def _with_stated_nbytes(frame: bytes, nbytes: int) -> bytes:
 
 
 def _streamed(new: Callable[[], Any]) -> IntoDecoder:
-    """Decode a stream, or several one after the other, asking for one byte more than may come."""
-
     def decode_into(data: Buffer, out: NDArray[np.uint8]) -> None:
-        parts = []
-        left = out.nbytes + 1
-        rest: Any = memoryview(data).cast("B") if not isinstance(data, bytes) else data
-        while True:
-            stream = new()
-            part = stream.decompress(rest, left)
-            parts.append(part)
-            left -= len(part)
-            if left == 0:
-                raise ValueError(f"decoded to more than {out.nbytes} bytes")
-            if not stream.eof:
-                raise ValueError(f"ended before its end, after {out.nbytes + 1 - left} bytes")
-            rest = stream.unused_data
-            # what is left may be padding (gzip files of tapes have zeros), or one more stream
-            if not rest.strip(b"\0"):
-                break
-        _put(parts[0] if len(parts) == 1 else b"".join(parts), out)
+        _put(decode_streams(new, data, out.nbytes), out)
 
     return decode_into
+
+
+def decode_streams(new: Callable[[], Any], data: Buffer, most: int) -> bytes:
+    """Decode a stream, or several one after the other, asking for one byte more than may come."""
+    parts = []
+    left = most + 1
+    rest: Any = memoryview(data).cast("B") if not isinstance(data, bytes) else data
+    while True:
+        stream = new()
+        part = stream.decompress(rest, left)
+        parts.append(part)
+        left -= len(part)
+        if left == 0:
+            raise ValueError(f"decoded to more than {most} bytes")
+        if not stream.eof:
+            raise ValueError(f"ended before its end, after {most + 1 - left} bytes")
+        rest = stream.unused_data
+        # what is left may be padding (gzip files of tapes have zeros), or one more stream
+        if not rest.strip(b"\0"):
+            break
+    return parts[0] if len(parts) == 1 else b"".join(parts)

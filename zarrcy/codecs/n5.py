@@ -72,6 +72,11 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
     def compressor_config(self) -> dict[str, Any] | None:
         return None if self._compressor is None else self._compressor.get_config()
 
+    @property
+    def decoded_nbytes(self) -> int:
+        """Length of a chunk."""
+        return math.prod(self.chunk_shape) * int(self.dtype.itemsize)
+
     def get_config(self) -> dict[str, Any]:
         return {
             "id": self.codec_id,

@@ -13,9 +13,11 @@ from zarrcy import _kernels
 from zarrcy.codecs.bounded import is_own
 from zarrcy.codecs.crc32c import CRC32C
 from zarrcy.codecs.elements import is_ml_dtype
+from zarrcy.codecs.lengths import encoded_nbytes
 from zarrcy.codecs.partial import Memory, PartialRead, Touched, read_blosc, read_raw
 from zarrcy.codecs.shard_index import index_format
 from zarrcy.codecs.stages import Compressor, Filter, Pack, Shard, Stage, Transpose
+from zarrcy.codecs.undoing import Undo, undo
 from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import AnyDtype, Buffer, Shape
 
@@ -26,6 +28,10 @@ class StageError(Exception):
     def __init__(self, stage: str, problem: str) -> None:
         super().__init__(stage, problem)
         self.stage, self.problem = stage, problem
+
+
+Undone = tuple[str, Undo]
+"""The name of a stage, and what undoes it."""
 
 
 class Pipeline:
@@ -65,17 +71,23 @@ class Pipeline:
         # the first compressor's output is the chunk itself where no filter stands before it
         plain = self.compressors and not self.filters and not self._shard
         self._first = self.compressors[0].decoder() if plain else None
-        self._later = tuple(reversed(self._with_lengths()[1:]))
+        self._undo_compressors, self._undo_filters = self._in_order_of_decoding()
+        self._later = self._undo_compressors[:-1]
 
-    def _with_lengths(self) -> list[tuple[Compressor, int | None]]:
-        """Return the compressors, each with the length of what it was given, where that is known."""
-        nbytes = self.nbytes if not self.filters and not self._shard else None
-        found = []
-        for stage in self.compressors:
-            found.append((stage, nbytes))
-            added = stage.added_nbytes
-            nbytes = None if nbytes is None or added is None else nbytes + added
-        return found
+    def _in_order_of_decoding(self) -> tuple[list[Undone], list[Undone]]:
+        """Return what undoes the compressors, and the filters, the last one first."""
+        n_elements = self.nbytes // self.dtype.itemsize if self.dtype.itemsize else 0
+        nbytes: int | None = self.nbytes
+        found: list[list[Undone]] = []
+        for stages in (self.filters, self.compressors):
+            steps: list[Undone] = []
+            for stage in stages:
+                steps.insert(0, (stage.name, undo(stage.codec, nbytes, n_elements)))
+                nbytes = encoded_nbytes(stage.codec, nbytes)
+            found.append(steps)
+            if self._shard is not None:
+                nbytes = None
+        return found[1], found[0]
 
     def inside_shards(self, chunk_shape: Shape) -> tuple[Shard, Pipeline] | None:
         """Return the stage that makes shards and the pipeline of their chunks, if chunks can be read one by one.
@@ -141,15 +153,13 @@ class Pipeline:
         stage: Stage = self.stages[-1]
         try:
             if self._first is not None:
-                for stage, nbytes in self._later:
-                    data = _decode(stage, data, nbytes)
+                data = _undo_all(self._later, data)
                 stage = self.compressors[0]
                 self._first(data, scratch)
                 if self._swap is not None:
                     self._swap.decode_into(scratch, scratch)
                 return scratch
-            for stage in reversed(self.compressors):
-                data = stage.decode(data)
+            data = _undo_all(self._undo_compressors, data)
             if self._shard is not None:
                 stage = self._shard.stage
                 return self._shard.decode(data)
@@ -159,9 +169,8 @@ class Pipeline:
                     self._swap.decode_into(data, scratch)
                     return scratch
                 data = self._swap.decode(data)
-            for stage in reversed(self.filters):
-                data = stage.decode(data)
-        except UnsafeCodecError:
+            data = _undo_all(self._undo_filters, data)
+        except (UnsafeCodecError, StageError):
             raise
         except Exception as exc:
             raise StageError(stage.name, f"{type(exc).__name__}: {exc}") from exc
@@ -231,12 +240,13 @@ class WholeShard:
         self.inner = Pipeline(stage.stages, stage.chunk_shape, dtype, self.fill_item)
         self.kernels = _kernels.for_dtype(dtype)
         counts = tuple(n // c for n, c in zip(shape, stage.chunk_shape, strict=False))
-        self.chunks = list(np.ndindex(counts))
+        # the places of chunks are not listed: a document may state any number of them
+        self.counts = counts
         self.index = index_format(stage, counts)
 
     def _places(self) -> Iterator[tuple[int, tuple[slice, ...]]]:
         lengths = self.stage.chunk_shape
-        for number, at in enumerate(self.chunks):
+        for number, at in enumerate(np.ndindex(self.counts)):
             yield number, tuple(slice(i * n, (i + 1) * n) for i, n in zip(at, lengths, strict=True))
 
     def decode(self, data: Buffer) -> NDArray[Any]:
@@ -279,10 +289,12 @@ def fill_item(fill_value: Any, dtype: AnyDtype) -> Any:
     return (np.zeros((), dtype) if fill_value is None else np.asarray(fill_value, dtype)).tobytes()
 
 
-def _decode(stage: Compressor, data: Buffer, nbytes: int | None) -> Buffer:
-    """Decode bytes, of a length that is known or not."""
-    if nbytes is None:
-        return stage.decode(data)
-    out = np.empty(nbytes, np.uint8)
-    stage.decoder()(data, out)
-    return out
+def _undo_all(steps: list[Undone], data: Any) -> Any:
+    for name, decode in steps:
+        try:
+            data = decode(data)
+        except UnsafeCodecError:
+            raise
+        except Exception as exc:
+            raise StageError(name, f"{type(exc).__name__}: {exc}") from exc
+    return data

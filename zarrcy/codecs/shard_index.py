@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.codecs.stages import Compressor, Pack, Shard, Transpose
+from zarrcy.codecs.undoing import undo
 from zarrcy.types import Buffer, Shape, Span
 
 ABSENT = 2**64 - 1
@@ -81,9 +82,11 @@ class IndexFormat:
         return index
 
     def _decode(self, data: Buffer) -> NDArray[np.uint64]:
+        nbytes = self.nbytes
         for stage in reversed(self.checksums):
+            nbytes -= stage.added_nbytes or 0
             try:
-                data = stage.decode(data)
+                data = undo(stage.codec, nbytes, 0)(data)
             except Exception as exc:
                 raise ValueError(f"its index is damaged: {stage.name!r} says: {exc}") from exc
         stored = np.frombuffer(data, f"{self.byteorder}u8").astype(np.uint64, copy=False)
@@ -108,10 +111,10 @@ class IndexFormat:
         """
         at = max(0, len(view) - self.nbytes) if self.at_end else 0
         index = self.parse(view[at : at + self.nbytes], len(view))
+        present = np.flatnonzero((index != ABSENT).any(axis=1))
         return {
             number: view[start : start + length]
-            for number, (start, length) in enumerate(index.tolist())
-            if (start, length) != (ABSENT, ABSENT)
+            for number, (start, length) in zip(present.tolist(), index[present].tolist(), strict=True)
         }
 
     def assemble(self, chunks: dict[int, Buffer]) -> bytes:

@@ -7,8 +7,6 @@ stages.
 
 from __future__ import annotations
 
-import os
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -17,20 +15,12 @@ import numcodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.codecs.bounded import bounded_decoder, check_frame, is_own
+from zarrcy.codecs.bounded import bounded_decoder, is_own
 from zarrcy.codecs.elements import as_elements
-from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import AnyDtype, Buffer, Shape
 
 # Codecs of numcodecs that add a checksum of four bytes.
 _CHECKSUMS = ("crc32", "adler32", "fletcher32", "jenkins_lookup3")
-
-
-def _unpickle(data: Buffer) -> Any:
-    """Unpickle, if the user allows it. Recent versions of numcodecs have a switch too, older ones do not ask."""
-    if os.environ.get("ZARRCY_ALLOW_PICKLE", "") in ("", "0"):
-        raise UnsafeCodecError("pickle")
-    return pickle.loads(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +52,6 @@ class Filter:
 
     def encode(self, chunk: NDArray[Any]) -> Any:
         return self.codec.encode(chunk)
-
-    def decode(self, data: Any) -> Any:
-        if self.name == "pickle":
-            return _unpickle(data)
-        return self.codec.decode(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +134,6 @@ class Compressor:
     def encode(self, chunk: NDArray[Any] | Buffer) -> Buffer:
         encoded: Buffer = self.codec.encode(chunk)
         return encoded
-
-    def decode(self, data: Buffer) -> Buffer:
-        check_frame(self.codec, data)
-        decoded: Buffer = self.codec.decode(data)
-        return decoded
 
     @property
     def added_nbytes(self) -> int | None:

@@ -1,4 +1,4 @@
-"""JSON documents: read strictly, and written byte for byte as zarr-python 2 writes them.
+"""JSON documents, written byte for byte as zarr-python 2 writes them.
 
 ``json.dumps`` with an indent runs in Python, piece by piece; the writer here does the same in a
 fifth of the time.
@@ -8,43 +8,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
 import numpy as np
 
-from zarrcy.errors import MetadataError
-from zarrcy.types import JSON, Key
+from zarrcy.types import JSON
 
 _CONSTANTS = {None: "null", True: "true", False: "false"}
 _INDENT = "    "
-
-
-def parse_json(document: Any, key: Key) -> dict[str, JSON]:
-    """Parse a document that must be a JSON object. A store of consolidated metadata gives it parsed.
-
-    What is returned is not the caller's to change.
-
-    Raises
-    ------
-    MetadataError : it is none
-
-    >>> parse_json(b'{"a": [1]}', "key")
-    {'a': [1]}
-    """
-    if type(document) is dict:
-        return document
-    if isinstance(document, Mapping):
-        return dict(document)
-    try:
-        text = document if isinstance(document, str) else bytes(document).decode("utf-8")
-        parsed = json.loads(text)
-    except (ValueError, RecursionError, TypeError) as exc:
-        raise MetadataError(key, f"it is no JSON ({exc})") from exc
-    if not isinstance(parsed, dict):
-        raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
-    return parsed
 
 
 def dump_json(document: JSON) -> bytes:

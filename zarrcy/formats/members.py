@@ -12,6 +12,9 @@ from zarrcy.types import JSON, Key
 _LONGEST = 200
 # Deeper documents are refused: what walks them does so by recursion.
 MAX_DEPTH = 32
+# More codecs in a row, or fields in a structure, are no array that somebody made.
+MAX_CODECS = 64
+MAX_FIELDS = 2**16
 
 
 @dataclass(frozen=True, slots=True)

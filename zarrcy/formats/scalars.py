@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 
 from zarrcy.codecs.elements import is_ml_dtype
+from zarrcy.formats.members import MAX_FIELDS
 from zarrcy.types import JSON, AnyDtype
 
 # Typestrings of numpy's array protocol, and no other spelling: documents come from outside.
 _TYPESTR = re.compile(r"[<>|=]?[biufcmMSUVO]\d{0,9}(\[\d{0,9}(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as|generic)\])?")
 _MAX_DEPTH = 32
+MAX_ITEM_NBYTES = 2**26
+"""Length of an element. The fill value is one, so a document could ask for any amount of memory with it."""
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -44,14 +47,20 @@ def decode_dtype(spelled: JSON) -> AnyDtype:
     ValueError : it spells none
     """
     dtype: AnyDtype = np.dtype(_descr_of(spelled, 0))
+    if dtype.char == "c":
+        raise ValueError(f"{spelled!r} is no data type: give it a length, as in '|S1' or '<c16'")
     check_dtype(dtype)
     return dtype
 
 
 def check_dtype(dtype: AnyDtype) -> None:
-    """Refuse data types whose elements have no bytes, or that only format 3 has a word for."""
+    """Refuse data types whose elements have no bytes, or too many, or that only format 3 has a word for."""
     if _has_ml_dtype(dtype):
         raise ValueError(f"Zarr v2 has no word for data type {dtype}; give zarr_format=3")
+    if dtype.itemsize > MAX_ITEM_NBYTES:
+        raise ValueError(
+            f"its elements have {dtype.itemsize} bytes, and may have {MAX_ITEM_NBYTES}; give the array one more axis"
+        )
     if dtype.itemsize == 0:
         raise ValueError(f"data type {dtype.str!r} has elements of 0 bytes; give it a length, as in 'S10'")
     if dtype.kind in "mM" and np.datetime_data(dtype)[0] == "generic":
@@ -71,6 +80,8 @@ def _descr_of(spelled: JSON, depth: int) -> Any:
         return spelled
     if not isinstance(spelled, list) or not spelled or depth > _MAX_DEPTH:
         raise ValueError(f"{spelled!r} is no data type: a string or a list of fields is one")
+    if len(spelled) > MAX_FIELDS:
+        raise ValueError(f"{len(spelled)} fields; an element has at most {MAX_FIELDS}")
     fields = []
     for item in spelled:
         if not isinstance(item, list) or len(item) not in (2, 3) or not isinstance(item[0], str):
@@ -80,7 +91,7 @@ def _descr_of(spelled: JSON, depth: int) -> Any:
         inner: tuple[Any, ...] = (item[0], _descr_of(item[1], depth + 1))
         if len(item) == 3:
             shape = item[2] if isinstance(item[2], list) else [item[2]]
-            if not all(isinstance(n, int) and n >= 0 for n in shape):
+            if not all(type(n) is int and n >= 0 for n in shape):
                 raise ValueError(f"{item[2]!r} is no shape of a field")
             inner = (*inner, tuple(shape))
         fields.append(inner)

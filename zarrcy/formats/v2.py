@@ -7,6 +7,7 @@ byte, what zarr-python 2 writes: sorted keys, an indent of 4, ASCII.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -17,8 +18,9 @@ from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose, as_codec
 from zarrcy.errors import BadCompressorError, CodecNotAvailableError, MetadataError
 from zarrcy.formats import scalars, v2_translation
 from zarrcy.formats.description import DIMENSIONS_ATTRIBUTE, ArrayDescription, ChunkKeys, Names
-from zarrcy.formats.documents import dump_json, parse_json
+from zarrcy.formats.documents import dump_json
 from zarrcy.formats.finding import BATCH_KEYS, find
+from zarrcy.formats.members import MAX_CODECS
 from zarrcy.formats.request import ArrayRequest
 from zarrcy.formats.scalars import (
     check_dtype,
@@ -31,6 +33,7 @@ from zarrcy.grid import MAX_NDIM
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
+from zarrcy.storage.json_object import parse_json
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, AnyDtype, Key, Shape, Store
 
@@ -148,6 +151,10 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
     chunk_shape = _lengths(members["chunks"], "chunks", key)
     if len(shape) != len(chunk_shape):
         raise MetadataError(key, f"'shape' {shape} and 'chunks' {chunk_shape} differ in length")
+    if any(n == 0 and length for n, length in zip(chunk_shape, shape, strict=True)):
+        raise MetadataError(
+            key, f"'chunks' is {list(chunk_shape)}; where an axis has elements, chunks have a length"
+        )
     order = members.get("order", "C")
     if order not in ("C", "F"):
         raise MetadataError(key, f"'order' is {order!r}, neither 'C' nor 'F'")
@@ -157,6 +164,8 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
     filters = members.get("filters") or []
     if not isinstance(filters, list):
         raise MetadataError(key, f"'filters' is {filters!r}, neither a list nor null")
+    if len(filters) > MAX_CODECS:
+        raise MetadataError(key, f"'filters' are {len(filters)}; an array has at most {MAX_CODECS}")
     chain = [codec_of(config, key) for config in filters]
     try:
         dtype = _dtype_of(members["dtype"])
@@ -164,6 +173,8 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
         fill_value = decode_fill_value(members.get("fill_value"), dtype, object_codec)
     except (ValueError, TypeError, OverflowError) as exc:
         raise MetadataError(key, str(exc)) from exc
+    if math.prod(chunk_shape) * dtype.itemsize >= _END_OF_LENGTHS:
+        raise MetadataError(key, f"'chunks' is {list(chunk_shape)}; a chunk must have fewer than 2**62 bytes")
     compressor = members.get("compressor")
     return ArrayDescription(
         shape,

@@ -182,7 +182,7 @@ def parse_members(members: Member) -> ArrayDescription:
             if item.extension().must_understand:
                 item.fail("storage transformers are not known here")
     kind = parse_dtype(members.need("data_type"))
-    axes = _parse_grid(members.need("chunk_grid"), shape)
+    axes = _parse_grid(members.need("chunk_grid"), shape, kind.dtype.itemsize)
     # what shards are divided into must divide all of them
     common = tuple(axis.common_divisor for axis in axes)
     attributes_of(members)
@@ -199,7 +199,7 @@ def parse_members(members: Member) -> ArrayDescription:
     )
 
 
-def _parse_grid(member: Member, shape: Shape) -> tuple[AxisRuns, ...]:
+def _parse_grid(member: Member, shape: Shape, itemsize: int) -> tuple[AxisRuns, ...]:
     grid = member.extension().vital()
     if grid.name == "rectilinear":
         axes = parse_rectilinear(grid, shape)
@@ -207,8 +207,9 @@ def _parse_grid(member: Member, shape: Shape) -> tuple[AxisRuns, ...]:
         axes = tuple(map(AxisRuns.regular, _parse_regular(grid, shape)))
     else:
         member.fail("this chunk grid is not known here; 'regular' and 'rectilinear' are")
-    if math.prod(axis.longest for axis in axes) > _LONGEST:
-        member.fail("a chunk must have fewer than 2**62 elements")
+    if math.prod(axis.longest for axis in axes) * itemsize > _LONGEST:
+        # no memory could hold it
+        member.fail(f"a chunk of elements of {itemsize} bytes must have fewer than 2**62 bytes")
     return axes
 
 

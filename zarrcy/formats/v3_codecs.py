@@ -18,7 +18,7 @@ from zarrcy.codecs.elements import ROUNDINGS, CastValue, PackBits, Reorder, Scal
 from zarrcy.codecs.typed_blosc import blosc
 from zarrcy.errors import CodecNotAvailableError
 from zarrcy.formats import v3_fill_values as fill_values
-from zarrcy.formats.members import MAX_DEPTH, Extension, Member
+from zarrcy.formats.members import MAX_CODECS, MAX_DEPTH, Extension, Member
 from zarrcy.formats.v3_dtypes import DataType, has_byte_order, parse_dtype
 from zarrcy.types import AnyDtype, Shape
 
@@ -93,7 +93,10 @@ def parse_codecs(member: Member, given: Given) -> tuple[Stage, ...]:
         member.fail("it is nested too deeply")
     stages: list[Stage] = []
     packed = False
-    for item in member.items():
+    items = list(member.items())
+    if len(items) > MAX_CODECS:
+        member.fail(f"there may be at most {MAX_CODECS} codecs")
+    for item in items:
         step = parse_codec(item, given, packed)
         if step is None:
             continue

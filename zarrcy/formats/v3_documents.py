@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from zarrcy.formats import documents
 from zarrcy.formats.members import Member
-from zarrcy.storage import access
+from zarrcy.storage import access, json_object
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, Key, Store
 
@@ -24,7 +23,7 @@ _GROUP_MEMBERS = {"zarr_format", "node_type", "attributes", CONSOLIDATED}
 
 def parse_json(document: Any, key: Key) -> Member:
     """Parse a document that must be a JSON object. A store of consolidated metadata gives it parsed."""
-    return Member(key, "", documents.parse_json(document, key))
+    return Member(key, "", json_object.parse_json(document, key, json_object.MAX_CONSOLIDATED_NBYTES))
 
 
 def load(store: Store, prefix: str) -> Member | None:

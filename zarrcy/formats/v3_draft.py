@@ -20,7 +20,7 @@ from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ContainsGroupError, MetadataError
 from zarrcy.formats import v2
 from zarrcy.formats.description import ArrayDescription, ChunkKeys, Names
-from zarrcy.formats.documents import dump_json, parse_json
+from zarrcy.formats.documents import dump_json
 from zarrcy.formats.finding import find
 from zarrcy.formats.members import Member
 from zarrcy.formats.request import ArrayRequest
@@ -29,6 +29,7 @@ from zarrcy.grid import MAX_NDIM
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
+from zarrcy.storage.json_object import parse_json
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, AnyDtype, Key, Store
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from zarrcy.codecs.elements import is_ml_dtype
 from zarrcy.errors import MissingExtraError
-from zarrcy.formats.members import MAX_DEPTH, Member
+from zarrcy.formats.members import MAX_DEPTH, MAX_FIELDS, Member
+from zarrcy.formats.scalars import MAX_ITEM_NBYTES
 from zarrcy.types import JSON, AnyDtype
 
 _CORE = {
@@ -27,7 +28,6 @@ _VARIABLE = {"string": "string", "bytes": "bytes", "variable_length_bytes": "byt
 _TIMES = {"numpy.datetime64": "M8", "numpy.timedelta64": "m8"}
 _TIME_NAMES = {"M": "numpy.datetime64", "m": "numpy.timedelta64"}
 _UNITS = ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "μs", "ns", "ps", "fs", "as", "generic")
-_MOST_BYTES = 2**31 - 1
 # Registered names that ml_dtypes has too; the values that fill NumPy's gaps.
 ML_DTYPES = {
     "bfloat16",
@@ -103,17 +103,17 @@ def parse_dtype(member: Member, depth: int = 0) -> DataType:
         return DataType(np.dtype(object), _VARIABLE[name])
     if (bits := re.fullmatch(r"r([1-9]\d{0,10})", name)) is not None:
         said.only()
-        if int(bits[1]) % 8 or int(bits[1]) // 8 > _MOST_BYTES:
-            member.fail("the number of bits must be a multiple of 8")
+        if int(bits[1]) % 8 or int(bits[1]) // 8 > MAX_ITEM_NBYTES:
+            member.fail(f"the number of bits must be a multiple of 8, of at most {MAX_ITEM_NBYTES} bytes")
         return DataType(np.dtype(f"V{int(bits[1]) // 8}"))
     if name == "fixed_length_utf32":
         length = said.only("length_bytes").need("length_bytes")
-        if length.integer(4, _MOST_BYTES) % 4:
+        if length.integer(4, MAX_ITEM_NBYTES) % 4:
             length.fail("it must be a multiple of 4")
         return DataType(np.dtype(f"U{length.integer(4) // 4}"))
     if name in ("null_terminated_bytes", "raw_bytes"):
         length = said.only("length_bytes").need("length_bytes")
-        return DataType(np.dtype(f"{'S' if name[0] == 'n' else 'V'}{length.integer(1, _MOST_BYTES)}"))
+        return DataType(np.dtype(f"{'S' if name[0] == 'n' else 'V'}{length.integer(1, MAX_ITEM_NBYTES)}"))
     if name in _TIMES:
         config = said.only("unit", "scale_factor")
         unit = config.need("unit").choice(*_UNITS).replace("μ", "u")
@@ -130,8 +130,13 @@ def parse_dtype(member: Member, depth: int = 0) -> DataType:
 
 
 def _parse_struct(fields: Member, depth: int) -> AnyDtype:
-    parts: list[tuple[str, AnyDtype]] = []
-    for field in fields.items():
+    # by name: structures may have thousands of fields
+    parts: dict[str, AnyDtype] = {}
+    nbytes = 0
+    items = list(fields.items())
+    if len(items) > MAX_FIELDS:
+        fields.fail(f"an element has at most {MAX_FIELDS} fields")
+    for field in items:
         if isinstance(field.value, list):
             # the older spelling: a pair
             pair = list(field.items())
@@ -144,12 +149,15 @@ def _parse_struct(fields: Member, depth: int) -> AnyDtype:
         inner = parse_dtype(spelled, depth + 1)
         if inner.variable:
             spelled.fail("a field must have a data type of fixed length, such as 'fixed_length_utf32'")
-        if not name.string() or name.string() in dict(parts):
+        if not name.string() or name.string() in parts:
             name.fail("names of fields must not be empty, and no name may come twice")
-        parts.append((name.string(), inner.dtype))
+        parts[name.string()] = inner.dtype
+        nbytes += inner.dtype.itemsize
+        if nbytes > MAX_ITEM_NBYTES:
+            fields.fail(f"an element has at most {MAX_ITEM_NBYTES} bytes")
     if not parts:
         fields.fail("there must be a field")
-    dtype: AnyDtype = np.dtype(parts)
+    dtype: AnyDtype = np.dtype(list(parts.items()))
     return dtype
 
 

@@ -56,7 +56,7 @@ def holds_values(store: Store) -> bool:
 def directory_of(store: Store) -> str | None:
     """Return what the path of the file of every key begins with; None if keys are not simply files."""
     store = mapping_of(store)
-    if type(store) not in _IN_FILES or not isinstance(store, DirectoryStore) or store.normalize_keys:
+    if type(store) not in _IN_FILES or not isinstance(store, DirectoryStore) or store._is_particular:
         return None
     return store._root
 

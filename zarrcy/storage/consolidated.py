@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, ClassVar, Never, Self
 
-from zarrcy.errors import MetadataError, ReadOnlyError
+from zarrcy.errors import KeyPathError, MetadataError, ReadOnlyError
 from zarrcy.storage.base import Store
+from zarrcy.storage.json_object import MAX_CONSOLIDATED_NBYTES, parse_json
 from zarrcy.storage.listing import list_sorted
-from zarrcy.storage.paths import normalize_path
+from zarrcy.storage.paths import check_key, normalize_path
 
 CONSOLIDATED_FORMAT = 1
 
@@ -101,13 +101,7 @@ class ConsolidatedMetadataStore(Store):
 
 
 def _documents(value: Any, key: str) -> dict[str, Any]:
-    try:
-        text = value if isinstance(value, str) else bytes(value).decode("utf-8")
-        parsed = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise MetadataError(key, f"it is no JSON ({exc})") from exc
-    if not isinstance(parsed, dict):
-        raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
+    parsed = parse_json(value, key, MAX_CONSOLIDATED_NBYTES)
     version = parsed.get("zarr_consolidated_format")
     if version != CONSOLIDATED_FORMAT:
         raise MetadataError(
@@ -116,4 +110,11 @@ def _documents(value: Any, key: str) -> dict[str, Any]:
     documents = parsed.get("metadata")
     if not isinstance(documents, dict):
         raise MetadataError(key, f"'metadata' is {documents!r}, not an object of documents")
+    for name, document in documents.items():
+        if not isinstance(document, dict):
+            raise MetadataError(key, f"what it holds for {name!r} is {document!r}, and no document")
+        try:
+            check_key(name)
+        except KeyPathError as exc:
+            raise MetadataError(key, f"it holds a document for a {exc}") from None
     return documents

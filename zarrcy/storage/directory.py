@@ -60,6 +60,8 @@ class DirectoryStore(Store):
         old value or a new one, whole; ``"full"``: nothing that a write or a deletion returned for. By
         default the environment says, in ``ZARRCY_DURABILITY``, or "none". The end of the program
         alone takes nothing, with any of them
+    follow_symlinks : go where symbolic links in the directory lead. False refuses keys that go through one:
+        for directories that come from somebody else, who could lead out of them with a link
 
     Examples
     --------
@@ -82,6 +84,8 @@ class DirectoryStore(Store):
         normalize_keys: bool = False,
         dimension_separator: str | None = None,
         durability: str | None = None,
+        *,
+        follow_symlinks: bool = True,
     ) -> None:
         path = os.path.abspath(os.path.expanduser(os.fspath(path)))
         if os.path.exists(path) and not os.path.isdir(path):
@@ -94,6 +98,8 @@ class DirectoryStore(Store):
         # directories whose own names are on the disk, and those of all above them up to the topmost made here
         self._settled: set[str] = set()
         self._top = os.path.dirname(path)
+        self.follow_symlinks = follow_symlinks
+        self._is_particular = normalize_keys or not follow_symlinks
 
     def _file_of(self, key: str) -> str:
         # most keys are seen at once to be harmless; the others are looked at closely
@@ -103,13 +109,25 @@ class DirectoryStore(Store):
             or "./" in key
             or "//" in key
             or "\\" in key
+            or "\0" in key
+            or not key.isascii()
             or key[:1] in _ENDS
             or key[-1:] in _ENDS
         ):
             check_key(key)
-        if self.normalize_keys:
-            key = key.lower()
+        if self._is_particular:
+            key = key.lower() if self.normalize_keys else key
+            self._refuse_links(key)
         return self._root + key
+
+    def _refuse_links(self, path: str) -> None:
+        if self.follow_symlinks:
+            return
+        at = self.path
+        for name in path.split("/"):
+            at = os.path.join(at, name)
+            if os.path.islink(at):
+                raise KeyPathError(path, f"{at!r} is a symbolic link, and the store is one that follows none")
 
     def get(self, key: str, default: Any = None) -> Any:
         try:
@@ -390,7 +408,11 @@ class DirectoryStore(Store):
 
     def dir_path(self, path: str | None = None) -> str:
         """Return the directory in which the keys below `path` are files."""
-        return os.path.join(self.path, normalize_path(path)) if path else self.path
+        if not path:
+            return self.path
+        path = normalize_path(path)
+        self._refuse_links(path)
+        return os.path.join(self.path, path)
 
     def listdir(self, path: str | None = None) -> list[str]:
         """Return the names directly below `path`, sorted; none if there is no such directory."""

@@ -12,6 +12,7 @@ from zarrcy.storage import access, n5_documents
 from zarrcy.storage.base import Store, flat
 from zarrcy.storage.directory import DirectoryStore
 from zarrcy.storage.fsspec_store import FSStore
+from zarrcy.storage.json_object import parse_json
 from zarrcy.storage.listing import getsize_deep
 from zarrcy.storage.n5_documents import Document
 from zarrcy.storage.paths import normalize_path, prefix_of
@@ -52,7 +53,7 @@ class N5Files(Store):
         """Return the N5 document of a node, or None."""
         key = prefix + _DOCUMENT
         document = access.get(self._files, key)
-        return None if document is None else n5_documents.parse(document, key)
+        return None if document is None else parse_json(document, key)
 
     def _zarr_document(self, prefix: str, name: str) -> Document | None:
         """Return one of the documents of Zarr, or None if the node has none of the kind."""
@@ -81,7 +82,9 @@ class N5Files(Store):
     def _ndim(self, prefix: str) -> int | None:
         """Return how many axes the array at a prefix of keys has; None if there is none."""
         n5 = self._load(prefix)
-        return len(n5["dimensions"]) if n5 and n5_documents.is_array(n5) else None
+        if not n5 or not n5_documents.is_array(n5):
+            return None
+        return len(n5_documents.lengths_of(n5, "dimensions", prefix + _DOCUMENT))
 
     # -- the mapping -------------------------------------------------------------------------------
 
@@ -102,7 +105,7 @@ class N5Files(Store):
                 key, "in an N5 store this key is that of .zarray, .zgroup and .zattrs together"
             )
         if name in _DOCUMENTS:
-            self._save(prefix, name, n5_documents.parse(flat(value), key))
+            self._save(prefix, name, parse_json(flat(value), key))
         else:
             self._files[_block_key(key)] = value
 

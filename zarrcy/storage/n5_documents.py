@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import warnings
-from typing import Any
 
 import numpy as np
 
 from zarrcy.errors import MetadataError
-from zarrcy.types import JSON, Key
+from zarrcy.types import JSON, AnyDtype, Key
 
 N5_FORMAT = "2.0.0"
 N5_KEYWORDS = ("n5", "dataType", "dimensions", "blockSize", "compression")
@@ -21,27 +20,12 @@ N5_KEYWORDS = ("n5", "dataType", "dimensions", "blockSize", "compression")
 
 Document = dict[str, JSON]
 
+_KINDS = "biufmM"
 _LZMA_XZ = 1
 _LZMA_XZ_CHECKS = (-1, 4)
 _LZMA_PRESET = 6
 _LZMA_MEMBERS = ("format", "check", "filters")
 _BLOSC_MEMBERS = ("cname", "clevel", "shuffle", "blocksize")
-
-
-def parse(document: Any, key: Key) -> Document:
-    """Parse a document that must be a JSON object.
-
-    Raises
-    ------
-    MetadataError : it is none
-    """
-    try:
-        parsed = json.loads(bytes(document).decode("utf-8"))
-    except (ValueError, RecursionError, TypeError) as exc:
-        raise MetadataError(key, f"it is no JSON ({exc})") from exc
-    if not isinstance(parsed, dict):
-        raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
-    return parsed
 
 
 def dump(document: Document) -> bytes:
@@ -110,9 +94,30 @@ def array_to_n5(zarray: Document, is_root: bool) -> Document:
 def _data_type(dtype: JSON) -> str:
     """Return the name that N5 has for a data type: without its byte order, which is always the same."""
     native = np.dtype(dtype).newbyteorder("=") if isinstance(dtype, str) else None
-    if native is None or native.kind not in "biufmM":
+    if native is None or native.kind not in _KINDS:
         raise TypeError(f"data type {dtype!r} is not supported by N5, which has integers and floats")
     return native.name
+
+
+def lengths_of(n5: Document, name: str, key: Key) -> list[JSON]:
+    """Return a member that is a list with an item for each axis."""
+    lengths = n5[name]
+    if not isinstance(lengths, list):
+        raise MetadataError(key, f"{name!r} is {lengths!r}, not a list")
+    return lengths
+
+
+def _dtype_of(data_type: JSON, key: Key) -> AnyDtype:
+    problem = f"'dataType' is {data_type!r}, which is no type of numbers"
+    if not isinstance(data_type, str):
+        raise MetadataError(key, problem)
+    try:
+        dtype: AnyDtype = np.dtype(data_type)
+    except (TypeError, ValueError) as exc:
+        raise MetadataError(key, problem) from exc
+    if dtype.kind not in _KINDS:
+        raise MetadataError(key, problem)
+    return dtype
 
 
 def array_to_zarr(n5: Document, key: Key) -> Document:
@@ -125,21 +130,15 @@ def array_to_zarr(n5: Document, key: Key) -> Document:
     missing = {"dimensions", "blockSize", "dataType", "compression"} - set(n5)
     if missing:
         raise MetadataError(key, f"it lacks {', '.join(map(repr, sorted(missing)))}")
-    for name in ("dimensions", "blockSize"):
-        if not isinstance(n5[name], list):
-            raise MetadataError(key, f"{name!r} is {n5[name]!r}, not a list")
-    try:
-        dtype = np.dtype(n5["dataType"])
-    except TypeError as exc:
-        raise MetadataError(key, f"'dataType' is {n5['dataType']!r}, which is no type of numbers") from exc
-    chunks = n5["blockSize"][::-1]
+    shape, chunks = (lengths_of(n5, name, key)[::-1] for name in ("dimensions", "blockSize"))
+    dtype = _dtype_of(n5["dataType"], key)
     try:
         config = compressor_to_zarr(n5["compression"])
     except (KeyError, TypeError) as exc:
         raise MetadataError(key, f"'compression' is {n5['compression']!r}, which lacks {exc}") from exc
     return {
         "zarr_format": 2,
-        "shape": n5["dimensions"][::-1],
+        "shape": shape,
         "chunks": chunks,
         "dtype": dtype.str,
         # N5 has no fill value; what was never written is 0

@@ -47,6 +47,7 @@ def check_key(key: Any) -> str:
         and "//" not in key
         and "\\" not in key
         and "\0" not in key
+        and key.isascii()
     ):
         return key
     if not isinstance(key, str):
@@ -55,6 +56,8 @@ def check_key(key: Any) -> str:
         raise KeyPathError(key, "a key has no leading or trailing slash, no backslash and no NUL character")
     if any(segment in ("", ".", "..") for segment in key.split("/")):
         raise KeyPathError(key, "empty, '.' and '..' segments are not allowed")
+    if not key.isascii() and any("\ud800" <= letter <= "\udfff" for letter in key):
+        raise KeyPathError(key, "half of a surrogate pair is no character")
     return key
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import struct
 import threading
@@ -9,10 +10,10 @@ import time
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import IO, Any, ClassVar
 
-from zarrcy.errors import NotErasableError, ReadOnlyError
+from zarrcy.errors import ArchiveError, NotErasableError, ReadOnlyError
 from zarrcy.storage.base import KeyRange, Store, flat, slice_of
 from zarrcy.storage.listing import list_sorted
 from zarrcy.storage.paths import check_key, normalize_path, prefix_of
@@ -21,6 +22,22 @@ from zarrcy.types import Buffer
 _LOCAL_HEADER = struct.Struct("<4s22x2H")
 _LOCAL_MAGIC = b"PK\x03\x04"
 _ENCRYPTED = 0x1
+# Deflate gives no more than 1032 bytes for one; little may become as much as a large chunk.
+_MOST_EXPANSION = 1032
+_ALWAYS_ALLOWED = 256 * 2**20
+_WORTH_A_LOOK = 2**20
+# What `zipfile` and its decoders raise where an archive is not what it should be.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 
 
 class ZipStore(Store):
@@ -89,7 +106,12 @@ class ZipStore(Store):
         self._open(mode)
 
     def _open(self, mode: Any) -> None:
-        self.zf = zipfile.ZipFile(self.path, mode, self.compression, self.allowZip64)
+        try:
+            self.zf = zipfile.ZipFile(self.path, mode, self.compression, self.allowZip64)
+        except _DAMAGE as exc:
+            if mode not in ("r", "a"):
+                raise
+            raise ArchiveError(str(self.path), "", _told(exc)) from exc
         self._pid = os.getpid()
         self._sorted: list[str] | None = None
         self._is_flushed = mode == "r"
@@ -135,24 +157,52 @@ class ZipStore(Store):
     def __getitem__(self, key: str) -> bytes:
         with self._turn():
             member = self._find(key)
-            if not _is_stored(member):
-                return self.zf.read(member)
-            value = self._read_stored(member, slice(0, member.file_size))
-        if zlib.crc32(value) != member.CRC:
-            raise zipfile.BadZipFile(f"bad CRC-32 of {key!r} in {self.path!r}: the archive is damaged")
-        return value
+            with self._naming(key):
+                return self._read(member, slice(0, member.file_size))
+
+    def _read(self, member: zipfile.ZipInfo, part: slice) -> bytes:
+        whole = part == slice(0, member.file_size)
+        if _is_stored(member):
+            value = self._read_stored(member, part)
+            if whole and zlib.crc32(value) != member.CRC:
+                raise zipfile.BadZipFile("its CRC-32 is wrong")
+            return value
+        if member.file_size > max(_ALWAYS_ALLOWED, _MOST_EXPANSION * member.compress_size):
+            raise zipfile.BadZipFile(f"{member.compress_size} bytes that expand to {member.file_size}")
+        if whole:
+            return self.zf.read(member)
+        with self.zf.open(member) as file:
+            file.seek(part.start)
+            return file.read(part.stop - part.start)
+
+    @contextmanager
+    def _naming(self, key: str) -> Iterator[None]:
+        """Name the member, whatever is wrong with it."""
+        try:
+            yield
+        except _DAMAGE as exc:
+            raise ArchiveError(str(self.path), key, _told(exc)) from exc
+        except OSError as exc:
+            # bz2 has no error of its own; what the operating system says has a number
+            if exc.errno is not None:
+                raise
+            raise ArchiveError(str(self.path), key, _told(exc)) from exc
 
     def _read_stored(self, member: zipfile.ZipInfo, part: slice) -> bytes:
         """Read a part of a member that is not compressed: many times faster than `zipfile` does."""
         file = self._refuse_closed()
+        nbytes = part.stop - part.start
+        if nbytes > _WORTH_A_LOOK and nbytes > file.seek(0, os.SEEK_END):
+            # to read it would first take that much memory
+            raise zipfile.BadZipFile(f"it states {nbytes} bytes, more than the archive has")
         file.seek(member.header_offset)
         header = file.read(_LOCAL_HEADER.size)
         # the lengths of name and further fields; they need not be those of the archive's directory
         magic, *lengths = _LOCAL_HEADER.unpack(header.ljust(_LOCAL_HEADER.size))
         file.seek(member.header_offset + _LOCAL_HEADER.size + sum(lengths) + part.start)
-        value = file.read(part.stop - part.start)
-        if magic != _LOCAL_MAGIC or len(value) != part.stop - part.start:
-            raise zipfile.BadZipFile(f"{member.filename!r} is not whole in {self.path!r}")
+        value = file.read(nbytes)
+        if magic != _LOCAL_MAGIC or len(value) != nbytes:
+            raise zipfile.BadZipFile("it is not whole")
         return value
 
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
@@ -165,12 +215,8 @@ class ZipStore(Store):
                 member = self._find(key)
             except KeyError:
                 return None
-            part = slice_of(key_range, member.file_size)
-            if _is_stored(member):
-                return self._read_stored(member, part)
-            with self.zf.open(member) as file:
-                file.seek(part.start)
-                return file.read(part.stop - part.start)
+            with self._naming(key):
+                return self._read(member, slice_of(key_range, member.file_size))
 
     def __contains__(self, key: object) -> bool:
         with self._turn():
@@ -276,6 +322,11 @@ class ZipStore(Store):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path!r} mode {self.mode!r}>"
+
+
+def _told(exc: Exception) -> str:
+    # `zipfile` quotes what it finds, which may be pages
+    return f"{type(exc).__name__}: {str(exc)[:200]}"
 
 
 def _is_stored(member: zipfile.ZipInfo) -> bool:

@@ -1,0 +1,308 @@
+"""Functions that take any bytes: they return, or raise one of our errors that names what is wrong."""
+
+import io
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+import zarrcy
+from fuzz import seeds
+from fuzz.mutations import mutate, mutate_json
+from zarrcy import errors, native
+from zarrcy.codecs import bounded
+from zarrcy.storage.n5 import N5Files
+
+
+class FaultError(Exception):
+    """An input that was not borne."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What takes bytes, what right ones are, and how they are changed."""
+
+    run: Callable
+    seeds: Callable
+    mutate: Callable = mutate
+
+
+def check(target, data):
+    """Let a target take bytes; return the error that they were rejected with, or None.
+
+    Raises FaultError where it is none of ours, or does not say what it is about.
+    """
+    try:
+        target.run(data)
+    except errors.ZarrcyError as exc:
+        named = [getattr(exc, name, None) for name in ("key", "path", "codec", "package")]
+        if all(name is None for name in named) or len(str(exc)) > 4000:
+            raise FaultError(f"{type(exc).__name__} names nothing: {exc}") from exc
+        return exc
+    except FaultError:
+        raise
+    except Exception as exc:
+        raise FaultError(f"{type(exc).__name__} is none of ours: {str(exc)[:300]}") from exc
+    return None
+
+
+def expect(condition, problem):
+    if not condition:
+        raise FaultError(problem)
+
+
+# -- documents -----------------------------------------------------------------------------------------
+
+STORED = b"\x02\x01\x21\x04" + bytes(100)
+
+
+def probe(array):
+    """Ask an array whose document may say anything, without asking for much."""
+    repr(array)
+    expect(array.size == math.prod(array.shape), "size")
+    expect(len(array.cdata_shape) == max(1, array.ndim), "cdata_shape")
+    key = tuple(slice(max(0, n - 1), n) for n in array.shape)
+    for selection in (key, tuple(slice(0, 1 + (axis == 0)) for axis in range(array.ndim))):
+        wanted = tuple(len(range(*s.indices(n))) for s, n in zip(selection, array.shape, strict=True))
+        found, rejected = outcome(partial(array.__getitem__, selection))
+        if rejected is not None:
+            continue
+        found = np.asarray(found)
+        expect(found.shape == wanted, f"read {found.shape}, wanted {wanted}")
+        expect(found.dtype == array.dtype, f"read {found.dtype}, is {array.dtype}")
+
+
+def write_back(array):
+    """Write the documents of an array again: they must still say the same."""
+    array.attrs["written"] = 1
+    array.resize(array.shape)
+    again = zarrcy.open_array(array.store, mode="r")
+    expect(
+        (again.shape, again.chunks, again.dtype) == (array.shape, array.chunks, array.dtype), "written back"
+    )
+    if not array.dtype.hasobject:
+        fills = [np.asarray(found.fill_value).tobytes() for found in (again, array)]
+        expect(fills[0] == fills[1], "another fill value was written back")
+
+
+def document(end, chunk_keys, data):
+    store = {end: data, **dict.fromkeys(chunk_keys, STORED)}
+    node = zarrcy.open(store, mode="r+")
+    if isinstance(node, zarrcy.Group):
+        dict(node.attrs)
+        list(node)
+        return
+    stated = json.loads(data)["shape"]
+    expect(list(node.shape) == stated, f"shape {node.shape}, stated {stated}")
+    if len(data) % 2:
+        write_back(node)
+    probe(node)
+
+
+def attributes(data):
+    group = zarrcy.open_group({".zgroup": b'{"zarr_format": 2}', ".zattrs": data}, mode="r+")
+    expect(dict(group.attrs) == dict(group.attrs) or b"NaN" in data, "attributes")
+    group.attrs["more"] = [1]
+
+
+def walk(group, most=30):
+    for name in list(group)[:most]:
+        node = group[name]
+        if isinstance(node, zarrcy.Group):
+            walk(node, most // 2)
+        else:
+            probe(node)
+
+
+def consolidated(data):
+    group = zarrcy.open_consolidated({".zmetadata": data}, mode="r")
+    dict(group.attrs)
+    walk(group)
+
+
+def n5(data):
+    length = int.from_bytes(data[:2], "little")
+    files = {"attributes.json": data[2 : 2 + length], "0/0": data[2 + length :], "0": data[2 + length :]}
+    node = zarrcy.open(N5Files(files), mode="r")
+    if isinstance(node, zarrcy.Array):
+        probe(node)
+
+
+def mutate_n5(random, data, others=()):
+    length = int.from_bytes(data[:2], "little")
+    text, block = data[2 : 2 + length], data[2 + length :]
+    if random.random() < 0.5:
+        text = mutate_json(random, text)
+    else:
+        block = mutate(random, block)
+    return len(text).to_bytes(2, "little") + text + block if len(text) < 2**16 else data
+
+
+# -- chunks --------------------------------------------------------------------------------------------
+
+
+@cache
+def scratch():
+    """Return a directory in memory, where there is one."""
+    top = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="zarrcy-fuzz-", dir=top))
+    import atexit
+
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def ways(name):
+    """Return arrays of one kind: in files (the native lane), in memory, and decoded by numcodecs alone."""
+    before = bounded._native, native.enabled
+    found = {}
+    try:
+        for way, store in (("files", str(scratch() / name)), ("memory", {}), ("numcodecs", {})):
+            if way == "numcodecs":
+                bounded._native, native.enabled = {}, False
+            found[way] = seeds.new_array(store, name)
+            # what decodes is made when it is first read
+            found[way][:1]
+    finally:
+        bounded._native, native.enabled = before
+    return found
+
+
+def put(array, value):
+    if isinstance(array.store, zarrcy.DirectoryStore):
+        # as another program would: in place, and in one system call
+        path = Path(array.store.path) / seeds.chunk_key(array)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(value)
+    else:
+        array.store[seeds.chunk_key(array)] = value
+
+
+def outcome(read):
+    try:
+        return read(), None
+    except errors.ZarrcyError as exc:
+        expect(
+            isinstance(exc, (errors.ChunkDecodeError, errors.ChunkMemoryError)),
+            f"{type(exc).__name__} for a chunk: {exc}",
+        )
+        expect(exc.key, "the chunk is not named")
+        return None, exc
+
+
+def chunk(names, data):
+    """Read a stored value in all ways; where two of them read it, they must read the same."""
+    name = names[data[0] % len(names)] if data else names[0]
+    read = []
+    rejected = None
+    for way, array in ways(name).items():
+        if name in seeds.OBJECTS and way == "files":
+            continue
+        put(array, data[1:])
+        whole, exc = outcome(lambda array=array: array[:])
+        rejected = rejected or exc
+        part, _ = outcome(lambda array=array: array[3:7])
+        if whole is not None:
+            expect(whole.shape == (seeds.N_ELEMENTS,), f"{way}: shape {whole.shape}")
+            if array.dtype.hasobject:
+                expect(part is not None, f"{way}: the whole was read, a part was not")
+                continue
+            expect(
+                part is not None and part.tobytes() == whole[3:7].tobytes(),
+                f"{way}: a part is not that of the whole",
+            )
+            read.append((way, whole.tobytes()))
+        if name not in seeds.OBJECTS:
+            change(way, array, whole)
+    for way, found in read[1:]:
+        expect(found == read[0][1], f"{read[0][0]} and {way} read different elements")
+    if rejected is not None:
+        raise rejected
+
+
+def change(way, array, before):
+    """Write one element: of a chunk that can't be read nothing is changed."""
+    _, exc = outcome(partial(array.__setitem__, 5, 77))
+    # a shard whose chunks overlap is read only
+    if before is None or exc is not None:
+        expect(exc is not None or array.shards, f"{way}: a chunk that can't be read was changed")
+        return
+    before[5] = 77
+    expect((array[:] == before).all(), f"{way}: a change of one element changed others")
+
+
+# -- stores --------------------------------------------------------------------------------------------
+
+
+def archive(data):
+    store = zarrcy.ZipStore(io.BytesIO(data), mode="r")
+    for key in list(store)[:30]:
+        value = store[key]
+        (part,) = store.get_partial_values([(key, (1, 4))])
+        expect(part == value[1:5], "a part is not that of the whole")
+    node = zarrcy.open(store, mode="r")
+    if isinstance(node, zarrcy.Group):
+        walk(node)
+    else:
+        probe(node)
+
+
+@cache
+def jail():
+    (scratch() / "jail" / "root").mkdir(parents=True)
+    return scratch() / "jail"
+
+
+def keys(data):
+    """Use any text as a key: nothing may come to be outside of the root."""
+    key = data.decode("utf-8", "surrogatepass" if len(data) % 2 else "replace")
+    store = zarrcy.DirectoryStore(jail() / "root")
+    try:
+        store[key] = b"value"
+        expect(store[key] == b"value", "another value")
+        expect(key in store and key in set(store), "it is not listed")
+        del store[key]
+    except OSError as exc:
+        # a name that is too long, or a directory: the file system says so
+        expect(exc.errno is not None, "an error without a cause")
+    finally:
+        expect(os.listdir(jail()) == ["root"], "it left the root")
+        for name in os.listdir(jail() / "root"):
+            place = jail() / "root" / name
+            shutil.rmtree(place) if place.is_dir() else place.unlink()
+
+
+def mutate_key(random, data, others=()):
+    text = mutate(random, data, others, 600)
+    try:
+        text.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return text.decode("latin-1").encode()
+    return text
+
+
+CHUNK_NAMES, OBJECT_NAMES, SHARD_NAMES = tuple(seeds.CHUNKS), tuple(seeds.OBJECTS), tuple(seeds.SHARDS)
+TARGETS = {
+    "v2": Target(
+        partial(document, ".zarray", ("0", "0.0", "0.0.0")), partial(seeds.documents, 2), mutate_json
+    ),
+    "v3": Target(
+        partial(document, "zarr.json", ("c/0", "c/0/0", "c/0/0/0")), partial(seeds.documents, 3), mutate_json
+    ),
+    "attributes": Target(attributes, lambda: [b'{"a": [1, {"b": null}], "c": NaN}'], mutate_json),
+    "consolidated": Target(consolidated, seeds.consolidated, mutate_json),
+    "n5": Target(n5, seeds.n5, mutate_n5),
+    "chunk": Target(partial(chunk, CHUNK_NAMES), partial(seeds.chunks, CHUNK_NAMES)),
+    "objects": Target(partial(chunk, OBJECT_NAMES), partial(seeds.chunks, OBJECT_NAMES)),
+    "shard": Target(partial(chunk, SHARD_NAMES), partial(seeds.chunks, SHARD_NAMES)),
+    "zip": Target(archive, seeds.archives),
+    "keys": Target(keys, lambda: seeds.KEYS, mutate_key),
+}

@@ -1,0 +1,416 @@
+"""Documents, values and keys that lie are refused before they cost anything, by an error that names them."""
+
+import bz2
+import io
+import json
+import pickle
+import resource
+import struct
+import tracemalloc
+import zipfile
+import zlib
+from pathlib import Path
+
+import numcodecs
+import numpy as np
+import pytest
+
+import zarrcy
+from zarrcy import errors
+from zarrcy.codecs.n5 import N5ChunkWrapper
+from zarrcy.codecs.undoing import undo, zstd_most_nbytes
+from zarrcy.storage import json_object
+
+MIB = 2**20
+ZSTD = {"id": "zstd", "level": 1}
+
+
+def opened(value=b"", **members):
+    """Open an array of v2 whose document has these members, and whose first chunk is this value."""
+    document = {
+        "zarr_format": 2, "shape": [10], "chunks": [10], "dtype": "<i4", "fill_value": 0, "order": "C",
+        "filters": None, "compressor": None, **members,
+    }  # fmt: skip
+    return zarrcy.open_array({"a/.zarray": json.dumps(document).encode(), "a/0": value}, path="a", mode="r")
+
+
+def opened_v3(**members):
+    document = {
+        "zarr_format": 3, "node_type": "array", "shape": [10], "data_type": "int32", "fill_value": 0,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [10]}},
+        "chunk_key_encoding": {"name": "default"},
+        "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}], **members,
+    }  # fmt: skip
+    return zarrcy.open_array({"a/zarr.json": json.dumps(document).encode()}, path="a", mode="r")
+
+
+class Peak:
+    """The most memory that was allocated in a ``with`` statement."""
+
+    def __enter__(self):
+        tracemalloc.start()
+        return self
+
+    def __exit__(self, *exc_info):
+        self.nbytes = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+
+
+# -- documents -----------------------------------------------------------------------------------------
+
+
+def nested(depth):
+    return b'{"a": ' + b"[" * depth + b"]" * depth + b"}"
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        (nested(128), "lie in one another"),
+        (nested(100_000), "no JSON"),
+        (b'{"a": "' + b"x" * 2000 + b'"}', "at most 1000"),
+        (b'{"a": ' + b"1" * 900 + b"", "no JSON"),
+    ],
+)
+def test_a_document_is_not_larger_or_deeper_than_documents_are(document, problem):
+    with pytest.raises(errors.MetadataError, match=problem) as caught:
+        json_object.parse_json(
+            document, "a/.zattrs", most=1000 if "1000" in problem else json_object.MAX_NBYTES
+        )
+    assert caught.value.key == "a/.zattrs"
+
+
+def test_documents_of_usual_depth_are_read():
+    deep = nested(100) + b" "
+    assert json_object.parse_json(deep, "key")["a"]
+    many = json.dumps({"a": [[1, 2]] * 1000}).encode()
+    assert len(json_object.parse_json(many, "key")["a"]) == 1000
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"chunks": [2**60]},
+        {"shape": [10, 10], "chunks": [2**31, 2**31]},
+        {"shape": [-1]},
+        {"shape": [1.5]},
+        {"shape": [True]},
+        {"shape": [2**63]},
+        {"shape": [1] * 65, "chunks": [1] * 65},
+        {"chunks": [0]},
+        {"dtype": "|S9999999999"},
+        {"dtype": "|S999999999"},
+        {"dtype": "<U999999999"},
+        {"dtype": "c"},
+        {"dtype": [["a", "<f8", [2**40]]]},
+        {"dtype": [["a", "<f8", [2**24]]]},
+        {"dtype": [["a", "<f8", [True]]]},
+        {"dtype": [[f"f{n}", "|u1"] for n in range(70_000)]},
+        {"filters": [{"id": "delta", "dtype": "<i4"}] * 65},
+        {"filters": [{"id": "delta", "dtype": 5}]},
+        {"compressor": {"id": ["zlib"]}},
+        {"compressor": {"id": "blosc", "nonsense": 1}},
+        {"fill_value": [1, [2]]},
+        {"fill_value": 10**400},
+    ],
+    ids=lambda members: str(members)[:40],
+)
+def test_a_document_that_claims_what_can_not_be_is_refused_without_cost(members):
+    with Peak() as peak, pytest.raises(errors.MetadataError, match=r"a/\.zarray") as caught:
+        opened(**members)[0]
+    assert peak.nbytes < 64 * MIB
+    assert len(str(caught.value)) < 2000
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [2**61]}}},
+        {"chunk_grid": {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": [2**61]}}},
+        {"data_type": "r99999999999"},
+        {"data_type": {"name": "fixed_length_utf32", "configuration": {"length_bytes": 2**30}}},
+        {
+            "data_type": {
+                "name": "struct",
+                "configuration": {"fields": [{"name": str(n), "data_type": "int8"} for n in range(70_000)]},
+            }
+        },
+        {"codecs": [{"name": "transpose", "configuration": {"order": [0]}}] * 64 + ["bytes"]},
+        {"codecs": [{"name": "transpose", "configuration": {"order": [0, 0]}}, "bytes"]},
+        {"shape": [10.5]},
+    ],
+    ids=lambda members: str(members)[:60],
+)
+def test_a_document_of_v3_that_claims_what_can_not_be_is_refused_without_cost(members):
+    with Peak() as peak, pytest.raises(errors.MetadataError, match=r"a/zarr\.json"):
+        opened_v3(**members)[0]
+    assert peak.nbytes < 64 * MIB
+
+
+def test_a_chunk_that_no_memory_holds_is_an_error_at_the_read_that_needs_it():
+    value = numcodecs.Zstd(1).encode(bytes(100))
+    a = opened(value, chunks=[2**58], compressor=ZSTD)
+    with pytest.raises(errors.ChunkMemoryError, match="a/0") as caught:
+        a[0]
+    assert caught.value.key == "a/0"
+    assert caught.value.nbytes == 2**60
+    assert isinstance(pickle.loads(pickle.dumps(caught.value)), errors.ChunkMemoryError)
+    del a.store["a/0"]
+    assert a[:3].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "a\\..\\x", "a\0"])
+def test_consolidated_metadata_hold_no_key_outside_of_the_root(name):
+    document = {
+        "zarr_consolidated_format": 1,
+        "metadata": {".zgroup": {"zarr_format": 2}, f"{name}/.zarray": {}},
+    }
+    with pytest.raises(errors.MetadataError, match=r"\.zmetadata"):
+        zarrcy.open_consolidated({".zmetadata": json.dumps(document).encode()})
+
+
+# -- chunks --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("compressor", "bomb"),
+    [
+        (numcodecs.Zlib(9), zlib.compress(bytes(64 * MIB), 9)),
+        (numcodecs.BZ2(9), bz2.compress(bytes(64 * MIB), 9)),
+        (numcodecs.Zstd(1), numcodecs.Zstd(1).encode(bytes(64 * MIB))),
+        (numcodecs.LZ4(), numcodecs.LZ4().encode(bytes(64 * MIB))),
+        (numcodecs.Blosc(), numcodecs.Blosc().encode(bytes(64 * MIB))),
+    ],
+    ids=lambda codec: getattr(codec, "codec_id", ""),
+)
+@pytest.mark.parametrize(
+    "filters",
+    [None, [numcodecs.Delta("<i4")], [numcodecs.Shuffle(4), numcodecs.CRC32()]],
+    ids=["none", "delta", "two"],
+)
+def test_a_bomb_does_not_expand_beyond_a_chunk(compressor, bomb, filters):
+    configs = filters and [codec.get_config() for codec in filters]
+    a = opened(bomb, compressor=compressor.get_config(), filters=configs)
+    with Peak() as peak, pytest.raises(errors.ChunkDecodeError, match="a/0"):
+        a[0]
+    assert peak.nbytes < 8 * MIB
+
+
+@pytest.mark.parametrize("codec", ["zlib", "gzip", "bz2", "blosc", "zstd", "lz4"])
+def test_filters_that_compress_are_held_to_a_chunk_too(codec):
+    bomb = numcodecs.get_codec({"id": codec}).encode(bytes(32 * MIB))
+    with Peak() as peak, pytest.raises(errors.ChunkDecodeError, match=f"a/0.*{codec}"):
+        opened(bomb, filters=[{"id": codec}])[0]
+    assert peak.nbytes < 8 * MIB
+
+
+@pytest.mark.parametrize(
+    ("value", "codec"),
+    [
+        (struct.pack("<I", 2**32 - 1), {"id": "vlen-utf8"}),
+        (struct.pack("<I", 2**32 - 1), {"id": "vlen-bytes"}),
+        (struct.pack("<I", 2**32 - 1), {"id": "vlen-array", "dtype": "<i4"}),
+        (b'["x","|O",[4000000000]]', {"id": "json2"}),
+        (b'["x","|S100000",[10]]', {"id": "json2"}),
+        (b'["x"]', {"id": "json2"}),
+        (b"\x93\xa1x\xa2|O\x91\xce\xff\xff\xff\xff", {"id": "msgpack2"}),
+    ],
+    ids=str,
+)
+def test_objects_are_as_many_as_a_chunk_has(value, codec):
+    if codec["id"] == "msgpack2":
+        pytest.importorskip("msgpack")
+    with Peak() as peak, pytest.raises(errors.ChunkDecodeError, match="a/0"):
+        opened(value, dtype="|O", filters=[codec], fill_value=None)[0]
+    assert peak.nbytes < 8 * MIB
+
+
+def test_objects_of_unknown_length_may_be_many_times_the_stored_bytes_but_not_any_number():
+    texts = np.array(["x" * 100_000] * 10, object)
+    value = numcodecs.Zlib(9).encode(numcodecs.VLenUTF8().encode(texts))
+    a = opened(value, dtype="|O", filters=[{"id": "vlen-utf8"}], compressor={"id": "zlib"}, fill_value="")
+    assert a[:].tolist() == texts.tolist()
+    stated = struct.pack("<I", 2**31) + bytes(20)
+    with pytest.raises(ValueError, match="taken for a mistake"):
+        undo(numcodecs.LZ4(), None, 10)(stated)
+
+
+def test_a_zstd_frame_without_a_size_tells_by_its_blocks_how_long_it_can_get():
+    # a window descriptor, no size; blocks: raw of 3 bytes, one byte 100,000 times, the last one compressed
+    blocks = [(3 << 3, b"abc"), (100_000 << 3 | 1 << 1, b"x"), (5 << 3 | 2 << 1 | 1, b"12345")]
+    frame = b"\x28\xb5\x2f\xfd\x00\x58" + b"".join(head.to_bytes(3, "little") + body for head, body in blocks)
+    assert zstd_most_nbytes(memoryview(frame)) == 3 + 100_000 + 128 * 1024
+    with pytest.raises(ValueError, match="truncated"):
+        zstd_most_nbytes(memoryview(frame[:12]))
+
+
+def test_no_codec_unpickles_wherever_it_stands(monkeypatch):
+    monkeypatch.delenv("ZARRCY_ALLOW_PICKLE", raising=False)
+    # older versions of numcodecs have no switch of their own
+    monkeypatch.setattr(numcodecs.pickles, "ALLOW_UNSAFE_PICKLE_DECODE", True, raising=False)
+    ran = []
+
+    class Trap:
+        def __reduce__(self):
+            return ran.append, (1,)
+
+    value = pickle.dumps(b"harmless")
+    block = struct.pack(">HHI", 0, 1, 10) + value
+    inside = {"id": "n5_wrapper", "dtype": "<i4", "chunk_shape": [10], "compressor_config": {"id": "pickle"}}
+    for stored, members in (
+        (value, {"compressor": {"id": "pickle"}}),
+        (value, {"filters": [{"id": "pickle"}]}),
+        (block, {"compressor": inside}),
+        (block, {"filters": [inside]}),
+    ):
+        with pytest.raises(errors.UnsafeCodecError):
+            opened(stored, **members)[0]
+    assert ran == []
+
+
+def test_a_block_of_n5_is_held_to_a_chunk():
+    codec = N5ChunkWrapper("<i4", (2**30,), {"id": "zlib", "level": 1})
+    block = struct.pack(">HHI", 0, 1, 2**30) + zlib.compress(bytes(32 * MIB))
+    with Peak() as peak, pytest.raises(errors.ChunkDecodeError, match="a/0"):
+        opened(block, compressor=codec.get_config())[0]
+    assert peak.nbytes < 8 * MIB
+
+
+# -- shards --------------------------------------------------------------------------------------------
+
+
+def sharded(inner, value, outer=2**40, **more):
+    config = {"chunk_shape": [inner], "codecs": ["bytes"], "index_codecs": ["bytes"], **more}
+    little = {"name": "bytes", "configuration": {"endian": "little"}}
+    config["index_codecs"] = [little]
+    config["codecs"] = more.get("codecs", [little])
+    a = opened_v3(
+        shape=[outer],
+        chunk_grid={"name": "regular", "configuration": {"chunk_shape": [outer]}},
+        codecs=[{"name": "sharding_indexed", "configuration": config}],
+    )
+    a.store["a/c/0"] = value
+    return zarrcy.open_array(a.store, path="a", mode="r+")
+
+
+def test_an_index_of_a_million_million_chunks_is_compared_with_the_value_first():
+    little = {"name": "bytes", "configuration": {"endian": "little"}}
+    one = {
+        "name": "sharding_indexed",
+        "configuration": {"chunk_shape": [1], "codecs": [little], "index_codecs": [little]},
+    }
+    with Peak() as peak, pytest.raises(errors.ChunkDecodeError, match="a/c/0"):
+        sharded(1, bytes(1000))[0]
+    assert peak.nbytes < 8 * MIB
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # whether there is address space for a chunk of this one is up to the system; none of it is touched
+    with pytest.raises((errors.ChunkDecodeError, errors.ChunkMemoryError), match="a/c/0"):
+        sharded(2**40, bytes(1000), codecs=[one])[0]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+
+
+def test_a_shard_whose_chunks_overlap_is_read_but_not_written():
+    index = struct.pack("<QQ", 0, 16) * 4
+    a = sharded(4, np.arange(4, dtype="<i4").tobytes() + index, outer=16)
+    assert a[:].tolist() == [0, 1, 2, 3] * 4
+    with pytest.raises(errors.ChunkDecodeError, match="overlap"):
+        a[0] = 1
+
+
+@pytest.mark.parametrize("entry", [(0, 2**63), (2**63, 2**63), (2**64 - 8, 16), (60, 100)])
+def test_an_index_entry_that_leaves_the_value_is_refused(entry):
+    a = sharded(4, bytes(16) + struct.pack("<QQ", *entry) * 4, outer=16)
+    with pytest.raises(errors.ChunkDecodeError, match="leaves the value"):
+        a[0]
+
+
+# -- keys, files and archives --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "key", ["..", "../x", "a/../x", "/x", "a\\..\\x", "a\0b", "\ud800", "", "a//b", "./a", "a/."]
+)
+def test_no_key_leaves_the_root_of_a_directory(key, tmp_path):
+    store = zarrcy.DirectoryStore(tmp_path / "root")
+    for use in (
+        lambda: store.__setitem__(key, b""),
+        lambda: store[key],
+        lambda: store.__delitem__(key),
+        lambda: key in store,
+    ):
+        with pytest.raises(errors.KeyPathError):
+            use()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """A directory with an array, and links to another one outside."""
+    for name, value in (("outside", 7), ("root/inside", 1)):
+        zarrcy.array([value], store=str(tmp_path / name))
+    root = tmp_path / "root"
+    (root / ".zgroup").write_bytes(b'{"zarr_format": 2}')
+    (root / "link").symlink_to(tmp_path / "outside")
+    (root / "inside" / "1").symlink_to(tmp_path / "outside" / "0")
+    return root
+
+
+def test_links_in_a_directory_are_followed(linked):
+    group = zarrcy.open_group(zarrcy.DirectoryStore(linked), mode="r")
+    assert group["link"][:].tolist() == [7]
+    assert group.store["inside/1"]
+
+
+def test_links_are_refused_by_a_store_that_follows_none(linked):
+    store = zarrcy.DirectoryStore(linked, follow_symlinks=False)
+    assert zarrcy.open_array(store, path="inside", mode="r")[:].tolist() == [1]
+    for use in (
+        lambda: store["inside/1"],
+        lambda: store["link/0"],
+        lambda: store.__setitem__("link/new", b""),
+        lambda: store.__delitem__("link/0"),
+        lambda: store.listdir("link"),
+        lambda: store.rmdir("link"),
+        lambda: zarrcy.open_array(store, path="link", mode="r"),
+    ):
+        with pytest.raises(errors.KeyPathError, match="symbolic link"):
+            use()
+    assert sorted(path.name for path in (linked.parent / "outside").iterdir()) == [".zarray", "0"]
+    assert pickle.loads(pickle.dumps(store)).follow_symlinks is False
+
+
+def with_stated_size(member_nbytes, compression=zipfile.ZIP_STORED):
+    """Return an archive whose directory and local header state another length than the member has."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", compression) as archive:
+        archive.writestr("a", b"x" * 1000)
+        archive.getinfo("a").file_size = member_nbytes
+    return io.BytesIO(held.getvalue())
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_member_is_not_as_large_as_it_says(compression):
+    store = zarrcy.ZipStore(with_stated_size(2**31 - 1, compression), mode="r")
+    with Peak() as peak, pytest.raises(errors.ArchiveError, match="'a'") as caught:
+        store["a"]
+    assert peak.nbytes < 8 * MIB
+    assert isinstance(caught.value, zipfile.BadZipFile)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_members_with_names_outside_of_the_root_are_no_keys():
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        for name in ("good", "../bad", "/bad", "a/../../bad"):
+            archive.writestr(name, b"x")
+    store = zarrcy.ZipStore(io.BytesIO(held.getvalue()), mode="r")
+    assert list(store) == ["good"]
+    with pytest.raises(errors.KeyPathError):
+        store["../bad"]
+
+
+def test_what_is_no_archive_is_an_error_of_ours(tmp_path):
+    path = Path(tmp_path / "a.zip")
+    path.write_bytes(b"PK\x05\x06" + bytes(10))
+    with pytest.raises(errors.ArchiveError, match=r"a\.zip"):
+        zarrcy.ZipStore(path, mode="r")

@@ -1,0 +1,75 @@
+"""Parse JSON documents: they come from outside, so their size and depth are bounded."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from zarrcy.errors import MetadataError
+from zarrcy.types import JSON, Key
+
+MAX_DEPTH = 128
+"""Lists and objects that may lie in one another. What walks documents does so by recursion."""
+
+MAX_NBYTES = int(os.environ.get("ZARRCY_MAX_DOCUMENT_MIB", "64")) * 2**20
+"""Length of a document. Parsed, one may take more than twenty times as much."""
+
+MAX_CONSOLIDATED_NBYTES = 16 * MAX_NBYTES
+"""Length of a document that holds all others of a hierarchy."""
+
+
+def parse_json(document: Any, key: Key, most: int = MAX_NBYTES) -> dict[str, JSON]:
+    """Parse a document that must be a JSON object. A store of consolidated metadata gives it parsed.
+
+    What is returned is not the caller's to change.
+
+    Parameters
+    ----------
+    document : bytes or text, or what was parsed already
+    key : of the document, for errors
+    most : length that it may have, in bytes
+
+    Raises
+    ------
+    MetadataError : it is none, or a larger or deeper one than a document of metadata is
+
+    >>> parse_json(b'{"a": [1]}', "key")
+    {'a': [1]}
+    """
+    if type(document) is dict:
+        return document
+    if isinstance(document, Mapping):
+        return dict(document)
+    if hasattr(document, "__len__") and len(document) > most:
+        raise MetadataError(
+            key,
+            f"it has {len(document)} bytes; a document of metadata has at most {most}. If that is meant, set "
+            "ZARRCY_MAX_DOCUMENT_MIB to a larger number",
+        )
+    try:
+        text = document if isinstance(document, str) else bytes(memoryview(document)).decode("utf-8")
+        parsed = json.loads(text)
+    except (ValueError, RecursionError, TypeError) as exc:
+        raise MetadataError(key, f"it is no JSON ({exc})") from exc
+    if not isinstance(parsed, dict):
+        raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
+    # most documents have so few brackets that they need not be walked
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(parsed):
+        raise MetadataError(key, f"more than {MAX_DEPTH} lists and objects lie in one another")
+    return parsed
+
+
+def _is_deep(parsed: dict[str, JSON]) -> bool:
+    level: list[Any] = [parsed]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return False
+    return True

@@ -156,7 +156,7 @@ def test_inner_chunks_are_named_by_their_numbers_and_the_index_has_a_checksum():
     assert (report.arrays[0].n_values, report.arrays[0].n_chunks, report.arrays[0].n_bad) == (1, 4, 1)
     store["c/0"] = bytes(good[:-10]) + bytes([good[-10] ^ 1]) + bytes(good[-9:])
     (problem,) = z.verify().problems
-    assert "checksum of its index" in problem.text
+    assert "its index is damaged" in problem.text
     assert problem.inner is None
 
 

@@ -58,29 +58,45 @@ def chunk_codec(pipeline: Pipeline, layout: Any, dtype: AnyDtype, kernels: Modul
 
 
 def _encoding(name: str, codec: Any, itemsize: int) -> dict[str, Any] | None:
-    """Return how a codec of numcodecs encodes; None if the lane can't do the same."""
+    """Return how a codec of numcodecs encodes; None if the lane can't do the same.
+
+    A codec takes what its configuration says, which comes from outside; here only what makes sense is taken.
+    """
     assert _lane is not None
     config = {} if codec is None else codec.get_config()
     if name == "raw":
         return {}
-    if name == "zstd":
-        return {"level": config["level"], "checksum": config.get("checksum", False)}
-    if name == "lz4":
+    if name == "zstd" and _is_among(config["level"], -(2**17), 22):
+        return {"level": config["level"], "checksum": bool(config.get("checksum", False))}
+    if name == "lz4" and _is_among(config["acceleration"], 1, 2**16):
         return {"level": config["acceleration"]}
-    if name == "blosc" and config["cname"] in _lane.INNER and 0 <= config["clevel"] <= 9:
-        typesize = getattr(codec, "typesize", None) or itemsize
-        shuffle = config["shuffle"]
-        if shuffle == -1:
-            # chosen by the size of the elements
-            shuffle = 2 if typesize == 1 else 1
-        return {
-            "cname": config["cname"],
-            "level": config["clevel"],
-            "shuffle": shuffle,
-            "typesize": typesize,
-            "blocksize": config["blocksize"],
-        }
-    return None
+    if name != "blosc":
+        return None
+    typesize = getattr(codec, "typesize", None) or itemsize
+    shuffle, cname = config["shuffle"], config["cname"]
+    if not (
+        isinstance(cname, str)
+        and cname in _lane.INNER
+        and _is_among(config["clevel"], 0, 9)
+        and _is_among(shuffle, -1, 2)
+        and _is_among(typesize, 1, 2**31 - 1)
+        and _is_among(config["blocksize"], 0, 2**30)
+    ):
+        return None
+    if shuffle == -1:
+        # chosen by the size of the elements
+        shuffle = 2 if typesize == 1 else 1
+    return {
+        "cname": cname,
+        "level": config["clevel"],
+        "shuffle": shuffle,
+        "typesize": typesize,
+        "blocksize": config["blocksize"],
+    }
+
+
+def _is_among(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and least <= value <= most
 
 
 def folder(store: Store, prefix: str, separator: str) -> Any:

@@ -104,10 +104,10 @@ static int zarrcy_blosc_open(zarrcy_blosc *f, const unsigned char *src, size_t n
     f->format = src[2] >> 5;
     if (f->nbytes != nbytes || nbytes == 0 || f->stored > n || f->typesize == 0)
         return -1;
-    if (f->copied)
-        return f->stored == nbytes + 16 ? 0 : -1;
     if (f->block_nbytes == 0 || f->block_nbytes > nbytes || f->block_nbytes > 0x7fffffff - 64)
         return -1;
+    if (f->copied)
+        return f->stored == nbytes + 16 ? 0 : -1;
     f->n_blocks = (uint32_t)((nbytes + f->block_nbytes - 1) / f->block_nbytes);
     if ((uint64_t)f->n_blocks * 4 + 16 > f->stored)
         return -1;

@@ -39,7 +39,7 @@ class N5Files(Store):
 
     def __init__(self, files: Any) -> None:
         self._files = files
-        self.durability = files.durability
+        self.durability: str = getattr(files, "durability", "none")
         # of the keys that this store takes; the keys of the blocks have "/"
         self._dimension_separator = "."
 

@@ -187,17 +187,9 @@ class ChunkSource:
         rest = writing.write_whole()
         if not rest:
             return
-        changer = writing.new_writer()
-        general: ChunkWriter | None = None
-        for number in rest:
-            if not plan.complete(number):
-                (key,) = plan.keys(number, number + 1, self.prefix, self.separator)
-                with self.lock(key):
-                    if changer.change(number):
-                        continue
-            if general is None:
-                general = ChunkWriter(plan, self, value, None)
-            general(number, number + 1)
+        shared = self.synchronizer is None and self.shares(len(rest), len(rest) * self.layout.nbytes)
+        n = min(threads.n_threads(), len(rest)) if shared else 1
+        threads.share(lambda: _FileChanger(self, plan, value, writing, rest), batches(len(rest), 1), n)
 
     def is_aligned(self, plan: Any) -> bool:
         """Does a plan cover all of each stored value that it touches, as far as that is inside the array?"""
@@ -380,6 +372,31 @@ class ChunkReader:
             chunk = source.decode(key, stored, self._memory(key))
         if not source.kernels.gather(plan, number, chunk, layout, self.out):
             raise source.damaged(key, stored)
+
+
+class _FileChanger:
+    """Writes the pieces that the native lane left: in part, with the lock of the file, or in the general way."""
+
+    def __init__(
+        self,
+        source: ChunkSource,
+        plan: Any,
+        value: NDArray[Any],
+        writing: native.FileWriting,
+        numbers: list[int],
+    ) -> None:
+        self.source, self.plan, self.numbers = source, plan, numbers
+        self.value, self.writer = value, writing.new_writer()
+
+    def __call__(self, first: int, last: int) -> None:
+        source, plan = self.source, self.plan
+        for number in self.numbers[first:last]:
+            if not plan.complete(number):
+                (key,) = plan.keys(number, number + 1, source.prefix, source.separator)
+                with source.lock(key):
+                    if self.writer.change(number):
+                        continue
+            ChunkWriter(plan, source, self.value, None)(number, number + 1)
 
 
 class ChunkWriter:

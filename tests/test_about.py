@@ -14,7 +14,7 @@ from zarrcy import _kernels, about, threads
 
 PROJECT = Path(__file__).parent.parent / "pyproject.toml"
 # of those who work on zarrcy, or collections of other extras
-NOT_FEATURES = {"demo", "test", "check", "testing", "docs", "bench"}
+NOT_FEATURES = {"demo", "test", "check", "testing", "docs", "bench", "fuzz"}
 
 
 def test_what_is_printed_is_what_is_returned(capsys, monkeypatch):

@@ -20,6 +20,8 @@ EXTRAS = {
     "mongodb": "pymongo",
     "azure": "azure-storage-blob",
     "ml-dtypes": "ml_dtypes",
+    "mpi": "mpi4py",
+    "dask": "distributed",
 }
 _PYTHON_CODECS = ("blosc", "zstd", "lz4")
 

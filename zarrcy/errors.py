@@ -412,7 +412,7 @@ class MissingChunkError(ZarrcyError, KeyError):
         )
 
 
-class ChunkMemoryError(ZarrcyError, MemoryError):
+class ChunkMemoryError(MemoryError, ZarrcyError):
     """A chunk that does not fit into memory.
 
     Attributes

@@ -35,6 +35,9 @@ z = zarr.zeros(2); z[:] = None; z[:]
         *lines("z = zarr.zeros((), dtype=[('a', 'i4')]); z['a']"),
     ],
     "NumPy gives a scalar where each index is an integer, and so do we": keys("np.array(0), 1", GRID),
+    "chunks may be guessed by the word that zarr-python 3 has for it": lines("""
+zarr.zeros((10, 20), chunks='auto').chunks
+"""),
     "what is given as out is returned": lines(
         "type(z.get_basic_selection((0, 0), out=np.empty((), int)))", GRID
     ),

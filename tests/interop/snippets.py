@@ -52,7 +52,6 @@ zarr.zeros((10, 20), chunks=()).chunks
 zarr.zeros((10, 20), chunks=(100, 100)).chunks
 zarr.zeros((10, 20), chunks=(3, 4, 5)).chunks
 zarr.zeros((10, 20), chunks=(True, True)).chunks
-zarr.zeros((10, 20), chunks='auto').chunks
 zarr.zeros((10, 20), chunks=2.5).chunks
 zarr.zeros(10, chunks=3).chunks
 zarr.zeros(10, chunks=(3, 4)).chunks

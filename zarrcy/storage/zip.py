@@ -215,8 +215,9 @@ class ZipStore(Store):
                 member = self._find(key)
             except KeyError:
                 return None
+            part = slice_of(key_range, member.file_size)
             with self._naming(key):
-                return self._read(member, slice_of(key_range, member.file_size))
+                return self._read(member, part)
 
     def __contains__(self, key: object) -> bool:
         with self._turn():

@@ -320,7 +320,7 @@ class Array(ArrayIndexing):
             new = _new_shape(args, old)
             described = self._description.with_shape(new)
             doomed = self._keys_outside(new)
-            self._save(described)
+            self._save_shape(described)
             if doomed:
                 self._node.delete_chunks(doomed)
 
@@ -378,7 +378,7 @@ class Array(ArrayIndexing):
         box = self._kernels.parse_box(key, grid)
         plan = self._kernels.split_outer(box, grid)
         self._write(plan, box.shape, values)
-        self._save(described)
+        self._save_shape(described)
         return grown
 
     # -- other looks at the same data ------------------------------------------------------------

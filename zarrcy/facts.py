@@ -110,6 +110,15 @@ class ArrayFacts(Placed, ABC):
         if self._cache is not None:
             self._cache.clear()
 
+    def _save_shape(self, description: ArrayDescription) -> None:
+        """Save a description that differs in its shape alone; what reads and writes chunks needs not be made anew."""
+        made = self.__dict__
+        kept = {name: made[name] for name in ("_source", "_kernels") if name in made}
+        self._save(description)
+        if len(kept) == 2 and description.edges is None:
+            self._source, self._kernels = kept["_source"], kept["_kernels"]
+            self._grid = self._kernels.Grid(description.shape, self._source.layout.chunk_shape)
+
     def _new_result(self, shape: Shape, dtype: AnyDtype) -> Any:
         """Return memory for a result, of the kind that was asked for."""
         like = self._like

@@ -355,7 +355,9 @@ class ChunkReader:
     def _memory(self, key: Key) -> NDArray[Any]:
         """Return memory for one chunk, which is used again and again."""
         if self.scratch is None:
-            self.scratch = self.source.new_chunk(key)
+            # objects are decoded to memory of their own, once it is known that they are there
+            objects = self.source.dtype.hasobject
+            self.scratch = np.empty(0, self.source.dtype) if objects else self.source.new_chunk(key)
         return self.scratch
 
     def take(self, number: int, key: Key, stored: Buffer) -> None:

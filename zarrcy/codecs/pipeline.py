@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -71,11 +72,10 @@ class Pipeline:
         # the first compressor's output is the chunk itself where no filter stands before it
         plain = self.compressors and not self.filters and not self._shard
         self._first = self.compressors[0].decoder() if plain else None
-        self._undo_compressors, self._undo_filters = self._in_order_of_decoding()
-        self._later = self._undo_compressors[:-1]
 
-    def _in_order_of_decoding(self) -> tuple[list[Undone], list[Undone]]:
-        """Return what undoes the compressors, and the filters, the last one first."""
+    @cached_property
+    def _undone(self) -> tuple[list[Undone], list[Undone]]:
+        """What undoes the compressors, and the filters, the last one first. Most arrays never need it."""
         n_elements = self.nbytes // self.dtype.itemsize if self.dtype.itemsize else 0
         nbytes: int | None = self.nbytes
         found: list[list[Undone]] = []
@@ -153,13 +153,14 @@ class Pipeline:
         stage: Stage = self.stages[-1]
         try:
             if self._first is not None:
-                data = _undo_all(self._later, data)
+                if len(self.compressors) > 1:
+                    data = _undo_all(self._undone[0][:-1], data)
                 stage = self.compressors[0]
                 self._first(data, scratch)
                 if self._swap is not None:
                     self._swap.decode_into(scratch, scratch)
                 return scratch
-            data = _undo_all(self._undo_compressors, data)
+            data = _undo_all(self._undone[0], data)
             if self._shard is not None:
                 stage = self._shard.stage
                 return self._shard.decode(data)
@@ -169,7 +170,7 @@ class Pipeline:
                     self._swap.decode_into(data, scratch)
                     return scratch
                 data = self._swap.decode(data)
-            data = _undo_all(self._undo_filters, data)
+            data = _undo_all(self._undone[1], data)
         except (UnsafeCodecError, StageError):
             raise
         except Exception as exc:

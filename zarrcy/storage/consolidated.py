@@ -9,7 +9,7 @@ from zarrcy.errors import KeyPathError, MetadataError, ReadOnlyError
 from zarrcy.storage.base import Store
 from zarrcy.storage.json_object import MAX_CONSOLIDATED_NBYTES, parse_json
 from zarrcy.storage.listing import list_sorted
-from zarrcy.storage.paths import check_key, normalize_path
+from zarrcy.storage.paths import are_harmless, check_key, normalize_path
 
 CONSOLIDATED_FORMAT = 1
 
@@ -110,11 +110,13 @@ def _documents(value: Any, key: str) -> dict[str, Any]:
     documents = parsed.get("metadata")
     if not isinstance(documents, dict):
         raise MetadataError(key, f"'metadata' is {documents!r}, not an object of documents")
-    for name, document in documents.items():
-        if not isinstance(document, dict):
-            raise MetadataError(key, f"what it holds for {name!r} is {document!r}, and no document")
-        try:
-            check_key(name)
-        except KeyPathError as exc:
-            raise MetadataError(key, f"it holds a document for a {exc}") from None
+    if set(map(type, documents.values())) - {dict}:
+        name, document = next(item for item in documents.items() if not isinstance(item[1], dict))
+        raise MetadataError(key, f"what it holds for {name!r} is {document!r}, and no document")
+    if not are_harmless(documents):
+        for name in documents:
+            try:
+                check_key(name)
+            except KeyPathError as exc:
+                raise MetadataError(key, f"it holds a document for a {exc}") from None
     return documents

@@ -88,7 +88,7 @@ class DirectoryStore(Store):
         follow_symlinks: bool = True,
     ) -> None:
         path = os.path.abspath(os.path.expanduser(os.fspath(path)))
-        if os.path.exists(path) and not os.path.isdir(path):
+        if not os.path.isdir(path) and os.path.exists(path):
             raise NotADirectoryError(f"{path!r} exists and is not a directory")
         self.path: str = path
         self.normalize_keys = normalize_keys

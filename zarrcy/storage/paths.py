@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from zarrcy.errors import KeyPathError
@@ -59,6 +60,16 @@ def check_key(key: Any) -> str:
     if not key.isascii() and any("\ud800" <= letter <= "\udfff" for letter in key):
         raise KeyPathError(key, "half of a surrogate pair is no character")
     return key
+
+
+def are_harmless(keys: Iterable[str]) -> bool:
+    """Are many keys seen at once to be keys? If not, they may be such still: see `check_key`.
+
+    >>> are_harmless(["a/.zarray", ".zgroup"]), are_harmless(["a", "../b"])
+    (True, False)
+    """
+    text = "/" + "/\n/".join(keys) + "/"
+    return text.isascii() and not any(part in text for part in ("//", "/./", "/../", "\\", "\0"))
 
 
 def prefix_of(path: str) -> str:

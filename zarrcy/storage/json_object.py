@@ -55,12 +55,14 @@ def parse_json(document: Any, key: Key, most: int = MAX_NBYTES) -> dict[str, JSO
         raise MetadataError(key, f"it is no JSON ({exc})") from exc
     if not isinstance(parsed, dict):
         raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
-    # most documents have so few brackets that they need not be walked
-    if text.count("[") + text.count("{") > MAX_DEPTH and _may_be_deep(text) and _is_deep(parsed):
+    # short documents have so few brackets that they need not be walked
+    few = len(text) < _SHORT and text.count("[") + text.count("{") <= MAX_DEPTH
+    if not few and _may_be_deep(text) and _is_deep(parsed):
         raise MetadataError(key, f"more than {MAX_DEPTH} lists and objects lie in one another")
     return parsed
 
 
+_SHORT = 8192
 _OTHERS = bytes(i for i in range(256) if i not in b"[]{}")
 
 

@@ -217,7 +217,7 @@ class MPISynchronizer:
 
     def __init__(self, comm: Any = None, n_locks: int = 1024) -> None:
         try:
-            from mpi4py import MPI  # type: ignore[import-not-found,unused-ignore]
+            from mpi4py import MPI
         except ImportError as exc:
             raise MissingExtraError("mpi4py", "mpi", "MPISynchronizer") from exc
         self._mpi = MPI

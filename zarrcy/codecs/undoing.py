@@ -151,7 +151,7 @@ def _checked_json(codec: Any, data: Any, n_elements: int) -> Any:
 
 
 def _from_msgpack(codec: Any, data: Any, n_elements: int) -> NDArray[Any]:
-    import msgpack  # type: ignore[import-untyped]  # the codec is there, so its package is
+    import msgpack  # the codec is there, so its package is
 
     items = msgpack.unpackb(bytes(memoryview(data)), raw=codec.raw)
     if not isinstance(items, list) or len(items) < 2 or not isinstance(items[-1], list):

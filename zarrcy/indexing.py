@@ -37,13 +37,12 @@ class ArrayIndexing(ArrayFacts):
         if box is None:
             return self._select(selection)
         plan = self._kernels.split_outer(box, self._grid)
-        if plan.n_pieces == 1:
-            # one element, one window: every microsecond shows
-            out = self._new_result(box.shape, self._dtype)
-            self._source.read(plan, out)
-        else:
-            out = self._read_new(plan, box.shape, self._dtype)
-        return out if out.ndim else selections.unwrap(out, selection)
+        if box.shape:
+            return self._read_new(plan, box.shape, self._dtype)
+        # one element: every microsecond shows
+        out = self._new_result((), self._dtype)
+        self._source.read(plan, out)
+        return selections.unwrap(out, selection)
 
     def _select(self, selection: Any) -> Any:
         """Read what is no plain box: fields, masks, points, lists; as NumPy does where it is clear."""

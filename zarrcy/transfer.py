@@ -465,6 +465,10 @@ class ChunkWriter:
             )  # fmt: skip
         if made is None:
             return list(enumerate(keys, first))
+        if set(map(type, made)) == {bytes}:
+            # the usual case, of which there may be millions
+            self.values.update(zip(keys, made, strict=True))
+            return []
         rest = []
         for number, (key, encoded) in enumerate(zip(keys, made, strict=True), first):
             if isinstance(encoded, bool):

@@ -17,8 +17,9 @@ import pytest
 
 import zarrcy
 from zarrcy import errors
+from zarrcy.codecs.bounded import zstd_most_nbytes
 from zarrcy.codecs.n5 import N5ChunkWrapper
-from zarrcy.codecs.undoing import undo, zstd_most_nbytes
+from zarrcy.codecs.undoing import undo
 from zarrcy.storage import json_object
 
 MIB = 2**20

@@ -20,7 +20,7 @@ from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import AnyDtype, Coords, Shape
 
 # Programs that know no cut blocks write smaller ones, in bytes, as whole chunks; so do we, byte for byte.
-_WORTH_A_CUT = 256 * 2**20
+_WORTH_A_CUT = 64 * 2**20
 
 
 class Blocks:

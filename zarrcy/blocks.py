@@ -54,19 +54,34 @@ class Blocks:
         StageError : it is damaged
         MemoryError : what it holds does not fit
         """
-        with self._naming():
+        # nothing but a try: where chunks are small, all else is felt
+        try:
             return self.codec.decode_block(stored).view(self.dtype).transpose(self.axes)
+        except (MemoryError, UnsafeCodecError):
+            raise
+        except Exception as exc:
+            raise self._refusal(exc) from exc
 
     def gather(
-        self, plan: Any, number: int, block: NDArray[Any], out: NDArray[Any], field: tuple[int, int] | None
+        self,
+        plan: Any,
+        number: int,
+        block: NDArray[Any],
+        layout: Any,
+        out: NDArray[Any],
+        field: tuple[int, int] | None,
     ) -> None:
-        """Move one piece from a block to its place in `out`.
+        """Move one piece from a block to its place in `out`; a block that is a whole chunk has the layout of one.
 
         Raises
         ------
         StageError, MemoryError : see `_whole`
         """
-        if block.shape != plan.grid.chunk_shape and _is_box(plan, field):
+        if block.shape == layout.chunk_shape:
+            flat = block.transpose(self.order).reshape(-1).view(np.uint8)
+            self.kernels.gather(plan, number, flat, layout, out)
+            return
+        if _is_box(plan, field):
             within, where = plan.slices(number)
             place = out[(*where, ...)]
             place[...] = np.zeros((), self.dtype)
@@ -156,7 +171,10 @@ class Blocks:
         except (MemoryError, UnsafeCodecError):
             raise
         except Exception as exc:
-            raise StageError(self.codec.codec_id, f"{type(exc).__name__}: {exc}") from exc
+            raise self._refusal(exc) from exc
+
+    def _refusal(self, exc: Exception) -> StageError:
+        return StageError(self.codec.codec_id, f"{type(exc).__name__}: {exc}")
 
 
 def blocks_of(pipeline: Pipeline, kernels: ModuleType, fill_item: Any) -> Blocks | None:

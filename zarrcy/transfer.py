@@ -250,12 +250,16 @@ class ChunkSource:
         assert self.blocks is not None, "it is asked only where there are some"
         try:
             yield self.blocks
-        except MemoryError:
-            raise ChunkMemoryError(key, self.layout.nbytes) from None
-        except StageError as exc:
-            if stored is None:
-                raise ChunkEncodeError(key, exc.stage, exc.problem) from exc.__cause__
-            raise self.damaged(key, stored, exc.stage, exc.problem) from exc.__cause__
+        except (MemoryError, StageError) as exc:
+            raise self.unusable(key, stored, exc) from exc.__cause__
+
+    def unusable(self, key: Key, stored: Buffer | None, exc: MemoryError | StageError) -> Exception:
+        """Return the error for a block that was not decoded, or, where there is no stored one, not encoded."""
+        if isinstance(exc, MemoryError):
+            return ChunkMemoryError(key, self.layout.nbytes)
+        if stored is None:
+            return ChunkEncodeError(key, exc.stage, exc.problem)
+        return self.damaged(key, stored, exc.stage, exc.problem)
 
     def damaged(self, key: Key, stored: Buffer, stage: str = "", problem: str = "") -> ChunkDecodeError:
         """Return the error for a chunk that is not as long as a chunk is, or did not decode."""
@@ -379,8 +383,11 @@ class ChunkReader:
         """Move what a piece wants of a stored chunk to its place in the result."""
         source, plan, layout = self.source, self.plan, self.layout
         if source.blocks is not None:
-            with source.using(key, stored) as blocks:
-                blocks.gather(plan, number, blocks.decode(stored), self.out, self.field)
+            try:
+                block = source.blocks.decode(stored)
+                source.blocks.gather(plan, number, block, layout, self.out, self.field)
+            except (MemoryError, StageError) as exc:
+                raise source.unusable(key, stored, exc) from exc.__cause__
             return
         at = -1 if self.flat is None else source.kernels.run_of_piece(plan, number, layout, self.out)
         if self.flat is not None and at >= 0:

@@ -229,6 +229,19 @@ def test_objects_are_as_many_as_a_chunk_has(value, codec):
     assert peak.nbytes < 8 * MIB
 
 
+@pytest.mark.parametrize("codec", ["vlen-utf8", "vlen-bytes"])
+def test_objects_are_no_more_than_the_bytes_can_hold(codec):
+    value = struct.pack("<I", 2**27) + bytes(100)
+    objects = opened(value, dtype="|O", chunks=[2**27], filters=[{"id": codec}], fill_value=None)
+    # the same where bytes ought to be
+    numbers = opened(value, chunks=[2**27], compressor={"id": codec})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for a, problem in ((objects, "too few for"), (numbers, "decodes to objects")):
+        with pytest.raises(errors.ChunkDecodeError, match=problem):
+            a[0]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+
+
 def test_objects_of_unknown_length_may_be_many_times_the_stored_bytes_but_not_any_number():
     texts = np.array(["x" * 100_000] * 10, object)
     value = numcodecs.Zlib(9).encode(numcodecs.VLenUTF8().encode(texts))

@@ -27,6 +27,8 @@ NewDecoder = Callable[[Buffer, int], NDArray[np.uint8]]
 
 # How many bytes one byte can become, at most: in Deflate two bits repeat 258 bytes, in LZ4 one byte 255.
 _MOST_EXPANSION = {"zlib": 1032, "gzip": 1032, "lz4": 255}
+# Codecs that make objects, of which a few bytes may state any number: they never decode to the bytes of a chunk.
+_OF_OBJECTS = ("vlen-utf8", "vlen-bytes", "vlen-array", "json2", "msgpack2")
 # To look closer at what would become fewer bytes is not worth it.
 _LITTLE = 2**20
 
@@ -178,6 +180,8 @@ def _as_bytes(codec: Any, data: Buffer, nbytes: int) -> NDArray[np.uint8]:
     """Return what a codec decodes to, of which only its configuration may tell that it is so many bytes."""
     if (configured := getattr(codec, "decoded_nbytes", nbytes)) != nbytes:
         raise ValueError(f"it is configured for chunks of {configured} bytes")
+    if codec.codec_id in _OF_OBJECTS and is_own(codec):
+        raise ValueError(f"{codec.codec_id!r} decodes to objects, not to {nbytes} bytes")
     decoded = decode_whole(codec, data)
     flat = np.frombuffer(decoded, np.uint8) if not isinstance(decoded, np.ndarray) else decoded
     return np.ascontiguousarray(flat).reshape(-1).view(np.uint8)

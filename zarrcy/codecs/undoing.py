@@ -115,9 +115,13 @@ def _limited(codec: Any) -> Undo:
 
 def _counted(data: Any, n_elements: int) -> Any:
     """Return the bytes of as many elements as a chunk has: their number stands before them."""
-    stated = int.from_bytes(memoryview(data).cast("B")[:4], "little")
+    view = memoryview(data).cast("B")
+    stated = int.from_bytes(view[:4], "little")
     if stated != n_elements:
         raise ValueError(f"its header states {stated} elements, a chunk has {n_elements}")
+    # before each element stands its length
+    if len(view) < 4 + 4 * n_elements:
+        raise ValueError(f"{len(view)} bytes are too few for {n_elements} elements")
     return data
 
 

@@ -1,7 +1,9 @@
 """What the property tests share: `zarrcy.testing`, narrowed, and an oracle for store traffic."""
 
+import numcodecs
 import numpy as np
 from hypothesis import strategies as st
+from numcodecs import Blosc
 
 from zarrcy.testing import CountingStore, strategies
 from zarrcy.testing.model import data_of, same_bits
@@ -10,6 +12,7 @@ from zarrcy.testing.strategies import COMPRESSORS, DTYPES, STRUCTURED, basic_key
 __all__ = [
     "COMPRESSORS",
     "DTYPES",
+    "LANE_CODECS",
     "STRUCTURED",
     "CountingStore",
     "basic_keys",
@@ -17,9 +20,22 @@ __all__ = [
     "chunks_partly_touched",
     "chunks_touched",
     "data_of",
+    "lane_layouts",
     "layouts",
     "same_bits",
 ]
+
+# of which the native lane has decoders and encoders of its own
+LANE_CODECS = {
+    "raw": None,
+    "blosc": Blosc(),
+    "blosc of bits": Blosc("zstd", 1, Blosc.BITSHUFFLE, 512),
+    "blosc plain": Blosc("lz4hc", 1, Blosc.NOSHUFFLE),
+    "blosclz": Blosc("blosclz", 9, Blosc.SHUFFLE),
+    "zstd": numcodecs.Zstd(1),
+    "lz4": numcodecs.LZ4(),
+    "gzip": numcodecs.GZip(1),
+}
 
 
 def chunk_shapes(draw, shape):
@@ -33,6 +49,18 @@ def layouts(draw, **kwargs):
     return draw(strategies.layouts(**kwargs)) | {
         "filters": None,
         "fill_value": draw(st.sampled_from([0, None])),
+    }
+
+
+@st.composite
+def lane_layouts(draw, shapes):
+    """One of some shapes, cut in five along each axis at most, and the rest of what the native lane tells apart."""
+    shape = draw(st.sampled_from(shapes))
+    return {
+        "shape": shape,
+        "chunks": tuple(draw(st.integers(max(1, n // 4), max(1, n))) for n in shape),
+        "order": draw(st.sampled_from("CF")),
+        "dtype": draw(st.sampled_from(["u1", "<i2", ">f4", "f8", "S3", "M8[s]"])),
     }
 
 

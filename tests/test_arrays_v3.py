@@ -5,9 +5,9 @@ import json
 import numcodecs
 import numpy as np
 import pytest
+from documents_v3 import LITTLE, PLAIN, document, opened
 from hypothesis import given
 from hypothesis import strategies as st
-from test_metadata_v3 import LITTLE, document, opened
 
 import zarrcy
 from zarrcy import _kernels, errors
@@ -22,12 +22,7 @@ class TestDocuments:
         a = zarrcy.create((4, 6), chunks=(2, 3), dtype=">i4", zarr_format=3, store={}, order="F")
         blosc = {"typesize": 4, "cname": "lz4", "clevel": 5, "shuffle": "shuffle", "blocksize": 0}
         assert document(a) == {
-            "zarr_format": 3,
-            "node_type": "array",
-            "shape": [4, 6],
-            "data_type": "int32",
-            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [2, 3]}},
-            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            **PLAIN,
             "fill_value": 0,
             "codecs": [
                 {"name": "transpose", "configuration": {"order": [1, 0]}},

@@ -6,6 +6,8 @@ import json
 import pickle
 import resource
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 import zlib
@@ -17,9 +19,11 @@ import pytest
 
 import zarrcy
 from zarrcy import errors
+from zarrcy.codecs.bounded import new_decoder, zstd_most_nbytes
 from zarrcy.codecs.n5 import N5ChunkWrapper
-from zarrcy.codecs.undoing import undo, zstd_most_nbytes
+from zarrcy.codecs.undoing import undo
 from zarrcy.storage import json_object
+from zarrcy.storage.n5 import N5Files
 
 MIB = 2**20
 ZSTD = {"id": "zstd", "level": 1}
@@ -225,6 +229,19 @@ def test_objects_are_as_many_as_a_chunk_has(value, codec):
     assert peak.nbytes < 8 * MIB
 
 
+@pytest.mark.parametrize("codec", ["vlen-utf8", "vlen-bytes"])
+def test_objects_are_no_more_than_the_bytes_can_hold(codec):
+    value = struct.pack("<I", 2**27) + bytes(100)
+    objects = opened(value, dtype="|O", chunks=[2**27], filters=[{"id": codec}], fill_value=None)
+    # the same where bytes ought to be
+    numbers = opened(value, chunks=[2**27], compressor={"id": codec})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for a, problem in ((objects, "too few for"), (numbers, "decodes to objects")):
+        with pytest.raises(errors.ChunkDecodeError, match=problem):
+            a[0]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+
+
 def test_objects_of_unknown_length_may_be_many_times_the_stored_bytes_but_not_any_number():
     texts = np.array(["x" * 100_000] * 10, object)
     value = numcodecs.Zlib(9).encode(numcodecs.VLenUTF8().encode(texts))
@@ -242,6 +259,15 @@ def test_a_zstd_frame_without_a_size_tells_by_its_blocks_how_long_it_can_get():
     assert zstd_most_nbytes(memoryview(frame)) == 3 + 100_000 + 128 * 1024
     with pytest.raises(ValueError, match="truncated"):
         zstd_most_nbytes(memoryview(frame[:12]))
+
+
+def test_a_frame_that_states_more_than_its_bytes_can_become_takes_no_memory():
+    stated = b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 2**40) + (3 << 3 | 1).to_bytes(3, "little") + b"abc"
+    for codec, frame in ((numcodecs.Zstd(), stated), (numcodecs.LZ4(), struct.pack("<I", 2**30) + b"abc")):
+        decode = new_decoder(codec)
+        with Peak() as peak, pytest.raises(ValueError, match="which decode to no more than"):
+            decode(frame, 2**40 if codec.codec_id == "zstd" else 2**30)
+        assert peak.nbytes < MIB
 
 
 def test_no_codec_unpickles_wherever_it_stands(monkeypatch):
@@ -268,12 +294,127 @@ def test_no_codec_unpickles_wherever_it_stands(monkeypatch):
     assert ran == []
 
 
+N5_CODECS = {
+    "raw": ({"type": "raw"}, None),
+    "zlib": ({"type": "gzip", "level": 1, "useZlib": True}, numcodecs.Zlib(1)),
+    "gzip": ({"type": "gzip", "level": 1}, numcodecs.GZip(1)),
+    "bz2": ({"type": "bzip2", "blockSize": 1}, numcodecs.BZ2(1)),
+    "lzma": ({"type": "xz", "preset": 1}, numcodecs.LZMA(preset=1)),
+    "zstd": ({"type": "zstd", "level": 1}, numcodecs.Zstd(1)),
+    "lz4": ({"type": "lz4", "acceleration": 1}, numcodecs.LZ4()),
+    "blosc": (
+        {"type": "blosc", "cname": "lz4", "clevel": 1, "shuffle": 0, "blocksize": 0},
+        numcodecs.Blosc("lz4", 1, 0),
+    ),
+}
+SIDE = 2**17
+
+
+def n5_files(codec, shape, block_shape, stated, values):
+    """Return an array of N5 with one block, whose header states a shape, and which holds these values."""
+    compression, encoder = N5_CODECS[codec]
+    document = {
+        "dimensions": shape[::-1], "blockSize": block_shape[::-1], "dataType": "uint8",
+        "compression": compression,
+    }  # fmt: skip
+    block = struct.pack(f">HH{len(shape)}I", 0, len(shape), *stated[::-1])
+    block += bytes(values if encoder is None else encoder.encode(values))
+    return N5Files({"attributes.json": json.dumps(document).encode(), "/".join("0" * len(shape)): block})
+
+
+def use_a_small_block(codec, shape, block_shape, stated):
+    values = (np.arange(np.prod(stated)) % 200 + 1).astype("u1").reshape(stated)
+    files = n5_files(codec, shape, block_shape, stated, values)
+    a = zarrcy.open(files, mode="r+")
+    part = tuple(slice(0, 5) for _ in shape)
+    expected = np.zeros([min(5, n) for n in shape], "u1")
+    expected[tuple(map(slice, stated))] = values[part]
+    np.testing.assert_array_equal(a[part], expected)
+    assert a[(-1,) * a.ndim] == (values.reshape(-1)[-1] if shape == stated else 0)
+    assert zarrcy.verify(files).ok
+    for written, where in ((99, (2,) * a.ndim), (7, (slice(1, 4, 2),) * a.ndim)):
+        a[where] = expected[where] = written
+        np.testing.assert_array_equal(a[part], expected)
+    assert zarrcy.verify(files).ok
+    assert max(map(len, files.values())) < 2 * MIB
+
+
+def use_a_block_that_lies(codec, shape, block_shape, stated):
+    a = zarrcy.open(n5_files(codec, shape, block_shape, stated, bytes(MIB)), mode="r+")
+    for use in (lambda: a[(0,) * a.ndim], lambda: a.__setitem__((0,) * a.ndim, 1)):
+        with Peak() as peak, pytest.raises(errors.ChunkDecodeError, match="n5_wrapper"):
+            use()
+        assert peak.nbytes < 8 * MIB
+    assert [problem.kind for problem in zarrcy.verify(a.store).problems] == ["chunk"]
+
+
+def use_a_list(codec, shape, block_shape, stated):
+    """Points and lists are found in whole chunks: whether there is address space for one is up to the system."""
+    values = np.arange(1, 1 + np.prod(stated), dtype="u1").reshape(stated)
+    a = zarrcy.open(n5_files(codec, shape, block_shape, stated, values), mode="r+")
+    where = tuple(np.array([2, 0, 1]) for _ in shape)
+    np.testing.assert_array_equal(a.vindex[where], values[where])
+    a.vindex[where] = values[where] = 9
+    np.testing.assert_array_equal(a.oindex[where], values[np.ix_(*where)])
+    np.testing.assert_array_equal(a[...], values)
+
+
+def grown(use, *cases, address_space=8 * 2**30):
+    """Call a function with lists of arguments in a process of its own; return by how many MiB that grew."""
+    code = (
+        "import resource, sys\n"
+        f"sys.path[:0] = {[str(Path(__file__).parent), *sys.path]!r}\n"
+        f"from test_hostile_input import {use.__name__} as use\n"
+        f"resource.setrlimit(resource.RLIMIT_AS, ({address_space},) * 2)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"for arguments in {cases!r}: use(*arguments)\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize("codec", ["raw", "gzip"])
+def test_a_small_block_of_n5_costs_no_more_than_it_holds(codec):
+    cases = [
+        ([12], [2**32 - 1], [12]),
+        ([4, 6], [SIDE, SIDE], [4, 6]),
+        ([4, SIDE], [SIDE, SIDE], [4, 6]),
+        ([SIDE, SIDE], [SIDE, SIDE], [4, 6]),
+        ([SIDE, SIDE], [SIDE, SIDE], [SIDE, 1]),
+    ]
+    assert grown(use_a_small_block, *[(codec, *case) for case in cases]) < 64
+
+
+def test_a_block_of_n5_is_not_larger_than_its_bytes_can_get():
+    cases = [(codec, [12], [2**32 - 1], [2**32 - 1]) for codec in N5_CODECS]
+    assert grown(use_a_block_that_lies, *cases) < 64
+
+
+def test_a_list_of_a_small_block_touches_no_more_of_a_chunk_than_that():
+    cases = [("gzip", [12], [2**32 - 1], [12]), ("gzip", [12, 5], [SIDE, SIDE], [12, 5])]
+    assert grown(use_a_list, *cases, address_space=2**40) < 64
+
+
+def test_a_block_of_n5_that_is_strewn_over_too_much_of_a_chunk_is_refused():
+    # by a list: each of its 2**16 elements would lie on a page of its own
+    shape = [2**8] * 4
+    a = zarrcy.open(n5_files("gzip", [2**8] * 4, shape, [2**4] * 4, bytes(2**16)), mode="r")
+    with pytest.raises(errors.ChunkDecodeError, match="strewn over 4294967296 bytes"):
+        a.vindex[(np.arange(3),) * 4]
+    assert a[:3, 0, 0, 0].tolist() == [0, 0, 0]
+
+
 def test_a_block_of_n5_is_held_to_a_chunk():
     codec = N5ChunkWrapper("<i4", (2**30,), {"id": "zlib", "level": 1})
     block = struct.pack(">HHI", 0, 1, 2**30) + zlib.compress(bytes(32 * MIB))
-    with Peak() as peak, pytest.raises(errors.ChunkDecodeError, match="a/0"):
-        opened(block, compressor=codec.get_config())[0]
-    assert peak.nbytes < 8 * MIB
+    # the codec is made for other chunks than the array has, or for the same
+    for chunks in ([10], [2**30]):
+        a = opened(block, chunks=chunks, compressor=codec.get_config())
+        with Peak() as peak, pytest.raises(errors.ChunkDecodeError, match="a/0"):
+            a[0]
+        assert peak.nbytes < 8 * MIB
 
 
 # -- shards --------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ ORDER = [
     {"options", "chunk_cache"},
     {"codecs"},
     {"selection"},
-    {"native", "formats"},
+    {"native", "formats", "blocks"},
     {"transfer", "about"},
     {"missing"},
     {"fields", "regions"},

@@ -7,6 +7,7 @@ import math
 import numcodecs
 import numpy as np
 import pytest
+from documents_v3 import LITTLE, PLAIN, document, opened, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,34 +16,9 @@ from zarrcy import errors
 from zarrcy.codecs import Pack, Shard, Transpose
 from zarrcy.formats import v3
 
-LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
-PLAIN = {
-    "zarr_format": 3,
-    "node_type": "array",
-    "shape": [4, 6],
-    "data_type": "int32",
-    "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [2, 3]}},
-    "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-    "fill_value": 7,
-    "codecs": [LITTLE],
-    "attributes": {"u": 1},
-}
-
-
-def text(**changes):
-    return json.dumps({**PLAIN, **changes}).encode()
-
 
 def parse(**changes):
     return v3.parse_array(text(**changes), "a/zarr.json")
-
-
-def opened(**changes):
-    return zarrcy.open_array({"zarr.json": text(**changes)}, mode="r+")
-
-
-def document(array):
-    return json.loads(array.store["zarr.json"])
 
 
 def bits(value):

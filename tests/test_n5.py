@@ -7,13 +7,17 @@ import struct
 import numcodecs
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 from interop.conftest import zarr2  # noqa: F401
 
 import zarrcy
+from zarrcy import blocks
 from zarrcy.codecs import N5ChunkWrapper
 from zarrcy.errors import ChunkDecodeError, KeyPathError, MetadataError
 from zarrcy.storage import LRUStoreCache
-from zarrcy.storage.n5 import N5FSStore, N5Store
+from zarrcy.storage.n5 import N5Files, N5FSStore, N5Store
 
 DATA = np.arange(35, dtype="<i4").reshape(5, 7) - 17
 COMPRESSORS = {
@@ -366,6 +370,54 @@ def test_a_block_of_elements_of_any_length_is_read(tmp_path):
     stored = block.read_bytes()
     block.write_bytes(b"\0\1" + stored[2:12] + struct.pack(">I", 6) + stored[12:])
     np.testing.assert_array_equal(a[...], DATA)
+
+
+@pytest.mark.parametrize("cuts", [False, True], ids=["whole", "cut"])
+@given(data=st.data())
+def test_cut_blocks_are_read_and_changed_as_if_they_ended_in_zeros(cuts, data):
+    shape = data.draw(npst.array_shapes(max_dims=3, max_side=7))
+    chunks = tuple(data.draw(st.integers(1, n + 2)) for n in shape)
+    model = np.zeros(shape, "i2")
+    store = N5Files({})
+    with pytest.MonkeyPatch.context() as patch:
+        if cuts:
+            # as blocks of many MiB are written
+            patch.setattr(blocks, "_WORTH_A_CUT", 0)
+        a = zarrcy.create(shape, chunks=chunks, dtype="i2", compressor=None, store=store)
+        for at in np.ndindex(a.cdata_shape):
+            if not data.draw(st.booleans()):
+                continue
+            stated = tuple(data.draw(st.integers(0, n)) for n in chunks)
+            values = np.arange(1, 1 + np.prod(stated, dtype=int), dtype="i2").reshape(stated)
+            header = struct.pack(f">HH{len(shape)}I", 0, len(shape), *stated[::-1])
+            store[".".join(map(str, at))] = header + values.astype(">i2").tobytes()
+            place = tuple(slice(i * n, i * n + k) for i, n, k in zip(at, chunks, stated, strict=True))
+            there = model[place]
+            there[...] = values[tuple(map(slice, there.shape))]
+        for _ in range(3):
+            key = data.draw(npst.basic_indices(shape, allow_newaxis=False))
+            np.testing.assert_array_equal(a[key], model[key])
+            a[key] = model[key] = data.draw(st.integers(0, 99))
+            lists = tuple(np.array(data.draw(st.lists(st.integers(0, n - 1), min_size=1))) for n in shape)
+            np.testing.assert_array_equal(a.oindex[lists], model[np.ix_(*lists)])
+            a.oindex[lists] = model[np.ix_(*lists)] = 77
+            mask = data.draw(npst.arrays(bool, shape))
+            np.testing.assert_array_equal(a.vindex[mask], model[mask])
+            a.vindex[mask] = model[mask] = -5
+        np.testing.assert_array_equal(zarrcy.open(store, mode="r")[...], model)
+
+
+def test_a_large_block_is_written_cut_at_the_edge_of_the_array(tmp_path):
+    a = zarrcy.zeros((3, 4), chunks=(2**15, 2**15), dtype="u1", compressor=None, store=N5Store(tmp_path))
+    a[1, 2] = 5
+    block = (tmp_path / "0" / "0").read_bytes()
+    assert block[:12] == struct.pack(">HHII", 0, 2, 4, 3)
+    assert len(block) == 12 + 3 * 4
+    a.resize(5, 4)
+    a[4, 3] = 6
+    assert a[...].tolist() == [[0] * 4, [0, 0, 5, 0], [0] * 4, [0] * 4, [0, 0, 0, 6]]
+    a[...] = 0
+    assert a[...].sum() == 0
 
 
 def test_the_codec_works_as_numcodecs_ask_it_to():

@@ -7,7 +7,7 @@ from pathlib import Path
 import numcodecs
 import numpy as np
 import pytest
-from cases import same_bits
+from cases import LANE_CODECS, lane_layouts, same_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numcodecs import Blosc
@@ -19,42 +19,29 @@ from zarrcy.testing import strategies
 pytestmark = pytest.mark.skipif("raw" not in native.codecs(), reason="this build has no native lane")
 with_codecs = pytest.mark.skipif("blosc" not in native.codecs(), reason="no codec library was built in")
 
-CODECS = {
-    "raw": None,
-    "blosc": Blosc(),
-    "blosc of bits in blocks": Blosc("zstd", 1, Blosc.BITSHUFFLE, 512),
-    "blosc plain": Blosc("lz4hc", 1, Blosc.NOSHUFFLE),
-    "blosclz": Blosc("blosclz", 9, Blosc.SHUFFLE),
-    "zstd": numcodecs.Zstd(1),
-    "lz4": numcodecs.LZ4(),
-    "gzip": numcodecs.GZip(1),
-}
-
 
 def files_of(folder):
     return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", LANE_CODECS)
 @pytest.mark.parametrize("in_files", [True, False], ids=["directory", "memory"])
 def test_every_selection_writes_the_same_in_both_lanes(codec, in_files, tmp_path_factory):
     @settings(max_examples=20)
     @given(
         data=st.data(),
-        order=st.sampled_from("CF"),
-        dtype=st.sampled_from(["u1", "<i2", ">f4", "f8", "S3", "M8[s]"]),
+        layout=lane_layouts([(), (13,), (300, 500), (20, 30, 40)]),
         keep_empty=st.booleans(),
     )
-    def check(data, order, dtype, keep_empty):
-        shape = data.draw(st.sampled_from([(), (13,), (300, 500), (20, 30, 40)]))
-        chunks = tuple(data.draw(st.integers(max(1, n // 4), max(1, n))) for n in shape)
+    def check(data, layout, keep_empty):
+        shape, chunks, dtype = layout["shape"], layout["chunks"], layout["dtype"]
         arrays = []
         for is_native in (True, False):
             native.enabled = is_native
             try:
                 arrays.append(
                     zarrcy.create(
-                        shape, chunks=chunks or True, order=order, dtype=dtype, compressor=CODECS[codec],
+                        **{**layout, "chunks": chunks or True}, compressor=LANE_CODECS[codec],
                         store=zarrcy.DirectoryStore(tmp_path_factory.mktemp("store")) if in_files else {},
                         write_empty_chunks=keep_empty,
                     )
@@ -81,7 +68,7 @@ def test_every_selection_writes_the_same_in_both_lanes(codec, in_files, tmp_path
         keys = [sorted(a.store) for a in arrays]
         assert keys[0] == keys[1]
         # versions of Zstandard differ in what they make of the same bytes
-        if "zstd" not in str(CODECS[codec]):
+        if "zstd" not in str(LANE_CODECS[codec]):
             for key in keys[0]:
                 assert bytes(arrays[0].store[key]) == bytes(arrays[1].store[key]), (
                     "the stored values are the same ones"

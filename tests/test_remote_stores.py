@@ -32,6 +32,20 @@ def new_name():
     return f"s{next(_numbers)}-{uuid.uuid4().hex[:8]}"
 
 
+class ContractInS3(StoreContract):
+    """Of a store in a bucket: `of` makes one, given where the server is."""
+
+    n_values = 40
+    machine_examples = 1
+
+    @pytest.fixture(autouse=True)
+    def _bucket(self, s3_endpoint):
+        self.endpoint = s3_endpoint
+
+    def make_store(self):
+        return self.of(self.endpoint)
+
+
 class TestFSStoreInADirectory(StoreContract):
     machine_examples = 5
 
@@ -53,20 +67,10 @@ class TestFSStoreInMemory(StoreContract):
         MemoryFileSystem.store.clear()
 
 
-class TestFSStoreInS3(StoreContract):
-    n_values = 40
-    machine_examples = 1
-
-    @pytest.fixture(autouse=True)
-    def _bucket(self, s3_endpoint):
-        self.endpoint = s3_endpoint
-
+class TestFSStoreInS3(ContractInS3):
     @staticmethod
     def of(endpoint):
         return FSStore(f"s3://zarrcy/{new_name()}", endpoint_url=endpoint, key="test", secret="test")
-
-    def make_store(self):
-        return self.of(self.endpoint)
 
 
 class TestObjectStoreInMemory(StoreContract):
@@ -84,14 +88,7 @@ class TestObjectStoreInADirectory(StoreContract):
         return ObjectStore(obstore.store.LocalStore(self.new_path(), mkdir=True))
 
 
-class TestObjectStoreInS3(StoreContract):
-    n_values = 40
-    machine_examples = 1
-
-    @pytest.fixture(autouse=True)
-    def _bucket(self, s3_endpoint):
-        self.endpoint = s3_endpoint
-
+class TestObjectStoreInS3(ContractInS3):
     @staticmethod
     def of(endpoint):
         return ObjectStore(
@@ -105,9 +102,6 @@ class TestObjectStoreInS3(StoreContract):
                 client_options={"allow_http": True},
             )
         )
-
-    def make_store(self):
-        return self.of(self.endpoint)
 
 
 class TestRedisStore(StoreContract):

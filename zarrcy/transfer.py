@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels, locks, native, threads
+from zarrcy.blocks import Blocks, blocks_of
 from zarrcy.codecs import Pipeline, StageError, fill_item
 from zarrcy.errors import ChunkDecodeError, ChunkEncodeError, ChunkMemoryError
 from zarrcy.options import ArrayOptions
@@ -75,6 +76,7 @@ class ChunkSource:
         self.dtype = dtype
         self.layout = self.kernels.ChunkLayout(chunk_shape, dtype.itemsize, pipeline.order)
         self.fill_item = fill_item(fill_value, dtype)
+        self.blocks = blocks_of(pipeline, self.kernels, self.fill_item)
         self.synchronizer = synchronizer
         self.reader: Any = ChunkReader
         self.place: str | None = None
@@ -252,6 +254,23 @@ class ChunkSource:
         except StageError as exc:
             raise self.damaged(key, stored, exc.stage, exc.problem) from exc.__cause__
 
+    @contextmanager
+    def using(self, key: Key, stored: Buffer | None) -> Iterator[Blocks]:
+        """Use the blocks of which chunks are made, if they are; what goes wrong is told of this chunk."""
+        assert self.blocks is not None, "it is asked only where there are some"
+        try:
+            yield self.blocks
+        except (MemoryError, StageError) as exc:
+            raise self.unusable(key, stored, exc) from exc.__cause__
+
+    def unusable(self, key: Key, stored: Buffer | None, exc: MemoryError | StageError) -> Exception:
+        """Return the error for a block that was not decoded, or, where there is no stored one, not encoded."""
+        if isinstance(exc, MemoryError):
+            return ChunkMemoryError(key, self.layout.nbytes)
+        if stored is None:
+            return ChunkEncodeError(key, exc.stage, exc.problem)
+        return self.damaged(key, stored, exc.stage, exc.problem)
+
     def damaged(self, key: Key, stored: Buffer, stage: str = "", problem: str = "") -> ChunkDecodeError:
         """Return the error for a chunk that is not as long as a chunk is, or did not decode."""
         stage = stage or (self.pipeline.stages[-1].name if self.pipeline.stages else "bytes")
@@ -294,10 +313,10 @@ def batches(n_pieces: int, size: int) -> Iterable[tuple[int, int]]:
 class ChunkReader:
     """Reads batches of the pieces of one plan; pieces are disjoint, so several may work at once."""
 
-    __slots__ = ("flat", "item", "layout", "out", "plan", "scratch", "source")
+    __slots__ = ("field", "flat", "item", "layout", "out", "plan", "scratch", "source")
 
     def __init__(self, plan: Any, source: ChunkSource, out: NDArray[Any], field: Field | None) -> None:
-        self.plan, self.source, self.out = plan, source, out
+        self.plan, self.source, self.out, self.field = plan, source, out, field
         self.layout, self.item = source.target(field) if field else (source.layout, source.fill_item)
         self.flat = None if field or source.is_raw else flat_memory(out)
         self.scratch: NDArray[Any] | None = None
@@ -373,6 +392,13 @@ class ChunkReader:
     def take(self, number: int, key: Key, stored: Buffer) -> None:
         """Move what a piece wants of a stored chunk to its place in the result."""
         source, plan, layout = self.source, self.plan, self.layout
+        if source.blocks is not None:
+            try:
+                block = source.blocks.decode(stored)
+                source.blocks.gather(plan, number, block, layout, self.out, self.field)
+            except (MemoryError, StageError) as exc:
+                raise source.unusable(key, stored, exc) from exc.__cause__
+            return
         at = -1 if self.flat is None else source.kernels.run_of_piece(plan, number, layout, self.out)
         if self.flat is not None and at >= 0:
             # the chunk is one run of the result: decode it there
@@ -502,6 +528,10 @@ class ChunkWriter:
                 self.uniform_is_known = True
             self.keep(key, self.uniform_value)
             return
+        cut = source.blocks is not None and source.blocks.writes_cut
+        if cut and (stored is not None or plan.overhangs(number)):
+            self.keep(key, self._cut_block(number, key, stored))
+            return
         if complete and self.flat is not None:
             at = source.kernels.run_of_piece(plan, number, source.layout, self.value)
             if at >= 0:
@@ -536,6 +566,19 @@ class ChunkWriter:
         elif not source.kernels.scatter(plan, number, chunk, self.layout, self.value):
             raise AssertionError("the scratch chunk has the length of a chunk")
         return chunk
+
+    def _cut_block(self, number: int, key: Key, stored: Buffer | None) -> Buffer | None:
+        """Make the new block of a chunk that is too large to be written as a whole without need."""
+        source = self.source
+        block = None
+        if stored is not None:
+            with source.using(key, stored) as blocks:
+                block = blocks.decode(stored)
+        with source.using(key, None) as blocks:
+            changed = blocks.change(self.plan, number, block, self.value, self.field)
+            if not source.write_empty_chunks and blocks.is_empty(changed):
+                return None
+            return blocks.encode(changed)
 
     def _encode(self, number: int, key: Key, chunk: Any) -> Buffer | None:
         """Encode a chunk; None if it is all fill value, and such chunks are not stored."""

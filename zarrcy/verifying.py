@@ -190,7 +190,7 @@ class _ValueCheck:
 
     def __init__(self, check: _ArrayCheck, advance: Advance) -> None:
         self.check, self.source, self.advance = check, check.source, advance
-        self.scratch = check.source.new_chunk(check.keys[0])
+        self.scratch: Any = None
 
     def __call__(self, first: int, last: int) -> None:
         keys = self.check.keys[first:last]
@@ -212,6 +212,8 @@ class _ValueCheck:
             return 0, 0, [_unchecked(key, value, path)]
         nbytes = memoryview(value).nbytes
         try:
+            if self.scratch is None and self.source.blocks is None:
+                self.scratch = self.source.new_chunk(key)
             n, wrong = check_value(self.source, key, value, self.scratch)
         except Exception as exc:
             return 0, nbytes, [_unchecked(key, exc, path)]
@@ -266,6 +268,11 @@ def check_value(
 
 def _decoding_problem(source: ChunkSource, key: Key, stored: Buffer, scratch: Any) -> str | None:
     try:
+        if source.blocks is not None:
+            # a block says itself how long it is, and is held to that as it is decoded
+            with source.using(key, stored) as blocks:
+                blocks.decode(stored)
+            return None
         chunk = source.decode(key, stored, scratch)
     except ChunkDecodeError as exc:
         if isinstance(exc.__cause__, _NOT_OF_THE_VALUE):

@@ -272,6 +272,9 @@ def n5():
         zarrcy.create((4, 6), chunks=(2, 3), dtype="i4", compressor=compressor, store=store)[...] = 5
         document = bytes(files["attributes.json"])
         found.append(len(document).to_bytes(2, "little") + document + bytes(files["0/0"]))
+        # a chunk that is far larger than the array, and a block that is far smaller
+        large = json.dumps({**json.loads(document), "blockSize": [2**17, 2**17]}).encode()
+        found.append(len(large).to_bytes(2, "little") + large + bytes(files["0/0"]))
     return found
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zarrcy import formats
+from zarrcy.cli.arguments import add_command, add_json, add_node
 from zarrcy.cli.converting import convert_place, print_conversion
 from zarrcy.cli.copying import KEEP, CopyOptions, CopyReport, copy_place
 from zarrcy.cli.failure import CommandError, one_line
@@ -89,11 +90,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_import(commands: Any) -> None:
-    about = "make a Zarr directory of a netCDF-4 or HDF5 file"
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "import",
-        help=about,
-        description=f"{about.capitalize()}: each dataset becomes an array, with its attributes, its fill value and "
+        _run_import,
+        "make a Zarr directory of a netCDF-4 or HDF5 file",
+        ": each dataset becomes an array, with its attributes, its fill value and "
         "the names of its axes (in the attribute _ARRAY_DIMENSIONS).",
         epilog="What Zarr can't hold is left out, and named. JSON has no NaN and no infinity: in attributes "
         "they are written as the texts 'NaN', 'Infinity' and '-Infinity'.",
@@ -120,7 +122,6 @@ def _add_import(commands: Any) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the store that is at DST.zarr")
     parser.add_argument("--quiet", action="store_true", help="print only what is left out, and errors")
-    parser.set_defaults(run=_run_import)
 
 
 def _chunk_rule(text: str) -> ChunkRule:
@@ -205,11 +206,12 @@ def _print_report(report: Report, destination: str, seconds: float) -> None:
 
 
 def _add_copy(commands: Any) -> None:
-    about = "copy an array or a whole hierarchy"
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "copy",
-        help=about,
-        description=f"{about.capitalize()} from any store to any other. Without options the values are copied "
+        _run_copy,
+        "copy an array or a whole hierarchy",
+        " from any store to any other. Without options the values are copied "
         "as they are stored; with them, what has to be is encoded anew.",
         epilog="SRC and DST are directories, archives that end in .zip, N5 containers that end in .n5, paths in "
         "these, or URLs.",
@@ -252,7 +254,6 @@ def _add_copy(commands: Any) -> None:
         "if it lacks chunks",
     )
     parser.add_argument("--dry-run", action="store_true", help="copy nothing, print what would be copied")
-    parser.set_defaults(run=_run_copy)
 
 
 def _lengths(text: str) -> Shape:
@@ -323,11 +324,12 @@ def _print_copied(report: CopyReport, destination: str) -> None:
 
 
 def _add_convert(commands: Any) -> None:
-    about = "convert an array or a whole hierarchy to another version of the Zarr format"
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "convert",
-        help=about,
-        description=f"{about.capitalize()}. Without DST only metadata are written, beside those that are there; "
+        _run_convert,
+        "convert an array or a whole hierarchy to another version of the Zarr format",
+        ". Without DST only metadata are written, beside those that are there; "
         "chunks stay as they are, and where one can't, nothing is done. With DST chunks are copied as they are "
         "stored where the format has words for them, and encoded anew where it has not; SRC stays as it is.",
         epilog="SRC is a directory, an archive that ends in .zip, an N5 container that ends in .n5, a path in these, "
@@ -354,7 +356,6 @@ def _add_convert(commands: Any) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="write nothing, print what would become of each array"
     )
-    parser.set_defaults(run=_run_convert)
 
 
 def _run_convert(args: argparse.Namespace) -> None:
@@ -370,14 +371,14 @@ def _run_convert(args: argparse.Namespace) -> None:
 
 
 def _add_consolidate(commands: Any) -> None:
-    about = "write the metadata of a hierarchy into one document"
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "consolidate",
-        help=about,
-        description=f"{about.capitalize()}, with which zarrcy.open_consolidated finds all arrays by one read.",
+        _run_consolidate,
+        "write the metadata of a hierarchy into one document",
+        ", with which zarrcy.open_consolidated finds all arrays by one read.",
     )
     parser.add_argument("path", metavar="PATH", help="the store: a directory, an archive or a URL")
-    parser.set_defaults(run=_run_consolidate)
 
 
 def _run_consolidate(args: argparse.Namespace) -> None:
@@ -389,13 +390,9 @@ def _run_consolidate(args: argparse.Namespace) -> None:
 
 
 def _add_info(commands: Any) -> None:
-    about = "print the facts about an array or a group"
-    parser = commands.add_parser("info", help=about, description=f"{about.capitalize()}.")
-    parser.add_argument(
-        "path", metavar="PATH", help="an array or a group: a directory, an archive, a path in one, or a URL"
-    )
-    parser.add_argument("--json", action="store_true", help="as a JSON object")
-    parser.set_defaults(run=_run_info)
+    parser = add_command(commands, "info", _run_info, "print the facts about an array or a group")
+    add_node(parser, "an array or a group")
+    add_json(parser, "as a JSON object")
 
 
 def _run_info(args: argparse.Namespace) -> None:
@@ -407,13 +404,9 @@ def _run_info(args: argparse.Namespace) -> None:
 
 
 def _add_tree(commands: Any) -> None:
-    about = "print groups and arrays as a tree"
-    parser = commands.add_parser("tree", help=about, description=f"{about.capitalize()}.")
-    parser.add_argument(
-        "path", metavar="PATH", help="a group or an array: a directory, an archive, a path in one, or a URL"
-    )
+    parser = add_command(commands, "tree", _run_tree, "print groups and arrays as a tree")
+    add_node(parser)
     parser.add_argument("--level", type=int, metavar="N", help="go N groups deep")
-    parser.set_defaults(run=_run_tree)
 
 
 def _run_tree(args: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from zarrcy.cli.arguments import add_command, add_json, add_node
 from zarrcy.cli.failure import CommandError
 from zarrcy.cli.places import opened_place
 from zarrcy.cli.text import format_nbytes, print_table, printable
@@ -18,7 +19,6 @@ __all__ = ["add_repair", "add_verify"]
 
 _EXIT_PROBLEMS = 1
 _MOST_ROWS = 200
-_PLACE = "a group or an array: a directory, an archive, a path in one, or a URL"
 _DONE = {
     "remove": ("removed", "would be removed"),
     "move": ("moved to {}", "would be moved to {}"),
@@ -27,17 +27,17 @@ _DONE = {
 
 
 def add_verify(commands: Any) -> None:
-    about = "read all that is stored, and print what is wrong"
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "verify",
-        help=about,
-        description=f"{about.capitalize()}: metadata, keys that belong to nothing, and every chunk, which is read, "
+        _run_verify,
+        "read all that is stored, and print what is wrong",
+        ": metadata, keys that belong to nothing, and every chunk, which is read, "
         "compared with its checksum where it has one, and decoded. Nothing is changed.",
         epilog="The exit code is 0 if nothing is wrong, 1 if something is, and 2 if PATH can't be read.",
     )
-    parser.add_argument("path", metavar="PATH", help=_PLACE)
-    parser.add_argument("--json", action="store_true", help="print a JSON object")
-    parser.set_defaults(run=_run_verify)
+    add_node(parser)
+    add_json(parser, "print a JSON object")
 
 
 def _run_verify(args: argparse.Namespace) -> int:
@@ -76,16 +76,17 @@ def _print_report(report: Report, place: str) -> None:
 
 
 def add_repair(commands: Any) -> None:
-    about = "remove what killed writers left, and move damaged chunks aside on request"
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "repair",
-        help=about,
-        description=f"{about.capitalize()}. No data are deleted.",
+        _run_repair,
+        "remove what killed writers left, and move damaged chunks aside on request",
+        ". No data are deleted.",
         epilog="What is moved aside has keys below __quarantine__/ in the store, and reads as fill value in its "
         "old place. Nobody may write meanwhile; where only leftovers are removed, --older-than spares what live "
         "writers are at.",
     )
-    parser.add_argument("path", metavar="PATH", help=_PLACE)
+    add_node(parser)
     parser.add_argument(
         "--quarantine",
         action="store_true",
@@ -99,8 +100,7 @@ def add_repair(commands: Any) -> None:
         metavar="SECONDS",
         help="leave leftovers that were changed since then; default: %(default)s",
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON list")
-    parser.set_defaults(run=_run_repair)
+    add_json(parser, "print a JSON list")
 
 
 def _run_repair(args: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import math
 import os
 import pickle
 import zlib
@@ -22,11 +23,21 @@ from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import Buffer
 
 IntoDecoder = Callable[[Buffer, NDArray[np.uint8]], None]
+NewDecoder = Callable[[Buffer, int], NDArray[np.uint8]]
+
+# How many bytes one byte can become, at most: in Deflate two bits repeat 258 bytes, in LZ4 one byte 255.
+_MOST_EXPANSION = {"zlib": 1032, "gzip": 1032, "lz4": 255}
+# Codecs that make objects, of which a few bytes may state any number: they never decode to the bytes of a chunk.
+_OF_OBJECTS = ("vlen-utf8", "vlen-bytes", "vlen-array", "json2", "msgpack2")
+# To look closer at what would become fewer bytes is not worth it.
+_LITTLE = 2**20
 
 # Sizes that a frame of Zstandard may state, by its descriptor (RFC 8878, section 3.1.1.1).
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_DICT_BYTES = (0, 1, 2, 4)
 _ZSTD_SIZE_BYTES = (0, 2, 4, 8)
+_ZSTD_RLE, _ZSTD_RESERVED = 1, 3
+_ZSTD_BLOCK_NBYTES = 128 * 2**10
 
 
 def bounded_decoder(codec: Any) -> IntoDecoder:
@@ -46,6 +57,65 @@ def bounded_decoder(codec: Any) -> IntoDecoder:
         return _whole(codec)
     native = _native.get(name)
     return general if native is None else _first_by(native, general)
+
+
+def new_decoder(codec: Any) -> NewDecoder:
+    """Return a function that decodes to so many bytes, in memory of its own.
+
+    Who calls it knows the length from no better source than the stored bytes themselves: memory is taken only
+    where they can be so many once they are decoded. Of Blosc frames, which have 2 GiB at most, only the stated
+    length is looked at. The function raises as that of `bounded_decoder` does.
+    """
+    name = str(codec.codec_id)
+    decode_into = bounded_decoder(codec)
+    if not is_own(codec) or (name not in STATED and (new_stream(codec) is None)):
+        return _whole_new(codec)
+    if name not in STATED and name not in _MOST_EXPANSION:
+        return _streamed_new(codec)
+
+    def decode(data: Buffer, nbytes: int) -> NDArray[np.uint8]:
+        view = memoryview(data).cast("B")
+        stated = STATED[name](bytes(view[:18]), len(view)) if name in STATED else None
+        if stated is not None and stated != nbytes:
+            raise ValueError(f"its header states {stated} decoded bytes")
+        if nbytes > _LITTLE and nbytes > (most := _most_nbytes(name, view)):
+            raise ValueError(f"{len(view)} bytes, which decode to no more than {most}")
+        out = np.empty(nbytes, np.uint8)
+        decode_into(data, out)
+        return out
+
+    return decode
+
+
+def _most_nbytes(name: str, view: memoryview) -> float:
+    """Return how many bytes stored bytes can decode to, at most."""
+    if name == "zstd":
+        return zstd_most_nbytes(view)
+    return len(view) * _MOST_EXPANSION.get(name, math.inf)
+
+
+def _streamed_new(codec: Any) -> NewDecoder:
+    new = new_stream(codec)
+    assert new is not None, "a codec of the standard library"
+
+    def decode(data: Buffer, nbytes: int) -> NDArray[np.uint8]:
+        # what the decoder makes grows as it goes
+        decoded = decode_streams(new, data, nbytes)
+        if len(decoded) != nbytes:
+            raise ValueError(f"decoded to {len(decoded)} bytes")
+        return np.frombuffer(decoded, np.uint8)
+
+    return decode
+
+
+def _whole_new(codec: Any) -> NewDecoder:
+    def decode(data: Buffer, nbytes: int) -> NDArray[np.uint8]:
+        decoded = _as_bytes(codec, data, nbytes)
+        if len(decoded) != nbytes:
+            raise ValueError(f"decoded to {len(decoded)} bytes")
+        return decoded
+
+    return decode
 
 
 def _first_by(native: Any, general: IntoDecoder) -> IntoDecoder:
@@ -101,14 +171,20 @@ def decode_whole(codec: Any, data: Any) -> Any:
 
 def _whole(codec: Any) -> IntoDecoder:
     def decode_into(data: Buffer, out: NDArray[np.uint8]) -> None:
-        # some codecs are told in their configuration what they decode to
-        if (nbytes := getattr(codec, "decoded_nbytes", out.nbytes)) != out.nbytes:
-            raise ValueError(f"it is configured for chunks of {nbytes} bytes")
-        decoded = decode_whole(codec, data)
-        flat = np.frombuffer(decoded, np.uint8) if not isinstance(decoded, np.ndarray) else decoded
-        _put(np.ascontiguousarray(flat).reshape(-1).view(np.uint8), out)
+        _put(_as_bytes(codec, data, out.nbytes), out)
 
     return decode_into
+
+
+def _as_bytes(codec: Any, data: Buffer, nbytes: int) -> NDArray[np.uint8]:
+    """Return what a codec decodes to, of which only its configuration may tell that it is so many bytes."""
+    if (configured := getattr(codec, "decoded_nbytes", nbytes)) != nbytes:
+        raise ValueError(f"it is configured for chunks of {configured} bytes")
+    if codec.codec_id in _OF_OBJECTS and is_own(codec):
+        raise ValueError(f"{codec.codec_id!r} decodes to objects, not to {nbytes} bytes")
+    decoded = decode_whole(codec, data)
+    flat = np.frombuffer(decoded, np.uint8) if not isinstance(decoded, np.ndarray) else decoded
+    return np.ascontiguousarray(flat).reshape(-1).view(np.uint8)
 
 
 def _put(decoded: Any, out: NDArray[np.uint8]) -> None:
@@ -151,16 +227,19 @@ def _zstd_nbytes(head: bytes, length: int) -> int | None:
     """The content size that a Zstandard frame states; None if it states none."""
     if head[:4] != _ZSTD_MAGIC or length < 6:
         raise ValueError("not a Zstandard frame")
-    descriptor = head[4]
-    single_segment = bool(descriptor & 0x20)
-    at = 5 + (0 if single_segment else 1) + _ZSTD_DICT_BYTES[descriptor & 3]
-    size_flag = descriptor >> 6
-    n = _ZSTD_SIZE_BYTES[size_flag] or (1 if single_segment else 0)
+    at, n = _zstd_header(head[4])
     if n == 0:
         return None
     if length < at + n:
         raise ValueError("shorter than the header of a Zstandard frame")
     return int.from_bytes(head[at : at + n], "little") + (256 if n == 2 else 0)
+
+
+def _zstd_header(descriptor: int) -> tuple[int, int]:
+    """Return where a Zstandard frame has its content size, and in how many bytes: none where it states none."""
+    single_segment = bool(descriptor & 0x20)
+    at = 5 + (0 if single_segment else 1) + _ZSTD_DICT_BYTES[descriptor & 3]
+    return at, _ZSTD_SIZE_BYTES[descriptor >> 6] or (1 if single_segment else 0)
 
 
 STATED: dict[str, Callable[[bytes, int], int | None]] = {
@@ -170,6 +249,26 @@ STATED: dict[str, Callable[[bytes, int], int | None]] = {
 }
 """Of codecs whose bytes begin with a header: what finds the decoded length in the first 18 bytes, given the length
 of all."""
+
+
+def zstd_most_nbytes(view: memoryview) -> int:
+    """Return the most bytes that a Zstandard frame can decode to, by its blocks.
+
+    Source: RFC 8878, section 3.1.1.2. Raises ValueError where the frame leaves the bytes.
+    """
+    at, n = _zstd_header(view[4])
+    at += n
+    total, last = 0, False
+    while not last:
+        if at + 3 > len(view):
+            raise ValueError("truncated: it ends before its last block")
+        head = int.from_bytes(view[at : at + 3], "little")
+        last, kind, size = bool(head & 1), head >> 1 & 3, head >> 3
+        if kind == _ZSTD_RESERVED or size > _ZSTD_BLOCK_NBYTES:
+            raise ValueError("a block of a kind or size that there is not")
+        total += _ZSTD_BLOCK_NBYTES if kind > _ZSTD_RLE else size
+        at += 3 + (1 if kind == _ZSTD_RLE else size)
+    return total
 
 
 def _zstd(codec: Any) -> IntoDecoder:

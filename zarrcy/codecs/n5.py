@@ -16,10 +16,15 @@ from numcodecs.compat import ndarray_copy
 from numcodecs.registry import codec_registry, get_codec, register_codec
 from numpy.typing import NDArray
 
-from zarrcy.codecs.bounded import bounded_decoder
+from zarrcy.codecs.bounded import new_decoder
 from zarrcy.types import Buffer, Shape
 
 _DEFAULT, _VARLENGTH = 0, 1
+# No other program makes larger blocks, in bytes, and few make any that are as large.
+_LARGEST_FILLED = 2**31
+# Memory is taken by pages, and where the system likes to by large ones.
+_PAGE_NBYTES = 2**21
+_MOST_GROWTH = 16
 
 
 class N5ChunkWrapper(Codec):  # type: ignore[misc]
@@ -62,11 +67,9 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
         self.dtype = np.dtype(dtype)
         self.chunk_shape: Shape = tuple(chunk_shape)
         self._compressor = compressor
-        self._decode_into = None if compressor is None else bounded_decoder(compressor)
+        self._decode = None if compressor is None else new_decoder(compressor)
         self._swaps = self.dtype.newbyteorder(">") != self.dtype
-        # on disk the first axis is the fastest
-        ndim = len(self.chunk_shape)
-        self._header: bytes = struct.pack(f">HH{ndim}I", _DEFAULT, ndim, *self.chunk_shape[::-1])
+        self._header = _header(self.chunk_shape)
 
     @property
     def compressor_config(self) -> dict[str, Any] | None:
@@ -87,11 +90,18 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
 
     def encode(self, chunk: NDArray[Any]) -> bytes:
         """Return the block of a whole chunk."""
+        return self._encode(chunk, self._header)
+
+    def encode_block(self, elements: NDArray[Any]) -> bytes:
+        """Return the block of a part of a chunk, from its first element on, in the shape of that part."""
+        return self._encode(elements, _header(elements.shape))
+
+    def _encode(self, chunk: NDArray[Any], header: bytes) -> bytes:
         elements = np.ascontiguousarray(chunk).view(self.dtype)
         if self._swaps:
             elements = elements.byteswap()
         data = elements if self._compressor is None else self._compressor.encode(elements)
-        return b"".join((self._header, memoryview(data).cast("B")))
+        return b"".join((header, memoryview(data).cast("B")))
 
     def decode(self, block: Buffer, out: Any = None) -> Any:
         """Return the chunk of a block; a block that was cut at the edge of the array ends in zeros.
@@ -100,22 +110,29 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
         ------
         ValueError : the block is damaged, or larger than a chunk
         """
+        elements = self.decode_block(block)
+        if elements.shape != self.chunk_shape:
+            elements = padded(elements, self.chunk_shape)
+        return ndarray_copy(elements, out)
+
+    def decode_block(self, block: Buffer) -> NDArray[Any]:
+        """Return what a block holds, in its own shape: it takes no more memory than that.
+
+        Raises
+        ------
+        ValueError : the block is damaged, or larger than a chunk
+        """
         stored = memoryview(block).cast("B")
         shape, start = self._parse_header(stored)
-        flat = np.empty(math.prod(shape) * self.dtype.itemsize, np.uint8)
-        if self._decode_into is not None:
-            self._decode_into(stored[start:], flat)
-        elif len(stored) - start == flat.nbytes:
-            flat[:] = stored[start:]
+        nbytes = math.prod(shape) * self.dtype.itemsize
+        if self._decode is not None:
+            flat = self._decode(stored[start:], nbytes)
+        elif len(stored) - start == nbytes:
+            flat = np.frombuffer(stored[start:], np.uint8)
         else:
             raise ValueError(f"{len(stored) - start} bytes of elements in a block of shape {shape}")
-        elements = flat.view(self.dtype).reshape(shape)
-        if self._swaps:
-            elements.byteswap(inplace=True)
-        if shape != self.chunk_shape:
-            cut, elements = elements, np.zeros(self.chunk_shape, self.dtype)
-            elements[tuple(map(slice, shape))] = cut
-        return ndarray_copy(elements, out)
+        elements: NDArray[Any] = flat.view(self.dtype).reshape(shape)
+        return elements.byteswap() if self._swaps else elements
 
     def _parse_header(self, stored: memoryview) -> tuple[Shape, int]:
         """Return the shape of a block, in the order of the array's axes, and where its elements start."""
@@ -137,6 +154,39 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
         if mode != _DEFAULT:
             raise ValueError(f"its header states the mode {mode}; blocks of numbers have the mode 0 or 1")
         return shape, start
+
+
+def _header(shape: Shape) -> bytes:
+    # on disk the first axis is the fastest
+    return struct.pack(f">HH{len(shape)}I", _DEFAULT, len(shape), *shape[::-1])
+
+
+def padded(elements: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """Return elements with zeros behind them along each axis.
+
+    Zeros take no memory until something is written to their page. Elements that would lie on so many pages
+    that those are out of all proportion to them are refused.
+
+    Raises
+    ------
+    ValueError : they would
+    """
+    nbytes = math.prod(shape) * elements.itemsize
+    if nbytes > _LARGEST_FILLED:
+        # the last axes are one run of memory as far as they are not cut
+        runs, run_nbytes = elements.size, elements.itemsize
+        for n, whole in zip(elements.shape[::-1], shape[::-1], strict=True):
+            runs, run_nbytes = runs // max(1, n), run_nbytes * n
+            if n != whole:
+                break
+        touched = min(nbytes, runs * (run_nbytes + _PAGE_NBYTES))
+        if touched > max(_LARGEST_FILLED, _MOST_GROWTH * elements.nbytes):
+            raise ValueError(
+                f"a block of the shape {elements.shape} would be strewn over {nbytes} bytes of a chunk"
+            )
+    chunk = np.zeros(shape, elements.dtype)
+    chunk[tuple(map(slice, elements.shape))] = elements
+    return chunk
 
 
 # zarr-python 2 in the same process registers a codec of its own for the same blocks; either will do

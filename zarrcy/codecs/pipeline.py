@@ -15,6 +15,7 @@ from zarrcy.codecs.bounded import is_own
 from zarrcy.codecs.crc32c import CRC32C
 from zarrcy.codecs.elements import is_ml_dtype
 from zarrcy.codecs.lengths import encoded_nbytes
+from zarrcy.codecs.n5 import N5ChunkWrapper
 from zarrcy.codecs.partial import Memory, PartialRead, Touched, read_blosc, read_raw
 from zarrcy.codecs.shard_index import index_format
 from zarrcy.codecs.stages import Compressor, Filter, Pack, Shard, Stage, Transpose
@@ -70,7 +71,7 @@ class Pipeline:
         self._shard = None if shard is None else WholeShard(shard, self.memory_shape, dtype, fill_item)
         self.is_raw = not (self.filters or self.compressors or self._swap or self._shard or dtype.hasobject)
         # the first compressor's output is the chunk itself where no filter stands before it
-        plain = self.compressors and not self.filters and not self._shard
+        plain = self.compressors and not self.filters and not self._shard and not self._has_blocks
         self._first = self.compressors[0].decoder() if plain else None
 
     @cached_property
@@ -103,6 +104,19 @@ class Pipeline:
         stages = tuple(s for s in stage.stages if not isinstance(s, Transpose))
         fill_item = self._shard.fill_item
         return stage, Pipeline((Transpose(order), *stages), chunk_shape, self.dtype, fill_item)
+
+    @property
+    def _has_blocks(self) -> bool:
+        """Is what lies below the compressors a block, which brings its own memory, little of it where it was cut?"""
+        return bool(self.compressors) and isinstance(self.compressors[0].codec, N5ChunkWrapper)
+
+    def block_codec(self) -> N5ChunkWrapper | None:
+        """Return the one codec of the chunks if it makes blocks of them, which may be cut."""
+        if not self._is_simple or not self._has_blocks:
+            return None
+        codec: N5ChunkWrapper = self.compressors[0].codec
+        fits = codec.chunk_shape == self.memory_shape and codec.dtype.itemsize == self.dtype.itemsize
+        return codec if fits else None
 
     @property
     def _is_simple(self) -> bool:

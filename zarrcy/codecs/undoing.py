@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.codecs.bounded import STATED, bounded_decoder, decode_streams, decode_whole, is_own, new_stream
+from zarrcy.codecs.bounded import (
+    STATED,
+    decode_streams,
+    decode_whole,
+    is_own,
+    new_decoder,
+    new_stream,
+    zstd_most_nbytes,
+)
 from zarrcy.codecs.lengths import encoded_nbytes
 from zarrcy.types import Buffer
 
@@ -51,17 +59,13 @@ def undo(codec: Any, nbytes: int | None, n_elements: int) -> Undo:
     if name == "msgpack2":
         return lambda data: _from_msgpack(codec, data, n_elements)
     if name in STATED or new_stream(codec) is not None:
-        return _limited(codec) if nbytes is None else _into_new(bounded_decoder(codec), nbytes)
+        return _limited(codec) if nbytes is None else _of_length(codec, nbytes)
     return _held_to(codec, nbytes, encoded_nbytes(codec, nbytes))
 
 
-def _into_new(decode_into: Callable[[Buffer, NDArray[np.uint8]], None], nbytes: int) -> Undo:
-    def decode(data: Buffer) -> NDArray[np.uint8]:
-        out = np.empty(nbytes, np.uint8)
-        decode_into(data, out)
-        return out
-
-    return decode
+def _of_length(codec: Any, nbytes: int) -> Undo:
+    decode = new_decoder(codec)
+    return lambda data: decode(data, nbytes)
 
 
 def _held_to(codec: Any, nbytes: int | None, stored_nbytes: int | None) -> Undo:
@@ -106,38 +110,18 @@ def _limited(codec: Any) -> Undo:
     return decode
 
 
-_ZSTD_DICT_BYTES = (0, 1, 2, 4)
-_ZSTD_RLE, _ZSTD_RESERVED = 1, 3
-_ZSTD_BLOCK_NBYTES = 128 * 2**10
-
-
-def zstd_most_nbytes(view: memoryview) -> int:
-    """Return the most bytes that a Zstandard frame without a stated size can decode to, by its blocks.
-
-    Source: RFC 8878, section 3.1.1.2. Raises ValueError where the frame leaves the bytes.
-    """
-    at = 6 + _ZSTD_DICT_BYTES[view[4] & 3]
-    total, last = 0, False
-    while not last:
-        if at + 3 > len(view):
-            raise ValueError("truncated: it ends before its last block")
-        head = int.from_bytes(view[at : at + 3], "little")
-        last, kind, size = bool(head & 1), head >> 1 & 3, head >> 3
-        if kind == _ZSTD_RESERVED or size > _ZSTD_BLOCK_NBYTES:
-            raise ValueError("a block of a kind or size that there is not")
-        total += _ZSTD_BLOCK_NBYTES if kind > _ZSTD_RLE else size
-        at += 3 + (1 if kind == _ZSTD_RLE else size)
-    return total
-
-
 # -- objects -----------------------------------------------------------------------------------------
 
 
 def _counted(data: Any, n_elements: int) -> Any:
     """Return the bytes of as many elements as a chunk has: their number stands before them."""
-    stated = int.from_bytes(memoryview(data).cast("B")[:4], "little")
+    view = memoryview(data).cast("B")
+    stated = int.from_bytes(view[:4], "little")
     if stated != n_elements:
         raise ValueError(f"its header states {stated} elements, a chunk has {n_elements}")
+    # before each element stands its length
+    if len(view) < 4 + 4 * n_elements:
+        raise ValueError(f"{len(view)} bytes are too few for {n_elements} elements")
     return data
 
 

@@ -25,7 +25,7 @@ ORDER = [
     {"codecs"},
     {"selection"},
     {"native", "formats", "blocks"},
-    {"transfer", "about"},
+    {"transfer", "chunk_writing", "about"},
     {"missing"},
     {"fields", "regions"},
     {"shard_writing"},

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import native
+from zarrcy.chunk_writing import ChunkWriter
 from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.storage import access
 from zarrcy.storage.files import OpenValue
-from zarrcy.transfer import ChunkWriter, Field
+from zarrcy.transfer import Field
 from zarrcy.types import Buffer, Key
 
 _COPIED_NBYTES = 2**20

@@ -46,7 +46,7 @@ FILLS = [
     ("?", True, True),
     ("S5", b"abc", "YWJj"),
     ("U3", "é", "é"),
-    ("M8[ns]", np.datetime64("NaT"), -9223372036854775808),
+    ("M8[ns]", np.datetime64("NaT", "ns"), -9223372036854775808),
     ("M8[D]", np.datetime64("2020-01-01"), 18262),
     ("m8[s]", np.timedelta64(-5, "s"), -5),
     ("V3", b"\1\2\3", "AQID"),

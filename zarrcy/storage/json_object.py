@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from zarrcy import _kernels
 from zarrcy.errors import MetadataError
 from zarrcy.types import JSON, Key
 
@@ -42,16 +43,10 @@ def parse_json(document: Any, key: Key, most: int = MAX_NBYTES) -> dict[str, JSO
         return document
     if isinstance(document, Mapping):
         return dict(document)
-    if hasattr(document, "__len__") and len(document) > most:
-        raise MetadataError(
-            key,
-            f"it has {len(document)} bytes; a document of metadata has at most {most}. If that is meant, set "
-            "ZARRCY_MAX_DOCUMENT_MIB to a larger number",
-        )
+    text = _text_of(document, key, most)
     try:
-        text = document if isinstance(document, str) else bytes(memoryview(document)).decode("utf-8")
         parsed = json.loads(text)
-    except (ValueError, RecursionError, TypeError) as exc:
+    except (ValueError, RecursionError) as exc:
         raise MetadataError(key, f"it is no JSON ({exc})") from exc
     if not isinstance(parsed, dict):
         raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
@@ -60,6 +55,59 @@ def parse_json(document: Any, key: Key, most: int = MAX_NBYTES) -> dict[str, JSO
     if not few and _may_be_deep(text) and _is_deep(parsed):
         raise MetadataError(key, f"more than {MAX_DEPTH} lists and objects lie in one another")
     return parsed
+
+
+def _text_of(document: Any, key: Key, most: int) -> str:
+    if hasattr(document, "__len__") and len(document) > most:
+        raise MetadataError(
+            key,
+            f"it has {len(document)} bytes; a document of metadata has at most {most}. If that is meant, set "
+            "ZARRCY_MAX_DOCUMENT_MIB to a larger number",
+        )
+    try:
+        return document if isinstance(document, str) else bytes(memoryview(document)).decode("utf-8")
+    except (ValueError, TypeError) as exc:
+        raise MetadataError(key, f"it is no JSON ({exc})") from exc
+
+
+def cut_json(
+    document: Any, key: Key, path: tuple[str, ...], most: int = MAX_NBYTES
+) -> tuple[dict[str, JSON], str, dict[str, int]] | None:
+    """Parse a document but for the members of one object in it, which must be objects too.
+
+    All of it is checked; so to parse such a member later by `parse_at` does not fail.
+
+    Parameters
+    ----------
+    document, key, most : see `parse_json`
+    path : names of the objects that lie in one another, down to the one whose members are left
+
+    Returns
+    -------
+    cut : the document, in which that object is empty; its text; and where in the text each member begins.
+        None if only `parse_json` can tell: it is odd, or malformed, or no text; or the build has no kernels
+
+    Raises
+    ------
+    MetadataError : the document is too large, or no text
+    """
+    # the twin of the kernel parses: then it is better done once
+    if _kernels.compiled is None or isinstance(document, Mapping):
+        return None
+    text = _text_of(document, key, most)
+    cut = _kernels.compiled.cut_object(text, path, MAX_DEPTH) if type(text) is str else None
+    if cut is None:
+        return None
+    start, stop, places = cut
+    return json.loads(f"{text[:start]}{{}}{text[stop:]}"), text, places
+
+
+_decode = json.JSONDecoder().raw_decode
+
+
+def parse_at(text: str, place: int) -> Any:
+    """Parse what begins at a place of a text in which it was found by `cut_json`."""
+    return _decode(text, place)[0]
 
 
 _SHORT = 8192

@@ -1,0 +1,78 @@
+"""Cut a JSON text at the members of one of its objects, by parsing it: the twin of ``_cut``."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+MOST_LEVELS = 256
+MOST_DIGITS = 600
+
+_decode = json.JSONDecoder().raw_decode
+_SPACE = re.compile(r"[ \t\n\r]*")
+
+
+def cut_object(text: str, path: tuple[str, ...], most_levels: int) -> tuple[int, int, dict[str, int]] | None:
+    """Return what the kernel returns, many times slower than `json.loads`.
+
+    >>> cut_object('{"a": {"b": {}, "c": {"d": 1}}}', ("a",), 128)
+    (6, 30, {'b': 12, 'c': 21})
+    """
+    if not len(path) < most_levels <= MOST_LEVELS:
+        raise ValueError(f"{most_levels} levels; at most {MOST_LEVELS} are counted")
+    try:
+        values = json.loads(text, parse_int=_whole_number, object_pairs_hook=_values)
+        place = _after_space(text, 0)
+        if text[place] != "{" or _is_deeper(values, most_levels):
+            return None
+        for name in path:
+            places = [at for found, at in _members(text, place) if found == name]
+            if len(places) != 1 or text[places[0]] != "{":
+                return None
+            (place,) = places
+    except (ValueError, RecursionError):
+        return None
+    members = _members(text, place)
+    if any(text[at] != "{" for _, at in members):
+        return None
+    return place, _decode(text, place)[1], dict(members)
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits.lstrip("-")) > MOST_DIGITS:
+        raise ValueError
+    return int(digits)
+
+
+def _after_space(text: str, place: int) -> int:
+    found = _SPACE.match(text, place)
+    assert found is not None, "no space at all is found too"
+    return found.end()
+
+
+def _members(text: str, place: int) -> list[tuple[str, int]]:
+    """Return names and places of the members of the object at a place of a text that is JSON."""
+    members = []
+    place = _after_space(text, place + 1)
+    while text[place] != "}":
+        # a comma, but before the first
+        place = _after_space(text, place + 1) if text[place] == "," else place
+        name, place = _decode(text, place)
+        # a colon
+        place = _after_space(text, _after_space(text, place) + 1)
+        members.append((name, place))
+        place = _after_space(text, _decode(text, place)[1])
+    return members
+
+
+def _values(members: list[tuple[str, Any]]) -> list[Any]:
+    # of names that come twice all values count
+    return [value for _, value in members]
+
+
+def _is_deeper(values: list[Any], most_levels: int) -> bool:
+    level = [values]
+    for _ in range(most_levels):
+        level = [inner for outer in level for inner in outer if isinstance(inner, list)]
+    return bool(level)

@@ -1,33 +1,27 @@
-"""Cut a JSON text at the members of one of its objects: all of it is checked, nothing is parsed.
+"""Cut a JSON document at the members of one of its objects: all of it is checked, nothing is parsed.
 
-The text comes from outside: no letter is read before its place is known to be in the text, and what is
-open is kept in a table of fixed length. `_reference_cut` says the same by parsing.
+The document comes from outside: no byte is read before its place is known to be in it, and what is open is
+kept in a table of fixed length. `_reference_cut` says the same by parsing.
 """
 
 import json
 
-from cpython.unicode cimport PyUnicode_DATA, PyUnicode_GET_LENGTH, PyUnicode_KIND, PyUnicode_Substring
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy
 
 cdef enum:
     MOST_LEVELS = 256                # objects and lists that may lie in one another
+    MOST_NBYTES = 0x7FFFFFFF         # of a document: a span is one integer, a quarter of a tuple of two
     MOST_DIGITS = 600                # of a whole number: Python can be told to refuse more than 640
 
-# a text is kept in the narrowest letters that it fits into
-ctypedef fused letter_t:
-    uint8_t
-    uint16_t
-    uint32_t
-
-cdef object _decode = json.JSONDecoder().raw_decode
+cdef object _parse = json.loads
 
 cdef uint64_t ONES = 0x0101010101010101
 cdef uint64_t HIGHS = 0x8080808080808080
 cdef uint64_t SPACES = 0x2020202020202020
 
 
-cdef inline uint64_t _word(const letter_t* p) noexcept nogil:
+cdef inline uint64_t _word(const uint8_t* p) noexcept nogil:
     cdef uint64_t word
     memcpy(&word, p, 8)
     return word
@@ -43,34 +37,32 @@ cdef inline bint _is_plain(uint64_t word) noexcept nogil:
     return found & HIGHS == 0
 
 
-cdef inline Py_ssize_t _after_space(const letter_t* p, Py_ssize_t n, Py_ssize_t i) noexcept nogil:
-    """Return the place of the next letter that is no space; `n` if there is none."""
+cdef inline Py_ssize_t _after_space(const uint8_t* p, Py_ssize_t n, Py_ssize_t i) noexcept nogil:
+    """Return the place of the next byte that is no space; `n` if there is none."""
     while i < n:
         if p[i] > 0x20:
             return i
-        if letter_t is uint8_t:
-            # documents are indented
-            while n - i >= 8 and _word(p + i) == SPACES:
-                i += 8
-            if i == n:
-                return n
+        # documents are indented
+        while n - i >= 8 and _word(p + i) == SPACES:
+            i += 8
+        if i == n:
+            return n
         if p[i] != 0x20 and p[i] != 0x0A and p[i] != 0x0D and p[i] != 0x09:
             return i
         i += 1
     return n
 
 
-cdef inline bint _is_hex(letter_t c) noexcept nogil:
+cdef inline bint _is_hex(uint8_t c) noexcept nogil:
     return 0x30 <= c <= 0x39 or 0x41 <= c <= 0x46 or 0x61 <= c <= 0x66
 
 
-cdef Py_ssize_t _string_end(const letter_t* p, Py_ssize_t n, Py_ssize_t i, bint* escaped) noexcept nogil:
-    """Return the place of the quote that ends the string whose first letter is at `i`; -1 if it is none."""
-    cdef letter_t c
+cdef Py_ssize_t _string_end(const uint8_t* p, Py_ssize_t n, Py_ssize_t i, bint* escaped) noexcept nogil:
+    """Return the place of the quote that ends the string whose first byte is at `i`; -1 if it is none."""
+    cdef uint8_t c
     while True:
-        if letter_t is uint8_t:
-            while n - i >= 8 and _is_plain(_word(p + i)):
-                i += 8
+        while n - i >= 8 and _is_plain(_word(p + i)):
+            i += 8
         if i >= n:
             return -1
         c = p[i]
@@ -97,13 +89,13 @@ cdef Py_ssize_t _string_end(const letter_t* p, Py_ssize_t n, Py_ssize_t i, bint*
             return -1
 
 
-cdef inline Py_ssize_t _after_digits(const letter_t* p, Py_ssize_t n, Py_ssize_t i) noexcept nogil:
+cdef inline Py_ssize_t _after_digits(const uint8_t* p, Py_ssize_t n, Py_ssize_t i) noexcept nogil:
     while i < n and 0x30 <= p[i] <= 0x39:
         i += 1
     return i
 
 
-cdef Py_ssize_t _after_word(const letter_t* p, Py_ssize_t n, Py_ssize_t i, const char* word, int length) noexcept nogil:
+cdef Py_ssize_t _after_word(const uint8_t* p, Py_ssize_t n, Py_ssize_t i, const char* word, int length) noexcept nogil:
     """Return the place behind a word; -1 if another one is at `i`."""
     cdef int k
     if n - i < length:
@@ -114,9 +106,9 @@ cdef Py_ssize_t _after_word(const letter_t* p, Py_ssize_t n, Py_ssize_t i, const
     return i + length
 
 
-cdef Py_ssize_t _after_plain(const letter_t* p, Py_ssize_t n, Py_ssize_t i) noexcept nogil:
+cdef Py_ssize_t _after_plain(const uint8_t* p, Py_ssize_t n, Py_ssize_t i) noexcept nogil:
     """Return the place behind the number or the literal at `i`, which is in the text; -1 if there is none."""
-    cdef letter_t c = p[i]
+    cdef uint8_t c = p[i]
     cdef Py_ssize_t first
     if c == 0x74:
         return _after_word(p, n, i, b"true", 4)
@@ -154,20 +146,37 @@ cdef Py_ssize_t _after_plain(const letter_t* p, Py_ssize_t n, Py_ssize_t i) noex
     return i
 
 
-cdef object _cut(const letter_t* p, Py_ssize_t n, str text, tuple path, int most_levels):
+cdef bint _is_utf8(bytes document) except -1:
+    if document.isascii():
+        return True
+    try:
+        document.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def cut_object(bytes document not None, tuple path not None, int most_levels):
+    cdef const uint8_t* p = document
+    cdef Py_ssize_t n = len(document)
     cdef uint8_t closing[MOST_LEVELS]        # of each object or list that is open, the bracket that will close it
     cdef uint8_t seen[MOST_LEVELS]           # did a name of the path come already?
     cdef dict found = {}
-    cdef Py_ssize_t i = 0, quote, start = -1, stop = -1
+    cdef Py_ssize_t i = 0, quote, start = -1, stop = -1, first = 0
     cdef int n_names = len(path)
     cdef int depth = 0
     cdef int along = 0                       # the objects of the path that are open: all above this level
     cdef bint follows = True                 # is the next value an object of the path?
     cdef bint holds = False                  # is it one of those that are cut?
     cdef bint escaped
-    cdef str name
-    for quote in range(n_names):
-        seen[quote] = False
+    cdef str name, member = None
+    if not n_names < most_levels <= MOST_LEVELS:
+        raise ValueError(f"{most_levels} levels; at most {MOST_LEVELS} are counted, and the path needs {n_names + 1}")
+    if n > MOST_NBYTES or not _is_utf8(document):
+        return None
+    for depth in range(n_names):
+        seen[depth] = False
+    depth = 0
     while True:
         # a value begins, in an object its name before it
         i = _after_space(p, n, i)
@@ -181,7 +190,7 @@ cdef object _cut(const letter_t* p, Py_ssize_t n, str text, tuple path, int most
                 return None
             follows = holds = False
             if depth == along:
-                name = _decode(text, quote)[0] if escaped else PyUnicode_Substring(text, quote + 1, i)
+                name = _parse(document[quote:i + 1]) if escaped else document[quote + 1:i].decode("utf-8")
                 holds = along > n_names
                 follows = not holds and name == path[along - 1]
                 if follows:
@@ -197,7 +206,8 @@ cdef object _cut(const letter_t* p, Py_ssize_t n, str text, tuple path, int most
         if (follows or holds) and p[i] != 0x7B:
             return None
         if holds:
-            found[name] = i
+            member = name
+            first = i
             holds = False
         if p[i] == 0x7B or p[i] == 0x5B:
             if depth == most_levels:
@@ -239,20 +249,9 @@ cdef object _cut(const letter_t* p, Py_ssize_t n, str text, tuple path, int most
                     stop = i
                 along -= 1
             depth -= 1
+            if depth == along > n_names:
+                found[member] = (<uint64_t> first << 32) | <uint64_t> (i - first)
         if depth == 0:
             if start < 0 or _after_space(p, n, i) != n:
                 return None
             return start, stop, found
-
-
-def cut_object(str text not None, tuple path not None, int most_levels):
-    cdef void* letters = PyUnicode_DATA(text)
-    cdef Py_ssize_t n = PyUnicode_GET_LENGTH(text)
-    cdef int width = PyUnicode_KIND(text)
-    if not len(path) < most_levels <= MOST_LEVELS:
-        raise ValueError(f"{most_levels} levels; at most {MOST_LEVELS} are counted, and the path needs {len(path) + 1}")
-    if width == 1:
-        return _cut[uint8_t](<const uint8_t*> letters, n, text, path, most_levels)
-    if width == 2:
-        return _cut[uint16_t](<const uint16_t*> letters, n, text, path, most_levels)
-    return _cut[uint32_t](<const uint32_t*> letters, n, text, path, most_levels)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Never, Self
 
 from zarrcy.errors import KeyPathError, MetadataError, ReadOnlyError
 from zarrcy.storage.base import Store
-from zarrcy.storage.json_object import MAX_CONSOLIDATED_NBYTES, cut_json, parse_at, parse_json
+from zarrcy.storage.json_object import MAX_CONSOLIDATED_NBYTES, cut_json, parse_json, parse_span
 from zarrcy.storage.listing import list_sorted
 from zarrcy.storage.paths import are_harmless, check_key, normalize_path
 
@@ -54,29 +54,29 @@ class ConsolidatedMetadataStore(Store):
         made._hold(documents)
         return made
 
-    def _hold(self, documents: dict[str, Any], text: str | None = None) -> None:
-        # parsed, or where in the text one begins
+    def _hold(self, documents: dict[str, Any], whole: bytes | None = None) -> None:
+        # parsed, or the span of one in the whole
         self._documents = documents
         # None when all are parsed
-        self._text = text
+        self._whole = whole
         # made when names are first listed
         self._sorted: list[str] | None = None
 
     @property
     def meta_store(self) -> dict[str, Any]:
         """All documents by their keys, parsed."""
-        if self._text is not None:
+        if self._whole is not None:
             for key in self._documents:
                 self[key]
-            self._text = None
+            self._whole = None
         return self._documents
 
     def __getitem__(self, key: str) -> Any:
-        # in this order: another thread parses the last document before it lets go of the text
-        text = self._text
+        # in this order: another thread may parse the last document and let go of the whole in between
+        whole = self._whole
         document = self._documents[key]
-        if text is not None and type(document) is int:
-            document = self._documents[key] = parse_at(text, document)
+        if whole is not None and type(document) is int:
+            document = self._documents[key] = parse_span(whole, document)
         return document
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -118,8 +118,8 @@ class ConsolidatedMetadataStore(Store):
         return f"<{type(self).__name__} with {len(self)} keys>"
 
 
-def _documents(value: Any, key: str) -> tuple[dict[str, Any], str | None]:
-    """Return the documents by their keys; where they are only places, also the text in which these are."""
+def _documents(value: Any, key: str) -> tuple[dict[str, Any], bytes | None]:
+    """Return the documents by their keys; where they are spans, also what these are in."""
     cut = cut_json(value, key, ("metadata",), MAX_CONSOLIDATED_NBYTES)
     parsed = parse_json(value, key, MAX_CONSOLIDATED_NBYTES) if cut is None else cut[0]
     version = parsed.get("zarr_consolidated_format")
@@ -127,7 +127,7 @@ def _documents(value: Any, key: str) -> tuple[dict[str, Any], str | None]:
         raise MetadataError(
             key, f"'zarr_consolidated_format' is {version!r}; only {CONSOLIDATED_FORMAT} is known"
         )
-    documents: Any = parsed.get("metadata") if cut is None else cut[2]
+    documents: Any = parsed.get("metadata") if cut is None else cut[1]
     if not isinstance(documents, dict):
         raise MetadataError(key, f"'metadata' is {documents!r}, not an object of documents")
     # what was cut is an object of objects
@@ -140,4 +140,4 @@ def _documents(value: Any, key: str) -> tuple[dict[str, Any], str | None]:
                 check_key(name)
             except KeyPathError as exc:
                 raise MetadataError(key, f"it holds a document for a {exc}") from None
-    return documents, None if cut is None else cut[1]
+    return documents, None if cut is None else value

@@ -43,10 +43,11 @@ def parse_json(document: Any, key: Key, most: int = MAX_NBYTES) -> dict[str, JSO
         return document
     if isinstance(document, Mapping):
         return dict(document)
-    text = _text_of(document, key, most)
+    _check_length(document, key, most)
     try:
+        text = document if isinstance(document, str) else bytes(memoryview(document)).decode("utf-8")
         parsed = json.loads(text)
-    except (ValueError, RecursionError) as exc:
+    except (ValueError, RecursionError, TypeError) as exc:
         raise MetadataError(key, f"it is no JSON ({exc})") from exc
     if not isinstance(parsed, dict):
         raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
@@ -57,25 +58,21 @@ def parse_json(document: Any, key: Key, most: int = MAX_NBYTES) -> dict[str, JSO
     return parsed
 
 
-def _text_of(document: Any, key: Key, most: int) -> str:
+def _check_length(document: Any, key: Key, most: int) -> None:
     if hasattr(document, "__len__") and len(document) > most:
         raise MetadataError(
             key,
             f"it has {len(document)} bytes; a document of metadata has at most {most}. If that is meant, set "
             "ZARRCY_MAX_DOCUMENT_MIB to a larger number",
         )
-    try:
-        return document if isinstance(document, str) else bytes(memoryview(document)).decode("utf-8")
-    except (ValueError, TypeError) as exc:
-        raise MetadataError(key, f"it is no JSON ({exc})") from exc
 
 
 def cut_json(
     document: Any, key: Key, path: tuple[str, ...], most: int = MAX_NBYTES
-) -> tuple[dict[str, JSON], str, dict[str, int]] | None:
+) -> tuple[dict[str, JSON], dict[str, int]] | None:
     """Parse a document but for the members of one object in it, which must be objects too.
 
-    All of it is checked; so to parse such a member later by `parse_at` does not fail.
+    All of it is checked; so to parse such a member later, by `parse_span`, does not fail.
 
     Parameters
     ----------
@@ -84,30 +81,31 @@ def cut_json(
 
     Returns
     -------
-    cut : the document, in which that object is empty; its text; and where in the text each member begins.
-        None if only `parse_json` can tell: it is odd, or malformed, or no text; or the build has no kernels
+    cut : the document, in which that object is empty, and the spans of its members. None if only `parse_json`
+        can tell: the document is odd, malformed or not bytes; or the build has no kernels
 
     Raises
     ------
-    MetadataError : the document is too large, or no text
+    MetadataError : the document is too large
     """
-    # the twin of the kernel parses: then it is better done once
-    if _kernels.compiled is None or isinstance(document, Mapping):
+    # the twin of the kernel parses: to do that twice is no use
+    if _kernels.compiled is None or type(document) is not bytes:
         return None
-    text = _text_of(document, key, most)
-    cut = _kernels.compiled.cut_object(text, path, MAX_DEPTH) if type(text) is str else None
+    _check_length(document, key, most)
+    cut = _kernels.compiled.cut_object(document, path, MAX_DEPTH)
     if cut is None:
         return None
-    start, stop, places = cut
-    return json.loads(f"{text[:start]}{{}}{text[stop:]}"), text, places
+    start, stop, spans = cut
+    return json.loads(b"%b{}%b" % (document[:start], document[stop:])), spans
 
 
 _decode = json.JSONDecoder().raw_decode
 
 
-def parse_at(text: str, place: int) -> Any:
-    """Parse what begins at a place of a text in which it was found by `cut_json`."""
-    return _decode(text, place)[0]
+def parse_span(document: bytes, span: int) -> Any:
+    """Parse a member of a document that `cut_json` found in it."""
+    first = span >> 32
+    return _decode(document[first : first + (span & 0xFFFFFFFF)].decode())[0]
 
 
 _SHORT = 8192

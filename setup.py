@@ -104,8 +104,8 @@ def kernels():
     from Cython.Build import cythonize
 
     unix = sys.platform != "win32"
-    # the lane asks the operating system in the words of Unix
-    names = [*KERNELS, "_codec", "_lane", "_lane_write"] if unix else KERNELS
+    # files are asked for in the words of Unix
+    names = [*KERNELS, "_files", "_codec", "_lane", "_lane_write"] if unix else KERNELS
     extra = {"_codec": codec_libraries()} if unix else {}
     extensions = [
         extension(

@@ -38,6 +38,16 @@ def _open(peer: Peer, bench: Bench) -> Job:
     return Job(lambda: lambda: peer.open(stored, DIRECTORY), check, settle=peer.settle)
 
 
+def _open_and_read(peer: Peer, bench: Bench) -> Job:
+    stored = bench.stored(bench.layout(64, RAW))
+    peer.adopt(stored)
+
+    def call() -> Any:
+        return peer.reader(peer.open(stored, DIRECTORY), _AT)()
+
+    return Job(lambda: call, lambda found: check_equal(found, bench.cube[_AT]), settle=peer.settle)
+
+
 def _create(peer: Peer, bench: Bench) -> Job:
     if peer.is_limit:
         raise NotOfferedError("nothing to create")
@@ -99,6 +109,7 @@ def all_rows() -> list[Row]:
     return [
         Row("start", "import", "in a new process", _import),
         Row("start", "open an array", "directory", _open),
+        Row("start", "open an array, read an element", "directory", _open_and_read),
         Row("start", "create an array", "directory", _create),
         *(_read("one element", _AT, 16, RAW, place) for place in both),
         *(_read("16^3 window", WINDOW, 16, RAW, place) for place in both),

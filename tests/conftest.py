@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -9,3 +10,9 @@ settings.register_profile(
 )
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture
+def step_by_step(monkeypatch):
+    """Let stores make their system calls in Python, one by one, where tests can count them and let them fail."""
+    monkeypatch.setattr("zarrcy.storage.files.native", None)

@@ -210,7 +210,7 @@ def _refuse(*args):
     raise PermissionError("not here")
 
 
-def test_without_hard_links_nodes_are_created_all_the_same(tmp_path, monkeypatch):
+def test_without_hard_links_nodes_are_created_all_the_same(tmp_path, monkeypatch, step_by_step):
     monkeypatch.setattr("os.link", _refuse)
     root = zarr.open_group(str(tmp_path / "a"), mode="w-")
     root["x"] = [1, 2]

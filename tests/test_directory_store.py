@@ -34,7 +34,7 @@ CALLS = [
 
 
 @pytest.fixture
-def calls(monkeypatch):
+def calls(monkeypatch, step_by_step):
     """Count the calls into the operating system that go through ``os``."""
     counts = Counter()
 
@@ -151,7 +151,7 @@ def test_a_key_that_is_no_str_is_refused(store):
         store[5]
 
 
-def test_files_of_an_unfinished_write_are_no_keys(store, monkeypatch):
+def test_files_of_an_unfinished_write_are_no_keys(store, monkeypatch, step_by_step):
     store["a/0"] = b"old"
 
     def fail(*args):
@@ -206,14 +206,14 @@ def test_many_writers_of_one_key_leave_one_whole_value(store):
     assert os.listdir(store.path) == ["k"]
 
 
-def test_a_short_read_is_read_on(store, monkeypatch):
+def test_a_short_read_is_read_on(store, monkeypatch, step_by_step):
     store["k"] = bytes(range(256)) * 10
     read = os.read
     monkeypatch.setattr(os, "read", lambda fd, n: read(fd, min(n, 100)))
     assert store["k"] == bytes(range(256)) * 10
 
 
-def test_a_short_write_is_written_on(store, monkeypatch):
+def test_a_short_write_is_written_on(store, monkeypatch, step_by_step):
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:100]))
     store["k"] = bytes(range(256)) * 10

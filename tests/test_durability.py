@@ -79,7 +79,7 @@ CALLS = ["open", "write", "fdatasync", "fsync", "replace", "link", "rename", "un
 
 
 @pytest.fixture
-def disk(monkeypatch, tmp_path):  # not before that directory is made
+def disk(monkeypatch, step_by_step, tmp_path):  # not before that directory is made
     if not hasattr(os, "fdatasync"):
         pytest.skip("this system has no fdatasync")
     return Disk(monkeypatch)
@@ -197,7 +197,7 @@ def test_directories_above_the_root_need_not_be_ours_to_read(tmp_path, monkeypat
     assert dict(store) == {"b/0": b"x"}
 
 
-def test_a_new_value_whose_temporary_name_was_cleaned_away_is_in_place(tmp_path, monkeypatch):
+def test_a_new_value_whose_temporary_name_was_cleaned_away_is_in_place(tmp_path, monkeypatch, step_by_step):
     store = DirectoryStore(tmp_path)
     link = os.link
 
@@ -313,7 +313,7 @@ def test_leftovers_of_killed_writers_are_no_keys_and_can_be_removed(tmp_path):
     assert dict(store) == {"a/0": b"x"}
 
 
-def test_a_writer_whose_temporary_file_is_cleaned_away_begins_anew(tmp_path, monkeypatch):
+def test_a_writer_whose_temporary_file_is_cleaned_away_begins_anew(tmp_path, monkeypatch, step_by_step):
     store = DirectoryStore(tmp_path)
     replace, cleaned = os.replace, []
 

@@ -161,3 +161,42 @@ def test_text_that_was_never_written_is_empty():
         assert zarrcy.open_array(a.store)[:].tolist() == [empty] * 3
     a = zarrcy.full(3, b"a\0", dtype=bytes, store={})
     assert zarrcy.open_array(a.store)[:].tolist() == [b"a\0"] * 3
+
+
+def test_arrays_with_like_documents_share_nothing_that_can_be_changed():
+    store = {}
+    for name in "ab":
+        zarrcy.zeros((4, 4), chunks=2, dtype="i4", compressor=numcodecs.Zlib(1), store=store, path=name)
+    assert store["a/.zarray"] == store["b/.zarray"]
+    a, b = (zarrcy.open_array(store, path=name) for name in "ab")
+    a.compressor.level = 9
+    assert b.compressor.level == 1
+    assert zarrcy.open_array(store, path="a").compressor.level == 1
+
+
+def test_a_codec_that_is_registered_anew_is_that_of_documents_seen_before():
+    class Fashion(numcodecs.Zlib):
+        codec_id = "fashion"
+
+    class NewFashion(numcodecs.Zlib):
+        codec_id = "fashion"
+
+    store = {}
+    numcodecs.register_codec(Fashion)
+    try:
+        zarrcy.zeros(4, dtype="i4", compressor=Fashion(1), store=store)
+        assert type(zarrcy.open_array(store).compressor) is Fashion
+        numcodecs.register_codec(NewFashion)
+        assert type(zarrcy.open_array(store).compressor) is NewFashion
+    finally:
+        del numcodecs.registry.codec_registry["fashion"]
+    with pytest.raises(zarrcy.errors.CodecNotAvailableError):
+        zarrcy.open_array(store)
+
+
+def test_the_default_separator_of_a_store_counts_for_documents_seen_before():
+    document = zarrcy.zeros((2, 2), chunks=1, store={}, compressor=None).store[".zarray"]
+    documents = {".zarray": document, "1.0": np.ones(1).tobytes(), "1/0": np.full(1, 2.0).tobytes()}
+    for separator, value in ((".", 1.0), ("/", 2.0), (".", 1.0)):
+        a = zarrcy.open_array(zarrcy.KVStore(dict(documents), dimension_separator=separator))
+        assert a[1, 0] == value

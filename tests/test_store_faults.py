@@ -33,7 +33,7 @@ def ids(case):
 
 
 @pytest.fixture
-def break_call(monkeypatch):
+def break_call(monkeypatch, step_by_step):
     """Let a system call fail for the files of a store, as often as it is made."""
 
     @contextlib.contextmanager
@@ -108,7 +108,7 @@ def test_an_error_of_the_array_names_the_chunk_and_other_chunks_are_as_they_were
     assert zarrcy.open_array(tmp_path, mode="r", path="deep/er")[:].tolist() == [2, 2, 1, 1, 1, 1]
 
 
-def test_an_error_is_told_though_its_leftover_can_not_be_removed(tmp_path, monkeypatch):
+def test_an_error_is_told_though_its_leftover_can_not_be_removed(tmp_path, monkeypatch, step_by_step):
     store = DirectoryStore(tmp_path)
     with monkeypatch.context() as patch:
         for name, number in (("write", errno.ENOSPC), ("unlink", errno.EROFS)):
@@ -125,7 +125,7 @@ def test_an_error_is_told_though_its_leftover_can_not_be_removed(tmp_path, monke
     assert os.listdir(tmp_path) == []
 
 
-def test_a_write_may_be_taken_byte_by_byte(tmp_path, monkeypatch):
+def test_a_write_may_be_taken_byte_by_byte(tmp_path, monkeypatch, step_by_step):
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:1]))
     z = zarrcy.create(20, chunks=10, dtype="i2", store=DirectoryStore(tmp_path))
@@ -134,7 +134,7 @@ def test_a_write_may_be_taken_byte_by_byte(tmp_path, monkeypatch):
     assert z[:].tolist() == list(range(20))
 
 
-def test_a_read_may_come_byte_by_byte(tmp_path, monkeypatch):
+def test_a_read_may_come_byte_by_byte(tmp_path, monkeypatch, step_by_step):
     zarrcy.create(20, chunks=10, dtype="i2", store=DirectoryStore(tmp_path))[:] = np.arange(20)
     read, pread = os.read, os.pread
     monkeypatch.setattr(os, "read", lambda fd, n: read(fd, min(n, 1)))

@@ -14,7 +14,7 @@ from zarrcy.array import Array
 from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayError, ContainsGroupError
 from zarrcy.formats import ArrayDescription, ArrayRequest, asked_format
 from zarrcy.grid import normalize_chunks, normalize_shape
-from zarrcy.node import Node
+from zarrcy.node import Found, Node
 from zarrcy.options import ArrayOptions, MoreOptions, take_options
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
@@ -502,6 +502,11 @@ def open_array(
             if mode != "a" or exc.path != node.path:
                 raise
             found = "array", node.load_array
+    return found_array(node, found, mode, options)
+
+
+def found_array(node: Node, found: Found, mode: str, options: dict[str, Any]) -> Array:
+    """Open what was found at a node, which must be an array."""
     parse = found[1]
     if parse is None:
         raise ContainsGroupError(node.path)

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from numpy.typing import NDArray
 
 from zarrcy import formats
-from zarrcy.api import array, check_mode, normalize_stores, open_array, opened_store
+from zarrcy.api import array, check_mode, found_array, normalize_stores, open_array, opened_store
 from zarrcy.array import Array
 from zarrcy.errors import NotConsolidatedError, PathNotFoundError
 from zarrcy.formats import asked_format
@@ -160,14 +160,18 @@ def open(store: Any = None, mode: str = "a", *, path: str | None = None, **kwarg
     """
     check_mode(mode)
     store = normalize_store_arg(store, storage_options=kwargs.pop("storage_options", None), mode=mode)
-    node = Node(store, path)
-    is_array = "shape" in kwargs and mode not in ("r", "r+")
-    if not is_array and mode in ("r", "r+", "a"):
-        kind = node.kind()
-        if kind is None and mode != "a":
+    if "shape" in kwargs and mode not in ("r", "r+"):
+        return open_array(store, mode=mode, path=path, **kwargs)
+    if mode in ("r", "r+", "a"):
+        node = Node(store, path)
+        found = node.load()
+        if found is None and mode != "a":
             raise PathNotFoundError(node.path)
-        is_array = kind == "array"
-    return (open_array if is_array else open_group)(store, mode=mode, path=path, **kwargs)
+        if found is not None and found[0] == "array":
+            if kwargs:
+                return open_array(store, mode=mode, path=path, **kwargs)
+            return found_array(node, found, mode, {})
+    return open_group(store, mode=mode, path=path, **kwargs)
 
 
 def save_array(store: Any, arr: Any, *, path: str | None = None, **kwargs: Any) -> None:

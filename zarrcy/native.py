@@ -104,8 +104,7 @@ def folder(store: Store, prefix: str, separator: str) -> Any:
     root = access.directory_of(store) if _lane is not None else None
     if _lane is None or root is None:
         return None
-    start = os.fsencode(root)
-    return _lane.Folder(start + os.fsencode(prefix), os.fsencode(separator), len(start))
+    return _lane.Folder(os.fsencode(root + prefix), os.fsencode(separator))
 
 
 def read_files(codec: Any, where: Any, plan: Any, layout: Any, out: NDArray[Any], item: bytes) -> list[int]:

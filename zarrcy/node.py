@@ -99,14 +99,21 @@ class Node:
         """The format that the documents follow: the one that was asked for or found, or that of a new node."""
         if self._format is None:
             # a new node is like the nearest one above
-            line = [self, *reversed(self._parents())]
-            self._format = formats.detect(self.store, [node.prefix for node in line])
+            line = [node for node in (self, *reversed(self._parents())) if not node._is_nowhere]
+            self._format = (
+                formats.detect(self.store, [node.prefix for node in line]) if line else formats.DEFAULT
+            )
         return self._format
 
     @property
     def _candidates(self) -> tuple[Format, ...]:
         """The formats in which a node may stand here."""
         return formats.FORMATS if self._format is None else (self._format,)
+
+    @property
+    def _is_nowhere(self) -> bool:
+        """Does one look at the store tell that no document is here? Not of formats that lay out a whole store."""
+        return access.lacks(self.store, self.prefix)
 
     def lock(self, key: str) -> AbstractContextManager[Any]:
         """Return the lock of a key; one that is always free where there is no synchronizer."""
@@ -162,7 +169,7 @@ class Node:
             fetched = {key: document for key, document in answers if document is not None}
         for format in self._candidates:
             store = self.store if fetched is None or format not in formats.NODE_BY_NODE else fetched
-            (found,) = format.load_at(store, [self.prefix], self._default_separator)
+            found = format.load_one(store, self.prefix, self._default_separator)
             if found is not None:
                 self._format = format
                 return found
@@ -387,11 +394,16 @@ class Node:
     def _kinds(self, nodes: Sequence[Node]) -> list[str | None]:
         """Return what stands at nodes, the root first, in any format."""
         kinds: list[str | None] = [None] * len(nodes)
+        nowhere = {number for number, node in enumerate(nodes) if node._is_nowhere}
+        if 0 in nowhere:
+            # there is no store yet
+            return kinds
         for format in (self.format, *(other for other in formats.FORMATS if other is not self.format)):
             if any(kinds[:1]) and format not in formats.NODE_BY_NODE:
                 # it takes whole stores, and this one is of another
                 continue
-            unknown = [number for number, kind in enumerate(kinds) if kind is None]
+            skipped = nowhere if format in formats.NODE_BY_NODE else ()
+            unknown = [number for number, kind in enumerate(kinds) if kind is None and number not in skipped]
             asked = format.kinds_at(self.store, [nodes[number].prefix for number in unknown])
             for number, kind in zip(unknown, asked, strict=True):
                 kinds[number] = kind

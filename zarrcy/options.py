@@ -11,6 +11,8 @@ from zarrcy.threads import checked
 
 ReadMissing: TypeAlias = Literal["fill", "raise", "mask"]
 Unaligned: TypeAlias = Literal["lock", "error", "allow"]
+_READ_MISSING = get_args(ReadMissing)
+_UNALIGNED = get_args(Unaligned)
 
 
 class MoreOptions(TypedDict, total=False):
@@ -49,8 +51,8 @@ class ArrayOptions:
     cache_bytes: int = 0
 
     def __post_init__(self) -> None:
-        _check("read_missing", self.read_missing, get_args(ReadMissing))
-        _check("unaligned", self.unaligned, get_args(Unaligned))
+        _check("read_missing", self.read_missing, _READ_MISSING)
+        _check("unaligned", self.unaligned, _UNALIGNED)
         if self.threads is not None:
             checked(self.threads)
         if self.cache_bytes:

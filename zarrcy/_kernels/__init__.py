@@ -28,17 +28,20 @@ if os.environ.get("ZARRCY_PURE", "") in ("", "0"):
 COMPILED = compiled is not None
 
 
-def _load_lane() -> ModuleType | None:
-    """Return the native lane; None in a pure build, and where it can't be built."""
+def _load_of_unix(module: str) -> ModuleType | None:
+    """Return a module that asks the operating system in the words of Unix; None where there is none."""
     try:
-        return import_module("zarrcy._kernels.lane") if COMPILED else None
+        return import_module(f"zarrcy._kernels.{module}") if COMPILED else None
     except ModuleNotFoundError as exc:
-        if exc.name not in {f"zarrcy._kernels.{name}" for name in ("_codec", "_lane", "_lane_write")}:
+        if exc.name not in {
+            f"zarrcy._kernels.{name}" for name in ("_files", "_codec", "_lane", "_lane_write")
+        }:
             raise
         return None
 
 
-lane = _load_lane()
+files = _load_of_unix("_files")
+lane = _load_of_unix("lane")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -35,7 +35,6 @@ cdef class Folder:
     cdef const char* separator_at
     cdef index_t n_prefix
     cdef index_t n_separator
-    cdef readonly index_t n_root     # so many bytes of the prefix name the directory of the store
 
     cdef char* new_path(self, int ndim, index_t more) except NULL
     cdef char* write_path(self, char* path, Plan plan, index_t number) except NULL nogil

@@ -36,14 +36,9 @@ class Job:
 
 @final
 class Folder:
-    """A directory: the path of a chunk's file is `prefix` and its coordinates, with the separator between.
+    """A directory: the path of a chunk's file is `prefix` and its coordinates, with the separator between."""
 
-    The first `n_root` bytes of the prefix name a directory that a writer does not make.
-    """
-
-    @property
-    def n_root(self) -> int: ...
-    def __new__(cls, prefix: bytes, separator: bytes, n_root: int = 0) -> Folder: ...
+    def __new__(cls, prefix: bytes, separator: bytes) -> Folder: ...
 
 @final
 class Values:

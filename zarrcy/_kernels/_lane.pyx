@@ -101,8 +101,8 @@ cdef class Job:
 cdef class Folder:
     """A directory: the path of a chunk's file is `prefix` and its coordinates, with the separator between."""
 
-    def __cinit__(self, bytes prefix not None, bytes separator not None, index_t n_root=0):
-        self.prefix, self.separator, self.n_root = prefix, separator, n_root
+    def __cinit__(self, bytes prefix not None, bytes separator not None):
+        self.prefix, self.separator = prefix, separator
         self.prefix_at, self.n_prefix = <const char*> prefix, len(prefix)
         self.separator_at, self.n_separator = <const char*> separator, len(separator)
 

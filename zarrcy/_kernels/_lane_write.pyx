@@ -23,7 +23,7 @@ cnp.import_array()
 cdef extern from "files.h":
     bint zarrcy_is_absent() nogil
     index_t zarrcy_take(index_t* counter, index_t step) nogil
-    int zarrcy_replace_file(const char* part, char* target, size_t known, const char* at, size_t n) nogil
+    int zarrcy_replace_file(char* part, const char* target, const char* at, size_t n) nogil
     int zarrcy_write_at(int fd, const char* at, size_t n, index_t start) nogil
     int c_open "open"(const char* path, int flags) nogil
     int c_close "close"(int fd) nogil
@@ -217,7 +217,7 @@ cdef class FileWriter:
             return False
         memcpy(self.part, self.path, length)
         memcpy(self.part + length, self.ending_at, self.n_ending + 1)
-        return zarrcy_replace_file(self.part, self.path, self.folder.n_root, encoded, n) == 0
+        return zarrcy_replace_file(self.part, self.path, encoded, n) == 0
 
     def write(self):
         """Write pieces that are written whole, as long as the job has some; return the numbers of the others."""

@@ -54,7 +54,7 @@ def _pretty(value: JSON, newline: str) -> str:
         return _CONSTANTS[value]
     inner = newline + _INDENT
     if kind is list or kind is tuple:
-        parts = [_pretty(item, inner) for item in value]
+        parts = [repr(item) if type(item) is int else _pretty(item, inner) for item in value]
         return f"[{inner}{f',{inner}'.join(parts)}{newline}]" if parts else "[]"
     if kind is dict and all(type(name) is str for name in value):
         parts = [f"{encode_basestring_ascii(name)}: {_pretty(value[name], inner)}" for name in sorted(value)]

@@ -61,6 +61,11 @@ class Format(Protocol):
     def kinds_at(self, store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
         """Iterate over what stands at prefixes, "array", "group" or None, with few questions to the store."""
 
+    def load_one(
+        self, store: Store, prefix: str, default_separator: str = "."
+    ) -> tuple[str, Callable[[], ArrayDescription] | None] | None:
+        """Return what stands at a prefix: the kind, and for an array what parses its document."""
+
     def load_at(
         self, store: Store, prefixes: Sequence[str], default_separator: str = "."
     ) -> Iterator[tuple[str, Callable[[], ArrayDescription] | None] | None]:

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numcodecs
 
@@ -105,15 +105,27 @@ def load_at(
     MetadataError : the document of a group is malformed
     """
     for found in find(prefixes, document_key, access.reader(store), offers(store, "getitems")):
-        if found is None:
-            yield None
-            continue
-        kind, key, document = found
-        if kind == "array":
-            yield kind, partial(parse_array, document, key, default_separator)
-        else:
-            check_group(document, key)
-            yield kind, None
+        yield None if found is None else _found(*found, default_separator)
+
+
+def load_one(
+    store: Store, prefix: str, default_separator: str = "."
+) -> tuple[str, Callable[[], ArrayDescription] | None] | None:
+    """Return what stands at a prefix of keys, as `load_at` does."""
+    for kind, name in _NAME_OF.items():
+        document = access.get(store, prefix + name)
+        if document is not None:
+            return _found(kind, prefix + name, document, default_separator)
+    return None
+
+
+def _found(
+    kind: str, key: Key, document: Any, default_separator: str
+) -> tuple[str, Callable[[], ArrayDescription] | None]:
+    if kind == "array":
+        return kind, partial(parse_array, document, key, default_separator)
+    check_group(document, key)
+    return kind, None
 
 
 def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayDescription | None:
@@ -141,6 +153,52 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
     MetadataError : the document is malformed
     CodecNotAvailableError : it names a codec that is not installed
     """
+    facts = _remembered.get((document, default_separator)) if type(document) is bytes else None
+    if facts is None:
+        facts = _parse_facts(document, key, default_separator)
+        if type(document) is bytes and len(document) <= _SHORT:
+            if len(_remembered) >= _MOST_REMEMBERED:
+                _remembered.clear()
+            _remembered[document, default_separator] = facts
+    chain = [codec_of(config, key) for config in facts.filters]
+    try:
+        object_codec = chain[0].codec_id if chain else ""
+        fill_value = decode_fill_value(facts.fill_value, facts.dtype, object_codec)
+    except (ValueError, TypeError, OverflowError) as exc:
+        raise MetadataError(key, str(exc)) from exc
+    compressor = None if facts.compressor is None else codec_of(facts.compressor, key)
+    return ArrayDescription(
+        facts.shape,
+        facts.chunk_shape,
+        facts.dtype,
+        fill_value,
+        stages_of(facts.order, chain, compressor, len(facts.shape)),
+        facts.chunk_keys,
+        dict(facts.kept),
+    )
+
+
+class _Facts(NamedTuple):
+    """What a document of an array says, checked; but codecs and fill value, of which each array has its own."""
+
+    shape: Shape
+    chunk_shape: Shape
+    dtype: AnyDtype
+    fill_value: JSON
+    order: str
+    filters: list[JSON]
+    compressor: JSON
+    chunk_keys: ChunkKeys
+    kept: dict[str, JSON]
+
+
+# Many arrays have like documents, and one array is opened many times.
+_remembered: dict[tuple[bytes, str], _Facts] = {}
+_MOST_REMEMBERED = 512
+_SHORT = 4096
+
+
+def _parse_facts(document: Any, key: Key, default_separator: str) -> _Facts:
     members = parse_json(document, key)
     if not all(map(members.__contains__, _NEEDED)):
         missing = [name for name in _NEEDED if name not in members]
@@ -166,23 +224,21 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
         raise MetadataError(key, f"'filters' is {filters!r}, neither a list nor null")
     if len(filters) > MAX_CODECS:
         raise MetadataError(key, f"'filters' are {len(filters)}; an array has at most {MAX_CODECS}")
-    chain = [codec_of(config, key) for config in filters]
     try:
         dtype = _dtype_of(members["dtype"])
-        object_codec = chain[0].codec_id if chain else ""
-        fill_value = decode_fill_value(members.get("fill_value"), dtype, object_codec)
     except (ValueError, TypeError, OverflowError) as exc:
         raise MetadataError(key, str(exc)) from exc
     if math.prod(chunk_shape) * dtype.itemsize >= _END_OF_LENGTHS:
         raise MetadataError(key, f"'chunks' is {list(chunk_shape)}; a chunk must have fewer than 2**62 bytes")
-    compressor = members.get("compressor")
-    return ArrayDescription(
+    return _Facts(
         shape,
         # an axis without elements may have been given chunks without elements
         tuple([n or 1 for n in chunk_shape]),
         dtype,
-        fill_value,
-        stages_of(order, chain, None if compressor is None else codec_of(compressor, key), len(shape)),
+        members.get("fill_value"),
+        order,
+        filters,
+        members.get("compressor"),
         chunk_keys(separator, "dimension_separator" in members),
         {name: value for name, value in members.items() if name not in _MEMBERS},
     )

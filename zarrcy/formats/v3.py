@@ -75,6 +75,7 @@ __all__ = [
     "load_array",
     "load_at",
     "load_attributes",
+    "load_one",
     "names_below",
     "normalize_fill_value",
     "open_consolidated",
@@ -137,14 +138,23 @@ def load_at(
     ------
     MetadataError : the document of a group is malformed
     """
-    for members in load_many(store, prefixes):
-        if members is None:
-            yield None
-        elif node_type(members) == "array":
-            yield "array", partial(parse_members, members)
-        else:
-            check_group(members)
-            yield "group", None
+    return map(_found, load_many(store, prefixes))
+
+
+def load_one(
+    store: Store, prefix: str, default_separator: str = "."
+) -> tuple[str, Callable[[], ArrayDescription] | None] | None:
+    """Return what stands at a prefix of keys, as `load_at` does."""
+    return _found(load(store, prefix))
+
+
+def _found(members: Member | None) -> tuple[str, Callable[[], ArrayDescription] | None] | None:
+    if members is None:
+        return None
+    if node_type(members) == "array":
+        return "array", partial(parse_members, members)
+    check_group(members)
+    return "group", None
 
 
 def load_attributes(store: Store, prefix: str) -> dict[str, JSON]:

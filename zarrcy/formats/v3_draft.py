@@ -179,6 +179,13 @@ def load_at(
             yield kind, None
 
 
+def load_one(
+    store: Store, prefix: str, default_separator: str = "."
+) -> tuple[str, Callable[[], ArrayDescription] | None] | None:
+    """Return what stands at a prefix of keys, as `load_at` does."""
+    return next(load_at(store, [prefix]))
+
+
 def _find(
     store: Store, prefixes: Sequence[str], ask: Callable[[list[str]], list[Any]]
 ) -> Iterator[tuple[str, Key, Any] | None]:

@@ -142,10 +142,18 @@ def _batch_reader(store: Any) -> Reader:
 
 def get(store: Store, key: str) -> Any:
     """Return the value of `key`, or None."""
+    if type(store) is dict or type(store) in _IN_FILES:
+        return store.get(key)
     try:
         return store[key]
     except KeyError:
         return None
+
+
+def lacks(store: Store, prefix: str) -> bool:
+    """Does one question tell that no key begins with a prefix, which ends with a slash? False where it takes more."""
+    root = directory_of(store)
+    return root is not None and not os.path.isdir(root + prefix)
 
 
 def writer(store: Store) -> Writer:

@@ -19,10 +19,12 @@ from zarrcy.storage.files import (
     PARTIAL,
     OpenValue,
     as_durability,
+    claim_file,
     explained,
     partial_of,
-    read_rest,
+    read_file,
     remove_partial,
+    replace_file,
     sync_directory,
     sync_file,
     write_all,
@@ -87,13 +89,11 @@ class DirectoryStore(Store):
         *,
         follow_symlinks: bool = True,
     ) -> None:
-        path = os.path.abspath(os.path.expanduser(os.fspath(path)))
-        if not os.path.isdir(path) and os.path.exists(path):
-            raise NotADirectoryError(f"{path!r} exists and is not a directory")
+        path = _absolute(os.fspath(path))
         self.path: str = path
         self.normalize_keys = normalize_keys
         self._dimension_separator = dimension_separator
-        self._root = os.path.join(path, "")
+        self._root = path if path.endswith(os.sep) else path + os.sep
         self.durability = as_durability(durability)
         # directories whose own names are on the disk, and those of all above them up to the topmost made here
         self._settled: set[str] = set()
@@ -131,24 +131,10 @@ class DirectoryStore(Store):
 
     def get(self, key: str, default: Any = None) -> Any:
         try:
-            fd = os.open(self._file_of(key), OPEN_READ)
-        except (FileNotFoundError, NotADirectoryError):
-            return default
+            value = read_file(self._file_of(key))
         except OSError as exc:
             raise self._unread(key, exc) from exc
-        try:
-            # the size first: one read then ends the matter, and a short read is seen as one
-            size = os.fstat(fd).st_size
-            value = os.read(fd, size)
-            if len(value) < size:
-                value = read_rest(fd, value, size)
-        except IsADirectoryError:
-            return default
-        except OSError as exc:
-            raise self._unread(key, exc) from exc
-        finally:
-            os.close(fd)
-        return value
+        return default if value is None else value
 
     def value_nbytes(self, key: str) -> int | None:
         """Return the length of a value; None if there is none."""
@@ -221,7 +207,10 @@ class DirectoryStore(Store):
         return value  # type: ignore[no-any-return]
 
     def __setitem__(self, key: str, value: Buffer) -> None:
-        self._write(self._file_of(key), lambda fd: write_all(fd, value), self._replace)
+        target = self._file_of(key)
+        if self.durability == "none" and replace_file(target, value):
+            return
+        self._write(target, lambda fd: write_all(fd, value), self._replace)
 
     def write_value(self, key: str, fill: Callable[[int], Any]) -> None:
         """Store a value that `fill` writes to an open file. If it returns False, the key is deleted instead."""
@@ -241,18 +230,24 @@ class DirectoryStore(Store):
         Of several processes at once one stores its value, where the file system has hard links.
         """
         target = self._file_of(key)
-        while True:
+        while not self._claim(target, default):
+            found = self.get(key)
+            if found is not None:
+                return found
+            # it was deleted just now, unless it is a directory
+            if os.path.isdir(target):
+                raise KeyPathError(key, "other keys lie below it")
+        return default
+
+    def _claim(self, target: str, value: Buffer) -> bool:
+        """Write a file, unless there is one: then return False."""
+        claimed = claim_file(target, value) if self.durability == "none" else None
+        if claimed is None:
             try:
-                self._write(target, lambda fd: write_all(fd, default), self._link)
+                self._write(target, lambda fd: write_all(fd, value), self._link)
             except _TakenError:
-                found = self.get(key)
-                if found is not None:
-                    return found
-                # it was deleted just now, unless it is a directory
-                if os.path.isdir(target):
-                    raise KeyPathError(key, "other keys lie below it") from None
-            else:
-                return default
+                return False
+        return claimed is not False
 
     def _write(self, target: str, fill: Callable[[int], Any], put: Callable[[str, str], None]) -> None:
         """Write a value under a temporary name, and put it in its place.
@@ -514,6 +509,21 @@ class DirectoryStore(Store):
             return os.path.getsize(place)
         except FileNotFoundError:
             return 0
+
+
+def _absolute(path: str) -> str:
+    """Return the absolute path of a directory, which may be still to be made."""
+    # most paths are seen at once to be such
+    if path[:1] != "/" or "//" in path or "/." in path or path[-1] == "/":
+        path = os.path.abspath(os.path.expanduser(path))
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        # it is not there, or can't be: what reads or writes says so
+        return path
+    if not stat.S_ISDIR(mode):
+        raise NotADirectoryError(f"{path!r} exists and is not a directory")
+    return path
 
 
 def _is_left_of(own: str, name: str) -> bool:

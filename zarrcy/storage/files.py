@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Collection
 
+from zarrcy import _kernels
 from zarrcy.storage.base import flat
 from zarrcy.types import Buffer
 
@@ -16,6 +17,9 @@ from zarrcy.types import Buffer
 PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 OPEN_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 OPEN_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+native = _kernels.files
+"""Does in one call what the functions here do step by step; None in a pure build."""
 
 DURABILITIES = ("none", "data", "full")
 _VARIABLE = "ZARRCY_DURABILITY"
@@ -97,7 +101,42 @@ def partial_of(path: str) -> str:
     return path + partial_ending()
 
 
-def read_rest(fd: int, value: bytes, size: int) -> bytes:
+def read_file(path: str) -> bytes | None:
+    """Return what a file holds; None if there is none, or a directory."""
+    if native is not None:
+        return native.read_file(path)  # type: ignore[no-any-return]
+    try:
+        fd = os.open(path, OPEN_READ)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        # the size first: one read then ends the matter, and a short read is seen as one
+        size = os.fstat(fd).st_size
+        value = os.read(fd, size)
+        return value if len(value) >= size else _read_rest(fd, value, size)
+    except IsADirectoryError:
+        return None
+    finally:
+        os.close(fd)
+
+
+def replace_file(target: str, value: Buffer) -> bool:
+    """Put a value in the place of a file; False if that must be done step by step, which says what is wrong."""
+    return native is not None and bool(native.replace_file(partial_of(target), target, flat(value)))
+
+
+def claim_file(target: str, value: Buffer) -> bool | None:
+    """Do the same unless there is a file: True, or False if there is one, or None if that can't be told."""
+    if native is None:
+        return None
+    answer: bool | None = _CLAIMED[native.claim_file(partial_of(target), target, flat(value))]
+    return answer
+
+
+_CLAIMED = {1: True, 0: False, -1: None}
+
+
+def _read_rest(fd: int, value: bytes, size: int) -> bytes:
     """Return a value of which a first part was read."""
     parts = [value]
     have = len(value)

@@ -1,0 +1,118 @@
+/* Lets system calls fail or do less than they were asked for, in compiled code too: preloaded by test_file_faults.py.
+ *
+ * FAULT_CALL names the call, FAULT_ERRNO how it fails, and FAULT_SHORT how many bytes it moves instead; FAULT_TIMES
+ * how often. Only files whose path holds FAULT_PATH are meant. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static unsigned char ours[65536]; /* by descriptor: opened with such a path */
+static int times_done;
+
+static int is_ours(int fd) { return fd >= 0 && fd < 65536 && ours[fd]; }
+
+static int is_meant(const char *path) {
+    const char *part = getenv("FAULT_PATH");
+    return part && path && strstr(path, part) != NULL;
+}
+
+/* Is a call to fail? Sets errno then. */
+static int fails(const char *call) {
+    const char *name = getenv("FAULT_CALL"), *number = getenv("FAULT_ERRNO"), *times = getenv("FAULT_TIMES");
+    if (!name || !number || strcmp(name, call) != 0)
+        return 0;
+    if (times && times_done >= atoi(times))
+        return 0;
+    times_done++;
+    errno = atoi(number);
+    return 1;
+}
+
+static size_t at_most(const char *call, size_t n) {
+    const char *name = getenv("FAULT_CALL"), *most = getenv("FAULT_SHORT");
+    return name && most && strcmp(name, call) == 0 && n > (size_t)atoi(most) ? (size_t)atoi(most) : n;
+}
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+static int opened(int fd, const char *path) {
+    if (fd >= 0 && fd < 65536)
+        ours[fd] = is_meant(path);
+    return fd;
+}
+
+#define OPEN(name)                                                                \
+    int name(const char *path, int flags, ...) {                                  \
+        va_list rest;                                                             \
+        mode_t mode;                                                              \
+        va_start(rest, flags);                                                    \
+        mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;                        \
+        va_end(rest);                                                             \
+        if (is_meant(path) && fails(flags & O_CREAT ? "create" : "open"))         \
+            return -1;                                                            \
+        return opened(REAL(name)(path, flags, mode), path);                       \
+    }
+OPEN(open)
+OPEN(open64)
+
+ssize_t read(int fd, void *at, size_t n) {
+    if (is_ours(fd) && fails("read"))
+        return -1;
+    return REAL(read)(fd, at, is_ours(fd) ? at_most("read", n) : n);
+}
+
+ssize_t readv(int fd, const struct iovec *parts, int n) {
+    struct iovec first = parts[0];
+    if (is_ours(fd) && fails("read"))
+        return -1;
+    if (is_ours(fd) && at_most("read", first.iov_len) < first.iov_len) {
+        first.iov_len = at_most("read", first.iov_len);
+        return REAL(readv)(fd, &first, 1);
+    }
+    return REAL(readv)(fd, parts, n);
+}
+
+ssize_t write(int fd, const void *at, size_t n) {
+    if (is_ours(fd) && fails("write"))
+        return -1;
+    return REAL(write)(fd, at, is_ours(fd) ? at_most("write", n) : n);
+}
+
+int close(int fd) {
+    int mine = is_ours(fd), done;
+    if (mine)
+        ours[fd] = 0;
+    done = REAL(close)(fd);
+    return mine && fails("close") ? -1 : done;
+}
+
+int fstat(int fd, struct stat *status) { return is_ours(fd) && fails("fstat") ? -1 : REAL(fstat)(fd, status); }
+
+int fstat64(int fd, struct stat64 *status) { return is_ours(fd) && fails("fstat") ? -1 : REAL(fstat64)(fd, status); }
+
+int rename(const char *old, const char *new) {
+    return is_meant(new) && fails("rename") ? -1 : REAL(rename)(old, new);
+}
+
+int link(const char *old, const char *new) { return is_meant(new) && fails("link") ? -1 : REAL(link)(old, new); }
+
+long syscall(long number, ...) {
+    long a[6];
+    va_list rest;
+    int k;
+    va_start(rest, number);
+    for (k = 0; k < 6; k++)
+        a[k] = va_arg(rest, long);
+    va_end(rest);
+    if (number == SYS_renameat2 && is_meant((const char *)a[3]) && fails("renameat2"))
+        return -1;
+    return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}

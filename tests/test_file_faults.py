@@ -1,0 +1,151 @@
+"""System calls that fail below the compiled code: the key, the cause, the old data. See faulty_calls.c."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from zarrcy import _kernels
+
+pytestmark = [
+    pytest.mark.skipif(_kernels.files is None, reason="a pure build makes its system calls in Python"),
+    pytest.mark.skipif(sys.platform != "linux", reason="needs LD_PRELOAD, and errors as Linux numbers them"),
+]
+
+# What the child does for each key: it stores a value, lets a call fail, tries, and tells what came of it.
+SCRIPT = """
+import json, os, sys
+import zarrcy
+from zarrcy.storage import access
+
+root, cases = sys.argv[1], json.loads(sys.argv[2])
+store = zarrcy.DirectoryStore(root)
+told = []
+for number, (action, faults) in enumerate(cases):
+    key = f"faulty{number}/a"
+    new = bytes(range(256)) * 40
+    if action != "claim":
+        store[key] = b"old"
+    if action == "read whole":
+        store[key] = new
+    os.environ.update(faults, FAULT_PATH=f"faulty{number}/")
+    error = None
+    answer = None
+    try:
+        if action == "write":
+            store[key] = new
+        elif action == "claim":
+            answer = access.put_new(store, key, new)
+        else:
+            answer = len(store[key])
+    except OSError as exc:
+        error = [type(exc).__name__, exc.errno, str(exc), exc.filename]
+    for name in ("FAULT_CALL", "FAULT_ERRNO", "FAULT_SHORT", "FAULT_TIMES", "FAULT_PATH"):
+        os.environ.pop(name, None)
+    value = store.get(key)
+    left = [name for name in os.listdir(os.path.join(root, f"faulty{number}")) if name != "a"] \\
+        if os.path.isdir(os.path.join(root, f"faulty{number}")) else []
+    told.append([answer, error, None if value is None else "new" if value == new else value.decode(), left])
+print(json.dumps(told))
+"""
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    target = tmp_path_factory.mktemp("faults") / "faulty_calls.so"
+    source = Path(__file__).with_name("faulty_calls.c")
+    command = ["gcc", "-shared", "-fPIC", "-O1", "-o", str(target), str(source), "-ldl"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+@pytest.fixture
+def outcome(library, tmp_path):
+    """Run an action under some faults, each in a place of its own, and return what came of it."""
+
+    def run(*cases):
+        env = os.environ | {"LD_PRELOAD": str(library)}
+        command = [sys.executable, "-c", SCRIPT, str(tmp_path), json.dumps(cases)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+def faults(call, number=None, **more):
+    found = {"FAULT_CALL": call} | {f"FAULT_{name.upper()}": str(value) for name, value in more.items()}
+    return found if number is None else found | {"FAULT_ERRNO": str(number)}
+
+
+WRITES = [
+    *(("create", number) for number in (errno.EACCES, errno.EMFILE, errno.EDQUOT, errno.EROFS)),
+    *(("write", number) for number in (errno.ENOSPC, errno.EIO, errno.EFBIG)),
+    *(("close", number) for number in (errno.ENOSPC, errno.EIO)),
+    *(("rename", number) for number in (errno.EACCES, errno.ENOSPC)),
+]
+READS = [
+    *(("open", number) for number in (errno.EACCES, errno.EMFILE, errno.EIO, errno.ESTALE)),
+    *(("fstat", number) for number in (errno.EIO, errno.ESTALE)),
+    *(("read", number) for number in (errno.EIO, errno.ESTALE)),
+]
+
+
+def test_a_write_that_fails_tells_key_and_cause_and_leaves_the_old_value(outcome):
+    told = outcome(*(("write", faults(*case)) for case in WRITES))
+    for (call, number), (_, error, value, left) in zip(WRITES, told, strict=True):
+        assert error is not None, (call, errno.errorcode[number])
+        kind, found, text, _ = error
+        assert (kind, found) == (type(OSError(number, "")).__name__, number)
+        assert "/a' can't be written, and the key has the value that it had" in text
+        assert (value, left) == ("old", []), (call, errno.errorcode[number])
+
+
+def test_a_claim_that_fails_leaves_nothing(outcome):
+    cases = [case for case in WRITES if case[0] != "rename"]
+    for (call, number), (_, error, value, left) in zip(
+        cases, outcome(*(("claim", faults(*case)) for case in cases)), strict=True
+    ):
+        assert error is not None, (call, errno.errorcode[number])
+        assert error[1] == number
+        assert (value, left) == (None, [])
+
+
+def test_a_read_that_fails_is_no_missing_value(outcome):
+    told = outcome(*(("read", faults(*case)) for case in READS))
+    for (call, number), (_, error, value, _) in zip(READS, told, strict=True):
+        assert error is not None, (call, errno.errorcode[number])
+        assert error[1] == number
+        assert "/a' can't be read" in error[2]
+        assert value == "old"
+
+
+def test_what_is_interrupted_goes_on_and_what_is_short_is_completed(outcome):
+    again = errno.EINTR
+    told = outcome(
+        ("read", faults("open", again, times=2)),
+        ("read", faults("read", again, times=2)),
+        ("read", faults("read", short=1)),
+        ("read whole", faults("read", short=1000)),
+        ("read whole", faults("read", again, times=3)),
+        ("write", faults("write", short=100)),
+        ("write", faults("write", again, times=2)),
+        ("claim", faults("write", short=100)),
+    )
+    assert [answer for answer, *_ in told] == [3, 3, 3, 10240, 10240, None, None, True]
+    assert [error for _, error, *_ in told] == [None] * 8
+    assert [value for *_, value, _ in told] == ["old"] * 3 + ["new"] * 5
+
+
+def test_where_files_are_not_renamed_without_replacing_a_second_name_claims_a_value(outcome):
+    told = outcome(
+        ("claim", faults("renameat2", errno.EINVAL)),
+        ("claim", faults("renameat2", errno.ENOSYS)),
+        ("claim", faults("renameat2", errno.EPERM)),
+    )
+    assert told == [[True, None, "new", []]] * 3

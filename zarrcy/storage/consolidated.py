@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, ClassVar, Never, Self
 
 from zarrcy.errors import KeyPathError, MetadataError, ReadOnlyError
@@ -78,6 +79,16 @@ class ConsolidatedMetadataStore(Store):
         if whole is not None and type(document) is int:
             document = self._documents[key] = parse_span(whole, document)
         return document
+
+    def peek(self, key: str) -> Any:
+        """Return a document, or a function that parses it; None if it is not there.
+
+        >>> store = ConsolidatedMetadataStore({"m": b'{"zarr_consolidated_format": 1, "metadata": {"a": {"b": 1}}}'})
+        >>> store.peek("a")(), store.peek("a"), store.peek("c")
+        ({'b': 1}, {'b': 1}, None)
+        """
+        document = self._documents.get(key)
+        return partial(self.__getitem__, key) if type(document) is int else document
 
     def get(self, key: str, default: Any = None) -> Any:
         return self[key] if key in self._documents else default

@@ -28,7 +28,7 @@ def parse_json(document: Any, key: Key, most: int = MAX_NBYTES) -> dict[str, JSO
 
     Parameters
     ----------
-    document : bytes or text, or what was parsed already
+    document : bytes or text, or what was parsed already, or a function that returns that
     key : of the document, for errors
     most : length that it may have, in bytes
 
@@ -39,6 +39,8 @@ def parse_json(document: Any, key: Key, most: int = MAX_NBYTES) -> dict[str, JSO
     >>> parse_json(b'{"a": [1]}', "key")
     {'a': [1]}
     """
+    if callable(document):
+        document = document()
     if type(document) is dict:
         return document
     if isinstance(document, Mapping):

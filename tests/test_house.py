@@ -1,6 +1,7 @@
 """The house rules that no reader should have to check by hand."""
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ REPO = Path(__file__).parent.parent
 # A module imports only from rooms above it in this list; rooms of one entry may know each other. A room is a
 # module or a package; a module of a package that lives elsewhere is named with its path.
 ORDER = [
-    {"errors", "types"},
+    {"errors", "types", "late"},
     {"_kernels"},
     {"edges"},
     {"locks", "sync", "storage", "grid", "progress", "info", "picture", "threads"},
@@ -119,6 +120,7 @@ def test_a_kernel_that_is_there_but_does_not_load_is_an_error(tmp_path):
         "        if name == 'zarrcy._kernels._split': raise ImportError('undefined symbol')\n"
         "sys.meta_path.insert(0, Broken())\n"
         "import zarrcy\n"
+        "zarrcy.open\n"
     )
     env = {name: value for name, value in os.environ.items() if name != "ZARRCY_PURE"}
     done = subprocess.run(
@@ -176,6 +178,38 @@ PUBLIC = {
 def test_the_public_names_are_these():
     assert set(zarrcy.__all__) == PUBLIC
     assert all(hasattr(zarrcy, name) for name in PUBLIC)
+    assert set(dir(zarrcy)) >= PUBLIC
+
+
+@pytest.mark.parametrize("package", [zarrcy, zarrcy.storage], ids=["zarrcy", "storage"])
+def test_a_type_checker_is_told_the_names_that_are_there(package):
+    stub = ast.parse(Path(package.__file__).with_suffix(".pyi").read_text())
+    told = {}
+    for found in stub.body:
+        if isinstance(found, ast.ImportFrom):
+            told |= {alias.name: found.module for alias in found.names}
+        elif isinstance(found, (ast.Assign, ast.AnnAssign)):
+            target = found.targets[0] if isinstance(found, ast.Assign) else found.target
+            told[target.id] = package.__name__
+    del told["__all__"]
+    assert set(told) - {"OPTIONAL_CODECS"} == set(package.__all__)
+    for name, home in told.items():
+        assert getattr(package, name) is getattr(importlib.import_module(home), name)
+
+
+def test_functions_are_not_hidden_by_the_modules_of_their_names():
+    script = (
+        "import zarrcy.array, zarrcy.group, zarrcy; print(callable(zarrcy.array), callable(zarrcy.group))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'zarrcy' has no attribute 'opne'"):
+        zarrcy.opne
+    with pytest.raises(ImportError, match="BlueStore"):
+        exec("from zarrcy.storage import BlueStore")
 
 
 def test_importing_starts_no_thread_and_loads_no_optional_package():
@@ -187,3 +221,16 @@ def test_importing_starts_no_thread_and_loads_no_optional_package():
     script = "import sys, numpy, numcodecs; before = set(sys.modules)\n" + script
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "[]"]
+
+
+def test_importing_loads_nothing_and_reading_an_array_only_what_reads(tmp_path):
+    zarrcy.save_array(tmp_path / "a", [1, 2, 3])
+    script = (
+        "import sys, zarrcy\n"
+        "print('numpy' in sys.modules, 'numcodecs' in sys.modules)\n"
+        f"print(zarrcy.open_array({str(tmp_path / 'a')!r}, mode='r')[1])\n"
+        "late = 'copying conversion verifying group explain storage.azure storage.n5 storage.zip storage.sqlite'\n"
+        "print([name for name in late.split() if 'zarrcy.' + name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:3] == ["False False", "2", "[]"]

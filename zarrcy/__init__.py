@@ -1,209 +1,83 @@
-"""Chunked, compressed, N-dimensional arrays in the Zarr formats, with compiled hot loops."""
+"""Chunked, compressed, N-dimensional arrays in the Zarr formats, with compiled hot loops.
 
+Nothing is loaded before it is used: each name below is looked up in its module when it is first asked for. So a
+job that only reads arrays does not wait for, or keep in memory, what converts, verifies or talks to a server.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
-import numcodecs
-from numcodecs import (
-    BZ2,
-    CRC32,
-    JSON,
-    LZ4,
-    LZMA,
-    Adler32,
-    AsType,
-    Base64,
-    BitRound,
-    Blosc,
-    Categorize,
-    Delta,
-    FixedScaleOffset,
-    Fletcher32,
-    GZip,
-    JenkinsLookup3,
-    PackBits,
-    Pickle,
-    Quantize,
-    Shuffle,
-    VLenArray,
-    VLenBytes,
-    VLenUTF8,
-    Zlib,
-    Zstd,
-    blosc,
-    get_codec,
-    register_codec,
-)
-from numcodecs.registry import codec_registry
-
-from zarrcy.about import show_config
-from zarrcy.api import (
-    array,
-    create,
-    empty,
-    empty_like,
-    full,
-    full_like,
-    ones,
-    ones_like,
-    open_array,
-    open_like,
-    zeros,
-    zeros_like,
-)
-from zarrcy.array import Array
-from zarrcy.attrs import Attributes
-from zarrcy.convenience import (
-    consolidate_metadata,
-    group,
-    load,
-    open,
-    open_consolidated,
-    open_group,
-    save,
-    save_array,
-    save_group,
-    tree,
-)
-from zarrcy.conversion import convert
-from zarrcy.copying import copy, copy_all, copy_store
-from zarrcy.errors import (
-    ArrayNotFoundError,
-    ContainsArrayError,
-    ContainsGroupError,
-    CopyError,
-    GroupNotFoundError,
-    MetadataError,
-    PathNotFoundError,
-    ReadOnlyError,
-)
-from zarrcy.group import Group
-from zarrcy.repairing import repair
-from zarrcy.storage import (
-    ABSStore,
-    ConsolidatedMetadataStore,
-    DBMStore,
-    DirectoryStore,
-    FSStore,
-    KVStore,
-    LMDBStore,
-    LRUStoreCache,
-    MemoryStore,
-    MongoDBStore,
-    N5FSStore,
-    N5Store,
-    NestedDirectoryStore,
-    ObjectStore,
-    RedisStore,
-    SQLiteStore,
-    TempStore,
-    ZipStore,
-)
-from zarrcy.sync import ProcessSynchronizer, ThreadSynchronizer
-from zarrcy.threads import use_threads
-from zarrcy.verifying import verify
+from zarrcy.late import late_names
 
 __version__ = "0.1.0"
 
-DictStore = MemoryStore  # its name before zarr-python 2.4
-
-__all__ = [
-    "BZ2",
-    "CRC32",
-    "JSON",
-    "LZ4",
-    "LZMA",
-    "ABSStore",
-    "Adler32",
-    "Array",
-    "ArrayNotFoundError",
-    "AsType",
-    "Attributes",
-    "Base64",
-    "BitRound",
-    "Blosc",
-    "Categorize",
-    "ConsolidatedMetadataStore",
-    "ContainsArrayError",
-    "ContainsGroupError",
-    "CopyError",
-    "DBMStore",
-    "Delta",
-    "DictStore",
-    "DirectoryStore",
-    "FSStore",
-    "FixedScaleOffset",
-    "Fletcher32",
-    "GZip",
-    "Group",
-    "GroupNotFoundError",
-    "JenkinsLookup3",
-    "KVStore",
-    "LMDBStore",
-    "LRUStoreCache",
-    "MemoryStore",
-    "MetadataError",
-    "MongoDBStore",
-    "N5FSStore",
-    "N5Store",
-    "NestedDirectoryStore",
-    "ObjectStore",
-    "PackBits",
-    "PathNotFoundError",
-    "Pickle",
-    "ProcessSynchronizer",
-    "Quantize",
-    "ReadOnlyError",
-    "RedisStore",
-    "SQLiteStore",
-    "Shuffle",
-    "TempStore",
-    "ThreadSynchronizer",
-    "VLenArray",
-    "VLenBytes",
-    "VLenUTF8",
-    "ZipStore",
-    "Zlib",
-    "Zstd",
-    "__version__",
-    "array",
-    "blosc",
-    "codec_registry",
-    "consolidate_metadata",
-    "convert",
-    "copy",
-    "copy_all",
-    "copy_store",
-    "create",
-    "empty",
-    "empty_like",
-    "full",
-    "full_like",
-    "get_codec",
-    "group",
-    "load",
-    "ones",
-    "ones_like",
-    "open",
-    "open_array",
-    "open_consolidated",
-    "open_group",
-    "open_like",
-    "register_codec",
-    "repair",
-    "save",
-    "save_array",
-    "save_group",
-    "show_config",
-    "tree",
-    "use_threads",
-    "verify",
-    "zeros",
-    "zeros_like",
-]
+# Module -> names; `__init__.pyi` tells type checkers the same.
+_HOMES = {
+    "numcodecs": (
+        "BZ2 CRC32 JSON LZ4 LZMA Adler32 AsType Base64 BitRound Blosc Categorize Delta FixedScaleOffset "
+        "Fletcher32 GZip JenkinsLookup3 PackBits Pickle Quantize Shuffle VLenArray VLenBytes VLenUTF8 "
+        "Zlib Zstd blosc get_codec register_codec"
+    ),
+    "numcodecs.registry": "codec_registry",
+    "zarrcy.about": "show_config",
+    "zarrcy.api": (
+        "array create empty empty_like full full_like ones ones_like open_array open_like zeros zeros_like"
+    ),
+    "zarrcy.array": "Array",
+    "zarrcy.attrs": "Attributes",
+    "zarrcy.convenience": (
+        "consolidate_metadata group load open open_consolidated open_group save save_array save_group tree"
+    ),
+    "zarrcy.conversion": "convert",
+    "zarrcy.copying": "copy copy_all copy_store",
+    "zarrcy.errors": (
+        "ArrayNotFoundError ContainsArrayError ContainsGroupError CopyError GroupNotFoundError "
+        "MetadataError PathNotFoundError ReadOnlyError"
+    ),
+    "zarrcy.group": "Group",
+    "zarrcy.repairing": "repair",
+    "zarrcy.storage": (
+        "ABSStore ConsolidatedMetadataStore DBMStore DirectoryStore FSStore KVStore LMDBStore "
+        "LRUStoreCache MemoryStore MongoDBStore N5FSStore N5Store NestedDirectoryStore ObjectStore "
+        "RedisStore SQLiteStore TempStore ZipStore"
+    ),
+    "zarrcy.sync": "ProcessSynchronizer ThreadSynchronizer",
+    "zarrcy.threads": "use_threads",
+    "zarrcy.verifying": "verify",
+}
+_MODULES = (
+    "about accessors api attrs codecs compat convenience conversion copying errors formats indexing regions selection "
+    "storage sync testing threads types verifying"
+)
+_names, _find = late_names(__name__, _HOMES, _MODULES)
+__all__ = [*_names, "DictStore", "__version__"]  # noqa: PLE0604
+# codecs that numcodecs has only where another package is installed
+OPTIONAL_CODECS = ("CRC32C", "MsgPack", "PCodec", "ZFPY")
 
 
 def __getattr__(name: str) -> Any:
-    # codecs that numcodecs has only where another package is installed
-    if name in ("CRC32C", "MsgPack", "PCodec", "ZFPY") and hasattr(numcodecs, name):
-        return getattr(numcodecs, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in OPTIONAL_CODECS and hasattr(import_module("numcodecs"), name):
+        value = getattr(import_module("numcodecs"), name)
+    else:
+        # before zarr-python 2.4 that was the name of `MemoryStore`
+        value = _find("MemoryStore" if name == "DictStore" else name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES.split()})
+
+
+class _Package(ModuleType):
+    """A package with functions that have the names of modules in it: ``array`` and ``group``."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # whoever imports such a module would put it in the place of the function
+        if not (isinstance(value, ModuleType) and value.__name__ in ("zarrcy.array", "zarrcy.group")):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numcodecs
 import numpy as np
@@ -26,7 +26,9 @@ from zarrcy.regions import Region
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
 from zarrcy.types import Shape, ZarrFormat
-from zarrcy.verifying import Report, verify
+
+if TYPE_CHECKING:
+    from zarrcy.verifying import Report
 
 
 class Array(ArrayIndexing):
@@ -290,6 +292,8 @@ class Array(ArrayIndexing):
         >>> zarrcy.array([1, 2, 3]).verify().problems
         ()
         """
+        from zarrcy.verifying import verify
+
         chunk_store = self._node.own_chunk_store
         return verify(self.store, self.path, chunk_store=chunk_store, progress=progress)
 

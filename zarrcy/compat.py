@@ -140,8 +140,7 @@ def install() -> None:
             name="zarr",
         )
     names = {name: getattr(zarrcy, name) for name in zarrcy.__all__}
-    # numcodecs has some codecs only where another package is installed; zarrcy knows which
-    top = _module("zarr", names | {"__version__": VERSION, "__getattr__": zarrcy.__getattr__})
+    top = _module("zarr", names | {"__version__": VERSION, "__getattr__": _optional_codec})
     for name, sources in MODULES.items():
         content = {
             item: getattr(import_module(source), item)
@@ -150,6 +149,13 @@ def install() -> None:
         }
         setattr(top, name, _module(f"zarr.{name}", content))
     sys.modules.update({top.__name__: top} | {f"zarr.{name}": getattr(top, name) for name in MODULES})
+
+
+def _optional_codec(name: str) -> Any:
+    # numcodecs has some codecs only where another package is installed; zarrcy knows which
+    if name in zarrcy.OPTIONAL_CODECS:
+        return getattr(zarrcy, name)
+    raise AttributeError(f"module 'zarr' has no attribute {name!r}")
 
 
 def uninstall() -> None:

@@ -124,7 +124,7 @@ class PlanCatcher(SteeredSource):
             return
         raise AssertionError("a read asks its source")
 
-    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None) -> None:
+    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None, blank: bool = False) -> None:
         self.plan, self.out = plan, out
         raise _PlanMadeError
 

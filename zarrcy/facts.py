@@ -42,6 +42,8 @@ class ArrayFacts(Placed, ABC):
     _reload: bool
     _like: Any
     _is_view: bool = False
+    # From so many bytes on, memory comes fresh from the operating system: glibc keeps and reuses what is smaller.
+    _fresh_nbytes: float = 2**25 + 2**16
     # the array and its views share one cache; a view that decodes otherwise has chunks of its own there
     _cache: ChunkCache | None = None
     _decoding: object = "stored"
@@ -130,6 +132,18 @@ class ArrayFacts(Placed, ABC):
         if isinstance(like, np.ma.MaskedArray):
             return new_masked(shape, dtype, self._result_order)
         return np.empty_like(like, shape=shape, dtype=dtype, order=self._result_order)
+
+    def _is_cheaper_blank(self, shape: Shape, dtype: AnyDtype) -> bool:
+        """Shall a result be made of zeros, which is what it reads where nothing is stored?
+
+        Memory that comes from the operating system is zeros, and takes no time until it is touched.
+        """
+        return (
+            math.prod(shape) * dtype.itemsize >= self._fresh_nbytes
+            and self._like is None
+            and not dtype.hasobject
+            and not any(self._source.fill_item)
+        )
 
     @abstractmethod
     def resize(self, *args: Any) -> None: ...

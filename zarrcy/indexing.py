@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,7 +16,8 @@ from zarrcy.errors import SelectionError, UnalignedWriteError, ValueShapeError
 from zarrcy.facts import ArrayFacts
 from zarrcy.fields import record_fields
 from zarrcy.node import refuse_read_only
-from zarrcy.types import Shape
+from zarrcy.transfer import Field
+from zarrcy.types import AnyDtype, Shape
 
 if TYPE_CHECKING:
     from zarrcy.explain import Explanation
@@ -34,9 +36,13 @@ class ArrayIndexing(ArrayFacts):
         box = self._kernels.parse_box(selection, self._grid)
         if box is None:
             return self._select(selection)
-        out = self._new_result(box.shape, self._dtype)
-        self._source.read(self._kernels.split_outer(box, self._grid), out)
-        return out if out.ndim else selections.unwrap(out, selection)
+        plan = self._kernels.split_outer(box, self._grid)
+        if box.shape:
+            return self._read_new(plan, box.shape, self._dtype)
+        # one element: every microsecond shows
+        out = self._new_result((), self._dtype)
+        self._source.read(plan, out)
+        return selections.unwrap(out, selection)
 
     def _select(self, selection: Any) -> Any:
         """Read what is no plain box: fields, masks, points, lists; as NumPy does where it is clear."""
@@ -201,7 +207,9 @@ class ArrayIndexing(ArrayFacts):
         catcher = PlanCatcher(self._source)
         # the same array, so the same way to the plan, but for what is behind it
         trial = object.__new__(type(self))
-        trial.__dict__.update(self.__dict__, _source=catcher, _reload=False, _new_result=placeholder)
+        trial.__dict__.update(
+            self.__dict__, _source=catcher, _reload=False, _new_result=placeholder, _fresh_nbytes=math.inf
+        )
         catcher.catch(lambda: read(trial))
         return catcher.explain(self.chunk_store)
 
@@ -253,9 +261,17 @@ class ArrayIndexing(ArrayFacts):
             return result
         if dtype.subdtype is not None:
             return self._read_inner_axes(plan, shape, dtype, field, out)
-        result = self._new_result(shape, dtype) if out is None else out
-        self._source.read(plan, result, field)
-        return result
+        if out is None:
+            return self._read_new(plan, shape, dtype, field)
+        self._source.read(plan, out, field)
+        return out
+
+    def _read_new(self, plan: Any, shape: Shape, dtype: AnyDtype, field: Field | None = None) -> NDArray[Any]:
+        """Read a plan, whose selection has `shape`, into a new array."""
+        blank = self._is_cheaper_blank(shape, dtype)
+        out = np.zeros(shape, dtype, self._result_order) if blank else self._new_result(shape, dtype)
+        self._source.read(plan, out, field, blank)
+        return out
 
     def _read_inner_axes(self, plan: Any, shape: Shape, dtype: Any, field: Any, out: Any) -> NDArray[Any]:
         """Read a field whose values are arrays: their axes become the last ones of the result."""

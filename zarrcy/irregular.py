@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
+from zarrcy.codecs import fill_item
 from zarrcy.edges import AxisRuns
 from zarrcy.formats import ArrayDescription
 from zarrcy.options import ArrayOptions
@@ -54,17 +55,18 @@ class IrregularSource:
         self.layout = kernels.ChunkLayout(description.chunk_shape, description.dtype.itemsize)
         keys = description.chunk_keys
         self.prefix, self.separator = keys.prefix(node_prefix, len(description.shape)), keys.separator
+        self.fill_item = fill_item(description.missing, description.dtype)
         self.fetch, self.store_many = access.reader(store), access.writer(store)
         self.batch = max(1, access.batch_nbytes(store) // max(1, self.layout.nbytes))
         rest = (store, node_prefix, synchronizer, options)
         self._source_of = lru_cache(_MOST_SOURCES)(partial(_source_of, description, rest))
 
-    def read(self, plan: IrregularPlan, out: Any, field: Field | None = None) -> None:
+    def read(self, plan: IrregularPlan, out: Any, field: Field | None = None, blank: bool = False) -> None:
         """Read a plan into `out`: see `ChunkSource.read`."""
         for part in plan.parts():
             source, regular = self._opened(part)
             if part.is_box:
-                source.read(regular, out[part.where], field)
+                source.read(regular, out[part.where], field, blank)
             else:
                 found = np.empty_like(out, shape=part.result_shape)
                 source.read(regular, found, field)

@@ -107,7 +107,9 @@ def folder(store: Store, prefix: str, separator: str) -> Any:
     return _lane.Folder(os.fsencode(root + prefix), os.fsencode(separator))
 
 
-def read_files(codec: Any, where: Any, plan: Any, layout: Any, out: NDArray[Any], item: bytes) -> list[int]:
+def read_files(
+    codec: Any, where: Any, plan: Any, layout: Any, out: NDArray[Any], item: bytes | None
+) -> list[int]:
     """Read the pieces of a plan from files; return the numbers of those that must go the general way."""
     assert _lane is not None
     step = _step(codec)
@@ -123,7 +125,7 @@ def read_values(
     plan: Any,
     layout: Any,
     out: NDArray[Any],
-    item: bytes,
+    item: bytes | None,
 ) -> list[int]:
     """Read neighbouring pieces from the stored values of their chunks; return the numbers of the odd ones."""
     assert _lane is not None
@@ -145,7 +147,7 @@ def read_spans(
     plan: Any,
     layout: Any,
     out: NDArray[Any],
-    item: bytes,
+    item: bytes | None,
 ) -> list[int]:
     """Read pieces from an open file that holds many chunks; return the numbers of the odd ones.
 

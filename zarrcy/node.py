@@ -157,11 +157,12 @@ class Node:
         MetadataError : the document of a group is malformed; that of an array is not looked at yet
         """
         fetched: dict[str, Any] | None = None
-        if self._format is None and offers(self.store, "getitems"):
+        if offers(self.store, "getitems"):
             # one trip for the documents of most formats
             wanted = {
                 format.document_key(self.prefix, kind)
-                for format in formats.NODE_BY_NODE
+                for format in self._candidates
+                if format in formats.NODE_BY_NODE
                 for kind in ("array", "group")
             }
             keys = sorted(wanted)

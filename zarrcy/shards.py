@@ -94,7 +94,7 @@ class ShardSource(ChunkSource):
         nbytes = _BATCH_OF_A_FILE if access.is_near(store) else _BATCH_OF_A_TRIP
         self.batch = max(1, nbytes // max(1, self.layout.nbytes))
 
-    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None) -> None:
+    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None, blank: bool = False) -> None:
         pieces = PiecesByShard(plan, self)
         shared = self.shares(plan.n_pieces, plan.n_pieces * self.layout.nbytes)
         n = min(threads.n_threads(), plan.n_pieces) if shared else 1
@@ -102,7 +102,7 @@ class ShardSource(ChunkSource):
         most = self.batch if self.files is None else max(self.batch, _MOST_PIECES_OF_A_FILE)
         starts = range(0, plan.n_pieces, max(1, min(most, -(-plan.n_pieces // n))))
         batches = ((start, min(start + starts.step, plan.n_pieces)) for start in starts)
-        threads.share(lambda: self.reader(plan, self, out, field, pieces), batches, n)
+        threads.share(lambda: self.new_reader(plan, out, field, blank, pieces), batches, n)
 
     def write(self, plan: Any, value: NDArray[Any], field: Field | None = None) -> None:
         pieces = PiecesByShard(plan, self)

@@ -29,8 +29,8 @@ class SteeredSource:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.source, name)
 
-    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None) -> None:
-        self.source.read(plan, out, field)
+    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None, blank: bool = False) -> None:
+        self.source.read(plan, out, field, blank)
 
     def write(self, plan: Any, value: NDArray[Any], field: Field | None = None) -> None:
         self.source.write(plan, value, field)
@@ -43,9 +43,9 @@ class ThreadedSource(SteeredSource):
         super().__init__(source)
         self.n_threads = n_threads
 
-    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None) -> None:
+    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None, blank: bool = False) -> None:
         with threads.preferring(self.n_threads):
-            self.source.read(plan, out, field)
+            self.source.read(plan, out, field, blank)
 
     def write(self, plan: Any, value: NDArray[Any], field: Field | None = None) -> None:
         with threads.preferring(self.n_threads):
@@ -79,10 +79,10 @@ class CachedSource(SteeredSource):
         keys = plan.keys(0, plan.n_pieces, "", _SEPARATOR)
         return {number for number, key in enumerate(keys) if self.cache.holds(self.decoding, key)}
 
-    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None) -> None:
+    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None, blank: bool = False) -> None:
         source = self.source
         if not self.fits(plan.n_pieces):
-            source.read(plan, out, field)
+            source.read(plan, out, field, blank)
             return
         numbers, chunks, changes = self.missing(plan)
         layout, _ = source.target(field)

@@ -119,7 +119,7 @@ class ChunkSource:
         """Does the native lane decode the chunks, and move them to their places?"""
         return self.codec is not None
 
-    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None) -> None:
+    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None, blank: bool = False) -> None:
         """Read the pieces of a plan into `out`.
 
         Parameters
@@ -127,6 +127,7 @@ class ChunkSource:
         plan : the pieces
         out : has the shape of the plan's selection, and the data type of the array or of `field`
         field : what to read of each element; the whole by default
+        blank : `out` has the fill value in it already, wherever nothing is stored
 
         Raises
         ------
@@ -134,21 +135,30 @@ class ChunkSource:
         """
         if self.read_folder is not None:
             layout, item = self.target(field)
-            rest = native.read_files(self.codec, self.read_folder, plan, layout, out, item)
+            rest = native.read_files(self.codec, self.read_folder, plan, layout, out, None if blank else item)
             if rest:
-                general = self.reader(plan, self, out, field)
+                general = self.new_reader(plan, out, field, blank)
                 for number in rest:
                     general(number, number + 1)
             return
         if plan.n_pieces == 1:
             # one element, one window: nothing to share, and every microsecond shows
-            self.reader(plan, self, out, field)(0, 1)
+            self.new_reader(plan, out, field, blank)(0, 1)
             return
         # of chunks that lie decoded in memory only what is selected is touched, of others all
         in_memory = self.is_raw and self.holds_values
         nbytes = out.nbytes if in_memory else plan.n_pieces * self.layout.nbytes
         shared = self.shares(plan.n_pieces, nbytes)
-        self._run(lambda: self.reader(plan, self, out, field), plan, shared, shared)
+        self._run(lambda: self.new_reader(plan, out, field, blank), plan, shared, shared)
+
+    def new_reader(
+        self, plan: Any, out: NDArray[Any], field: Field | None, blank: bool, *more: Any
+    ) -> ChunkReader:
+        """Return what reads batches of the pieces of a plan: see `read`."""
+        reader: ChunkReader = self.reader(plan, self, out, field, *more)
+        if blank:
+            reader.item = None
+        return reader
 
     def write(self, plan: Any, value: NDArray[Any], field: Field | None = None) -> None:
         """Write `value`, which has the shape of the plan's selection and the dtype of the array or of `field`.
@@ -455,6 +465,10 @@ class ChunkWriter:
             )  # fmt: skip
         if made is None:
             return list(enumerate(keys, first))
+        if set(map(type, made)) == {bytes}:
+            # the usual case, of which there may be millions
+            self.values.update(zip(keys, made, strict=True))
+            return []
         rest = []
         for number, (key, encoded) in enumerate(zip(keys, made, strict=True), first):
             if isinstance(encoded, bool):

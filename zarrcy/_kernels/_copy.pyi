@@ -50,13 +50,13 @@ def scatter(plan: Plan, number: int, chunk: Any, layout: ChunkLayout, value: NDA
     False, and nothing is moved, where `chunk` has not the length of a chunk.
     """
 
-def fill_piece(plan: Plan, number: int, layout: ChunkLayout, out: NDArray[Any], item: bytes) -> None:
-    """Set the place of one piece in `out` to one element, given by its bytes."""
+def fill_piece(plan: Plan, number: int, layout: ChunkLayout, out: NDArray[Any], item: bytes | None) -> None:
+    """Set the place of one piece in `out` to one element, given by its bytes; None leaves it as it is."""
 
 def gather_many(
-    plan: Plan, first: int, chunks: list[Any], layout: ChunkLayout, out: NDArray[Any], item: bytes
+    plan: Plan, first: int, chunks: list[Any], layout: ChunkLayout, out: NDArray[Any], item: bytes | None
 ) -> int:
-    """Gather the pieces from `first` on from a list of chunks; None stands for a chunk of `item`.
+    """Gather the pieces from `first` on from a list of chunks; None stands for a chunk of `item`, see `fill_piece`.
 
     Returns -1, or the place in the list of the first chunk that has not the length of a chunk.
     """

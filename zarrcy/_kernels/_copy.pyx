@@ -536,6 +536,8 @@ def fill_piece(Plan plan, index_t number, ChunkLayout layout, cnp.ndarray out no
     cdef char* line
     cdef const char* at
     cdef int axis
+    if item is None:
+        return
     if cnp.PyArray_ITEMSIZE(out) != layout.itemsize:
         raise ValueError(f"items of {cnp.PyArray_ITEMSIZE(out)} bytes where the chunk has {layout.itemsize}")
     at = _item_of(item, layout)

@@ -13,8 +13,8 @@ from zarrcy._kernels._split import Plan
 class Job:
     """The pieces of one read or write; whoever asks gets the next `step` of them.
 
-    `array` is the result or the value, `item` what a missing element is. The pieces are those from `first` to
-    before `last`, by default all, or those of `numbers`.
+    `array` is the result or the value. `item` is what a missing element is; None, for reads only, leaves it as
+    it is. The pieces are those from `first` to before `last`, by default all, or those of `numbers`.
     """
 
     @property
@@ -27,7 +27,7 @@ class Job:
         plan: Plan,
         layout: ChunkLayout,
         array: NDArray[Any],
-        item: bytes,
+        item: bytes | None,
         step: int,
         first: int = 0,
         last: int = -1,

@@ -56,10 +56,10 @@ cdef class Job:
 
     def __cinit__(
         self, ChunkCodec codec not None, Plan plan not None, ChunkLayout layout not None, cnp.ndarray array not None,
-        bytes item not None, index_t step, index_t first=0, index_t last=-1, numbers=None
+        bytes item, index_t step, index_t first=0, index_t last=-1, numbers=None
     ):
         self.codec, self.plan, self.layout, self.array, self.item = codec, plan, layout, array, item
-        self.item_at = <const char*> item
+        self.item_at = NULL if item is None else <const char*> item
         self.step = step if step > 0 else 1
         self.first = first
         self.listed = numbers is not None
@@ -72,7 +72,7 @@ cdef class Job:
             raise IndexError(f"pieces {first} to {last} of a plan that has {plan.n_pieces}")
         if layout.nbytes != codec.nbytes or layout.itemsize != cnp.PyArray_ITEMSIZE(array):
             raise ValueError(f"a chunk of {layout.nbytes} bytes, where the codec makes chunks of {codec.nbytes}")
-        if len(item) != layout.itemsize:
+        if item is not None and len(item) != layout.itemsize:
             raise ValueError(f"a fill item of {len(item)} bytes where elements have {layout.itemsize}")
         self.outer = type(plan) is OuterPlan
         if self.outer:
@@ -176,6 +176,8 @@ cdef bint _put(
     cdef const char* found
     cdef char* target = NULL
     cdef int picked
+    if stored == NULL and item == NULL:
+        return True
     if not job.outer:
         if stored == NULL:
             # every element of the chunk is the same one: strides of 0

@@ -143,7 +143,7 @@ cdef class Writing:
 
 
 def encodes(Job job not None):
-    return job.codec.encoding != NULL and job.outer and not job.has_lists
+    return job.codec.encoding != NULL and job.outer and not job.has_lists and job.item_at != NULL
 
 
 def encode_values(Job job not None, list made not None, bint keep_empty, bint uniform):

@@ -389,6 +389,8 @@ def scatter(plan: Plan, number: int, chunk: Any, layout: ChunkLayout, value: NDA
 
 
 def fill_piece(plan: Plan, number: int, layout: ChunkLayout, out: NDArray[Any], item: Any) -> None:
+    if item is None and not out.dtype.hasobject:
+        return
     if out.dtype.itemsize != layout.itemsize:
         raise ValueError(f"items of {out.dtype.itemsize} bytes where the chunk has {layout.itemsize}")
     _check_result(plan, layout, out)

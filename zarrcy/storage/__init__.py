@@ -1,71 +1,48 @@
 """Bytes by key: where arrays live.
 
-A mapping of str to bytes-like is enough to be a store.
+A mapping of str to bytes-like is enough to be a store. Each store is loaded when it is first asked for.
 """
 
-from importlib import import_module
 from typing import Any
 
-from zarrcy.storage.arguments import normalize_store_arg
-from zarrcy.storage.azure import ABSStore
-from zarrcy.storage.base import BaseStore, Store
-from zarrcy.storage.cache import LRUStoreCache
-from zarrcy.storage.consolidated import ConsolidatedMetadataStore
-from zarrcy.storage.dbm import DBMStore
-from zarrcy.storage.directory import DirectoryStore
-from zarrcy.storage.fsspec_store import FSStore
-from zarrcy.storage.listing import getsize, listdir, rename, rmdir
-from zarrcy.storage.lmdb import LMDBStore
-from zarrcy.storage.memory import KVStore, MemoryStore
-from zarrcy.storage.mongodb import MongoDBStore
-from zarrcy.storage.n5 import N5FSStore, N5Store
-from zarrcy.storage.nested import NestedDirectoryStore
-from zarrcy.storage.object_store import ObjectStore
-from zarrcy.storage.redis import RedisStore
-from zarrcy.storage.sqlite import SQLiteStore
-from zarrcy.storage.temporary import TempStore
-from zarrcy.storage.zip import ZipStore
+from zarrcy.late import late_names
 
 array_meta_key = ".zarray"
 group_meta_key = ".zgroup"
 attrs_key = ".zattrs"
 
-__all__ = [
-    "ABSStore",
-    "BaseStore",
-    "ConsolidatedMetadataStore",
-    "DBMStore",
-    "DirectoryStore",
-    "FSStore",
-    "KVStore",
-    "LMDBStore",
-    "LRUStoreCache",
-    "MemoryStore",
-    "MongoDBStore",
-    "N5FSStore",
-    "N5Store",
-    "NestedDirectoryStore",
-    "ObjectStore",
-    "RedisStore",
-    "SQLiteStore",
-    "Store",
-    "TempStore",
-    "ZipStore",
-    "array_meta_key",
-    "attrs_key",
-    "getsize",
-    "group_meta_key",
-    "listdir",
-    "normalize_store_arg",
-    "rename",
-    "rmdir",
-]
-
-_INITIALISING = ("contains_array", "contains_group", "init_array", "init_group")
+# Module -> names; `__init__.pyi` tells type checkers the same.
+_HOMES = {
+    "zarrcy.storage.arguments": "normalize_store_arg",
+    "zarrcy.storage.azure": "ABSStore",
+    "zarrcy.storage.base": "BaseStore Store",
+    "zarrcy.storage.cache": "LRUStoreCache",
+    "zarrcy.storage.consolidated": "ConsolidatedMetadataStore",
+    "zarrcy.storage.dbm": "DBMStore",
+    "zarrcy.storage.directory": "DirectoryStore",
+    "zarrcy.storage.fsspec_store": "FSStore",
+    "zarrcy.storage.listing": "getsize listdir rename rmdir",
+    "zarrcy.storage.lmdb": "LMDBStore",
+    "zarrcy.storage.memory": "KVStore MemoryStore",
+    "zarrcy.storage.mongodb": "MongoDBStore",
+    "zarrcy.storage.n5": "N5FSStore N5Store",
+    "zarrcy.storage.nested": "NestedDirectoryStore",
+    "zarrcy.storage.object_store": "ObjectStore",
+    "zarrcy.storage.redis": "RedisStore",
+    "zarrcy.storage.sqlite": "SQLiteStore",
+    "zarrcy.storage.temporary": "TempStore",
+    "zarrcy.storage.zip": "ZipStore",
+    # they know what arrays and groups are, so they are above this package
+    "zarrcy.storage.initialising": "contains_array contains_group init_array init_group",
+}
+_names, _find = late_names(__name__, _HOMES)
+__all__ = [*_names, "array_meta_key", "attrs_key", "group_meta_key"]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    # they know what arrays and groups are, so they are above this package, which is loaded before them
-    if name in _INITIALISING:
-        return getattr(import_module("zarrcy.storage.initialising"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = _find(name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -172,7 +172,16 @@ def writer(store: Store) -> Writer:
     setitems = getattr(store, "setitems", None)
     if setitems is not None:
         return lambda values: setitems({key: as_bytes(value) for key, value in values.items()})
-    if getattr(store, "consumes_values", False) or type(store) is MemoryStore:
+    if type(store) is MemoryStore or type(store) is dict:
+        held = store._values if isinstance(store, MemoryStore) else store
+
+        def keep(values: dict[str, Buffer]) -> None:
+            if set(map(type, values.values())) != {bytes}:
+                values = {key: as_bytes(value) for key, value in values.items()}
+            held.update(values)
+
+        return keep
+    if getattr(store, "consumes_values", False):
         setitem: Callable[[str, Any], None] = store.__setitem__
     else:
 

@@ -1,0 +1,99 @@
+"""Large results are made of zeros where these are what nothing reads as: the elements are the same as ever."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import zarrcy
+from zarrcy.array import Array
+from zarrcy.testing import CountingStore
+
+STORES = {
+    "memory": lambda path: zarrcy.MemoryStore(),
+    "directory": zarrcy.DirectoryStore,
+    "mapping": lambda path: CountingStore(),
+}
+FORMATS = {
+    "v2": {"compressor": None},
+    "v2-blosc": {"compressor": zarrcy.Blosc("lz4", 5, 1)},
+    "v2-filter": {"filters": [zarrcy.Shuffle(4)], "compressor": zarrcy.Zlib(1)},
+    "v3": {"zarr_format": 3},
+    "shards": {"zarr_format": 3, "shards": (8, 6)},
+    "shards-raw": {"zarr_format": 3, "shards": (8, 6), "codecs": [{"name": "bytes"}]},
+}
+
+
+@pytest.fixture(autouse=True)
+def every_result_is_large(monkeypatch):
+    monkeypatch.setattr(Array, "_fresh_nbytes", 0)
+
+
+@pytest.mark.parametrize("place", STORES)
+@pytest.mark.parametrize("words", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("fill_value", [0.0, -0.0, 2.5])
+@settings(max_examples=15)
+@given(data=st.data())
+def test_what_is_not_stored_reads_as_the_fill_value(tmp_path_factory, place, words, fill_value, data):
+    shape = (13, 17)
+    store = STORES[place](tmp_path_factory.mktemp("blank"))
+    a = zarrcy.create(
+        shape,
+        chunks=(4, 3),
+        dtype="f4",
+        fill_value=fill_value,
+        store=store,
+        write_empty_chunks=False,
+        **words,
+    )
+    model = np.full(shape, fill_value, "f4")
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = tuple(data.draw(st.integers(0, n - 1)) for n in shape)
+        key = tuple(slice(i, i + data.draw(st.integers(1, 6))) for i in at)
+        a[key] = model[key] = data.draw(st.sampled_from([1.0, 0.0, -0.0, np.nan]))
+    keys = [..., (slice(None, None, 3), slice(16, None, -5)), 5, (slice(3, 9), [1, 16, 4]), (slice(2, 2), 0)]
+    for key in keys:
+        wanted = model[key]
+        found = a[key]
+        assert found.dtype == wanted.dtype
+        assert found.shape == wanted.shape
+        assert found.tobytes() == wanted.tobytes()
+    mask = model != 1.0
+    assert a[mask].tobytes() == model[mask].tobytes()
+    points = ([0, 12, 5], [16, 0, 5])
+    assert a.vindex[points].tobytes() == model[points].tobytes()
+    out = np.full(shape, 7, "f4")
+    assert a.get_basic_selection(out=out).tobytes() == model.tobytes()
+
+
+@pytest.mark.parametrize("place", STORES)
+def test_a_field_and_objects_read_as_ever(tmp_path, place):
+    a = zarrcy.create(
+        10, chunks=3, dtype=[("x", "i2"), ("y", "f8")], store=STORES[place](tmp_path), fill_value=None
+    )
+    a[4] = (1, 2.0)
+    assert a["y"].tolist() == [0, 0, 0, 0, 2.0, 0, 0, 0, 0, 0]
+    assert a["y", "x"][4].item() == (2.0, 1)
+    texts = zarrcy.create(5, chunks=2, dtype=str, fill_value="", store=STORES[place](tmp_path / "t"))
+    texts[1] = "b"
+    assert texts[:].tolist() == ["", "b", "", "", ""]
+
+
+def test_a_damaged_chunk_is_an_error_as_ever(tmp_path):
+    a = zarrcy.create(10, chunks=5, dtype="i4", store=str(tmp_path), compressor=None)
+    (tmp_path / "1").write_bytes(b"short")
+    with pytest.raises(zarrcy.errors.ChunkDecodeError, match="'1'"):
+        a[:]
+
+
+def test_a_result_that_is_to_be_masked_or_of_another_kind_is_that(tmp_path):
+    zarrcy.create(6, chunks=2, dtype="i4", store=str(tmp_path))[2:4] = 5
+    masked = zarrcy.open_array(str(tmp_path), mode="r", read_missing="mask")[:]
+    assert masked.tolist() == [None, None, 5, 5, None, None]
+    with pytest.raises(zarrcy.errors.MissingChunkError):
+        zarrcy.open_array(str(tmp_path), mode="r", read_missing="raise")[:]
+
+
+def test_explaining_a_read_of_more_than_there_is_memory_takes_none():
+    huge = zarrcy.zeros((2**40, 2**20), chunks=(2**40, 2**10), dtype="u1")
+    assert huge.explain().n_chunks == 2**10

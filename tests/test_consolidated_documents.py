@@ -35,10 +35,12 @@ def test_a_document_is_parsed_when_it_is_asked_for_and_then_kept():
 @pytest.mark.skipif(not _kernels.COMPILED, reason="a pure build parses the whole")
 def test_what_is_not_asked_for_is_not_parsed(monkeypatch):
     asked = []
-    parse = consolidated.parse_span
-    monkeypatch.setattr(
-        consolidated, "parse_span", lambda *args: asked.append(found := parse(*args)) or found
-    )
+
+    def parse_spans(whole, spans, parse=consolidated.parse_spans):
+        asked.extend(found := parse(whole, spans))
+        return found
+
+    monkeypatch.setattr(consolidated, "parse_spans", parse_spans)
     array = {"zarr_format": 2, "shape": [3], "chunks": [3], "dtype": "<i4", "fill_value": 0, "order": "C"}
     documents = {".zgroup": {"zarr_format": 2}, "b/.zgroup": {"zarr_format": 2}}
     for name in ("a0", "a1", "b/a2"):
@@ -57,6 +59,28 @@ def test_what_is_not_asked_for_is_not_parsed(monkeypatch):
     assert asked[4:] == [documents["a1/.zarray"]]
     assert dict(group.store) == documents
     assert len(asked) == len(documents)
+
+
+@pytest.mark.skipif(not _kernels.COMPILED, reason="a pure build parses the whole")
+def test_who_asks_for_many_documents_gets_all_of_the_kind_parsed_at_once(monkeypatch):
+    questions = []
+
+    def parse_spans(whole, spans, parse=consolidated.parse_spans):
+        found = parse(whole, spans)
+        questions.append(len(found))
+        return found
+
+    monkeypatch.setattr(consolidated, "parse_spans", parse_spans)
+    documents = {f"a{n}/{end}": {"n": n, "of": end} for n in range(200) for end in (".zarray", ".zattrs")}
+    documents |= {".zgroup": {}, "g/.zgroup": {}}
+    whole = json.dumps({"zarr_consolidated_format": 1, "metadata": documents}).encode()
+    store = ConsolidatedMetadataStore({".zmetadata": whole})
+    assert [store[f"a{n}/.zattrs"]["n"] for n in range(200)] == list(range(200))
+    assert questions == [1] * 32 + [168]
+    assert [store[f"a{n}/.zarray"]["n"] for n in range(199, -1, -1)] == list(range(199, -1, -1))
+    assert questions == ([1] * 32 + [168]) * 2
+    assert store.meta_store == documents
+    assert questions == [*([1] * 32 + [168]) * 2, 2]
 
 
 def test_threads_that_ask_for_documents_at_once_get_them():

@@ -8,18 +8,20 @@ from typing import Any, ClassVar, Never, Self
 
 from zarrcy.errors import KeyPathError, MetadataError, ReadOnlyError
 from zarrcy.storage.base import Store
-from zarrcy.storage.json_object import MAX_CONSOLIDATED_NBYTES, cut_json, parse_json, parse_span
+from zarrcy.storage.json_object import MAX_CONSOLIDATED_NBYTES, cut_json, parse_json, parse_spans
 from zarrcy.storage.listing import list_sorted
 from zarrcy.storage.paths import are_harmless, check_key, normalize_path
 
 CONSOLIDATED_FORMAT = 1
+# Documents that are parsed one by one: so many, or this part of all.
+_FEW = 32
 
 
 class ConsolidatedMetadataStore(Store):
     """The documents that ``consolidate_metadata`` put together; they can be read only.
 
     Values are parsed JSON, not bytes. The whole is checked when the store is made; each document is parsed
-    when it is first asked for, and kept.
+    when it is first asked for, or when many of its kind were, and kept.
 
     Parameters
     ----------
@@ -60,24 +62,39 @@ class ConsolidatedMetadataStore(Store):
         self._documents = documents
         # None when all are parsed
         self._whole = whole
+        self._n_asked = 0
         # made when names are first listed
         self._sorted: list[str] | None = None
 
     @property
     def meta_store(self) -> dict[str, Any]:
         """All documents by their keys, parsed."""
-        if self._whole is not None:
-            for key in self._documents:
-                self[key]
+        whole = self._whole
+        if whole is not None:
+            self._parse_all(whole, "")
             self._whole = None
         return self._documents
+
+    def _parse_all(self, whole: bytes, end: str) -> None:
+        """Parse all documents whose keys end alike. At once they take less time, and share the names of members."""
+        documents = self._documents
+        left = {key: span for key, span in documents.items() if type(span) is int and key.endswith(end)}
+        for key, document in zip(left, parse_spans(whole, left.values()), strict=True):
+            documents[key] = document
 
     def __getitem__(self, key: str) -> Any:
         # in this order: another thread may parse the last document and let go of the whole in between
         whole = self._whole
         document = self._documents[key]
         if whole is not None and type(document) is int:
-            document = self._documents[key] = parse_span(whole, document)
+            # who asks for many documents of a kind asks for all of them
+            self._n_asked += 1
+            if self._n_asked > max(_FEW, len(self._documents) // _FEW):
+                self._n_asked = 0
+                self._parse_all(whole, key.rpartition("/")[2])
+                return self._documents[key]
+            (document,) = parse_spans(whole, (document,))
+            self._documents[key] = document
         return document
 
     def peek(self, key: str) -> Any:

@@ -98,12 +98,7 @@ class ConsolidatedMetadataStore(Store):
         return document
 
     def peek(self, key: str) -> Any:
-        """Return a document, or a function that parses it; None if it is not there.
-
-        >>> store = ConsolidatedMetadataStore({"m": b'{"zarr_consolidated_format": 1, "metadata": {"a": {"b": 1}}}'})
-        >>> store.peek("a")(), store.peek("a"), store.peek("c")
-        ({'b': 1}, {'b': 1}, None)
-        """
+        """Return a document, or a function that parses it; None if it is not there."""
         document = self._documents.get(key)
         return partial(self.__getitem__, key) if type(document) is int else document
 

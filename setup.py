@@ -24,7 +24,7 @@ NO_CODECS = os.environ.get("ZARRCY_NO_CODECS", "") not in ("", "0")
 PURE = os.environ.get("ZARRCY_PURE", "") not in ("", "0")
 SANITIZE = os.environ.get("ZARRCY_SANITIZE", "") not in ("", "0")
 
-KERNELS = ["_split", "_points", "_copy", "_crc32c", "_fill", "_shards", "_touch"]
+KERNELS = ["_split", "_points", "_copy", "_crc32c", "_cut", "_fill", "_shards", "_touch"]
 
 SANITIZERS = "-fsanitize=address,undefined"
 # the first fault ends the process: one that is only printed would be overlooked

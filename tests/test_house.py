@@ -101,9 +101,9 @@ def test_the_compiled_kernels_did_load():
 
 
 def compiled_modules():
-    from zarrcy._kernels import _copy, _crc32c, _fill, _points, _split, _touch
+    from zarrcy._kernels import _copy, _crc32c, _cut, _fill, _points, _split, _touch
 
-    return [_split, _points, _copy, _crc32c, _fill, _touch]
+    return [_split, _points, _copy, _crc32c, _cut, _fill, _touch]
 
 
 def test_both_kernels_offer_the_same_names():

@@ -32,6 +32,7 @@ from zarrcy.types import JSON, AnyDtype, Coords, Key, Shape
 
 _PARSED_LATE = ("_description", "_dtype", "_result_order")
 _MADE_LATE = ("_grid", "_kernels", "_source")
+_OUTDATED = ("_parse", *_MADE_LATE)
 
 
 class ArrayFacts(Placed, ABC):
@@ -52,8 +53,10 @@ class ArrayFacts(Placed, ABC):
         self._description = description
         self._dtype = description.dtype
         self._result_order = description.order
-        for name in ("_parse", *_MADE_LATE):
-            self.__dict__.pop(name, None)
+        made = self.__dict__
+        for name in _OUTDATED:
+            if name in made:
+                del made[name]
 
     if not TYPE_CHECKING:
 

@@ -121,7 +121,16 @@ def walk(group, most=30):
             probe(node)
 
 
+def documents_of(value):
+    try:
+        return json.dumps(dict(zarrcy.ConsolidatedMetadataStore({"key": value}, "key")))
+    except errors.MetadataError as exc:
+        return str(exc)
+
+
 def consolidated(data):
+    # bytes are cut where that is possible, other buffers are parsed
+    expect(documents_of(bytes(data)) == documents_of(bytearray(data)), "what was cut is not what was parsed")
     group = zarrcy.open_consolidated({".zmetadata": data}, mode="r")
     dict(group.attrs)
     walk(group)

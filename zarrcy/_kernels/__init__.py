@@ -20,7 +20,8 @@ if os.environ.get("ZARRCY_PURE", "") in ("", "0"):
     except ModuleNotFoundError as exc:
         # a pure build has no compiled modules; one that is there but does not load is an error
         if exc.name not in {
-            f"zarrcy._kernels.{name}" for name in ("_split", "_points", "_copy", "_fill", "_touch", "_shards")
+            f"zarrcy._kernels.{name}"
+            for name in ("_split", "_points", "_copy", "_cut", "_fill", "_touch", "_shards")
         }:
             raise
 

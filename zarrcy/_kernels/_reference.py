@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy._kernels._reference_crc32c import crc32c
+from zarrcy._kernels._reference_cut import cut_object
 
-__all__ = ["crc32c"]
+__all__ = ["crc32c", "cut_object"]
 
 LONGEST = 1 << 62
 MAX_NDIM = 64

@@ -2,6 +2,7 @@
 
 from zarrcy._kernels._copy import ChunkLayout, fill_piece, gather, gather_many, run_of_piece, scatter
 from zarrcy._kernels._crc32c import crc32c
+from zarrcy._kernels._cut import cut_object
 from zarrcy._kernels._fill import fill, is_filled
 from zarrcy._kernels._points import split_mask, split_points
 from zarrcy._kernels._shards import group_by_shard
@@ -13,6 +14,7 @@ __all__ = [
     "ChunkLayout",
     "Grid",
     "crc32c",
+    "cut_object",
     "fill",
     "fill_piece",
     "gather",

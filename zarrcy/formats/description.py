@@ -98,9 +98,11 @@ class ArrayDescription:
     @property
     def order(self) -> Literal["C", "F"]:
         """ "F" where the first axis of a chunk varies fastest, else "C"."""
-        stages = (*self.stages, *self.chunk_stages)
-        transposed = next((stage.order for stage in stages if isinstance(stage, Transpose)), None)
-        return "F" if transposed is not None and transposed == tuple(range(len(self.shape)))[::-1] else "C"
+        for stages in (self.stages, self.chunk_stages):
+            for stage in stages:
+                if isinstance(stage, Transpose):
+                    return "F" if stage.order == tuple(range(len(self.shape)))[::-1] else "C"
+        return "C"
 
     @property
     def shards(self) -> Shape | None:

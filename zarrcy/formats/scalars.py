@@ -6,6 +6,7 @@ import base64
 import binascii
 import math
 import re
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -217,6 +218,28 @@ def decode_fill_value(spelled: JSON, dtype: AnyDtype, object_codec: str = "") ->
     if kind in "iu" and isinstance(spelled, str):
         raise ValueError(f"{spelled!r} is no fill value for {dtype}: a number is one")
     return normalize_fill_value(spelled, dtype)
+
+
+def fill_value_of(spelled: JSON, dtype: AnyDtype, object_codec: str = "") -> Any:
+    """Return what `decode_fill_value` does; it is remembered, since most arrays have one of few.
+
+    >>> fill_value_of(-0.0, np.dtype("<f4")), fill_value_of(0, np.dtype("<f4"))
+    (np.float32(-0.0), np.float32(0.0))
+    """
+    # a number or a date of numpy can't be changed; what is equal but not the same differs in its text
+    if dtype.kind in "biufmM" and (
+        type(spelled) is int or type(spelled) is float or (type(spelled) is str and len(spelled) < _SHORT)
+    ):
+        return _remembered(spelled, repr(spelled), dtype)
+    return decode_fill_value(spelled, dtype, object_codec)
+
+
+_SHORT = 32
+
+
+@lru_cache
+def _remembered(spelled: JSON, text: str, dtype: AnyDtype) -> Any:
+    return decode_fill_value(spelled, dtype)
 
 
 def _decode_bytes(spelled: JSON) -> bytes:

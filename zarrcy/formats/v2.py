@@ -25,9 +25,9 @@ from zarrcy.formats.request import ArrayRequest
 from zarrcy.formats.scalars import (
     check_dtype,
     decode_dtype,
-    decode_fill_value,
     encode_dtype,
     encode_fill_value,
+    fill_value_of,
 )
 from zarrcy.grid import MAX_NDIM
 from zarrcy.storage import access
@@ -49,7 +49,7 @@ _NAME_OF = {"array": ARRAY_KEY, "group": GROUP_KEY}
 _NO_NODES = frozenset(DOCUMENTS)
 _PACK = Pack()
 _END_OF_LENGTHS = 2**62
-_NEEDED = ("chunks", "dtype", "shape", "zarr_format")
+_NEEDED = frozenset({"chunks", "dtype", "shape", "zarr_format"})
 _MEMBERS = {
     "chunks",
     "compressor",
@@ -104,7 +104,7 @@ def load_at(
     ------
     MetadataError : the document of a group is malformed
     """
-    for found in find(prefixes, document_key, access.reader(store), offers(store, "getitems")):
+    for found in find(prefixes, document_key, access.document_reader(store), offers(store, "getitems")):
         yield None if found is None else _found(*found, default_separator)
 
 
@@ -163,7 +163,7 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
     chain = [codec_of(config, key) for config in facts.filters]
     try:
         object_codec = chain[0].codec_id if chain else ""
-        fill_value = decode_fill_value(facts.fill_value, facts.dtype, object_codec)
+        fill_value = fill_value_of(facts.fill_value, facts.dtype, object_codec)
     except (ValueError, TypeError, OverflowError) as exc:
         raise MetadataError(key, str(exc)) from exc
     compressor = None if facts.compressor is None else codec_of(facts.compressor, key)
@@ -200,8 +200,8 @@ _SHORT = 4096
 
 def _parse_facts(document: Any, key: Key, default_separator: str) -> _Facts:
     members = parse_json(document, key)
-    if not all(map(members.__contains__, _NEEDED)):
-        missing = [name for name in _NEEDED if name not in members]
+    if not _NEEDED.issubset(members):
+        missing = sorted(_NEEDED.difference(members))
         raise MetadataError(key, f"it lacks {', '.join(map(repr, missing))}")
     if members["zarr_format"] != ZARR_FORMAT:
         raise MetadataError(key, f"'zarr_format' is {members['zarr_format']!r}, not {ZARR_FORMAT}")
@@ -209,7 +209,7 @@ def _parse_facts(document: Any, key: Key, default_separator: str) -> _Facts:
     chunk_shape = _lengths(members["chunks"], "chunks", key)
     if len(shape) != len(chunk_shape):
         raise MetadataError(key, f"'shape' {shape} and 'chunks' {chunk_shape} differ in length")
-    if any(n == 0 and length for n, length in zip(chunk_shape, shape, strict=True)):
+    if 0 in chunk_shape and any(n == 0 and length for n, length in zip(chunk_shape, shape, strict=True)):
         raise MetadataError(
             key, f"'chunks' is {list(chunk_shape)}; where an axis has elements, chunks have a length"
         )
@@ -240,7 +240,9 @@ def _parse_facts(document: Any, key: Key, default_separator: str) -> _Facts:
         filters,
         members.get("compressor"),
         chunk_keys(separator, "dimension_separator" in members),
-        {name: value for name, value in members.items() if name not in _MEMBERS},
+        {}
+        if _MEMBERS.issuperset(members)
+        else {name: value for name, value in members.items() if name not in _MEMBERS},
     )
 
 
@@ -275,7 +277,7 @@ def codec_of(config: JSON, key: Key) -> Any:
     if not isinstance(config, dict) or not isinstance(config.get("id"), str):
         raise MetadataError(key, f"{config!r} configures no codec: an object with an 'id' does")
     try:
-        return numcodecs.get_codec(dict(config))
+        return numcodecs.get_codec(config)
     except Exception as exc:
         if config["id"] not in numcodecs.registry.codec_registry:
             raise CodecNotAvailableError(key, config["id"]) from exc
@@ -295,7 +297,8 @@ def stages_of(order: str, filters: list[Any], compressor: Any, ndim: int) -> tup
     elif order == "F":
         # no axis changes its place, but the document says F and shall go on to say so
         stages.append(Transpose(tuple(range(ndim))))
-    stages.extend(Filter(codec) for codec in filters)
+    if filters:
+        stages.extend(map(Filter, filters))
     stages.append(_PACK)
     if compressor is not None:
         stages.append(Compressor(compressor))

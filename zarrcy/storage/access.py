@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from zarrcy.storage.base import offers
+from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.storage.directory import DirectoryStore
 from zarrcy.storage.memory import KVStore, MemoryStore
 from zarrcy.storage.nested import NestedDirectoryStore
@@ -41,6 +42,11 @@ def reader(store: Store) -> Reader:
     if offers(store, "getitems"):
         return _batch_reader(store)
     return _reader_of(lambda key: get(store, key))
+
+
+def document_reader(store: Store) -> Reader:
+    """Return a function that maps keys to what `parse_json` takes: documents are not parsed yet, if that can wait."""
+    return _reader_of(store.peek) if type(store) is ConsolidatedMetadataStore else reader(store)
 
 
 def is_thread_safe(store: Store) -> bool:

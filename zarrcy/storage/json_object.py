@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from zarrcy import _kernels
 from zarrcy.errors import MetadataError
 from zarrcy.types import JSON, Key
 
@@ -27,7 +28,7 @@ def parse_json(document: Any, key: Key, most: int = MAX_NBYTES) -> dict[str, JSO
 
     Parameters
     ----------
-    document : bytes or text, or what was parsed already
+    document : bytes or text, or what was parsed already, or a function that returns that
     key : of the document, for errors
     most : length that it may have, in bytes
 
@@ -38,16 +39,13 @@ def parse_json(document: Any, key: Key, most: int = MAX_NBYTES) -> dict[str, JSO
     >>> parse_json(b'{"a": [1]}', "key")
     {'a': [1]}
     """
+    if callable(document):
+        document = document()
     if type(document) is dict:
         return document
     if isinstance(document, Mapping):
         return dict(document)
-    if hasattr(document, "__len__") and len(document) > most:
-        raise MetadataError(
-            key,
-            f"it has {len(document)} bytes; a document of metadata has at most {most}. If that is meant, set "
-            "ZARRCY_MAX_DOCUMENT_MIB to a larger number",
-        )
+    _check_length(document, key, most)
     try:
         text = document if isinstance(document, str) else bytes(memoryview(document)).decode("utf-8")
         parsed = json.loads(text)
@@ -59,6 +57,54 @@ def parse_json(document: Any, key: Key, most: int = MAX_NBYTES) -> dict[str, JSO
     few = len(text) < _SHORT and text.count("[") + text.count("{") <= MAX_DEPTH
     if not few and _may_be_deep(text) and _is_deep(parsed):
         raise MetadataError(key, f"more than {MAX_DEPTH} lists and objects lie in one another")
+    return parsed
+
+
+def _check_length(document: Any, key: Key, most: int) -> None:
+    if hasattr(document, "__len__") and len(document) > most:
+        raise MetadataError(
+            key,
+            f"it has {len(document)} bytes; a document of metadata has at most {most}. If that is meant, set "
+            "ZARRCY_MAX_DOCUMENT_MIB to a larger number",
+        )
+
+
+def cut_json(
+    document: Any, key: Key, path: tuple[str, ...], most: int = MAX_NBYTES
+) -> tuple[dict[str, JSON], dict[str, int]] | None:
+    """Parse a document but for the members of one object in it, which must be objects too.
+
+    All of it is checked; so to parse such a member later, by `parse_spans`, does not fail.
+
+    Parameters
+    ----------
+    document, key, most : see `parse_json`
+    path : names of the objects that lie in one another, down to the one whose members are left
+
+    Returns
+    -------
+    cut : the document, in which that object is empty, and the spans of its members. None if only `parse_json`
+        can tell: the document is odd, malformed or not bytes; or the build has no kernels
+
+    Raises
+    ------
+    MetadataError : the document is too large
+    """
+    # the twin of the kernel parses: to do that twice is no use
+    if _kernels.compiled is None or type(document) is not bytes:
+        return None
+    _check_length(document, key, most)
+    cut = _kernels.compiled.cut_object(document, path, MAX_DEPTH)
+    if cut is None:
+        return None
+    start, stop, spans = cut
+    return json.loads(b"%b{}%b" % (document[:start], document[stop:])), spans
+
+
+def parse_spans(document: bytes, spans: Iterable[int]) -> list[Any]:
+    """Parse members of a document that `cut_json` found in it."""
+    pieces = [document[span >> 32 : (span >> 32) + (span & 0xFFFFFFFF)] for span in spans]
+    parsed: list[Any] = json.loads(b"[%b]" % b",".join(pieces))
     return parsed
 
 

@@ -58,43 +58,63 @@ class BuildKernels(build_ext):
             ) from exc
 
 
-def codec_libraries():
-    """Find LZ4, Zstandard and the rest of what the lane decodes with.
+def of_pkg_config(*packages):
+    """Return what an extension needs for the libraries of some packages; None if one of them is not known."""
+    try:
+        command = ["pkg-config", "--cflags", "--libs", *packages]
+        flags = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return {
+        "extra_compile_args": [flag for flag in flags if not flag.startswith(("-l", "-L"))],
+        "extra_link_args": [flag for flag in flags if flag.startswith(("-l", "-L"))],
+    }
 
-    The wheel ``blosc2`` has all of it in one static archive; a system (conda) has C-Blosc2, LZ4 and Zstandard
-    as shared libraries, which pkg-config knows. Returns what an extension needs; nothing where there is
-    neither, and the lane then reads chunks without a codec only.
+
+def blosc_libraries():
+    """Find C-Blosc2, LZ4 and Zstandard.
+
+    The wheel ``blosc2`` has all of it in one static archive, with zlib-ng; a system (conda) has shared libraries,
+    which pkg-config knows. Returns what an extension needs; None where there is neither.
     """
-    if NO_CODECS:
-        return {}
     found = importlib.util.find_spec("blosc2")
     for folder in found.submodule_search_locations if found else ():
         archive, include = Path(folder, "lib", "libblosc2.a"), Path(folder, "include")
         if archive.exists() and (include / "blosc2.h").exists():
             return {
                 "include_dirs": [str(include)],
-                "define_macros": [("ZARRCY_CODECS", "1"), ("ZARRCY_ARCHIVE", "1")],
+                "define_macros": [("ZARRCY_ARCHIVE", "1")],
                 "extra_objects": [str(archive)],
                 # the same functions in other modules of the process must not be mixed with these
                 "extra_link_args": ["-Wl,--exclude-libs,ALL"] if sys.platform == "linux" else [],
             }
-    try:
-        command = ["pkg-config", "--cflags", "--libs", "blosc2", "liblz4", "libzstd"]
-        flags = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    except (OSError, subprocess.CalledProcessError):
+    return of_pkg_config("blosc2", "liblz4", "libzstd")
+
+
+def codec_libraries():
+    """Return what the extension that decodes needs; nothing where it must read chunks without a codec only."""
+    blosc = None if NO_CODECS else blosc_libraries()
+    if blosc is None:
         print("zarrcy: no C-Blosc2 was found: compressed chunks will be decoded by numcodecs alone.")
         return {}
-    return {
-        "define_macros": [("ZARRCY_CODECS", "1")],
-        "extra_compile_args": [flag for flag in flags if not flag.startswith(("-l", "-L"))],
-        "extra_link_args": [flag for flag in flags if flag.startswith(("-l", "-L"))],
-    }
+    found = [{"define_macros": [("ZARRCY_CODECS", "1")]}, blosc]
+    deflate = of_pkg_config("libdeflate >= 1.2")
+    if deflate is None:
+        print("zarrcy: no libdeflate was found: chunks of gzip and zlib will take two to four times as long.")
+    else:
+        found += [{"define_macros": [("ZARRCY_LIBDEFLATE", "1")]}, deflate]
+    return joined(*found)
+
+
+def joined(*options):
+    """Return the options of an extension that needs all of several things."""
+    keys = {key for some in options for key in some}
+    return {key: [item for some in options for item in some.get(key, [])] for key in keys}
 
 
 def extension(name, extra, **options):
     """A kernel, built with `options` and with what it needs beside them."""
-    merged = {key: options.get(key, []) + extra.get(key, []) for key in {**options, **extra}}
-    return Extension(f"zarrcy._kernels.{name}", [f"zarrcy/_kernels/{name}.pyx"], **merged)
+    return Extension(f"zarrcy._kernels.{name}", [f"zarrcy/_kernels/{name}.pyx"], **joined(options, extra))
 
 
 def kernels():

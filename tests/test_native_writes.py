@@ -67,8 +67,8 @@ def test_every_selection_writes_the_same_in_both_lanes(codec, in_files, tmp_path
             assert same_bits(np.asarray(a[...], dtype), model)
         keys = [sorted(a.store) for a in arrays]
         assert keys[0] == keys[1]
-        # versions of Zstandard differ in what they make of the same bytes
-        if "zstd" not in str(LANE_CODECS[codec]):
+        # versions of Zstandard differ in what they make of the same bytes, and so do implementations of deflate
+        if "zstd" not in str(LANE_CODECS[codec]) and codec not in ("gzip", "zlib"):
             for key in keys[0]:
                 assert bytes(arrays[0].store[key]) == bytes(arrays[1].store[key]), (
                     "the stored values are the same ones"

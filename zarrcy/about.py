@@ -103,6 +103,7 @@ def _compiled() -> dict[str, Any]:
         "kernels": "compiled, with bounds checks" if _split.CHECKED else "compiled",
         "native lane": lane,
         "codecs of the lane": list(native.codecs()),
+        "deflate": "numcodecs" if _kernels.lane is None else _kernels.lane.DEFLATE_LIBRARY or "numcodecs",
     }
 
 

@@ -70,6 +70,10 @@ def _encoding(name: str, codec: Any, itemsize: int) -> dict[str, Any] | None:
         return {"level": config["level"], "checksum": bool(config.get("checksum", False))}
     if name == "lz4" and _is_among(config["acceleration"], 1, 2**16):
         return {"level": config["acceleration"]}
+    if name in ("gzip", "zlib") and _is_among(config["level"], -1, 9):
+        # -1 leaves it to zlib, which takes 6
+        level = 6 if config["level"] == -1 else int(config["level"])
+        return {"level": level} if level in _lane.DEFLATE_LEVELS else None
     if name != "blosc":
         return None
     typesize = getattr(codec, "typesize", None) or itemsize

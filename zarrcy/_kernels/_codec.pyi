@@ -8,6 +8,12 @@ from numpy.typing import NDArray
 CODECS: dict[str, int]
 """The codecs that were built in, by name."""
 
+DEFLATE_LEVELS: tuple[int, ...]
+"""The levels at which chunks of gzip and zlib are encoded as short as zlib does."""
+
+DEFLATE_LIBRARY: str
+"""What does that; empty where nothing does."""
+
 INNER: dict[str, int]
 """The codecs inside Blosc that can encode."""
 

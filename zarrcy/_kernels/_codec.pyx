@@ -1,7 +1,7 @@
 """What turns stored bytes into a chunk and back, without the GIL: the codecs that were built in.
 
 A chunk that is odd in any way - a file that can't be read, a frame that does not decode - is refused: the general
-way does it again and says what is wrong. `frames.h` decodes, `encode.h` encodes.
+way does it again and says what is wrong. `frames.h` decodes, `encode.h` encodes; both with `deflate.h`.
 """
 
 cimport numpy as cnp
@@ -43,6 +43,9 @@ cdef extern from "frames.h":
         const char** rows
     ) nogil
 
+cdef extern from "deflate.h":
+    bint zarrcy_can_deflate(int level) nogil
+
 cdef extern from "encode.h":
     ctypedef struct zarrcy_encoder:
         pass
@@ -60,19 +63,29 @@ cdef extern from "files.h":
 
 cdef extern from *:
     """
-    #if defined(ZARRCY_ARCHIVE)
+    #if defined(ZARRCY_CODECS) && (defined(ZARRCY_ARCHIVE) || defined(ZARRCY_LIBDEFLATE))
     #define ZARRCY_BUILT_IN 6
     #elif defined(ZARRCY_CODECS)
     #define ZARRCY_BUILT_IN 4
     #else
     #define ZARRCY_BUILT_IN 1
     #endif
+    #if defined(ZARRCY_LIBDEFLATE)
+    #define ZARRCY_DEFLATE_LIBRARY "libdeflate"
+    #elif defined(ZARRCY_ARCHIVE)
+    #define ZARRCY_DEFLATE_LIBRARY "zlib-ng"
+    #else
+    #define ZARRCY_DEFLATE_LIBRARY ""
+    #endif
     """
     int ZARRCY_BUILT_IN
+    const char* ZARRCY_DEFLATE_LIBRARY
 
 cdef enum:
     RAW = 0
     BLOSC = 1
+    GZIP = 4
+    ZLIB = 5
     PAGE = 4096                      # raw chunks are read in part by pages
     GAP = 4                          # as many pages are as cheap to read as one more range
     HEAD = 8192                      # of a Blosc frame: header and offsets of two thousand blocks
@@ -82,6 +95,8 @@ cdef enum:
     MOST_TYPESIZE = 255
 
 CODECS = {name: i for i, name in enumerate(("raw", "blosc", "zstd", "lz4", "gzip", "zlib")[:ZARRCY_BUILT_IN])}
+DEFLATE_LEVELS = tuple([level for level in range(10) if zarrcy_can_deflate(level)])
+DEFLATE_LIBRARY = ZARRCY_DEFLATE_LIBRARY.decode()
 INNER = {"lz4": 0, "lz4hc": 1, "zstd": 2}
 
 zarrcy_crc32c_init()
@@ -135,6 +150,8 @@ cdef class ChunkCodec:
             how.typesize, how.block_nbytes = encoding["typesize"], encoding["blocksize"]
             if not 0 <= how.level <= 9 or not 0 <= how.shuffle <= 2 or how.block_nbytes < 0:
                 raise ValueError(f"Blosc can't encode with {encoding}")
+        if self.codec in (GZIP, ZLIB) and not zarrcy_can_deflate(how.level):
+            raise ValueError(f"deflate can't encode with {encoding}")
 
     def __dealloc__(self):
         free(self.encoding)

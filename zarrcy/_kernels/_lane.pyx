@@ -59,7 +59,9 @@ cdef class Job:
         bytes item, index_t step, index_t first=0, index_t last=-1, numbers=None
     ):
         self.codec, self.plan, self.layout, self.array, self.item = codec, plan, layout, array, item
-        self.item_at = NULL if item is None else <const char*> item
+        self.item_at = NULL
+        if item is not None:
+            self.item_at = <const char*> item
         self.step = step if step > 0 else 1
         self.first = first
         self.listed = numbers is not None

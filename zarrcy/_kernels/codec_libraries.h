@@ -51,7 +51,17 @@ int32_t zng_inflateInit2(zarrcy_zng_stream *stream, int32_t window_bits);
 int32_t zng_inflate(zarrcy_zng_stream *stream, int32_t flush);
 int32_t zng_inflateReset(zarrcy_zng_stream *stream);
 int32_t zng_inflateEnd(zarrcy_zng_stream *stream);
+int32_t zng_deflateInit2(zarrcy_zng_stream *stream, int32_t level, int32_t method, int32_t window_bits,
+                         int32_t memory_level, int32_t strategy);
+int32_t zng_deflateTune(zarrcy_zng_stream *stream, int32_t good, int32_t lazy, int32_t nice, int32_t chain);
+int32_t zng_deflate(zarrcy_zng_stream *stream, int32_t flush);
+int32_t zng_deflateReset(zarrcy_zng_stream *stream);
+int32_t zng_deflateEnd(zarrcy_zng_stream *stream);
 #endif
+#endif
+
+#ifdef ZARRCY_LIBDEFLATE
+#include <libdeflate.h>
 #endif
 
 #endif

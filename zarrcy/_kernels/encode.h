@@ -1,5 +1,4 @@
-/* Encode chunks in memory: what `frames.h` decodes, but for deflate, since zlib-ng makes files up to twice as long
- * as zlib does at the same level. A chunk that a library refuses, or that does not fit, gives -1:
+/* Encode chunks in memory: what `frames.h` decodes. A chunk that a library refuses, or that does not fit, gives -1:
  * the caller then takes the general way, which says what is wrong. */
 #ifndef ZARRCY_ENCODE_H
 #define ZARRCY_ENCODE_H
@@ -27,6 +26,7 @@ typedef struct {
 #ifdef ZARRCY_CODECS
     ZSTD_CCtx *zstd;
 #endif
+    zarrcy_deflater deflater;
 } zarrcy_encoder;
 
 static void zarrcy_encoder_free(zarrcy_encoder *e) {
@@ -35,6 +35,7 @@ static void zarrcy_encoder_free(zarrcy_encoder *e) {
     if (e->zstd)
         ZSTD_freeCCtx(e->zstd);
 #endif
+    zarrcy_deflater_free(&e->deflater);
 }
 
 static void zarrcy_put_u32(char *p, uint32_t value) {
@@ -224,6 +225,10 @@ static int64_t zarrcy_encode(zarrcy_encoder *e, const zarrcy_encoding *c, const 
         found = zarrcy_to_lz4(c->level, src, n, dst, room);
         break;
 #endif
+    case ZARRCY_GZIP:
+    case ZARRCY_ZLIB:
+        found = zarrcy_to_deflate(&e->deflater, c->codec == ZARRCY_GZIP, c->level, src, n, dst, room);
+        break;
     }
     if (found >= 0 && c->checksum) {
         zarrcy_put_u32(dst + found, zarrcy_crc32c(0, (const unsigned char *)dst, (size_t)found, 0));

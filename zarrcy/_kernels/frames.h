@@ -9,6 +9,7 @@
 
 #include "codec_libraries.h"
 #include "crc32c.h"
+#include "deflate.h"
 
 enum { ZARRCY_RAW, ZARRCY_BLOSC, ZARRCY_ZSTD, ZARRCY_LZ4, ZARRCY_GZIP, ZARRCY_ZLIB };
 
@@ -19,10 +20,7 @@ typedef struct {
 #ifdef ZARRCY_CODECS
     ZSTD_DCtx *zstd;
 #endif
-#ifdef ZARRCY_ARCHIVE
-    zarrcy_zng_stream inflate;
-    int inflate_bits;       /* 0 until the stream was made */
-#endif
+    zarrcy_inflater inflater;
 } zarrcy_decoder;
 
 static void zarrcy_decoder_free(zarrcy_decoder *d) {
@@ -31,10 +29,7 @@ static void zarrcy_decoder_free(zarrcy_decoder *d) {
     if (d->zstd)
         ZSTD_freeDCtx(d->zstd);
 #endif
-#ifdef ZARRCY_ARCHIVE
-    if (d->inflate_bits)
-        zng_inflateEnd(&d->inflate);
-#endif
+    zarrcy_inflater_free(&d->inflater);
 }
 
 static uint32_t zarrcy_u32(const unsigned char *p) {
@@ -57,32 +52,6 @@ static int zarrcy_lz4(const char *src, size_t n, char *dst, size_t nbytes) {
         return -1;
     return LZ4_decompress_safe(src + 4, dst, (int)(n - 4), (int)nbytes) == (int)nbytes ? 0 : -1;
 }
-
-#ifdef ZARRCY_ARCHIVE
-/* One stream of deflate; what follows it (another member, padding) is left to the general way. */
-static int zarrcy_inflate(zarrcy_decoder *d, int bits, const char *src, size_t n, char *dst, size_t nbytes) {
-    zarrcy_zng_stream *s = &d->inflate;
-    if (n > 0xffffffffu || nbytes > 0xffffffffu)
-        return -1;
-    if (d->inflate_bits != bits) {
-        if (d->inflate_bits)
-            zng_inflateEnd(s);
-        memset(s, 0, sizeof *s);
-        d->inflate_bits = 0;
-        if (zng_inflateInit2(s, bits) != 0)
-            return -1;
-        d->inflate_bits = bits;
-    } else if (zng_inflateReset(s) != 0)
-        return -1;
-    s->next_in = (const uint8_t *)src;
-    s->avail_in = (uint32_t)n;
-    s->next_out = (uint8_t *)dst;
-    s->avail_out = (uint32_t)nbytes;
-    /* 4: finish; 1: the stream ended, and its own checksum was right */
-    return zng_inflate(s, 4) == 1 && s->avail_out == 0 && s->avail_in == 0 ? 0 : -1;
-}
-
-#endif
 
 /* A Blosc-1 frame. Source: c-blosc 1.21, README_CHUNK_FORMAT.rst. */
 typedef struct {
@@ -301,13 +270,10 @@ static int zarrcy_decode(zarrcy_decoder *d, int codec, int checksum, const char 
         return zarrcy_zstd(d, src, n, dst, nbytes);
     case ZARRCY_LZ4:
         return zarrcy_lz4(src, n, dst, nbytes);
-#ifdef ZARRCY_ARCHIVE
+#endif
     case ZARRCY_GZIP:
-        return zarrcy_inflate(d, 31, src, n, dst, nbytes);
     case ZARRCY_ZLIB:
-        return zarrcy_inflate(d, 15, src, n, dst, nbytes);
-#endif
-#endif
+        return zarrcy_inflate(&d->inflater, codec == ZARRCY_GZIP, src, n, dst, nbytes);
     }
     return -1;
 }

@@ -1,11 +1,13 @@
 """The native lane under one name, as `compiled` is the other kernels."""
 
-from zarrcy._kernels._codec import CODECS, INNER, ChunkCodec, Decoder, decode
+from zarrcy._kernels._codec import CODECS, DEFLATE_LEVELS, DEFLATE_LIBRARY, INNER, ChunkCodec, Decoder, decode
 from zarrcy._kernels._lane import Folder, Job, Values, read_files, read_spans, read_values
 from zarrcy._kernels._lane_write import FileWriter, encode_values, encodes, write_shard
 
 __all__ = [
     "CODECS",
+    "DEFLATE_LEVELS",
+    "DEFLATE_LIBRARY",
     "INNER",
     "ChunkCodec",
     "Decoder",

@@ -226,6 +226,11 @@ class SQLiteStore(Store):
         self._is_closed = True
         self._db.close()
 
+    def __del__(self) -> None:
+        # a connection that nobody closed is told by Python 3.13; that of a parent is not ours to close
+        if getattr(self, "_pid", None) == os.getpid():
+            self._db.close()
+
     def __eq__(self, other: object) -> bool:
         if self.path == _IN_MEMORY:
             return self is other

@@ -1,5 +1,6 @@
 """Databases as stores: dbm, LMDB and SQLite."""
 
+import contextlib
 import dbm.dumb
 import pickle
 import sqlite3
@@ -235,7 +236,8 @@ def test_of_many_threads_that_store_a_default_one_does(path, kind):
 def test_sqlite_keeps_its_values_in_the_table_that_zarr_python_2_makes(path):
     with SQLiteStore(path) as store:
         store["a/0"] = np.arange(3, dtype="u1")
-    rows = sqlite3.connect(path).execute("SELECT k, v, typeof(k), typeof(v) FROM zarr").fetchall()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT k, v, typeof(k), typeof(v) FROM zarr").fetchall()
     assert rows == [("a/0", b"\0\1\2", "text", "blob")]
 
 

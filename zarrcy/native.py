@@ -25,6 +25,8 @@ enabled = os.environ.get("ZARRCY_NATIVE", "1") not in ("", "0")
 # What one thread does in the time that it takes to wake another.
 _WORTH_THREADS_NBYTES = 512 * 1024
 _WORTH_THREADS_PIECES = 64
+# So many bytes that are touched only are as much work as one that is moved.
+_WORTH_OF_TOUCHED = 16
 # So many bytes are moved between two looks at the common counter.
 _STEP_NBYTES = 128 * 1024
 _MOST_PIECES = 64
@@ -119,7 +121,23 @@ def read_files(
     step = _step(codec)
     job = _lane.Job(codec, plan, layout, out, item, step)
     read = _lane.read_files
-    return _shared(job, lambda: read(job, where), _n_threads(plan.n_pieces, step, out.nbytes))
+    nbytes = max(out.nbytes, _touched_nbytes(codec, plan, layout, step))
+    return _shared(job, lambda: read(job, where), _n_threads(plan.n_pieces, step, nbytes))
+
+
+def _touched_nbytes(codec: Any, plan: Any, layout: Any, step: int) -> int:
+    """Return for how many bytes the work counts that is done on what a read does not want.
+
+    Of a chunk the part is touched that lies between the first and the last wanted row; to read or to
+    decode it takes less than to move what is wanted.
+    """
+    nbytes: int = plan.n_pieces * codec.nbytes // _WORTH_OF_TOUCHED
+    if nbytes < _WORTH_THREADS_NBYTES or plan.n_pieces <= step or getattr(plan, "has_lists", True):
+        return nbytes
+    axis = layout.order[0] if layout.order else 0
+    rows = plan.slices(0)[0][axis]
+    n_rows = 1 if isinstance(rows, int) else rows.stop - rows.start
+    return nbytes * n_rows // int(layout.chunk_shape[axis])
 
 
 def read_values(

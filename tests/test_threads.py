@@ -12,7 +12,7 @@ import pytest
 from cases import same_bits
 
 import zarrcy
-from zarrcy import errors, threads
+from zarrcy import errors, native, threads
 
 SHAPE, CHUNKS = (200, 300, 7), (60, 80, 7)  # chunks of 268,800 bytes; edge chunks on two axes
 
@@ -341,3 +341,20 @@ def test_threads_and_a_cache_go_together():
     assert a.cache_info().hits == a.cache_info().misses == a.nchunks
     with pytest.raises(ValueError, match="threads is 0"):
         zarrcy.zeros(3, threads=0)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("compressor", [None, numcodecs.Blosc()], ids=["raw", "blosc"])
+def test_a_slab_through_whole_chunks_is_shared_and_a_window_is_not(order, compressor, tmp_path, monkeypatch):
+    if not native.codecs():
+        pytest.skip("the native lane is not here")
+    a = zarrcy.create((256,) * 3, chunks=64, dtype="f4", order=order, compressor=compressor, store=tmp_path)
+    a[...] = 1
+    asked = []
+    share = threads.share
+    monkeypatch.setattr(threads, "share", lambda make, parts, n: (asked.append(n), share(make, parts, n)))
+    slab, window = (slice(None), slice(None), 5), (slice(60, 68), slice(60, 68), slice(60, 68))
+    for key in (slab, window):
+        assert (a[key if order == "C" else key[::-1]] == 1).all()
+    # who works alone asks nobody
+    assert asked == [4]

@@ -151,16 +151,18 @@ def test_a_document_of_v3_that_claims_what_can_not_be_is_refused_without_cost(me
     assert peak.nbytes < 64 * MIB
 
 
-def test_a_chunk_that_no_memory_holds_is_an_error_at_the_read_that_needs_it():
+def test_a_chunk_that_no_memory_holds_is_an_error_where_it_is_needed():
     value = numcodecs.Zstd(1).encode(bytes(100))
     a = opened(value, chunks=[2**58], compressor=ZSTD)
-    with pytest.raises(errors.ChunkMemoryError, match="a/0") as caught:
+    with pytest.raises(errors.ChunkDecodeError, match="a/0"):
         a[0]
+    del a.store["a/0"]
+    assert a[:3].tolist() == [0, 0, 0]
+    with pytest.raises(errors.ChunkMemoryError, match="a/0") as caught:
+        zarrcy.open_array(a.store, path="a")[0] = 1
     assert caught.value.key == "a/0"
     assert caught.value.nbytes == 2**60
     assert isinstance(pickle.loads(pickle.dumps(caught.value)), errors.ChunkMemoryError)
-    del a.store["a/0"]
-    assert a[:3].tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "a\\..\\x", "a\0"])
@@ -555,3 +557,24 @@ def test_what_is_no_archive_is_an_error_of_ours(tmp_path):
     path.write_bytes(b"PK\x05\x06" + bytes(10))
     with pytest.raises(errors.ArchiveError, match=r"a\.zip"):
         zarrcy.ZipStore(path, mode="r")
+
+
+def use_a_short_chunk(codec):
+    """Read and write chunks that are stated to be huge, of which a few bytes are stored."""
+    array = zarrcy.create(
+        40, chunks=2**32 - 1, dtype="i4", compressor=numcodecs.get_codec({"id": codec}), store={}
+    )
+    array.store["0"] = bytes(array.compressor.encode(np.zeros(10, "i4")))
+    for use in (
+        lambda: array[:],
+        lambda: array[3],
+        lambda: array.vindex[[1, 5]],
+        lambda: array.__setitem__(3, 7),
+    ):
+        with pytest.raises(errors.ChunkDecodeError, match="'0'"):
+            use()
+
+
+@pytest.mark.parametrize("codec", ["zstd", "lz4", "gzip", "zlib"])
+def test_a_chunk_is_seen_to_be_short_before_there_is_memory_for_it(codec):
+    assert grown(use_a_short_chunk, (codec,)) < 64

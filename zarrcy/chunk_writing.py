@@ -163,7 +163,7 @@ class ChunkWriter:
     def _fresh_chunk(self, number: int, complete: bool, key: Key, stored: Buffer | None) -> Any:
         source, plan = self.source, self.plan
         if self.scratch is None:
-            self.scratch = source.new_chunk(key)
+            self.scratch = source.new_chunk(key, stored)
         chunk: Any = self.scratch
         if stored is not None:
             decoded = source.decode(key, stored, chunk)

@@ -36,6 +36,8 @@ _WORTH_THREADS = 512 * 1024
 _WORTH_PARTS = 64 * 1024
 # The lane has room for a chunk before it looks for one: of larger ones there may be no more than the metadata.
 _END_OF_LANE = 2**31
+# Before memory is taken for a chunk of so many bytes, there is a look at what is to be decoded there.
+_HUGE = 2**26
 
 Field: TypeAlias = tuple[int, int]
 """Offset and size, in bytes, of a field in the elements of a structured array."""
@@ -233,8 +235,16 @@ class ChunkSource:
         )
         return layout, self.fill_item[start : start + size]
 
-    def new_chunk(self, key: Key) -> NDArray[Any]:
-        """Return memory for one flat chunk, such as that of `key`: bytes, or references to objects."""
+    def new_chunk(self, key: Key, stored: Buffer | None = None) -> NDArray[Any]:
+        """Return memory for one flat chunk, such as that of `key`: bytes, or references to objects.
+
+        What is to be decoded there is `stored`; a few bytes do not become a huge chunk.
+        """
+        if stored is not None and self.layout.nbytes >= _HUGE:
+            try:
+                self.pipeline.refuse_short(stored)
+            except StageError as exc:
+                raise self.damaged(key, stored, exc.stage, exc.problem) from exc.__cause__
         try:
             if self.dtype.hasobject:
                 return np.empty(self.layout.nbytes // self.dtype.itemsize, self.dtype)
@@ -371,12 +381,12 @@ class ChunkReader:
         """Read a piece of a value that is not stored."""
         self.source.kernels.fill_piece(self.plan, number, self.layout, self.out, self.item)
 
-    def _memory(self, key: Key) -> NDArray[Any]:
+    def _memory(self, key: Key, stored: Buffer | None = None) -> NDArray[Any]:
         """Return memory for one chunk, which is used again and again."""
         if self.scratch is None:
             # objects are decoded to memory of their own, once it is known that they are there
             objects = self.source.dtype.hasobject
-            self.scratch = np.empty(0, self.source.dtype) if objects else self.source.new_chunk(key)
+            self.scratch = np.empty(0, self.source.dtype) if objects else self.source.new_chunk(key, stored)
         return self.scratch
 
     def take(self, number: int, key: Key, stored: Buffer) -> None:
@@ -397,6 +407,6 @@ class ChunkReader:
             if chunk is place:
                 return
         else:
-            chunk = source.decode(key, stored, self._memory(key))
+            chunk = source.decode(key, stored, self._memory(key, stored))
         if not source.kernels.gather(plan, number, chunk, layout, self.out):
             raise source.damaged(key, stored)

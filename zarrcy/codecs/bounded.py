@@ -74,17 +74,28 @@ def new_decoder(codec: Any) -> NewDecoder:
         return _streamed_new(codec)
 
     def decode(data: Buffer, nbytes: int) -> NDArray[np.uint8]:
-        view = memoryview(data).cast("B")
-        stated = STATED[name](bytes(view[:18]), len(view)) if name in STATED else None
-        if stated is not None and stated != nbytes:
-            raise ValueError(f"its header states {stated} decoded bytes")
-        if nbytes > _LITTLE and nbytes > (most := _most_nbytes(name, view)):
-            raise ValueError(f"{len(view)} bytes, which decode to no more than {most}")
+        refuse_short(codec, data, nbytes)
         out = np.empty(nbytes, np.uint8)
         decode_into(data, out)
         return out
 
     return decode
+
+
+def refuse_short(codec: Any, data: Buffer, nbytes: int) -> None:
+    """Refuse bytes that do not decode to so many, as far as that is seen without memory for them.
+
+    Raises
+    ------
+    ValueError : they do not
+    """
+    name = str(codec.codec_id)
+    view = memoryview(data).cast("B")
+    stated = STATED[name](bytes(view[:18]), len(view)) if name in STATED and is_own(codec) else None
+    if stated is not None and stated != nbytes:
+        raise ValueError(f"its header states {stated} decoded bytes")
+    if is_own(codec) and nbytes > _LITTLE and nbytes > (most := _most_nbytes(name, view)):
+        raise ValueError(f"{len(view)} bytes, which decode to no more than {most}")
 
 
 def _most_nbytes(name: str, view: memoryview) -> float:

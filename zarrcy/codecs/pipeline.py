@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
-from zarrcy.codecs.bounded import is_own
+from zarrcy.codecs.bounded import is_own, refuse_short
 from zarrcy.codecs.crc32c import CRC32C
 from zarrcy.codecs.elements import is_ml_dtype
 from zarrcy.codecs.lengths import encoded_nbytes
@@ -190,6 +190,21 @@ class Pipeline:
         except Exception as exc:
             raise StageError(stage.name, f"{type(exc).__name__}: {exc}") from exc
         return self._flat(data)
+
+    def refuse_short(self, data: Buffer) -> None:
+        """Refuse stored bytes that are no whole chunk, as far as that is seen without memory for one.
+
+        Raises
+        ------
+        StageError : they are none
+        """
+        if self._first is None or len(self.compressors) > 1:
+            return
+        stage = self.compressors[0]
+        try:
+            refuse_short(stage.codec, data, self.nbytes)
+        except ValueError as exc:
+            raise StageError(stage.name, f"{type(exc).__name__}: {exc}") from exc
 
     def _refuse_bare_objects(self) -> None:
         if self.dtype.hasobject and not (self.filters or self._shard):

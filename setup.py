@@ -10,6 +10,7 @@ Without ZARRCY_PURE a kernel that fails to compile fails the installation: a lib
 silently slow would be worse. The message says how to ask for the pure build.
 """
 
+import compileall
 import importlib.util
 import os
 import subprocess
@@ -47,6 +48,12 @@ DIRECTIVES = {
 
 class BuildKernels(build_ext):
     """``build_ext`` whose failure says what the user can do."""
+
+    def run(self):
+        super().run()
+        if self.inplace:
+            # pip compiles what it copies, but not what is used where it stands; Python may be told to write no bytecode
+            compileall.compile_dir("zarrcy", quiet=1)
 
     def build_extension(self, ext):
         try:

@@ -105,6 +105,8 @@ class Peer:
     name: ClassVar[str]
     distribution: ClassVar[str]
     import_statement: ClassVar[str]
+    # how a new program reads one element, with the places {path}, {group} and {name}; empty: it is not asked
+    first_read: ClassVar[str] = ""
     note: str = ""
     places: ClassVar[tuple[str, ...]] = (MEMORY, DIRECTORY)
     skips_fill: ClassVar[bool] = True

@@ -34,6 +34,7 @@ from peers_limits import Limit, Numpy
 
 class Zarrcy(ZarrPeer):
     name, distribution, import_statement = "zarrcy", "zarrcy", "import zarrcy"
+    first_read = "zarrcy.open_array({path!r}, mode='r')[0, 0, 0]"
 
     def __init__(self) -> None:
         import zarrcy
@@ -67,6 +68,7 @@ class Zarrcy(ZarrPeer):
 
 class Zarr2(ZarrPeer):
     name, distribution, import_statement = "zarr 2", "zarr", "import zarr"
+    first_read = "zarr.open_array({path!r}, mode='r')[0, 0, 0]"
     shards = False
 
     def __init__(self) -> None:
@@ -93,6 +95,7 @@ class Zarr2(ZarrPeer):
 
 class Zarr3(ZarrPeer):
     name, distribution, import_statement = "zarr 3", "zarr", "import zarr"
+    first_read = "zarr.open_array({path!r}, mode='r')[0, 0, 0]"
     pipeline: ClassVar[dict[str, Any]] = {}
 
     def __init__(self) -> None:
@@ -163,6 +166,10 @@ class Zarrs(Zarr3):
     """zarr 3 with the codec pipeline of zarrs, in Rust, where that does not fall back to Python."""
 
     name, distribution, import_statement = "zarr 3+zarrs", "zarrs", "import zarr, zarrs"
+    first_read = (
+        "zarr.config.set({{'codec_pipeline.path': 'zarrs.ZarrsCodecPipeline'}}); "
+        "zarr.open_array({path!r}, mode='r')[0, 0, 0]"
+    )
     places = (DIRECTORY,)
     # strict: an error where it would fall back, instead of another measurement of zarr 3
     pipeline: ClassVar[dict[str, Any]] = {
@@ -182,6 +189,10 @@ class Zarrs(Zarr3):
 
 class TensorStore(Peer):
     name, distribution, import_statement = "tensorstore", "tensorstore", "import tensorstore"
+    first_read = (
+        "tensorstore.open({{'driver': 'zarr', 'kvstore': {{'driver': 'file', 'path': {path!r}}}}}).result()"
+        "[0, 0, 0].read().result()"
+    )
     note = "no fsync (by default it syncs each file); chunk cache 0 bytes (its default)"
 
     def __init__(self) -> None:
@@ -279,6 +290,7 @@ class TensorStore(Peer):
 
 class Z5py(Peer):
     name, distribution, import_statement = "z5py", "z5py", "import z5py"
+    first_read = "z5py.File({group!r}, 'r', use_zarr_format=True)[{name!r}][0, 0, 0]"
     shards = False
     places = (DIRECTORY,)
     skips_fill = False

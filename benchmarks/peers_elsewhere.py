@@ -28,6 +28,7 @@ from peer import (
 
 class H5py(Peer):
     name, distribution, import_statement = "h5py", "h5py", "import h5py"
+    first_read = "h5py.File({group!r} + '/h5py.h5', 'r')[{name!r}][0, 0, 0]"
     shards = False
     note = "one HDF5 file of the same chunks; LZF and shuffle stand for blosc; chunk cache off"
     places = (DIRECTORY,)

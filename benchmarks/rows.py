@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from bench import WINDOW, Bench, Row, check_equal, read_job, refuse_place
 from measure import Job
-from peer import BLOSC, DIRECTORY, GZIP, MEMORY, RAW, ZSTD, NotOfferedError, Peer
+from peer import ARRAY_NAME, BLOSC, DIRECTORY, GZIP, MEMORY, RAW, ZSTD, NotOfferedError, Peer
 from rows_changing import changing_rows, per_chunk_write
 from rows_selecting import selecting_rows
 from rows_sharded import sharded_rows
@@ -69,8 +69,21 @@ _IMPORT = "from time import perf_counter as t\na = t()\n{}\nprint(t() - a)"
 def _import(peer: Peer, bench: Bench) -> Job:
     if peer.is_limit and not peer.import_statement:
         raise NotOfferedError("nothing to import")
+    return _in_a_new_process(peer.import_statement)
+
+
+def _first_read(peer: Peer, bench: Bench) -> Job:
+    if not peer.first_read:
+        raise NotOfferedError("no store of this kind")
+    stored = bench.stored(bench.layout(64, BLOSC))
+    peer.adopt(stored)
+    read = peer.first_read.format(path=str(stored.path), group=str(stored.group), name=ARRAY_NAME)
+    return _in_a_new_process(f"{peer.import_statement}\n{read}")
+
+
+def _in_a_new_process(statements: str) -> Job:
     # -P: what this process has imported, not what lies in the current directory
-    command = [sys.executable, "-P", "-c", _IMPORT.format(peer.import_statement)]
+    command = [sys.executable, "-P", "-c", _IMPORT.format(statements)]
 
     def call() -> float:
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -108,6 +121,7 @@ def all_rows() -> list[Row]:
     shapes = [(side, codec) for side in (16, 64) for codec in (RAW, BLOSC)]
     return [
         Row("start", "import", "in a new process", _import),
+        Row("start", "import, open, read an element", "in a new process", _first_read),
         Row("start", "open an array", "directory", _open),
         Row("start", "open an array, read an element", "directory", _open_and_read),
         Row("start", "create an array", "directory", _create),

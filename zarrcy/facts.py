@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import _kernels, irregular, shards, transfer
+from zarrcy import _kernels, shards, transfer
 from zarrcy.chunk_cache import CacheInfo, ChunkCache
 from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ViewError
@@ -22,7 +21,6 @@ from zarrcy.info import InfoReport, bytes_text, html_table, type_name
 from zarrcy.missing import new_masked
 from zarrcy.node import refuse_read_only
 from zarrcy.options import ArrayOptions
-from zarrcy.picture import grid_svg
 from zarrcy.placed import Placed
 from zarrcy.steered import steered
 from zarrcy.storage import access
@@ -76,7 +74,12 @@ class ArrayFacts(Placed, ABC):
     def _get_ready(self) -> None:
         """Make what reading and writing need."""
         description = self._description
-        make: Any = shards.chunk_source if description.edges is None else irregular.IrregularSource
+        make: Any = shards.chunk_source
+        if description.edges is not None:
+            # few arrays have such chunks
+            from zarrcy.irregular import IrregularSource
+
+            make = IrregularSource
         source = make(
             description,
             self._node.chunk_store,
@@ -426,6 +429,8 @@ class ArrayFacts(Placed, ABC):
         '041f90bc7a571452af4f850a8ca2c6cddfa8a1ac'
         """
         self._refresh()
+        import hashlib
+
         checksum = hashlib.new(hashname)
         # a grid with an element for each stored value
         counts, kernels, source = self._stored_counts(self.shape), _kernels.default, self._source
@@ -509,6 +514,8 @@ class ArrayFacts(Placed, ABC):
     def _repr_html_(self) -> str:
         """Return what a notebook shows: facts beside a picture of the chunks. No chunk is looked for."""
         facts = html_table([*self._described(), ("No. chunks", str(self.nchunks))])
+        from zarrcy.picture import grid_svg
+
         picture = grid_svg(self.shape, self.chunks, self._description.chunk_axes)
         return (
             f'<table class="zarrcy-array"><tbody><tr><td>{facts}</td><td>{picture}</td></tr></tbody></table>'

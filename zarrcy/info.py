@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -28,6 +27,8 @@ def html_table(rows: Iterable[tuple[str, str]]) -> str:
     >>> "a&lt;b" in html_table([("Name", "a<b")])
     True
     """
+    import html
+
     cells = "".join(
         f'<tr><th style="text-align: left">{html.escape(name)}</th>'
         f'<td style="text-align: left">{html.escape(value)}</td></tr>'

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -175,6 +174,8 @@ def file_locks_work(path: str | os.PathLike[str]) -> bool:
     ...     file_locks_work(path)
     True
     """
+    import tempfile
+
     fasteners = _fasteners("file_locks_work")
 
     def other_process_can_lock(file: str) -> bool:

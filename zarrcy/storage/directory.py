@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import math
 import os
-import shutil
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +23,7 @@ from zarrcy.storage.files import (
     partial_of,
     read_file,
     remove_partial,
+    remove_tree,
     replace_file,
     sync_directory,
     sync_file,
@@ -364,7 +364,7 @@ class DirectoryStore(Store):
             if not os.path.isdir(path):
                 raise
             # as zarr-python does: the name of a directory stands for all that lies below it
-            shutil.rmtree(path)
+            remove_tree(path)
         if self.durability == "full":
             self._settle(os.path.dirname(path))
 
@@ -433,7 +433,7 @@ class DirectoryStore(Store):
                 doomed = folder
         while os.path.lexists(doomed):
             try:
-                shutil.rmtree(doomed)
+                remove_tree(doomed)
             except OSError as exc:
                 # somebody else who deletes it too was faster with a file, or somebody had just begun to
                 # write one before it was renamed
@@ -491,7 +491,7 @@ class DirectoryStore(Store):
         else:
             place = self._root + check_key(path)
         if os.path.isdir(place) and not os.path.islink(place):
-            shutil.rmtree(place)
+            remove_tree(place)
         else:
             os.unlink(place)
 

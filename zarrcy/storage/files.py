@@ -166,6 +166,14 @@ def remove_partial(path: str) -> None:
         return
 
 
+def remove_tree(path: str) -> None:
+    """Remove a directory and all that is in it."""
+    # who only reads need not wait for it
+    import shutil
+
+    shutil.rmtree(path)
+
+
 # -- until it is on the disk -----------------------------------------------------------------------
 
 

@@ -120,10 +120,8 @@ class Plan:
         raise NotImplementedError
 
     def covered(self, number: int) -> int:
-        """How many different elements a piece holds."""
-        chosen = np.zeros(self.grid.chunk_shape, bool)
-        chosen[self.places(number)[0]] = True
-        return int(chosen.sum())
+        """How many different elements a piece holds. A chunk may be stated to be huge: no memory is taken for it."""
+        raise NotImplementedError
 
     def widened(self, result: NDArray[Any]) -> NDArray[Any]:
         """The result with the axes that the keys of `places` have."""
@@ -196,6 +194,9 @@ class OuterPlan(Plan):
         within = [positions[part] for positions, part in zip(self.within, entries, strict=True)]
         out = [positions[part] for positions, part in zip(self.out, entries, strict=True)]
         return np.ix_(*within), np.ix_(*out)
+
+    def covered(self, number: int) -> int:
+        return math.prod(len(np.unique(axis)) for axis in self.places(number)[0])
 
     def widened(self, result: NDArray[Any]) -> NDArray[Any]:
         return result[(*(None if gone else slice(None) for gone in self.box.dropped), ...)]
@@ -273,7 +274,7 @@ class PointsPlan(Plan):
         return within or (None,) * bool(len(points)), points
 
     def covered(self, number: int) -> int:
-        return super().covered(number) if self.ndim else 1
+        return np.unique(np.stack(self.places(number)[0]), axis=1).shape[1] if self.ndim else 1
 
 
 def split_points(coords: Any, grid: Grid) -> PointsPlan:

@@ -95,5 +95,5 @@ def test_a_result_that_is_to_be_masked_or_of_another_kind_is_that(tmp_path):
 
 
 def test_explaining_a_read_of_more_than_there_is_memory_takes_none():
-    huge = zarrcy.zeros((2**40, 2**20), chunks=(2**40, 2**10), dtype="u1")
-    assert huge.explain().n_chunks == 2**10
+    huge = zarrcy.zeros((2**20, 2**20), chunks=2**18, dtype="u1")
+    assert huge.explain().n_chunks == 16

@@ -38,6 +38,7 @@ _WORTH_PARTS = 64 * 1024
 _END_OF_LANE = 2**31
 # Before memory is taken for a chunk of so many bytes, there is a look at what is to be decoded there.
 _HUGE = 2**26
+_NO_MEMORY = np.empty(0, np.uint8)
 
 Field: TypeAlias = tuple[int, int]
 """Offset and size, in bytes, of a field in the elements of a structured array."""
@@ -382,11 +383,11 @@ class ChunkReader:
         self.source.kernels.fill_piece(self.plan, number, self.layout, self.out, self.item)
 
     def _memory(self, key: Key, stored: Buffer | None = None) -> NDArray[Any]:
-        """Return memory for one chunk, which is used again and again."""
+        """Return memory for one chunk, which is used again and again; none where `stored` is decoded to its own."""
+        if stored is not None and not self.source.pipeline.uses_memory:
+            return _NO_MEMORY
         if self.scratch is None:
-            # objects are decoded to memory of their own, once it is known that they are there
-            objects = self.source.dtype.hasobject
-            self.scratch = np.empty(0, self.source.dtype) if objects else self.source.new_chunk(key, stored)
+            self.scratch = self.source.new_chunk(key, stored)
         return self.scratch
 
     def take(self, number: int, key: Key, stored: Buffer) -> None:

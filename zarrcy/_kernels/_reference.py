@@ -196,7 +196,9 @@ class OuterPlan(Plan):
         return np.ix_(*within), np.ix_(*out)
 
     def covered(self, number: int) -> int:
-        return math.prod(len(np.unique(axis)) for axis in self.places(number)[0])
+        within = self.places(number)[0]
+        # in a list an element may come twice
+        return math.prod(len(np.unique(axis)) if self.has_lists else axis.size for axis in within)
 
     def widened(self, result: NDArray[Any]) -> NDArray[Any]:
         return result[(*(None if gone else slice(None) for gone in self.box.dropped), ...)]

@@ -25,8 +25,17 @@ from zarrcy.types import Buffer
 IntoDecoder = Callable[[Buffer, NDArray[np.uint8]], None]
 NewDecoder = Callable[[Buffer, int], NDArray[np.uint8]]
 
-# How many bytes one byte can become, at most: in Deflate two bits repeat 258 bytes, in LZ4 one byte 255.
-_MOST_EXPANSION = {"zlib": 1032, "gzip": 1032, "lz4": 255}
+# How many bytes one byte can become, at most: in Deflate two bits repeat 258 bytes, in LZ4 one byte 255; a checksum
+# takes some away.
+_MOST_EXPANSION = {
+    "zlib": 1032,
+    "gzip": 1032,
+    "lz4": 255,
+    "crc32": 1,
+    "crc32c": 1,
+    "adler32": 1,
+    "fletcher32": 1,
+}
 # Codecs that make objects, of which a few bytes may state any number: they never decode to the bytes of a chunk.
 _OF_OBJECTS = ("vlen-utf8", "vlen-bytes", "vlen-array", "json2", "msgpack2")
 # To look closer at what would become fewer bytes is not worth it.

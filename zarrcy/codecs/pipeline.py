@@ -198,6 +198,8 @@ class Pipeline:
         ------
         StageError : they are none
         """
+        if not self.compressors and self.uses_memory and memoryview(data).nbytes != self.nbytes:
+            raise StageError("bytes", f"{memoryview(data).nbytes} bytes, where a chunk has {self.nbytes}")
         if self._first is None or len(self.compressors) > 1:
             return
         stage = self.compressors[0]
@@ -205,6 +207,12 @@ class Pipeline:
             refuse_short(stage.codec, data, self.nbytes)
         except ValueError as exc:
             raise StageError(stage.name, f"{type(exc).__name__}: {exc}") from exc
+
+    @property
+    def uses_memory(self) -> bool:
+        """Is a chunk decoded to memory that is given? Filters and shards bring their own, and objects do."""
+        in_place = self._first is not None or (self._swap is not None and not self.filters)
+        return in_place and self._shard is None and not self.dtype.hasobject
 
     def _refuse_bare_objects(self) -> None:
         if self.dtype.hasobject and not (self.filters or self._shard):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zarrcy
+from zarrcy import native
 from zarrcy.array import Array
 from zarrcy.testing import CountingStore
 
@@ -97,3 +98,26 @@ def test_a_result_that_is_to_be_masked_or_of_another_kind_is_that(tmp_path):
 def test_explaining_a_read_of_more_than_there_is_memory_takes_none():
     huge = zarrcy.zeros((2**20, 2**20), chunks=2**18, dtype="u1")
     assert huge.explain().n_chunks == 16
+
+
+@pytest.mark.parametrize("shards", [None, (8,)])
+def test_a_chunk_that_is_gone_when_it_is_read_again_is_filled(tmp_path, monkeypatch, shards):
+    if not native.codecs():
+        pytest.skip("the native lane is not here")
+    values = np.arange(16, dtype="i4")
+    a = zarrcy.create(16, chunks=4, shards=shards, dtype="i4", store=tmp_path, zarr_format=3)
+    a[:] = values
+    name = "read_files" if shards is None else "read_spans"
+    real = getattr(native, name)
+
+    def given_up(*arguments):
+        # as if decoding had failed half-way, and somebody had deleted the chunk then
+        left = real(*arguments)
+        assert left == []
+        (tmp_path / "c" / "0").unlink()
+        return [0]
+
+    monkeypatch.setattr(native, name, given_up)
+    b = zarrcy.open_array(tmp_path, mode="r")
+    found = b[:4] if shards is None else b[:8]
+    assert found[:4].tolist() == [0, 0, 0, 0]

@@ -273,6 +273,9 @@ class ShardReader(ChunkReader):
             rest = native.read_spans(
                 source.codec, value.fd, index, chunks, numbers, self.plan, self.layout, self.out, self.item
             )
+        if rest:
+            # what the lane gave up may be decoded in part, and gone by now: it is filled then
+            self.item = source.target(self.field)[1]
         for number in rest:
             place = first + int(np.flatnonzero(numbers == number)[0])
             self._read_general([key], [(place, place + 1)])

@@ -143,7 +143,8 @@ class ChunkSource:
             layout, item = self.target(field)
             rest = native.read_files(self.codec, self.read_folder, plan, layout, out, None if blank else item)
             if rest:
-                general = self.new_reader(plan, out, field, blank)
+                # what the lane gave up may be decoded in part, and gone by now: it is filled then
+                general = self.new_reader(plan, out, field, False)
                 for number in rest:
                     general(number, number + 1)
             return

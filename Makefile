@@ -52,7 +52,7 @@ check: $(VENV)/has-check  ## style, types, and whether the stubs of the kernels 
 	$(BIN)/ruff format --check .
 	PATH="$(BIN):$$PATH" $(BIN)/cython-lint zarrcy
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist zarrcy._kernels._split zarrcy._kernels._points zarrcy._kernels._copy zarrcy._kernels._fill zarrcy._kernels._shards zarrcy._kernels._touch zarrcy._kernels._crc32c zarrcy._kernels._cut zarrcy._kernels._files zarrcy._kernels._codec zarrcy._kernels._lane zarrcy._kernels._lane_write
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist zarrcy._kernels._plan_outer zarrcy._kernels._plan_points zarrcy._kernels._gather_scatter zarrcy._kernels._fill zarrcy._kernels._group_by_shard zarrcy._kernels._touched_blocks zarrcy._kernels._crc32c zarrcy._kernels._json_scan zarrcy._kernels._file_io zarrcy._kernels._native_codec zarrcy._kernels._native_read zarrcy._kernels._native_write
 
 # a build of its own, away from the tree, which the tests then import instead of the one in place
 define test_build

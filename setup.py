@@ -25,7 +25,16 @@ NO_CODECS = os.environ.get("ZARRCY_NO_CODECS", "") not in ("", "0")
 PURE = os.environ.get("ZARRCY_PURE", "") not in ("", "0")
 SANITIZE = os.environ.get("ZARRCY_SANITIZE", "") not in ("", "0")
 
-KERNELS = ["_split", "_points", "_copy", "_crc32c", "_cut", "_fill", "_shards", "_touch"]
+KERNELS = [
+    "_plan_outer",
+    "_plan_points",
+    "_gather_scatter",
+    "_crc32c",
+    "_json_scan",
+    "_fill",
+    "_group_by_shard",
+    "_touched_blocks",
+]
 
 SANITIZERS = "-fsanitize=address,undefined"
 # the first fault ends the process: one that is only printed would be overlooked
@@ -132,8 +141,8 @@ def kernels():
 
     unix = sys.platform != "win32"
     # files are asked for in the words of Unix
-    names = [*KERNELS, "_files", "_codec", "_lane", "_lane_write"] if unix else KERNELS
-    extra = {"_codec": codec_libraries()} if unix else {}
+    names = [*KERNELS, "_file_io", "_native_codec", "_native_read", "_native_write"] if unix else KERNELS
+    extra = {"_native_codec": codec_libraries()} if unix else {}
     extensions = [
         extension(
             name,

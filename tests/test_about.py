@@ -40,8 +40,8 @@ def test_versions_and_codecs_are_those_that_are_loaded():
     assert found["versions"]["numcodecs"] == numcodecs.__version__
     assert found["codec libraries of numcodecs"]["blosc"] == numcodecs.blosc.VERSION_STRING
     assert found["kernels"]["kernels"].startswith("compiled" if _kernels.COMPILED else "numpy twins")
-    if _kernels.lane is not None:
-        assert found["kernels"]["codecs of the lane"] == list(_kernels.lane.CODECS)
+    if _kernels.native is not None:
+        assert found["kernels"]["codecs of the lane"] == list(_kernels.native.CODECS)
 
 
 def test_the_pure_twins_are_told():

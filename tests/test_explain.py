@@ -148,7 +148,7 @@ def test_a_selection_of_a_huge_array_needs_no_memory():
     ],
 )
 def test_the_general_lane_says_why(options, why, tmp_path):
-    if zarrcy._kernels.lane is None:
+    if zarrcy._kernels.native is None:
         why = "no native lane"
     a = zarrcy.array(MODEL, chunks=CHUNKS, store=tmp_path, **options)
     told = a.explain()
@@ -157,7 +157,7 @@ def test_the_general_lane_says_why(options, why, tmp_path):
     assert told.why_general in told._repr_html_()
 
 
-@pytest.mark.skipif(zarrcy._kernels.lane is None, reason="there is no native lane")
+@pytest.mark.skipif(zarrcy._kernels.native is None, reason="there is no native lane")
 def test_the_native_lane_is_told(tmp_path, monkeypatch):
     zarrcy.array(MODEL, chunks=CHUNKS, store=tmp_path, compressor=None)
     told = zarrcy.open_array(tmp_path).explain()

@@ -12,7 +12,7 @@ import pytest
 from zarrcy import _kernels
 
 pytestmark = [
-    pytest.mark.skipif(_kernels.files is None, reason="a pure build makes its system calls in Python"),
+    pytest.mark.skipif(_kernels.file_io is None, reason="a pure build makes its system calls in Python"),
     pytest.mark.skipif(sys.platform != "linux", reason="needs LD_PRELOAD, and errors as Linux numbers them"),
 ]
 

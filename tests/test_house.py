@@ -101,9 +101,17 @@ def test_the_compiled_kernels_did_load():
 
 
 def compiled_modules():
-    from zarrcy._kernels import _copy, _crc32c, _cut, _fill, _points, _split, _touch
+    from zarrcy._kernels import (
+        _crc32c,
+        _fill,
+        _gather_scatter,
+        _json_scan,
+        _plan_outer,
+        _plan_points,
+        _touched_blocks,
+    )
 
-    return [_split, _points, _copy, _crc32c, _cut, _fill, _touch]
+    return [_plan_outer, _plan_points, _gather_scatter, _crc32c, _json_scan, _fill, _touched_blocks]
 
 
 def test_both_kernels_offer_the_same_names():
@@ -117,7 +125,7 @@ def test_a_kernel_that_is_there_but_does_not_load_is_an_error(tmp_path):
         "import sys, types\n"
         "class Broken:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'zarrcy._kernels._split': raise ImportError('undefined symbol')\n"
+        "        if name == 'zarrcy._kernels._plan_outer': raise ImportError('undefined symbol')\n"
         "sys.meta_path.insert(0, Broken())\n"
         "import zarrcy\n"
         "zarrcy.open\n"

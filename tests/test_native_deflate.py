@@ -17,7 +17,7 @@ from zarrcy.errors import ChunkEncodeError
 pytestmark = pytest.mark.skipif("gzip" not in native.codecs(), reason="deflate was not built in")
 
 PEERS = {"gzip": numcodecs.GZip, "zlib": numcodecs.Zlib}
-LEVELS = _kernels.lane.DEFLATE_LEVELS if _kernels.lane is not None else ()
+LEVELS = _kernels.native.DEFLATE_LEVELS if _kernels.native is not None else ()
 OTHERS = [level for level in range(10) if level not in LEVELS]
 WINDOW = 32768
 RNG = np.random.default_rng(0)
@@ -63,7 +63,7 @@ KINDS = {
 
 
 def codec_for(name, nbytes, level, checksum=False):
-    return _kernels.lane.ChunkCodec(nbytes, 1, name, checksum, {"level": level})
+    return _kernels.native.ChunkCodec(nbytes, 1, name, checksum, {"level": level})
 
 
 def inflated(name, encoded):
@@ -78,7 +78,7 @@ def test_zlib_reads_what_is_written(kind, name, level):
     encoded = codec_for(name, chunk.nbytes, level).encode(chunk)
     assert inflated(name, encoded) == chunk.tobytes()
     assert bytes(PEERS[name]().decode(encoded)) == chunk.tobytes()
-    assert _kernels.lane.decode(encoded, name, chunk.nbytes).tobytes() == chunk.tobytes()
+    assert _kernels.native.decode(encoded, name, chunk.nbytes).tobytes() == chunk.tobytes()
     if name == "gzip":
         assert encoded[4:8] == bytes(4), "no time is in it"
 
@@ -160,7 +160,7 @@ def test_a_checksum_follows_where_one_is_asked_for(name):
     encoded = codec_for(name, chunk.nbytes, 6, checksum=True).encode(chunk)
     assert _kernels.default.crc32c(encoded[:-4]).to_bytes(4, "little") == encoded[-4:]
     assert inflated(name, encoded[:-4]) == chunk.tobytes()
-    assert _kernels.lane.decode(encoded, name, chunk.nbytes, True).tobytes() == chunk.tobytes()
+    assert _kernels.native.decode(encoded, name, chunk.nbytes, True).tobytes() == chunk.tobytes()
 
 
 @pytest.mark.parametrize("name", PEERS)

@@ -90,7 +90,7 @@ def test_what_the_lane_does_not_know_goes_the_general_way(options, tmp_path):
 @given(data=st.data())
 def test_a_damaged_chunk_never_crashes_and_never_has_another_shape(codec, data):
     """In memory: the same code reads the bytes of files."""
-    from zarrcy._kernels import lane as _lane
+    from zarrcy._kernels import native as _lane
 
     model = smooth(data.draw(st.sampled_from([(5,), (400,), (3000,)])), "i4")
     encoded = bytearray(CODECS[codec].encode(model))
@@ -104,7 +104,7 @@ def test_a_damaged_chunk_never_crashes_and_never_has_another_shape(codec, data):
 @with_codecs
 def test_a_checksum_is_compared_before_a_chunk_is_decoded():
     from zarrcy import _kernels
-    from zarrcy._kernels import lane as _lane
+    from zarrcy._kernels import native as _lane
 
     model = smooth((500,), "i4")
     encoded = bytes(numcodecs.Zstd(1).encode(model))

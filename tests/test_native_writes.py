@@ -101,7 +101,7 @@ def test_blosc_frames_are_those_of_numcodecs_byte_for_byte_and_it_reads_them(
     if not chunk.size:
         return
     config = {"cname": cname, "level": level, "shuffle": shuffle, "typesize": typesize, "blocksize": block}
-    codec = _kernels.lane.ChunkCodec(chunk.nbytes, typesize, "blosc", False, config)
+    codec = _kernels.native.ChunkCodec(chunk.nbytes, typesize, "blosc", False, config)
     threads, numcodecs.blosc.use_threads = numcodecs.blosc.use_threads, False
     try:
         expected = Blosc(cname, level, shuffle, block).encode(chunk.view(f"V{typesize}"))

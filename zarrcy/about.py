@@ -96,14 +96,14 @@ def _compiled() -> dict[str, Any]:
     if not _kernels.COMPILED:
         why = "ZARRCY_PURE is set" if os.environ.get("ZARRCY_PURE", "") not in ("", "0") else "a pure build"
         return {"kernels": f"numpy twins ({why})", "native lane": "not here"}
-    from zarrcy._kernels import _split
+    from zarrcy._kernels import _plan_outer
 
-    lane = "not built" if _kernels.lane is None else "on" if native.enabled else "off (ZARRCY_NATIVE)"
+    lane = "not built" if _kernels.native is None else "on" if native.enabled else "off (ZARRCY_NATIVE)"
     return {
-        "kernels": "compiled, with bounds checks" if _split.CHECKED else "compiled",
+        "kernels": "compiled, with bounds checks" if _plan_outer.CHECKED else "compiled",
         "native lane": lane,
         "codecs of the lane": list(native.codecs()),
-        "deflate": "numcodecs" if _kernels.lane is None else _kernels.lane.DEFLATE_LIBRARY or "numcodecs",
+        "deflate": "numcodecs" if _kernels.native is None else _kernels.native.DEFLATE_LIBRARY or "numcodecs",
     }
 
 

@@ -207,7 +207,7 @@ def _explained(
 def _why_general(source: ChunkSource, is_cached: bool) -> str:
     """Return the first thing that keeps the native lane from reading chunks."""
     pipeline = source.pipeline
-    if _kernels.lane is None:
+    if _kernels.native is None:
         return "this build of zarrcy has no native lane"
     if not native.enabled:
         return "ZARRCY_NATIVE in the environment turns the native lane off"

@@ -31,7 +31,7 @@ _WORTH_OF_TOUCHED = 16
 _STEP_NBYTES = 128 * 1024
 _MOST_PIECES = 64
 
-_lane = _kernels.lane
+_lane = _kernels.native
 
 
 def codecs() -> tuple[str, ...]:

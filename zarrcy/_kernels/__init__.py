@@ -21,7 +21,15 @@ if os.environ.get("ZARRCY_PURE", "") in ("", "0"):
         # a pure build has no compiled modules; one that is there but does not load is an error
         if exc.name not in {
             f"zarrcy._kernels.{name}"
-            for name in ("_split", "_points", "_copy", "_cut", "_fill", "_touch", "_shards")
+            for name in (
+                "_plan_outer",
+                "_plan_points",
+                "_gather_scatter",
+                "_json_scan",
+                "_fill",
+                "_touched_blocks",
+                "_group_by_shard",
+            )
         }:
             raise
 
@@ -34,14 +42,15 @@ def _load_of_unix(module: str) -> ModuleType | None:
         return import_module(f"zarrcy._kernels.{module}") if COMPILED else None
     except ModuleNotFoundError as exc:
         if exc.name not in {
-            f"zarrcy._kernels.{name}" for name in ("_files", "_codec", "_lane", "_lane_write")
+            f"zarrcy._kernels.{name}"
+            for name in ("_file_io", "_native_codec", "_native_read", "_native_write")
         }:
             raise
         return None
 
 
-files = _load_of_unix("_files")
-lane = _load_of_unix("lane")
+file_io = _load_of_unix("_file_io")
+native = _load_of_unix("native")
 
 
 def __getattr__(name: str) -> ModuleType:

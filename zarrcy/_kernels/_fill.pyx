@@ -8,7 +8,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyOb
 from libc.stdint cimport uint64_t
 from libc.string cimport memcmp, memcpy
 
-from zarrcy._kernels._copy cimport fill_run
+from zarrcy._kernels._gather_scatter cimport fill_run
 from zarrcy._kernels._types cimport index_t
 
 cnp.import_array()

@@ -1,7 +1,7 @@
 """The kernels in numpy: the oracle of the tests, the pure fallback, and what moves Python objects.
 
-Each name says and does what its compiled namesake does; the contracts stand in ``_split.pyi``,
-``_copy.pyi`` and ``_fill.pyi``. Arrays of objects always come here, since only numpy counts
+Each name says and does what its compiled namesake does; the contracts stand in ``_plan_outer.pyi``,
+``_gather_scatter.pyi`` and ``_fill.pyi``. Arrays of objects always come here, since only numpy counts
 their references.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy._kernels._reference_crc32c import crc32c
-from zarrcy._kernels._reference_cut import cut_object
+from zarrcy._kernels._reference_json_scan import cut_object
 
 __all__ = ["crc32c", "cut_object"]
 

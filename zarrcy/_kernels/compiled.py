@@ -1,13 +1,20 @@
 """The compiled kernels under one name, as `_reference` is the numpy ones."""
 
-from zarrcy._kernels._copy import ChunkLayout, fill_piece, gather, gather_many, run_of_piece, scatter
 from zarrcy._kernels._crc32c import crc32c
-from zarrcy._kernels._cut import cut_object
 from zarrcy._kernels._fill import fill, is_filled
-from zarrcy._kernels._points import split_mask, split_points
-from zarrcy._kernels._shards import group_by_shard
-from zarrcy._kernels._split import Box, Grid, parse_box, split_outer
-from zarrcy._kernels._touch import touched_blocks
+from zarrcy._kernels._gather_scatter import (
+    ChunkLayout,
+    fill_piece,
+    gather,
+    gather_many,
+    run_of_piece,
+    scatter,
+)
+from zarrcy._kernels._group_by_shard import group_by_shard
+from zarrcy._kernels._json_scan import cut_object
+from zarrcy._kernels._plan_outer import Box, Grid, parse_box, split_outer
+from zarrcy._kernels._plan_points import split_mask, split_points
+from zarrcy._kernels._touched_blocks import touched_blocks
 
 __all__ = [
     "Box",

@@ -1,9 +1,9 @@
-/* Encode chunks in memory: what `frames.h` decodes. A chunk that a library refuses, or that does not fit, gives -1:
+/* Encode chunks in memory: what `decode.h` decodes. A chunk that a library refuses, or that does not fit, gives -1:
  * the caller then takes the general way, which says what is wrong. */
 #ifndef ZARRCY_ENCODE_H
 #define ZARRCY_ENCODE_H
 
-#include "frames.h"
+#include "decode.h"
 
 /* How chunks are encoded. What a codec has no use for is 0. */
 typedef struct {

@@ -155,7 +155,7 @@ def is_own(codec: Any) -> bool:
 
 def _built_in() -> dict[str, Any]:
     """Return the decoders that were built in, by the names of their codecs."""
-    lane = _kernels.lane
+    lane = _kernels.native
     return {} if lane is None else {name: lane.Decoder(name) for name in lane.CODECS if name != "raw"}
 
 

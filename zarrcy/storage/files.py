@@ -18,7 +18,7 @@ PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 OPEN_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 OPEN_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
-native = _kernels.files
+native = _kernels.file_io
 """Does in one call what the functions here do step by step; None in a pure build."""
 
 DURABILITIES = ("none", "data", "full")

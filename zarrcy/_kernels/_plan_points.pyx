@@ -11,7 +11,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from zarrcy._kernels._split cimport Grid, Plan
+from zarrcy._kernels._plan_outer cimport Grid, Plan
 from zarrcy._kernels._types cimport MAX_NDIM, Blocks, index_t, touch
 
 import numpy as np

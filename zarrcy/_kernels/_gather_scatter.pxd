@@ -1,6 +1,6 @@
 cimport numpy as cnp
 
-from zarrcy._kernels._split cimport OuterPlan, Plan
+from zarrcy._kernels._plan_outer cimport OuterPlan, Plan
 from zarrcy._kernels._types cimport MAX_NDIM, index_t
 
 

@@ -11,7 +11,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from zarrcy._kernels._split cimport AxisCut, OuterPlan, Piece, Plan
+from zarrcy._kernels._plan_outer cimport AxisCut, OuterPlan, Piece, Plan
 from zarrcy._kernels._types cimport MAX_NDIM, index_t, word_t
 
 import math

@@ -3,7 +3,7 @@
 `_reference` says the same in numpy.
 """
 
-from zarrcy._kernels._split cimport Plan
+from zarrcy._kernels._plan_outer cimport Plan
 from zarrcy._kernels._types cimport MAX_NDIM, index_t
 
 import numpy as np

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
-from zarrcy._kernels._split import Grid, Plan
+from zarrcy._kernels._plan_outer import Grid, Plan
 
 @disjoint_base
 class PointsPlan(Plan):

@@ -5,7 +5,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy._kernels._lane import Folder, Job
+from zarrcy._kernels._native_read import Folder, Job
 
 @final
 class Writing:

@@ -8,7 +8,7 @@ from typing import Any, final
 
 from numpy.typing import NDArray
 
-from zarrcy._kernels._split import Plan
+from zarrcy._kernels._plan_outer import Plan
 
 @final
 class ChunkLayout:

@@ -1,4 +1,4 @@
-"""Cut a JSON document at the members of one of its objects, by parsing it: the twin of ``_cut``."""
+"""Cut a JSON document at the members of one of its objects, by parsing it: the twin of ``_json_scan``."""
 
 from __future__ import annotations
 

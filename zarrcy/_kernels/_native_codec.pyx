@@ -1,7 +1,7 @@
 """What turns stored bytes into a chunk and back, without the GIL: the codecs that were built in.
 
 A chunk that is odd in any way - a file that can't be read, a frame that does not decode - is refused: the general
-way does it again and says what is wrong. `frames.h` decodes, `encode.h` encodes; both with `deflate.h`.
+way does it again and says what is wrong. `decode.h` decodes, `encode.h` encodes; both with `deflate.h`.
 """
 
 cimport numpy as cnp
@@ -10,9 +10,9 @@ from libc.stdint cimport uint32_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
-from zarrcy._kernels._copy cimport ChunkLayout
-from zarrcy._kernels._split cimport Plan
-from zarrcy._kernels._touch cimport touch_piece
+from zarrcy._kernels._gather_scatter cimport ChunkLayout
+from zarrcy._kernels._plan_outer cimport Plan
+from zarrcy._kernels._touched_blocks cimport touch_piece
 from zarrcy._kernels._types cimport Blocks, index_t
 
 cnp.import_array()
@@ -20,7 +20,7 @@ cnp.import_array()
 cdef extern from "crc32c.h":
     void zarrcy_crc32c_init() nogil
 
-cdef extern from "frames.h":
+cdef extern from "decode.h":
     ctypedef struct zarrcy_decoder:
         pass
     int zarrcy_decode(
@@ -56,7 +56,7 @@ cdef extern from "encode.h":
         zarrcy_encoder* encoder, const zarrcy_encoding* encoding, const char* src, size_t n, char* dst, size_t room
     ) nogil
 
-cdef extern from "files.h":
+cdef extern from "file_io.h":
     index_t zarrcy_read_all(int fd, char* at, size_t room) nogil
     index_t zarrcy_read_at(int fd, char* at, size_t n, index_t start) nogil
     index_t zarrcy_file_nbytes(int fd) nogil

@@ -1,6 +1,6 @@
 """The native lane, the other way: gather, encode, write and rename for many chunks in one call, without the GIL.
 
-What is written whole is made by several threads that work on one job, see `_lane`. What is changed in part is read,
+What is written whole is made by several threads that work on one job, see `_native_read`. What is changed in part is read,
 changed and written one chunk at a time, since somebody must hold its lock meanwhile.
 """
 
@@ -11,16 +11,16 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from zarrcy._kernels._codec cimport Stored, Workspace
-from zarrcy._kernels._copy cimport ChunkLayout, Side, fill_run, move_piece, place_outer, whole_run
+from zarrcy._kernels._native_codec cimport Stored, Workspace
+from zarrcy._kernels._gather_scatter cimport ChunkLayout, Side, fill_run, move_piece, place_outer, whole_run
 from zarrcy._kernels._fill cimport repeats
-from zarrcy._kernels._lane cimport Folder, Job
-from zarrcy._kernels._split cimport OuterPlan, Plan
+from zarrcy._kernels._native_read cimport Folder, Job
+from zarrcy._kernels._plan_outer cimport OuterPlan, Plan
 from zarrcy._kernels._types cimport MAX_NDIM, index_t
 
 cnp.import_array()
 
-cdef extern from "files.h":
+cdef extern from "file_io.h":
     bint zarrcy_is_absent() nogil
     index_t zarrcy_take(index_t* counter, index_t step) nogil
     int zarrcy_replace_file(char* part, const char* target, const char* at, size_t n) nogil

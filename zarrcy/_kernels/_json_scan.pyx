@@ -1,7 +1,7 @@
 """Cut a JSON document at the members of one of its objects: all of it is checked, nothing is parsed.
 
 The document comes from outside: no byte is read before its place is known to be in it, and what is open is
-kept in a table of fixed length. `_reference_cut` says the same by parsing.
+kept in a table of fixed length. `_reference_json_scan` says the same by parsing.
 """
 
 import json

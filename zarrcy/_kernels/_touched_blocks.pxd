@@ -1,5 +1,5 @@
-from zarrcy._kernels._copy cimport ChunkLayout
-from zarrcy._kernels._split cimport Plan
+from zarrcy._kernels._gather_scatter cimport ChunkLayout
+from zarrcy._kernels._plan_outer cimport Plan
 from zarrcy._kernels._types cimport Blocks, index_t
 
 

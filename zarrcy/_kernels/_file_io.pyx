@@ -13,7 +13,7 @@ from zarrcy._kernels._types cimport index_t
 cdef extern from "Python.h":
     bytes PyUnicode_EncodeFSDefault(object text)
 
-cdef extern from "files.h":
+cdef extern from "file_io.h":
     bint zarrcy_is_absent() nogil
     index_t zarrcy_read_file(const char* path, int* fd, char* at, size_t room, index_t* nbytes) nogil
     index_t zarrcy_read_on(int fd, char* at, size_t n) nogil

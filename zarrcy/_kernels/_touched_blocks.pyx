@@ -6,8 +6,8 @@ blocks that hold a selected element are found without a look at the elements bet
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
-from zarrcy._kernels._copy cimport ChunkLayout, check_layout
-from zarrcy._kernels._split cimport AxisCut, OuterPlan, Piece, Plan
+from zarrcy._kernels._gather_scatter cimport ChunkLayout, check_layout
+from zarrcy._kernels._plan_outer cimport AxisCut, OuterPlan, Piece, Plan
 from zarrcy._kernels._types cimport MAX_NDIM, Blocks, index_t, touch
 
 

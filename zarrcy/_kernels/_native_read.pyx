@@ -13,8 +13,8 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from zarrcy._kernels._codec cimport ChunkCodec, Stored, Workspace
-from zarrcy._kernels._copy cimport (
+from zarrcy._kernels._native_codec cimport ChunkCodec, Stored, Workspace
+from zarrcy._kernels._gather_scatter cimport (
     ChunkLayout,
     Side,
     check_layout,
@@ -25,12 +25,12 @@ from zarrcy._kernels._copy cimport (
     place_outer,
     whole_run,
 )
-from zarrcy._kernels._split cimport OuterPlan, Plan, write_number
+from zarrcy._kernels._plan_outer cimport OuterPlan, Plan, write_number
 from zarrcy._kernels._types cimport MAX_NDIM, index_t
 
 cnp.import_array()
 
-cdef extern from "files.h":
+cdef extern from "file_io.h":
     bint zarrcy_is_absent() nogil
     index_t zarrcy_take(index_t* counter, index_t step) nogil
     index_t zarrcy_read_at(int fd, char* at, size_t n, index_t start) nogil

@@ -151,9 +151,9 @@ def test_a_piece_that_the_plan_does_not_have_is_refused(kernels):
 
 @pytest.mark.skipif("compiled" not in BUILDS, reason="a pure build has no bounds checks to prove")
 def test_a_checked_build_catches_a_table_that_is_too_short():
-    from zarrcy._kernels import _split, compiled
+    from zarrcy._kernels import _plan_outer, compiled
 
-    if not _split.CHECKED:
+    if not _plan_outer.CHECKED:
         pytest.skip("`make checked` builds with bounds checks")
     grid = compiled.Grid((10,), (3,))
     plan = compiled.split_outer(compiled.parse_box(..., grid), grid)

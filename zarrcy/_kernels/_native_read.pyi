@@ -5,9 +5,9 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy._kernels._codec import ChunkCodec
-from zarrcy._kernels._copy import ChunkLayout
-from zarrcy._kernels._split import Plan
+from zarrcy._kernels._gather_scatter import ChunkLayout
+from zarrcy._kernels._native_codec import ChunkCodec
+from zarrcy._kernels._plan_outer import Plan
 
 @final
 class Job:

@@ -9,7 +9,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from zarrcy.late import late_names
+from zarrcy._lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -51,7 +51,7 @@ _MODULES = (
     "about accessors api attrs codecs compat convenience conversion copying errors formats indexing regions selection "
     "storage sync testing threads types verifying"
 )
-_names, _find = late_names(__name__, _HOMES, _MODULES)
+_names, _find = lazy_names(__name__, _HOMES, _MODULES)
 __all__ = [*_names, "DictStore", "__version__"]  # noqa: PLE0604
 # codecs that numcodecs has only where another package is installed
 OPTIONAL_CODECS = ("CRC32C", "MsgPack", "PCodec", "ZFPY")

@@ -12,10 +12,10 @@ from zarrcy import formats
 from zarrcy.errors import MetadataError
 from zarrcy.formats import ArrayDescription, Format
 from zarrcy.grid import grid_shape
+from zarrcy.keys import prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.storage.json_object import parse_json
-from zarrcy.storage.paths import prefix_of
 from zarrcy.types import Key, Shape, Store
 
 QUARANTINE = "__quarantine__"

@@ -15,7 +15,7 @@ from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayE
 from zarrcy.formats import ArrayDescription, ArrayRequest, asked_format
 from zarrcy.grid import normalize_chunks, normalize_shape
 from zarrcy.node import Found, Node
-from zarrcy.options import ArrayOptions, MoreOptions, take_options
+from zarrcy.settings import ArrayOptions, MoreOptions, take_options
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
 from zarrcy.types import AnyDtype, Store, ZarrFormat

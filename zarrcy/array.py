@@ -21,8 +21,8 @@ from zarrcy.formats import ArrayDescription, asked_format
 from zarrcy.grid import normalize_chunks, normalize_shape
 from zarrcy.indexing import ArrayIndexing
 from zarrcy.node import Node, Parse
-from zarrcy.options import ArrayOptions, MoreOptions
 from zarrcy.regions import Region
+from zarrcy.settings import ArrayOptions, MoreOptions
 from zarrcy.storage.arguments import normalize_store_arg
 from zarrcy.sync import Synchronizer
 from zarrcy.types import Shape, ZarrFormat

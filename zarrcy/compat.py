@@ -18,7 +18,7 @@ from numcodecs.compat import ensure_contiguous_ndarray, ensure_text
 import zarrcy
 from zarrcy.formats import scalars
 from zarrcy.formats.documents import dump_json as json_dumps
-from zarrcy.storage.paths import normalize_path as normalize_storage_path
+from zarrcy.keys import normalize_path as normalize_storage_path
 from zarrcy.types import JSON, AnyDtype
 
 __all__ = [

@@ -13,10 +13,10 @@ from zarrcy.array import Array
 from zarrcy.errors import NotConsolidatedError, PathNotFoundError
 from zarrcy.formats import asked_format
 from zarrcy.group import Group
+from zarrcy.keys import normalize_path
 from zarrcy.node import Node
-from zarrcy.options import ArrayOptions, MoreOptions
+from zarrcy.settings import ArrayOptions, MoreOptions
 from zarrcy.storage.arguments import normalize_store_arg
-from zarrcy.storage.paths import normalize_path
 from zarrcy.sync import Synchronizer
 from zarrcy.treeview import TreeView
 from zarrcy.types import ZarrFormat

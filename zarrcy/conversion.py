@@ -14,8 +14,8 @@ from zarrcy.conversion_plan import NodeConversion, bottom_up, plan
 from zarrcy.errors import ConversionError, NotConsolidatedError, PathNotFoundError
 from zarrcy.moving import copy_elements, move_chunks
 from zarrcy.node import Node
-from zarrcy.options import ArrayOptions
 from zarrcy.progress import byte_progress
+from zarrcy.settings import ArrayOptions
 from zarrcy.storage import access
 from zarrcy.storage.listing import listdir
 from zarrcy.storage.n5 import N5Store

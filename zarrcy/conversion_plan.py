@@ -18,9 +18,9 @@ from zarrcy.array import Array
 from zarrcy.codecs import Compressor, Filter, N5ChunkWrapper
 from zarrcy.errors import ChunkDecodeError, PathNotFoundError
 from zarrcy.formats import ArrayDescription, ArrayRequest, Format
+from zarrcy.keys import prefix_of
 from zarrcy.node import Found, Node, Parse
-from zarrcy.options import ArrayOptions
-from zarrcy.storage.paths import prefix_of
+from zarrcy.settings import ArrayOptions
 
 How: TypeAlias = Literal["as stored", "encoded anew", "impossible"]
 """What becomes of an array: its stored values stay as they are, or its elements are encoded anew, or neither."""

@@ -19,10 +19,10 @@ import numpy as np
 from zarrcy.api import opened_store
 from zarrcy.array import Array
 from zarrcy.errors import CopyError
+from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.moving import copy_elements
 from zarrcy.progress import Advance, byte_progress
 from zarrcy.storage import access
-from zarrcy.storage.paths import normalize_path, prefix_of
 from zarrcy.types import JSON
 
 Counts: TypeAlias = tuple[int, int, int]

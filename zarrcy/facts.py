@@ -20,8 +20,8 @@ from zarrcy.formats import ArrayDescription
 from zarrcy.info import InfoReport, bytes_text, html_table, type_name
 from zarrcy.missing import new_masked
 from zarrcy.node import refuse_read_only
-from zarrcy.options import ArrayOptions
 from zarrcy.placed import Placed
+from zarrcy.settings import ArrayOptions
 from zarrcy.steered import steered
 from zarrcy.storage import access
 from zarrcy.storage.base import offers

@@ -13,9 +13,9 @@ from zarrcy.attrs import Attributes
 from zarrcy.errors import ContainsArrayError, ContainsGroupError, KeyPathError, PathNotFoundError
 from zarrcy.group_creation import GroupCreation
 from zarrcy.info import InfoReport, type_name
+from zarrcy.keys import prefix_of
 from zarrcy.node import Found, Node
-from zarrcy.options import ArrayOptions, MoreOptions
-from zarrcy.storage.paths import prefix_of
+from zarrcy.settings import ArrayOptions, MoreOptions
 from zarrcy.sync import Synchronizer
 from zarrcy.treeview import TreeView
 from zarrcy.types import ZarrFormat

@@ -14,10 +14,10 @@ from zarrcy import api
 from zarrcy.array import Array
 from zarrcy.errors import ContainsArrayError, ContainsGroupError
 from zarrcy.grid import normalize_shape
+from zarrcy.keys import normalize_path
 from zarrcy.node import Node, refuse_read_only
-from zarrcy.options import ArrayOptions, take_options
 from zarrcy.placed import Placed
-from zarrcy.storage.paths import normalize_path
+from zarrcy.settings import ArrayOptions, take_options
 
 if TYPE_CHECKING:
     from zarrcy.group import Group

@@ -21,7 +21,7 @@ from zarrcy import _kernels
 from zarrcy.codecs import fill_item
 from zarrcy.edges import AxisRuns
 from zarrcy.formats import ArrayDescription
-from zarrcy.options import ArrayOptions
+from zarrcy.settings import ArrayOptions
 from zarrcy.shards import chunk_source
 from zarrcy.storage import access
 from zarrcy.sync import Synchronizer

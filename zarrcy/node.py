@@ -17,10 +17,10 @@ from zarrcy.errors import (
     ReadOnlyError,
 )
 from zarrcy.formats import ArrayDescription, ArrayRequest, Format
+from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import getsize, getsize_deep, listdir, rename, rmdir
-from zarrcy.storage.paths import normalize_path, prefix_of
 from zarrcy.sync import Synchronizer
 from zarrcy.types import JSON, Store, ZarrFormat
 

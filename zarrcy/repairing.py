@@ -8,12 +8,12 @@ from typing import Any
 from zarrcy import shards
 from zarrcy.accounting import QUARANTINE
 from zarrcy.errors import NotErasableError
+from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.node import Node
-from zarrcy.options import ArrayOptions
+from zarrcy.settings import ArrayOptions
 from zarrcy.shards import ShardSource
 from zarrcy.storage import access
 from zarrcy.storage.arguments import normalize_store_arg
-from zarrcy.storage.paths import normalize_path, prefix_of
 from zarrcy.types import Buffer, Key, Store
 from zarrcy.verifying import Problem, check_value, verify
 

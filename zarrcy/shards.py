@@ -26,7 +26,7 @@ from zarrcy.codecs.shard_index import ABSENT, IndexFormat, index_format
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.formats import ArrayDescription
 from zarrcy.missing import StrictReader
-from zarrcy.options import ArrayOptions
+from zarrcy.settings import ArrayOptions
 from zarrcy.shard_writing import ShardFileWriter, ShardWriter
 from zarrcy.storage import access, ranges
 from zarrcy.storage.files import OpenValue

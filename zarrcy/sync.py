@@ -22,7 +22,7 @@ import numpy as np
 
 from zarrcy import locks
 from zarrcy.errors import MissingExtraError
-from zarrcy.storage.paths import check_key
+from zarrcy.keys import check_key
 
 # How long a rank that waits for another sleeps before it asks again, at first and at most, in seconds.
 _FIRST_SLEEP = 1e-5

@@ -21,7 +21,7 @@ from zarrcy.blocks import Blocks, blocks_of
 from zarrcy.chunk_writing import ChunkWriter, FileChanger, flat_memory
 from zarrcy.codecs import Pipeline, StageError, fill_item
 from zarrcy.errors import ChunkDecodeError, ChunkEncodeError, ChunkMemoryError
-from zarrcy.options import ArrayOptions
+from zarrcy.settings import ArrayOptions
 from zarrcy.storage import access, ranges
 from zarrcy.storage.files import partial_ending
 from zarrcy.sync import Synchronizer

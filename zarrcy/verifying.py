@@ -15,12 +15,12 @@ from zarrcy import shards, threads
 from zarrcy.accounting import FoundArray, Problem, take_account
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.formats import ArrayDescription
-from zarrcy.options import ArrayOptions
+from zarrcy.keys import normalize_path
 from zarrcy.progress import Advance, byte_progress
+from zarrcy.settings import ArrayOptions
 from zarrcy.shards import ShardSource
 from zarrcy.storage import access
 from zarrcy.storage.arguments import normalize_store_arg
-from zarrcy.storage.paths import normalize_path
 from zarrcy.transfer import ChunkSource, batches
 from zarrcy.types import JSON, Buffer, Key, Store
 

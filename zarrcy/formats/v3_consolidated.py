@@ -23,10 +23,10 @@ from zarrcy.formats.v3_documents import (
     parse_json,
     read_many,
 )
+from zarrcy.keys import prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
-from zarrcy.storage.paths import prefix_of
 from zarrcy.types import JSON, Key, Store
 
 # What a group holds that has nothing below it; zarr-python 3 puts it in each group within a consolidated one.

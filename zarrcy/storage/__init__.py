@@ -5,7 +5,7 @@ A mapping of str to bytes-like is enough to be a store. Each store is loaded whe
 
 from typing import Any
 
-from zarrcy.late import late_names
+from zarrcy._lazy import lazy_names
 
 array_meta_key = ".zarray"
 group_meta_key = ".zgroup"
@@ -35,7 +35,7 @@ _HOMES = {
     # they know what arrays and groups are, so they are above this package
     "zarrcy.storage.initialising": "contains_array contains_group init_array init_group",
 }
-_names, _find = late_names(__name__, _HOMES)
+_names, _find = lazy_names(__name__, _HOMES)
 __all__ = [*_names, "array_meta_key", "attrs_key", "group_meta_key"]  # noqa: PLE0604
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage import extras
 from zarrcy.storage.access import as_bytes, discard
 from zarrcy.storage.base import KeyRange, Store, check_ranges, flat, slice_of
 from zarrcy.storage.fanout import ask_all
-from zarrcy.storage.paths import check_key, normalize_path, prefix_of
 from zarrcy.types import Buffer
 
 _PURPOSE = "ABSStore"

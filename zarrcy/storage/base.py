@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
 import numpy as np
 
 from zarrcy.errors import NotErasableError
+from zarrcy.keys import normalize_path
 from zarrcy.storage.listing import list_keys, remove_keys, rename_keys
-from zarrcy.storage.paths import normalize_path
 from zarrcy.types import Buffer
 
 KeyRange: TypeAlias = tuple[str, tuple[int, int | None]]

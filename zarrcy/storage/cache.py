@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from zarrcy import locks
+from zarrcy.keys import normalize_path
 from zarrcy.storage import access, listing
 from zarrcy.storage.base import Store, flat
-from zarrcy.storage.paths import normalize_path
 from zarrcy.types import Buffer
 from zarrcy.types import Store as Mapped
 

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any, ClassVar, Never, Self
 
 from zarrcy.errors import KeyPathError, MetadataError, ReadOnlyError
+from zarrcy.keys import are_harmless, check_key, normalize_path
 from zarrcy.storage.base import Store
 from zarrcy.storage.json_object import MAX_CONSOLIDATED_NBYTES, cut_json, parse_json, parse_spans
 from zarrcy.storage.listing import list_sorted
-from zarrcy.storage.paths import are_harmless, check_key, normalize_path
 
 CONSOLIDATED_FORMAT = 1
 # Documents that are parsed one by one: so many, or this part of all.

@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any, ClassVar
 
 from zarrcy.errors import ReadOnlyError
+from zarrcy.keys import check_key, normalize_path
 from zarrcy.storage.base import Store, flat
 from zarrcy.storage.listing import sizes_below
-from zarrcy.storage.paths import check_key, normalize_path
 from zarrcy.types import Buffer
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from zarrcy.errors import KeyPathError
+from zarrcy.keys import check_key, normalize_path
 from zarrcy.storage.base import Store, check_ranges
 from zarrcy.storage.files import (
     OPEN_NEW,
@@ -29,7 +30,6 @@ from zarrcy.storage.files import (
     sync_file,
     write_all,
 )
-from zarrcy.storage.paths import check_key, normalize_path
 from zarrcy.types import Buffer
 
 _ENDS = ("", "/", ".")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from zarrcy.keys import check_key, normalize_path
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import KeyRange, Store, check_ranges, flat, slice_of
-from zarrcy.storage.paths import check_key, normalize_path
 from zarrcy.types import Buffer
 
 # fsspec takes paths with these for patterns, in the methods that take many

@@ -7,7 +7,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from zarrcy.errors import KeyPathError
-from zarrcy.storage.paths import normalize_path, prefix_of
+from zarrcy.keys import normalize_path, prefix_of
 
 AFTER_SLASH = chr(ord("/") + 1)
 """With this for its last slash, a prefix is the first string after all keys that begin with it."""

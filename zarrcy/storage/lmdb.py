@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 from zarrcy.errors import KeyPathError
+from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage import extras
 from zarrcy.storage.base import KeyRange, Store, flat, slice_of
 from zarrcy.storage.files import as_durability, not_written
 from zarrcy.storage.listing import AFTER_SLASH
-from zarrcy.storage.paths import check_key, normalize_path, prefix_of
 from zarrcy.types import Buffer
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from zarrcy.keys import normalize_path
 from zarrcy.storage import listing
 from zarrcy.storage.base import Store, flat
 from zarrcy.storage.listing import list_keys, remove_keys, rename_keys, sizes_below
-from zarrcy.storage.paths import normalize_path
 from zarrcy.types import Buffer
 from zarrcy.types import Store as Mapped
 

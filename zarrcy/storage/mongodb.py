@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage import extras
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, flat
 from zarrcy.storage.fanout import ask_all
-from zarrcy.storage.paths import check_key, normalize_path, prefix_of
 from zarrcy.types import Buffer
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from zarrcy.errors import KeyPathError
+from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.storage import access, n5_documents
 from zarrcy.storage.base import Store, flat
 from zarrcy.storage.directory import DirectoryStore
@@ -15,7 +16,6 @@ from zarrcy.storage.fsspec_store import FSStore
 from zarrcy.storage.json_object import parse_json
 from zarrcy.storage.listing import getsize_deep
 from zarrcy.storage.n5_documents import Document
-from zarrcy.storage.paths import normalize_path, prefix_of
 from zarrcy.types import Buffer
 
 _DOCUMENT = "attributes.json"

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar
 
+from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage import extras
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import KeyRange, Store, check_ranges, flat
-from zarrcy.storage.paths import check_key, normalize_path, prefix_of
 from zarrcy.types import Buffer
 
 # Keys that are asked for, or deleted, with one command.

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage.base import KeyRange, Store, flat, slice_of
 from zarrcy.storage.files import as_durability, not_written
 from zarrcy.storage.listing import AFTER_SLASH
-from zarrcy.storage.paths import check_key, normalize_path, prefix_of
 from zarrcy.types import Buffer
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import IO, Any, ClassVar
 
 from zarrcy.errors import ArchiveError, NotErasableError, ReadOnlyError
+from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage.base import KeyRange, Store, flat, slice_of
 from zarrcy.storage.listing import list_sorted
-from zarrcy.storage.paths import check_key, normalize_path, prefix_of
 from zarrcy.types import Buffer
 
 _LOCAL_HEADER = struct.Struct("<4s22x2H")

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 
-def late_names(
+def lazy_names(
     package: str, homes: Mapping[str, str], modules: str = ""
 ) -> tuple[list[str], Callable[[str], Any]]:
     """Return the names that modules have for a package, and a function that loads what one of them names.
@@ -20,7 +20,7 @@ def late_names(
 
     Examples
     --------
-    >>> names, find = late_names("zarrcy", {"zarrcy.types": "Shape Coords"}, "sync errors")
+    >>> names, find = lazy_names("zarrcy", {"zarrcy.types": "Shape Coords"}, "sync errors")
     >>> names, find("Coords"), find("sync").__name__
     (['Coords', 'Shape'], tuple[int, ...], 'zarrcy.sync')
     """

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import zarrcy
-from zarrcy import _kernels, about, threads
+from zarrcy import _kernels, about
+from zarrcy.sync import thread_pool
 
 PROJECT = Path(__file__).parent.parent / "pyproject.toml"
 # of those who work on zarrcy, or collections of other extras
@@ -31,7 +32,7 @@ def test_what_is_printed_is_what_is_returned(capsys, monkeypatch):
     assert found["threads"] == {"number": 3, "because of": "ZARRCY_THREADS in the environment"}
     assert found["environment"]["ZARRCY_THREADS"] == "3"
     with zarrcy.use_threads(2):
-        assert zarrcy.show_config("dicts")["threads"]["number"] == 2 == threads.n_threads()
+        assert zarrcy.show_config("dicts")["threads"]["number"] == 2 == thread_pool.n_threads()
 
 
 def test_versions_and_codecs_are_those_that_are_loaded():

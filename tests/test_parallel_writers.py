@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import zarrcy
-from zarrcy import errors, locks, sync
+from zarrcy import errors, sync
+from zarrcy.sync import key_locks
 
 # from Python 3.12 on: of forks while threads run, which is what is tried here
 pytestmark = pytest.mark.filterwarnings("ignore:This process .*fork:DeprecationWarning")
@@ -99,7 +100,7 @@ def test_writes_across_many_shared_chunks_lose_nothing_and_do_not_block_each_oth
 
 def test_a_whole_chunk_is_written_without_a_lock():
     a = zarrcy.zeros((4, 10), chunks=(2, 5), dtype="i4")
-    with locks.Hold([f"{id(a.store)}:{key}" for key in ("0.0", "0.1", "1.0", "1.1")]):
+    with key_locks.Hold([f"{id(a.store)}:{key}" for key in ("0.0", "0.1", "1.0", "1.1")]):
         run_together([lambda: a.set_basic_selection(Ellipsis, 1)])
     assert (a[:] == 1).all()
 
@@ -107,7 +108,7 @@ def test_a_whole_chunk_is_written_without_a_lock():
 def test_a_part_of_a_chunk_waits_for_who_holds_it():
     a = zarrcy.zeros((4, 10), chunks=(2, 5), dtype="i4")
     thread = threading.Thread(target=a.set_basic_selection, args=((0, 0), 1))
-    with locks.Hold([f"{id(a.store)}:0.0"]):
+    with key_locks.Hold([f"{id(a.store)}:0.0"]):
         thread.start()
         a[3, 9] = 7
         thread.join(0.05)
@@ -118,7 +119,7 @@ def test_a_part_of_a_chunk_waits_for_who_holds_it():
 
 def test_where_parts_are_allowed_no_lock_is_taken():
     a = zarrcy.zeros(5, chunks=5, unaligned="allow")
-    with locks.Hold([f"{id(a.store)}:0"]):
+    with key_locks.Hold([f"{id(a.store)}:0"]):
         run_together([lambda: a.set_basic_selection(0, 1)])
     assert a[0] == 1
 
@@ -136,16 +137,16 @@ def test_a_codec_that_fails_leaves_no_lock_behind():
 
 class TestHold:
     def test_a_thread_does_not_wait_for_itself(self):
-        with locks.Hold(["x"]) as outer, locks.Hold(["x", "y"]) as inner:
+        with key_locks.Hold(["x"]) as outer, key_locks.Hold(["x", "y"]) as inner:
             assert (list(outer.names), list(inner.names)) == (["x"], ["y"])
-        assert not {"x", "y"} & locks._holders.keys()
+        assert not {"x", "y"} & key_locks._holders.keys()
 
     def test_an_inner_hold_gives_back_only_its_own(self):
-        with locks.Hold(["x"]):
-            with locks.Hold(["x", "y"]):
+        with key_locks.Hold(["x"]):
+            with key_locks.Hold(["x", "y"]):
                 pass
-            assert "x" in locks._holders
-            assert "y" not in locks._holders
+            assert "x" in key_locks._holders
+            assert "y" not in key_locks._holders
 
     def test_any_overlapping_sets_of_names_exclude_each_other(self, eager_threads):
         names = [f"name {n}" for n in range(6)]
@@ -155,7 +156,7 @@ class TestHold:
             random = np.random.default_rng(seed)
             for _ in range(200):
                 mine = random.choice(6, size=random.integers(1, 5), replace=False)
-                with locks.Hold([names[n] for n in mine]):
+                with key_locks.Hold([names[n] for n in mine]):
                     inside.append(not any(counts[n] for n in mine))
                     for n in mine:
                         counts[n] += 1
@@ -165,7 +166,7 @@ class TestHold:
         run_together([lambda n=n: work(n) for n in range(8)])
         assert len(inside) == 1600
         assert all(inside)
-        assert not locks._holders.keys() & set(names)
+        assert not key_locks._holders.keys() & set(names)
 
 
 # -- processes -------------------------------------------------------------------------------------
@@ -286,7 +287,7 @@ def test_what_a_fork_leaves_held_is_free_in_the_child():
     started, finish = threading.Event(), threading.Event()
 
     def hold():
-        with locks.Hold(["held"]):
+        with key_locks.Hold(["held"]):
             started.set()
             finish.wait(60)
 
@@ -295,7 +296,7 @@ def test_what_a_fork_leaves_held_is_free_in_the_child():
     started.wait(10)
 
     def take():
-        with locks.Hold(["held"]):
+        with key_locks.Hold(["held"]):
             pass
 
     child = get_context("fork").Process(target=take)

@@ -12,7 +12,8 @@ import pytest
 from cases import same_bits
 
 import zarrcy
-from zarrcy import errors, native, threads
+from zarrcy import errors, native
+from zarrcy.sync import thread_pool
 
 SHAPE, CHUNKS = (200, 300, 7), (60, 80, 7)  # chunks of 268,800 bytes; edge chunks on two axes
 
@@ -86,28 +87,30 @@ def test_no_thread_works_on_when_an_error_is_raised():
         return task
 
     with pytest.raises(KeyError, match="three"):
-        threads.share(make_task, ((n, n + 1) for n in range(1000)), 4)
+        thread_pool.share(make_task, ((n, n + 1) for n in range(1000)), 4)
     assert working == [3]
 
 
 def test_every_range_is_handed_out_once():
     done = []
-    threads.share(lambda: lambda first, last: done.append((first, last)), ((n, n + 1) for n in range(500)), 4)
+    thread_pool.share(
+        lambda: lambda first, last: done.append((first, last)), ((n, n + 1) for n in range(500)), 4
+    )
     assert sorted(done) == [(n, n + 1) for n in range(500)]
 
 
 def test_a_thread_of_the_user_gets_no_threads_of_ours(monkeypatch):
     monkeypatch.delenv("ZARRCY_THREADS")
     seen = []
-    thread = threading.Thread(target=lambda: seen.append(threads.n_threads()))
+    thread = threading.Thread(target=lambda: seen.append(thread_pool.n_threads()))
     thread.start()
     thread.join()
     assert seen == [1]
-    assert threads.n_threads() == threads.available_cpus() >= 1
+    assert thread_pool.n_threads() == thread_pool.available_cpus() >= 1
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
-    assert threads.n_threads() == 1
+    assert thread_pool.n_threads() == 1
     monkeypatch.setenv("ZARRCY_THREADS", "7")
-    assert threads.n_threads() == 7
+    assert thread_pool.n_threads() == 7
 
 
 def in_a_thread(call):
@@ -119,16 +122,16 @@ def in_a_thread(call):
 
 
 def test_a_block_decides_before_the_array_and_the_array_before_the_environment():
-    assert threads.choice() == (4, "ZARRCY_THREADS in the environment")
-    with threads.preferring(3):
-        assert threads.n_threads() == 3
+    assert thread_pool.choice() == (4, "ZARRCY_THREADS in the environment")
+    with thread_pool.preferring(3):
+        assert thread_pool.n_threads() == 3
         with zarrcy.use_threads(2):
-            assert threads.choice() == (2, "a block of zarrcy.use_threads")
+            assert thread_pool.choice() == (2, "a block of zarrcy.use_threads")
             with zarrcy.use_threads(5):
-                assert threads.n_threads() == 5
-            assert threads.n_threads() == 2
-            assert in_a_thread(threads.n_threads) == 4, "a block says nothing about other threads"
-        assert threads.n_threads() == 3
+                assert thread_pool.n_threads() == 5
+            assert thread_pool.n_threads() == 2
+            assert in_a_thread(thread_pool.n_threads) == 4, "a block says nothing about other threads"
+        assert thread_pool.n_threads() == 3
 
 
 def test_a_thread_that_asks_gets_threads(monkeypatch):
@@ -136,10 +139,10 @@ def test_a_thread_that_asks_gets_threads(monkeypatch):
 
     def asking():
         with zarrcy.use_threads(3):
-            return threads.n_threads()
+            return thread_pool.n_threads()
 
     assert in_a_thread(asking) == 3
-    assert in_a_thread(threads.n_threads) == 1
+    assert in_a_thread(thread_pool.n_threads) == 1
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, "2", None, True])
@@ -150,7 +153,7 @@ def test_a_block_refuses_what_is_no_number_of_threads(n):
 
 def test_an_environment_that_is_no_number_means_one_thread_and_says_so(monkeypatch):
     monkeypatch.setenv("ZARRCY_THREADS", "all")
-    assert threads.choice() == (1, "ZARRCY_THREADS in the environment is 'all', which is no number")
+    assert thread_pool.choice() == (1, "ZARRCY_THREADS in the environment is 'all', which is no number")
 
 
 @pytest.mark.parametrize(
@@ -193,22 +196,24 @@ def test_the_quota_of_the_control_groups_counts(tmp_path, files_of_cgroup, cpus)
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    assert threads.cgroup_cpus(str(tmp_path)) == cpus
+    assert thread_pool.cgroup_cpus(str(tmp_path)) == cpus
 
 
 def test_a_quota_bounds_what_the_affinity_allows(monkeypatch):
     monkeypatch.delenv("ZARRCY_THREADS")
-    monkeypatch.setattr(threads, "_quota_of_this_process", lambda: 1)
-    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: set(range(8)))
-    assert threads.choice() == (1, "the CPU quota of the control group")
-    monkeypatch.setattr(threads, "_quota_of_this_process", lambda: 6)
+    monkeypatch.setattr(thread_pool, "_quota_of_this_process", lambda: 1)
+    monkeypatch.setattr(thread_pool.os, "sched_getaffinity", lambda _: set(range(8)))
+    assert thread_pool.choice() == (1, "the CPU quota of the control group")
+    monkeypatch.setattr(thread_pool, "_quota_of_this_process", lambda: 6)
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "5")
-    assert threads.choice() == (5, "SLURM_CPUS_PER_TASK in the environment")
+    assert thread_pool.choice() == (5, "SLURM_CPUS_PER_TASK in the environment")
 
 
 def test_a_thread_of_ours_asks_for_no_others():
     seen = set()
-    threads.share(lambda: lambda first, last: seen.add((threading.get_ident(), threads.n_threads())), SLOW, 3)
+    thread_pool.share(
+        lambda: lambda first, last: seen.add((threading.get_ident(), thread_pool.n_threads())), SLOW, 3
+    )
     here = threading.get_ident()
     assert {n for ident, n in seen if ident != here} <= {1}
     assert {n for ident, n in seen if ident == here} <= {4}
@@ -231,16 +236,16 @@ def test_work_that_is_shared_inside_of_shared_work_ends():
     done = []
 
     def outer(first, last):
-        threads.share(lambda: lambda a, b: done.append((first, a)), ((n, n + 1) for n in range(20)), 3)
+        thread_pool.share(lambda: lambda a, b: done.append((first, a)), ((n, n + 1) for n in range(20)), 3)
 
-    threads.share(lambda: outer, ((n, n + 1) for n in range(30)), 3)
+    thread_pool.share(lambda: outer, ((n, n + 1) for n in range(30)), 3)
     assert sorted(done) == [(a, b) for a in range(30) for b in range(20)]
 
 
 def test_more_threads_are_made_when_more_are_asked_for():
     def meet(n):
         barrier = threading.Barrier(n, timeout=30)
-        threads.share(lambda: lambda first, last: barrier.wait(), ((i, i + 1) for i in range(n)), n)
+        thread_pool.share(lambda: lambda first, last: barrier.wait(), ((i, i + 1) for i in range(n)), n)
 
     meet(2)
     meet(9)
@@ -309,7 +314,7 @@ class Listening(dict):
 
     def __getitem__(self, key):
         if key.rsplit("/", 1)[-1].isdecimal():
-            self.heard.append(threads.choice())
+            self.heard.append(thread_pool.choice())
         return super().__getitem__(key)
 
 
@@ -351,8 +356,8 @@ def test_a_slab_through_whole_chunks_is_shared_and_a_window_is_not(order, compre
     a = zarrcy.create((256,) * 3, chunks=64, dtype="f4", order=order, compressor=compressor, store=tmp_path)
     a[...] = 1
     asked = []
-    share = threads.share
-    monkeypatch.setattr(threads, "share", lambda make, parts, n: (asked.append(n), share(make, parts, n)))
+    share = thread_pool.share
+    monkeypatch.setattr(thread_pool, "share", lambda make, parts, n: (asked.append(n), share(make, parts, n)))
     slab, window = (slice(None), slice(None), 5), (slice(60, 68), slice(60, 68), slice(60, 68))
     for key in (slab, window):
         assert (a[key if order == "C" else key[::-1]] == 1).all()

@@ -43,8 +43,8 @@ _HOMES = {
         "LRUStoreCache MemoryStore MongoDBStore N5FSStore N5Store NestedDirectoryStore ObjectStore "
         "RedisStore SQLiteStore TempStore ZipStore"
     ),
-    "zarrcy.sync": "ProcessSynchronizer ThreadSynchronizer",
-    "zarrcy.threads": "use_threads",
+    "zarrcy.sync.synchronizers": "ProcessSynchronizer ThreadSynchronizer",
+    "zarrcy.sync.thread_pool": "use_threads",
     "zarrcy.verifying": "verify",
 }
 _MODULES = (

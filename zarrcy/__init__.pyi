@@ -95,8 +95,8 @@ from zarrcy.storage import (
     TempStore,
     ZipStore,
 )
-from zarrcy.sync import ProcessSynchronizer, ThreadSynchronizer
-from zarrcy.threads import use_threads
+from zarrcy.sync.synchronizers import ProcessSynchronizer, ThreadSynchronizer
+from zarrcy.sync.thread_pool import use_threads
 from zarrcy.verifying import verify
 
 __version__: str

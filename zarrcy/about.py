@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any, Literal, overload
 
-from zarrcy import _kernels, native, threads
+from zarrcy import _kernels, native
+from zarrcy.sync import thread_pool
 
 # The optional packages that `pip install 'zarrcy[EXTRA]'` brings, by extra.
 EXTRAS = {
@@ -135,5 +136,5 @@ def _processor() -> dict[str, Any]:
 
 
 def _threads() -> dict[str, Any]:
-    choice = threads.choice()
+    choice = thread_pool.choice()
     return {"number": choice.n, "because of": choice.why}

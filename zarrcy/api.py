@@ -17,7 +17,7 @@ from zarrcy.grid import normalize_chunks, normalize_shape
 from zarrcy.node import Found, Node
 from zarrcy.settings import ArrayOptions, MoreOptions, take_options
 from zarrcy.storage.arguments import normalize_store_arg
-from zarrcy.sync import Synchronizer
+from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import AnyDtype, Store, ZarrFormat
 
 _OBJECT_TYPES = {str: "vlen-utf8", "str": "vlen-utf8", bytes: "vlen-bytes", "bytes": "vlen-bytes"}

@@ -24,7 +24,7 @@ from zarrcy.node import Node, Parse
 from zarrcy.regions import Region
 from zarrcy.settings import ArrayOptions, MoreOptions
 from zarrcy.storage.arguments import normalize_store_arg
-from zarrcy.sync import Synchronizer
+from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import Shape, ZarrFormat
 
 if TYPE_CHECKING:

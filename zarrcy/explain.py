@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import _kernels, native, threads
+from zarrcy import _kernels, native
 from zarrcy.codecs.partial import WHOLE
 from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.codecs.stages import Pack
@@ -18,6 +18,7 @@ from zarrcy.info import bytes_text, html_table
 from zarrcy.shards import PiecesByShard, ShardSource
 from zarrcy.steered import CachedSource, SteeredSource, ThreadedSource
 from zarrcy.storage import access, ranges
+from zarrcy.sync import thread_pool
 from zarrcy.transfer import ChunkSource, Field
 from zarrcy.types import AnyDtype, Shape, Span, Store
 
@@ -170,14 +171,14 @@ def _explained(
     found = _Survey(plan, store, source, [number for number in numbers if number not in held], is_cached)
     lane = source.reads_natively and not is_cached
     if wanted is None:
-        choice = threads.choice()
+        choice = thread_pool.choice()
     else:
-        with threads.preferring(wanted):
-            choice = threads.choice()
+        with thread_pool.preferring(wanted):
+            choice = thread_pool.choice()
     if n <= 1:
-        choice = threads.Choice(1, "there is one chunk at most")
+        choice = thread_pool.Choice(1, "there is one chunk at most")
     elif not lane and not source.shares(n, n * source.layout.nbytes):
-        choice = threads.Choice(1, "more would not pay, or the store or a codec does not bear it")
+        choice = thread_pool.Choice(1, "more would not pay, or the store or a codec does not bear it")
 
     def scaled(count: int | None) -> int | None:
         return None if count is None else round(count * scale)

@@ -16,7 +16,7 @@ from zarrcy.info import InfoReport, type_name
 from zarrcy.keys import prefix_of
 from zarrcy.node import Found, Node
 from zarrcy.settings import ArrayOptions, MoreOptions
-from zarrcy.sync import Synchronizer
+from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.treeview import TreeView
 from zarrcy.types import ZarrFormat
 

@@ -24,7 +24,7 @@ from zarrcy.formats import ArrayDescription
 from zarrcy.settings import ArrayOptions
 from zarrcy.shards import chunk_source
 from zarrcy.storage import access
-from zarrcy.sync import Synchronizer
+from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.transfer import ChunkSource, Field
 from zarrcy.types import Shape, Store
 

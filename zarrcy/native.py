@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import _kernels, threads
+from zarrcy import _kernels
 from zarrcy.codecs import Pipeline
 from zarrcy.storage import access
+from zarrcy.sync import thread_pool
 from zarrcy.types import AnyDtype, Buffer, Store
 
 enabled = os.environ.get("ZARRCY_NATIVE", "1") not in ("", "0")
@@ -293,7 +294,7 @@ def _step(codec: Any) -> int:
 def _n_threads(n_pieces: int, step: int, nbytes: int) -> int:
     """Return how many threads are worth it."""
     if n_pieces > step and (n_pieces >= _WORTH_THREADS_PIECES or nbytes >= _WORTH_THREADS_NBYTES):
-        return min(threads.n_threads(), -(-n_pieces // step))
+        return min(thread_pool.n_threads(), -(-n_pieces // step))
     return 1
 
 
@@ -308,5 +309,5 @@ def _shared(job: Any, work_on: Callable[[], list[int]], n: int) -> list[int]:
     if n == 1:
         work(0, 1)
     else:
-        threads.share(lambda: work, ((number, number + 1) for number in range(n)), n)
+        thread_pool.share(lambda: work, ((number, number + 1) for number in range(n)), n)
     return rest

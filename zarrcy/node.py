@@ -21,7 +21,7 @@ from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import getsize, getsize_deep, listdir, rename, rmdir
-from zarrcy.sync import Synchronizer
+from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import JSON, Store, ZarrFormat
 
 Parse: TypeAlias = Callable[[], ArrayDescription]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zarrcy.attrs import Attributes
 from zarrcy.node import Node
-from zarrcy.sync import Synchronizer
+from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import Store, ZarrFormat
 
 

@@ -7,8 +7,6 @@ from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
 import numpy as np
 
-from zarrcy.threads import checked
-
 ReadMissing: TypeAlias = Literal["fill", "raise", "mask"]
 Unaligned: TypeAlias = Literal["lock", "error", "allow"]
 _READ_MISSING = get_args(ReadMissing)
@@ -54,7 +52,7 @@ class ArrayOptions:
         _check("read_missing", self.read_missing, _READ_MISSING)
         _check("unaligned", self.unaligned, _UNALIGNED)
         if self.threads is not None:
-            checked(self.threads)
+            check_n_threads(self.threads)
         if self.cache_bytes:
             _check_cache_bytes(self.cache_bytes)
         if self.read_missing == "mask" and self.meta_array is not None:
@@ -92,3 +90,15 @@ def take_options(kwargs: dict[str, Any]) -> MoreOptions:
     """
     found: Any = {name: kwargs.pop(name) for name in MoreOptions.__annotations__ if name in kwargs}
     return found  # type: ignore[no-any-return]
+
+
+def check_n_threads(n: Any) -> int:
+    """Return a number of threads that a user gave.
+
+    >>> check_n_threads(0)
+    Traceback (most recent call last):
+    ValueError: threads is 0; it must be a positive integer
+    """
+    if isinstance(n, bool) or not hasattr(n, "__index__") or n.__index__() < 1:
+        raise ValueError(f"threads is {n!r}; it must be a positive integer")
+    return int(n.__index__())

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import locks, native, threads
+from zarrcy import native
 from zarrcy.codecs.partial import WHOLE, PartialRead
 from zarrcy.codecs.shard_index import ABSENT, IndexFormat, index_format
 from zarrcy.errors import ChunkDecodeError
@@ -30,7 +30,8 @@ from zarrcy.settings import ArrayOptions
 from zarrcy.shard_writing import ShardFileWriter, ShardWriter
 from zarrcy.storage import access, ranges
 from zarrcy.storage.files import OpenValue
-from zarrcy.sync import Synchronizer
+from zarrcy.sync import key_locks, thread_pool
+from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.transfer import ChunkReader, ChunkSource, Field
 from zarrcy.types import Buffer, Key, Shape, Span, Store
 
@@ -97,27 +98,27 @@ class ShardSource(ChunkSource):
     def read(self, plan: Any, out: NDArray[Any], field: Field | None = None, blank: bool = False) -> None:
         pieces = PiecesByShard(plan, self)
         shared = self.shares(plan.n_pieces, plan.n_pieces * self.layout.nbytes)
-        n = min(threads.n_threads(), plan.n_pieces) if shared else 1
+        n = min(thread_pool.n_threads(), plan.n_pieces) if shared else 1
         # two threads may read the same shard: what they read is not what they share
         most = self.batch if self.files is None else max(self.batch, _MOST_PIECES_OF_A_FILE)
         starts = range(0, plan.n_pieces, max(1, min(most, -(-plan.n_pieces // n))))
         batches = ((start, min(start + starts.step, plan.n_pieces)) for start in starts)
-        threads.share(lambda: self.new_reader(plan, out, field, blank, pieces), batches, n)
+        thread_pool.share(lambda: self.new_reader(plan, out, field, blank, pieces), batches, n)
 
     def write(self, plan: Any, value: NDArray[Any], field: Field | None = None) -> None:
         pieces = PiecesByShard(plan, self)
         n_shards = len(pieces.keys)
         shared = self.synchronizer is None and n_shards > 1
         shared = shared and self.shares(plan.n_pieces, plan.n_pieces * self.layout.nbytes)
-        n = min(threads.n_threads(), n_shards) if shared else 1
+        n = min(thread_pool.n_threads(), n_shards) if shared else 1
         batches = ((number, number + 1) for number in range(n_shards))
         as_file = (
             self.files is not None and self.codec.encodes and value.dtype == self.dtype and field is None
         )
         writer = ShardFileWriter if as_file else ShardWriter
         # chunks of one shard are encoded by several threads only where the shards are not shared among them
-        n_inner = threads.n_threads() if n_shards == 1 and self.shares(plan.n_pieces, value.nbytes) else 1
-        threads.share(lambda: writer(plan, self, value, field, pieces, n_inner), batches, n)
+        n_inner = thread_pool.n_threads() if n_shards == 1 and self.shares(plan.n_pieces, value.nbytes) else 1
+        thread_pool.share(lambda: writer(plan, self, value, field, pieces, n_inner), batches, n)
 
     def is_aligned(self, plan: Any) -> bool:
         pieces = PiecesByShard(plan, self)
@@ -406,7 +407,7 @@ class IndexCache:
         self.limit, self.nbytes = nbytes, 0
         self._found: OrderedDict[Key, tuple[Any, NDArray[np.uint64]]] = OrderedDict()
         self.new_locks()
-        locks.renew_in_forks(self)
+        key_locks.renew_in_forks(self)
 
     def new_locks(self) -> None:
         self._lock = threading.Lock()

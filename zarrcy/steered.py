@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import threads
 from zarrcy.chunk_cache import ChunkCache
 from zarrcy.shards import PiecesByShard, ShardReader, ShardSource
 from zarrcy.storage import access
+from zarrcy.sync import thread_pool
 from zarrcy.transfer import ChunkReader, ChunkSource, Field, batches
 from zarrcy.types import Buffer, Key
 
@@ -44,11 +44,11 @@ class ThreadedSource(SteeredSource):
         self.n_threads = n_threads
 
     def read(self, plan: Any, out: NDArray[Any], field: Field | None = None, blank: bool = False) -> None:
-        with threads.preferring(self.n_threads):
+        with thread_pool.preferring(self.n_threads):
             self.source.read(plan, out, field, blank)
 
     def write(self, plan: Any, value: NDArray[Any], field: Field | None = None) -> None:
-        with threads.preferring(self.n_threads):
+        with thread_pool.preferring(self.n_threads):
             self.source.write(plan, value, field)
 
 
@@ -92,7 +92,7 @@ class CachedSource(SteeredSource):
         if not numbers:
             return
 
-        def make_reader() -> threads.Task:
+        def make_reader() -> thread_pool.Task:
             kept = (self.cache, self.decoding, changes)
             if isinstance(source, ShardSource):
                 return _KeepingShardReader(plan, source, out, field, pieces).keeping_in(*kept)
@@ -101,9 +101,9 @@ class CachedSource(SteeredSource):
         if isinstance(source, ShardSource):
             pieces = PiecesByShard(plan, source, np.array(numbers, np.int64))
         shared = source.shares(len(numbers), len(numbers) * source.layout.nbytes)
-        n = min(threads.n_threads(), len(numbers)) if shared else 1
+        n = min(thread_pool.n_threads(), len(numbers)) if shared else 1
         size = max(1, min(source.batch, -(-len(numbers) // n)))
-        threads.share(make_reader, batches(len(numbers), size), n)
+        thread_pool.share(make_reader, batches(len(numbers), size), n)
 
     def write(self, plan: Any, value: NDArray[Any], field: Field | None = None) -> None:
         try:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import _kernels, locks, native, threads
+from zarrcy import _kernels, native
 from zarrcy.blocks import Blocks, blocks_of
 from zarrcy.chunk_writing import ChunkWriter, FileChanger, flat_memory
 from zarrcy.codecs import Pipeline, StageError, fill_item
@@ -24,7 +24,8 @@ from zarrcy.errors import ChunkDecodeError, ChunkEncodeError, ChunkMemoryError
 from zarrcy.settings import ArrayOptions
 from zarrcy.storage import access, ranges
 from zarrcy.storage.files import partial_ending
-from zarrcy.sync import Synchronizer
+from zarrcy.sync import key_locks, thread_pool
+from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import AnyDtype, Buffer, Key, Shape, Store
 
 _BATCH_KEYS = 1024
@@ -205,18 +206,18 @@ class ChunkSource:
         if not rest:
             return
         shared = self.synchronizer is None and self.shares(len(rest), len(rest) * self.layout.nbytes)
-        n = min(threads.n_threads(), len(rest)) if shared else 1
-        threads.share(lambda: FileChanger(self, plan, value, writing, rest), batches(len(rest), 1), n)
+        n = min(thread_pool.n_threads(), len(rest)) if shared else 1
+        thread_pool.share(lambda: FileChanger(self, plan, value, writing, rest), batches(len(rest), 1), n)
 
     def is_aligned(self, plan: Any) -> bool:
         """Does a plan cover all of each stored value that it touches, as far as that is inside the array?"""
         return all(map(plan.complete, range(plan.n_pieces)))
 
-    def _run(self, make_task: Callable[[], threads.Task], plan: Any, shared: bool, small: bool) -> None:
+    def _run(self, make_task: Callable[[], thread_pool.Task], plan: Any, shared: bool, small: bool) -> None:
         """Run a task for the batches of a plan, in this thread or shared among several."""
         size = self.shared_batch if small else self.batch
-        n = min(threads.n_threads(), plan.n_pieces) if shared else 1
-        threads.share(make_task, batches(plan.n_pieces, size), n)
+        n = min(thread_pool.n_threads(), plan.n_pieces) if shared else 1
+        thread_pool.share(make_task, batches(plan.n_pieces, size), n)
 
     def shares(self, n_pieces: int, nbytes_touched: int) -> bool:
         """Is a read or write of so many pieces, and so many bytes, worth more than one thread?"""
@@ -224,7 +225,7 @@ class ChunkSource:
             self.is_shareable
             and n_pieces > 1
             and nbytes_touched >= _WORTH_THREADS
-            and threads.n_threads() > 1
+            and thread_pool.n_threads() > 1
         )
 
     def target(self, field: Field | None) -> tuple[Any, Any]:
@@ -296,13 +297,13 @@ class ChunkSource:
         lock: AbstractContextManager[Any] = self.synchronizer[key]
         return lock
 
-    def hold(self, keys: list[Key]) -> locks.Hold:
+    def hold(self, keys: list[Key]) -> key_locks.Hold:
         """Return what keeps other threads of this process from changing values, where no synchronizer does."""
         if self.place is None:
             self.place = access.place_of(self.store)
         if self.options.unaligned == "allow":
             keys = []
-        return locks.Hold([self.place + key for key in keys] if self.place else keys)
+        return key_locks.Hold([self.place + key for key in keys] if self.place else keys)
 
 
 def batches(n_pieces: int, size: int) -> Iterable[tuple[int, int]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrcy import shards, threads
+from zarrcy import shards
 from zarrcy.accounting import FoundArray, Problem, take_account
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.formats import ArrayDescription
@@ -21,6 +21,7 @@ from zarrcy.settings import ArrayOptions
 from zarrcy.shards import ShardSource
 from zarrcy.storage import access
 from zarrcy.storage.arguments import normalize_store_arg
+from zarrcy.sync import thread_pool
 from zarrcy.transfer import ChunkSource, batches
 from zarrcy.types import JSON, Buffer, Key, Store
 
@@ -172,8 +173,8 @@ class _ArrayCheck:
             and not source.dtype.hasobject
             and self.value_nbytes >= _WORTH_A_THREAD
         )
-        n = min(threads.n_threads(), len(self.keys)) if is_shared else 1
-        threads.share(lambda: _ValueCheck(self, advance), batches(len(self.keys), size), n)
+        n = min(thread_pool.n_threads(), len(self.keys)) if is_shared else 1
+        thread_pool.share(lambda: _ValueCheck(self, advance), batches(len(self.keys), size), n)
 
     def take(self, n_values: int, n_chunks: int, nbytes: int, problems: list[Problem]) -> None:
         """Add what one thread found to the sum."""

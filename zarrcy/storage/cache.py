@@ -7,10 +7,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from zarrcy import locks
 from zarrcy.keys import normalize_path
 from zarrcy.storage import access, listing
 from zarrcy.storage.base import Store, flat
+from zarrcy.sync import key_locks
 from zarrcy.types import Buffer
 from zarrcy.types import Store as Mapped
 
@@ -48,7 +48,7 @@ class LRUStoreCache(Store):
 
     def _start(self) -> None:
         self.new_locks()
-        locks.renew_in_forks(self)
+        key_locks.renew_in_forks(self)
         self._values: OrderedDict[str, Any] = OrderedDict()
         self._size = 0
         self._names: dict[str | None, list[str]] = {}

@@ -1,6 +1,6 @@
 """What gives the locks of parallel writers: ``synchronizer[key]`` for threads, processes, MPI ranks and dask workers.
 
-Threads of one process need none: they hold what they change in part anyway (`zarrcy.locks`).
+Threads of one process need none: they hold what they change in part anyway (`zarrcy.sync.key_locks`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from zarrcy import locks
 from zarrcy.errors import MissingExtraError
 from zarrcy.keys import check_key
+from zarrcy.sync import key_locks
 
 # How long a rank that waits for another sleeps before it asks again, at first and at most, in seconds.
 _FIRST_SLEEP = 1e-5
@@ -50,7 +50,7 @@ class ThreadSynchronizer:
     def __init__(self) -> None:
         self._token = uuid.uuid4().hex
         self.new_locks()
-        locks.renew_in_forks(self)
+        key_locks.renew_in_forks(self)
         _threads.known[self._token] = self
 
     def new_locks(self) -> None:
@@ -72,7 +72,7 @@ class _ThreadSynchronizers:
     def __init__(self) -> None:
         self.known: WeakValueDictionary[str, ThreadSynchronizer] = WeakValueDictionary()
         self.new_locks()
-        locks.renew_in_forks(self)
+        key_locks.renew_in_forks(self)
 
     def new_locks(self) -> None:
         self._mutex = threading.Lock()
@@ -124,7 +124,7 @@ class ProcessSynchronizer:
     def _hold(self, key: str) -> Iterator[None]:
         file = os.path.join(self.path, check_key(key))
         # a lock on a file excludes other processes only, and is gone when any thread closes that file
-        with locks.Hold([os.path.realpath(file)]) as hold:
+        with key_locks.Hold([os.path.realpath(file)]) as hold:
             if hold.names:
                 with self._new_lock(file):
                     yield
@@ -262,7 +262,7 @@ class MPISynchronizer:
     def _hold(self, key: str) -> Iterator[None]:
         number = self._number(key)
         place, rank = divmod(number, self._n_ranks)
-        with locks.Hold([f"{id(self)}:{number}"]) as hold:
+        with key_locks.Hold([f"{id(self)}:{number}"]) as hold:
             if not hold.names:
                 # this thread holds the lock for another key
                 yield

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+from zarrcy.settings import check_n_threads
+
 Task = Callable[[int, int], None]
 
 VARIABLE = "ZARRCY_THREADS"
@@ -59,7 +61,7 @@ def use_threads(n: int) -> Iterator[None]:
     >>> total
     10000.0
     """
-    before = _of_block.set(checked(n))
+    before = _of_block.set(check_n_threads(n))
     try:
         yield
     finally:
@@ -74,18 +76,6 @@ def preferring(n: int) -> Iterator[None]:
         yield
     finally:
         _of_array.reset(before)
-
-
-def checked(n: Any) -> int:
-    """Return a number of threads that a user gave.
-
-    >>> checked(0)
-    Traceback (most recent call last):
-    ValueError: threads is 0; it must be a positive integer
-    """
-    if isinstance(n, bool) or not hasattr(n, "__index__") or n.__index__() < 1:
-        raise ValueError(f"threads is {n!r}; it must be a positive integer")
-    return int(n.__index__())
 
 
 def n_threads() -> int:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import zarrcy
 from zarrcy import _kernels, errors
-from zarrcy.codecs.elements import CastValue, PackBits, ScaleOffset
+from zarrcy.codecs.array_codecs import CastValue, PackBits, ScaleOffset
 from zarrcy.formats import detect, of_version, v2, v3
 from zarrcy.testing.model import data_of, same_bits
 from zarrcy.testing.strategies import DTYPES, FLAT_STRUCTURED, fill_values

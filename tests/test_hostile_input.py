@@ -19,9 +19,9 @@ import pytest
 
 import zarrcy
 from zarrcy import errors
-from zarrcy.codecs.bounded import new_decoder, zstd_most_nbytes
+from zarrcy.codecs.bounded_decode import new_decoder, zstd_most_nbytes
+from zarrcy.codecs.filter_decode import undo
 from zarrcy.codecs.n5 import N5ChunkWrapper
-from zarrcy.codecs.undoing import undo
 from zarrcy.storage import json_object
 from zarrcy.storage.n5 import N5Files
 

@@ -13,8 +13,8 @@ from numcodecs import Blosc, Zlib
 
 import zarrcy
 from zarrcy import native, transfer
-from zarrcy.codecs import partial
-from zarrcy.codecs.partial import BloscFrame
+from zarrcy.codecs import partial_decode
+from zarrcy.codecs.partial_decode import BloscFrame
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.storage.ranges import cut, join_spans
 from zarrcy.testing import CountingStore, strategies
@@ -53,8 +53,8 @@ def small_chunks_too(monkeypatch):
     """Let the tests see the parts of chunks that no user would read in parts."""
     monkeypatch.setattr(native, "enabled", False)  # test_native_lane.py is about that one
     monkeypatch.setattr(transfer, "_WORTH_PARTS", 0)
-    monkeypatch.setattr(partial, "_PAGE", 64)
-    monkeypatch.setattr(partial, "_HEAD_NBYTES", 48)
+    monkeypatch.setattr(partial_decode, "_PAGE", 64)
+    monkeypatch.setattr(partial_decode, "_HEAD_NBYTES", 48)
 
 
 def smooth(shape, dtype="f4"):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels, native
-from zarrcy.codecs.partial import WHOLE
+from zarrcy.codecs.partial_decode import WHOLE
 from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.codecs.stages import Pack
 from zarrcy.info import bytes_text, html_table

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import native
-from zarrcy.codecs.partial import WHOLE, PartialRead
+from zarrcy.codecs.partial_decode import WHOLE, PartialRead
 from zarrcy.codecs.shard_index import ABSENT, IndexFormat, index_format
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.formats import ArrayDescription

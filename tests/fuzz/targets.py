@@ -17,7 +17,7 @@ import zarrcy
 from fuzz import seeds
 from fuzz.mutations import mutate, mutate_json
 from zarrcy import errors, native
-from zarrcy.codecs import bounded
+from zarrcy.codecs import bounded_decode
 from zarrcy.storage.n5 import N5Files
 
 
@@ -177,17 +177,17 @@ def scratch():
 @cache
 def ways(name):
     """Return arrays of one kind: in files (the native lane), in memory, and decoded by numcodecs alone."""
-    before = bounded._native, native.enabled
+    before = bounded_decode._native, native.enabled
     found = {}
     try:
         for way, store in (("files", str(scratch() / name)), ("memory", {}), ("numcodecs", {})):
             if way == "numcodecs":
-                bounded._native, native.enabled = {}, False
+                bounded_decode._native, native.enabled = {}, False
             found[way] = seeds.new_array(store, name)
             # what decodes is made when it is first read
             found[way][:1]
     finally:
-        bounded._native, native.enabled = before
+        bounded_decode._native, native.enabled = before
     return found
 
 

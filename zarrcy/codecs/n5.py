@@ -16,7 +16,7 @@ from numcodecs.compat import ndarray_copy
 from numcodecs.registry import codec_registry, get_codec, register_codec
 from numpy.typing import NDArray
 
-from zarrcy.codecs.bounded import new_decoder
+from zarrcy.codecs.bounded_decode import new_decoder
 from zarrcy.types import Buffer, Shape
 
 _DEFAULT, _VARLENGTH = 0, 1

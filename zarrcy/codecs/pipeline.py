@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
-from zarrcy.codecs.bounded import is_own, refuse_short
+from zarrcy.codecs.array_codecs import is_ml_dtype
+from zarrcy.codecs.bounded_decode import is_own, refuse_short
 from zarrcy.codecs.crc32c import CRC32C
-from zarrcy.codecs.elements import is_ml_dtype
-from zarrcy.codecs.lengths import encoded_nbytes
+from zarrcy.codecs.encoded_size import encoded_nbytes
+from zarrcy.codecs.filter_decode import Undo, undo
 from zarrcy.codecs.n5 import N5ChunkWrapper
-from zarrcy.codecs.partial import Memory, PartialRead, Touched, read_blosc, read_raw
+from zarrcy.codecs.partial_decode import Memory, PartialRead, Touched, read_blosc, read_raw
 from zarrcy.codecs.shard_index import index_format
 from zarrcy.codecs.stages import Compressor, Filter, Pack, Shard, Stage, Transpose
-from zarrcy.codecs.undoing import Undo, undo
 from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import AnyDtype, Buffer, Shape
 
@@ -147,7 +147,7 @@ class Pipeline:
         return self.is_raw or self.compressors[0].has_blocks
 
     def read_parts(self, touched: Touched, memory: Memory, stored_nbytes: int | None) -> PartialRead:
-        """Read the wanted parts of a chunk: see `zarrcy.codecs.partial`."""
+        """Read the wanted parts of a chunk: see `zarrcy.codecs.partial_decode`."""
         if self._first is None:
             return read_raw(touched, self.nbytes, memory, stored_nbytes)
         return read_blosc(self._first, touched, self.nbytes, memory)

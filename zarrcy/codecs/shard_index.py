@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrcy.codecs.filter_decode import undo
 from zarrcy.codecs.stages import Compressor, Pack, Shard, Transpose
-from zarrcy.codecs.undoing import undo
 from zarrcy.types import Buffer, Shape, Span
 
 ABSENT = 2**64 - 1

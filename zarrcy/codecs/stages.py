@@ -15,8 +15,8 @@ import numcodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.codecs.bounded import bounded_decoder, is_own
-from zarrcy.codecs.elements import as_elements
+from zarrcy.codecs.array_codecs import as_elements
+from zarrcy.codecs.bounded_decode import bounded_decoder, is_own
 from zarrcy.types import AnyDtype, Buffer, Shape
 
 # Codecs of numcodecs that add a checksum of four bytes.

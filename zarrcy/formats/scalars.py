@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrcy.codecs.elements import is_ml_dtype
+from zarrcy.codecs.array_codecs import is_ml_dtype
 from zarrcy.formats.members import MAX_FIELDS
 from zarrcy.types import JSON, AnyDtype
 

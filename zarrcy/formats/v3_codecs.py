@@ -13,8 +13,16 @@ import numcodecs
 import numpy as np
 
 from zarrcy.codecs import Compressor, Filter, Pack, Shard, Stage, Transpose
+from zarrcy.codecs.array_codecs import (
+    ROUNDINGS,
+    CastValue,
+    PackBits,
+    Reorder,
+    ScaleOffset,
+    is_ml_dtype,
+    plain,
+)
 from zarrcy.codecs.crc32c import CRC32C
-from zarrcy.codecs.elements import ROUNDINGS, CastValue, PackBits, Reorder, ScaleOffset, is_ml_dtype, plain
 from zarrcy.codecs.typed_blosc import blosc
 from zarrcy.errors import CodecNotAvailableError
 from zarrcy.formats import v3_fill_values as fill_values

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrcy.codecs.elements import is_ml_dtype
+from zarrcy.codecs.array_codecs import is_ml_dtype
 from zarrcy.errors import MissingExtraError
 from zarrcy.formats.members import MAX_DEPTH, MAX_FIELDS, Member
 from zarrcy.formats.scalars import MAX_ITEM_NBYTES

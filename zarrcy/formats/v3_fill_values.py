@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrcy.codecs.elements import is_ml_dtype
+from zarrcy.codecs.array_codecs import is_ml_dtype
 from zarrcy.formats.members import Member
 from zarrcy.formats.scalars import normalize_fill_value
 from zarrcy.formats.v3_dtypes import DataType

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrcy.codecs.bounded import is_own
+from zarrcy.codecs.bounded_decode import is_own
 
 # Codecs that see elements of one type and make elements of another: attributes that say which.
 _ELEMENTWISE = {

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.codecs.bounded import (
+from zarrcy.codecs.bounded_decode import (
     STATED,
     decode_streams,
     decode_whole,
@@ -23,7 +23,7 @@ from zarrcy.codecs.bounded import (
     new_stream,
     zstd_most_nbytes,
 )
-from zarrcy.codecs.lengths import encoded_nbytes
+from zarrcy.codecs.encoded_size import encoded_nbytes
 from zarrcy.types import Buffer
 
 Undo = Callable[[Any], Any]

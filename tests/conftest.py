@@ -15,4 +15,4 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 @pytest.fixture
 def step_by_step(monkeypatch):
     """Let stores make their system calls in Python, one by one, where tests can count them and let them fail."""
-    monkeypatch.setattr("zarrcy.storage.files.native", None)
+    monkeypatch.setattr("zarrcy.storage.local.atomic_files.native", None)

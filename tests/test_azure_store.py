@@ -5,7 +5,7 @@ import uuid
 import pytest
 from servers import NO_AZURITE, azure_account_fixture, azurite_command  # noqa: F401
 
-from zarrcy.storage.azure import ABSStore
+from zarrcy.storage.remote.azure import ABSStore
 from zarrcy.testing.store_contract import StoreContract
 
 if azurite_command() is None:

@@ -11,7 +11,7 @@ import pytest
 
 import zarrcy
 from zarrcy.storage import DirectoryStore, LMDBStore, NestedDirectoryStore, SQLiteStore, TempStore, access
-from zarrcy.storage.files import partial_of
+from zarrcy.storage.local.atomic_files import partial_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no fsync of a directory")
 

@@ -22,8 +22,8 @@ from zarrcy import errors
 from zarrcy.codecs.bounded_decode import new_decoder, zstd_most_nbytes
 from zarrcy.codecs.filter_decode import undo
 from zarrcy.codecs.n5 import N5ChunkWrapper
-from zarrcy.storage import json_object
-from zarrcy.storage.n5 import N5Files
+from zarrcy.storage import json_reader
+from zarrcy.storage.n5.store import N5Files
 
 MIB = 2**20
 ZSTD = {"id": "zstd", "level": 1}
@@ -78,17 +78,17 @@ def nested(depth):
 )
 def test_a_document_is_not_larger_or_deeper_than_documents_are(document, problem):
     with pytest.raises(errors.MetadataError, match=problem) as caught:
-        json_object.parse_json(
-            document, "a/.zattrs", most=1000 if "1000" in problem else json_object.MAX_NBYTES
+        json_reader.parse_json(
+            document, "a/.zattrs", most=1000 if "1000" in problem else json_reader.MAX_NBYTES
         )
     assert caught.value.key == "a/.zattrs"
 
 
 def test_documents_of_usual_depth_are_read():
     deep = nested(100) + b" "
-    assert json_object.parse_json(deep, "key")["a"]
+    assert json_reader.parse_json(deep, "key")["a"]
     many = json.dumps({"a": [[1, 2]] * 1000}).encode()
-    assert len(json_object.parse_json(many, "key")["a"]) == 1000
+    assert len(json_reader.parse_json(many, "key")["a"]) == 1000
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from zarrcy import blocks
 from zarrcy.codecs import N5ChunkWrapper
 from zarrcy.errors import ChunkDecodeError, KeyPathError, MetadataError
 from zarrcy.storage import LRUStoreCache
-from zarrcy.storage.n5 import N5Files, N5FSStore, N5Store
+from zarrcy.storage.n5.store import N5Files, N5FSStore, N5Store
 
 DATA = np.arange(35, dtype="<i4").reshape(5, 7) - 17
 COMPRESSORS = {

@@ -16,7 +16,7 @@ from zarrcy import native, transfer
 from zarrcy.codecs import partial_decode
 from zarrcy.codecs.partial_decode import BloscFrame
 from zarrcy.errors import ChunkDecodeError
-from zarrcy.storage.ranges import cut, join_spans
+from zarrcy.storage.byte_ranges import cut, join_spans
 from zarrcy.testing import CountingStore, strategies
 
 BLOCK = 256

@@ -18,11 +18,11 @@ from servers import redis_port_fixture, s3_endpoint_fixture  # noqa: F401
 import zarrcy
 from zarrcy.errors import ReadOnlyError
 from zarrcy.storage import access
-from zarrcy.storage.fsspec_files import FsspecFiles
-from zarrcy.storage.fsspec_store import FSStore
-from zarrcy.storage.mongodb import MongoDBStore
-from zarrcy.storage.object_store import ObjectStore
-from zarrcy.storage.redis import RedisStore
+from zarrcy.storage.remote.fsspec import FSStore
+from zarrcy.storage.remote.fsspec_files import FsspecFiles
+from zarrcy.storage.remote.mongodb import MongoDBStore
+from zarrcy.storage.remote.obstore import ObjectStore
+from zarrcy.storage.remote.redis import RedisStore
 from zarrcy.testing.store_contract import StoreContract
 
 _numbers = itertools.count()

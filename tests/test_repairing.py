@@ -11,7 +11,7 @@ import pytest
 import zarrcy
 from zarrcy.cli import main
 from zarrcy.storage import DirectoryStore, LMDBStore, NestedDirectoryStore, SQLiteStore
-from zarrcy.storage.files import partial_of
+from zarrcy.storage.local.atomic_files import partial_of
 
 
 def found(report):

@@ -6,7 +6,7 @@ import pytest
 import zarrcy
 from zarrcy.codecs.crc32c import CRC32C
 from zarrcy.errors import ChunkDecodeError
-from zarrcy.storage.ranges import cut
+from zarrcy.storage.byte_ranges import cut
 from zarrcy.testing import CountingStore
 
 

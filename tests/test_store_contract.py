@@ -9,13 +9,13 @@ import pytest
 
 import zarrcy
 from zarrcy.storage.base import Store
-from zarrcy.storage.cache import LRUStoreCache
-from zarrcy.storage.dbm import DBMStore
-from zarrcy.storage.lmdb import LMDBStore
-from zarrcy.storage.nested import NestedDirectoryStore
-from zarrcy.storage.sqlite import SQLiteStore
-from zarrcy.storage.temporary import TempStore
-from zarrcy.storage.zip import ZipStore
+from zarrcy.storage.local.dbm import DBMStore
+from zarrcy.storage.local.lmdb import LMDBStore
+from zarrcy.storage.local.nested import NestedDirectoryStore
+from zarrcy.storage.local.sqlite import SQLiteStore
+from zarrcy.storage.local.temporary import TempStore
+from zarrcy.storage.local.zip import ZipStore
+from zarrcy.storage.lru_cache import LRUStoreCache
 from zarrcy.testing import StoreContract
 
 

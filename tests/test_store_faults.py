@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import zarrcy
-from zarrcy.storage import DirectoryStore, files
+from zarrcy.storage import DirectoryStore
+from zarrcy.storage.local import atomic_files
 
 WRITE_CALLS = {
     "open": [errno.EACCES, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EDQUOT, errno.ENAMETOOLONG],
@@ -138,7 +139,7 @@ def test_a_read_may_come_byte_by_byte(tmp_path, monkeypatch, step_by_step):
     zarrcy.create(20, chunks=10, dtype="i2", store=DirectoryStore(tmp_path))[:] = np.arange(20)
     read, pread = os.read, os.pread
     monkeypatch.setattr(os, "read", lambda fd, n: read(fd, min(n, 1)))
-    monkeypatch.setattr(files, "_read_at", lambda fd, n, start: pread(fd, min(n, 1), start))
+    monkeypatch.setattr(atomic_files, "_read_at", lambda fd, n, start: pread(fd, min(n, 1), start))
     store = DirectoryStore(tmp_path, normalize_keys=True)
     assert zarrcy.open_array(store, mode="r")[:].tolist() == list(range(20))
     with store.open_value(".zarray") as value:

@@ -17,10 +17,10 @@ from servers import http_url_fixture, s3_endpoint_fixture  # noqa: F401
 import zarrcy
 from zarrcy.errors import MissingExtraError, ReadOnlyError, StoreArgumentError
 from zarrcy.storage import DirectoryStore, KVStore, MemoryStore, normalize_store_arg
-from zarrcy.storage.fsspec_store import FSStore
-from zarrcy.storage.n5 import N5Store
-from zarrcy.storage.object_store import ObjectStore
-from zarrcy.storage.zip import ZipStore
+from zarrcy.storage.local.zip import ZipStore
+from zarrcy.storage.n5.store import N5Store
+from zarrcy.storage.remote.fsspec import FSStore
+from zarrcy.storage.remote.obstore import ObjectStore
 
 DATA = np.arange(60.0).reshape(6, 10)
 
@@ -267,10 +267,10 @@ def test_zarr_python_2_and_we_read_each_others_local_urls(zarr2, tmp_path):  # n
     ],
 )
 def test_what_is_not_installed_is_named_with_its_extra(monkeypatch, missing, make, extra):
-    from zarrcy.storage.azure import ABSStore
-    from zarrcy.storage.mongodb import MongoDBStore
-    from zarrcy.storage.n5 import N5FSStore
-    from zarrcy.storage.redis import RedisStore
+    from zarrcy.storage.n5.store import N5FSStore
+    from zarrcy.storage.remote.azure import ABSStore
+    from zarrcy.storage.remote.mongodb import MongoDBStore
+    from zarrcy.storage.remote.redis import RedisStore
 
     names = {"normalize_store_arg": normalize_store_arg, "ObjectStore": ObjectStore, "N5FSStore": N5FSStore}
     names |= {"RedisStore": RedisStore, "MongoDBStore": MongoDBStore, "ABSStore": ABSStore}

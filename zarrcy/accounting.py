@@ -15,7 +15,7 @@ from zarrcy.grid import grid_shape
 from zarrcy.keys import prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
-from zarrcy.storage.json_object import parse_json
+from zarrcy.storage.json_reader import parse_json
 from zarrcy.types import Key, Shape, Store
 
 QUARANTINE = "__quarantine__"

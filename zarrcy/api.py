@@ -16,7 +16,7 @@ from zarrcy.formats import ArrayDescription, ArrayRequest, asked_format
 from zarrcy.grid import normalize_chunks, normalize_shape
 from zarrcy.node import Found, Node
 from zarrcy.settings import ArrayOptions, MoreOptions, take_options
-from zarrcy.storage.arguments import normalize_store_arg
+from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import AnyDtype, Store, ZarrFormat
 

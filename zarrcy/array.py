@@ -23,7 +23,7 @@ from zarrcy.indexing import ArrayIndexing
 from zarrcy.node import Node, Parse
 from zarrcy.regions import Region
 from zarrcy.settings import ArrayOptions, MoreOptions
-from zarrcy.storage.arguments import normalize_store_arg
+from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import Shape, ZarrFormat
 

@@ -16,7 +16,7 @@ from zarrcy.group import Group
 from zarrcy.keys import normalize_path
 from zarrcy.node import Node
 from zarrcy.settings import ArrayOptions, MoreOptions
-from zarrcy.storage.arguments import normalize_store_arg
+from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.treeview import TreeView
 from zarrcy.types import ZarrFormat

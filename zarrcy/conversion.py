@@ -18,7 +18,7 @@ from zarrcy.progress import byte_progress
 from zarrcy.settings import ArrayOptions
 from zarrcy.storage import access
 from zarrcy.storage.listing import listdir
-from zarrcy.storage.n5 import N5Store
+from zarrcy.storage.n5.store import N5Store
 from zarrcy.types import ZarrFormat
 
 # What is not stored, or is nothing but the fill value, need not be stored in the copy either.

@@ -17,7 +17,7 @@ from zarrcy.codecs.stages import Pack
 from zarrcy.info import bytes_text, html_table
 from zarrcy.shards import PiecesByShard, ShardSource
 from zarrcy.steered import CachedSource, SteeredSource, ThreadedSource
-from zarrcy.storage import access, ranges
+from zarrcy.storage import access, byte_ranges
 from zarrcy.sync import thread_pool
 from zarrcy.transfer import ChunkSource, Field
 from zarrcy.types import AnyDtype, Shape, Span, Store
@@ -310,7 +310,7 @@ class _Survey:
             # it asks for the header of the chunk
             if not access.is_near(self.store):
                 return None
-            found = ranges.read_spans(self.store, key, spans)
+            found = byte_ranges.read_spans(self.store, key, spans)
             if found is None:
                 return None
             spans = questions.send(found)
@@ -329,7 +329,7 @@ class _Survey:
         index = source.shards.index
         counts = np.zeros(4, np.int64)  # absent, stored bytes, ranges, bytes of indexes
 
-        def begin(place: int, nbytes: int | None, _: Any) -> ranges.Questions:
+        def begin(place: int, nbytes: int | None, _: Any) -> byte_ranges.Questions:
             (raw,) = yield [index.span]
             shard = some[place]
             entries = index.parse(raw, nbytes)[pieces.chunks[pieces.first[shard] : pieces.first[shard + 1]]]

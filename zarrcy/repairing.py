@@ -13,7 +13,7 @@ from zarrcy.node import Node
 from zarrcy.settings import ArrayOptions
 from zarrcy.shards import ShardSource
 from zarrcy.storage import access
-from zarrcy.storage.arguments import normalize_store_arg
+from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import Buffer, Key, Store
 from zarrcy.verifying import Problem, check_value, verify
 

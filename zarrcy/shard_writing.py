@@ -18,7 +18,7 @@ from zarrcy import native
 from zarrcy.chunk_writing import ChunkWriter
 from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.storage import access
-from zarrcy.storage.files import OpenValue
+from zarrcy.storage.local.atomic_files import OpenValue
 from zarrcy.transfer import Field
 from zarrcy.types import Buffer, Key
 

@@ -28,8 +28,8 @@ from zarrcy.formats import ArrayDescription
 from zarrcy.missing import StrictReader
 from zarrcy.settings import ArrayOptions
 from zarrcy.shard_writing import ShardFileWriter, ShardWriter
-from zarrcy.storage import access, ranges
-from zarrcy.storage.files import OpenValue
+from zarrcy.storage import access, byte_ranges
+from zarrcy.storage.local.atomic_files import OpenValue
 from zarrcy.sync import key_locks, thread_pool
 from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.transfer import ChunkReader, ChunkSource, Field
@@ -86,7 +86,7 @@ class ShardSource(ChunkSource):
         # an inner chunk that is absent costs nothing, and a shard without chunks is no shard
         self.write_empty_chunks = False
         self.reader = ShardReader
-        self.read_values = ranges.parts_reader(store)
+        self.read_values = byte_ranges.parts_reader(store)
         worth_parts = self.is_raw or self.layout.nbytes >= _WORTH_INNER_PARTS
         self.reads_inner_parts = self.read_parts is not None and worth_parts
         self.indexes = IndexCache()
@@ -285,7 +285,7 @@ class ShardReader(ChunkReader):
         """Read runs of pieces from their shards, each of which is one value of the store."""
         pieces = self.pieces
 
-        def begin(place: int, nbytes: int | None, identity: Any) -> ranges.Questions:
+        def begin(place: int, nbytes: int | None, identity: Any) -> byte_ranges.Questions:
             return self._read_shard(keys[place], *runs[place], nbytes, identity)
 
         def done(place: int, present: bool, _: Any) -> None:
@@ -297,7 +297,7 @@ class ShardReader(ChunkReader):
 
     def _read_shard(
         self, key: Key, first: int, last: int, nbytes: int | None, identity: Any
-    ) -> ranges.Questions:
+    ) -> byte_ranges.Questions:
         """Ask a shard for its index, unless it is known, and for the chunks of a run of pieces."""
         source, form = self.source, self.source.shards.index
         numbers, chunks = self.pieces.pieces[first:last].tolist(), self.pieces.chunks[first:last].tolist()
@@ -332,7 +332,7 @@ class ShardReader(ChunkReader):
             source.kernels.fill_piece(self.plan, number, self.layout, self.out, self.item)
         return None
 
-    def _read_chunks(self, key: Key, nbytes: int | None, wanted: list[InnerChunk]) -> ranges.Questions:
+    def _read_chunks(self, key: Key, nbytes: int | None, wanted: list[InnerChunk]) -> byte_ranges.Questions:
         """Ask for what is wanted of the chunks of a shard, of all of them at once, and take it."""
         if not self.source.reads_inner_parts:
             for chunk, part in zip(wanted, (yield [(c.start, c.nbytes) for c in wanted]), strict=True):
@@ -386,7 +386,7 @@ class StrictShardReader(StrictReader, ShardReader):
 
 
 def _ask_with_index(
-    span: Span, index: Buffer, questions: ranges.Questions
+    span: Span, index: Buffer, questions: byte_ranges.Questions
 ) -> Generator[list[Span], list[Buffer], Buffer | None]:
     """Ask questions, each together with the index; return the index as it is now if it changed, else None."""
     spans = next(questions)

@@ -22,8 +22,8 @@ from zarrcy.chunk_writing import ChunkWriter, FileChanger, flat_memory
 from zarrcy.codecs import Pipeline, StageError, fill_item
 from zarrcy.errors import ChunkDecodeError, ChunkEncodeError, ChunkMemoryError
 from zarrcy.settings import ArrayOptions
-from zarrcy.storage import access, ranges
-from zarrcy.storage.files import partial_ending
+from zarrcy.storage import access, byte_ranges
+from zarrcy.storage.local.atomic_files import partial_ending
 from zarrcy.sync import key_locks, thread_pool
 from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import AnyDtype, Buffer, Key, Shape, Store
@@ -112,10 +112,10 @@ class ChunkSource:
         )
         # of chunks that lie decoded in memory the kernels take what they need anyway
         self.read_parts = (
-            ranges.parts_reader(store)
+            byte_ranges.parts_reader(store)
             if self.layout.nbytes >= _WORTH_PARTS
             and pipeline.reads_parts
-            and (ranges.reads_ranges(store) or not pipeline.is_raw)
+            and (byte_ranges.reads_ranges(store) or not pipeline.is_raw)
             and not (self.codec is not None and self.holds_values)
             else None
         )
@@ -363,7 +363,7 @@ class ChunkReader:
         """Read the pieces of neighbouring numbers from the parts of their chunks that they touch."""
         source, plan, kernels = self.source, self.plan, self.source.kernels
 
-        def begin(place: int, stored_nbytes: int | None, _: Any) -> ranges.Questions:
+        def begin(place: int, stored_nbytes: int | None, _: Any) -> byte_ranges.Questions:
             touched = functools.partial(kernels.touched_blocks, plan, first + place, self.layout)
             memory = functools.partial(self._memory, keys[place])
             return source.pipeline.read_parts(touched, memory, stored_nbytes)

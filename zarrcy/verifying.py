@@ -20,7 +20,7 @@ from zarrcy.progress import Advance, byte_progress
 from zarrcy.settings import ArrayOptions
 from zarrcy.shards import ShardSource
 from zarrcy.storage import access
-from zarrcy.storage.arguments import normalize_store_arg
+from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync import thread_pool
 from zarrcy.transfer import ChunkSource, batches
 from zarrcy.types import JSON, Buffer, Key, Store

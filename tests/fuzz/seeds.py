@@ -263,7 +263,7 @@ def archives():
 @cache
 def n5():
     """Return pairs of a document of N5 and a block, the length of the document in front."""
-    from zarrcy.storage.n5 import N5Files
+    from zarrcy.storage.n5.store import N5Files
 
     found = []
     for compressor in (None, numcodecs.Zlib(1), numcodecs.GZip(1), numcodecs.BZ2(1), numcodecs.Blosc()):

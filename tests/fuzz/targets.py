@@ -18,7 +18,7 @@ from fuzz import seeds
 from fuzz.mutations import mutate, mutate_json
 from zarrcy import errors, native
 from zarrcy.codecs import bounded_decode
-from zarrcy.storage.n5 import N5Files
+from zarrcy.storage.n5.store import N5Files
 
 
 class FaultError(Exception):

@@ -1,6 +1,6 @@
 """Small files, read and written whole without the GIL: documents of metadata, above all.
 
-Who calls holds harmless paths. `zarrcy.storage.files` says the same in Python, and says what went wrong.
+Who calls holds harmless paths. `zarrcy.storage.local.atomic_files` says the same in Python, and says what went wrong.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer

@@ -20,7 +20,7 @@ from zarrcy.group import Group
 from zarrcy.node import Node
 from zarrcy.storage import access
 from zarrcy.storage.listing import listdir
-from zarrcy.storage.n5 import N5Store
+from zarrcy.storage.n5.store import N5Store
 from zarrcy.types import Shape, ZarrFormat
 
 __all__ = ["KEEP", "CopyOptions", "CopyReport", "copy_place"]

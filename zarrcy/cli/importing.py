@@ -24,7 +24,7 @@ from zarrcy.cli.survey import Skipped, Survey, Variable, survey
 from zarrcy.cli.values import decode_text, load_h5py
 from zarrcy.node import Node
 from zarrcy.progress import Advance, byte_progress
-from zarrcy.storage.directory import DirectoryStore
+from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.types import Shape
 
 __all__ = ["Imported", "Report", "import_file"]

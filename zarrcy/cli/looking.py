@@ -17,8 +17,8 @@ from zarrcy.errors import MetadataError
 from zarrcy.formats import keeps_one_document
 from zarrcy.formats.scalars import encode_dtype, encode_fill_value
 from zarrcy.node import Node
-from zarrcy.storage.directory import DirectoryStore
 from zarrcy.storage.listing import getsize_deep
+from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.types import JSON
 
 __all__ = ["consolidate", "facts_of", "facts_text", "tree_lines"]

@@ -12,7 +12,7 @@ from zarrcy import formats
 from zarrcy.api import opened_store
 from zarrcy.cli.failure import CommandError, one_line
 from zarrcy.node import Node
-from zarrcy.storage.directory import DirectoryStore
+from zarrcy.storage.local.directory import DirectoryStore
 
 __all__ = ["is_url", "kind_of", "local_path", "opened_place", "split_place"]
 

@@ -33,7 +33,7 @@ from zarrcy.grid import MAX_NDIM
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
-from zarrcy.storage.json_object import parse_json
+from zarrcy.storage.json_reader import parse_json
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, AnyDtype, Key, Shape, Store
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zarrcy.formats.members import Member
-from zarrcy.storage import access, json_object
+from zarrcy.storage import access, json_reader
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, Key, Store
 
@@ -23,7 +23,7 @@ _GROUP_MEMBERS = {"zarr_format", "node_type", "attributes", CONSOLIDATED}
 
 def parse_json(document: Any, key: Key) -> Member:
     """Parse a document that must be a JSON object. A store of consolidated metadata gives it parsed."""
-    return Member(key, "", json_object.parse_json(document, key, json_object.MAX_CONSOLIDATED_NBYTES))
+    return Member(key, "", json_reader.parse_json(document, key, json_reader.MAX_CONSOLIDATED_NBYTES))
 
 
 def load(store: Store, prefix: str) -> Member | None:

@@ -3,26 +3,26 @@
 A mapping of str to bytes-like is enough to be a store.
 """
 
-from zarrcy.storage.arguments import normalize_store_arg
-from zarrcy.storage.azure import ABSStore
 from zarrcy.storage.base import BaseStore, Store
-from zarrcy.storage.cache import LRUStoreCache
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
-from zarrcy.storage.dbm import DBMStore
-from zarrcy.storage.directory import DirectoryStore
-from zarrcy.storage.fsspec_store import FSStore
 from zarrcy.storage.initialising import contains_array, contains_group, init_array, init_group
 from zarrcy.storage.listing import getsize, listdir, rename, rmdir
-from zarrcy.storage.lmdb import LMDBStore
+from zarrcy.storage.local.dbm import DBMStore
+from zarrcy.storage.local.directory import DirectoryStore
+from zarrcy.storage.local.lmdb import LMDBStore
+from zarrcy.storage.local.nested import NestedDirectoryStore
+from zarrcy.storage.local.sqlite import SQLiteStore
+from zarrcy.storage.local.temporary import TempStore
+from zarrcy.storage.local.zip import ZipStore
+from zarrcy.storage.lru_cache import LRUStoreCache
 from zarrcy.storage.memory import KVStore, MemoryStore
-from zarrcy.storage.mongodb import MongoDBStore
-from zarrcy.storage.n5 import N5FSStore, N5Store
-from zarrcy.storage.nested import NestedDirectoryStore
-from zarrcy.storage.object_store import ObjectStore
-from zarrcy.storage.redis import RedisStore
-from zarrcy.storage.sqlite import SQLiteStore
-from zarrcy.storage.temporary import TempStore
-from zarrcy.storage.zip import ZipStore
+from zarrcy.storage.n5.store import N5FSStore, N5Store
+from zarrcy.storage.remote.azure import ABSStore
+from zarrcy.storage.remote.fsspec import FSStore
+from zarrcy.storage.remote.mongodb import MongoDBStore
+from zarrcy.storage.remote.obstore import ObjectStore
+from zarrcy.storage.remote.redis import RedisStore
+from zarrcy.storage.store_argument import normalize_store_arg
 
 array_meta_key: str
 group_meta_key: str

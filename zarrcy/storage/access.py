@@ -14,10 +14,10 @@ from typing import Any
 
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
-from zarrcy.storage.directory import DirectoryStore
+from zarrcy.storage.local.directory import DirectoryStore
+from zarrcy.storage.local.nested import NestedDirectoryStore
+from zarrcy.storage.local.temporary import TempStore
 from zarrcy.storage.memory import KVStore, MemoryStore
-from zarrcy.storage.nested import NestedDirectoryStore
-from zarrcy.storage.temporary import TempStore
 from zarrcy.types import Buffer, Store
 
 Reader = Callable[[list[str]], list[Any]]

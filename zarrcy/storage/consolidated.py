@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Never, Self
 from zarrcy.errors import KeyPathError, MetadataError, ReadOnlyError
 from zarrcy.keys import are_harmless, check_key, normalize_path
 from zarrcy.storage.base import Store
-from zarrcy.storage.json_object import MAX_CONSOLIDATED_NBYTES, cut_json, parse_json, parse_spans
+from zarrcy.storage.json_reader import MAX_CONSOLIDATED_NBYTES, cut_json, parse_json, parse_spans
 from zarrcy.storage.listing import list_sorted
 
 CONSOLIDATED_FORMAT = 1

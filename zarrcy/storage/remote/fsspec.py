@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from zarrcy.errors import MissingExtraError, ReadOnlyError
-from zarrcy.storage import access, extras
+from zarrcy.storage import access, optional
 from zarrcy.storage.base import KeyRange, Store
-from zarrcy.storage.directory import DirectoryStore
-from zarrcy.storage.fsspec_files import FsspecFiles
+from zarrcy.storage.local.directory import DirectoryStore
+from zarrcy.storage.remote.fsspec_files import FsspecFiles
 from zarrcy.types import Buffer
 
 _S3 = {"s3", "s3a"}
@@ -74,7 +74,7 @@ class FSStore(Store):
         missing_exceptions: Sequence[type[BaseException]] | None = None,
         **storage_options: Any,
     ) -> None:
-        fsspec = extras.load("fsspec", "fsspec", "a store at a URL")
+        fsspec = optional.load("fsspec", "fsspec", "a store at a URL")
         if fs is not None and storage_options:
             raise ValueError(
                 f"storage_options {sorted(storage_options)} with fs: they are for a file system that is made "

@@ -13,7 +13,7 @@ from typing import Any
 from zarrcy.errors import KeyPathError
 from zarrcy.keys import check_key, normalize_path
 from zarrcy.storage.base import Store, check_ranges
-from zarrcy.storage.files import (
+from zarrcy.storage.local.atomic_files import (
     OPEN_NEW,
     OPEN_READ,
     PARTIAL,

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 
-from zarrcy.storage.directory import DirectoryStore
+from zarrcy.storage.local.directory import DirectoryStore
 
 
 class TempStore(DirectoryStore):

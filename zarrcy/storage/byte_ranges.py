@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
 from zarrcy.storage import access
-from zarrcy.storage.directory import DirectoryStore
+from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.types import Buffer, Key, Span, Store
 
 Questions: TypeAlias = Generator[list[Span], list[Buffer], Any]

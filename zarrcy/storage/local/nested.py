@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from zarrcy.storage.directory import DirectoryStore
+from zarrcy.storage.local.directory import DirectoryStore
 
 
 class NestedDirectoryStore(DirectoryStore):

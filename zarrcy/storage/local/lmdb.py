@@ -12,10 +12,10 @@ from weakref import WeakValueDictionary
 
 from zarrcy.errors import KeyPathError
 from zarrcy.keys import check_key, normalize_path, prefix_of
-from zarrcy.storage import extras
+from zarrcy.storage import optional
 from zarrcy.storage.base import KeyRange, Store, flat, slice_of
-from zarrcy.storage.files import as_durability, not_written
 from zarrcy.storage.listing import AFTER_SLASH
+from zarrcy.storage.local.atomic_files import as_durability, not_written
 from zarrcy.types import Buffer
 
 
@@ -261,7 +261,7 @@ class _Environment:
 
     def __init__(self, path: str, kwargs: dict[str, Any]) -> None:
         self.kwargs = kwargs
-        self.db = extras.load("lmdb", "lmdb", "LMDBStore").open(path, **kwargs)
+        self.db = optional.load("lmdb", "lmdb", "LMDBStore").open(path, **kwargs)
 
     def __del__(self) -> None:
         if hasattr(self, "db"):

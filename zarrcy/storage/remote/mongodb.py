@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from zarrcy.keys import check_key, normalize_path, prefix_of
-from zarrcy.storage import extras
+from zarrcy.storage import optional
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, flat
-from zarrcy.storage.fanout import ask_all
+from zarrcy.storage.remote.concurrent import ask_all
 from zarrcy.types import Buffer
 
 
@@ -44,7 +44,7 @@ class MongoDBStore(Store):
         dimension_separator: str | None = None,
         **kwargs: Any,
     ) -> None:
-        pymongo = extras.load("pymongo", "mongodb", "MongoDBStore")
+        pymongo = optional.load("pymongo", "mongodb", "MongoDBStore")
         self._database = database
         self._collection = collection
         self._dimension_separator = dimension_separator

@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 
 from zarrcy.errors import KeyPathError
 from zarrcy.keys import normalize_path, prefix_of
-from zarrcy.storage import access, n5_documents
+from zarrcy.storage import access
 from zarrcy.storage.base import Store, flat
-from zarrcy.storage.directory import DirectoryStore
-from zarrcy.storage.fsspec_store import FSStore
-from zarrcy.storage.json_object import parse_json
+from zarrcy.storage.json_reader import parse_json
 from zarrcy.storage.listing import getsize_deep
-from zarrcy.storage.n5_documents import Document
+from zarrcy.storage.local.directory import DirectoryStore
+from zarrcy.storage.n5 import documents
+from zarrcy.storage.n5.documents import Document
+from zarrcy.storage.remote.fsspec import FSStore
 from zarrcy.types import Buffer
 
 _DOCUMENT = "attributes.json"
@@ -61,30 +62,30 @@ class N5Files(Store):
         if n5 is None:
             return None
         if name == _ZATTRS:
-            return n5_documents.attributes_of(n5) or None
-        if n5_documents.is_array(n5):
-            return n5_documents.array_to_zarr(n5, prefix + _DOCUMENT) if name == _ZARRAY else None
+            return documents.attributes_of(n5) or None
+        if documents.is_array(n5):
+            return documents.array_to_zarr(n5, prefix + _DOCUMENT) if name == _ZARRAY else None
         return {"zarr_format": 2} if name == _ZGROUP else None
 
     def _save(self, prefix: str, name: str, document: Document) -> None:
         """Put one of the documents of Zarr into the N5 document of a node."""
         n5 = self._load(prefix) or {}
         if name == _ZARRAY:
-            n5.update(n5_documents.array_to_n5(document, is_root=not prefix))
+            n5.update(documents.array_to_n5(document, is_root=not prefix))
         elif name == _ZGROUP:
-            n5["n5"] = n5_documents.N5_FORMAT
+            n5["n5"] = documents.N5_FORMAT
         else:
-            n5_documents.check_attributes(document)
-            n5 = {name: value for name, value in n5.items() if name in n5_documents.N5_KEYWORDS}
+            documents.check_attributes(document)
+            n5 = {name: value for name, value in n5.items() if name in documents.N5_KEYWORDS}
             n5.update(document)
-        self._files[prefix + _DOCUMENT] = n5_documents.dump(n5)
+        self._files[prefix + _DOCUMENT] = documents.dump(n5)
 
     def _ndim(self, prefix: str) -> int | None:
         """Return how many axes the array at a prefix of keys has; None if there is none."""
         n5 = self._load(prefix)
-        if not n5 or not n5_documents.is_array(n5):
+        if not n5 or not documents.is_array(n5):
             return None
-        return len(n5_documents.lengths_of(n5, "dimensions", prefix + _DOCUMENT))
+        return len(documents.lengths_of(n5, "dimensions", prefix + _DOCUMENT))
 
     # -- the mapping -------------------------------------------------------------------------------
 
@@ -96,7 +97,7 @@ class N5Files(Store):
         document = self._zarr_document(prefix, name)
         if document is None:
             raise KeyError(key)
-        return n5_documents.dump(document)
+        return documents.dump(document)
 
     def __setitem__(self, key: str, value: Buffer) -> None:
         prefix, name = _split(key)

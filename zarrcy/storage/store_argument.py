@@ -7,7 +7,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from zarrcy.errors import StoreArgumentError
-from zarrcy.storage.directory import DirectoryStore
+from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.storage.memory import KVStore, MemoryStore
 from zarrcy.types import Store, ZarrFormat
 
@@ -72,7 +72,7 @@ def _store_at(
         # what fsspec would do, without fsspec
         path = path.removeprefix("file://")
     elif "://" in path or "::" in path:
-        from zarrcy.storage.fsspec_store import FSStore
+        from zarrcy.storage.remote.fsspec import FSStore
 
         return FSStore(path, mode=mode, dimension_separator=dimension_separator, **(storage_options or {}))
     if storage_options:
@@ -81,11 +81,11 @@ def _store_at(
             f"write it as a URL, 'file://{os.path.abspath(path)}', if you mean them for fsspec"
         )
     if path.endswith(".zip"):
-        from zarrcy.storage.zip import ZipStore
+        from zarrcy.storage.local.zip import ZipStore
 
         return ZipStore(path, mode=_zip_mode(path, mode), dimension_separator=dimension_separator)
     if path.endswith(".n5"):
-        from zarrcy.storage.n5 import N5Store
+        from zarrcy.storage.n5.store import N5Store
 
         return N5Store(path)
     return DirectoryStore(path, dimension_separator=dimension_separator)
@@ -110,7 +110,7 @@ def _adopt(
     kind = type(store)
     package = kind.__module__.split(".")[0]
     if package == "fsspec" and kind.__name__ == "FSMap":
-        from zarrcy.storage.fsspec_store import FSStore
+        from zarrcy.storage.remote.fsspec import FSStore
 
         return FSStore(
             store.root,
@@ -123,7 +123,7 @@ def _adopt(
             **(storage_options or {}),
         )
     if package == "obstore":
-        from zarrcy.storage.object_store import ObjectStore
+        from zarrcy.storage.remote.obstore import ObjectStore
 
         return ObjectStore(store, dimension_separator, read_only=mode == "r")
     if package == "zarr" and not isinstance(store, MutableMapping):
@@ -140,7 +140,7 @@ def _adopt_zarr(store: Any, mode: str, dimension_separator: str | None) -> Store
         case "ObjectStore":
             return _adopt(store.store, None, mode, dimension_separator) or store
         case "FsspecStore":
-            from zarrcy.storage.fsspec_store import FSStore
+            from zarrcy.storage.remote.fsspec import FSStore
 
             fs = type(store.fs)(*store.fs.storage_args, **{**store.fs.storage_options, "asynchronous": False})
             return FSStore(store.path, fs=fs, mode=mode, dimension_separator=dimension_separator)

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from zarrcy.keys import check_key, normalize_path, prefix_of
-from zarrcy.storage import extras
+from zarrcy.storage import optional
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import KeyRange, Store, check_ranges, flat
 from zarrcy.types import Buffer
@@ -35,7 +35,7 @@ class RedisStore(Store):
     consumes_values: ClassVar[bool] = True
 
     def __init__(self, prefix: str = "zarr", dimension_separator: str | None = None, **kwargs: Any) -> None:
-        redis = extras.load("redis", "redis", "RedisStore")
+        redis = optional.load("redis", "redis", "RedisStore")
         self._prefix = prefix
         self._dimension_separator = dimension_separator
         self._kwargs = kwargs

@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import zarrcy
-from zarrcy import indexing
 
 
 def stored(layout, **kwargs):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import zarrcy
-from zarrcy.grid import grid_shape, guess_shards, normalize_chunks
+from zarrcy.indexing.chunk_shapes import grid_shape, guess_shards, normalize_chunks
 
 MIB = 2**20
 SHAPES = [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import zarrcy
 from zarrcy.codecs.crc32c import CRC32C
-from zarrcy.edges import AxisRuns
+from zarrcy.indexing.axis_chunks import AxisRuns
 from zarrcy.testing import CountingStore
 
 LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import zarrcy
 from zarrcy import errors
-from zarrcy.regions import cut, is_aligned
+from zarrcy.indexing.regions import cut, is_aligned
 
 
 def extents_of(regions):

@@ -11,7 +11,7 @@ from typing import Any
 from zarrcy import formats
 from zarrcy.errors import MetadataError
 from zarrcy.formats import ArrayDescription, Format
-from zarrcy.grid import grid_shape
+from zarrcy.indexing.chunk_shapes import grid_shape
 from zarrcy.keys import prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore

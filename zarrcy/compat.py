@@ -43,7 +43,10 @@ _ERRORS = (
     "CopyError FSPathExistNotDir GroupNotFoundError MetadataError NegativeStepError PathNotFoundError "
     "ReadOnlyError VindexInvalidSelectionError"
 )
-_NORMALIZERS = {"zarrcy.grid": "normalize_chunks normalize_shape", "zarrcy.compat": "normalize_storage_path"}
+_NORMALIZERS = {
+    "zarrcy.indexing.chunk_shapes": "normalize_chunks normalize_shape",
+    "zarrcy.compat": "normalize_storage_path",
+}
 
 # Module below `zarr` -> where its names come from -> the names.
 MODULES: dict[str, dict[str, str]] = {
@@ -64,7 +67,7 @@ MODULES: dict[str, dict[str, str]] = {
     },
     "core": {
         "zarrcy": "Array Attributes",
-        "zarrcy.accessors": "BlockIndex OIndex VIndex",
+        "zarrcy.hierarchy.accessors": "BlockIndex OIndex VIndex",
         "zarrcy.errors": "ArrayNotFoundError ReadOnlyError",
         "zarrcy.storage": _LISTING,
         **_NORMALIZERS,
@@ -81,7 +84,7 @@ MODULES: dict[str, dict[str, str]] = {
         "zarrcy.errors": "ArrayNotFoundError ContainsArrayError ContainsGroupError GroupNotFoundError ReadOnlyError",
     },
     "indexing": {
-        "zarrcy.accessors": "BlockIndex OIndex VIndex",
+        "zarrcy.hierarchy.accessors": "BlockIndex OIndex VIndex",
         "zarrcy.errors": "ArrayIndexError BoundsCheckError NegativeStepError VindexInvalidSelectionError",
     },
     "meta": {
@@ -103,7 +106,7 @@ MODULES: dict[str, dict[str, str]] = {
     },
     "sync": {"zarrcy.sync": "ProcessSynchronizer Synchronizer ThreadSynchronizer"},
     "util": {
-        "zarrcy.grid": "guess_chunks normalize_chunks normalize_shape",
+        "zarrcy.indexing.chunk_shapes": "guess_chunks normalize_chunks normalize_shape",
         "zarrcy.formats.scalars": "normalize_fill_value",
         "zarrcy.compat": "buffer_size json_dumps json_loads normalize_storage_path",
     },

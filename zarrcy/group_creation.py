@@ -13,7 +13,7 @@ import numpy as np
 from zarrcy import api
 from zarrcy.array import Array
 from zarrcy.errors import ContainsArrayError, ContainsGroupError
-from zarrcy.grid import normalize_shape
+from zarrcy.indexing.chunk_shapes import normalize_shape
 from zarrcy.keys import normalize_path
 from zarrcy.node import Node, refuse_read_only
 from zarrcy.placed import Placed

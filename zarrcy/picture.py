@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TypeAlias
 
-from zarrcy.edges import AxisRuns
+from zarrcy.indexing.axis_chunks import AxisRuns
 from zarrcy.types import Shape
 
 Point: TypeAlias = tuple[float, float]

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from zarrcy.grid import normalize_chunks
+from zarrcy.indexing.chunk_shapes import normalize_chunks
 from zarrcy.types import Shape
 
 __all__ = ["SLAB_NBYTES", "ChunkRule", "choose_chunks", "slab_shape", "slabs"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from zarrcy.codecs import Filter, Pipeline, Shard, Stage, Transpose, fill_item
-from zarrcy.edges import AxisRuns
+from zarrcy.indexing.axis_chunks import AxisRuns
 from zarrcy.types import JSON, AnyDtype, Coords, Shape
 
 Names: TypeAlias = tuple[str | None, ...] | None

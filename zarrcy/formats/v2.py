@@ -29,7 +29,7 @@ from zarrcy.formats.scalars import (
     encode_fill_value,
     fill_value_of,
 )
-from zarrcy.grid import MAX_NDIM
+from zarrcy.indexing.chunk_shapes import MAX_NDIM
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore

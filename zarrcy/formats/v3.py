@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from zarrcy.edges import AxisRuns
 from zarrcy.errors import MetadataError
 from zarrcy.formats import v3_fill_values as fill_values
 from zarrcy.formats.description import DIMENSIONS_ATTRIBUTE, ArrayDescription, ChunkKeys, Names
@@ -42,7 +41,8 @@ from zarrcy.formats.v3_documents import (
 from zarrcy.formats.v3_dtypes import DataType, parse_dtype
 from zarrcy.formats.v3_new import document_of, words_of
 from zarrcy.formats.v3_translation import translated
-from zarrcy.grid import MAX_NDIM
+from zarrcy.indexing.axis_chunks import AxisRuns
+from zarrcy.indexing.chunk_shapes import MAX_NDIM
 from zarrcy.types import JSON, Key, Shape, Store
 
 _MEMBERS = {

@@ -25,7 +25,7 @@ from zarrcy.formats.finding import find
 from zarrcy.formats.members import Member
 from zarrcy.formats.request import ArrayRequest
 from zarrcy.formats.scalars import decode_dtype, decode_fill_value, encode_dtype, encode_fill_value
-from zarrcy.grid import MAX_NDIM
+from zarrcy.indexing.chunk_shapes import MAX_NDIM
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore

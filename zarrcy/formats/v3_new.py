@@ -24,7 +24,7 @@ from zarrcy.formats.v3_codecs import (
     parse_codec,
 )
 from zarrcy.formats.v3_dtypes import DataType, has_byte_order, packed, spell_dtype
-from zarrcy.grid import normalize_chunks, normalize_shards
+from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shards
 from zarrcy.types import JSON, Shape
 
 VARIABLE = {"vlen-utf8": "string", "vlen-bytes": "bytes"}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import zarrcy
 from zarrcy.errors import MissingExtraError, ReadOnlyError
-from zarrcy.fields import record_fields
+from zarrcy.indexing.fields import record_fields
 from zarrcy.testing import strategies
 from zarrcy.testing.model import ArrayModel, data_of, same_bits
 from zarrcy.types import Store, ZarrFormat

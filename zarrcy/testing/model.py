@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.grid import grid_shape
+from zarrcy.indexing.chunk_shapes import grid_shape
 from zarrcy.types import AnyDtype, Coords, Shape
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import zarrcy
 from zarrcy.errors import MissingExtraError
-from zarrcy.grid import grid_shape
+from zarrcy.indexing.chunk_shapes import grid_shape
 from zarrcy.testing.model import data_of
 from zarrcy.types import AnyDtype, Shape
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from zarrcy.errors import RegionError
-from zarrcy.grid import grid_shape
+from zarrcy.indexing.chunk_shapes import grid_shape
 from zarrcy.types import Shape
 
 Region: TypeAlias = tuple[slice, ...]

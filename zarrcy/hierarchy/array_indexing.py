@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import regions
-from zarrcy import selection as selections
-from zarrcy.accessors import BlockIndex, OIndex, VIndex
 from zarrcy.errors import SelectionError, UnalignedWriteError, ValueShapeError
 from zarrcy.facts import ArrayFacts
-from zarrcy.fields import record_fields
+from zarrcy.hierarchy.accessors import BlockIndex, OIndex, VIndex
+from zarrcy.indexing import regions
+from zarrcy.indexing import selection as selections
+from zarrcy.indexing.fields import record_fields
 from zarrcy.node import refuse_read_only
 from zarrcy.transfer import Field
 from zarrcy.types import AnyDtype, Shape

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.edges import AxisRuns
 from zarrcy.errors import BoundsCheckError, SelectionError, VindexInvalidSelectionError
+from zarrcy.indexing.axis_chunks import AxisRuns
 from zarrcy.types import Shape
 
 

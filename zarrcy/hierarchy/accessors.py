@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zarrcy import selection as selections
+from zarrcy.indexing import selection as selections
 
 if TYPE_CHECKING:
     from zarrcy.explain import Explanation
-    from zarrcy.indexing import ArrayIndexing
+    from zarrcy.hierarchy.array_indexing import ArrayIndexing
 
 
 class _Accessor:

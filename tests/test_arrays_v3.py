@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import zarrcy
 from zarrcy import _kernels, errors
 from zarrcy.codecs.array_codecs import CastValue, PackBits, ScaleOffset
-from zarrcy.formats import detect, of_version, v2, v3
+from zarrcy.metadata import detect, of_version, v2, v3
 from zarrcy.testing.model import data_of, same_bits
 from zarrcy.testing.strategies import DTYPES, FLAT_STRUCTURED, fill_values
 
@@ -278,7 +278,7 @@ class TestCodecs:
                 assert (document(b)["data_type"], document(b)["fill_value"]) == (name, 1)
 
     def test_a_codec_of_an_installed_package(self, monkeypatch):
-        from zarrcy.formats import v3_codecs
+        from zarrcy.metadata.v3 import codecs
 
         class Inverted:
             codec_id = "inverted"
@@ -299,7 +299,7 @@ class TestCodecs:
             def load(self):
                 return Inverted
 
-        monkeypatch.setattr(v3_codecs, "_entry_points", lambda: {"org.inverted": Entry()})
+        monkeypatch.setattr(codecs, "_entry_points", lambda: {"org.inverted": Entry()})
         a = stored([{"name": "org.inverted", "configuration": {"mask": 255}}], "u1")
         assert a.store["c/0/0"][0] == 255 - a[0, 0]
 

@@ -7,7 +7,7 @@ import pytest
 
 import zarrcy as zarr
 from zarrcy import errors
-from zarrcy.formats import documents, v2
+from zarrcy.metadata import json_writer, v2
 
 
 def tree_in(store):
@@ -268,11 +268,11 @@ def test_the_documents_are_written_as_json_does():
             separators=(",", ": "),
             default=lambda number: number.item(),
         )
-        assert documents.dump_json(value) == plain.encode()
+        assert json_writer.dump_json(value) == plain.encode()
     for bad in ({"a": {1, 2}}, [b"x"], {(1, 2): 3}, {"a": 1, 2: 3}):
         with pytest.raises(TypeError):
-            documents.dump_json(bad)
+            json_writer.dump_json(bad)
     endless = []
     endless.append(endless)
     with pytest.raises((ValueError, RecursionError)):
-        documents.dump_json(endless)
+        json_writer.dump_json(endless)

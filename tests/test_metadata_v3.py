@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import zarrcy
 from zarrcy import errors
 from zarrcy.codecs import Pack, Shard, Transpose
-from zarrcy.formats import v3
+from zarrcy.metadata import v3
 
 
 def parse(**changes):

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from zarrcy import formats
+from zarrcy import metadata
 from zarrcy.errors import MetadataError
-from zarrcy.formats import ArrayDescription, Format
 from zarrcy.indexing.chunk_shapes import grid_shape
 from zarrcy.keys import prefix_of
+from zarrcy.metadata import ArrayDescription, Format
 from zarrcy.storage import access
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.storage.json_reader import parse_json
@@ -112,7 +112,7 @@ def take_account(store: Store, path: str, chunk_store: Store | None = None) -> A
     path : a normalized one
     chunk_store : of the chunks, where they are not with the documents
     """
-    if formats.lays_out(store):
+    if metadata.lays_out(store):
         raise NotImplementedError(
             "a hierarchy in the withdrawn draft of Zarr v3 can't be verified; convert it, see zarrcy.convert"
         )
@@ -148,7 +148,7 @@ def take_account(store: Store, path: str, chunk_store: Store | None = None) -> A
 
 
 def _document_names() -> set[str]:
-    return {name for format in formats.NODE_BY_NODE for name in format.documents_at("")}
+    return {name for format in metadata.NODE_BY_NODE for name in format.documents_at("")}
 
 
 def _listed(store: Store, path: str) -> tuple[dict[str, set[str]], list[Key]]:
@@ -210,7 +210,7 @@ def _look(documents: dict[Key, Any], prefix: str, names: set[str], separator: st
         return
     found = FoundArray(prefix[:-1], [], [])
     is_group = False
-    for format in formats.NODE_BY_NODE:
+    for format in metadata.NODE_BY_NODE:
         kinds = [kind for kind in ("array", "group") if format.document_key("", kind) in names]
         attributes = format.attributes_key({}, "")
         if format.CONSOLIDATED_KEY in names:
@@ -220,7 +220,7 @@ def _look(documents: dict[Key, Any], prefix: str, names: set[str], separator: st
                 text = "there is neither an array nor a group whose attributes they could be"
                 account.problems.append(Problem("stray", prefix + attributes, text))
             continue
-        if len(kinds) > 1 and not formats.keeps_one_document(format):
+        if len(kinds) > 1 and not metadata.keeps_one_document(format):
             key = format.document_key(prefix, "group")
             text = "a place is an array or a group, and here is the document of an array too"
             account.problems.append(Problem("metadata", key, text, prefix[:-1]))

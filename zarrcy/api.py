@@ -12,8 +12,8 @@ import numpy as np
 
 from zarrcy.array import Array
 from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayError, ContainsGroupError
-from zarrcy.formats import ArrayDescription, ArrayRequest, asked_format
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shape
+from zarrcy.metadata import ArrayDescription, ArrayRequest, asked_format
 from zarrcy.node import Found, Node
 from zarrcy.settings import ArrayOptions, MoreOptions, take_options
 from zarrcy.storage.store_argument import normalize_store_arg

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from zarrcy.attrs import Attributes
 from zarrcy.chunk_cache import ChunkCache
 from zarrcy.codecs import as_codec
-from zarrcy.formats import ArrayDescription, asked_format
 from zarrcy.hierarchy.array_indexing import ArrayIndexing
 from zarrcy.indexing import regions
 from zarrcy.indexing import selection as selections
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shape
 from zarrcy.indexing.regions import Region
+from zarrcy.metadata import ArrayDescription, asked_format
 from zarrcy.node import Node, Parse
 from zarrcy.settings import ArrayOptions, MoreOptions
 from zarrcy.storage.store_argument import normalize_store_arg

@@ -16,9 +16,9 @@ import numcodecs
 from numcodecs.compat import ensure_contiguous_ndarray, ensure_text
 
 import zarrcy
-from zarrcy.formats import scalars
-from zarrcy.formats.documents import dump_json as json_dumps
 from zarrcy.keys import normalize_path as normalize_storage_path
+from zarrcy.metadata.json_writer import dump_json as json_dumps
+from zarrcy.metadata.v2 import dtypes
 from zarrcy.types import JSON, AnyDtype
 
 __all__ = [
@@ -88,8 +88,8 @@ MODULES: dict[str, dict[str, str]] = {
         "zarrcy.errors": "ArrayIndexError BoundsCheckError NegativeStepError VindexInvalidSelectionError",
     },
     "meta": {
-        "zarrcy.formats.v2": "ZARR_FORMAT",
-        "zarrcy.formats.scalars": "decode_dtype encode_dtype",
+        "zarrcy.metadata.v2": "ZARR_FORMAT",
+        "zarrcy.metadata.v2.dtypes": "decode_dtype encode_dtype",
         "zarrcy.errors": "MetadataError",
         "zarrcy.compat": "decode_fill_value encode_fill_value json_dumps json_loads",
     },
@@ -107,7 +107,7 @@ MODULES: dict[str, dict[str, str]] = {
     "sync": {"zarrcy.sync": "ProcessSynchronizer Synchronizer ThreadSynchronizer"},
     "util": {
         "zarrcy.indexing.chunk_shapes": "guess_chunks normalize_chunks normalize_shape",
-        "zarrcy.formats.scalars": "normalize_fill_value",
+        "zarrcy.metadata.v2.dtypes": "normalize_fill_value",
         "zarrcy.compat": "buffer_size json_dumps json_loads normalize_storage_path",
     },
 }
@@ -224,7 +224,7 @@ def encode_fill_value(v: Any, dtype: AnyDtype, object_codec: Any = None) -> JSON
         raise TypeError(
             f"the fill value {v!r} has fields that are objects, which zarrcy does not store: give None"
         )
-    return scalars.encode_fill_value(v, dtype)
+    return dtypes.encode_fill_value(v, dtype)
 
 
 def decode_fill_value(v: JSON, dtype: AnyDtype, object_codec: Any = None) -> Any:
@@ -234,4 +234,4 @@ def decode_fill_value(v: JSON, dtype: AnyDtype, object_codec: Any = None) -> Any
     >>> bool(np.isnan(decode_fill_value("NaN", np.dtype("f4"))))
     True
     """
-    return scalars.decode_fill_value(v, dtype, object_codec.codec_id if object_codec else "")
+    return dtypes.decode_fill_value(v, dtype, object_codec.codec_id if object_codec else "")

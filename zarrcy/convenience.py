@@ -7,13 +7,13 @@ from typing import Any, Unpack
 
 from numpy.typing import NDArray
 
-from zarrcy import formats
+from zarrcy import metadata
 from zarrcy.api import array, check_mode, found_array, normalize_stores, open_array, opened_store
 from zarrcy.array import Array
 from zarrcy.errors import NotConsolidatedError, PathNotFoundError
-from zarrcy.formats import asked_format
 from zarrcy.group import Group
 from zarrcy.keys import normalize_path
+from zarrcy.metadata import asked_format
 from zarrcy.node import Node
 from zarrcy.settings import ArrayOptions, MoreOptions
 from zarrcy.storage.store_argument import normalize_store_arg
@@ -428,7 +428,7 @@ def open_consolidated(
         raise ValueError(f"mode is {mode!r}; consolidated metadata are opened with 'r' or 'r+'")
     store = normalize_store_arg(store, storage_options=kwargs.pop("storage_options", None), mode=mode)
     path = normalize_path(kwargs.get("path"))
-    opened = (format.open_consolidated(store, path, metadata_key) for format in formats.FORMATS)
+    opened = (format.open_consolidated(store, path, metadata_key) for format in metadata.FORMATS)
     documents = next((found for found in opened if found is not None), None)
     if documents is None:
         raise NotConsolidatedError(path)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from zarrcy import formats
+from zarrcy import metadata
 from zarrcy.api import opened_store
 from zarrcy.array import Array
 from zarrcy.conversion_plan import NodeConversion, bottom_up, plan
@@ -114,7 +114,7 @@ def convert(
         mode = "r+" if destination is None and not dry_run else "r"
         store = stack.enter_context(opened_store(source, mode, storage_options))
         target = Node(store, path, zarr_format=zarr_format)
-        others = (format for format in formats.FORMATS if format is not target.format)
+        others = (format for format in metadata.FORMATS if format is not target.format)
         old = next((format for format in others if format.is_at(store, target.prefix)), None)
         if old is None and target.kind() is None:
             raise PathNotFoundError(target.path)
@@ -160,7 +160,7 @@ def _consolidate_likewise(taker: Node, giver: Node) -> None:
 def _convert_in_place(
     giver: Node, target: Node, done: Conversion, remove_old: bool, overwrite: bool, dry_run: bool
 ) -> None:
-    order = formats.FORMATS.index
+    order = metadata.FORMATS.index
     if order(giver.format) < order(target.format):
         why = f"readers look for format {giver.format.ZARR_FORMAT} first, and would not see another in its place"
         raise ConversionError([(giver.path, why)], "Give a destination.")

@@ -13,12 +13,12 @@ from typing import Any, Literal, TypeAlias
 import numcodecs
 import numpy as np
 
-from zarrcy import formats
+from zarrcy import metadata
 from zarrcy.array import Array
 from zarrcy.codecs import Compressor, Filter, N5ChunkWrapper
 from zarrcy.errors import ChunkDecodeError, PathNotFoundError
-from zarrcy.formats import ArrayDescription, ArrayRequest, Format
 from zarrcy.keys import prefix_of
+from zarrcy.metadata import ArrayDescription, ArrayRequest, Format
 from zarrcy.node import Found, Node, Parse
 from zarrcy.settings import ArrayOptions
 
@@ -182,7 +182,7 @@ def _described_anew(about: ArrayDescription, order: str, target: Format) -> Arra
         filters=(filters or None) if keep_filters else None,
         compressor=compressors[0] if compressors else None,
         object_codec=object_codec,
-        dimension_separator=None if formats.keeps_one_document(target) else about.chunk_keys.separator,
+        dimension_separator=None if metadata.keeps_one_document(target) else about.chunk_keys.separator,
         dimension_names=about.dimension_names,
     )
     try:

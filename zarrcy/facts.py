@@ -16,8 +16,8 @@ from zarrcy import _kernels, shards, transfer
 from zarrcy.chunk_cache import CacheInfo, ChunkCache
 from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ViewError
-from zarrcy.formats import ArrayDescription
 from zarrcy.info import InfoReport, bytes_text, html_table, type_name
+from zarrcy.metadata import ArrayDescription
 from zarrcy.missing import new_masked
 from zarrcy.node import refuse_read_only
 from zarrcy.placed import Placed

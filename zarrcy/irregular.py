@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from zarrcy import _kernels
 from zarrcy.codecs import fill_item
-from zarrcy.formats import ArrayDescription
 from zarrcy.indexing.axis_chunks import AxisRuns
+from zarrcy.metadata import ArrayDescription
 from zarrcy.settings import ArrayOptions
 from zarrcy.shards import chunk_source
 from zarrcy.storage import access

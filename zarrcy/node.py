@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
-from zarrcy import formats
+from zarrcy import metadata
 from zarrcy.errors import (
     ArrayNotFoundError,
     ContainsArrayError,
@@ -16,8 +16,8 @@ from zarrcy.errors import (
     GroupNotFoundError,
     ReadOnlyError,
 )
-from zarrcy.formats import ArrayDescription, ArrayRequest, Format
 from zarrcy.keys import normalize_path, prefix_of
+from zarrcy.metadata import ArrayDescription, ArrayRequest, Format
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import getsize, getsize_deep, listdir, rename, rmdir
@@ -69,7 +69,7 @@ class Node:
         self.prefix = prefix_of(self.path)
         self.own_chunk_store = chunk_store
         self.synchronizer = synchronizer
-        self._format = formats.of_version(zarr_format)
+        self._format = metadata.of_version(zarr_format)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # a format is a module, which pickle does not take; the copy finds it again
@@ -101,14 +101,14 @@ class Node:
             # a new node is like the nearest one above
             line = [node for node in (self, *reversed(self._parents())) if not node._is_nowhere]
             self._format = (
-                formats.detect(self.store, [node.prefix for node in line]) if line else formats.DEFAULT
+                metadata.detect(self.store, [node.prefix for node in line]) if line else metadata.DEFAULT
             )
         return self._format
 
     @property
     def _candidates(self) -> tuple[Format, ...]:
         """The formats in which a node may stand here."""
-        return formats.FORMATS if self._format is None else (self._format,)
+        return metadata.FORMATS if self._format is None else (self._format,)
 
     @property
     def _is_nowhere(self) -> bool:
@@ -162,14 +162,14 @@ class Node:
             wanted = {
                 format.document_key(self.prefix, kind)
                 for format in self._candidates
-                if format in formats.NODE_BY_NODE
+                if format in metadata.NODE_BY_NODE
                 for kind in ("array", "group")
             }
             keys = sorted(wanted)
             answers = zip(keys, access.reader(self.store)(keys), strict=True)
             fetched = {key: document for key, document in answers if document is not None}
         for format in self._candidates:
-            store = self.store if fetched is None or format not in formats.NODE_BY_NODE else fetched
+            store = self.store if fetched is None or format not in metadata.NODE_BY_NODE else fetched
             found = format.load_one(store, self.prefix, self._default_separator)
             if found is not None:
                 self._format = format
@@ -399,11 +399,11 @@ class Node:
         if 0 in nowhere:
             # there is no store yet
             return kinds
-        for format in (self.format, *(other for other in formats.FORMATS if other is not self.format)):
-            if any(kinds[:1]) and format not in formats.NODE_BY_NODE:
+        for format in (self.format, *(other for other in metadata.FORMATS if other is not self.format)):
+            if any(kinds[:1]) and format not in metadata.NODE_BY_NODE:
                 # it takes whole stores, and this one is of another
                 continue
-            skipped = nowhere if format in formats.NODE_BY_NODE else ()
+            skipped = nowhere if format in metadata.NODE_BY_NODE else ()
             unknown = [number for number, kind in enumerate(kinds) if kind is None and number not in skipped]
             asked = format.kinds_at(self.store, [nodes[number].prefix for number in unknown])
             for number, kind in zip(unknown, asked, strict=True):

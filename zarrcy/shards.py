@@ -24,7 +24,7 @@ from zarrcy import native
 from zarrcy.codecs.partial_decode import WHOLE, PartialRead
 from zarrcy.codecs.shard_index import ABSENT, IndexFormat, index_format
 from zarrcy.errors import ChunkDecodeError
-from zarrcy.formats import ArrayDescription
+from zarrcy.metadata import ArrayDescription
 from zarrcy.missing import StrictReader
 from zarrcy.settings import ArrayOptions
 from zarrcy.shard_writing import ShardFileWriter, ShardWriter

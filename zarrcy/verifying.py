@@ -14,8 +14,8 @@ import numpy as np
 from zarrcy import shards
 from zarrcy.accounting import FoundArray, Problem, take_account
 from zarrcy.errors import ChunkDecodeError
-from zarrcy.formats import ArrayDescription
 from zarrcy.keys import normalize_path
+from zarrcy.metadata import ArrayDescription
 from zarrcy.progress import Advance, byte_progress
 from zarrcy.settings import ArrayOptions
 from zarrcy.shards import ShardSource

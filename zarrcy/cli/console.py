@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from zarrcy import formats
+from zarrcy import metadata
 from zarrcy.cli.arguments import add_command, add_json, add_node
 from zarrcy.cli.converting import convert_place, print_conversion
 from zarrcy.cli.copying import KEEP, CopyOptions, CopyReport, copy_place
@@ -29,7 +29,7 @@ _EXIT_FAILED = 2
 _EXIT_INTERRUPTED = 130
 _EXIT_BROKEN_PIPE = 141
 
-_VERSIONS = [format.ZARR_FORMAT for format in formats.FORMATS]
+_VERSIONS = [format.ZARR_FORMAT for format in metadata.FORMATS]
 _COMPRESSORS = ("blosc-lz4", "blosc-zstd", "zstd", "zlib", "none")
 _LEVELS = {"blosc-lz4": range(10), "blosc-zstd": range(10), "zstd": range(1, 23), "zlib": range(10)}
 _DEFAULT_LEVELS = {"blosc-lz4": 5, "blosc-zstd": 5, "zstd": 3, "zlib": 6}

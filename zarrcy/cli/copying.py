@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from zarrcy import convenience, copying, formats
+from zarrcy import convenience, copying, metadata
 from zarrcy.api import create
 from zarrcy.array import Array
 from zarrcy.cli.failure import CommandError, one_line
 from zarrcy.cli.places import kind_of, local_path, opened_place, split_place
 from zarrcy.cli.slabs import ChunkRule, choose_chunks
 from zarrcy.errors import CopyError, ZarrcyError
-from zarrcy.formats import Format, keeps_one_document
 from zarrcy.group import Group
+from zarrcy.metadata import Format, keeps_one_document
 from zarrcy.node import Node
 from zarrcy.storage import access
 from zarrcy.storage.listing import listdir
@@ -137,15 +137,15 @@ def _format_for(destination: str, giver: Node, options: CopyOptions) -> Format:
     ------
     CommandError : it has no place for what is asked
     """
-    format = formats.of_version(options.format_number)
+    format = metadata.of_version(options.format_number)
     if format is None and options.shards is not None:
-        format = formats.v3
+        format = metadata.v3
     if split_place(destination)[0].endswith(".n5"):
-        if format not in (None, formats.v2):
+        if format not in (None, metadata.v2):
             raise CommandError(
                 f"{destination}: an N5 container takes arrays of Zarr format 2, without shards"
             )
-        return formats.v2
+        return metadata.v2
     format = format or giver.format
     if options.shards is not None and not keeps_one_document(format):
         raise CommandError("--shards are of Zarr format 3 only; give --zarr-format 3")
@@ -200,7 +200,7 @@ def _can_move_keys(giver: Node, taker: Node, format: Format, options: CopyOption
         and not options.dry_run
         and giver.format is format
         # of some formats a hierarchy is more than what is below its path
-        and (format in formats.NODE_BY_NODE or not (giver.path or taker.path))
+        and (format in metadata.NODE_BY_NODE or not (giver.path or taker.path))
         # what N5Store shows are no values of its files
         and not isinstance(giver.store, N5Store)
         and not isinstance(taker.store, N5Store)

@@ -14,8 +14,8 @@ from zarrcy.cli.text import format_nbytes, format_ratio, printable
 from zarrcy.cli.values import json_value
 from zarrcy.convenience import consolidate_metadata
 from zarrcy.errors import MetadataError
-from zarrcy.formats import keeps_one_document
-from zarrcy.formats.scalars import encode_dtype, encode_fill_value
+from zarrcy.metadata import keeps_one_document
+from zarrcy.metadata.v2.dtypes import encode_dtype, encode_fill_value
 from zarrcy.node import Node
 from zarrcy.storage.listing import getsize_deep
 from zarrcy.storage.local.directory import DirectoryStore

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from zarrcy import formats
+from zarrcy import metadata
 from zarrcy.api import opened_store
 from zarrcy.cli.failure import CommandError, one_line
 from zarrcy.node import Node
@@ -49,7 +49,7 @@ def split_place(place: str) -> tuple[str, str]:
         return found[1], found[2].rstrip("/")
     if not is_url(place) and not os.path.lexists(place):
         above = next((folder for folder in Path(place).parents if folder.is_dir()), Path())
-        if formats.lays_out(DirectoryStore(above)):
+        if metadata.lays_out(DirectoryStore(above)):
             return str(above), Path(place).relative_to(above).as_posix()
     return place, ""
 

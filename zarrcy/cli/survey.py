@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from zarrcy.cli.values import UnstorableError, attribute_value, decode_text, load_h5py, storable_dtype
-from zarrcy.formats.scalars import normalize_fill_value
+from zarrcy.metadata.v2.dtypes import normalize_fill_value
 from zarrcy.types import JSON, AnyDtype, Shape
 
 __all__ = ["DIMENSIONS", "Skipped", "Survey", "Variable", "survey"]

@@ -18,14 +18,14 @@ import numpy as np
 
 from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ContainsGroupError, MetadataError
-from zarrcy.formats import v2
-from zarrcy.formats.description import ArrayDescription, ChunkKeys, Names
-from zarrcy.formats.documents import dump_json
-from zarrcy.formats.finding import find
-from zarrcy.formats.members import Member
-from zarrcy.formats.request import ArrayRequest
-from zarrcy.formats.scalars import decode_dtype, decode_fill_value, encode_dtype, encode_fill_value
 from zarrcy.indexing.chunk_shapes import MAX_NDIM
+from zarrcy.metadata import v2
+from zarrcy.metadata.array_metadata import ArrayDescription, ChunkKeys, Names
+from zarrcy.metadata.array_spec import ArrayRequest
+from zarrcy.metadata.json_member import Member
+from zarrcy.metadata.json_writer import dump_json
+from zarrcy.metadata.node_lookup import find
+from zarrcy.metadata.v2.dtypes import decode_dtype, decode_fill_value, encode_dtype, encode_fill_value
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore

@@ -11,8 +11,8 @@ import numpy as np
 
 from zarrcy.codecs.array_codecs import is_ml_dtype
 from zarrcy.errors import MissingExtraError
-from zarrcy.formats.members import MAX_DEPTH, MAX_FIELDS, Member
-from zarrcy.formats.scalars import MAX_ITEM_NBYTES
+from zarrcy.metadata.json_member import MAX_DEPTH, MAX_FIELDS, Member
+from zarrcy.metadata.v2.dtypes import MAX_ITEM_NBYTES
 from zarrcy.types import JSON, AnyDtype
 
 _CORE = {

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from zarrcy.codecs.array_codecs import is_ml_dtype
-from zarrcy.formats.members import Member
-from zarrcy.formats.scalars import normalize_fill_value
-from zarrcy.formats.v3_dtypes import DataType
+from zarrcy.metadata.json_member import Member
+from zarrcy.metadata.v2.dtypes import normalize_fill_value
+from zarrcy.metadata.v3.data_types import DataType
 from zarrcy.types import JSON, AnyDtype
 
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}

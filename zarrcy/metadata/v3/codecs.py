@@ -25,9 +25,9 @@ from zarrcy.codecs.array_codecs import (
 from zarrcy.codecs.crc32c import CRC32C
 from zarrcy.codecs.typed_blosc import blosc
 from zarrcy.errors import CodecNotAvailableError
-from zarrcy.formats import v3_fill_values as fill_values
-from zarrcy.formats.members import MAX_CODECS, MAX_DEPTH, Extension, Member
-from zarrcy.formats.v3_dtypes import DataType, has_byte_order, parse_dtype
+from zarrcy.metadata.json_member import MAX_CODECS, MAX_DEPTH, Extension, Member
+from zarrcy.metadata.v3 import fill_values
+from zarrcy.metadata.v3.data_types import DataType, has_byte_order, parse_dtype
 from zarrcy.types import AnyDtype, Shape
 
 ENTRY_POINTS = "zarrcy.codecs"

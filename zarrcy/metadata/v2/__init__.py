@@ -16,20 +16,20 @@ import numcodecs
 
 from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose, as_codec
 from zarrcy.errors import BadCompressorError, CodecNotAvailableError, MetadataError
-from zarrcy.formats import scalars, v2_translation
-from zarrcy.formats.description import DIMENSIONS_ATTRIBUTE, ArrayDescription, ChunkKeys, Names
-from zarrcy.formats.documents import dump_json
-from zarrcy.formats.finding import BATCH_KEYS, find
-from zarrcy.formats.members import MAX_CODECS
-from zarrcy.formats.request import ArrayRequest
-from zarrcy.formats.scalars import (
+from zarrcy.indexing.chunk_shapes import MAX_NDIM
+from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayDescription, ChunkKeys, Names
+from zarrcy.metadata.array_spec import ArrayRequest
+from zarrcy.metadata.json_member import MAX_CODECS
+from zarrcy.metadata.json_writer import dump_json
+from zarrcy.metadata.node_lookup import BATCH_KEYS, find
+from zarrcy.metadata.v2 import convert, dtypes
+from zarrcy.metadata.v2.dtypes import (
     check_dtype,
     decode_dtype,
     encode_dtype,
     encode_fill_value,
     fill_value_of,
 )
-from zarrcy.indexing.chunk_shapes import MAX_NDIM
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
@@ -484,7 +484,7 @@ def describe_array(request: ArrayRequest) -> ArrayDescription:
         shape=request.shape,
         chunk_shape=request.chunk_shape,
         dtype=dtype,
-        fill_value=scalars.normalize_fill_value(fill_value, dtype),
+        fill_value=dtypes.normalize_fill_value(fill_value, dtype),
         stages=stages_of(order, chain, compressor, len(request.shape)),
         chunk_keys=chunk_keys(separator or ".", stated=separator is not None),
     )
@@ -504,14 +504,14 @@ def translate(description: ArrayDescription) -> ArrayDescription:
     ------
     ValueError : they can't
     """
-    dtype = v2_translation.dtype_of(description)
-    filters, compressor = v2_translation.codecs_of_stages(description)
-    order = v2_translation.order_of(description)
+    dtype = convert.dtype_of(description)
+    filters, compressor = convert.codecs_of_stages(description)
+    order = convert.order_of(description)
     return ArrayDescription(
         shape=description.shape,
         chunk_shape=description.chunk_shape,
         dtype=dtype,
-        fill_value=scalars.normalize_fill_value(description.missing, dtype),
+        fill_value=dtypes.normalize_fill_value(description.missing, dtype),
         stages=stages_of(order, filters, compressor, len(description.shape)),
         chunk_keys=chunk_keys(description.chunk_keys.separator, stated=True),
     )
@@ -530,7 +530,7 @@ def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tupl
 
 def normalize_fill_value(description: ArrayDescription, value: Any) -> Any:
     """Return a fill value that a user gave for an array that exists."""
-    return scalars.normalize_fill_value(value, description.dtype)
+    return dtypes.normalize_fill_value(value, description.dtype)
 
 
 def codecs_of(description: ArrayDescription) -> list[JSON]:

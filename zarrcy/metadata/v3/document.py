@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zarrcy.formats.members import Member
+from zarrcy.metadata.json_member import Member
 from zarrcy.storage import access, json_reader
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, Key, Store

@@ -8,11 +8,12 @@ from typing import Any
 import numcodecs
 
 from zarrcy.codecs import Filter, as_codec
-from zarrcy.formats import v3_fill_values as fill_values
-from zarrcy.formats.description import ArrayDescription
-from zarrcy.formats.members import Member
-from zarrcy.formats.request import ArrayRequest
-from zarrcy.formats.v3_codecs import (
+from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shards
+from zarrcy.metadata.array_metadata import ArrayDescription
+from zarrcy.metadata.array_spec import ArrayRequest
+from zarrcy.metadata.json_member import Member
+from zarrcy.metadata.v3 import fill_values
+from zarrcy.metadata.v3.codecs import (
     BYTES,
     CNAMES,
     OF_OBJECTS,
@@ -23,8 +24,7 @@ from zarrcy.formats.v3_codecs import (
     is_only_of_numcodecs,
     parse_codec,
 )
-from zarrcy.formats.v3_dtypes import DataType, has_byte_order, packed, spell_dtype
-from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shards
+from zarrcy.metadata.v3.data_types import DataType, has_byte_order, packed, spell_dtype
 from zarrcy.types import JSON, Shape
 
 VARIABLE = {"vlen-utf8": "string", "vlen-bytes": "bytes"}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from zarrcy.codecs.array_codecs import is_ml_dtype
-from zarrcy.formats.members import MAX_FIELDS
+from zarrcy.metadata.json_member import MAX_FIELDS
 from zarrcy.types import JSON, AnyDtype
 
 # Typestrings of numpy's array protocol, and no other spelling: documents come from outside.

@@ -6,10 +6,10 @@ import os
 import warnings
 from collections.abc import Iterable
 
-from zarrcy.formats import v2, v3, v3_draft
-from zarrcy.formats.description import ArrayDescription, ChunkKeys
-from zarrcy.formats.protocol import Format
-from zarrcy.formats.request import ArrayRequest
+from zarrcy.metadata import v2, v3, v3_draft
+from zarrcy.metadata.array_metadata import ArrayDescription, ChunkKeys
+from zarrcy.metadata.array_spec import ArrayRequest
+from zarrcy.metadata.format import Format
 from zarrcy.types import Store, ZarrFormat
 
 __all__ = [

@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterator, Sequence
 
 from zarrcy.errors import MetadataError, NotConsolidatedError
-from zarrcy.formats.v3_documents import (
+from zarrcy.keys import prefix_of
+from zarrcy.metadata.v3.document import (
     CONSOLIDATED,
     KEY,
     check_group,
@@ -23,7 +24,6 @@ from zarrcy.formats.v3_documents import (
     parse_json,
     read_many,
 )
-from zarrcy.keys import prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore

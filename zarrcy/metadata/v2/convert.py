@@ -8,8 +8,8 @@ import numcodecs
 
 from zarrcy.codecs import Compressor, Filter, Pack, Shard, Transpose
 from zarrcy.codecs.crc32c import CRC32C
-from zarrcy.formats import scalars
-from zarrcy.formats.description import ArrayDescription
+from zarrcy.metadata.array_metadata import ArrayDescription
+from zarrcy.metadata.v2 import dtypes
 from zarrcy.types import AnyDtype
 
 
@@ -64,7 +64,7 @@ def dtype_of(description: ArrayDescription) -> AnyDtype:
     """
     dtype = description.dtype
     pack = next((stage for stage in description.stages if isinstance(stage, Pack)), None)
-    scalars.check_dtype(dtype)
+    dtypes.check_dtype(dtype)
     if pack is None or not pack.swaps:
         return dtype
     if any(isinstance(stage, Filter) for stage in description.stages):

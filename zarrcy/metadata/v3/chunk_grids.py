@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from operator import itemgetter
 
-from zarrcy.formats.members import Extension, Member
 from zarrcy.indexing.axis_chunks import AxisRuns
+from zarrcy.metadata.json_member import Extension, Member
 from zarrcy.types import Shape
 
 _LONGEST = 2**62 - 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from zarrcy.formats.description import ArrayDescription, Names
-from zarrcy.formats.request import ArrayRequest
+from zarrcy.metadata.array_metadata import ArrayDescription, Names
+from zarrcy.metadata.array_spec import ArrayRequest
 from zarrcy.types import JSON, Key, Store, ZarrFormat
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from zarrcy.codecs import Compressor, Filter, N5ChunkWrapper, Pack, Shard, Transpose
-from zarrcy.formats import v3_fill_values as fill_values
-from zarrcy.formats.description import ArrayDescription, ChunkKeys
-from zarrcy.formats.v3_codecs import ARRAY, BYTES, Given, kind_of_numcodecs, stored_dtype_of
-from zarrcy.formats.v3_dtypes import DataType, has_byte_order, packed, spell_dtype
-from zarrcy.formats.v3_new import VARIABLE, spell_codecs
+from zarrcy.metadata.array_metadata import ArrayDescription, ChunkKeys
+from zarrcy.metadata.v3 import fill_values
+from zarrcy.metadata.v3.codecs import ARRAY, BYTES, Given, kind_of_numcodecs, stored_dtype_of
+from zarrcy.metadata.v3.create import VARIABLE, spell_codecs
+from zarrcy.metadata.v3.data_types import DataType, has_byte_order, packed, spell_dtype
 from zarrcy.types import JSON, AnyDtype
 
 

@@ -13,19 +13,24 @@ from functools import partial
 from typing import Any
 
 from zarrcy.errors import MetadataError
-from zarrcy.formats import v3_fill_values as fill_values
-from zarrcy.formats.description import DIMENSIONS_ATTRIBUTE, ArrayDescription, ChunkKeys, Names
-from zarrcy.formats.members import Extension, Member
-from zarrcy.formats.rectilinear import parse_rectilinear
-from zarrcy.formats.request import ArrayRequest
-from zarrcy.formats.v3_codecs import Given, parse_codecs
-from zarrcy.formats.v3_consolidated import (
+from zarrcy.indexing.axis_chunks import AxisRuns
+from zarrcy.indexing.chunk_shapes import MAX_NDIM
+from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayDescription, ChunkKeys, Names
+from zarrcy.metadata.array_spec import ArrayRequest
+from zarrcy.metadata.json_member import Extension, Member
+from zarrcy.metadata.v3 import fill_values
+from zarrcy.metadata.v3.chunk_grids import parse_rectilinear
+from zarrcy.metadata.v3.codecs import Given, parse_codecs
+from zarrcy.metadata.v3.consolidated import (
     consolidate,
     consolidated_among,
     drop_consolidated,
     open_consolidated,
 )
-from zarrcy.formats.v3_documents import (
+from zarrcy.metadata.v3.convert import translated
+from zarrcy.metadata.v3.create import document_of, words_of
+from zarrcy.metadata.v3.data_types import DataType, parse_dtype
+from zarrcy.metadata.v3.document import (
     KEY,
     ZARR_FORMAT,
     attributes_of,
@@ -38,11 +43,6 @@ from zarrcy.formats.v3_documents import (
     parse_json,
     refuse_strange,
 )
-from zarrcy.formats.v3_dtypes import DataType, parse_dtype
-from zarrcy.formats.v3_new import document_of, words_of
-from zarrcy.formats.v3_translation import translated
-from zarrcy.indexing.axis_chunks import AxisRuns
-from zarrcy.indexing.chunk_shapes import MAX_NDIM
 from zarrcy.types import JSON, Key, Shape, Store
 
 _MEMBERS = {

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zarrcy
-from zarrcy.chunk_cache import CacheInfo, ChunkCache
+from zarrcy.chunk_io.chunk_cache import CacheInfo, ChunkCache
 from zarrcy.testing import CountingStore
 
 SHAPE, CHUNKS = (10, 13), (4, 5)  # edge chunks on both axes
@@ -117,7 +117,7 @@ def test_without_a_cache_there_is_none():
     a = filled("blosc", {}, cache_bytes=0)
     a[...]
     assert a.cache_info() == CacheInfo()
-    assert type(a._source).__module__ == "zarrcy.transfer"
+    assert type(a._source).__module__ == "zarrcy.chunk_io.chunk_io"
 
 
 def test_absent_chunks_are_looked_for_again():
@@ -252,7 +252,7 @@ def test_a_forked_child_begins_with_an_empty_cache_even_if_the_lock_was_held():
 
 
 def test_a_cache_goes_with_its_array():
-    from zarrcy import chunk_cache
+    from zarrcy.chunk_io import chunk_cache
 
     gc.collect()
     before = len(chunk_cache._live)

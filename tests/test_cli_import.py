@@ -148,7 +148,7 @@ def test_each_chunk_is_written_once_however_small_the_slabs_are(source, target, 
     with h5py.File(source, "w") as file:
         file.create_dataset("x", data=values, chunks=(1, 17, 5))
     monkeypatch.setattr("zarrcy.cli.importing.SLAB_NBYTES", 4 * 3 * 5 * 8 * 2)
-    monkeypatch.setattr("zarrcy.native.enabled", False)
+    monkeypatch.setattr("zarrcy.chunk_io.native.enabled", False)
     written: Counter[str] = Counter()
     original = DirectoryStore.__setitem__
 

@@ -162,7 +162,7 @@ def test_the_native_lane_is_told(tmp_path, monkeypatch):
     zarrcy.array(MODEL, chunks=CHUNKS, store=tmp_path, compressor=None)
     told = zarrcy.open_array(tmp_path).explain()
     assert (told.lane, told.why_general) == ("native", None)
-    monkeypatch.setattr(zarrcy.native, "enabled", False)
+    monkeypatch.setattr("zarrcy.chunk_io.native.enabled", False)
     assert "ZARRCY_NATIVE" in zarrcy.open_array(tmp_path).explain().why_general
 
 

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zarrcy
-from zarrcy import errors, native
+from zarrcy import errors
+from zarrcy.chunk_io import native
 
 
 class Watching(dict):

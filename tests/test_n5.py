@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as npst
 from interop.conftest import zarr2  # noqa: F401
 
 import zarrcy
-from zarrcy import blocks
+from zarrcy.chunk_io import n5_blocks
 from zarrcy.codecs import N5ChunkWrapper
 from zarrcy.errors import ChunkDecodeError, KeyPathError, MetadataError
 from zarrcy.storage import LRUStoreCache
@@ -382,7 +382,7 @@ def test_cut_blocks_are_read_and_changed_as_if_they_ended_in_zeros(cuts, data):
     with pytest.MonkeyPatch.context() as patch:
         if cuts:
             # as blocks of many MiB are written
-            patch.setattr(blocks, "_WORTH_A_CUT", 0)
+            patch.setattr(n5_blocks, "_WORTH_A_CUT", 0)
         a = zarrcy.create(shape, chunks=chunks, dtype="i2", compressor=None, store=store)
         for at in np.ndindex(a.cdata_shape):
             if not data.draw(st.booleans()):

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zarrcy
-from zarrcy import _kernels, native
+from zarrcy import _kernels
+from zarrcy.chunk_io import native
 from zarrcy.errors import ChunkEncodeError
 
 pytestmark = pytest.mark.skipif("gzip" not in native.codecs(), reason="deflate was not built in")

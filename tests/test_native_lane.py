@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numcodecs import Blosc
 
 import zarrcy
-from zarrcy import native
+from zarrcy.chunk_io import native
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.testing import strategies
 

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zarrcy
-from zarrcy import _kernels, native
+from zarrcy import _kernels
 from zarrcy._kernels import _reference
+from zarrcy.chunk_io import native
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.testing import strategies
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numcodecs import Blosc
 
 import zarrcy
-from zarrcy import _kernels, native
+from zarrcy import _kernels
+from zarrcy.chunk_io import native
 from zarrcy.testing import strategies
 
 pytestmark = pytest.mark.skipif("raw" not in native.codecs(), reason="this build has no native lane")

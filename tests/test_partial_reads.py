@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numcodecs import Blosc, Zlib
 
 import zarrcy
-from zarrcy import native, transfer
+from zarrcy.chunk_io import chunk_io, native
 from zarrcy.codecs import partial_decode
 from zarrcy.codecs.partial_decode import BloscFrame
 from zarrcy.errors import ChunkDecodeError
@@ -52,7 +52,7 @@ class RangedStore(CountingStore):
 def small_chunks_too(monkeypatch):
     """Let the tests see the parts of chunks that no user would read in parts."""
     monkeypatch.setattr(native, "enabled", False)  # test_native_lane.py is about that one
-    monkeypatch.setattr(transfer, "_WORTH_PARTS", 0)
+    monkeypatch.setattr(chunk_io, "_WORTH_PARTS", 0)
     monkeypatch.setattr(partial_decode, "_PAGE", 64)
     monkeypatch.setattr(partial_decode, "_HEAD_NBYTES", 48)
 

@@ -12,7 +12,8 @@ import pytest
 from cases import same_bits
 
 import zarrcy
-from zarrcy import errors, native
+from zarrcy import errors
+from zarrcy.chunk_io import native
 from zarrcy.sync import thread_pool
 
 SHAPE, CHUNKS = (200, 300, 7), (60, 80, 7)  # chunks of 268,800 bytes; edge chunks on two axes
@@ -335,7 +336,7 @@ def test_the_threads_of_an_array_are_used_by_its_reads_and_writes():
 
 
 def test_an_array_without_a_number_of_threads_has_a_bare_source():
-    assert type(zarrcy.zeros(3)._source).__module__ == "zarrcy.transfer"
+    assert type(zarrcy.zeros(3)._source).__module__ == "zarrcy.chunk_io.chunk_io"
 
 
 def test_threads_and_a_cache_go_together():

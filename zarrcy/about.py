@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any, Literal, overload
 
-from zarrcy import _kernels, native
+from zarrcy import _kernels
+from zarrcy.chunk_io import native
 from zarrcy.sync import thread_pool
 
 # The optional packages that `pip install 'zarrcy[EXTRA]'` brings, by extra.

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.attrs import Attributes
-from zarrcy.chunk_cache import ChunkCache
+from zarrcy.chunk_io.chunk_cache import ChunkCache
 from zarrcy.codecs import as_codec
 from zarrcy.hierarchy.array_indexing import ArrayIndexing
 from zarrcy.indexing import regions

@@ -10,17 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import _kernels, native
+from zarrcy import _kernels
+from zarrcy.chunk_io import native
+from zarrcy.chunk_io.cached import CachedSource
+from zarrcy.chunk_io.chunk_io import ChunkSource
+from zarrcy.chunk_io.sharding.pieces import PiecesByShard
+from zarrcy.chunk_io.sharding.source import ShardSource
+from zarrcy.chunk_io.threaded import SteeredSource, ThreadedSource
 from zarrcy.codecs.partial_decode import WHOLE
 from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.codecs.stages import Pack
 from zarrcy.info import bytes_text, html_table
-from zarrcy.shards import PiecesByShard, ShardSource
-from zarrcy.steered import CachedSource, SteeredSource, ThreadedSource
 from zarrcy.storage import access, byte_ranges
 from zarrcy.sync import thread_pool
-from zarrcy.transfer import ChunkSource, Field
-from zarrcy.types import AnyDtype, Shape, Span, Store
+from zarrcy.types import AnyDtype, Field, Shape, Span, Store
 
 # Of a plan with more pieces so many are looked at, all over it; what they have in common stands for the others.
 _MOST_PIECES = 4096

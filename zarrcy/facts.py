@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import _kernels, shards, transfer
-from zarrcy.chunk_cache import CacheInfo, ChunkCache
+from zarrcy import _kernels
+from zarrcy.chunk_io.chunk_cache import CacheInfo, ChunkCache
+from zarrcy.chunk_io.missing_chunks import new_masked
+from zarrcy.chunk_io.open_chunks import chunk_source, steered
+from zarrcy.chunk_io.reader import batches
 from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ViewError
 from zarrcy.info import InfoReport, bytes_text, html_table, type_name
 from zarrcy.metadata import ArrayDescription
-from zarrcy.missing import new_masked
 from zarrcy.node import refuse_read_only
 from zarrcy.placed import Placed
 from zarrcy.settings import ArrayOptions
-from zarrcy.steered import steered
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import listdir
@@ -74,10 +75,10 @@ class ArrayFacts(Placed, ABC):
     def _get_ready(self) -> None:
         """Make what reading and writing need."""
         description = self._description
-        make: Any = shards.chunk_source
+        make: Any = chunk_source
         if description.edges is not None:
             # few arrays have such chunks
-            from zarrcy.irregular import IrregularSource
+            from zarrcy.chunk_io.rectilinear import IrregularSource
 
             make = IrregularSource
         source = make(
@@ -436,7 +437,7 @@ class ArrayFacts(Placed, ABC):
         counts, kernels, source = self._stored_counts(self.shape), _kernels.default, self._source
         grid = kernels.Grid(counts, (1,) * len(counts))
         plan = kernels.split_outer(kernels.parse_box(..., grid), grid)
-        for first, last in transfer.batches(plan.n_pieces, source.batch):
+        for first, last in batches(plan.n_pieces, source.batch):
             for value in source.fetch(plan.keys(first, last, source.prefix, source.separator)):
                 checksum.update(b"" if value is None else value)
         # in some formats they are one document

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from zarrcy import shards
 from zarrcy.accounting import QUARANTINE
+from zarrcy.chunk_io.open_chunks import chunk_source
+from zarrcy.chunk_io.sharding.source import ShardSource
 from zarrcy.errors import NotErasableError
 from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.node import Node
 from zarrcy.settings import ArrayOptions
-from zarrcy.shards import ShardSource
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import Buffer, Key, Store
@@ -128,7 +128,7 @@ def _without(store: Store, key: Key, problems: list[Problem]) -> bytes | None:
     """Return a shard without its damaged chunks; None if nothing is left of it."""
     path = problems[0].path
     node = Node(store, path)
-    source = shards.chunk_source(node.load_array(), store, node.prefix, None, ArrayOptions())
+    source = chunk_source(node.load_array(), store, node.prefix, None, ArrayOptions())
     assert isinstance(source, ShardSource), "only shards have inner chunks"
     bad = {problem.inner for problem in problems}
     stored: Buffer = store[key]

@@ -22,3 +22,5 @@ Store: TypeAlias = MutableMapping[str, Any]
 ZarrFormat: TypeAlias = int | str
 """The version of a format: 2, 3, or "3-draft" for the draft of version 3 that was withdrawn."""
 AnyDtype: TypeAlias = "np.dtype[Any]"
+Field: TypeAlias = tuple[int, int]
+"""Offset and size, in bytes, of a field in the elements of a structured array."""

@@ -11,18 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from zarrcy import shards
 from zarrcy.accounting import FoundArray, Problem, take_account
+from zarrcy.chunk_io.chunk_io import ChunkSource
+from zarrcy.chunk_io.open_chunks import chunk_source
+from zarrcy.chunk_io.reader import batches
+from zarrcy.chunk_io.sharding.source import ShardSource
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.keys import normalize_path
 from zarrcy.metadata import ArrayDescription
 from zarrcy.progress import Advance, byte_progress
 from zarrcy.settings import ArrayOptions
-from zarrcy.shards import ShardSource
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync import thread_pool
-from zarrcy.transfer import ChunkSource, batches
 from zarrcy.types import JSON, Buffer, Key, Store
 
 __all__ = ["ArrayTally", "Problem", "Report", "verify"]
@@ -156,7 +157,7 @@ class _ArrayCheck:
         problems: list[Problem],
     ) -> None:
         self.store, self.path, self.keys, self.problems = store, found.path, keys, problems
-        self.source = shards.chunk_source(description, store, found.prefix, None, ArrayOptions())
+        self.source = chunk_source(description, store, found.prefix, None, ArrayOptions())
         self.value_nbytes = math.prod(description.chunk_shape) * description.dtype.itemsize
         counts = (-(-n // c) for n, c in zip(description.shape, description.chunk_shape, strict=True))
         self.tally = ArrayTally(found.path, n_possible=math.prod(counts))

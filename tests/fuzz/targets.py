@@ -16,7 +16,8 @@ import numpy as np
 import zarrcy
 from fuzz import seeds
 from fuzz.mutations import mutate, mutate_json
-from zarrcy import errors, native
+from zarrcy import errors
+from zarrcy.chunk_io import native
 from zarrcy.codecs import bounded_decode
 from zarrcy.storage.n5.store import N5Files
 

@@ -16,8 +16,7 @@ from zarrcy.indexing import regions
 from zarrcy.indexing import selection as selections
 from zarrcy.indexing.fields import record_fields
 from zarrcy.node import refuse_read_only
-from zarrcy.transfer import Field
-from zarrcy.types import AnyDtype, Shape
+from zarrcy.types import AnyDtype, Field, Shape
 
 if TYPE_CHECKING:
     from zarrcy.explain import Explanation

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from zarrcy.errors import FieldNotFoundError
-from zarrcy.transfer import Field
-from zarrcy.types import AnyDtype
+from zarrcy.types import AnyDtype, Field
 
 
 def record_fields(dtype: AnyDtype, fields: Any) -> tuple[AnyDtype, Field | None]:

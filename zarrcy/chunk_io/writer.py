@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import native
+from zarrcy.chunk_io import native
 from zarrcy.codecs import StageError
 from zarrcy.errors import ChunkEncodeError
 from zarrcy.storage import access
-from zarrcy.types import Buffer, Key
+from zarrcy.types import Buffer, Field, Key
 
 if TYPE_CHECKING:
-    from zarrcy.transfer import ChunkSource, Field
+    from zarrcy.chunk_io.chunk_io import ChunkSource
 
 
 def flat_memory(array: NDArray[Any]) -> NDArray[np.uint8] | None:

@@ -1,7 +1,7 @@
 """The native lane: what it can do for an array, and how its work is shared among threads.
 
 It knows chunks without a codec or with one that was built in, and a checksum behind them; and files of a
-directory. All else goes the general way of `zarrcy.transfer`, and so does whatever the lane finds odd; the
+directory. All else goes the general way of `zarrcy.chunk_io.chunk_io`, and so does whatever the lane finds odd; the
 results are the same. ``ZARRCY_NATIVE=0`` in the environment turns it off.
 """
 

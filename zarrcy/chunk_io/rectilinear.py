@@ -1,8 +1,8 @@
 """Arrays whose chunks differ in length: what is selected is cut into parts whose chunks are equal.
 
 The chunks of a run, moved along the axis by the right number of elements, are those of a regular grid, and
-have the same numbers there. So each part is read and written as a regular array is, by `zarrcy.transfer`
-and `zarrcy.shards`, from the same keys.
+have the same numbers there. So each part is read and written as a regular array is, by `zarrcy.chunk_io.chunk_io`
+and `zarrcy.chunk_io.sharding.source`, from the same keys.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
+from zarrcy.chunk_io.chunk_io import ChunkSource
+from zarrcy.chunk_io.open_chunks import chunk_source
 from zarrcy.codecs import fill_item
 from zarrcy.indexing.axis_chunks import AxisRuns
 from zarrcy.metadata import ArrayDescription
 from zarrcy.settings import ArrayOptions
-from zarrcy.shards import chunk_source
 from zarrcy.storage import access
 from zarrcy.sync.synchronizers import Synchronizer
-from zarrcy.transfer import ChunkSource, Field
-from zarrcy.types import Shape, Store
+from zarrcy.types import Field, Shape, Store
 
 # What is known of so many chunk shapes is kept.
 _MOST_SOURCES = 1024
 
 
 class IrregularSource:
-    """Where the chunks of an array come from and go to, as `zarrcy.transfer.ChunkSource` is.
+    """Where the chunks of an array come from and go to, as `zarrcy.chunk_io.chunk_io.ChunkSource` is.
 
     Parameters
     ----------
     description : of the array, which has `edges`
-    store, node_prefix, synchronizer, options : see `zarrcy.shards.chunk_source`
+    store, node_prefix, synchronizer, options : see `zarrcy.chunk_io.open_chunks.chunk_source`
     """
 
     def __init__(

@@ -10,46 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.chunk_cache import ChunkCache
-from zarrcy.shards import PiecesByShard, ShardReader, ShardSource
+from zarrcy.chunk_io.chunk_cache import ChunkCache
+from zarrcy.chunk_io.chunk_io import ChunkSource
+from zarrcy.chunk_io.reader import ChunkReader, batches
+from zarrcy.chunk_io.sharding.pieces import PiecesByShard
+from zarrcy.chunk_io.sharding.reader import ShardReader
+from zarrcy.chunk_io.sharding.source import ShardSource
+from zarrcy.chunk_io.threaded import SteeredSource
 from zarrcy.storage import access
 from zarrcy.sync import thread_pool
-from zarrcy.transfer import ChunkReader, ChunkSource, Field, batches
-from zarrcy.types import Buffer, Key
+from zarrcy.types import Buffer, Field, Key
 
 _SEPARATOR = "."
-
-
-class SteeredSource:
-    """A source that does more around its reads and writes; all else it has from the one inside."""
-
-    def __init__(self, source: ChunkSource | SteeredSource) -> None:
-        self.source = source
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.source, name)
-
-    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None, blank: bool = False) -> None:
-        self.source.read(plan, out, field, blank)
-
-    def write(self, plan: Any, value: NDArray[Any], field: Field | None = None) -> None:
-        self.source.write(plan, value, field)
-
-
-class ThreadedSource(SteeredSource):
-    """Reads and writes with a number of threads of its own."""
-
-    def __init__(self, source: ChunkSource | SteeredSource, n_threads: int) -> None:
-        super().__init__(source)
-        self.n_threads = n_threads
-
-    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None, blank: bool = False) -> None:
-        with thread_pool.preferring(self.n_threads):
-            self.source.read(plan, out, field, blank)
-
-    def write(self, plan: Any, value: NDArray[Any], field: Field | None = None) -> None:
-        with thread_pool.preferring(self.n_threads):
-            self.source.write(plan, value, field)
 
 
 class CachedSource(SteeredSource):
@@ -155,16 +127,3 @@ class _KeepingReader(_Keeping):
 
 class _KeepingShardReader(_Keeping, ShardReader):
     """Reads the inner chunks of some of the pieces of a plan."""
-
-
-def steered(
-    source: ChunkSource, n_threads: int | None, cache: ChunkCache | None, decoding: object
-) -> ChunkSource | SteeredSource:
-    """Return a source with what an array was opened with; the same where that is nothing.
-
-    Objects are not kept: nobody knows how many bytes they have.
-    """
-    found: ChunkSource | SteeredSource = source
-    if cache is not None and not source.dtype.hasobject:
-        found = CachedSource(source, cache, decoding)
-    return found if n_threads is None else ThreadedSource(found, n_threads)

@@ -1,4 +1,4 @@
-"""Writing to shards: the loops of `zarrcy.transfer`, shard by shard.
+"""Writing to shards: the loops of `zarrcy.chunk_io.chunk_io`, shard by shard.
 
 A shard whose key is a file is written in the native lane: chunks are encoded and written one behind the other as
 they get ready, and what the shard held beside them is copied from the old file, so that no shard is ever in
@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import native
-from zarrcy.chunk_writing import ChunkWriter
+from zarrcy.chunk_io import native
+from zarrcy.chunk_io.writer import ChunkWriter
 from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.storage import access
 from zarrcy.storage.local.atomic_files import OpenValue
-from zarrcy.transfer import Field
-from zarrcy.types import Buffer, Key
+from zarrcy.types import Buffer, Field, Key
 
 _COPIED_NBYTES = 2**20
 

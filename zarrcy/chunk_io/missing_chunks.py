@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import native
+from zarrcy.chunk_io import native
+from zarrcy.chunk_io.chunk_io import ChunkSource
+from zarrcy.chunk_io.reader import ChunkReader
 from zarrcy.errors import MissingChunkError
-from zarrcy.transfer import ChunkReader, ChunkSource, Field
-from zarrcy.types import AnyDtype, Key, Shape
+from zarrcy.types import AnyDtype, Field, Key, Shape
 
 
 def new_masked(shape: Shape, dtype: AnyDtype, order: Any) -> np.ma.MaskedArray[Any, Any]:

@@ -1,0 +1,1 @@
+"""Chunks that are stored many to a value, in shards."""

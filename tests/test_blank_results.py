@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zarrcy
-from zarrcy.array import Array
 from zarrcy.chunk_io import native
+from zarrcy.hierarchy.array import Array
 from zarrcy.testing import CountingStore
 
 STORES = {

@@ -15,7 +15,7 @@ import pytest
 import zarrcy
 from zarrcy.cli import main
 from zarrcy.cli.text import format_nbytes, print_table
-from zarrcy.node import Node
+from zarrcy.hierarchy.node import Node
 from zarrcy.storage import DirectoryStore
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zarrcy
-from zarrcy.picture import grid_svg
+from zarrcy.hierarchy.chunk_grid_svg import grid_svg
 from zarrcy.testing import CountingStore
 
 SVG = "{http://www.w3.org/2000/svg}"

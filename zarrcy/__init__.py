@@ -22,11 +22,11 @@ _HOMES = {
     ),
     "numcodecs.registry": "codec_registry",
     "zarrcy.about": "show_config",
-    "zarrcy.api": (
+    "zarrcy.hierarchy.create": (
         "array create empty empty_like full full_like ones ones_like open_array open_like zeros zeros_like"
     ),
-    "zarrcy.array": "Array",
-    "zarrcy.attrs": "Attributes",
+    "zarrcy.hierarchy.array": "Array",
+    "zarrcy.hierarchy.attributes": "Attributes",
     "zarrcy.convenience": (
         "consolidate_metadata group load open open_consolidated open_group save save_array save_group tree"
     ),
@@ -36,7 +36,7 @@ _HOMES = {
         "ArrayNotFoundError ContainsArrayError ContainsGroupError CopyError GroupNotFoundError "
         "MetadataError PathNotFoundError ReadOnlyError"
     ),
-    "zarrcy.group": "Group",
+    "zarrcy.hierarchy.group": "Group",
     "zarrcy.repairing": "repair",
     "zarrcy.storage": (
         "ABSStore ConsolidatedMetadataStore DBMStore DirectoryStore FSStore KVStore LMDBStore "

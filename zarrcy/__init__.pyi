@@ -33,22 +33,6 @@ from numcodecs import (
 from numcodecs.registry import codec_registry
 
 from zarrcy.about import show_config
-from zarrcy.api import (
-    array,
-    create,
-    empty,
-    empty_like,
-    full,
-    full_like,
-    ones,
-    ones_like,
-    open_array,
-    open_like,
-    zeros,
-    zeros_like,
-)
-from zarrcy.array import Array
-from zarrcy.attrs import Attributes
 from zarrcy.convenience import (
     consolidate_metadata,
     group,
@@ -73,7 +57,23 @@ from zarrcy.errors import (
     PathNotFoundError,
     ReadOnlyError,
 )
-from zarrcy.group import Group
+from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.attributes import Attributes
+from zarrcy.hierarchy.create import (
+    array,
+    create,
+    empty,
+    empty_like,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    open_array,
+    open_like,
+    zeros,
+    zeros_like,
+)
+from zarrcy.hierarchy.group import Group
 from zarrcy.repairing import repair
 from zarrcy.storage import (
     ABSStore,

@@ -50,7 +50,7 @@ _NORMALIZERS = {
 
 # Module below `zarr` -> where its names come from -> the names.
 MODULES: dict[str, dict[str, str]] = {
-    "attrs": {"zarrcy.attrs": "Attributes", "zarrcy.compat": "json_dumps"},
+    "attrs": {"zarrcy.hierarchy.attributes": "Attributes", "zarrcy.compat": "json_dumps"},
     "codecs": {
         "numcodecs": "Adler32 AsType BZ2 Base64 BitRound Blosc CRC32 Categorize Delta FixedScaleOffset Fletcher32 "
         "GZip JSON JenkinsLookup3 LZ4 LZMA PackBits Pickle Quantize Shuffle VLenArray VLenBytes VLenUTF8 Zlib "

@@ -8,17 +8,17 @@ from typing import Any, Unpack
 from numpy.typing import NDArray
 
 from zarrcy import metadata
-from zarrcy.api import array, check_mode, found_array, normalize_stores, open_array, opened_store
-from zarrcy.array import Array
 from zarrcy.errors import NotConsolidatedError, PathNotFoundError
-from zarrcy.group import Group
+from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.create import array, check_mode, found_array, normalize_stores, open_array, opened_store
+from zarrcy.hierarchy.group import Group
+from zarrcy.hierarchy.node import Node
+from zarrcy.hierarchy.tree import TreeView
 from zarrcy.keys import normalize_path
 from zarrcy.metadata import asked_format
-from zarrcy.node import Node
 from zarrcy.settings import ArrayOptions, MoreOptions
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync.synchronizers import Synchronizer
-from zarrcy.treeview import TreeView
 from zarrcy.types import ZarrFormat
 
 # -- groups ----------------------------------------------------------------------------------------

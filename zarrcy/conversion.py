@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zarrcy import metadata
-from zarrcy.api import opened_store
-from zarrcy.array import Array
 from zarrcy.conversion_plan import NodeConversion, bottom_up, plan
 from zarrcy.errors import ConversionError, NotConsolidatedError, PathNotFoundError
+from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.create import opened_store
+from zarrcy.hierarchy.node import Node
 from zarrcy.moving import copy_elements, move_chunks
-from zarrcy.node import Node
 from zarrcy.progress import byte_progress
 from zarrcy.settings import ArrayOptions
 from zarrcy.storage import access

@@ -14,12 +14,12 @@ import numcodecs
 import numpy as np
 
 from zarrcy import metadata
-from zarrcy.array import Array
 from zarrcy.codecs import Compressor, Filter, N5ChunkWrapper
 from zarrcy.errors import ChunkDecodeError, PathNotFoundError
+from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.node import Found, Node, Parse
 from zarrcy.keys import prefix_of
 from zarrcy.metadata import ArrayDescription, ArrayRequest, Format
-from zarrcy.node import Found, Node, Parse
 from zarrcy.settings import ArrayOptions
 
 How: TypeAlias = Literal["as stored", "encoded anew", "impossible"]

@@ -16,9 +16,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from zarrcy.api import opened_store
-from zarrcy.array import Array
 from zarrcy.errors import CopyError
+from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.create import opened_store
 from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.moving import copy_elements
 from zarrcy.progress import Advance, byte_progress

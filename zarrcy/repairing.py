@@ -9,8 +9,8 @@ from zarrcy.accounting import QUARANTINE
 from zarrcy.chunk_io.open_chunks import chunk_source
 from zarrcy.chunk_io.sharding.source import ShardSource
 from zarrcy.errors import NotErasableError
+from zarrcy.hierarchy.node import Node
 from zarrcy.keys import normalize_path, prefix_of
-from zarrcy.node import Node
 from zarrcy.settings import ArrayOptions
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zarrcy import convenience, copying, metadata
-from zarrcy.api import create
-from zarrcy.array import Array
 from zarrcy.cli.failure import CommandError, one_line
 from zarrcy.cli.places import kind_of, local_path, opened_place, split_place
 from zarrcy.cli.slabs import ChunkRule, choose_chunks
 from zarrcy.errors import CopyError, ZarrcyError
-from zarrcy.group import Group
+from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.create import create
+from zarrcy.hierarchy.group import Group
+from zarrcy.hierarchy.node import Node
 from zarrcy.metadata import Format, keeps_one_document
-from zarrcy.node import Node
 from zarrcy.storage import access
 from zarrcy.storage.listing import listdir
 from zarrcy.storage.n5.store import N5Store

@@ -6,17 +6,17 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 
-from zarrcy.api import open_array
-from zarrcy.array import Array
 from zarrcy.cli.failure import CommandError, one_line
 from zarrcy.cli.places import kind_of, local_path, opened_place
 from zarrcy.cli.text import format_nbytes, format_ratio, printable
 from zarrcy.cli.values import json_value
 from zarrcy.convenience import consolidate_metadata
 from zarrcy.errors import MetadataError
+from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.create import open_array
+from zarrcy.hierarchy.node import Node
 from zarrcy.metadata import keeps_one_document
 from zarrcy.metadata.v2.dtypes import encode_dtype, encode_fill_value
-from zarrcy.node import Node
 from zarrcy.storage.listing import getsize_deep
 from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.types import JSON

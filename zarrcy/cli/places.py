@@ -9,9 +9,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from zarrcy import metadata
-from zarrcy.api import opened_store
 from zarrcy.cli.failure import CommandError, one_line
-from zarrcy.node import Node
+from zarrcy.hierarchy.create import opened_store
+from zarrcy.hierarchy.node import Node
 from zarrcy.storage.local.directory import DirectoryStore
 
 __all__ = ["is_url", "kind_of", "local_path", "opened_place", "split_place"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from zarrcy.indexing import selection as selections
 
 if TYPE_CHECKING:
-    from zarrcy.explain import Explanation
     from zarrcy.hierarchy.array_indexing import ArrayIndexing
+    from zarrcy.hierarchy.explain import Explanation
 
 
 class _Accessor:

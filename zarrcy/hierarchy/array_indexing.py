@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.errors import SelectionError, UnalignedWriteError, ValueShapeError
-from zarrcy.facts import ArrayFacts
 from zarrcy.hierarchy.accessors import BlockIndex, OIndex, VIndex
+from zarrcy.hierarchy.array_state import ArrayFacts
+from zarrcy.hierarchy.node import refuse_read_only
 from zarrcy.indexing import regions
 from zarrcy.indexing import selection as selections
 from zarrcy.indexing.fields import record_fields
-from zarrcy.node import refuse_read_only
 from zarrcy.types import AnyDtype, Field, Shape
 
 if TYPE_CHECKING:
-    from zarrcy.explain import Explanation
+    from zarrcy.hierarchy.explain import Explanation
 
 # A value of another data type, from so many bytes on, is cast as its pieces are written.
 _CAST_ONE_BY_ONE = 2**20
@@ -200,7 +200,7 @@ class ArrayIndexing(ArrayFacts):
         return self._explain(lambda array: array[selection])
 
     def _explain(self, read: Callable[[Self], object]) -> Explanation:
-        from zarrcy.explain import PlanCatcher, placeholder
+        from zarrcy.hierarchy.explain import PlanCatcher, placeholder
 
         self._refresh()
         catcher = PlanCatcher(self._source)

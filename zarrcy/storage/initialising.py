@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from zarrcy.api import describe, normalize_stores
-from zarrcy.node import Node
+from zarrcy.hierarchy.create import describe, normalize_stores
+from zarrcy.hierarchy.node import Node
 
 __all__ = ["contains_array", "contains_group", "init_array", "init_group"]
 

@@ -12,16 +12,16 @@ import numcodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.attrs import Attributes
 from zarrcy.chunk_io.chunk_cache import ChunkCache
 from zarrcy.codecs import as_codec
 from zarrcy.hierarchy.array_indexing import ArrayIndexing
+from zarrcy.hierarchy.attributes import Attributes
+from zarrcy.hierarchy.node import Node, Parse
 from zarrcy.indexing import regions
 from zarrcy.indexing import selection as selections
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shape
 from zarrcy.indexing.regions import Region
 from zarrcy.metadata import ArrayDescription, asked_format
-from zarrcy.node import Node, Parse
 from zarrcy.settings import ArrayOptions, MoreOptions
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync.synchronizers import Synchronizer

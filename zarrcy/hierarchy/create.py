@@ -10,11 +10,11 @@ from typing import Any, Unpack
 import numcodecs
 import numpy as np
 
-from zarrcy.array import Array
 from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayError, ContainsGroupError
+from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.node import Found, Node
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shape
 from zarrcy.metadata import ArrayDescription, ArrayRequest, asked_format
-from zarrcy.node import Found, Node
 from zarrcy.settings import ArrayOptions, MoreOptions, take_options
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync.synchronizers import Synchronizer

@@ -7,17 +7,17 @@ from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 
-from zarrcy.api import array, normalize_stores
-from zarrcy.array import Array
-from zarrcy.attrs import Attributes
 from zarrcy.errors import ContainsArrayError, ContainsGroupError, KeyPathError, PathNotFoundError
-from zarrcy.group_creation import GroupCreation
-from zarrcy.info import InfoReport, type_name
+from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.attributes import Attributes
+from zarrcy.hierarchy.create import array, normalize_stores
+from zarrcy.hierarchy.group_creation import GroupCreation
+from zarrcy.hierarchy.node import Found, Node
+from zarrcy.hierarchy.report import InfoReport, type_name
+from zarrcy.hierarchy.tree import TreeView
 from zarrcy.keys import prefix_of
-from zarrcy.node import Found, Node
 from zarrcy.settings import ArrayOptions, MoreOptions
 from zarrcy.sync.synchronizers import Synchronizer
-from zarrcy.treeview import TreeView
 from zarrcy.types import ZarrFormat
 
 Member: TypeAlias = "Array | Group"

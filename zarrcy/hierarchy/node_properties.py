@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from zarrcy.attrs import Attributes
-from zarrcy.node import Node
+from zarrcy.hierarchy.attributes import Attributes
+from zarrcy.hierarchy.node import Node
 from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import Store, ZarrFormat
 

@@ -19,10 +19,10 @@ from zarrcy.chunk_io.open_chunks import chunk_source, steered
 from zarrcy.chunk_io.reader import batches
 from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ViewError
-from zarrcy.info import InfoReport, bytes_text, html_table, type_name
+from zarrcy.hierarchy.node import refuse_read_only
+from zarrcy.hierarchy.node_properties import Placed
+from zarrcy.hierarchy.report import InfoReport, bytes_text, html_table, type_name
 from zarrcy.metadata import ArrayDescription
-from zarrcy.node import refuse_read_only
-from zarrcy.placed import Placed
 from zarrcy.settings import ArrayOptions
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
@@ -515,7 +515,7 @@ class ArrayFacts(Placed, ABC):
     def _repr_html_(self) -> str:
         """Return what a notebook shows: facts beside a picture of the chunks. No chunk is looked for."""
         facts = html_table([*self._described(), ("No. chunks", str(self.nchunks))])
-        from zarrcy.picture import grid_svg
+        from zarrcy.hierarchy.chunk_grid_svg import grid_svg
 
         picture = grid_svg(self.shape, self.chunks, self._description.chunk_axes)
         return (

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-from zarrcy.node import Node, refuse_read_only
+from zarrcy.hierarchy.node import Node, refuse_read_only
 from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import JSON
 

@@ -20,7 +20,7 @@ from zarrcy.chunk_io.threaded import SteeredSource, ThreadedSource
 from zarrcy.codecs.partial_decode import WHOLE
 from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.codecs.stages import Pack
-from zarrcy.info import bytes_text, html_table
+from zarrcy.hierarchy.report import bytes_text, html_table
 from zarrcy.storage import access, byte_ranges
 from zarrcy.sync import thread_pool
 from zarrcy.types import AnyDtype, Field, Shape, Span, Store

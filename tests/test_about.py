@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import zarrcy
-from zarrcy import _kernels, about
+from zarrcy import _kernels
+from zarrcy.api import show_config
 from zarrcy.sync import thread_pool
 
 PROJECT = Path(__file__).parent.parent / "pyproject.toml"
@@ -56,13 +57,13 @@ def test_the_extras_are_those_of_the_project():
     if not PROJECT.exists():
         pytest.skip("there is no source tree")
     extras = tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"]
-    assert set(about.EXTRAS) == set(extras) - NOT_FEATURES
-    for extra, name in about.EXTRAS.items():
+    assert set(show_config.EXTRAS) == set(extras) - NOT_FEATURES
+    for extra, name in show_config.EXTRAS.items():
         assert any(requirement.startswith(name) for requirement in extras[extra]), extra
 
 
 def test_an_extra_that_is_not_installed_is_named(monkeypatch):
-    monkeypatch.setitem(about.EXTRAS, "netcdf", "no-such-package")
+    monkeypatch.setitem(show_config.EXTRAS, "netcdf", "no-such-package")
     assert zarrcy.show_config("dicts")["extras"]["netcdf"] == "not here (no-such-package)"
 
 

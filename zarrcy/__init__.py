@@ -4,9 +4,7 @@ Nothing is loaded before it is used: each name below is looked up in its module 
 job that only reads arrays does not wait for, or keep in memory, what converts, verifies or talks to a server.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 from zarrcy._lazy import lazy_names
@@ -21,23 +19,24 @@ _HOMES = {
         "Zlib Zstd blosc get_codec register_codec"
     ),
     "numcodecs.registry": "codec_registry",
-    "zarrcy.about": "show_config",
-    "zarrcy.hierarchy.create": (
-        "array create empty empty_like full full_like ones ones_like open_array open_like zeros zeros_like"
-    ),
-    "zarrcy.hierarchy.array": "Array",
-    "zarrcy.hierarchy.attributes": "Attributes",
-    "zarrcy.convenience": (
-        "consolidate_metadata group load open open_consolidated open_group save save_array save_group tree"
-    ),
-    "zarrcy.conversion": "convert",
-    "zarrcy.copying": "copy copy_all copy_store",
+    "zarrcy.api.consolidate": "consolidate_metadata open_consolidated",
+    "zarrcy.api.convert": "convert",
+    "zarrcy.api.copy": "copy copy_all copy_store",
+    "zarrcy.api.open": "group open open_group tree",
+    "zarrcy.api.repair": "repair",
+    "zarrcy.api.save": "load save save_array save_group",
+    "zarrcy.api.show_config": "show_config",
+    "zarrcy.api.verify": "verify",
     "zarrcy.errors": (
         "ArrayNotFoundError ContainsArrayError ContainsGroupError CopyError GroupNotFoundError "
         "MetadataError PathNotFoundError ReadOnlyError"
     ),
+    "zarrcy.hierarchy.array": "Array",
+    "zarrcy.hierarchy.attributes": "Attributes",
+    "zarrcy.hierarchy.create": (
+        "array create empty empty_like full full_like ones ones_like open_array open_like zeros zeros_like"
+    ),
     "zarrcy.hierarchy.group": "Group",
-    "zarrcy.repairing": "repair",
     "zarrcy.storage": (
         "ABSStore ConsolidatedMetadataStore DBMStore DirectoryStore FSStore KVStore LMDBStore "
         "LRUStoreCache MemoryStore MongoDBStore N5FSStore N5Store NestedDirectoryStore ObjectStore "
@@ -45,12 +44,8 @@ _HOMES = {
     ),
     "zarrcy.sync.synchronizers": "ProcessSynchronizer ThreadSynchronizer",
     "zarrcy.sync.thread_pool": "use_threads",
-    "zarrcy.verifying": "verify",
 }
-_MODULES = (
-    "about accessors api attrs codecs compat convenience conversion copying errors formats indexing regions selection "
-    "storage sync testing threads types verifying"
-)
+_MODULES = "api chunk_io cli codecs compat errors hierarchy indexing keys metadata settings storage sync testing types"
 _names, _find = lazy_names(__name__, _HOMES, _MODULES)
 __all__ = [*_names, "DictStore", "__version__"]  # noqa: PLE0604
 # codecs that numcodecs has only where another package is installed
@@ -69,15 +64,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, *_MODULES.split()})
-
-
-class _Package(ModuleType):
-    """A package with functions that have the names of modules in it: ``array`` and ``group``."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        # whoever imports such a module would put it in the place of the function
-        if not (isinstance(value, ModuleType) and value.__name__ in ("zarrcy.array", "zarrcy.group")):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

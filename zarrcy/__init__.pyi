@@ -32,21 +32,14 @@ from numcodecs import (
 )
 from numcodecs.registry import codec_registry
 
-from zarrcy.about import show_config
-from zarrcy.convenience import (
-    consolidate_metadata,
-    group,
-    load,
-    open,
-    open_consolidated,
-    open_group,
-    save,
-    save_array,
-    save_group,
-    tree,
-)
-from zarrcy.conversion import convert
-from zarrcy.copying import copy, copy_all, copy_store
+from zarrcy.api.consolidate import consolidate_metadata, open_consolidated
+from zarrcy.api.convert import convert
+from zarrcy.api.copy import copy, copy_all, copy_store
+from zarrcy.api.open import group, open, open_group, tree
+from zarrcy.api.repair import repair
+from zarrcy.api.save import load, save, save_array, save_group
+from zarrcy.api.show_config import show_config
+from zarrcy.api.verify import verify
 from zarrcy.errors import (
     ArrayNotFoundError,
     ContainsArrayError,
@@ -74,7 +67,6 @@ from zarrcy.hierarchy.create import (
     zeros_like,
 )
 from zarrcy.hierarchy.group import Group
-from zarrcy.repairing import repair
 from zarrcy.storage import (
     ABSStore,
     ConsolidatedMetadataStore,
@@ -97,7 +89,6 @@ from zarrcy.storage import (
 )
 from zarrcy.sync.synchronizers import ProcessSynchronizer, ThreadSynchronizer
 from zarrcy.sync.thread_pool import use_threads
-from zarrcy.verifying import verify
 
 __version__: str
 OPTIONAL_CODECS: tuple[str, ...]

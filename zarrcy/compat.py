@@ -58,9 +58,9 @@ MODULES: dict[str, dict[str, str]] = {
         "numcodecs.registry": "codec_registry",
     },
     "convenience": {
-        "zarrcy.convenience": "LazyLoader consolidate_metadata load open open_consolidated open_group save "
+        "zarrcy.api.open": "LazyLoader consolidate_metadata load open open_consolidated open_group save "
         "save_array save_group tree",
-        "zarrcy.copying": "copy copy_all copy_store",
+        "zarrcy.api.copy": "copy copy_all copy_store",
         "zarrcy": "Array ConsolidatedMetadataStore Group open_array",
         "zarrcy.errors": "CopyError PathNotFoundError",
         "zarrcy.compat": "json_dumps json_loads normalize_storage_path",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zarrcy.api.convert import Conversion, convert
 from zarrcy.cli.failure import CommandError
 from zarrcy.cli.places import opened_place, split_place
 from zarrcy.cli.text import count, format_nbytes, format_shape, print_table, printable
-from zarrcy.conversion import Conversion, convert
 from zarrcy.errors import PathNotFoundError
 from zarrcy.types import ZarrFormat
 

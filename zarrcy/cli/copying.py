@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from zarrcy import convenience, copying, metadata
+from zarrcy import metadata
+from zarrcy.api.copy import copy, copy_store, words_like
+from zarrcy.api.open import open as open_node
 from zarrcy.cli.failure import CommandError, one_line
 from zarrcy.cli.places import kind_of, local_path, opened_place, split_place
 from zarrcy.cli.slabs import ChunkRule, choose_chunks
@@ -108,7 +110,7 @@ def copy_place(source: str, destination: str, options: CopyOptions) -> CopyRepor
             _make_room(taker, destination, format, options)
             target = _Target(Node(taker.store, taker.path, zarr_format=number), giver, options)
             if _can_move_keys(giver, taker, format, options):
-                copying.copy_store(giver.store, taker.store, source_path=giver.path, dest_path=taker.path)
+                copy_store(giver.store, taker.store, source_path=giver.path, dest_path=taker.path)
                 target.made = _arrays_below(target._node, "")
             else:
                 _run(target, destination, report)
@@ -226,7 +228,7 @@ class _Target:
         return self._at(path).kind() is not None
 
     def __getitem__(self, path: str) -> Any:
-        return convenience.open(self.store, mode="r", path=self._at(path).path)
+        return open_node(self.store, mode="r", path=self._at(path).path)
 
     def __delitem__(self, path: str) -> None:
         self._at(path).erase()
@@ -250,13 +252,13 @@ class _Target:
         return group
 
     def source_at(self, path: str) -> Any:
-        return convenience.open(self.source.store, mode="r", path=_join(self.source.path, path.strip("/")))
+        return open_node(self.source.store, mode="r", path=_join(self.source.path, path.strip("/")))
 
     def create_dataset(self, path: str, **kws: Any) -> Array:
         source = self.source_at(path)
         changes = self._changes(source)
         # words that go with the changes, instead of those for the same encoding
-        kws = copying.words_like(source, self, changes) | {"shape": source.shape} | changes
+        kws = words_like(source, self, changes) | {"shape": source.shape} | changes
         number = self._node.format.ZARR_FORMAT
         made = create(store=self.store, path=self._at(path).path, zarr_format=number, **kws)
         self.made.append(path.strip("/"))
@@ -301,7 +303,7 @@ def _run(target: _Target, destination: str, report: CopyReport) -> None:
     rule = "replace" if options.overwrite else options.if_exists or "raise"
     log = report.lines.append if options.dry_run else None
     try:
-        counts = copying.copy(
+        counts = copy(
             target.source_at(""),
             target,
             name="",

@@ -16,6 +16,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrcy.api.progress import Advance, byte_progress
 from zarrcy.cli.failure import CommandError, one_line
 from zarrcy.cli.slabs import SLAB_NBYTES, ChunkRule, choose_chunks, slab_shape, slabs
 from zarrcy.cli.survey import Skipped, Survey, Variable, survey
@@ -23,7 +24,6 @@ from zarrcy.cli.values import decode_text, load_h5py
 from zarrcy.hierarchy.array import Array
 from zarrcy.hierarchy.create import create
 from zarrcy.hierarchy.node import Node
-from zarrcy.progress import Advance, byte_progress
 from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.types import Shape
 

@@ -8,12 +8,12 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from zarrcy.api.repair import Repair, repair
+from zarrcy.api.verify import Report, verify
 from zarrcy.cli.arguments import add_command, add_json, add_node
 from zarrcy.cli.failure import CommandError
 from zarrcy.cli.places import opened_place
 from zarrcy.cli.text import format_nbytes, print_table, printable
-from zarrcy.repairing import Repair, repair
-from zarrcy.verifying import Report, verify
 
 __all__ = ["add_repair", "add_verify"]
 

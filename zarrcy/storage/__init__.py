@@ -33,7 +33,7 @@ _HOMES = {
     "zarrcy.storage.local.temporary": "TempStore",
     "zarrcy.storage.local.zip": "ZipStore",
     # they know what arrays and groups are, so they are above this package
-    "zarrcy.storage.initialising": "contains_array contains_group init_array init_group",
+    "zarrcy.api.v2_functions": "contains_array contains_group init_array init_group",
 }
 _names, _find = lazy_names(__name__, _HOMES)
 __all__ = [*_names, "array_meta_key", "attrs_key", "group_meta_key"]  # noqa: PLE0604

@@ -3,9 +3,9 @@
 A mapping of str to bytes-like is enough to be a store.
 """
 
+from zarrcy.api.v2_functions import contains_array, contains_group, init_array, init_group
 from zarrcy.storage.base import BaseStore, Store
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
-from zarrcy.storage.initialising import contains_array, contains_group, init_array, init_group
 from zarrcy.storage.listing import getsize, listdir, rename, rmdir
 from zarrcy.storage.local.dbm import DBMStore
 from zarrcy.storage.local.directory import DirectoryStore

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from zarrcy.accounting import FoundArray, Problem, take_account
+from zarrcy.api.inventory import FoundArray, Problem, take_account
+from zarrcy.api.progress import Advance, byte_progress
 from zarrcy.chunk_io.chunk_io import ChunkSource
 from zarrcy.chunk_io.open_chunks import chunk_source
 from zarrcy.chunk_io.reader import batches
@@ -19,7 +20,6 @@ from zarrcy.chunk_io.sharding.source import ShardSource
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.keys import normalize_path
 from zarrcy.metadata import ArrayDescription
-from zarrcy.progress import Advance, byte_progress
 from zarrcy.settings import ArrayOptions
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg

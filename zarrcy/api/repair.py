@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from zarrcy.accounting import QUARANTINE
+from zarrcy.api.inventory import QUARANTINE
+from zarrcy.api.verify import Problem, check_value, verify
 from zarrcy.chunk_io.open_chunks import chunk_source
 from zarrcy.chunk_io.sharding.source import ShardSource
 from zarrcy.errors import NotErasableError
@@ -15,7 +16,6 @@ from zarrcy.settings import ArrayOptions
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import Buffer, Key, Store
-from zarrcy.verifying import Problem, check_value, verify
 
 __all__ = ["Repair", "repair"]
 

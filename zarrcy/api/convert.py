@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zarrcy import metadata
-from zarrcy.conversion_plan import NodeConversion, bottom_up, plan
+from zarrcy.api.convert_plan import NodeConversion, bottom_up, plan
+from zarrcy.api.copy_elements import copy_elements, move_chunks
+from zarrcy.api.progress import byte_progress
 from zarrcy.errors import ConversionError, NotConsolidatedError, PathNotFoundError
 from zarrcy.hierarchy.array import Array
 from zarrcy.hierarchy.create import opened_store
 from zarrcy.hierarchy.node import Node
-from zarrcy.moving import copy_elements, move_chunks
-from zarrcy.progress import byte_progress
 from zarrcy.settings import ArrayOptions
 from zarrcy.storage import access
 from zarrcy.storage.listing import listdir

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from zarrcy.api.progress import Advance
 from zarrcy.codecs import Compressor, Filter, Shard, Stage
 from zarrcy.hierarchy.array import Array
-from zarrcy.progress import Advance
 from zarrcy.storage import access
 from zarrcy.types import Shape
 

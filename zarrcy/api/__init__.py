@@ -1,0 +1,1 @@
+"""The functions that users call on whole arrays, groups and stores: one module per verb."""

@@ -128,7 +128,7 @@ def test_a_file_with_a_damaged_structure_is_one_line_and_makes_nothing(source, o
 def test_an_import_that_fails_in_the_middle_leaves_nothing(source, out, capsys, monkeypatch):
     damage(source)
     # small slabs: the failure comes after chunks were written
-    monkeypatch.setattr("zarrcy.cli.importing.SLAB_NBYTES", 4096)
+    monkeypatch.setattr("zarrcy.cli.import_netcdf.SLAB_NBYTES", 4096)
     arguments = ["import", str(source), str(out / "a.zarr"), "--chunks", "1024"]
     assert main(arguments) == 2
     assert error_of(capsys).startswith("error: /checked can't be read from the file: ")
@@ -149,7 +149,7 @@ def test_an_interrupted_import_leaves_nothing(source, out, capsys, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zarrcy.cli.importing._copy", interrupt)
+    monkeypatch.setattr("zarrcy.cli.import_netcdf._copy", interrupt)
     assert main(["import", str(source), str(out / "a.zarr")]) == 130
     assert error_of(capsys) == "interrupted"
     assert list(out.iterdir()) == []

@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 
 import zarrcy
 from zarrcy.cli import main
-from zarrcy.cli.importing import import_file
+from zarrcy.cli.import_netcdf import import_file
 from zarrcy.storage import DirectoryStore
 
 
@@ -147,7 +147,7 @@ def test_each_chunk_is_written_once_however_small_the_slabs_are(source, target, 
     values = RNG.integers(0, 99, (23, 17, 5))
     with h5py.File(source, "w") as file:
         file.create_dataset("x", data=values, chunks=(1, 17, 5))
-    monkeypatch.setattr("zarrcy.cli.importing.SLAB_NBYTES", 4 * 3 * 5 * 8 * 2)
+    monkeypatch.setattr("zarrcy.cli.import_netcdf.SLAB_NBYTES", 4 * 3 * 5 * 8 * 2)
     monkeypatch.setattr("zarrcy.chunk_io.native.enabled", False)
     written: Counter[str] = Counter()
     original = DirectoryStore.__setitem__

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zarrcy.cli.slabs import choose_chunks, slab_shape, slabs
+from zarrcy.cli.chunk_blocks import choose_chunks, slab_shape, slabs
 
 
 @given(data=st.data())

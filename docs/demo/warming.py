@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 import zarrcy
 from zarrcy.api.progress import byte_progress
-from zarrcy.cli.importing import Imported, import_file
+from zarrcy.cli.import_netcdf import Imported, import_file
 from zarrcy.cli.text import format_nbytes, format_ratio, format_shape, print_table
 from zarrcy.errors import MissingExtraError
 

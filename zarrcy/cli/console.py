@@ -12,14 +12,14 @@ from typing import Any
 
 from zarrcy import metadata
 from zarrcy.cli.arguments import add_command, add_json, add_node
-from zarrcy.cli.converting import convert_place, print_conversion
-from zarrcy.cli.copying import KEEP, CopyOptions, CopyReport, copy_place
+from zarrcy.cli.chunk_blocks import ChunkRule
+from zarrcy.cli.convert import convert_place, print_conversion
+from zarrcy.cli.copy import KEEP, CopyOptions, CopyReport, copy_place
 from zarrcy.cli.failure import CommandError, one_line
-from zarrcy.cli.importing import Report, import_file
-from zarrcy.cli.looking import consolidate, facts_of, facts_text, tree_lines
-from zarrcy.cli.slabs import ChunkRule
+from zarrcy.cli.import_netcdf import Report, import_file
+from zarrcy.cli.info import consolidate, facts_of, facts_text, tree_lines
 from zarrcy.cli.text import count, format_nbytes, format_ratio, format_shape, print_table, printable
-from zarrcy.cli.verifying import add_repair, add_verify
+from zarrcy.cli.verify import add_repair, add_verify
 from zarrcy.errors import ZarrcyError
 from zarrcy.types import Shape, ZarrFormat
 

@@ -12,7 +12,7 @@ from zarrcy.api.repair import Repair, repair
 from zarrcy.api.verify import Report, verify
 from zarrcy.cli.arguments import add_command, add_json, add_node
 from zarrcy.cli.failure import CommandError
-from zarrcy.cli.places import opened_place
+from zarrcy.cli.locations import opened_place
 from zarrcy.cli.text import format_nbytes, print_table, printable
 
 __all__ = ["add_repair", "add_verify"]

@@ -11,9 +11,9 @@ from typing import Any
 from zarrcy import metadata
 from zarrcy.api.copy import copy, copy_store, words_like
 from zarrcy.api.open import open as open_node
+from zarrcy.cli.chunk_blocks import ChunkRule, choose_chunks
 from zarrcy.cli.failure import CommandError, one_line
-from zarrcy.cli.places import kind_of, local_path, opened_place, split_place
-from zarrcy.cli.slabs import ChunkRule, choose_chunks
+from zarrcy.cli.locations import kind_of, local_path, opened_place, split_place
 from zarrcy.errors import CopyError, ZarrcyError
 from zarrcy.hierarchy.array import Array
 from zarrcy.hierarchy.create import create
@@ -37,7 +37,7 @@ class CopyOptions:
 
     Attributes
     ----------
-    chunks : see `zarrcy.cli.slabs.choose_chunks`; "same" keeps those of the source
+    chunks : see `zarrcy.cli.chunk_blocks.choose_chunks`; "same" keeps those of the source
     compressor : a codec or None; `KEEP` keeps that of the source
     format_number : version of the format; None keeps that of the source, or means 3 where there are shards
     shards : lengths of a shard, for arrays with as many axes; None keeps those of the source where

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from zarrcy.api.consolidate import consolidate_metadata
 from zarrcy.cli.failure import CommandError, one_line
-from zarrcy.cli.places import kind_of, local_path, opened_place
+from zarrcy.cli.locations import kind_of, local_path, opened_place
 from zarrcy.cli.text import format_nbytes, format_ratio, printable
 from zarrcy.cli.values import json_value
 from zarrcy.errors import MetadataError

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from zarrcy.api.convert import Conversion, convert
 from zarrcy.cli.failure import CommandError
-from zarrcy.cli.places import opened_place, split_place
+from zarrcy.cli.locations import opened_place, split_place
 from zarrcy.cli.text import count, format_nbytes, format_shape, print_table, printable
 from zarrcy.errors import PathNotFoundError
 from zarrcy.types import ZarrFormat

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.api.progress import Advance, byte_progress
+from zarrcy.cli.chunk_blocks import SLAB_NBYTES, ChunkRule, choose_chunks, slab_shape, slabs
 from zarrcy.cli.failure import CommandError, one_line
-from zarrcy.cli.slabs import SLAB_NBYTES, ChunkRule, choose_chunks, slab_shape, slabs
-from zarrcy.cli.survey import Skipped, Survey, Variable, survey
+from zarrcy.cli.netcdf_reader import Skipped, Survey, Variable, survey
 from zarrcy.cli.values import decode_text, load_h5py
 from zarrcy.hierarchy.array import Array
 from zarrcy.hierarchy.create import create
@@ -80,7 +80,7 @@ def import_file(
     ----------
     source : an HDF5 or netCDF-4 file
     destination : directory that is made
-    chunks : see `zarrcy.cli.slabs.choose_chunks`
+    chunks : see `zarrcy.cli.chunk_blocks.choose_chunks`
     compressor : see `zarrcy.create`
     overwrite : replace a store that is at `destination`
     quiet : show no progress

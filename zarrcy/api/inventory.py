@@ -10,6 +10,7 @@ from typing import Any
 
 from zarrcy import metadata
 from zarrcy.errors import MetadataError
+from zarrcy.hierarchy.verification import Problem
 from zarrcy.indexing.chunk_shapes import grid_shape
 from zarrcy.keys import prefix_of
 from zarrcy.metadata import ArrayDescription, Format
@@ -22,29 +23,6 @@ QUARANTINE = "__quarantine__"
 """First part of the keys of what was moved aside; no key with such a part is looked at again."""
 
 _BATCH_KEYS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something in a store that is not as it should be.
-
-    Attributes
-    ----------
-    kind : ``"metadata"``: a document that is malformed, or at odds with another; ``"chunk"``: a stored value that
-        is no chunk of its array; ``"unchecked"``: a value that can't be looked at here and now, so nothing is
-        known of it; ``"outside"``: a chunk outside the shape of its array; ``"stray"``: a key that belongs to
-        nothing; ``"leftover"``: what a killed writer left
-    key : in the store
-    text : what is wrong, and where that is to be said, what to do
-    path : of the array that the key belongs to; None where it belongs to none
-    inner : of a chunk that is kept in a shard, its number there
-    """
-
-    kind: str
-    key: Key
-    text: str
-    path: str | None = None
-    inner: int | None = None
 
 
 @dataclass(slots=True)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from zarrcy.api.inventory import QUARANTINE
-from zarrcy.api.verify import Problem, check_value, verify
+from zarrcy.api.verify import check_value, verify
 from zarrcy.chunk_io.open_chunks import chunk_source
 from zarrcy.chunk_io.sharding.source import ShardSource
 from zarrcy.errors import NotErasableError
 from zarrcy.hierarchy.node import Node
+from zarrcy.hierarchy.verification import Problem
 from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.settings import ArrayOptions
 from zarrcy.storage import access

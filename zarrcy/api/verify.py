@@ -6,25 +6,25 @@ import math
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from zarrcy.api.inventory import FoundArray, Problem, take_account
+from zarrcy.api.inventory import FoundArray, take_account
 from zarrcy.api.progress import Advance, byte_progress
 from zarrcy.chunk_io.chunk_io import ChunkSource
 from zarrcy.chunk_io.open_chunks import chunk_source
 from zarrcy.chunk_io.reader import batches
 from zarrcy.chunk_io.sharding.source import ShardSource
 from zarrcy.errors import ChunkDecodeError
+from zarrcy.hierarchy.verification import ArrayTally, Problem, Report
 from zarrcy.keys import normalize_path
 from zarrcy.metadata import ArrayDescription
 from zarrcy.settings import ArrayOptions
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync import thread_pool
-from zarrcy.types import JSON, Buffer, Key, Store
+from zarrcy.types import Buffer, Key, Store
 
 __all__ = ["ArrayTally", "Problem", "Report", "verify"]
 
@@ -33,62 +33,6 @@ _MOST_KEYS = 256
 _WORTH_A_THREAD = 64 * 1024
 # What a codec raises that need be no fault of what it was given.
 _NOT_OF_THE_VALUE = (MemoryError, ImportError)
-
-
-@dataclass(slots=True)
-class ArrayTally:
-    """What was read of one array.
-
-    Attributes
-    ----------
-    path : in the store
-    n_values : stored chunks, or shards; of a chunk that is not stored nothing is read
-    n_possible : chunks, or shards, that the grid has
-    n_chunks : chunks that were decoded, those in shards one by one
-    nbytes : of the stored values
-    n_bad : values with a problem
-    """
-
-    path: str
-    n_values: int = 0
-    n_possible: int = 0
-    n_chunks: int = 0
-    nbytes: int = 0
-    n_bad: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What `verify` found.
-
-    Attributes
-    ----------
-    path : that was looked at
-    arrays : what was read of each
-    n_groups : how many there are
-    problems : what is wrong, in the order of the keys; empty if nothing is
-    seconds : that it took
-    """
-
-    path: str
-    arrays: tuple[ArrayTally, ...]
-    n_groups: int
-    problems: tuple[Problem, ...]
-    seconds: float
-
-    @property
-    def ok(self) -> bool:
-        """Is nothing wrong?"""
-        return not self.problems
-
-    def asdict(self) -> dict[str, JSON]:
-        """Return the report as JSON can hold it."""
-        return {"ok": self.ok, **asdict(self)}
-
-    def __str__(self) -> str:
-        n = sum(array.n_chunks for array in self.arrays)
-        lines = [f"problems: {len(self.problems)}; chunks: {n}; arrays: {len(self.arrays)}"]
-        return "\n".join(lines + [f"{p.kind}: {p.key!r}: {p.text}" for p in self.problems])
 
 
 def verify(store: Any, path: str | None = None, *, chunk_store: Any = None, progress: bool = False) -> Report:

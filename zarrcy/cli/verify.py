@@ -9,11 +9,12 @@ from dataclasses import asdict
 from typing import Any
 
 from zarrcy.api.repair import Repair, repair
-from zarrcy.api.verify import Report, verify
+from zarrcy.api.verify import verify
 from zarrcy.cli.arguments import add_command, add_json, add_node
 from zarrcy.cli.failure import CommandError
 from zarrcy.cli.locations import opened_place
 from zarrcy.cli.text import format_nbytes, print_table, printable
+from zarrcy.hierarchy.verification import Report
 
 __all__ = ["add_repair", "add_verify"]
 

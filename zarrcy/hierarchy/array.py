@@ -28,7 +28,7 @@ from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import Shape, ZarrFormat
 
 if TYPE_CHECKING:
-    from zarrcy.api.verify import Report
+    from zarrcy.hierarchy.verification import Report
 
 
 class Array(ArrayIndexing):
@@ -292,7 +292,7 @@ class Array(ArrayIndexing):
         >>> zarrcy.array([1, 2, 3]).verify().problems
         ()
         """
-        from zarrcy.api.verify import verify
+        from zarrcy import verify
 
         chunk_store = self._node.own_chunk_store
         return verify(self.store, self.path, chunk_store=chunk_store, progress=progress)

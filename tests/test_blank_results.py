@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import zarrcy
 from zarrcy.chunk_io import native
-from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.arrays import Array
 from zarrcy.testing import CountingStore
 
 STORES = {

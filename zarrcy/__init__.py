@@ -4,10 +4,11 @@ Nothing is loaded before it is used: each name below is looked up in its module 
 job that only reads arrays does not wait for, or keep in memory, what converts, verifies or talks to a server.
 """
 
+import sys
 from importlib import import_module
 from typing import Any
 
-from zarrcy._lazy import lazy_names
+from zarrcy._lazy import Zarr2ModuleFinder, lazy_names
 
 __version__ = "0.1.0"
 
@@ -31,12 +32,12 @@ _HOMES = {
         "ArrayNotFoundError ContainsArrayError ContainsGroupError CopyError GroupNotFoundError "
         "MetadataError PathNotFoundError ReadOnlyError"
     ),
-    "zarrcy.hierarchy.array": "Array",
+    "zarrcy.hierarchy.arrays": "Array",
     "zarrcy.hierarchy.attributes": "Attributes",
-    "zarrcy.hierarchy.create": (
+    "zarrcy.hierarchy.creation": (
         "array create empty empty_like full full_like ones ones_like open_array open_like zeros zeros_like"
     ),
-    "zarrcy.hierarchy.group": "Group",
+    "zarrcy.hierarchy.groups": "Group",
     "zarrcy.storage": (
         "ABSStore ConsolidatedMetadataStore DBMStore DirectoryStore FSStore KVStore LMDBStore "
         "LRUStoreCache MemoryStore MongoDBStore N5FSStore N5Store NestedDirectoryStore ObjectStore "
@@ -46,10 +47,15 @@ _HOMES = {
     "zarrcy.sync.thread_pool": "use_threads",
 }
 _MODULES = "api chunk_io cli codecs compat errors hierarchy indexing keys metadata settings storage sync testing types"
-_names, _find = lazy_names(__name__, _HOMES, _MODULES)
+# Modules of zarr-python 2 that are not files here; `_zarr2_modules.py` lists their names.
+_ZARR2_MODULES = "attrs convenience core creation meta n5 util"
+_names, _find = lazy_names(__name__, _HOMES, f"{_MODULES} {_ZARR2_MODULES}")
 __all__ = [*_names, "DictStore", "__version__"]  # noqa: PLE0604
 # codecs that numcodecs has only where another package is installed
 OPTIONAL_CODECS = ("CRC32C", "MsgPack", "PCodec", "ZFPY")
+
+
+sys.meta_path.append(Zarr2ModuleFinder(__name__, _ZARR2_MODULES))  # type: ignore[arg-type]
 
 
 def __getattr__(name: str) -> Any:
@@ -63,4 +69,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES.split()})
+    return sorted({*globals(), *__all__, *_MODULES.split(), *_ZARR2_MODULES.split()})

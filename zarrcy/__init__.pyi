@@ -50,9 +50,9 @@ from zarrcy.errors import (
     PathNotFoundError,
     ReadOnlyError,
 )
-from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.attributes import Attributes
-from zarrcy.hierarchy.create import (
+from zarrcy.hierarchy.creation import (
     array,
     create,
     empty,
@@ -66,7 +66,7 @@ from zarrcy.hierarchy.create import (
     zeros,
     zeros_like,
 )
-from zarrcy.hierarchy.group import Group
+from zarrcy.hierarchy.groups import Group
 from zarrcy.storage import (
     ABSStore,
     ConsolidatedMetadataStore,

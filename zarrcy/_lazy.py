@@ -1,9 +1,11 @@
-"""Names of a package that are loaded when they are first asked for."""
+"""Names of a package, and modules without a file, that are loaded when they are first used."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
 
@@ -34,3 +36,62 @@ def lazy_names(
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     return sorted(home_of), find
+
+
+def zarr2_names(module: str) -> tuple[list[str], Callable[[str], Any]]:
+    """Return the names that zarr-python 2 has in the module of the same name, as `lazy_names` does.
+
+    Parameters
+    ----------
+    module : str
+        Full name of a module of zarrcy, such as ``"zarrcy.indexing"``.
+
+    Returns
+    -------
+    list of str
+        The names.
+    callable
+        Loads one of the names; raises AttributeError for any other.
+
+    Examples
+    --------
+    >>> names, find = zarr2_names("zarrcy.indexing")
+    >>> find("OIndex").__name__
+    'OIndex'
+    """
+    modules = import_module("zarrcy._zarr2_modules").MODULES
+    return lazy_names(module, modules[module.rpartition(".")[2]])
+
+
+class Zarr2ModuleFinder:
+    """Import hook for the modules of zarr-python 2 that zarrcy does not have as files, such as ``zarrcy.core``.
+
+    Parameters
+    ----------
+    package : str
+        Full name of the package that has the modules.
+    modules : str
+        Names of the modules, separated by spaces.
+
+    Examples
+    --------
+    >>> import zarrcy.core
+    >>> zarrcy.core.Array is zarrcy.Array
+    True
+    """
+
+    def __init__(self, package: str, modules: str) -> None:
+        self.names = {f"{package}.{module}" for module in modules.split()}
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name in self.names else None  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Let the import system make the module."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        names, find = zarr2_names(module.__name__)
+        module.__doc__ = (
+            f"The names of zarr-python 2's ``{module.__name__.rpartition('.')[2]}`` that zarrcy has."
+        )
+        module.__dict__.update(__all__=names, __getattr__=find, __dir__=lambda: names)

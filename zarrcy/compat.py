@@ -1,6 +1,7 @@
 """Stand in for zarr-python 2: after `install()`, code that imports `zarr` is given zarrcy.
 
-The modules of `zarr` exist only in `sys.modules`; each has the names of `MODULES`, and no others.
+The modules of `zarr` exist only in `sys.modules`. Each has the names that `zarrcy._zarr2_modules` lists, and no
+others.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numcodecs
 from numcodecs.compat import ensure_contiguous_ndarray, ensure_text
 
 import zarrcy
+from zarrcy._zarr2_modules import MODULES
 from zarrcy.keys import normalize_path as normalize_storage_path
 from zarrcy.metadata.json_writer import dump_json as json_dumps
 from zarrcy.metadata.v2 import dtypes
@@ -34,83 +36,6 @@ __all__ = [
 ]
 
 VERSION = f"2.18.7+zarrcy.{zarrcy.__version__}"
-
-_CREATION = "array create empty empty_like full full_like ones ones_like zeros zeros_like"
-_LISTING = "getsize listdir"
-_INITIALISING = "contains_array contains_group init_array init_group"
-_ERRORS = (
-    "ArrayIndexError ArrayNotFoundError BadCompressorError BoundsCheckError ContainsArrayError ContainsGroupError "
-    "CopyError FSPathExistNotDir GroupNotFoundError MetadataError NegativeStepError PathNotFoundError "
-    "ReadOnlyError VindexInvalidSelectionError"
-)
-_NORMALIZERS = {
-    "zarrcy.indexing.chunk_shapes": "normalize_chunks normalize_shape",
-    "zarrcy.compat": "normalize_storage_path",
-}
-
-# Module below `zarr` -> where its names come from -> the names.
-MODULES: dict[str, dict[str, str]] = {
-    "attrs": {"zarrcy.hierarchy.attributes": "Attributes", "zarrcy.compat": "json_dumps"},
-    "codecs": {
-        "numcodecs": "Adler32 AsType BZ2 Base64 BitRound Blosc CRC32 Categorize Delta FixedScaleOffset Fletcher32 "
-        "GZip JSON JenkinsLookup3 LZ4 LZMA PackBits Pickle Quantize Shuffle VLenArray VLenBytes VLenUTF8 Zlib "
-        "Zstd blosc get_codec register_codec",
-        "numcodecs.registry": "codec_registry",
-    },
-    "convenience": {
-        "zarrcy.api.open": "LazyLoader consolidate_metadata load open open_consolidated open_group save "
-        "save_array save_group tree",
-        "zarrcy.api.copy": "copy copy_all copy_store",
-        "zarrcy": "Array ConsolidatedMetadataStore Group open_array",
-        "zarrcy.errors": "CopyError PathNotFoundError",
-        "zarrcy.compat": "json_dumps json_loads normalize_storage_path",
-    },
-    "core": {
-        "zarrcy": "Array Attributes",
-        "zarrcy.hierarchy.accessors": "BlockIndex OIndex VIndex",
-        "zarrcy.errors": "ArrayNotFoundError ReadOnlyError",
-        "zarrcy.storage": _LISTING,
-        **_NORMALIZERS,
-    },
-    "creation": {
-        "zarrcy": f"{_CREATION} open_array open_like Array",
-        "zarrcy.errors": "ArrayNotFoundError ContainsArrayError ContainsGroupError",
-        "zarrcy.compat": "normalize_storage_path",
-    },
-    "errors": {"zarrcy.errors": _ERRORS},
-    "hierarchy": {
-        "zarrcy": f"{_CREATION} Array Attributes Group group open_group",
-        "zarrcy.storage": f"{_INITIALISING.replace('init_array ', '')} MemoryStore listdir rename rmdir",
-        "zarrcy.errors": "ArrayNotFoundError ContainsArrayError ContainsGroupError GroupNotFoundError ReadOnlyError",
-    },
-    "indexing": {
-        "zarrcy.hierarchy.accessors": "BlockIndex OIndex VIndex",
-        "zarrcy.errors": "ArrayIndexError BoundsCheckError NegativeStepError VindexInvalidSelectionError",
-    },
-    "meta": {
-        "zarrcy.metadata.v2": "ZARR_FORMAT",
-        "zarrcy.metadata.v2.dtypes": "decode_dtype encode_dtype",
-        "zarrcy.errors": "MetadataError",
-        "zarrcy.compat": "decode_fill_value encode_fill_value json_dumps json_loads",
-    },
-    "n5": {"zarrcy.storage": "N5FSStore N5Store", "zarrcy.codecs.n5": "N5ChunkWrapper"},
-    "storage": {
-        "zarrcy.storage": "ABSStore BaseStore ConsolidatedMetadataStore DBMStore DirectoryStore FSStore KVStore "
-        "LMDBStore LRUStoreCache MemoryStore MongoDBStore NestedDirectoryStore RedisStore SQLiteStore Store "
-        "TempStore ZipStore array_meta_key attrs_key group_meta_key normalize_store_arg rename rmdir "
-        f"{_LISTING} {_INITIALISING}",
-        "zarrcy.errors": "BadCompressorError ContainsArrayError ContainsGroupError FSPathExistNotDir MetadataError "
-        "ReadOnlyError",
-        "zarrcy": "DictStore",
-        "zarrcy.compat": "default_compressor normalize_storage_path json_loads",
-    },
-    "sync": {"zarrcy.sync": "ProcessSynchronizer Synchronizer ThreadSynchronizer"},
-    "util": {
-        "zarrcy.indexing.chunk_shapes": "guess_chunks normalize_chunks normalize_shape",
-        "zarrcy.metadata.v2.dtypes": "normalize_fill_value",
-        "zarrcy.compat": "buffer_size json_dumps json_loads normalize_storage_path",
-    },
-}
 
 default_compressor = numcodecs.Blosc()
 

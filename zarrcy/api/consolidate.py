@@ -7,9 +7,9 @@ from typing import Any
 from zarrcy import metadata
 from zarrcy.api.open import open  # noqa: A004
 from zarrcy.errors import NotConsolidatedError
-from zarrcy.hierarchy.array import Array
-from zarrcy.hierarchy.create import opened_store
-from zarrcy.hierarchy.group import Group
+from zarrcy.hierarchy.arrays import Array
+from zarrcy.hierarchy.creation import opened_store
+from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
 from zarrcy.keys import normalize_path
 from zarrcy.storage.store_argument import normalize_store_arg

@@ -12,8 +12,8 @@ from zarrcy.api.convert_plan import NodeConversion, bottom_up, plan
 from zarrcy.api.copy_elements import copy_elements, move_chunks
 from zarrcy.api.progress import byte_progress
 from zarrcy.errors import ConversionError, NotConsolidatedError, PathNotFoundError
-from zarrcy.hierarchy.array import Array
-from zarrcy.hierarchy.create import opened_store
+from zarrcy.hierarchy.arrays import Array
+from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.node import Node
 from zarrcy.settings import ArrayOptions
 from zarrcy.storage import access

@@ -16,7 +16,7 @@ import numpy as np
 from zarrcy import metadata
 from zarrcy.codecs import Compressor, Filter, N5ChunkWrapper
 from zarrcy.errors import ChunkDecodeError, PathNotFoundError
-from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Found, Node, Parse
 from zarrcy.keys import prefix_of
 from zarrcy.metadata import ArrayDescription, ArrayRequest, Format

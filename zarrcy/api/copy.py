@@ -19,8 +19,8 @@ import numpy as np
 from zarrcy.api.copy_elements import copy_elements
 from zarrcy.api.progress import Advance, byte_progress
 from zarrcy.errors import CopyError
-from zarrcy.hierarchy.array import Array
-from zarrcy.hierarchy.create import opened_store
+from zarrcy.hierarchy.arrays import Array
+from zarrcy.hierarchy.creation import opened_store
 from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.storage import access
 from zarrcy.types import JSON

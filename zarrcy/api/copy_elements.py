@@ -11,7 +11,7 @@ import numpy as np
 
 from zarrcy.api.progress import Advance
 from zarrcy.codecs import Compressor, Filter, Shard, Stage
-from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.arrays import Array
 from zarrcy.storage import access
 from zarrcy.types import Shape
 

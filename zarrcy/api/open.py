@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from zarrcy.errors import PathNotFoundError
-from zarrcy.hierarchy.array import Array
-from zarrcy.hierarchy.create import check_mode, found_array, normalize_stores, open_array
-from zarrcy.hierarchy.group import Group
+from zarrcy.hierarchy.arrays import Array
+from zarrcy.hierarchy.creation import check_mode, found_array, normalize_stores, open_array
+from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.tree import TreeView
 from zarrcy.metadata import asked_format

@@ -8,9 +8,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from zarrcy.api.open import group
-from zarrcy.hierarchy.array import Array
-from zarrcy.hierarchy.create import array, opened_store
-from zarrcy.hierarchy.group import Group
+from zarrcy.hierarchy.arrays import Array
+from zarrcy.hierarchy.creation import array, opened_store
+from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import ZarrFormat

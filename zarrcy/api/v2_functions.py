@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zarrcy.hierarchy.create import describe, normalize_stores
+from zarrcy.hierarchy.creation import describe, normalize_stores
 from zarrcy.hierarchy.node import Node
 
 __all__ = ["contains_array", "contains_group", "init_array", "init_group"]

@@ -15,9 +15,9 @@ from zarrcy.cli.chunk_blocks import ChunkRule, choose_chunks
 from zarrcy.cli.failure import CommandError, one_line
 from zarrcy.cli.locations import kind_of, local_path, opened_place, split_place
 from zarrcy.errors import CopyError, ZarrcyError
-from zarrcy.hierarchy.array import Array
-from zarrcy.hierarchy.create import create
-from zarrcy.hierarchy.group import Group
+from zarrcy.hierarchy.arrays import Array
+from zarrcy.hierarchy.creation import create
+from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
 from zarrcy.metadata import Format, keeps_one_document
 from zarrcy.storage import access

@@ -21,8 +21,8 @@ from zarrcy.cli.chunk_blocks import SLAB_NBYTES, ChunkRule, choose_chunks, slab_
 from zarrcy.cli.failure import CommandError, one_line
 from zarrcy.cli.netcdf_reader import Skipped, Survey, Variable, survey
 from zarrcy.cli.values import decode_text, load_h5py
-from zarrcy.hierarchy.array import Array
-from zarrcy.hierarchy.create import create
+from zarrcy.hierarchy.arrays import Array
+from zarrcy.hierarchy.creation import create
 from zarrcy.hierarchy.node import Node
 from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.types import Shape

@@ -12,8 +12,8 @@ from zarrcy.cli.locations import kind_of, local_path, opened_place
 from zarrcy.cli.text import format_nbytes, format_ratio, printable
 from zarrcy.cli.values import json_value
 from zarrcy.errors import MetadataError
-from zarrcy.hierarchy.array import Array
-from zarrcy.hierarchy.create import open_array
+from zarrcy.hierarchy.arrays import Array
+from zarrcy.hierarchy.creation import open_array
 from zarrcy.hierarchy.node import Node
 from zarrcy.metadata import keeps_one_document
 from zarrcy.metadata.v2.dtypes import encode_dtype, encode_fill_value

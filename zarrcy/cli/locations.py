@@ -10,7 +10,7 @@ from pathlib import Path
 
 from zarrcy import metadata
 from zarrcy.cli.failure import CommandError, one_line
-from zarrcy.hierarchy.create import opened_store
+from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.node import Node
 from zarrcy.storage.local.directory import DirectoryStore
 

@@ -1,1 +1,16 @@
-"""The objects that users hold: arrays, groups and their attributes."""
+"""The objects that users hold: arrays, groups and their attributes.
+
+The names that zarr-python 2 has in its module ``hierarchy`` can be imported from here too.
+"""
+
+from typing import Any
+
+from zarrcy._lazy import zarr2_names
+
+
+def __getattr__(name: str) -> Any:
+    return zarr2_names(__name__)[1](name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *zarr2_names(__name__)[0]})

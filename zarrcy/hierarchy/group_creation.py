@@ -12,7 +12,7 @@ import numpy as np
 
 from zarrcy.errors import ContainsArrayError, ContainsGroupError
 from zarrcy.hierarchy import create
-from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Node, refuse_read_only
 from zarrcy.hierarchy.node_properties import Placed
 from zarrcy.indexing.chunk_shapes import normalize_shape
@@ -20,7 +20,7 @@ from zarrcy.keys import normalize_path
 from zarrcy.settings import ArrayOptions, take_options
 
 if TYPE_CHECKING:
-    from zarrcy.hierarchy.group import Group
+    from zarrcy.hierarchy.groups import Group
 
 
 class GroupCreation(Placed, ABC):

@@ -1,1 +1,16 @@
-"""What a selection covers: pure computation on shapes and keys, without I/O."""
+"""What a selection covers: pure computation on shapes and keys, without I/O.
+
+The names that zarr-python 2 has in its module ``indexing`` can be imported from here too.
+"""
+
+from typing import Any
+
+from zarrcy._lazy import zarr2_names
+
+
+def __getattr__(name: str) -> Any:
+    return zarr2_names(__name__)[1](name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *zarr2_names(__name__)[0]})

@@ -11,7 +11,7 @@ import numcodecs
 import numpy as np
 
 from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayError, ContainsGroupError
-from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Found, Node
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shape
 from zarrcy.metadata import ArrayDescription, ArrayRequest, asked_format

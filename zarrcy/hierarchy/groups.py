@@ -8,9 +8,9 @@ from typing import Any, TypeAlias, Unpack
 import numpy as np
 
 from zarrcy.errors import ContainsArrayError, ContainsGroupError, KeyPathError, PathNotFoundError
-from zarrcy.hierarchy.array import Array
+from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.attributes import Attributes
-from zarrcy.hierarchy.create import array, normalize_stores
+from zarrcy.hierarchy.creation import array, normalize_stores
 from zarrcy.hierarchy.group_creation import GroupCreation
 from zarrcy.hierarchy.node import Found, Node
 from zarrcy.hierarchy.report import InfoReport, type_name

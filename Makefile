@@ -70,8 +70,8 @@ checked: $(VENV)/has-test  ## the tests again, on kernels with bounds checks
 SANITIZED := LD_PRELOAD="$$(gcc -print-file-name=libasan.so):$$(gcc -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:abort_on_error=1:quarantine_size_mb=64 \
 	UBSAN_OPTIONS=print_stacktrace=1 PYTHONSAFEPATH=1 PYTHONPATH=build/sanitize:tests
-SANITIZED_TESTS := $(wildcard tests/test_kernels_*.py tests/test_native_*.py) tests/test_partial_reads.py tests/test_shards.py \
-	tests/test_blank_results.py tests/test_directory_store.py tests/test_fuzz_regressions.py
+SANITIZED_TESTS := $(wildcard tests/kernels/test_*.py tests/chunk_io/test_native_*.py) tests/chunk_io/test_partial_reads.py tests/chunk_io/test_shards.py \
+	tests/chunk_io/test_blank_results.py tests/storage/test_directory_store.py tests/test_fuzz_regressions.py
 FUZZ_INPUTS ?= 100000
 
 sanitize: $(VENV)/has-test  ## kernels built with address and undefined-behaviour sanitizers: their tests, and hostile input

@@ -123,16 +123,6 @@ def test_no_directive_hides_in_a_kernel():
             assert "@cython." not in text, path
 
 
-def test_no_file_is_a_drawer():
-    files = [
-        p
-        for ending in ("*.py", "*.pyx", "*.pxd", "*.pyi")
-        for top in ("zarrcy", "tests", "benchmarks", "docs")
-        for p in (REPO / top).rglob(ending)
-    ]
-    assert not [(p.name, n) for p in files if (n := len(p.read_text().splitlines())) > 600]
-
-
 def test_no_format_version_is_tested_outside_metadata():
     for path in SOURCES:
         if "metadata" in path.parts:

@@ -12,7 +12,7 @@ import pytest
 
 import zarrcy
 
-SCRIPT = Path(__file__).parent.parent / "docs" / "demo" / "warming.py"
+SCRIPT = Path(__file__).parents[2] / "docs" / "demo" / "warming.py"
 
 
 @pytest.fixture(scope="module")

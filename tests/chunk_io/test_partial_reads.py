@@ -51,7 +51,7 @@ class RangedStore(CountingStore):
 @pytest.fixture(autouse=True)
 def small_chunks_too(monkeypatch):
     """Let the tests see the parts of chunks that no user would read in parts."""
-    monkeypatch.setattr(native, "enabled", False)  # test_native_lane.py is about that one
+    monkeypatch.setattr(native, "enabled", False)  # test_native_read.py is about that one
     monkeypatch.setattr(chunk_io, "_WORTH_PARTS", 0)
     monkeypatch.setattr(partial_decode, "_PAGE", 64)
     monkeypatch.setattr(partial_decode, "_HEAD_NBYTES", 48)

@@ -57,7 +57,7 @@ print(json.dumps(told))
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     target = tmp_path_factory.mktemp("faults") / "faulty_calls.so"
-    source = Path(__file__).with_name("faulty_calls.c")
+    source = Path(__file__).parents[1] / "faulty_calls.c"
     command = ["gcc", "-shared", "-fPIC", "-O1", "-o", str(target), str(source), "-ldl"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

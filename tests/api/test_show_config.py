@@ -14,7 +14,7 @@ from zarrcy import _kernels
 from zarrcy.api import show_config
 from zarrcy.sync import thread_pool
 
-PROJECT = Path(__file__).parent.parent / "pyproject.toml"
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 # of those who work on zarrcy, or collections of other extras
 NOT_FEATURES = {"demo", "test", "check", "testing", "docs", "bench", "fuzz"}
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zarrcy.errors import ContainsArrayError, ContainsGroupError
-from zarrcy.hierarchy import create
+from zarrcy.hierarchy import creation
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Node, refuse_read_only
 from zarrcy.hierarchy.node_properties import Placed
@@ -166,7 +166,7 @@ class GroupCreation(Placed, ABC):
         >>> g.create_dataset("c", data=[1, 2, 3])[1:]
         array([2, 3])
         """
-        return self._make(create.create, name, **kwargs) if data is None else self.array(name, data, **kwargs)
+        return self._make(creation.create, name, **kwargs) if data is None else self.array(name, data, **kwargs)
 
     def require_dataset(
         self, name: str, shape: Any, dtype: Any = None, exact: bool = False, **kwargs: Any
@@ -203,8 +203,8 @@ class GroupCreation(Placed, ABC):
                 try:
                     data = kwargs.pop("data", None)
                     if data is not None:
-                        return self._make_unlocked(create.array, name, data, dtype=dtype, **kwargs)
-                    return self._make_unlocked(create.create, name, shape=shape, dtype=dtype, **kwargs)
+                        return self._make_unlocked(creation.array, name, data, dtype=dtype, **kwargs)
+                    return self._make_unlocked(creation.create, name, shape=shape, dtype=dtype, **kwargs)
                 except ContainsArrayError as exc:
                     # somebody created it just now
                     if exc.path != node.path:
@@ -229,19 +229,19 @@ class GroupCreation(Placed, ABC):
         >>> zarrcy.group().create("a", shape=3, dtype="i4")
         <zarrcy.Array '/a' (3,) int32>
         """
-        return self._make(create.create, name, **kwargs)
+        return self._make(creation.create, name, **kwargs)
 
     def empty(self, name: str, **kwargs: Any) -> Array:
         """Create an array without a fill value. See `zarrcy.empty`."""
-        return self._make(create.empty, name, **kwargs)
+        return self._make(creation.empty, name, **kwargs)
 
     def zeros(self, name: str, **kwargs: Any) -> Array:
         """Create an array of zeros. See `zarrcy.zeros`."""
-        return self._make(create.zeros, name, **kwargs)
+        return self._make(creation.zeros, name, **kwargs)
 
     def ones(self, name: str, **kwargs: Any) -> Array:
         """Create an array of ones. See `zarrcy.ones`."""
-        return self._make(create.ones, name, **kwargs)
+        return self._make(creation.ones, name, **kwargs)
 
     def full(self, name: str, fill_value: Any, **kwargs: Any) -> Array:
         """Create an array of one value. See `zarrcy.full`.
@@ -250,7 +250,7 @@ class GroupCreation(Placed, ABC):
         >>> zarrcy.group().full("a", 7, shape=2, dtype="i4")[:]
         array([7, 7], dtype=int32)
         """
-        return self._make(create.full, name, fill_value=fill_value, **kwargs)
+        return self._make(creation.full, name, fill_value=fill_value, **kwargs)
 
     def array(self, name: str, data: Any, **kwargs: Any) -> Array:
         """Create an array that holds `data`. See `zarrcy.array`.
@@ -259,23 +259,23 @@ class GroupCreation(Placed, ABC):
         >>> zarrcy.group().array("a", [1, 2])[:]
         array([1, 2])
         """
-        return self._make(create.array, name, data, **kwargs)
+        return self._make(creation.array, name, data, **kwargs)
 
     def empty_like(self, name: str, data: Any, **kwargs: Any) -> Array:
         """Create an array like another, without a fill value. See `zarrcy.empty_like`."""
-        return self._make(create.empty_like, name, data, **kwargs)
+        return self._make(creation.empty_like, name, data, **kwargs)
 
     def zeros_like(self, name: str, data: Any, **kwargs: Any) -> Array:
         """Create an array of zeros like another. See `zarrcy.zeros_like`."""
-        return self._make(create.zeros_like, name, data, **kwargs)
+        return self._make(creation.zeros_like, name, data, **kwargs)
 
     def ones_like(self, name: str, data: Any, **kwargs: Any) -> Array:
         """Create an array of ones like another. See `zarrcy.ones_like`."""
-        return self._make(create.ones_like, name, data, **kwargs)
+        return self._make(creation.ones_like, name, data, **kwargs)
 
     def full_like(self, name: str, data: Any, **kwargs: Any) -> Array:
         """Create an array of one value like another. See `zarrcy.full_like`."""
-        return self._make(create.full_like, name, data, **kwargs)
+        return self._make(creation.full_like, name, data, **kwargs)
 
 
 def _check_required(array: Array, shape: tuple[int, ...], dtype: np.dtype[Any], exact: bool) -> None:

@@ -170,7 +170,7 @@ def check_equal(found: Any, expected: NDArray[Any]) -> None:
 
 
 def check_layout(group: Path, layout: Layout, expected: NDArray[Any]) -> None:
-    """Hold that an array on disk is what was asked for, and reads back with zarrcy."""
+    """KeyLock that an array on disk is what was asked for, and reads back with zarrcy."""
     array = zarrcy.open_array(str(group / ARRAY_NAME), mode="r")
     codec = None if array.compressor is None else array.compressor.get_config()
     wanted = None if layout.codec == RAW else layout.compressor().get_config()

@@ -13,7 +13,7 @@ _READ_MISSING = get_args(ReadMissing)
 _UNALIGNED = get_args(Unaligned)
 
 
-class MoreOptions(TypedDict, total=False):
+class ExtraOptions(TypedDict, total=False):
     """Options that zarr-python 2 does not have: keyword arguments of all that opens or creates arrays."""
 
     read_missing: ReadMissing
@@ -23,17 +23,17 @@ class MoreOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class ArrayOptions:
+class ArrayConfig:
     """The options of an open array, as they travel from the call that opens it to whoever reads or writes.
 
-    A group holds those of its members. A new option is a field here, and in `MoreOptions`; see `zarrcy.Array`
+    A group holds those of its members. A new option is a field here, and in `ExtraOptions`; see `zarrcy.Array`
     for what each means.
 
     Raises
     ------
     ValueError : an option has a value that it can't have
 
-    >>> ArrayOptions(cache_attrs=False).write_empty_chunks
+    >>> ArrayConfig(cache_attrs=False).write_empty_chunks
     True
     """
 
@@ -65,9 +65,9 @@ class ArrayOptions:
         """What results are allocated like; None for plain arrays."""
         return np.ma.empty(()) if self.read_missing == "mask" else self.meta_array
 
-    def more(self) -> MoreOptions:
+    def more(self) -> ExtraOptions:
         """Return those that are keyword arguments of all that opens arrays."""
-        found: Any = {name: getattr(self, name) for name in MoreOptions.__annotations__}
+        found: Any = {name: getattr(self, name) for name in ExtraOptions.__annotations__}
         return found  # type: ignore[no-any-return]
 
 
@@ -81,14 +81,14 @@ def _check_cache_bytes(n: Any) -> None:
         raise ValueError(f"cache_bytes is {n!r}; it must be a number of bytes, or 0 for no cache")
 
 
-def take_options(kwargs: dict[str, Any]) -> MoreOptions:
+def take_options(kwargs: dict[str, Any]) -> ExtraOptions:
     """Take the options of an open array out of keyword arguments.
 
     >>> kwargs = {"shape": 3, "unaligned": "error"}
     >>> take_options(kwargs), kwargs
     ({'unaligned': 'error'}, {'shape': 3})
     """
-    found: Any = {name: kwargs.pop(name) for name in MoreOptions.__annotations__ if name in kwargs}
+    found: Any = {name: kwargs.pop(name) for name in ExtraOptions.__annotations__ if name in kwargs}
     return found  # type: ignore[no-any-return]
 
 

@@ -100,7 +100,7 @@ def test_writes_across_many_shared_chunks_lose_nothing_and_do_not_block_each_oth
 
 def test_a_whole_chunk_is_written_without_a_lock():
     a = zarrcy.zeros((4, 10), chunks=(2, 5), dtype="i4")
-    with key_locks.Hold([f"{id(a.store)}:{key}" for key in ("0.0", "0.1", "1.0", "1.1")]):
+    with key_locks.KeyLock([f"{id(a.store)}:{key}" for key in ("0.0", "0.1", "1.0", "1.1")]):
         run_together([lambda: a.set_basic_selection(Ellipsis, 1)])
     assert (a[:] == 1).all()
 
@@ -108,7 +108,7 @@ def test_a_whole_chunk_is_written_without_a_lock():
 def test_a_part_of_a_chunk_waits_for_who_holds_it():
     a = zarrcy.zeros((4, 10), chunks=(2, 5), dtype="i4")
     thread = threading.Thread(target=a.set_basic_selection, args=((0, 0), 1))
-    with key_locks.Hold([f"{id(a.store)}:0.0"]):
+    with key_locks.KeyLock([f"{id(a.store)}:0.0"]):
         thread.start()
         a[3, 9] = 7
         thread.join(0.05)
@@ -119,7 +119,7 @@ def test_a_part_of_a_chunk_waits_for_who_holds_it():
 
 def test_where_parts_are_allowed_no_lock_is_taken():
     a = zarrcy.zeros(5, chunks=5, unaligned="allow")
-    with key_locks.Hold([f"{id(a.store)}:0"]):
+    with key_locks.KeyLock([f"{id(a.store)}:0"]):
         run_together([lambda: a.set_basic_selection(0, 1)])
     assert a[0] == 1
 
@@ -137,13 +137,13 @@ def test_a_codec_that_fails_leaves_no_lock_behind():
 
 class TestHold:
     def test_a_thread_does_not_wait_for_itself(self):
-        with key_locks.Hold(["x"]) as outer, key_locks.Hold(["x", "y"]) as inner:
+        with key_locks.KeyLock(["x"]) as outer, key_locks.KeyLock(["x", "y"]) as inner:
             assert (list(outer.names), list(inner.names)) == (["x"], ["y"])
         assert not {"x", "y"} & key_locks._holders.keys()
 
     def test_an_inner_hold_gives_back_only_its_own(self):
-        with key_locks.Hold(["x"]):
-            with key_locks.Hold(["x", "y"]):
+        with key_locks.KeyLock(["x"]):
+            with key_locks.KeyLock(["x", "y"]):
                 pass
             assert "x" in key_locks._holders
             assert "y" not in key_locks._holders
@@ -156,7 +156,7 @@ class TestHold:
             random = np.random.default_rng(seed)
             for _ in range(200):
                 mine = random.choice(6, size=random.integers(1, 5), replace=False)
-                with key_locks.Hold([names[n] for n in mine]):
+                with key_locks.KeyLock([names[n] for n in mine]):
                     inside.append(not any(counts[n] for n in mine))
                     for n in mine:
                         counts[n] += 1
@@ -287,7 +287,7 @@ def test_what_a_fork_leaves_held_is_free_in_the_child():
     started, finish = threading.Event(), threading.Event()
 
     def hold():
-        with key_locks.Hold(["held"]):
+        with key_locks.KeyLock(["held"]):
             started.set()
             finish.wait(60)
 
@@ -296,7 +296,7 @@ def test_what_a_fork_leaves_held_is_free_in_the_child():
     started.wait(10)
 
     def take():
-        with key_locks.Hold(["held"]):
+        with key_locks.KeyLock(["held"]):
             pass
 
     child = get_context("fork").Process(target=take)

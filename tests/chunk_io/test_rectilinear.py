@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import zarrcy
 from zarrcy.codecs.crc32c import CRC32C
-from zarrcy.indexing.axis_chunks import AxisRuns
+from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.testing import CountingStore
 
 LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
@@ -311,7 +311,7 @@ def test_any_grid_reads_what_numpy_reads(data, axes):
 
 
 def test_an_axis_of_many_runs_is_found_by_its_ends():
-    axis = AxisRuns(tuple((1 + i % 2, 10**9) for i in range(1000)))
+    axis = AxisChunks(tuple((1 + i % 2, 10**9) for i in range(1000)))
     assert axis.chunk_at(3 * 10**9 - 1) == 2 * 10**9 - 1
     assert axis.start_of(2 * 10**9) == 3 * 10**9
     assert axis.count(3 * 10**9 + 1) == 2 * 10**9 + 1

@@ -17,7 +17,7 @@ LEVELS = 128
 def parsed(kernels, text, path=("m",)):
     """Parse the members of an object where they were found; None if they were not."""
     document = text.encode()
-    cut = kernels.cut_object(document, path, LEVELS)
+    cut = kernels.scan_members(document, path, LEVELS)
     if cut is None:
         return None
     start, stop, spans = cut
@@ -75,7 +75,7 @@ def test_the_object_may_be_in_others_or_be_the_whole(kernels, inner, around, spe
     text = json.dumps({**around, "a": {**around, "b": {**around, "c": inner}}, "z": around}, **spelled)
     assert same(parsed(kernels, text, ("a", "b", "c")), inner)
     assert same(parsed(kernels, json.dumps(inner, **spelled), ()), inner)
-    assert kernels.cut_object(text.encode(), ("a", "c"), LEVELS) is None
+    assert kernels.scan_members(text.encode(), ("a", "c"), LEVELS) is None
 
 
 @on_both_kernels
@@ -118,10 +118,10 @@ BROKEN = [
 def test_what_is_no_json_is_not_cut(kernels, text):
     with pytest.raises(ValueError):
         json.loads(text)
-    assert kernels.cut_object(text.encode(), ("m",), LEVELS) is None
+    assert kernels.scan_members(text.encode(), ("m",), LEVELS) is None
     # letters of two and of four bytes
     for wider in ("\u0153", "\U0001d11e"):
-        assert kernels.cut_object(f'{{"w": "{wider}", "n": {text}}}'.encode(), ("n", "m"), LEVELS) is None
+        assert kernels.scan_members(f'{{"w": "{wider}", "n": {text}}}'.encode(), ("n", "m"), LEVELS) is None
 
 
 @on_both_kernels
@@ -136,7 +136,7 @@ def test_what_is_no_json_is_not_cut(kernels, text):
 )  # fmt: skip
 def test_what_the_parser_has_to_tell_is_not_cut(kernels, text):
     json.loads(text)
-    assert kernels.cut_object(text.encode(), ("m",), LEVELS) is None
+    assert kernels.scan_members(text.encode(), ("m",), LEVELS) is None
 
 
 @on_both_kernels
@@ -150,7 +150,7 @@ def test_what_is_not_utf_8_is_not_cut(kernels, bad):
         b'{"%b": 1, "m": {}}',
         b'{"m": {}}%b',
     ):
-        assert kernels.cut_object(document.replace(b"%b", bad), ("m",), LEVELS) is None
+        assert kernels.scan_members(document.replace(b"%b", bad), ("m",), LEVELS) is None
 
 
 @on_both_kernels
@@ -160,24 +160,24 @@ def test_levels_are_counted_and_no_deeper_text_is_cut(kernels):
 
     for levels in (5, 128, 256):
         for text in (nested(levels), nested(levels - 1, '{"a":', "}").replace(":}", ":[]}", 1)):
-            assert kernels.cut_object(text.encode(), ("m",), levels) is not None
-            assert kernels.cut_object(text.encode(), ("m",), levels - 1) is None
+            assert kernels.scan_members(text.encode(), ("m",), levels) is not None
+            assert kernels.scan_members(text.encode(), ("m",), levels - 1) is None
     for text in (nested(1_000_000), "[" * 1_000_000, '{"a":' * 1_000_000):
-        assert kernels.cut_object(text.encode(), ("m",), 256) is None
+        assert kernels.scan_members(text.encode(), ("m",), 256) is None
 
 
 @on_both_kernels
 def test_no_more_levels_are_counted_than_the_kernel_has_room_for(kernels):
     for path, levels in (((), 257), ((), 0), (("a", "b"), 2), ((), -1)):
         with pytest.raises(ValueError, match="levels"):
-            kernels.cut_object(b"{}", path, levels)
+            kernels.scan_members(b"{}", path, levels)
 
 
 @on_both_kernels
 @given(text=texts(), data=st.data())
 def test_a_text_that_is_cut_short_or_changed_is_told_by_both_or_none(kernels, text, data):
     short = text[: data.draw(st.integers(0, len(text) - 1))]
-    assert kernels.cut_object(short.encode(), ("m",), LEVELS) is None
+    assert kernels.scan_members(short.encode(), ("m",), LEVELS) is None
     at = data.draw(st.integers(0, len(text) - 1))
     letter = data.draw(st.sampled_from('{}[]",:\\/ \n\t\x00\x1f019.-+eEutfnNI\u00e9\u0153') | letters)
     changed = f"{text[:at]}{letter}{text[at + data.draw(st.integers(0, 1)) :]}"
@@ -192,8 +192,8 @@ def test_both_kernels_cut_mutated_texts_alike(seed, text):
 
 def agree(kernels, document):
     """Is what was found what parsing finds, and is nothing left to the parser that need not be?"""
-    found = kernels.cut_object(document, ("m",), LEVELS)
-    assert found == _kernels.reference.cut_object(document, ("m",), LEVELS)
+    found = kernels.scan_members(document, ("m",), LEVELS)
+    assert found == _kernels.reference.scan_members(document, ("m",), LEVELS)
     if found is not None:
         text = document.decode()
         assert same(parsed(kernels, text), json.loads(text)["m"])

@@ -207,7 +207,7 @@ def test_a_new_value_whose_temporary_name_was_cleaned_away_is_in_place(tmp_path,
             store.remove_leftover(left)
 
     monkeypatch.setattr(os, "link", link_and_clean)
-    assert access.put_new(store, "a", b"x")
+    assert access.set_if_absent(store, "a", b"x")
     assert dict(store) == {"a": b"x"}
 
 

@@ -39,7 +39,7 @@ for number, (action, faults) in enumerate(cases):
         if action == "write":
             store[key] = new
         elif action == "claim":
-            answer = access.put_new(store, key, new)
+            answer = access.set_if_absent(store, key, new)
         else:
             answer = len(store[key])
     except OSError as exc:

@@ -324,7 +324,7 @@ def test_one_of_several_writers_creates_a_key(redis_port):
 
             def claim(value, store=store, barrier=barrier, turn=turn):
                 barrier.wait()
-                return access.put_new(store, f"a/{turn}", value)
+                return access.set_if_absent(store, f"a/{turn}", value)
 
             with ThreadPoolExecutor(len(values)) as pool:
                 won = list(pool.map(claim, values))
@@ -339,6 +339,6 @@ def test_a_writer_that_is_late_at_s3_does_not_create_a_key(s3_endpoint, monkeypa
         for kind in (FsspecFiles, ObjectStore):
             # it looked before the other wrote
             monkeypatch.setattr(kind, "__contains__", lambda store, key: False)
-        assert access.put_new(store, "a", b"second") is False
-        assert access.put_new(store, "b", b"second") is True
+        assert access.set_if_absent(store, "a", b"second") is False
+        assert access.set_if_absent(store, "b", b"second") is True
         assert dict(store) == {"a": b"first", "b": b"second"}

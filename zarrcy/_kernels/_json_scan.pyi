@@ -1,6 +1,6 @@
 """Cut a JSON document at the members of one of its objects, without parsing these."""
 
-def cut_object(
+def scan_members(
     document: bytes, path: tuple[str, ...], most_levels: int
 ) -> tuple[int, int, dict[str, int]] | None:
     """Check that a document is JSON in UTF-8, and find the members of an object in it.

@@ -156,7 +156,7 @@ cdef bint _is_utf8(bytes document) except -1:
     return True
 
 
-def cut_object(bytes document not None, tuple path not None, int most_levels):
+def scan_members(bytes document not None, tuple path not None, int most_levels):
     cdef const uint8_t* p = document
     cdef Py_ssize_t n = len(document)
     cdef uint8_t closing[MOST_LEVELS]        # of each object or list that is open, the bracket that will close it

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy._kernels._reference_crc32c import crc32c
-from zarrcy._kernels._reference_json_scan import cut_object
+from zarrcy._kernels._reference_json_scan import scan_members
 
-__all__ = ["crc32c", "cut_object"]
+__all__ = ["crc32c", "scan_members"]
 
 LONGEST = 1 << 62
 MAX_NDIM = 64

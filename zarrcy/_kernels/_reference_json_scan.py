@@ -13,12 +13,12 @@ _decode = json.JSONDecoder().raw_decode
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
-def cut_object(
+def scan_members(
     document: bytes, path: tuple[str, ...], most_levels: int
 ) -> tuple[int, int, dict[str, int]] | None:
     """Return what the kernel returns, many times slower than `json.loads`.
 
-    >>> start, stop, spans = cut_object(b'{"a": {"b": {}, "c": {"d": 1}}}', ("a",), 128)
+    >>> start, stop, spans = scan_members(b'{"a": {"b": {}, "c": {"d": 1}}}', ("a",), 128)
     >>> start, stop, {name: divmod(span, 2**32) for name, span in spans.items()}
     (6, 30, {'b': (12, 2), 'c': (21, 8)})
     """

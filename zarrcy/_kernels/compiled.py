@@ -11,7 +11,7 @@ from zarrcy._kernels._gather_scatter import (
     scatter,
 )
 from zarrcy._kernels._group_by_shard import group_by_shard
-from zarrcy._kernels._json_scan import cut_object
+from zarrcy._kernels._json_scan import scan_members
 from zarrcy._kernels._plan_outer import Box, Grid, parse_box, split_outer
 from zarrcy._kernels._plan_points import split_mask, split_points
 from zarrcy._kernels._touched_blocks import touched_blocks
@@ -21,7 +21,6 @@ __all__ = [
     "ChunkLayout",
     "Grid",
     "crc32c",
-    "cut_object",
     "fill",
     "fill_piece",
     "gather",
@@ -30,6 +29,7 @@ __all__ = [
     "is_filled",
     "parse_box",
     "run_of_piece",
+    "scan_members",
     "scatter",
     "split_mask",
     "split_outer",

@@ -15,14 +15,14 @@ from zarrcy.errors import ConversionError, NotConsolidatedError, PathNotFoundErr
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.node import Node
-from zarrcy.settings import ArrayOptions
+from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access
 from zarrcy.storage.listing import listdir
 from zarrcy.storage.n5.store import N5Store
 from zarrcy.types import ZarrFormat
 
 # What is not stored, or is nothing but the fill value, need not be stored in the copy either.
-_WRITE = ArrayOptions(write_empty_chunks=False)
+_WRITE = ArrayConfig(write_empty_chunks=False)
 _ELSEWHERE = "Convert the groups and arrays beside it one by one, or take it out first."
 
 
@@ -115,7 +115,7 @@ def convert(
         store = stack.enter_context(opened_store(source, mode, storage_options))
         target = Node(store, path, zarr_format=zarr_format)
         others = (format for format in metadata.FORMATS if format is not target.format)
-        old = next((format for format in others if format.is_at(store, target.prefix)), None)
+        old = next((format for format in others if format.exists(store, target.prefix)), None)
         if old is None and target.kind() is None:
             raise PathNotFoundError(target.path)
         done = Conversion(None if old is None else old.ZARR_FORMAT, target.format.ZARR_FORMAT)

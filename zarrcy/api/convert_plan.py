@@ -19,13 +19,13 @@ from zarrcy.errors import ChunkDecodeError, PathNotFoundError
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Found, Node, Parse
 from zarrcy.keys import prefix_of
-from zarrcy.metadata import ArrayDescription, ArrayRequest, Format
-from zarrcy.settings import ArrayOptions
+from zarrcy.metadata import ArrayMetadata, ArraySpec, Format
+from zarrcy.settings import ArrayConfig
 
 How: TypeAlias = Literal["as stored", "encoded anew", "impossible"]
 """What becomes of an array: its stored values stay as they are, or its elements are encoded anew, or neither."""
 
-_READ = ArrayOptions(read_only=True)
+_READ = ArrayConfig(read_only=True)
 # Codecs of objects that are texts: any format can hold them in another way.
 _OF_TEXTS = ("categorize",)
 
@@ -46,7 +46,7 @@ class NodeConversion:
 
     path: str
     array: Array | None
-    description: ArrayDescription | None
+    description: ArrayMetadata | None
     documents: dict[str, bytes]
     how: How = "as stored"
     why: str = ""
@@ -107,17 +107,15 @@ def _plan_array(path: str, prefix: str, array: Array, target: Format, in_place: 
     return NodeConversion(path, array, description, documents, how, why)
 
 
-def _keeps_fill_value(before: ArrayDescription, after: ArrayDescription) -> bool:
+def _keeps_fill_value(before: ArrayMetadata, after: ArrayMetadata) -> bool:
     """Do elements that were never written read the same, to the bit?"""
-    if before.missing is None or after.dtype.hasobject:
+    if before.fill_value_or_zero is None or after.dtype.hasobject:
         return True
-    values = (np.asarray(one.missing, one.dtype).astype(after.dtype) for one in (before, after))
+    values = (np.asarray(one.fill_value_or_zero, one.dtype).astype(after.dtype) for one in (before, after))
     return len({value.tobytes() for value in values}) == 1
 
 
-def _described_as_stored(
-    array: Array, about: ArrayDescription, target: Format, in_place: bool
-) -> ArrayDescription:
+def _described_as_stored(array: Array, about: ArrayMetadata, target: Format, in_place: bool) -> ArrayMetadata:
     """Describe an array so that its stored values stay as they are.
 
     Raises
@@ -133,7 +131,7 @@ def _described_as_stored(
     return description
 
 
-def _reads_alike(array: Array, description: ArrayDescription, target: Format) -> bool:
+def _reads_alike(array: Array, description: ArrayMetadata, target: Format) -> bool:
     """Does one stored chunk read the same, described in another way? Where none is stored, there is nothing to read."""
     found = next(array._initialized(), None)
     if found is None:
@@ -157,7 +155,7 @@ def _reads_alike(array: Array, description: ArrayDescription, target: Format) ->
     return values.astype(others.dtype, order="C").tobytes() == np.ascontiguousarray(others).tobytes()
 
 
-def _described_anew(about: ArrayDescription, order: str, target: Format) -> ArrayDescription:
+def _described_anew(about: ArrayMetadata, order: str, target: Format) -> ArrayMetadata:
     """Describe an array with the same elements, and the codecs that a format has.
 
     Raises
@@ -173,11 +171,11 @@ def _described_anew(about: ArrayDescription, order: str, target: Format) -> Arra
         object_codec = numcodecs.VLenUTF8()
     # some filters state a byte order, and in other formats they are given native elements
     keep_filters = about.dtype.isnative and all(map(_is_native, filters))
-    request = ArrayRequest(
+    request = ArraySpec(
         about.shape,
         about.chunks,
         about.dtype.newbyteorder("="),
-        fill_value=about.missing if about.missing is not None else 0,
+        fill_value=about.fill_value_or_zero if about.fill_value_or_zero is not None else 0,
         order=order,
         filters=(filters or None) if keep_filters else None,
         compressor=compressors[0] if compressors else None,

@@ -13,7 +13,7 @@ from zarrcy.errors import MetadataError
 from zarrcy.hierarchy.verification import Problem
 from zarrcy.indexing.chunk_shapes import grid_shape
 from zarrcy.keys import prefix_of
-from zarrcy.metadata import ArrayDescription, Format
+from zarrcy.metadata import ArrayMetadata, Format
 from zarrcy.storage import access
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.storage.json_reader import parse_json
@@ -37,7 +37,7 @@ class FoundArray:
     """
 
     path: str
-    descriptions: list[ArrayDescription]
+    descriptions: list[ArrayMetadata]
     keys: list[list[Key]]
 
     @property
@@ -64,7 +64,7 @@ class FoundArray:
 
 
 @dataclass(slots=True)
-class Account:
+class Inventory:
     """What was found below a path of a store.
 
     Attributes
@@ -81,7 +81,7 @@ class Account:
     problems: list[Problem] = field(default_factory=list)
 
 
-def take_account(store: Store, path: str, chunk_store: Store | None = None) -> Account:
+def take_inventory(store: Store, path: str, chunk_store: Store | None = None) -> Inventory:
     """Look at all keys and documents below a path; chunks are not read.
 
     Parameters
@@ -90,11 +90,11 @@ def take_account(store: Store, path: str, chunk_store: Store | None = None) -> A
     path : a normalized one
     chunk_store : of the chunks, where they are not with the documents
     """
-    if metadata.lays_out(store):
+    if metadata.owns_store(store):
         raise NotImplementedError(
             "a hierarchy in the withdrawn draft of Zarr v3 can't be verified; convert it, see zarrcy.convert"
         )
-    account = Account()
+    account = Inventory()
     names, others = _listed(store, path)
     documents = _fetched(store, [prefix + name for prefix in names for name in names[prefix]], account)
     separator = getattr(store, "_dimension_separator", None) or "."
@@ -145,7 +145,7 @@ def _listed(store: Store, path: str) -> tuple[dict[str, set[str]], list[Key]]:
     return documents, others
 
 
-def _fetched(store: Store, keys: list[Key], account: Account) -> dict[Key, Any]:
+def _fetched(store: Store, keys: list[Key], account: Inventory) -> dict[Key, Any]:
     """Read documents, in few trips to a store; those that can't be read are told, and left out."""
     fetch = access.reader(store)
     found: dict[Key, Any] = {}
@@ -177,7 +177,9 @@ def _above(place: str) -> Iterable[str]:
         yield place
 
 
-def _look(documents: dict[Key, Any], prefix: str, names: set[str], separator: str, account: Account) -> None:
+def _look(
+    documents: dict[Key, Any], prefix: str, names: set[str], separator: str, account: Inventory
+) -> None:
     """Look at the documents at one prefix of keys."""
     if any(above in account.arrays for above in _above(prefix)):
         account.problems += [
@@ -220,7 +222,7 @@ def _look(documents: dict[Key, Any], prefix: str, names: set[str], separator: st
         account.groups.append(prefix[:-1])
 
 
-def _load(documents: dict[Key, Any], prefix: str, format: Format, separator: str) -> ArrayDescription | None:
+def _load(documents: dict[Key, Any], prefix: str, format: Format, separator: str) -> ArrayMetadata | None:
     """Parse all documents of a node; return the description of an array, or None for a group."""
     (found,) = format.load_at(documents, [prefix], separator)
     format.load_attributes(documents, prefix)
@@ -233,7 +235,7 @@ def _said(exc: Exception) -> str:
     return str(exc) if isinstance(exc, MetadataError) else f"{type(exc).__name__}: {exc}"
 
 
-def _compare_consolidated(documents: dict[Key, Any], prefix: str, format: Format, account: Account) -> None:
+def _compare_consolidated(documents: dict[Key, Any], prefix: str, format: Format, account: Inventory) -> None:
     """Compare consolidated metadata with the documents that they are copies of."""
     key = prefix + str(format.CONSOLIDATED_KEY)
     try:
@@ -268,7 +270,7 @@ def _is_same(document: object, copy: object, key: Key) -> bool:
     return json.dumps(parsed, sort_keys=True) == json.dumps(copy, sort_keys=True)
 
 
-def _place(key: Key, account: Account) -> Problem | None:
+def _place(key: Key, account: Inventory) -> Problem | None:
     """Give a key to the array that it belongs to; tell why it belongs to none."""
     for prefix in _above(key):
         problem = account.arrays[prefix].account(key) if prefix in account.arrays else None

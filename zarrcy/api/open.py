@@ -11,7 +11,7 @@ from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.tree import TreeView
 from zarrcy.metadata import asked_format
-from zarrcy.settings import ArrayOptions, MoreOptions
+from zarrcy.settings import ArrayConfig, ExtraOptions
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import ZarrFormat
@@ -32,7 +32,7 @@ def group(
     meta_array: Any = None,
     storage_options: dict[str, Any] | None = None,
     attributes: dict[str, Any] | None = None,
-    **options: Unpack[MoreOptions],
+    **options: Unpack[ExtraOptions],
 ) -> Group:
     """Return a group; create it where there is none.
 
@@ -62,7 +62,7 @@ def group(
     node = Node(store, path, chunk_store, synchronizer, asked)
     with node.hierarchy_lock():
         created = node.create_group(True, attributes) if overwrite else node.require_group(False, attributes)
-    made = Group._opened(node, ArrayOptions(cache_attrs=cache_attrs, meta_array=meta_array, **options))
+    made = Group._opened(node, ArrayConfig(cache_attrs=cache_attrs, meta_array=meta_array, **options))
     if attributes and not created:
         made.attrs.update(attributes)
     return made
@@ -80,7 +80,7 @@ def open_group(
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
     meta_array: Any = None,
-    **options: Unpack[MoreOptions],
+    **options: Unpack[ExtraOptions],
 ) -> Group:
     """Open a group, or create it.
 
@@ -120,7 +120,7 @@ def open_group(
                 node.require_group()
             else:
                 node.create_group(overwrite=mode == "w")
-    chosen = ArrayOptions(mode == "r", cache_attrs=cache_attrs, meta_array=meta_array, **options)
+    chosen = ArrayConfig(mode == "r", cache_attrs=cache_attrs, meta_array=meta_array, **options)
     return Group._opened(node, chosen)
 
 

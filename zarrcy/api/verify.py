@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from zarrcy.api.inventory import FoundArray, take_account
+from zarrcy.api.inventory import FoundArray, take_inventory
 from zarrcy.api.progress import Advance, byte_progress
-from zarrcy.chunk_io.chunk_io import ChunkSource
-from zarrcy.chunk_io.open_chunks import chunk_source
+from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
+from zarrcy.chunk_io.open_chunks import open_chunk_io
 from zarrcy.chunk_io.reader import batches
-from zarrcy.chunk_io.sharding.source import ShardSource
+from zarrcy.chunk_io.sharding.source import ShardedChunkIO
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.hierarchy.verification import ArrayTally, Problem, Report
 from zarrcy.keys import normalize_path
-from zarrcy.metadata import ArrayDescription
-from zarrcy.settings import ArrayOptions
+from zarrcy.metadata import ArrayMetadata
+from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync import thread_pool
@@ -69,7 +69,7 @@ def verify(store: Any, path: str | None = None, *, chunk_store: Any = None, prog
     store = normalize_store_arg(store)
     own = None if chunk_store is None else normalize_store_arg(chunk_store)
     path = normalize_path(path)
-    account = take_account(store, path, own)
+    account = take_inventory(store, path, own)
     problems = list(account.problems)
     values = store if own is None else own
     checks = []
@@ -96,12 +96,12 @@ class _ArrayCheck:
         self,
         store: Store,
         found: FoundArray,
-        description: ArrayDescription,
+        description: ArrayMetadata,
         keys: list[Key],
         problems: list[Problem],
     ) -> None:
         self.store, self.path, self.keys, self.problems = store, found.path, keys, problems
-        self.source = chunk_source(description, store, found.prefix, None, ArrayOptions())
+        self.source = open_chunk_io(description, store, found.prefix, None, ArrayConfig())
         self.value_nbytes = math.prod(description.chunk_shape) * description.dtype.itemsize
         counts = (-(-n // c) for n, c in zip(description.shape, description.chunk_shape, strict=True))
         self.tally = ArrayTally(found.path, n_possible=math.prod(counts))
@@ -185,7 +185,7 @@ def _unchecked(key: Key, exc: Exception, path: str) -> Problem:
 
 
 def check_value(
-    source: ChunkSource, key: Key, stored: Buffer, scratch: Any
+    source: UnshardedChunkIO, key: Key, stored: Buffer, scratch: Any
 ) -> tuple[int, list[tuple[int | None, str]]]:
     """Decode a stored value, chunk by chunk.
 
@@ -197,7 +197,7 @@ def check_value(
     ------
     UnsafeCodecError, MemoryError ... : it can't be decoded here, and nothing is known of it
     """
-    if not isinstance(source, ShardSource):
+    if not isinstance(source, ShardedChunkIO):
         problem = _decoding_problem(source, key, stored, scratch)
         return 1, [] if problem is None else [(None, problem)]
     try:
@@ -212,7 +212,7 @@ def check_value(
     return len(chunks), wrong
 
 
-def _decoding_problem(source: ChunkSource, key: Key, stored: Buffer, scratch: Any) -> str | None:
+def _decoding_problem(source: UnshardedChunkIO, key: Key, stored: Buffer, scratch: Any) -> str | None:
     try:
         if source.blocks is not None:
             # a block says itself how long it is, and is held to that as it is decoded

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.chunk_io.chunk_cache import ChunkCache
-from zarrcy.chunk_io.chunk_io import ChunkSource
+from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
 from zarrcy.chunk_io.reader import ChunkReader, batches
 from zarrcy.chunk_io.sharding.pieces import PiecesByShard
 from zarrcy.chunk_io.sharding.reader import ShardReader
-from zarrcy.chunk_io.sharding.source import ShardSource
-from zarrcy.chunk_io.threaded import SteeredSource
+from zarrcy.chunk_io.sharding.source import ShardedChunkIO
+from zarrcy.chunk_io.threaded import ChunkIOWrapper
 from zarrcy.storage import access
 from zarrcy.sync import thread_pool
 from zarrcy.types import Buffer, Field, Key
@@ -24,16 +24,16 @@ from zarrcy.types import Buffer, Field, Key
 _SEPARATOR = "."
 
 
-class CachedSource(SteeredSource):
+class CachedChunkIO(ChunkIOWrapper):
     """Keeps the chunks that it decodes, and takes them from there.
 
     A read that wants more than the cache holds goes past it: it would drive out all that others want, and use
     none of it. Chunks that are absent are not kept, so they are looked for again.
     """
 
-    source: ChunkSource
+    source: UnshardedChunkIO
 
-    def __init__(self, source: ChunkSource, cache: ChunkCache, decoding: object) -> None:
+    def __init__(self, source: UnshardedChunkIO, cache: ChunkCache, decoding: object) -> None:
         super().__init__(source)
         self.cache, self.decoding = cache, decoding
 
@@ -66,11 +66,11 @@ class CachedSource(SteeredSource):
 
         def make_reader() -> thread_pool.Task:
             kept = (self.cache, self.decoding, changes)
-            if isinstance(source, ShardSource):
-                return _KeepingShardReader(plan, source, out, field, pieces).keeping_in(*kept)
-            return _KeepingReader(plan, source, out, field, numbers).keeping_in(*kept)
+            if isinstance(source, ShardedChunkIO):
+                return _CachingShardReader(plan, source, out, field, pieces).keeping_in(*kept)
+            return _CachingReader(plan, source, out, field, numbers).keeping_in(*kept)
 
-        if isinstance(source, ShardSource):
+        if isinstance(source, ShardedChunkIO):
             pieces = PiecesByShard(plan, source, np.array(numbers, np.int64))
         shared = source.shares(len(numbers), len(numbers) * source.layout.nbytes)
         n = min(thread_pool.n_threads(), len(numbers)) if shared else 1
@@ -88,10 +88,10 @@ class CachedSource(SteeredSource):
                 self.cache.clear()
 
 
-class _Keeping(ChunkReader):
+class _Caching(ChunkReader):
     """A reader that keeps what it decodes."""
 
-    def keeping_in(self, cache: ChunkCache, decoding: object, changes: int) -> _Keeping:
+    def keeping_in(self, cache: ChunkCache, decoding: object, changes: int) -> _Caching:
         self.cache, self.decoding, self.changes = cache, decoding, changes
         return self
 
@@ -106,11 +106,11 @@ class _Keeping(ChunkReader):
         self.cache.put(self.decoding, name, kept, self.changes)
 
 
-class _KeepingReader(_Keeping):
+class _CachingReader(_Caching):
     """Reads the chunks of some of the pieces of a plan, whole."""
 
     def __init__(
-        self, plan: Any, source: ChunkSource, out: NDArray[Any], field: Field | None, numbers: list[int]
+        self, plan: Any, source: UnshardedChunkIO, out: NDArray[Any], field: Field | None, numbers: list[int]
     ) -> None:
         super().__init__(plan, source, out, field)
         self.numbers = numbers
@@ -125,5 +125,5 @@ class _KeepingReader(_Keeping):
                 self.take(number, key, stored)
 
 
-class _KeepingShardReader(_Keeping, ShardReader):
+class _CachingShardReader(_Caching, ShardReader):
     """Reads the inner chunks of some of the pieces of a plan."""

@@ -18,10 +18,10 @@ from zarrcy import _kernels
 from zarrcy.chunk_io import native
 from zarrcy.chunk_io.n5_blocks import Blocks, blocks_of
 from zarrcy.chunk_io.reader import ChunkReader, batches
-from zarrcy.chunk_io.writer import ChunkWriter, FileChanger
-from zarrcy.codecs import Pipeline, StageError, fill_item
+from zarrcy.chunk_io.writer import ChunkWriter, PartialFileWriter
+from zarrcy.codecs import Pipeline, StageError, fill_bytes
 from zarrcy.errors import ChunkDecodeError, ChunkEncodeError, ChunkMemoryError
-from zarrcy.settings import ArrayOptions
+from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access, byte_ranges
 from zarrcy.storage.local.atomic_files import partial_ending
 from zarrcy.sync import key_locks, thread_pool
@@ -41,7 +41,7 @@ _END_OF_LANE = 2**31
 _HUGE = 2**26
 
 
-class ChunkSource:
+class UnshardedChunkIO:
     """Where the chunks of one array come from and go to, and what they are made of.
 
     Parameters
@@ -67,7 +67,7 @@ class ChunkSource:
         dtype: AnyDtype,
         fill_value: Any,
         synchronizer: Synchronizer | None = None,
-        options: ArrayOptions = ArrayOptions(),  # noqa: B008 - frozen
+        options: ArrayConfig = ArrayConfig(),  # noqa: B008 - frozen
         kernels: ModuleType | None = None,
     ) -> None:
         self.kernels = kernels if kernels is not None else _kernels.for_dtype(dtype)
@@ -76,8 +76,8 @@ class ChunkSource:
         self.is_raw = pipeline.is_raw
         self.dtype = dtype
         self.layout = self.kernels.ChunkLayout(chunk_shape, dtype.itemsize, pipeline.order)
-        self.fill_item = fill_item(fill_value, dtype)
-        self.blocks = blocks_of(pipeline, self.kernels, self.fill_item)
+        self.fill_bytes = fill_bytes(fill_value, dtype)
+        self.blocks = blocks_of(pipeline, self.kernels, self.fill_bytes)
         self.synchronizer = synchronizer
         self.reader: Any = ChunkReader
         self.place: str | None = None
@@ -90,7 +90,7 @@ class ChunkSource:
         # keys are asked for in batches whose values, were they not compressed, have a bounded size
         self.batch = max(1, min(_BATCH_KEYS, access.batch_nbytes(store) // max(1, self.layout.nbytes)))
         # a filter may be anybody's Python code; objects need the GIL for every step
-        self.holds_values = access.holds_values(store)
+        self.is_in_memory = access.is_in_memory(store)
         self.codec: Any = (
             native.chunk_codec(pipeline, self.layout, dtype, self.kernels)
             if self.layout.nbytes < _END_OF_LANE
@@ -112,7 +112,7 @@ class ChunkSource:
             if self.layout.nbytes >= _WORTH_PARTS
             and pipeline.reads_parts
             and (byte_ranges.reads_ranges(store) or not pipeline.is_raw)
-            and not (self.codec is not None and self.holds_values)
+            and not (self.codec is not None and self.is_in_memory)
             else None
         )
         self.shared_batch = max(1, min(self.batch, 2**20 // max(1, self.layout.nbytes)))
@@ -150,7 +150,7 @@ class ChunkSource:
             self.new_reader(plan, out, field, blank)(0, 1)
             return
         # of chunks that lie decoded in memory only what is selected is touched, of others all
-        in_memory = self.is_raw and self.holds_values
+        in_memory = self.is_raw and self.is_in_memory
         nbytes = out.nbytes if in_memory else plan.n_pieces * self.layout.nbytes
         shared = self.shares(plan.n_pieces, nbytes)
         self._run(lambda: self.new_reader(plan, out, field, blank), plan, shared, shared)
@@ -184,7 +184,7 @@ class ChunkSource:
             return
         shared = self.synchronizer is None and self.shares(plan.n_pieces, plan.n_pieces * self.layout.nbytes)
         # who holds many chunks keeps others waiting: where a batch gains nothing it is small
-        self._run(lambda: ChunkWriter(plan, self, value, field), plan, shared, shared or self.holds_values)
+        self._run(lambda: ChunkWriter(plan, self, value, field), plan, shared, shared or self.is_in_memory)
 
     def _write_files(self, plan: Any, value: NDArray[Any]) -> None:
         """Write in the native lane; what it finds odd is done again in the general way."""
@@ -194,7 +194,7 @@ class ChunkSource:
             plan,
             self.layout,
             value,
-            self.fill_item,
+            self.fill_bytes,
             partial_ending().encode(),
             self.write_empty_chunks,
         )
@@ -203,7 +203,9 @@ class ChunkSource:
             return
         shared = self.synchronizer is None and self.shares(len(rest), len(rest) * self.layout.nbytes)
         n = min(thread_pool.n_threads(), len(rest)) if shared else 1
-        thread_pool.share(lambda: FileChanger(self, plan, value, writing, rest), batches(len(rest), 1), n)
+        thread_pool.share(
+            lambda: PartialFileWriter(self, plan, value, writing, rest), batches(len(rest), 1), n
+        )
 
     def is_aligned(self, plan: Any) -> bool:
         """Does a plan cover all of each stored value that it touches, as far as that is inside the array?"""
@@ -227,12 +229,12 @@ class ChunkSource:
     def target(self, field: Field | None) -> tuple[Any, Any]:
         """Return where in a chunk the elements, or one of their fields, are, and what a missing one is."""
         if field is None:
-            return self.layout, self.fill_item
+            return self.layout, self.fill_bytes
         start, size = field
         layout = self.kernels.ChunkLayout(
             self.layout.chunk_shape, size, self.pipeline.order, (start, self.dtype.itemsize)
         )
-        return layout, self.fill_item[start : start + size]
+        return layout, self.fill_bytes[start : start + size]
 
     def new_chunk(self, key: Key, stored: Buffer | None = None) -> NDArray[Any]:
         """Return memory for one flat chunk, such as that of `key`: bytes, or references to objects.
@@ -241,7 +243,7 @@ class ChunkSource:
         """
         if stored is not None and self.layout.nbytes >= _HUGE:
             try:
-                self.pipeline.refuse_short(stored)
+                self.pipeline.check_min_length(stored)
             except StageError as exc:
                 raise self.damaged(key, stored, exc.stage, exc.problem) from exc.__cause__
         try:
@@ -293,10 +295,10 @@ class ChunkSource:
         lock: AbstractContextManager[Any] = self.synchronizer[key]
         return lock
 
-    def hold(self, keys: list[Key]) -> key_locks.Hold:
+    def hold(self, keys: list[Key]) -> key_locks.KeyLock:
         """Return what keeps other threads of this process from changing values, where no synchronizer does."""
         if self.place is None:
             self.place = access.place_of(self.store)
         if self.options.unaligned == "allow":
             keys = []
-        return key_locks.Hold([self.place + key for key in keys] if self.place else keys)
+        return key_locks.KeyLock([self.place + key for key in keys] if self.place else keys)

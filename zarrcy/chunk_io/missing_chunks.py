@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.chunk_io import native
-from zarrcy.chunk_io.chunk_io import ChunkSource
+from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
 from zarrcy.chunk_io.reader import ChunkReader
 from zarrcy.errors import MissingChunkError
 from zarrcy.types import AnyDtype, Field, Key, Shape
@@ -20,14 +20,14 @@ def new_masked(shape: Shape, dtype: AnyDtype, order: Any) -> np.ma.MaskedArray[A
     return np.ma.MaskedArray(np.empty(shape, dtype, order), mask=mask, copy=False)
 
 
-class StrictReader(ChunkReader):
+class MissingChunkReader(ChunkReader):
     """Reads chunks, and raises or masks where one is missing.
 
     It masks if the result is a masked array, all of which is unmasked.
     """
 
     def __init__(
-        self, plan: Any, source: ChunkSource, out: NDArray[Any], field: Field | None, *more: Any
+        self, plan: Any, source: UnshardedChunkIO, out: NDArray[Any], field: Field | None, *more: Any
     ) -> None:
         self.mask: Any = None
         if isinstance(out, np.ma.MaskedArray):

@@ -32,19 +32,19 @@ class Blocks:
     order : the axes of a chunk in memory, the slowest first
     dtype : of the elements
     kernels : that move them
-    fill_item : the bytes of an element that was never written
+    fill_bytes : the bytes of an element that was never written
 
     A `field` of an element is its offset and its size in bytes; the whole element where it is None.
     """
 
     def __init__(
-        self, codec: N5ChunkWrapper, order: Coords, dtype: AnyDtype, kernels: ModuleType, fill_item: bytes
+        self, codec: N5ChunkWrapper, order: Coords, dtype: AnyDtype, kernels: ModuleType, fill_bytes: bytes
     ) -> None:
         self.codec, self.order, self.dtype, self.kernels = codec, order, dtype, kernels
         self.axes = tuple(np.argsort(order).tolist())
-        self.fill_item = fill_item
+        self.fill_bytes = fill_bytes
         # what is cut away reads as zeros
-        self.writes_cut = codec.decoded_nbytes > _WORTH_A_CUT and not any(fill_item)
+        self.writes_cut = codec.decoded_nbytes > _WORTH_A_CUT and not any(fill_bytes)
 
     def decode(self, stored: Any) -> NDArray[Any]:
         """Return what a block holds, in its own shape.
@@ -151,7 +151,7 @@ class Blocks:
     def is_empty(self, block: NDArray[Any]) -> bool:
         """Is there nothing in a block but what was never written?"""
         flat = np.ascontiguousarray(block.transpose(self.order)).reshape(-1).view(np.uint8)
-        return bool(self.kernels.is_filled(flat, self.fill_item))
+        return bool(self.kernels.is_filled(flat, self.fill_bytes))
 
     def encode(self, block: NDArray[Any]) -> bytes:
         """Return a block as it is stored.
@@ -177,12 +177,12 @@ class Blocks:
         return StageError(self.codec.codec_id, f"{type(exc).__name__}: {exc}")
 
 
-def blocks_of(pipeline: Pipeline, kernels: ModuleType, fill_item: Any) -> Blocks | None:
+def blocks_of(pipeline: Pipeline, kernels: ModuleType, fill_bytes: Any) -> Blocks | None:
     """Return the blocks of an array that is stored in some; None if its chunks are whole."""
     codec = pipeline.block_codec()
     if codec is None:
         return None
-    return Blocks(codec, pipeline.order, pipeline.dtype, kernels, fill_item)
+    return Blocks(codec, pipeline.order, pipeline.dtype, kernels, fill_bytes)
 
 
 def _inside(plan: Any, number: int) -> Shape:

@@ -17,7 +17,7 @@ from zarrcy.storage import byte_ranges
 from zarrcy.types import Buffer, Field, Key
 
 if TYPE_CHECKING:
-    from zarrcy.chunk_io.chunk_io import ChunkSource
+    from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
 
 
 _NO_MEMORY = np.empty(0, np.uint8)
@@ -35,9 +35,9 @@ class ChunkReader:
 
     __slots__ = ("field", "flat", "item", "layout", "out", "plan", "scratch", "source")
 
-    def __init__(self, plan: Any, source: ChunkSource, out: NDArray[Any], field: Field | None) -> None:
+    def __init__(self, plan: Any, source: UnshardedChunkIO, out: NDArray[Any], field: Field | None) -> None:
         self.plan, self.source, self.out, self.field = plan, source, out, field
-        self.layout, self.item = source.target(field) if field else (source.layout, source.fill_item)
+        self.layout, self.item = source.target(field) if field else (source.layout, source.fill_bytes)
         self.flat = None if field or source.is_raw else flat_memory(out)
         self.scratch: NDArray[Any] | None = None
 

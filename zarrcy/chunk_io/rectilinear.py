@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
-from zarrcy.chunk_io.chunk_io import ChunkSource
-from zarrcy.chunk_io.open_chunks import chunk_source
-from zarrcy.codecs import fill_item
-from zarrcy.indexing.axis_chunks import AxisRuns
-from zarrcy.metadata import ArrayDescription
-from zarrcy.settings import ArrayOptions
+from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
+from zarrcy.chunk_io.open_chunks import open_chunk_io
+from zarrcy.codecs import fill_bytes
+from zarrcy.indexing.axis_chunks import AxisChunks
+from zarrcy.metadata import ArrayMetadata
+from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access
 from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import Field, Shape, Store
@@ -32,37 +32,37 @@ from zarrcy.types import Field, Shape, Store
 _MOST_SOURCES = 1024
 
 
-class IrregularSource:
-    """Where the chunks of an array come from and go to, as `zarrcy.chunk_io.chunk_io.ChunkSource` is.
+class RectilinearChunkIO:
+    """Where the chunks of an array come from and go to, as `zarrcy.chunk_io.chunk_io.UnshardedChunkIO` is.
 
     Parameters
     ----------
     description : of the array, which has `edges`
-    store, node_prefix, synchronizer, options : see `zarrcy.chunk_io.open_chunks.chunk_source`
+    store, node_prefix, synchronizer, options : see `zarrcy.chunk_io.open_chunks.open_chunk_io`
     """
 
     def __init__(
         self,
-        description: ArrayDescription,
+        description: ArrayMetadata,
         store: Store,
         node_prefix: str,
         synchronizer: Synchronizer | None,
-        options: ArrayOptions,
+        options: ArrayConfig,
     ) -> None:
-        assert description.edges is not None
+        assert description.rectilinear_axes is not None
         kernels = _kernels.for_dtype(description.dtype)
-        self.kernels = IrregularKernels(kernels, description.edges)
+        self.kernels = RectilinearKernels(kernels, description.rectilinear_axes)
         self.layout = kernels.ChunkLayout(description.chunk_shape, description.dtype.itemsize)
         keys = description.chunk_keys
         self.prefix, self.separator = keys.prefix(node_prefix, len(description.shape)), keys.separator
-        self.fill_item = fill_item(description.missing, description.dtype)
+        self.fill_bytes = fill_bytes(description.fill_value_or_zero, description.dtype)
         self.fetch, self.store_many = access.reader(store), access.writer(store)
         self.batch = max(1, access.batch_nbytes(store) // max(1, self.layout.nbytes))
         rest = (store, node_prefix, synchronizer, options)
         self._source_of = lru_cache(_MOST_SOURCES)(partial(_source_of, description, rest))
 
-    def read(self, plan: IrregularPlan, out: Any, field: Field | None = None, blank: bool = False) -> None:
-        """Read a plan into `out`: see `ChunkSource.read`."""
+    def read(self, plan: RectilinearPlan, out: Any, field: Field | None = None, blank: bool = False) -> None:
+        """Read a plan into `out`: see `UnshardedChunkIO.read`."""
         for part in plan.parts():
             source, regular = self._opened(part)
             if part.is_box:
@@ -72,19 +72,19 @@ class IrregularSource:
                 source.read(regular, found, field)
                 out[part.where] = found
 
-    def write(self, plan: IrregularPlan, value: NDArray[Any], field: Field | None = None) -> None:
-        """Write `value` along a plan: see `ChunkSource.write`."""
+    def write(self, plan: RectilinearPlan, value: NDArray[Any], field: Field | None = None) -> None:
+        """Write `value` along a plan: see `UnshardedChunkIO.write`."""
         for part in plan.parts():
             source, regular = self._opened(part)
             source.write(regular, value[part.where], field)
 
-    def _opened(self, part: Part) -> tuple[ChunkSource, Any]:
+    def _opened(self, part: Part) -> tuple[UnshardedChunkIO, Any]:
         source = self._source_of(part.chunk_shape)
         return source, part.split(source.kernels.Grid(part.shape, source.layout.chunk_shape))
 
 
-def _source_of(description: ArrayDescription, rest: Any, chunk_shape: Shape) -> ChunkSource:
-    return chunk_source(description.with_equal_chunks(chunk_shape), *rest)
+def _source_of(description: ArrayMetadata, rest: Any, chunk_shape: Shape) -> UnshardedChunkIO:
+    return open_chunk_io(description.with_equal_chunks(chunk_shape), *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Part:
     is_box: bool
 
 
-class IrregularPlan:
+class RectilinearPlan:
     """What a selection takes of an array, by the shape of the chunks.
 
     Attributes
@@ -117,7 +117,7 @@ class IrregularPlan:
     has_lists : there are lists or points in the selection
     """
 
-    def __init__(self, kernels: IrregularKernels, grid: Any, shape: Shape, has_lists: bool) -> None:
+    def __init__(self, kernels: RectilinearKernels, grid: Any, shape: Shape, has_lists: bool) -> None:
         self.kernels, self.grid = kernels, grid
         self.shape, self.has_lists = shape, has_lists
 
@@ -127,7 +127,7 @@ class IrregularPlan:
 
     def part(self, runs: Sequence[int], split: Callable[[Any], Any], *result: Any) -> Part:
         """Return the part that lies in one run of each axis; what comes last says where it is in the result."""
-        axes = list(zip(self.kernels.edges, runs, self.grid.shape, strict=True))
+        axes = list(zip(self.kernels.rectilinear_axes, runs, self.grid.shape, strict=True))
         return Part(
             tuple(axis.lengths[run] for axis, run, _ in axes),
             tuple(min(axis.starts[run + 1], n) + axis.regular_start(run) for axis, run, n in axes),
@@ -148,10 +148,10 @@ class AxisPart:
     positions: NDArray[np.int64] | None = None
 
 
-class OuterPlan(IrregularPlan):
+class OuterPlan(RectilinearPlan):
     """A range, or a list, along each axis."""
 
-    def __init__(self, kernels: IrregularKernels, box: Any, grid: Any, lists: Any) -> None:
+    def __init__(self, kernels: RectilinearKernels, box: Any, grid: Any, lists: Any) -> None:
         super().__init__(kernels, grid, box.shape, lists is not None)
         self.box, self.lists = box, lists
 
@@ -177,7 +177,7 @@ class OuterPlan(IrregularPlan):
         return self.kernels.regular.split_outer(box, grid, lists)
 
     def _axis_parts(self, axis: int) -> Iterator[AxisPart]:
-        runs = self.kernels.edges[axis]
+        runs = self.kernels.rectilinear_axes[axis]
         if self.lists is not None and self.lists[axis] is not None:
             yield from _parts_of_list(runs, self.lists[axis])
             return
@@ -193,7 +193,7 @@ class OuterPlan(IrregularPlan):
                 yield AxisPart(run, first, high - low, step if high - low > 1 else 1, where)
 
 
-def _parts_of_list(runs: AxisRuns, positions: NDArray[np.int64]) -> Iterator[AxisPart]:
+def _parts_of_list(runs: AxisChunks, positions: NDArray[np.int64]) -> Iterator[AxisPart]:
     found = runs.runs_at(positions)
     for run, chosen in _grouped([found]):
         within = positions[chosen] + runs.regular_start(run[0])
@@ -218,15 +218,15 @@ def _grouped(keys: list[NDArray[np.int64]]) -> Iterator[tuple[list[int], NDArray
     yield from zip(table[starts].tolist(), np.split(order, starts[1:]), strict=False)
 
 
-class PointsPlan(IrregularPlan):
+class PointsPlan(RectilinearPlan):
     """Points."""
 
-    def __init__(self, kernels: IrregularKernels, coords: list[Any], grid: Any) -> None:
+    def __init__(self, kernels: RectilinearKernels, coords: list[Any], grid: Any) -> None:
         super().__init__(kernels, grid, (coords[-1],), True)
         self.coords = coords[:-1]
 
     def parts(self) -> Iterator[Part]:
-        edges = self.kernels.edges
+        edges = self.kernels.rectilinear_axes
         keys = [axis.runs_at(positions) for axis, positions in zip(edges, self.coords, strict=True)]
         for runs, chosen in _grouped(keys):
             axes = zip(edges, runs, self.coords, strict=True)
@@ -235,17 +235,17 @@ class PointsPlan(IrregularPlan):
             yield self.part(runs, split, (len(chosen),), chosen, False)
 
 
-class IrregularKernels:
+class RectilinearKernels:
     """The kernels that a selection is planned with; the plans are those of this module.
 
     Parameters
     ----------
     regular : the kernels for regular grids
-    edges : where the chunks of each axis begin
+    rectilinear_axes : where the chunks of each axis begin
     """
 
-    def __init__(self, regular: ModuleType, edges: tuple[AxisRuns, ...]) -> None:
-        self.regular, self.edges = regular, edges
+    def __init__(self, regular: ModuleType, edges: tuple[AxisChunks, ...]) -> None:
+        self.regular, self.rectilinear_axes = regular, edges
         self.Grid, self.Box, self.parse_box = regular.Grid, regular.Box, regular.parse_box
 
     def split_outer(self, box: Any, grid: Any, lists: Any = None) -> OuterPlan:

@@ -6,15 +6,15 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from zarrcy.chunk_io.chunk_io import ChunkSource
+from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
 from zarrcy.sync import thread_pool
 from zarrcy.types import Field
 
 
-class SteeredSource:
+class ChunkIOWrapper:
     """A source that does more around its reads and writes; all else it has from the one inside."""
 
-    def __init__(self, source: ChunkSource | SteeredSource) -> None:
+    def __init__(self, source: UnshardedChunkIO | ChunkIOWrapper) -> None:
         self.source = source
 
     def __getattr__(self, name: str) -> Any:
@@ -27,17 +27,17 @@ class SteeredSource:
         self.source.write(plan, value, field)
 
 
-class ThreadedSource(SteeredSource):
+class ThreadedChunkIO(ChunkIOWrapper):
     """Reads and writes with a number of threads of its own."""
 
-    def __init__(self, source: ChunkSource | SteeredSource, n_threads: int) -> None:
+    def __init__(self, source: UnshardedChunkIO | ChunkIOWrapper, n_threads: int) -> None:
         super().__init__(source)
         self.n_threads = n_threads
 
     def read(self, plan: Any, out: NDArray[Any], field: Field | None = None, blank: bool = False) -> None:
-        with thread_pool.preferring(self.n_threads):
+        with thread_pool.prefer_threads(self.n_threads):
             self.source.read(plan, out, field, blank)
 
     def write(self, plan: Any, value: NDArray[Any], field: Field | None = None) -> None:
-        with thread_pool.preferring(self.n_threads):
+        with thread_pool.prefer_threads(self.n_threads):
             self.source.write(plan, value, field)

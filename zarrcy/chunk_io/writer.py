@@ -14,7 +14,7 @@ from zarrcy.storage import access
 from zarrcy.types import Buffer, Field, Key
 
 if TYPE_CHECKING:
-    from zarrcy.chunk_io.chunk_io import ChunkSource
+    from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
 
 
 def flat_memory(array: NDArray[Any]) -> NDArray[np.uint8] | None:
@@ -28,12 +28,12 @@ def flat_memory(array: NDArray[Any]) -> NDArray[np.uint8] | None:
     return None
 
 
-class FileChanger:
+class PartialFileWriter:
     """Writes the pieces that the native lane left: in part, with the lock of the file, or in the general way."""
 
     def __init__(
         self,
-        source: ChunkSource,
+        source: UnshardedChunkIO,
         plan: Any,
         value: NDArray[Any],
         writing: native.FileWriting,
@@ -56,7 +56,7 @@ class FileChanger:
 class ChunkWriter:
     """Makes the stored values of the pieces of one write, and sends them in batches."""
 
-    def __init__(self, plan: Any, source: ChunkSource, value: NDArray[Any], field: Field | None) -> None:
+    def __init__(self, plan: Any, source: UnshardedChunkIO, value: NDArray[Any], field: Field | None) -> None:
         self.plan, self.source, self.value, self.field = plan, source, value, field
         self.layout, _ = source.target(field)
         # a filter may work in place, a compressor only reads: filters never see the user's memory
@@ -102,7 +102,7 @@ class ChunkWriter:
         made = None
         if source.codec is not None and self.field is None and self.value.dtype == source.dtype:
             made = native.encode(
-                source.codec, first, first + len(keys), self.plan, self.layout, self.value, source.fill_item,
+                source.codec, first, first + len(keys), self.plan, self.layout, self.value, source.fill_bytes,
                 source.write_empty_chunks,
             )  # fmt: skip
         if made is None:
@@ -120,7 +120,7 @@ class ChunkWriter:
         return rest
 
     def _write_locked(self, first: int, keys: list[Key]) -> None:
-        """Hold the lock of a chunk from before it is read until after it is written."""
+        """KeyLock the lock of a chunk from before it is read until after it is written."""
         for number, key in enumerate(keys, first):
             if self.replaces(number):
                 self.put(number, key, True, None)
@@ -174,7 +174,7 @@ class ChunkWriter:
                     raise source.damaged(key, stored)
                 chunk[:] = decoded
         elif not complete or plan.overhangs(number):
-            source.kernels.fill(chunk, source.fill_item)
+            source.kernels.fill(chunk, source.fill_bytes)
         if self.value.dtype != source.dtype and self.field is None:
             # the piece is cast on its way: a value of another type is never copied as a whole
             within, where = plan.slices(number)
@@ -199,7 +199,7 @@ class ChunkWriter:
     def _encode(self, number: int, key: Key, chunk: Any) -> Buffer | None:
         """Encode a chunk; None if it is all fill value, and such chunks are not stored."""
         source = self.source
-        if not source.write_empty_chunks and source.kernels.is_filled(chunk, source.fill_item):
+        if not source.write_empty_chunks and source.kernels.is_filled(chunk, source.fill_bytes):
             return None
         try:
             return source.pipeline.encode(chunk)

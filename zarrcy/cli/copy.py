@@ -243,7 +243,7 @@ class _Target:
             if attributes:
                 new.save_attributes(attributes)
             for key, document in documents.items():
-                access.put_new(self.store, key, document)
+                access.set_if_absent(self.store, key, document)
             return Group(self.store, path=node.path)
         node.require_group()
         group = Group(self.store, path=node.path)

@@ -49,14 +49,14 @@ def split_place(place: str) -> tuple[str, str]:
         return found[1], found[2].rstrip("/")
     if not is_url(place) and not os.path.lexists(place):
         above = next((folder for folder in Path(place).parents if folder.is_dir()), Path())
-        if metadata.lays_out(DirectoryStore(above)):
+        if metadata.owns_store(DirectoryStore(above)):
             return str(above), Path(place).relative_to(above).as_posix()
     return place, ""
 
 
 @contextmanager
 def opened_place(place: str, mode: str = "r") -> Iterator[Node]:
-    """Hold the node at a place; its store is closed in the end.
+    """KeyLock the node at a place; its store is closed in the end.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """One pipeline stage per idea: what happens to a chunk between memory and store."""
 
 from zarrcy.codecs.n5 import N5ChunkWrapper
-from zarrcy.codecs.pipeline import Pipeline, StageError, fill_item
+from zarrcy.codecs.pipeline import Pipeline, StageError, fill_bytes
 from zarrcy.codecs.stages import Compressor, Filter, Pack, Shard, Stage, Transpose, as_codec
 
 __all__ = [
@@ -15,5 +15,5 @@ __all__ = [
     "StageError",
     "Transpose",
     "as_codec",
-    "fill_item",
+    "fill_bytes",
 ]

@@ -83,7 +83,7 @@ def new_decoder(codec: Any) -> NewDecoder:
         return _streamed_new(codec)
 
     def decode(data: Buffer, nbytes: int) -> NDArray[np.uint8]:
-        refuse_short(codec, data, nbytes)
+        check_min_length(codec, data, nbytes)
         out = np.empty(nbytes, np.uint8)
         decode_into(data, out)
         return out
@@ -91,7 +91,7 @@ def new_decoder(codec: Any) -> NewDecoder:
     return decode
 
 
-def refuse_short(codec: Any, data: Buffer, nbytes: int) -> None:
+def check_min_length(codec: Any, data: Buffer, nbytes: int) -> None:
     """Refuse bytes that do not decode to so many, as far as that is seen without memory for them.
 
     Raises

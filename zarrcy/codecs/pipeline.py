@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zarrcy import _kernels
 from zarrcy.codecs.array_codecs import is_ml_dtype
-from zarrcy.codecs.bounded_decode import is_own, refuse_short
+from zarrcy.codecs.bounded_decode import check_min_length, is_own
 from zarrcy.codecs.crc32c import CRC32C
 from zarrcy.codecs.encoded_size import encoded_nbytes
 from zarrcy.codecs.filter_decode import Undo, undo
@@ -32,7 +32,7 @@ class StageError(Exception):
         self.stage, self.problem = stage, problem
 
 
-Undone = tuple[str, Undo]
+NamedDecoder = tuple[str, Undo]
 """The name of a stage, and what undoes it."""
 
 
@@ -47,11 +47,11 @@ class Pipeline:
     stages : in the order of encoding
     chunk_shape : in elements
     dtype : of the elements
-    fill_item : the fill value as `fill_item` returns it, for what is absent inside a shard; zeros by default
+    fill_bytes : the fill value as `fill_bytes` returns it, for what is absent inside a shard; zeros by default
     """
 
     def __init__(
-        self, stages: tuple[Stage, ...], chunk_shape: Shape, dtype: AnyDtype, fill_item: Any = None
+        self, stages: tuple[Stage, ...], chunk_shape: Shape, dtype: AnyDtype, fill_bytes: Any = None
     ) -> None:
         self.stages = stages
         self.dtype = dtype
@@ -68,20 +68,20 @@ class Pipeline:
         # where the store has the bytes of an element in another order: the stage that turns them round
         self._swap = next((s for s in stages if isinstance(s, Pack) and s.swaps), None)
         shard = next((s for s in stages if isinstance(s, Shard)), None)
-        self._shard = None if shard is None else WholeShard(shard, self.memory_shape, dtype, fill_item)
+        self._shard = None if shard is None else WholeShard(shard, self.memory_shape, dtype, fill_bytes)
         self.is_raw = not (self.filters or self.compressors or self._swap or self._shard or dtype.hasobject)
         # the first compressor's output is the chunk itself where no filter stands before it
         plain = self.compressors and not self.filters and not self._shard and not self._has_blocks
         self._first = self.compressors[0].decoder() if plain else None
 
     @cached_property
-    def _undone(self) -> tuple[list[Undone], list[Undone]]:
+    def _undone(self) -> tuple[list[NamedDecoder], list[NamedDecoder]]:
         """What undoes the compressors, and the filters, the last one first. Most arrays never need it."""
         n_elements = self.nbytes // self.dtype.itemsize if self.dtype.itemsize else 0
         nbytes: int | None = self.nbytes
-        found: list[list[Undone]] = []
+        found: list[list[NamedDecoder]] = []
         for stages in (self.filters, self.compressors):
-            steps: list[Undone] = []
+            steps: list[NamedDecoder] = []
             for stage in stages:
                 steps.insert(0, (stage.name, undo(stage.codec, nbytes, n_elements)))
                 nbytes = encoded_nbytes(stage.codec, nbytes)
@@ -102,8 +102,8 @@ class Pipeline:
         inner_order = self._shard.inner.order
         order = tuple(self.order[axis] for axis in inner_order)
         stages = tuple(s for s in stage.stages if not isinstance(s, Transpose))
-        fill_item = self._shard.fill_item
-        return stage, Pipeline((Transpose(order), *stages), chunk_shape, self.dtype, fill_item)
+        fill_bytes = self._shard.fill_bytes
+        return stage, Pipeline((Transpose(order), *stages), chunk_shape, self.dtype, fill_bytes)
 
     @property
     def _has_blocks(self) -> bool:
@@ -191,7 +191,7 @@ class Pipeline:
             raise StageError(stage.name, f"{type(exc).__name__}: {exc}") from exc
         return self._flat(data)
 
-    def refuse_short(self, data: Buffer) -> None:
+    def check_min_length(self, data: Buffer) -> None:
         """Refuse stored bytes that are no whole chunk, as far as that is seen without memory for one.
 
         Raises
@@ -204,7 +204,7 @@ class Pipeline:
             return
         stage = self.compressors[0]
         try:
-            refuse_short(stage.codec, data, self.nbytes)
+            check_min_length(stage.codec, data, self.nbytes)
         except ValueError as exc:
             raise StageError(stage.name, f"{type(exc).__name__}: {exc}") from exc
 
@@ -274,8 +274,8 @@ class WholeShard:
 
     def __init__(self, stage: Shard, shape: Shape, dtype: AnyDtype, item: Any) -> None:
         self.stage, self.shape, self.dtype = stage, shape, dtype
-        self.fill_item = fill_item(None, dtype) if item is None else item
-        self.inner = Pipeline(stage.stages, stage.chunk_shape, dtype, self.fill_item)
+        self.fill_bytes = fill_bytes(None, dtype) if item is None else item
+        self.inner = Pipeline(stage.stages, stage.chunk_shape, dtype, self.fill_bytes)
         self.kernels = _kernels.for_dtype(dtype)
         counts = tuple(n // c for n, c in zip(shape, stage.chunk_shape, strict=False))
         # the places of chunks are not listed: a document may state any number of them
@@ -292,7 +292,7 @@ class WholeShard:
         view = memoryview(data).cast("B")
         found = self.index.chunks_of(view)
         out = np.empty(self.shape, self.dtype)
-        self.kernels.fill(self._flat(out), self.fill_item)
+        self.kernels.fill(self._flat(out), self.fill_bytes)
         scratch = np.empty(self.inner.nbytes, np.uint8)
         for number, place in self._places():
             if number in found:
@@ -315,19 +315,19 @@ class WholeShard:
         chunks: dict[int, Buffer] = {}
         for number, place in self._places():
             flat = self._flat(np.ascontiguousarray(array[place].transpose(self.inner.order)))
-            if not self.kernels.is_filled(flat, self.fill_item):
+            if not self.kernels.is_filled(flat, self.fill_bytes):
                 chunks[number] = bytes(self.inner.encode(flat))
         return self.index.assemble(chunks)
 
 
-def fill_item(fill_value: Any, dtype: AnyDtype) -> Any:
+def fill_bytes(fill_value: Any, dtype: AnyDtype) -> Any:
     """Return one element as the kernels want it: its bytes, or the object itself. None is zero."""
     if dtype.hasobject:
         return fill_value
     return (np.zeros((), dtype) if fill_value is None else np.asarray(fill_value, dtype)).tobytes()
 
 
-def _undo_all(steps: list[Undone], data: Any) -> Any:
+def _undo_all(steps: list[NamedDecoder], data: Any) -> Any:
     for name, decode in steps:
         try:
             data = decode(data)

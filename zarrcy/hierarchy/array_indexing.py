@@ -40,7 +40,7 @@ class ArrayIndexing(ArrayFacts):
             return self._read_new(plan, box.shape, self._dtype)
         # one element: every microsecond shows
         out = self._new_result((), self._dtype)
-        self._source.read(plan, out)
+        self._chunk_io.read(plan, out)
         return selections.unwrap(out, selection)
 
     def _select(self, selection: Any) -> Any:
@@ -200,14 +200,14 @@ class ArrayIndexing(ArrayFacts):
         return self._explain(lambda array: array[selection])
 
     def _explain(self, read: Callable[[Self], object]) -> Explanation:
-        from zarrcy.hierarchy.explain import PlanCatcher, placeholder
+        from zarrcy.hierarchy.explain import PlanRecorder, placeholder
 
         self._refresh()
-        catcher = PlanCatcher(self._source)
+        catcher = PlanRecorder(self._chunk_io)
         # the same array, so the same way to the plan, but for what is behind it
         trial = object.__new__(type(self))
         trial.__dict__.update(
-            self.__dict__, _source=catcher, _reload=False, _new_result=placeholder, _fresh_nbytes=math.inf
+            self.__dict__, _chunk_io=catcher, _reload=False, _new_result=placeholder, _fresh_nbytes=math.inf
         )
         catcher.catch(lambda: read(trial))
         return catcher.explain(self.chunk_store)
@@ -253,7 +253,7 @@ class ArrayIndexing(ArrayFacts):
         if field is None and fields is not None:
             # several fields: decode each chunk once, for all of them
             records = self._new_result(shape, self._dtype)
-            self._source.read(plan, records)
+            self._chunk_io.read(plan, records)
             result = self._new_result(shape, dtype) if out is None else out
             for name in dtype.names or ():
                 result[name] = records[name]
@@ -262,14 +262,14 @@ class ArrayIndexing(ArrayFacts):
             return self._read_inner_axes(plan, shape, dtype, field, out)
         if out is None:
             return self._read_new(plan, shape, dtype, field)
-        self._source.read(plan, out, field)
+        self._chunk_io.read(plan, out, field)
         return out
 
     def _read_new(self, plan: Any, shape: Shape, dtype: AnyDtype, field: Field | None = None) -> NDArray[Any]:
         """Read a plan, whose selection has `shape`, into a new array."""
         blank = self._is_cheaper_blank(shape, dtype)
         out = np.zeros(shape, dtype, self._result_order) if blank else self._new_result(shape, dtype)
-        self._source.read(plan, out, field, blank)
+        self._chunk_io.read(plan, out, field, blank)
         return out
 
     def _read_inner_axes(self, plan: Any, shape: Shape, dtype: Any, field: Any, out: Any) -> NDArray[Any]:
@@ -277,7 +277,7 @@ class ArrayIndexing(ArrayFacts):
         masks = self._options.read_missing == "mask"
         void = np.dtype(f"V{dtype.itemsize}")
         raw = self._new_result(shape, void) if masks else np.empty(shape, void)
-        self._source.read(plan, raw, field)
+        self._chunk_io.read(plan, raw, field)
         result: Any = out
         if out is None:
             result = self._new_result(shape, dtype) if masks else np.empty(shape, dtype)
@@ -423,7 +423,7 @@ class ArrayIndexing(ArrayFacts):
         ------
         UnalignedWriteError : so it is
         """
-        if not plan.n_pieces or (fields is None and self._source.is_aligned(plan)):
+        if not plan.n_pieces or (fields is None and self._chunk_io.is_aligned(plan)):
             return
         coords, chunk_shape = plan.coords_table(0, plan.n_pieces), plan.grid.chunk_shape
         touched = zip(coords.min(axis=0).tolist(), coords.max(axis=0).tolist(), chunk_shape, strict=True)
@@ -447,7 +447,7 @@ class ArrayIndexing(ArrayFacts):
             self._refuse_unaligned(plan, fields)
         if fields is None:
             values = self._values_for(value, shape, plan, new_axes)
-            self._source.write(plan, values.reshape(-1) if flat else values)
+            self._chunk_io.write(plan, values.reshape(-1) if flat else values)
             return
         dtype, field = record_fields(self._dtype, fields)
         if field is None:
@@ -461,7 +461,7 @@ class ArrayIndexing(ArrayFacts):
         )
         if inner:
             values = values.reshape(-1).view(f"V{dtype.itemsize}")
-        self._source.write(plan, values.reshape((-1,) if flat else shape), field)
+        self._chunk_io.write(plan, values.reshape((-1,) if flat else shape), field)
 
     def _values_for(self, value: Any, shape: Shape, plan: Any, new_axes: Any = None) -> NDArray[Any]:
         """Return `value` in `shape` and, unless the pieces are better cast one by one, in the array's data type."""

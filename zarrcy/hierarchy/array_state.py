@@ -15,29 +15,29 @@ from numpy.typing import NDArray
 from zarrcy import _kernels
 from zarrcy.chunk_io.chunk_cache import CacheInfo, ChunkCache
 from zarrcy.chunk_io.missing_chunks import new_masked
-from zarrcy.chunk_io.open_chunks import chunk_source, steered
+from zarrcy.chunk_io.open_chunks import open_chunk_io, steered
 from zarrcy.chunk_io.reader import batches
 from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ViewError
 from zarrcy.hierarchy.node import refuse_read_only
-from zarrcy.hierarchy.node_properties import Placed
+from zarrcy.hierarchy.node_properties import NodeProperties
 from zarrcy.hierarchy.report import InfoReport, bytes_text, html_table, type_name
-from zarrcy.metadata import ArrayDescription
-from zarrcy.settings import ArrayOptions
+from zarrcy.metadata import ArrayMetadata
+from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, AnyDtype, Coords, Key, Shape
 
 _PARSED_LATE = ("_description", "_dtype", "_result_order")
-_MADE_LATE = ("_grid", "_kernels", "_source")
+_MADE_LATE = ("_grid", "_kernels", "_chunk_io")
 _OUTDATED = ("_parse", *_MADE_LATE)
 
 
-class ArrayFacts(Placed, ABC):
+class ArrayFacts(NodeProperties, ABC):
     """The facts about an array; `zarrcy.Array` adds reading, writing and changing."""
 
-    _options: ArrayOptions
+    _options: ArrayConfig
     _reload: bool
     _like: Any
     _is_view: bool = False
@@ -47,7 +47,7 @@ class ArrayFacts(Placed, ABC):
     _cache: ChunkCache | None = None
     _decoding: object = "stored"
 
-    def _adopt(self, description: ArrayDescription) -> None:
+    def _adopt(self, description: ArrayMetadata) -> None:
         """Be what `description` describes."""
         self._description = description
         self._dtype = description.dtype
@@ -75,12 +75,12 @@ class ArrayFacts(Placed, ABC):
     def _get_ready(self) -> None:
         """Make what reading and writing need."""
         description = self._description
-        make: Any = chunk_source
-        if description.edges is not None:
+        make: Any = open_chunk_io
+        if description.rectilinear_axes is not None:
             # few arrays have such chunks
-            from zarrcy.chunk_io.rectilinear import IrregularSource
+            from zarrcy.chunk_io.rectilinear import RectilinearChunkIO
 
-            make = IrregularSource
+            make = RectilinearChunkIO
         source = make(
             description,
             self._node.chunk_store,
@@ -89,11 +89,11 @@ class ArrayFacts(Placed, ABC):
             self._options,
         )
         # a chunk that is kept is there, whatever became of it; who wants to know what is missing has to look
-        is_plain = self._options.read_missing == "fill" and description.edges is None
+        is_plain = self._options.read_missing == "fill" and description.rectilinear_axes is None
         cache = self._cache if is_plain else None
-        self._source: Any = steered(source, self._options.threads, cache, self._decoding)
-        self._kernels: Any = self._source.kernels
-        self._grid = self._kernels.Grid(description.shape, self._source.layout.chunk_shape)
+        self._chunk_io: Any = steered(source, self._options.threads, cache, self._decoding)
+        self._kernels: Any = self._chunk_io.kernels
+        self._grid = self._kernels.Grid(description.shape, self._chunk_io.layout.chunk_shape)
 
     def _refresh(self) -> None:
         """Load the metadata again if they are not to be kept."""
@@ -106,27 +106,27 @@ class ArrayFacts(Placed, ABC):
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Hold the lock of the metadata from before they are read until after they are written."""
+        """KeyLock the lock of the metadata from before they are read until after they are written."""
         self._refuse_views()
         refuse_read_only(self._options.read_only, self.path)
         with self._node.lock(self._node.metadata_key):
             self._refresh()
             yield
 
-    def _save(self, description: ArrayDescription) -> None:
+    def _save(self, description: ArrayMetadata) -> None:
         self._node.save_array(description)
         self._adopt(description)
         if self._cache is not None:
             self._cache.clear()
 
-    def _save_shape(self, description: ArrayDescription) -> None:
+    def _save_shape(self, description: ArrayMetadata) -> None:
         """Save a description that differs in its shape alone; what reads and writes chunks needs not be made anew."""
         made = self.__dict__
-        kept = {name: made[name] for name in ("_source", "_kernels") if name in made}
+        kept = {name: made[name] for name in ("_chunk_io", "_kernels") if name in made}
         self._save(description)
-        if len(kept) == 2 and description.edges is None:
-            self._source, self._kernels = kept["_source"], kept["_kernels"]
-            self._grid = self._kernels.Grid(description.shape, self._source.layout.chunk_shape)
+        if len(kept) == 2 and description.rectilinear_axes is None:
+            self._chunk_io, self._kernels = kept["_chunk_io"], kept["_kernels"]
+            self._grid = self._kernels.Grid(description.shape, self._chunk_io.layout.chunk_shape)
 
     def _new_result(self, shape: Shape, dtype: AnyDtype) -> Any:
         """Return memory for a result, of the kind that was asked for."""
@@ -146,7 +146,7 @@ class ArrayFacts(Placed, ABC):
             math.prod(shape) * dtype.itemsize >= self._fresh_nbytes
             and self._like is None
             and not dtype.hasobject
-            and not any(self._source.fill_item)
+            and not any(self._chunk_io.fill_bytes)
         )
 
     @abstractmethod
@@ -396,7 +396,7 @@ class ArrayFacts(Placed, ABC):
         store, chunk_keys = self.chunk_store, self._description.chunk_keys
         if chunk_keys.separator == "." or not self.ndim:
             yield from listdir(store, prefix)
-        elif access.holds_values(store) or not offers(store, "listdir"):
+        elif access.is_in_memory(store) or not offers(store, "listdir"):
             yield from (key[len(prefix) :] for key in list(store) if key.startswith(prefix))
         else:
             # not the whole store: there may be many arrays
@@ -434,7 +434,7 @@ class ArrayFacts(Placed, ABC):
 
         checksum = hashlib.new(hashname)
         # a grid with an element for each stored value
-        counts, kernels, source = self._stored_counts(self.shape), _kernels.default, self._source
+        counts, kernels, source = self._stored_counts(self.shape), _kernels.default, self._chunk_io
         grid = kernels.Grid(counts, (1,) * len(counts))
         plan = kernels.split_outer(kernels.parse_box(..., grid), grid)
         for first, last in batches(plan.n_pieces, source.batch):
@@ -487,7 +487,10 @@ class ArrayFacts(Placed, ABC):
             ("Type", "zarrcy.Array"),
             ("Data type", self._dtype),
             ("Shape", self.shape),
-            ("Chunk shape", self.chunks if self._description.edges is None else f"up to {self.chunks}"),
+            (
+                "Chunk shape",
+                self.chunks if self._description.rectilinear_axes is None else f"up to {self.chunks}",
+            ),
             *self._described_shards(),
             ("Order", self.order),
             ("Read-only", self.read_only),

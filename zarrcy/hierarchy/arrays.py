@@ -21,8 +21,8 @@ from zarrcy.indexing import regions
 from zarrcy.indexing import selection as selections
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shape
 from zarrcy.indexing.regions import Region
-from zarrcy.metadata import ArrayDescription, asked_format
-from zarrcy.settings import ArrayOptions, MoreOptions
+from zarrcy.metadata import ArrayMetadata, asked_format
+from zarrcy.settings import ArrayConfig, ExtraOptions
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import Shape, ZarrFormat
@@ -90,7 +90,7 @@ class Array(ArrayIndexing):
         write_empty_chunks: bool = True,
         zarr_version: ZarrFormat | None = None,
         meta_array: Any = None,
-        **options: Unpack[MoreOptions],
+        **options: Unpack[ExtraOptions],
     ) -> None:
         asked = asked_format(zarr_version=zarr_version)
         node = Node(
@@ -100,7 +100,7 @@ class Array(ArrayIndexing):
             synchronizer,
             asked,
         )
-        chosen = ArrayOptions(
+        chosen = ArrayConfig(
             read_only=bool(read_only),
             cache_metadata=cache_metadata,
             cache_attrs=cache_attrs,
@@ -112,13 +112,13 @@ class Array(ArrayIndexing):
         self._open(node, node.load_array(), chosen)
 
     @classmethod
-    def _opened(cls, node: Node, description: ArrayDescription | Parse, options: ArrayOptions) -> Self:
+    def _opened(cls, node: Node, description: ArrayMetadata | Parse, options: ArrayConfig) -> Self:
         """Return the array at `node`, of which the description is known, or how to parse it when it is needed."""
         array = object.__new__(cls)
         array._open(node, description, options)
         return array
 
-    def _open(self, node: Node, description: ArrayDescription | Parse, options: ArrayOptions) -> None:
+    def _open(self, node: Node, description: ArrayMetadata | Parse, options: ArrayConfig) -> None:
         self._node = node
         self._options = options
         self._reload = not options.cache_metadata
@@ -126,7 +126,7 @@ class Array(ArrayIndexing):
         if options.cache_bytes:
             self._cache = ChunkCache(options.cache_bytes)
         self._attrs = Attributes(node, options.read_only, options.cache_attrs)
-        if isinstance(description, ArrayDescription):
+        if isinstance(description, ArrayMetadata):
             self._adopt(description)
         else:
             self._parse = description
@@ -420,7 +420,7 @@ class Array(ArrayIndexing):
         """
         self._refresh()
         description = self._description
-        if description.edges is not None and not (shape is None and chunks is None):
+        if description.rectilinear_axes is not None and not (shape is None and chunks is None):
             raise ValueError("an array whose chunks differ in length can't be seen in another shape")
         if filters is not None:
             description = description.with_filters([as_codec(codec) for codec in filters])
@@ -434,7 +434,7 @@ class Array(ArrayIndexing):
                 raise ValueError("the chunks of a sharded array can't be seen in another shape")
             chunk_shape = normalize_chunks(chunks, description.shape, description.dtype.itemsize)
             description = replace(description, chunk_shape=chunk_shape)
-        fill = self._description.missing if fill_value is None else fill_value
+        fill = self._description.fill_value_or_zero if fill_value is None else fill_value
         if fill is not None and (fill_value is not None or dtype is not None):
             description = description.with_fill_value(np.asarray(fill).astype(description.dtype)[()])
         old = math.prod(self._description.chunk_shape) * self._dtype.itemsize
@@ -447,7 +447,7 @@ class Array(ArrayIndexing):
         return view
 
     def _viewed(
-        self, description: ArrayDescription, read_only: bool | None = None, synchronizer: Any = None
+        self, description: ArrayMetadata, read_only: bool | None = None, synchronizer: Any = None
     ) -> Array:
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
@@ -491,7 +491,7 @@ def _new_shape(args: tuple[Any, ...], old: Shape) -> Shape:
     return normalize_shape(tuple(b if a is None else a for a, b in zip(lengths, old, strict=True)))
 
 
-def _open_again(kind: type[Array], node: Node, options: ArrayOptions, seen: ArrayDescription | None) -> Array:
+def _open_again(kind: type[Array], node: Node, options: ArrayConfig, seen: ArrayMetadata | None) -> Array:
     """Open the array that was pickled; of a view, what it sees is known."""
     array = kind._opened(node, node.load_array(), options)
     return array if seen is None else array._viewed(seen)

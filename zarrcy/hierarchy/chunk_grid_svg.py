@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TypeAlias
 
-from zarrcy.indexing.axis_chunks import AxisRuns
+from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.types import Shape
 
 Point: TypeAlias = tuple[float, float]
@@ -21,7 +21,7 @@ _CUT = "stroke:#34567f;stroke-width:0.7"
 _TEXT = "fill:currentColor;font:11px sans-serif"
 
 
-def grid_svg(shape: Shape, chunks: Shape, axes: Sequence[AxisRuns] | None = None) -> str:
+def grid_svg(shape: Shape, chunks: Shape, axes: Sequence[AxisChunks] | None = None) -> str:
     """Draw the last three axes of an array, or as many as it has, with lines where chunks meet.
 
     Where there are very many chunks only some of the lines are drawn, each at the edge of a chunk.
@@ -36,7 +36,7 @@ def grid_svg(shape: Shape, chunks: Shape, axes: Sequence[AxisRuns] | None = None
     """
     drawn = shape[-_DRAWN_AXES:]
     lengths = [_pixels(n, max(drawn)) for n in drawn]
-    axes = tuple(map(AxisRuns.regular, chunks)) if axes is None else axes
+    axes = tuple(map(AxisChunks.regular, chunks)) if axes is None else axes
     cuts = [_cuts(n, axis) for n, axis in zip(drawn, axes[-_DRAWN_AXES:], strict=True)]
     # what has fewer than two axes is drawn as a bar, or a dot, that is not cut along the others
     while len(lengths) < 2:
@@ -75,7 +75,7 @@ def _pixels(n: int, longest: int) -> float:
     return max(_THINNEST, _LONGEST * (n / longest)) if longest else _THINNEST
 
 
-def _cuts(n: int, axis: AxisRuns) -> list[float]:
+def _cuts(n: int, axis: AxisChunks) -> list[float]:
     """Return where along an axis chunks meet, as parts of its length; some of them where they are many."""
     count = axis.count(n)
     step = -(-count // (_MOST_CUTS + 1)) or 1

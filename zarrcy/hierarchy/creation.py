@@ -14,8 +14,8 @@ from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayE
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Found, Node
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shape
-from zarrcy.metadata import ArrayDescription, ArrayRequest, asked_format
-from zarrcy.settings import ArrayOptions, MoreOptions, take_options
+from zarrcy.metadata import ArrayMetadata, ArraySpec, asked_format
+from zarrcy.settings import ArrayConfig, ExtraOptions, take_options
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import AnyDtype, Store, ZarrFormat
@@ -59,7 +59,7 @@ def create(
     chunk_key_encoding: Any = None,
     checksum: bool = False,
     fillvalue: Any = _NOT_GIVEN,
-    **options: Unpack[MoreOptions],
+    **options: Unpack[ExtraOptions],
 ) -> Array:
     """Create an array.
 
@@ -142,7 +142,7 @@ def create(
     return Array._opened(
         node,
         node.create_array(description, overwrite, attributes),
-        ArrayOptions(
+        ArrayConfig(
             read_only=bool(read_only),
             cache_metadata=cache_metadata,
             cache_attrs=cache_attrs,
@@ -170,7 +170,7 @@ def describe(
     dimension_names: Any = None,
     shards: Any = None,
     checksum: bool = False,
-) -> ArrayDescription:
+) -> ArrayMetadata:
     """Describe a new array at `node`, after the words of `create`."""
     dtype, object_codec = _normalize_dtype(dtype, object_codec)
     shape = normalize_shape(shape)
@@ -178,7 +178,7 @@ def describe(
         # the axes of a sub-array type become axes of the array
         dtype, inner = dtype.subdtype
         shape = (*shape, *inner)
-    request = ArrayRequest(
+    request = ArraySpec(
         shape,
         normalize_chunks(chunks, shape, dtype.itemsize, shards),
         dtype,
@@ -210,7 +210,7 @@ def normalize_stores(
 
 @contextmanager
 def opened_store(store: Any, mode: str, storage_options: dict[str, Any] | None = None) -> Iterator[Store]:
-    """Hold the store that an argument means, and close it if it was opened here: for a path or a URL.
+    """KeyLock the store that an argument means, and close it if it was opened here: for a path or a URL.
 
     A zip file is complete only when it is closed.
     """
@@ -512,4 +512,4 @@ def found_array(node: Node, found: Found, mode: str, options: dict[str, Any]) ->
         raise ContainsGroupError(node.path)
     if mode in ("w-", "x"):
         raise ContainsArrayError(node.path)
-    return Array._opened(node, parse(), ArrayOptions(read_only=mode == "r", **options))
+    return Array._opened(node, parse(), ArrayConfig(read_only=mode == "r", **options))

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from zarrcy import _kernels
 from zarrcy.chunk_io import native
-from zarrcy.chunk_io.cached import CachedSource
-from zarrcy.chunk_io.chunk_io import ChunkSource
+from zarrcy.chunk_io.cached import CachedChunkIO
+from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
 from zarrcy.chunk_io.sharding.pieces import PiecesByShard
-from zarrcy.chunk_io.sharding.source import ShardSource
-from zarrcy.chunk_io.threaded import SteeredSource, ThreadedSource
+from zarrcy.chunk_io.sharding.source import ShardedChunkIO
+from zarrcy.chunk_io.threaded import ChunkIOWrapper, ThreadedChunkIO
 from zarrcy.codecs.partial_decode import WHOLE
 from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.codecs.stages import Pack
@@ -110,11 +110,11 @@ class Explanation:
         return html_table(self.rows())
 
 
-class _PlanMadeError(Exception):
+class _PlanRecordedError(Exception):
     """Ends a read that was only begun to see its plan."""
 
 
-class PlanCatcher(SteeredSource):
+class PlanRecorder(ChunkIOWrapper):
     """A source that looks at the plan of a read, and reads nothing."""
 
     plan: Any = None
@@ -124,23 +124,23 @@ class PlanCatcher(SteeredSource):
         """Begin a read, and keep what it would have asked for."""
         try:
             read()
-        except _PlanMadeError:
+        except _PlanRecordedError:
             return
         raise AssertionError("a read asks its source")
 
     def read(self, plan: Any, out: NDArray[Any], field: Field | None = None, blank: bool = False) -> None:
         self.plan, self.out = plan, out
-        raise _PlanMadeError
+        raise _PlanRecordedError
 
     def explain(self, store: Store) -> Explanation:
         """Tell what the read would do to `store`, that of the chunks."""
         wanted = None
         source, cached = self.source, None
-        if isinstance(source, ThreadedSource):
+        if isinstance(source, ThreadedChunkIO):
             wanted, source = source.n_threads, source.source
-        if isinstance(source, CachedSource):
+        if isinstance(source, CachedChunkIO):
             cached, source = source, source.source
-        assert isinstance(source, ChunkSource)
+        assert isinstance(source, UnshardedChunkIO)
         return _explained(self.plan, self.out, store, source, cached, wanted)
 
 
@@ -162,8 +162,8 @@ def _explained(
     plan: Any,
     out: NDArray[Any],
     store: Store,
-    source: ChunkSource,
-    cached: CachedSource | None,
+    source: UnshardedChunkIO,
+    cached: CachedChunkIO | None,
     wanted: int | None,
 ) -> Explanation:
     n = plan.n_pieces
@@ -176,7 +176,7 @@ def _explained(
     if wanted is None:
         choice = thread_pool.choice()
     else:
-        with thread_pool.preferring(wanted):
+        with thread_pool.prefer_threads(wanted):
             choice = thread_pool.choice()
     if n <= 1:
         choice = thread_pool.Choice(1, "there is one chunk at most")
@@ -208,7 +208,7 @@ def _explained(
     )
 
 
-def _why_general(source: ChunkSource, is_cached: bool) -> str:
+def _why_general(source: UnshardedChunkIO, is_cached: bool) -> str:
     """Return the first thing that keeps the native lane from reading chunks."""
     pipeline = source.pipeline
     if _kernels.native is None:
@@ -244,13 +244,15 @@ class _Survey:
     read_nbytes: int | None = None
     is_estimate = False
 
-    def __init__(self, plan: Any, store: Store, source: ChunkSource, numbers: list[int], whole: bool) -> None:
+    def __init__(
+        self, plan: Any, store: Store, source: UnshardedChunkIO, numbers: list[int], whole: bool
+    ) -> None:
         self.plan, self.store, self.source = plan, store, source
         self.in_parts = source.read_parts is not None and not whole
         self.decoded_nbytes = len(numbers) * source.layout.nbytes
         if not numbers:
             self.n_absent = self.stored_nbytes = self.n_ranges = self.read_nbytes = 0
-        elif isinstance(source, ShardSource):
+        elif isinstance(source, ShardedChunkIO):
             self._look_at_shards(source, numbers)
         else:
             self._look_at_chunks(numbers)
@@ -311,7 +313,7 @@ class _Survey:
         spans = next(questions)
         while decoded is None and spans != [WHOLE]:
             # it asks for the header of the chunk
-            if not access.is_near(self.store):
+            if not access.is_local(self.store):
                 return None
             found = byte_ranges.read_spans(self.store, key, spans)
             if found is None:
@@ -322,10 +324,10 @@ class _Survey:
             return [(0, stored_nbytes)], nbytes
         return spans, decoded
 
-    def _look_at_shards(self, source: ShardSource, numbers: list[int]) -> None:
+    def _look_at_shards(self, source: ShardedChunkIO, numbers: list[int]) -> None:
         pieces = PiecesByShard(self.plan, source, np.array(numbers, np.int64))
         self.n_shards = len(pieces.keys)
-        if not access.is_near(self.store):
+        if not access.is_local(self.store):
             return
         some = range(0, self.n_shards, -(-self.n_shards // _MOST_HEADERS))
         self.is_estimate = len(some) < self.n_shards

@@ -14,19 +14,19 @@ from zarrcy.errors import ContainsArrayError, ContainsGroupError
 from zarrcy.hierarchy import creation
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Node, refuse_read_only
-from zarrcy.hierarchy.node_properties import Placed
+from zarrcy.hierarchy.node_properties import NodeProperties
 from zarrcy.indexing.chunk_shapes import normalize_shape
 from zarrcy.keys import normalize_path
-from zarrcy.settings import ArrayOptions, take_options
+from zarrcy.settings import ArrayConfig, take_options
 
 if TYPE_CHECKING:
     from zarrcy.hierarchy.groups import Group
 
 
-class GroupCreation(Placed, ABC):
+class GroupCreation(NodeProperties, ABC):
     """The methods that create; names may be paths, and a leading slash begins at the root of the store."""
 
-    _options: ArrayOptions
+    _options: ArrayConfig
 
     @abstractmethod
     def _group_at(self, node: Node) -> Group: ...
@@ -166,7 +166,9 @@ class GroupCreation(Placed, ABC):
         >>> g.create_dataset("c", data=[1, 2, 3])[1:]
         array([2, 3])
         """
-        return self._make(creation.create, name, **kwargs) if data is None else self.array(name, data, **kwargs)
+        return (
+            self._make(creation.create, name, **kwargs) if data is None else self.array(name, data, **kwargs)
+        )
 
     def require_dataset(
         self, name: str, shape: Any, dtype: Any = None, exact: bool = False, **kwargs: Any

@@ -16,7 +16,7 @@ from zarrcy.hierarchy.node import Found, Node
 from zarrcy.hierarchy.report import InfoReport, type_name
 from zarrcy.hierarchy.tree import TreeView
 from zarrcy.keys import prefix_of
-from zarrcy.settings import ArrayOptions, MoreOptions
+from zarrcy.settings import ArrayConfig, ExtraOptions
 from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import ZarrFormat
 
@@ -70,23 +70,23 @@ class Group(GroupCreation, MutableMapping[str, Any]):
         zarr_version: ZarrFormat | None = None,
         *,
         meta_array: Any = None,
-        **options: Unpack[MoreOptions],
+        **options: Unpack[ExtraOptions],
     ) -> None:
         store, chunk_store = normalize_stores(store, chunk_store, None, "r")
         node = Node(store, path, chunk_store, synchronizer)
         node.load_group()
         self._open(
-            node, ArrayOptions(bool(read_only), cache_attrs=cache_attrs, meta_array=meta_array, **options)
+            node, ArrayConfig(bool(read_only), cache_attrs=cache_attrs, meta_array=meta_array, **options)
         )
 
     @classmethod
-    def _opened(cls, node: Node, options: ArrayOptions) -> Group:
+    def _opened(cls, node: Node, options: ArrayConfig) -> Group:
         """Return the group at `node`, where one is known to be."""
         group = object.__new__(cls)
         group._open(node, options)
         return group
 
-    def _open(self, node: Node, options: ArrayOptions) -> None:
+    def _open(self, node: Node, options: ArrayConfig) -> None:
         self._node = node
         self._options = options
         self._attrs = Attributes(node, options.read_only, options.cache_attrs)
@@ -418,7 +418,7 @@ class Group(GroupCreation, MutableMapping[str, Any]):
             node.move(target.path)
 
 
-def _open_again(kind: type[Group], node: Node, options: ArrayOptions) -> Group:
+def _open_again(kind: type[Group], node: Node, options: ArrayConfig) -> Group:
     """Open the group that was pickled."""
     node.load_group()
     return kind._opened(node, options)

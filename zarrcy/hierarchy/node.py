@@ -17,14 +17,14 @@ from zarrcy.errors import (
     ReadOnlyError,
 )
 from zarrcy.keys import normalize_path, prefix_of
-from zarrcy.metadata import ArrayDescription, ArrayRequest, Format
+from zarrcy.metadata import ArrayMetadata, ArraySpec, Format
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import getsize, getsize_deep, listdir, rename, rmdir
 from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import JSON, Store, ZarrFormat
 
-Parse: TypeAlias = Callable[[], ArrayDescription]
+Parse: TypeAlias = Callable[[], ArrayMetadata]
 """Parses the documents of an array, which were loaded."""
 Found: TypeAlias = tuple[str, Parse | None]
 """What stands at a place: "array" or "group", and how to parse an array."""
@@ -113,7 +113,7 @@ class Node:
     @property
     def _is_nowhere(self) -> bool:
         """Does one look at the store tell that no document is here? Not of formats that lay out a whole store."""
-        return access.lacks(self.store, self.prefix)
+        return access.has_no_prefix(self.store, self.prefix)
 
     def lock(self, key: str) -> AbstractContextManager[Any]:
         """Return the lock of a key; one that is always free where there is no synchronizer."""
@@ -176,7 +176,7 @@ class Node:
                 return found
         return None
 
-    def load_array(self) -> ArrayDescription:
+    def load_array(self) -> ArrayMetadata:
         """Load the description of the array here.
 
         Raises
@@ -191,7 +191,7 @@ class Node:
                 return description
         raise ArrayNotFoundError(self.path)
 
-    def describe_array(self, request: ArrayRequest) -> ArrayDescription:
+    def describe_array(self, request: ArraySpec) -> ArrayMetadata:
         """Describe a new array in the words of this node's format."""
         return self.format.describe_array(request)
 
@@ -235,7 +235,7 @@ class Node:
 
     # -- saving ------------------------------------------------------------------------------------
 
-    def save_array(self, description: ArrayDescription) -> None:
+    def save_array(self, description: ArrayMetadata) -> None:
         self._outdate()
         self.format.save_array(self.store, self.prefix, description)
 
@@ -262,10 +262,10 @@ class Node:
 
     def create_array(
         self,
-        description: ArrayDescription,
+        description: ArrayMetadata,
         overwrite: bool = False,
         attributes: Mapping[str, JSON] | None = None,
-    ) -> ArrayDescription:
+    ) -> ArrayMetadata:
         """Write the documents of a new array, and of the groups above it that are missing.
 
         Returns
@@ -356,7 +356,7 @@ class Node:
         """Write documents, if the first of them is not there yet, and return their keys."""
         claimed: list[str] = []
         for key, document in documents.items():
-            if not access.put_new(self.store, key, document) and not claimed:
+            if not access.set_if_absent(self.store, key, document) and not claimed:
                 break
             claimed.append(key)
         return claimed
@@ -426,7 +426,7 @@ class Node:
         """Move the node, and all that is below it, to another path, where nothing is."""
         self._outdate()
         self.at(path)._outdate()
-        (folders, keys), (new_folders, new_keys) = map(self.format.places_of, (self.path, path))
+        (folders, keys), (new_folders, new_keys) = map(self.format.storage_prefixes, (self.path, path))
         for store in self._stores:
             for key, new_key in zip(keys, new_keys, strict=True):
                 if key in store:
@@ -439,7 +439,7 @@ class Node:
     def erase(self) -> None:
         """Delete the node, and all that is below it."""
         self._outdate()
-        folders, keys = self.format.places_of(self.path)
+        folders, keys = self.format.storage_prefixes(self.path)
         for store in self._stores:
             if keys:
                 access.deleter(store)(keys)
@@ -453,7 +453,7 @@ class Node:
         ----------
         deep : chunks are in folders of folders
         """
-        folders, keys = self.format.places_of(self.path)
+        folders, keys = self.format.storage_prefixes(self.path)
         size_of = getsize_deep if deep else getsize
         sizes = [size_of(store, folder) for store in self._stores for folder in folders]
         sizes += [getsize(self.store, key) for key in keys if key in self.store]

@@ -8,7 +8,7 @@ from zarrcy.sync.synchronizers import Synchronizer
 from zarrcy.types import Store, ZarrFormat
 
 
-class Placed:
+class NodeProperties:
     """Where a node is, and its attributes."""
 
     _node: Node

@@ -19,14 +19,14 @@ _LONGEST = 2**62
 
 
 @dataclass(frozen=True)
-class AxisRuns:
+class AxisChunks:
     """The chunks of one axis.
 
     Attributes
     ----------
     runs : pairs of the length of a chunk and the number of such chunks; neighbours differ in length
 
-    >>> axis = AxisRuns(((3, 2), (5, 1)))
+    >>> axis = AxisChunks(((3, 2), (5, 1)))
     >>> axis.chunk_at(4), axis.start_of(2), axis.count(7)
     (1, 6, 3)
     """
@@ -34,7 +34,7 @@ class AxisRuns:
     runs: tuple[tuple[int, int], ...]
 
     @classmethod
-    def regular(cls, length: int) -> AxisRuns:
+    def regular(cls, length: int) -> AxisChunks:
         """Return the chunks of an axis that have one length."""
         return cls(((length, _LONGEST // length + 1),))
 

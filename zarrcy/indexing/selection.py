@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.errors import BoundsCheckError, SelectionError, VindexInvalidSelectionError
-from zarrcy.indexing.axis_chunks import AxisRuns
+from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.types import Shape
 
 
@@ -282,7 +282,7 @@ def normalize_mask(mask: Any, shape: Shape) -> NDArray[np.bool_]:
     return found
 
 
-def normalize_blocks(selection: Any, shape: Shape, axes: tuple[AxisRuns, ...]) -> tuple[slice, ...]:
+def normalize_blocks(selection: Any, shape: Shape, axes: tuple[AxisChunks, ...]) -> tuple[slice, ...]:
     """Return the slices of elements that a selection of whole chunks means.
 
     Parameters

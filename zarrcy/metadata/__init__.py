@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Iterable
 
 from zarrcy.metadata import v2, v3, v3_draft
-from zarrcy.metadata.array_metadata import ArrayDescription, ChunkKeys
-from zarrcy.metadata.array_spec import ArrayRequest
+from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys
+from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.metadata.format import Format
 from zarrcy.types import Store, ZarrFormat
 
@@ -16,15 +16,15 @@ __all__ = [
     "DEFAULT",
     "FORMATS",
     "NODE_BY_NODE",
-    "ArrayDescription",
-    "ArrayRequest",
+    "ArrayMetadata",
+    "ArraySpec",
     "ChunkKeys",
     "Format",
     "asked_format",
     "detect",
     "keeps_one_document",
-    "lays_out",
     "of_version",
+    "owns_store",
 ]
 
 # Those of which any node of a store may be. Where one is described in both, the newer version counts.
@@ -42,14 +42,14 @@ def detect(store: Store, prefixes: Iterable[str]) -> Format:
     """
     for prefix in prefixes:
         for format in NODE_BY_NODE:
-            if format.is_at(store, prefix):
+            if format.exists(store, prefix):
                 return format
-    return v3_draft if lays_out(store) else DEFAULT
+    return v3_draft if owns_store(store) else DEFAULT
 
 
-def lays_out(store: Store) -> bool:
+def owns_store(store: Store) -> bool:
     """Is a store laid out as a whole by a format, so that a node is not all that is below its path?"""
-    return v3_draft.is_at(store)
+    return v3_draft.exists(store)
 
 
 def of_version(version: ZarrFormat | None, word: str = "zarr_format") -> Format | None:

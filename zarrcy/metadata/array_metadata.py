@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
-from zarrcy.codecs import Filter, Pipeline, Shard, Stage, Transpose, fill_item
-from zarrcy.indexing.axis_chunks import AxisRuns
+from zarrcy.codecs import Filter, Pipeline, Shard, Stage, Transpose, fill_bytes
+from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.types import JSON, AnyDtype, Coords, Shape
 
 Names: TypeAlias = tuple[str | None, ...] | None
@@ -68,7 +68,7 @@ class ChunkKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class ArrayDescription:
+class ArrayMetadata:
     """An array without its data.
 
     Attributes
@@ -79,10 +79,10 @@ class ArrayDescription:
     fill_value : of elements that were never written; None where the document says nothing
     stages : the codec pipeline, in the order of encoding
     chunk_keys : how chunk coordinates become keys
-    kept : members of the document that are written again as they were read: those that this version does
+    extra_fields : members of the document that are written again as they were read: those that this version does
         not know, and those that never change
     dimension_names : a name, or None, for each axis; None where the document has none
-    edges : where the stored values of each axis begin, if they differ in length; None if they do not
+    rectilinear_axes : where the stored values of each axis begin, if they differ in length; None if they do not
     """
 
     shape: Shape
@@ -91,9 +91,9 @@ class ArrayDescription:
     fill_value: Any
     stages: tuple[Stage, ...]
     chunk_keys: ChunkKeys
-    kept: Mapping[str, JSON] = field(default_factory=dict)
+    extra_fields: Mapping[str, JSON] = field(default_factory=dict)
     dimension_names: Names = None
-    edges: tuple[AxisRuns, ...] | None = None
+    rectilinear_axes: tuple[AxisChunks, ...] | None = None
 
     @property
     def order(self) -> Literal["C", "F"]:
@@ -119,21 +119,25 @@ class ArrayDescription:
         return tuple(inner[list(order).index(axis)] for axis in range(len(inner)))
 
     @property
-    def stored_axes(self) -> tuple[AxisRuns, ...]:
+    def stored_axes(self) -> tuple[AxisChunks, ...]:
         """Where the stored values of each axis begin."""
-        return tuple(map(AxisRuns.regular, self.chunk_shape)) if self.edges is None else self.edges
+        return (
+            tuple(map(AxisChunks.regular, self.chunk_shape))
+            if self.rectilinear_axes is None
+            else self.rectilinear_axes
+        )
 
     @property
-    def chunk_axes(self) -> tuple[AxisRuns, ...]:
+    def chunk_axes(self) -> tuple[AxisChunks, ...]:
         """Where the chunks of each axis begin; in shards they have one length, whatever that of the shards."""
-        return self.stored_axes if self._shard is None else tuple(map(AxisRuns.regular, self.chunks))
+        return self.stored_axes if self._shard is None else tuple(map(AxisChunks.regular, self.chunks))
 
     @property
     def _shard(self) -> Shard | None:
         return next((stage for stage in self.stages if isinstance(stage, Shard)), None)
 
     @property
-    def missing(self) -> Any:
+    def fill_value_or_zero(self) -> Any:
         """What elements that were never written read as: the fill value, or what stands for none.
 
         Text and bytes of any length read as empty ones where the document has 0 or null, as
@@ -151,22 +155,26 @@ class ArrayDescription:
 
         Without a fill value some readers give uninitialised memory, so such a chunk must not be left out.
         """
-        return self.fill_value is not None and self.missing is self.fill_value
+        return self.fill_value is not None and self.fill_value_or_zero is self.fill_value
 
     def pipeline(self) -> Pipeline:
         if self._shard is None:
             return Pipeline(self.stages, self.chunk_shape, self.dtype)
         # what is absent inside a shard is fill value
-        return Pipeline(self.stages, self.chunk_shape, self.dtype, fill_item(self.missing, self.dtype))
+        return Pipeline(
+            self.stages, self.chunk_shape, self.dtype, fill_bytes(self.fill_value_or_zero, self.dtype)
+        )
 
-    def with_shape(self, shape: Shape) -> ArrayDescription:
+    def with_shape(self, shape: Shape) -> ArrayMetadata:
         """Describe the array in another shape.
 
         Raises
         ------
         ValueError : its chunks have stated lengths, which do not go so far
         """
-        for number, (axis, n) in enumerate(zip(self.edges or (), shape, strict=self.edges is not None)):
+        for number, (axis, n) in enumerate(
+            zip(self.rectilinear_axes or (), shape, strict=self.rectilinear_axes is not None)
+        ):
             if not axis.covers(n):
                 raise ValueError(
                     f"the chunks of axis {number} differ in length, and end at element {axis.starts[-1]}: the axis "
@@ -174,25 +182,25 @@ class ArrayDescription:
                 )
         return replace(self, shape=shape)
 
-    def with_equal_chunks(self, chunk_shape: Shape) -> ArrayDescription:
+    def with_equal_chunks(self, chunk_shape: Shape) -> ArrayMetadata:
         """Describe what the stored values of one shape hold."""
         n_elements = math.prod(chunk_shape)
         stages = tuple(s.of_elements(n_elements) if isinstance(s, Filter) else s for s in self.stages)
-        return replace(self, chunk_shape=chunk_shape, stages=stages, edges=None)
+        return replace(self, chunk_shape=chunk_shape, stages=stages, rectilinear_axes=None)
 
     @property
     def chunk_stages(self) -> tuple[Stage, ...]:
         """The codecs of the chunks: those inside, where they are kept in shards."""
         return self.stages if self._shard is None else self._shard.stages
 
-    def with_filters(self, codecs: list[Any]) -> ArrayDescription:
+    def with_filters(self, codecs: list[Any]) -> ArrayMetadata:
         """Describe the array with other codecs that see its elements."""
         if self._shard is None:
             return replace(self, stages=_with_filters(self.stages, codecs))
         shard = replace(self._shard, stages=_with_filters(self._shard.stages, codecs))
         return replace(self, stages=tuple(shard if stage is self._shard else stage for stage in self.stages))
 
-    def with_fill_value(self, fill_value: Any) -> ArrayDescription:
+    def with_fill_value(self, fill_value: Any) -> ArrayMetadata:
         return replace(self, fill_value=fill_value)
 
 

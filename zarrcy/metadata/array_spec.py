@@ -9,7 +9,7 @@ from zarrcy.types import AnyDtype, Shape, ZarrFormat
 
 
 @dataclass(frozen=True, slots=True)
-class ArrayRequest:
+class ArraySpec:
     """The words of `zarrcy.create`, shapes and data type made plain.
 
     Attributes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from zarrcy.metadata.array_metadata import ArrayDescription, Names
-from zarrcy.metadata.array_spec import ArrayRequest
+from zarrcy.metadata.array_metadata import ArrayMetadata, Names
+from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.types import JSON, Key, Store, ZarrFormat
 
 
@@ -34,13 +34,13 @@ class Format(Protocol):
     def attributes_key(self, store: Store, prefix: str) -> Key:
         """Return the key of the document that holds the attributes of a node."""
 
-    def places_of(self, path: str) -> tuple[list[str], list[Key]]:
+    def storage_prefixes(self, path: str) -> tuple[list[str], list[Key]]:
         """Return the folders that hold a node and all below it, and the keys beside them; any may be missing."""
 
-    def is_at(self, store: Store, prefix: str) -> bool:
+    def exists(self, store: Store, prefix: str) -> bool:
         """Are what stands at a prefix, and what is new below it, of this format? Its documents may be malformed."""
 
-    def load_array(self, store: Store, prefix: str, default_separator: str = ".") -> ArrayDescription | None:
+    def load_array(self, store: Store, prefix: str, default_separator: str = ".") -> ArrayMetadata | None:
         """Load the description of the array that stands there; None if there is none."""
 
     def load_attributes(self, store: Store, prefix: str) -> dict[str, JSON]:
@@ -50,7 +50,7 @@ class Format(Protocol):
         self,
         store: Store,
         prefix: str,
-        description: ArrayDescription,
+        description: ArrayMetadata,
         attributes: Mapping[str, JSON] | None = None,
     ) -> None:
         """Save the documents of an array; without `attributes` it keeps those that it has."""
@@ -63,12 +63,12 @@ class Format(Protocol):
 
     def load_one(
         self, store: Store, prefix: str, default_separator: str = "."
-    ) -> tuple[str, Callable[[], ArrayDescription] | None] | None:
+    ) -> tuple[str, Callable[[], ArrayMetadata] | None] | None:
         """Return what stands at a prefix: the kind, and for an array what parses its document."""
 
     def load_at(
         self, store: Store, prefixes: Sequence[str], default_separator: str = "."
-    ) -> Iterator[tuple[str, Callable[[], ArrayDescription] | None] | None]:
+    ) -> Iterator[tuple[str, Callable[[], ArrayMetadata] | None] | None]:
         """Iterate over what stands at prefixes: the kind, and for an array what parses its document."""
 
     def names_below(self, store: Store, prefix: str) -> list[str]:
@@ -78,7 +78,7 @@ class Format(Protocol):
         """Write what a store needs before its first node."""
 
     def array_documents(
-        self, prefix: str, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
+        self, prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
     ) -> dict[Key, bytes]:
         """Return the documents of a new array by their keys; the first is `document_key`."""
 
@@ -97,19 +97,19 @@ class Format(Protocol):
     def drop_consolidated(self, store: Store, prefix: str) -> None:
         """Take out the consolidated metadata at a prefix of keys."""
 
-    def parse_array(self, document: Any, key: str, default_separator: str = ".") -> ArrayDescription:
+    def parse_array(self, document: Any, key: str, default_separator: str = ".") -> ArrayMetadata:
         """Parse the document of an array."""
 
-    def describe_array(self, request: ArrayRequest) -> ArrayDescription:
+    def describe_array(self, request: ArraySpec) -> ArrayMetadata:
         """Describe a new array."""
 
-    def words_of(self, description: ArrayDescription, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def create_kwargs_like(self, description: ArrayMetadata, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Return the words of `zarrcy.create` for an array like another, beyond those that all formats have.
 
         `asked` are the words in which it shall differ.
         """
 
-    def translate(self, description: ArrayDescription) -> ArrayDescription:
+    def translate(self, description: ArrayMetadata) -> ArrayMetadata:
         """Describe an array of another format so that its stored chunks stay as they are, if not their keys.
 
         Raises ValueError, which says why, where they can't.
@@ -120,8 +120,8 @@ class Format(Protocol):
     ) -> tuple[Names, dict[str, JSON]]:
         """Return the names of dimensions that the document has a place for, and the attributes with the others."""
 
-    def normalize_fill_value(self, description: ArrayDescription, value: Any) -> Any:
+    def normalize_fill_value(self, description: ArrayMetadata, value: Any) -> Any:
         """Return a fill value that a user gave for an array that exists."""
 
-    def codecs_of(self, description: ArrayDescription) -> list[JSON]:
+    def codecs_of(self, description: ArrayMetadata) -> list[JSON]:
         """Return the configurations of the codecs, in the order of encoding."""

@@ -20,8 +20,8 @@ from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ContainsGroupError, MetadataError
 from zarrcy.indexing.chunk_shapes import MAX_NDIM
 from zarrcy.metadata import v2
-from zarrcy.metadata.array_metadata import ArrayDescription, ChunkKeys, Names
-from zarrcy.metadata.array_spec import ArrayRequest
+from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, Names
+from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.json_writer import dump_json
 from zarrcy.metadata.node_lookup import find
@@ -89,10 +89,10 @@ def attributes_key(store: Store, prefix: str) -> Key:
     return key if key in store else document_key(prefix, "group")
 
 
-def places_of(path: str) -> tuple[list[str], list[Key]]:
+def storage_prefixes(path: str) -> tuple[list[str], list[Key]]:
     """Return the folders that hold a node and all below it, and the keys beside them.
 
-    >>> places_of("a")
+    >>> storage_prefixes("a")
     (['meta/root/a', 'data/root/a'], ['meta/root/a.array.json', 'meta/root/a.group.json'])
     """
     if not path:
@@ -109,7 +109,7 @@ def _chunk_keys(separator: str) -> ChunkKeys:
 # -- the store -------------------------------------------------------------------------------------
 
 
-def is_at(store: Store, prefix: str = "") -> bool:
+def exists(store: Store, prefix: str = "") -> bool:
     """Is a store laid out in this format? So are all its nodes then.
 
     Raises
@@ -146,7 +146,7 @@ def prepare(store: Store) -> None:
     ------
     ContainsGroupError : it is that of the final version already
     """
-    if not access.put_new(store, ENTRY_KEY, dump_json(_ENTRY)) and not is_at(store):
+    if not access.set_if_absent(store, ENTRY_KEY, dump_json(_ENTRY)) and not exists(store):
         raise ContainsGroupError("")
 
 
@@ -159,7 +159,7 @@ def kinds_at(store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
 
 def load_at(
     store: Store, prefixes: Sequence[str], default_separator: str = "."
-) -> Iterator[tuple[str, Callable[[], ArrayDescription] | None] | None]:
+) -> Iterator[tuple[str, Callable[[], ArrayMetadata] | None] | None]:
     """Iterate over what stands at prefixes of keys: the kind, and for an array what parses its document.
 
     Raises
@@ -181,7 +181,7 @@ def load_at(
 
 def load_one(
     store: Store, prefix: str, default_separator: str = "."
-) -> tuple[str, Callable[[], ArrayDescription] | None] | None:
+) -> tuple[str, Callable[[], ArrayMetadata] | None] | None:
     """Return what stands at a prefix of keys, as `load_at` does."""
     return next(load_at(store, [prefix]))
 
@@ -189,7 +189,7 @@ def load_one(
 def _find(
     store: Store, prefixes: Sequence[str], ask: Callable[[list[str]], list[Any]]
 ) -> Iterator[tuple[str, Key, Any] | None]:
-    if not prefixes or not is_at(store):
+    if not prefixes or not exists(store):
         yield from repeat(None, len(prefixes))
         return
     stated = find(prefixes, document_key, ask, offers(store, "getitems"))
@@ -214,10 +214,10 @@ def _stem(name: str) -> str:
     return next((name[: -len(suffix)] for suffix in _SUFFIXES if name.endswith(suffix)), name)
 
 
-def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayDescription | None:
+def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayMetadata | None:
     """Load the description of the array at a prefix of keys; None if there is none."""
     key = document_key(prefix, "array")
-    document = access.get(store, key) if is_at(store) else None
+    document = access.get(store, key) if exists(store) else None
     return None if document is None else parse_array(document, key)
 
 
@@ -282,7 +282,7 @@ def _with_filters(attributes: Mapping[str, JSON], filters: dict[str, JSON]) -> d
 # -- parsing ---------------------------------------------------------------------------------------
 
 
-def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayDescription:
+def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayMetadata:
     """Parse the document of an array.
 
     Raises
@@ -315,7 +315,7 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
         fill_value = decode_fill_value(members.need("fill_value").value, dtype, object_codec)
     except (ValueError, TypeError, OverflowError) as exc:
         raise MetadataError(key, str(exc)) from exc
-    return ArrayDescription(
+    return ArrayMetadata(
         shape=shape,
         # an axis without elements may have been given chunks without elements
         chunk_shape=tuple(n or 1 for n in chunk_shape),
@@ -323,7 +323,7 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
         fill_value=fill_value,
         stages=v2.stages_of(order, chain, _parse_compressor(members.get("compressor")), len(shape)),
         chunk_keys=_chunk_keys(grid.need("separator").choice("/", ".")),
-        kept={name: value for name, value in members.object().items() if name not in _CHANGING},
+        extra_fields={name: value for name, value in members.object().items() if name not in _CHANGING},
     )
 
 
@@ -352,12 +352,12 @@ def _parse_compressor(member: Member | None) -> Any:
 
 
 def array_documents(
-    prefix: str, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
+    prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> dict[Key, bytes]:
     """Return the documents that describe an array, by their keys."""
     chain = [v2.config_of(stage.codec) for stage in description.stages if isinstance(stage, Filter)]
     members = {
-        **description.kept,
+        **description.extra_fields,
         "attributes": _with_filters(attributes or {}, {_FILTERS: chain} if chain else {}),
         "fill_value": encode_fill_value(description.fill_value, description.dtype),
         "shape": list(description.shape),
@@ -366,7 +366,7 @@ def array_documents(
 
 
 def save_array(
-    store: Store, prefix: str, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
+    store: Store, prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> None:
     """Save the document of an array; without `attributes`, it keeps those that it has at that moment."""
     if attributes is None:
@@ -428,7 +428,7 @@ def _documents(store: Store) -> Iterator[tuple[Key, Any]]:
 # -- creating --------------------------------------------------------------------------------------
 
 
-def describe_array(request: ArrayRequest) -> ArrayDescription:
+def describe_array(request: ArraySpec) -> ArrayMetadata:
     """Describe a new array, after the words of `zarrcy.create`.
 
     Raises
@@ -440,7 +440,7 @@ def describe_array(request: ArrayRequest) -> ArrayDescription:
     return _in_the_draft(v2.describe_array(request), request.dimension_separator or "/")
 
 
-def translate(description: ArrayDescription) -> ArrayDescription:
+def translate(description: ArrayMetadata) -> ArrayMetadata:
     """Describe an array of another format in the words of this one, so that its stored chunks stay as they are.
 
     Raises
@@ -450,7 +450,7 @@ def translate(description: ArrayDescription) -> ArrayDescription:
     return _in_the_draft(v2.translate(description), description.chunk_keys.separator)
 
 
-def _in_the_draft(described: ArrayDescription, separator: str) -> ArrayDescription:
+def _in_the_draft(described: ArrayMetadata, separator: str) -> ArrayMetadata:
     """Describe an array of format 2, which has the same codecs, in the words of the draft."""
     chunk_keys = _chunk_keys(separator)
     kept = {
@@ -466,7 +466,7 @@ def _in_the_draft(described: ArrayDescription, separator: str) -> ArrayDescripti
     for stage in described.stages:
         if isinstance(stage, Compressor):
             kept["compressor"] = _spell_compressor(stage.codec)
-    return replace(described, chunk_keys=chunk_keys, kept=kept)
+    return replace(described, chunk_keys=chunk_keys, extra_fields=kept)
 
 
 def _spell_dtype(dtype: AnyDtype) -> JSON:
@@ -491,7 +491,7 @@ def _spell_compressor(codec: Any) -> JSON:
     return {"codec": f"{_CODEC}{name}/1.0", "configuration": config}
 
 
-def words_of(description: ArrayDescription, asked: Mapping[str, Any]) -> dict[str, Any]:
+def create_kwargs_like(description: ArrayMetadata, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return the words that make an array like another, beyond those that all formats have: none."""
     return {}
 
@@ -501,11 +501,11 @@ def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tupl
     return v2.place_names(names, attributes, ndim)
 
 
-def normalize_fill_value(description: ArrayDescription, value: Any) -> Any:
+def normalize_fill_value(description: ArrayMetadata, value: Any) -> Any:
     """Return a fill value that a user gave for an array that exists."""
     return v2.normalize_fill_value(description, value)
 
 
-def codecs_of(description: ArrayDescription) -> list[JSON]:
+def codecs_of(description: ArrayMetadata) -> list[JSON]:
     """Return the configurations of the codecs, in the order of encoding."""
     return v2.codecs_of(description)

@@ -51,10 +51,10 @@ def document_reader(store: Store) -> Reader:
 
 def is_thread_safe(store: Store) -> bool:
     """May several threads of ours ask this store at once? Known of our own stores and of dictionaries."""
-    return holds_values(store) or type(store) in _IN_FILES
+    return is_in_memory(store) or type(store) in _IN_FILES
 
 
-def holds_values(store: Store) -> bool:
+def is_in_memory(store: Store) -> bool:
     """Are the values of a store in memory, so that to get one moves nothing?"""
     return type(mapping_of(store)) in (dict, MemoryStore)
 
@@ -75,7 +75,7 @@ def place_of(store: Store) -> str:
     root = directory_of(store)
     if root is not None:
         return os.path.join(os.path.realpath(root), "")
-    return f"{id(mapping_of(store))}:" if holds_values(store) else ""
+    return f"{id(mapping_of(store))}:" if is_in_memory(store) else ""
 
 
 def files_of(store: Store) -> DirectoryStore:
@@ -90,9 +90,9 @@ def durability(store: Store) -> str:
     return str(getattr(mapping_of(store), "durability", "none"))
 
 
-def is_near(store: Store) -> bool:
+def is_local(store: Store) -> bool:
     """Is a question to a store a system call or less, and no trip over a network?"""
-    return holds_values(store) or type(mapping_of(store)) in _IN_FILES
+    return is_in_memory(store) or type(mapping_of(store)) in _IN_FILES
 
 
 def sizes(store: Store) -> Callable[[list[str]], list[int | None]] | None:
@@ -101,7 +101,7 @@ def sizes(store: Store) -> Callable[[list[str]], list[int | None]] | None:
     None where it would have to get the values, or travel, to tell.
     """
     store = mapping_of(store)
-    if holds_values(store):
+    if is_in_memory(store):
         fetch = reader(store)
         return lambda keys: [None if value is None else memoryview(value).nbytes for value in fetch(keys)]
     if type(store) in _IN_FILES and isinstance(store, DirectoryStore):
@@ -124,7 +124,7 @@ def batch_nbytes(store: Store) -> int:
     """
     if offers(mapping_of(store), "getitems"):
         return 8 * 2**20
-    return 2**62 if holds_values(store) else 128 * 2**10
+    return 2**62 if is_in_memory(store) else 128 * 2**10
 
 
 def _reader_of(get_one: Callable[[str], Any]) -> Reader:
@@ -156,7 +156,7 @@ def get(store: Store, key: str) -> Any:
         return None
 
 
-def lacks(store: Store, prefix: str) -> bool:
+def has_no_prefix(store: Store, prefix: str) -> bool:
     """Does one question tell that no key begins with a prefix, which ends with a slash? False where it takes more."""
     root = directory_of(store)
     return root is not None and not os.path.isdir(root + prefix)
@@ -207,7 +207,7 @@ def finder(store: Store) -> Callable[[list[str]], list[bool]]:
     return lambda keys: [key in store for key in keys]
 
 
-def put_new(store: Store, key: str, value: bytes) -> bool:
+def set_if_absent(store: Store, key: str, value: bytes) -> bool:
     """Store `value` if the key is not there yet; False if it is.
 
     Of several writers at once one wins, if the store has a ``setdefault`` that is one step.

@@ -38,7 +38,7 @@ def parts_reader(store: Store) -> PartsReader:
         return lambda keys, begin, done: _read_files(store, keys, begin, done)
     if reads_ranges(store):
         return lambda keys, begin, done: _read_ranges(store, keys, begin, done)
-    fetch, held = access.reader(store), access.holds_values(store)
+    fetch, held = access.reader(store), access.is_in_memory(store)
     return lambda keys, begin, done: _read_values(fetch, held, keys, begin, done)
 
 

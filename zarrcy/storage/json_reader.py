@@ -94,7 +94,7 @@ def cut_json(
     if _kernels.compiled is None or type(document) is not bytes:
         return None
     _check_length(document, key, most)
-    cut = _kernels.compiled.cut_object(document, path, MAX_DEPTH)
+    cut = _kernels.compiled.scan_members(document, path, MAX_DEPTH)
     if cut is None:
         return None
     start, stop, spans = cut

@@ -169,7 +169,7 @@ class LRUStoreCache(Store):
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """Store `default` if the key is not there, in one step if the store can, and return what is there."""
-        is_new = access.put_new(self._store, key, bytes(flat(default)))
+        is_new = access.set_if_absent(self._store, key, bytes(flat(default)))
         self._forget([key])
         return default if is_new else self[key]
 

@@ -14,13 +14,13 @@ from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 # A name is taken by `dict.setdefault` and given back by ``del``, each one step; the mutex is for those who wait.
-_holders: dict[str, Hold] = {}
+_holders: dict[str, KeyLock] = {}
 _mutex = threading.Lock()
 _freed = threading.Condition(_mutex)
 _n_waiting = 0
 
 
-class Hold:
+class KeyLock:
     """Names that one thread holds, and no other thread of this process can hold meanwhile.
 
     `acquire` belongs inside the ``try`` whose ``finally`` calls `release`: an exception may come in between.
@@ -32,7 +32,7 @@ class Hold:
 
     Examples
     --------
-    >>> hold = Hold(["a/0.0", "a/0.1"])
+    >>> hold = KeyLock(["a/0.0", "a/0.1"])
     >>> try:
     ...     hold.acquire()
     ... finally:
@@ -90,7 +90,7 @@ class Hold:
             with _mutex:
                 _freed.notify_all()
 
-    def __enter__(self) -> Hold:
+    def __enter__(self) -> KeyLock:
         self.acquire()
         return self
 

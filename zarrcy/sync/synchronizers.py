@@ -124,7 +124,7 @@ class ProcessSynchronizer:
     def _hold(self, key: str) -> Iterator[None]:
         file = os.path.join(self.path, check_key(key))
         # a lock on a file excludes other processes only, and is gone when any thread closes that file
-        with key_locks.Hold([os.path.realpath(file)]) as hold:
+        with key_locks.KeyLock([os.path.realpath(file)]) as hold:
             if hold.names:
                 with self._new_lock(file):
                     yield
@@ -262,7 +262,7 @@ class MPISynchronizer:
     def _hold(self, key: str) -> Iterator[None]:
         number = self._number(key)
         place, rank = divmod(number, self._n_ranks)
-        with key_locks.Hold([f"{id(self)}:{number}"]) as hold:
+        with key_locks.KeyLock([f"{id(self)}:{number}"]) as hold:
             if not hold.names:
                 # this thread holds the lock for another key
                 yield

@@ -69,7 +69,7 @@ def use_threads(n: int) -> Iterator[None]:
 
 
 @contextmanager
-def preferring(n: int) -> Iterator[None]:
+def prefer_threads(n: int) -> Iterator[None]:
     """Use `n` threads in this block, unless the user is in a block of `use_threads`."""
     before = _of_array.set(n)
     try:

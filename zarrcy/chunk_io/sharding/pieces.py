@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zarrcy.types import Key, Span
 
 if TYPE_CHECKING:
-    from zarrcy.chunk_io.sharding.source import ShardSource
+    from zarrcy.chunk_io.sharding.source import ShardedChunkIO
 
 
 class PiecesByShard:
@@ -27,7 +27,7 @@ class PiecesByShard:
     With `some`, numbers of pieces, these are the only ones.
     """
 
-    def __init__(self, plan: Any, source: ShardSource, some: NDArray[np.int64] | None = None) -> None:
+    def __init__(self, plan: Any, source: ShardedChunkIO, some: NDArray[np.int64] | None = None) -> None:
         layout = source.shards
         group = source.kernels.group_by_shard
         self.pieces, self.chunks, self.first, places, self.n_inside = group(plan, layout.counts, layout.axes)

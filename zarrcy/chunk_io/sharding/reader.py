@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.chunk_io import native
-from zarrcy.chunk_io.missing_chunks import StrictReader
+from zarrcy.chunk_io.missing_chunks import MissingChunkReader
 from zarrcy.chunk_io.reader import ChunkReader
 from zarrcy.chunk_io.sharding.pieces import InnerChunk, PiecesByShard
 from zarrcy.codecs.partial_decode import WHOLE, PartialRead
@@ -21,7 +21,7 @@ from zarrcy.storage import byte_ranges
 from zarrcy.types import Buffer, Field, Key, Span
 
 if TYPE_CHECKING:
-    from zarrcy.chunk_io.sharding.source import ShardSource
+    from zarrcy.chunk_io.sharding.source import ShardedChunkIO
 
 
 # A shard that is replaced again and again while it is read is somebody's mistake.
@@ -32,10 +32,10 @@ class ShardReader(ChunkReader):
     """Reads runs of pieces that are sorted by shard."""
 
     __slots__ = ("pieces",)
-    source: ShardSource
+    source: ShardedChunkIO
 
     def __init__(
-        self, plan: Any, source: ShardSource, out: NDArray[Any], field: Field | None, pieces: PiecesByShard
+        self, plan: Any, source: ShardedChunkIO, out: NDArray[Any], field: Field | None, pieces: PiecesByShard
     ) -> None:
         super().__init__(plan, source, out, field)
         self.pieces = pieces
@@ -178,7 +178,7 @@ class ShardReader(ChunkReader):
             self.source.kernels.gather(self.plan, chunk.piece, self.scratch, self.layout, self.out)
 
 
-class StrictShardReader(StrictReader, ShardReader):
+class MissingShardReader(MissingChunkReader, ShardReader):
     """Reads likewise, and tells which shards are missing: that a chunk is not in a shard says nothing."""
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.chunk_io.chunk_io import ChunkSource
+from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
 from zarrcy.chunk_io.sharding.index_cache import IndexCache
 from zarrcy.chunk_io.sharding.pieces import PiecesByShard
 from zarrcy.chunk_io.sharding.reader import ShardReader
@@ -51,13 +51,13 @@ class ShardLayout:
     index: IndexFormat
 
 
-class ShardSource(ChunkSource):
+class ShardedChunkIO(UnshardedChunkIO):
     """Where the inner chunks of a sharded array come from and go to.
 
     Parameters
     ----------
     store, prefix, separator : of the shards
-    *options : of the inner chunks, see `ChunkSource`
+    *options : of the inner chunks, see `UnshardedChunkIO`
     shards : how they are made
     """
 
@@ -80,7 +80,7 @@ class ShardSource(ChunkSource):
         self.indexes = IndexCache()
         # a shard that is a file is read in the native lane
         self.files = access.files_of(store) if self.folder is not None else None
-        nbytes = _BATCH_OF_A_FILE if access.is_near(store) else _BATCH_OF_A_TRIP
+        nbytes = _BATCH_OF_A_FILE if access.is_local(store) else _BATCH_OF_A_TRIP
         self.batch = max(1, nbytes // max(1, self.layout.nbytes))
 
     def read(self, plan: Any, out: NDArray[Any], field: Field | None = None, blank: bool = False) -> None:

@@ -129,7 +129,7 @@ class ShardFileWriter(ShardWriter):
                     _copy_others(old, before, chunks, fd, index, end)
                 rest = native.write_shard(
                     source.codec, fd, index, chunks, end, numbers, self.plan, source.layout, self.value,
-                    source.fill_item, self.n_threads,
+                    source.fill_bytes, self.n_threads,
                 )  # fmt: skip
                 if rest:
                     chunk_of = dict(zip(numbers.tolist(), chunks.tolist(), strict=True))

@@ -17,8 +17,8 @@ import numcodecs
 from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose, as_codec
 from zarrcy.errors import BadCompressorError, CodecNotAvailableError, MetadataError
 from zarrcy.indexing.chunk_shapes import MAX_NDIM
-from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayDescription, ChunkKeys, Names
-from zarrcy.metadata.array_spec import ArrayRequest
+from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayMetadata, ChunkKeys, Names
+from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.metadata.json_member import MAX_CODECS
 from zarrcy.metadata.json_writer import dump_json
 from zarrcy.metadata.node_lookup import BATCH_KEYS, find
@@ -78,7 +78,7 @@ def attributes_key(store: Store, prefix: str) -> Key:
     return prefix + ATTRS_KEY
 
 
-def is_at(store: Store, prefix: str) -> bool:
+def exists(store: Store, prefix: str) -> bool:
     """Is there a node of this format?"""
     return next(kinds_at(store, [prefix])) is not None
 
@@ -97,7 +97,7 @@ def kinds_at(store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
 
 def load_at(
     store: Store, prefixes: Sequence[str], default_separator: str = "."
-) -> Iterator[tuple[str, Callable[[], ArrayDescription] | None] | None]:
+) -> Iterator[tuple[str, Callable[[], ArrayMetadata] | None] | None]:
     """Iterate over what stands at prefixes of keys: the kind, and for an array what parses its document.
 
     Raises
@@ -110,7 +110,7 @@ def load_at(
 
 def load_one(
     store: Store, prefix: str, default_separator: str = "."
-) -> tuple[str, Callable[[], ArrayDescription] | None] | None:
+) -> tuple[str, Callable[[], ArrayMetadata] | None] | None:
     """Return what stands at a prefix of keys, as `load_at` does."""
     for kind, name in _NAME_OF.items():
         document = access.get(store, prefix + name)
@@ -121,14 +121,14 @@ def load_one(
 
 def _found(
     kind: str, key: Key, document: Any, default_separator: str
-) -> tuple[str, Callable[[], ArrayDescription] | None]:
+) -> tuple[str, Callable[[], ArrayMetadata] | None]:
     if kind == "array":
         return kind, partial(parse_array, document, key, default_separator)
     check_group(document, key)
     return kind, None
 
 
-def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayDescription | None:
+def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayMetadata | None:
     """Load the description of the array at a prefix of keys; None if there is none."""
     document = access.get(store, prefix + ARRAY_KEY)
     return None if document is None else parse_array(document, prefix + ARRAY_KEY, default_separator)
@@ -145,7 +145,7 @@ def load_attributes(store: Store, prefix: str) -> dict[str, JSON]:
     return {} if document is None else dict(parse_json(document, prefix + ATTRS_KEY))
 
 
-def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayDescription:
+def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayMetadata:
     """Parse a ``.zarray`` document.
 
     Raises
@@ -167,14 +167,14 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
     except (ValueError, TypeError, OverflowError) as exc:
         raise MetadataError(key, str(exc)) from exc
     compressor = None if facts.compressor is None else codec_of(facts.compressor, key)
-    return ArrayDescription(
+    return ArrayMetadata(
         facts.shape,
         facts.chunk_shape,
         facts.dtype,
         fill_value,
         stages_of(facts.order, chain, compressor, len(facts.shape)),
         facts.chunk_keys,
-        dict(facts.kept),
+        dict(facts.extra_fields),
     )
 
 
@@ -189,7 +189,7 @@ class _Facts(NamedTuple):
     filters: list[JSON]
     compressor: JSON
     chunk_keys: ChunkKeys
-    kept: dict[str, JSON]
+    extra_fields: dict[str, JSON]
 
 
 # Many arrays have like documents, and one array is opened many times.
@@ -306,13 +306,13 @@ def stages_of(order: str, filters: list[Any], compressor: Any, ndim: int) -> tup
 
 
 def array_documents(
-    prefix: str, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
+    prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> dict[Key, bytes]:
     """Return the documents that describe an array, by their keys."""
     filters = [stage.codec for stage in description.stages if isinstance(stage, Filter)]
     compressors = [stage.codec for stage in description.stages if isinstance(stage, Compressor)]
     members = {
-        **description.kept,
+        **description.extra_fields,
         "chunks": list(description.chunk_shape),
         "compressor": config_of(compressors[0]) if compressors else None,
         "dtype": encode_dtype(description.dtype),
@@ -337,7 +337,7 @@ def config_of(codec: Any) -> JSON:
 
 
 def save_array(
-    store: Store, prefix: str, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
+    store: Store, prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> None:
     """Save the documents of an array; without `attributes` it keeps those that it has."""
     for key, document in array_documents(prefix, description, attributes).items():
@@ -371,7 +371,7 @@ def prepare(store: Store) -> None:
     """Nothing is needed in a store before its first node."""
 
 
-def places_of(path: str) -> tuple[list[str], list[Key]]:
+def storage_prefixes(path: str) -> tuple[list[str], list[Key]]:
     """Return the folders that hold a node and all below it, and the keys beside them."""
     return [path], []
 
@@ -411,7 +411,7 @@ def drop_consolidated(store: Store, prefix: str) -> None:
 def documents_below(store: Store) -> Iterator[tuple[Key, Any]]:
     """Iterate over all documents of a store and their keys. Chunks are not listed where that can be helped."""
     fetch = access.reader(store)
-    if access.holds_values(store) or not offers(store, "listdir"):
+    if access.is_in_memory(store) or not offers(store, "listdir"):
         keys = [key for key in store if key.rsplit("/", 1)[-1] in DOCUMENTS_OF_NODES]
         yield from zip(keys, fetch(keys), strict=True)
         return
@@ -447,7 +447,7 @@ def consolidated_document(documents: Iterable[tuple[Key, Any]]) -> bytes:
     return f'{{\n    "metadata": {inner},\n    "zarr_consolidated_format": 1\n}}'.encode()
 
 
-def describe_array(request: ArrayRequest) -> ArrayDescription:
+def describe_array(request: ArraySpec) -> ArrayMetadata:
     """Describe a new array, after the words of `zarrcy.create`.
 
     Raises
@@ -480,7 +480,7 @@ def describe_array(request: ArrayRequest) -> ArrayDescription:
     compressor = as_compressor(request.compressor) if request.shape else None
     if request.checksum:
         chain += _checksum_before(compressor, dtype)
-    return ArrayDescription(
+    return ArrayMetadata(
         shape=request.shape,
         chunk_shape=request.chunk_shape,
         dtype=dtype,
@@ -490,12 +490,12 @@ def describe_array(request: ArrayRequest) -> ArrayDescription:
     )
 
 
-def words_of(description: ArrayDescription, asked: Mapping[str, Any]) -> dict[str, Any]:
+def create_kwargs_like(description: ArrayMetadata, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return the words that make an array like another, beyond those that all formats have: none."""
     return {}
 
 
-def translate(description: ArrayDescription) -> ArrayDescription:
+def translate(description: ArrayMetadata) -> ArrayMetadata:
     """Describe an array of another format in the words of this one, so that its stored chunks stay as they are.
 
     Their keys may be others.
@@ -507,11 +507,11 @@ def translate(description: ArrayDescription) -> ArrayDescription:
     dtype = convert.dtype_of(description)
     filters, compressor = convert.codecs_of_stages(description)
     order = convert.order_of(description)
-    return ArrayDescription(
+    return ArrayMetadata(
         shape=description.shape,
         chunk_shape=description.chunk_shape,
         dtype=dtype,
-        fill_value=dtypes.normalize_fill_value(description.missing, dtype),
+        fill_value=dtypes.normalize_fill_value(description.fill_value_or_zero, dtype),
         stages=stages_of(order, filters, compressor, len(description.shape)),
         chunk_keys=chunk_keys(description.chunk_keys.separator, stated=True),
     )
@@ -528,12 +528,12 @@ def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tupl
     return None, dict(attributes) | {DIMENSIONS_ATTRIBUTE: list(names)}
 
 
-def normalize_fill_value(description: ArrayDescription, value: Any) -> Any:
+def normalize_fill_value(description: ArrayMetadata, value: Any) -> Any:
     """Return a fill value that a user gave for an array that exists."""
     return dtypes.normalize_fill_value(value, description.dtype)
 
 
-def codecs_of(description: ArrayDescription) -> list[JSON]:
+def codecs_of(description: ArrayMetadata) -> list[JSON]:
     """Return the configurations of the codecs, in the order of encoding."""
     return [config_of(stage.codec) for stage in description.stages if isinstance(stage, (Filter, Compressor))]
 

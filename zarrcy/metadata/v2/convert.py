@@ -8,12 +8,12 @@ import numcodecs
 
 from zarrcy.codecs import Compressor, Filter, Pack, Shard, Transpose
 from zarrcy.codecs.crc32c import CRC32C
-from zarrcy.metadata.array_metadata import ArrayDescription
+from zarrcy.metadata.array_metadata import ArrayMetadata
 from zarrcy.metadata.v2 import dtypes
 from zarrcy.types import AnyDtype
 
 
-def order_of(description: ArrayDescription) -> str:
+def order_of(description: ArrayMetadata) -> str:
     """Return the order of a chunk's elements: "C" or "F".
 
     Raises
@@ -29,7 +29,7 @@ def order_of(description: ArrayDescription) -> str:
     return "C"
 
 
-def codecs_of_stages(description: ArrayDescription) -> tuple[list[Any], Any]:
+def codecs_of_stages(description: ArrayMetadata) -> tuple[list[Any], Any]:
     """Return the filters and the compressor; there is one at most, and what comes before it is a filter too.
 
     Raises
@@ -55,7 +55,7 @@ def _codec(codec: Any) -> Any:
     return found
 
 
-def dtype_of(description: ArrayDescription) -> AnyDtype:
+def dtype_of(description: ArrayMetadata) -> AnyDtype:
     """Return the data type, in the byte order of the store.
 
     Raises

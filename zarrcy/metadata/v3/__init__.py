@@ -13,10 +13,10 @@ from functools import partial
 from typing import Any
 
 from zarrcy.errors import MetadataError
-from zarrcy.indexing.axis_chunks import AxisRuns
+from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.indexing.chunk_shapes import MAX_NDIM
-from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayDescription, ChunkKeys, Names
-from zarrcy.metadata.array_spec import ArrayRequest
+from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayMetadata, ChunkKeys, Names
+from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.metadata.json_member import Extension, Member
 from zarrcy.metadata.v3 import fill_values
 from zarrcy.metadata.v3.chunk_grids import parse_rectilinear
@@ -28,20 +28,20 @@ from zarrcy.metadata.v3.consolidated import (
     open_consolidated,
 )
 from zarrcy.metadata.v3.convert import translated
-from zarrcy.metadata.v3.create import document_of, words_of
+from zarrcy.metadata.v3.create import create_kwargs_like, to_document
 from zarrcy.metadata.v3.data_types import DataType, parse_dtype
 from zarrcy.metadata.v3.document import (
     KEY,
     ZARR_FORMAT,
     attributes_of,
     check_group,
+    check_unknown_fields,
     dump_json,
     load,
     load_many,
     names_below,
     node_type,
     parse_json,
-    refuse_strange,
 )
 from zarrcy.types import JSON, Key, Shape, Store
 
@@ -65,12 +65,13 @@ __all__ = [
     "codecs_of",
     "consolidate",
     "consolidated_among",
+    "create_kwargs_like",
     "describe_array",
     "document_key",
     "documents_at",
     "drop_consolidated",
+    "exists",
     "group_documents",
-    "is_at",
     "kinds_at",
     "load_array",
     "load_at",
@@ -81,12 +82,11 @@ __all__ = [
     "open_consolidated",
     "parse_array",
     "place_names",
-    "places_of",
     "prepare",
     "save_array",
     "save_attributes",
+    "storage_prefixes",
     "translate",
-    "words_of",
 ]
 
 
@@ -108,7 +108,7 @@ def attributes_key(store: Store, prefix: str) -> Key:
     return prefix + KEY
 
 
-def is_at(store: Store, prefix: str) -> bool:
+def exists(store: Store, prefix: str) -> bool:
     """Is there a node of this format? Its document may be malformed."""
     try:
         return load(store, prefix) is not None
@@ -116,7 +116,7 @@ def is_at(store: Store, prefix: str) -> bool:
         return True
 
 
-def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayDescription | None:
+def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayMetadata | None:
     """Load the description of the array at a prefix of keys; None if there is none."""
     members = load(store, prefix)
     if members is None or node_type(members) != "array":
@@ -131,7 +131,7 @@ def kinds_at(store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
 
 def load_at(
     store: Store, prefixes: Sequence[str], default_separator: str = "."
-) -> Iterator[tuple[str, Callable[[], ArrayDescription] | None] | None]:
+) -> Iterator[tuple[str, Callable[[], ArrayMetadata] | None] | None]:
     """Iterate over what stands at prefixes of keys: the kind, and for an array what parses its document.
 
     Raises
@@ -143,12 +143,12 @@ def load_at(
 
 def load_one(
     store: Store, prefix: str, default_separator: str = "."
-) -> tuple[str, Callable[[], ArrayDescription] | None] | None:
+) -> tuple[str, Callable[[], ArrayMetadata] | None] | None:
     """Return what stands at a prefix of keys, as `load_at` does."""
     return _found(load(store, prefix))
 
 
-def _found(members: Member | None) -> tuple[str, Callable[[], ArrayDescription] | None] | None:
+def _found(members: Member | None) -> tuple[str, Callable[[], ArrayMetadata] | None] | None:
     if members is None:
         return None
     if node_type(members) == "array":
@@ -166,7 +166,7 @@ def load_attributes(store: Store, prefix: str) -> dict[str, JSON]:
 # -- parsing ---------------------------------------------------------------------------------------
 
 
-def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayDescription:
+def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayMetadata:
     """Parse the document of an array.
 
     Raises
@@ -180,9 +180,9 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayD
     return parse_members(members)
 
 
-def parse_members(members: Member) -> ArrayDescription:
+def parse_members(members: Member) -> ArrayMetadata:
     """Parse the members of an array's document."""
-    refuse_strange(members, _MEMBERS)
+    check_unknown_fields(members, _MEMBERS)
     shape = members.need("shape").integers(0, _LONGEST)
     if len(shape) > MAX_NDIM:
         members.need("shape").fail(f"an array has at most {MAX_NDIM} axes")
@@ -196,25 +196,25 @@ def parse_members(members: Member) -> ArrayDescription:
     # what shards are divided into must divide all of them
     common = tuple(axis.common_divisor for axis in axes)
     attributes_of(members)
-    return ArrayDescription(
+    return ArrayMetadata(
         shape=shape,
         chunk_shape=tuple(axis.longest for axis in axes),
         dtype=kind.dtype,
         fill_value=fill_values.parse(members.need("fill_value"), kind),
         stages=parse_codecs(members.need("codecs"), Given(common, kind)),
         chunk_keys=_parse_chunk_keys(members.need("chunk_key_encoding")),
-        kept={name: value for name, value in members.object().items() if name not in _CHANGING},
+        extra_fields={name: value for name, value in members.object().items() if name not in _CHANGING},
         dimension_names=_parse_names(members.get("dimension_names"), len(shape)),
-        edges=axes if any(len(axis.runs) > 1 for axis in axes) else None,
+        rectilinear_axes=axes if any(len(axis.runs) > 1 for axis in axes) else None,
     )
 
 
-def _parse_grid(member: Member, shape: Shape, itemsize: int) -> tuple[AxisRuns, ...]:
+def _parse_grid(member: Member, shape: Shape, itemsize: int) -> tuple[AxisChunks, ...]:
     grid = member.extension().vital()
     if grid.name == "rectilinear":
         axes = parse_rectilinear(grid, shape)
     elif grid.name == "regular":
-        axes = tuple(map(AxisRuns.regular, _parse_regular(grid, shape)))
+        axes = tuple(map(AxisChunks.regular, _parse_regular(grid, shape)))
     else:
         member.fail("this chunk grid is not known here; 'regular' and 'rectilinear' are")
     if math.prod(axis.longest for axis in axes) * itemsize > _LONGEST:
@@ -255,14 +255,14 @@ def _parse_names(member: Member | None, ndim: int) -> tuple[str | None, ...] | N
 # -- saving ----------------------------------------------------------------------------------------
 
 
-def data_type_of(description: ArrayDescription) -> DataType:
+def data_type_of(description: ArrayMetadata) -> DataType:
     """Return the data type that the document of an array states."""
-    return parse_dtype(Member(KEY, "data_type", description.kept["data_type"]))
+    return parse_dtype(Member(KEY, "data_type", description.extra_fields["data_type"]))
 
 
-def array_members(description: ArrayDescription, attributes: Mapping[str, JSON]) -> dict[str, JSON]:
+def array_members(description: ArrayMetadata, attributes: Mapping[str, JSON]) -> dict[str, JSON]:
     """Return the members of the document that describes an array."""
-    data_type = description.kept["data_type"]
+    data_type = description.extra_fields["data_type"]
     members = {
         "zarr_format": ZARR_FORMAT,
         "node_type": "array",
@@ -273,10 +273,10 @@ def array_members(description: ArrayDescription, attributes: Mapping[str, JSON])
         "fill_value": fill_values.spell(description.fill_value, data_type_of(description), data_type),
         "codecs": None,
         "attributes": dict(attributes),
-        **description.kept,
+        **description.extra_fields,
     }
     grid = members["chunk_grid"]
-    if description.edges is None and isinstance(grid, dict) and grid["name"] == "rectilinear":
+    if description.rectilinear_axes is None and isinstance(grid, dict) and grid["name"] == "rectilinear":
         # one that is regular, in other words
         lengths = list(description.chunk_shape)
         members["chunk_grid"] = {"name": "regular", "configuration": {"chunk_shape": lengths}}
@@ -284,14 +284,14 @@ def array_members(description: ArrayDescription, attributes: Mapping[str, JSON])
 
 
 def array_documents(
-    prefix: str, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
+    prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> dict[Key, bytes]:
     """Return the documents that describe an array, by their keys."""
     return {prefix + KEY: dump_json(array_members(description, attributes or {}))}
 
 
 def save_array(
-    store: Store, prefix: str, description: ArrayDescription, attributes: Mapping[str, JSON] | None = None
+    store: Store, prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> None:
     """Save the documents of an array; without `attributes`, it keeps those that it has at that moment."""
     if attributes is None:
@@ -318,7 +318,7 @@ def prepare(store: Store) -> None:
     """Nothing is needed in a store before its first node."""
 
 
-def places_of(path: str) -> tuple[list[str], list[Key]]:
+def storage_prefixes(path: str) -> tuple[list[str], list[Key]]:
     """Return the folders that hold a node and all below it, and the keys beside them."""
     return [path], []
 
@@ -326,7 +326,7 @@ def places_of(path: str) -> tuple[list[str], list[Key]]:
 # -- creating --------------------------------------------------------------------------------------
 
 
-def describe_array(request: ArrayRequest) -> ArrayDescription:
+def describe_array(request: ArraySpec) -> ArrayMetadata:
     """Describe a new array, after the words of `zarrcy.create`.
 
     Raises
@@ -334,12 +334,12 @@ def describe_array(request: ArrayRequest) -> ArrayDescription:
     ValueError : a word that v3 can't write down
     """
     try:
-        return parse_members(Member(KEY, "", document_of(request)))
+        return parse_members(Member(KEY, "", to_document(request)))
     except MetadataError as exc:
         raise ValueError(f"Zarr v3 can't describe this array: {exc.problem}") from exc
 
 
-def translate(description: ArrayDescription) -> ArrayDescription:
+def translate(description: ArrayMetadata) -> ArrayMetadata:
     """Describe an array of another format in the words of this one, so that its stored chunks stay as they are.
 
     Raises
@@ -371,12 +371,12 @@ def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tupl
     return names, rest
 
 
-def normalize_fill_value(description: ArrayDescription, value: Any) -> Any:
+def normalize_fill_value(description: ArrayMetadata, value: Any) -> Any:
     """Return a fill value that a user gave for an array that exists."""
     return fill_values.normalize(value, data_type_of(description))
 
 
-def codecs_of(description: ArrayDescription) -> list[JSON]:
+def codecs_of(description: ArrayMetadata) -> list[JSON]:
     """Return the configurations of the codecs, in the order of encoding."""
-    codecs: list[JSON] = description.kept["codecs"]
+    codecs: list[JSON] = description.extra_fields["codecs"]
     return codecs

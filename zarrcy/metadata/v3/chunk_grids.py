@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from operator import itemgetter
 
-from zarrcy.indexing.axis_chunks import AxisRuns
+from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.metadata.json_member import Extension, Member
 from zarrcy.types import Shape
 
@@ -15,7 +15,7 @@ _LONGEST = 2**62 - 1
 _MOST_RUNS = 2**24
 
 
-def parse_rectilinear(grid: Extension, shape: Shape) -> tuple[AxisRuns, ...]:
+def parse_rectilinear(grid: Extension, shape: Shape) -> tuple[AxisChunks, ...]:
     """Parse a rectilinear grid: for each axis where its chunks begin.
 
     Raises
@@ -33,9 +33,9 @@ def parse_rectilinear(grid: Extension, shape: Shape) -> tuple[AxisRuns, ...]:
     return tuple(_parse_axis(axis, n) for axis, n in zip(axes, shape, strict=True))
 
 
-def _parse_axis(axis: Member, n: int) -> AxisRuns:
+def _parse_axis(axis: Member, n: int) -> AxisChunks:
     if not isinstance(axis.value, list):
-        return AxisRuns.regular(axis.integer(1, _LONGEST))
+        return AxisChunks.regular(axis.integer(1, _LONGEST))
     runs: list[tuple[int, int]] = []
     for item in axis.items():
         if isinstance(item.value, list):
@@ -50,4 +50,4 @@ def _parse_axis(axis: Member, n: int) -> AxisRuns:
     if sum(length * count for length, count in runs) < n:
         axis.fail(f"the lengths must cover the {n} elements of the axis")
     alike = groupby(runs, key=itemgetter(0))
-    return AxisRuns(tuple((length, sum(count for _, count in group)) for length, group in alike))
+    return AxisChunks(tuple((length, sum(count for _, count in group)) for length, group in alike))

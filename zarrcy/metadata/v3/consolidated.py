@@ -68,7 +68,7 @@ def consolidate(store: Store, path: str, metadata_key: str = KEY) -> None:
 
 def _entries_below(store: Store, prefix: str) -> Iterator[tuple[str, str]]:
     """Iterate over the paths of all nodes below a group, seen from there, and the texts of their documents."""
-    if access.holds_values(store) or not offers(store, "listdir"):
+    if access.is_in_memory(store) or not offers(store, "listdir"):
         keys = [key for key in store if key.startswith(prefix) and key.endswith(f"/{KEY}")]
         yield from _entries(store, keys, prefix, [])
         return

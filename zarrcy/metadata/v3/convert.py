@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zarrcy.codecs import Compressor, Filter, N5ChunkWrapper, Pack, Shard, Transpose
-from zarrcy.metadata.array_metadata import ArrayDescription, ChunkKeys
+from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys
 from zarrcy.metadata.v3 import fill_values
 from zarrcy.metadata.v3.codecs import ARRAY, BYTES, Given, kind_of_numcodecs, stored_dtype_of
 from zarrcy.metadata.v3.create import VARIABLE, spell_codecs
@@ -17,7 +17,7 @@ from zarrcy.metadata.v3.data_types import DataType, has_byte_order, packed, spel
 from zarrcy.types import JSON, AnyDtype
 
 
-def translated(description: ArrayDescription) -> dict[str, JSON]:
+def translated(description: ArrayMetadata) -> dict[str, JSON]:
     """Return the document.
 
     Raises
@@ -79,11 +79,11 @@ def _spelled_keys(keys: ChunkKeys) -> JSON:
     return {"name": name, "configuration": {"separator": keys.separator}}
 
 
-def _fill_value(description: ArrayDescription, kind: DataType) -> Any:
-    if description.missing is None and not kind.variable:
+def _fill_value(description: ArrayMetadata, kind: DataType) -> Any:
+    if description.fill_value_or_zero is None and not kind.variable:
         # what is read where nothing is stored, and no default of this format
         return np.zeros((), kind.dtype)[()]
-    return fill_values.normalize(description.missing, kind)
+    return fill_values.normalize(description.fill_value_or_zero, kind)
 
 
 # -- filters ---------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ import numcodecs
 
 from zarrcy.codecs import Filter, as_codec
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shards
-from zarrcy.metadata.array_metadata import ArrayDescription
-from zarrcy.metadata.array_spec import ArrayRequest
+from zarrcy.metadata.array_metadata import ArrayMetadata
+from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.v3 import fill_values
 from zarrcy.metadata.v3.codecs import (
@@ -45,7 +45,7 @@ _OF_CHUNKS = {
 }
 
 
-def document_of(request: ArrayRequest) -> dict[str, JSON]:
+def to_document(request: ArraySpec) -> dict[str, JSON]:
     """Return the document of a new array.
 
     Raises
@@ -79,7 +79,7 @@ def document_of(request: ArrayRequest) -> dict[str, JSON]:
     return document
 
 
-def _data_type(request: ArrayRequest, filters: list[Any]) -> DataType:
+def _data_type(request: ArraySpec, filters: list[Any]) -> DataType:
     """Return the data type; a codec of objects says which they are, and is taken from the filters."""
     if not request.dtype.hasobject:
         return DataType(packed(request.dtype))
@@ -107,7 +107,7 @@ def _shard(chunk_shape: Shape, codecs: list[JSON]) -> JSON:
     }
 
 
-def _chunk_keys(request: ArrayRequest) -> JSON:
+def _chunk_keys(request: ArraySpec) -> JSON:
     encoding, separator = request.chunk_key_encoding, request.dimension_separator
     if encoding is None:
         encoding = "default"
@@ -122,7 +122,7 @@ def _chunk_keys(request: ArrayRequest) -> JSON:
 # -- and back --------------------------------------------------------------------------------------
 
 
-def words_of(description: ArrayDescription, asked: Mapping[str, Any]) -> dict[str, Any]:
+def create_kwargs_like(description: ArrayMetadata, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return the words that make an array like another, beyond those that all formats have.
 
     Parameters
@@ -130,7 +130,7 @@ def words_of(description: ArrayDescription, asked: Mapping[str, Any]) -> dict[st
     description : of the other array
     asked : the words in which the new one shall differ
     """
-    kept = description.kept
+    kept = description.extra_fields
     encoding = kept["chunk_key_encoding"]
     if "dimension_separator" in asked:
         encoding = encoding["name"] if isinstance(encoding, Mapping) else encoding
@@ -160,7 +160,7 @@ def words_of(description: ArrayDescription, asked: Mapping[str, Any]) -> dict[st
 # -- codecs ----------------------------------------------------------------------------------------
 
 
-def _codecs(request: ArrayRequest, kind: DataType, filters: list[Any]) -> list[JSON]:
+def _codecs(request: ArraySpec, kind: DataType, filters: list[Any]) -> list[JSON]:
     given = Given(request.chunk_shape, kind)
     if request.codecs is not None:
         if (

@@ -74,7 +74,7 @@ def attributes_of(members: Member) -> dict[str, JSON]:
     return {} if attributes is None or attributes.value is None else dict(attributes.object())
 
 
-def refuse_strange(members: Member, known: Collection[str]) -> None:
+def check_unknown_fields(members: Member, known: Collection[str]) -> None:
     """Refuse a document with members that must be understood and are not."""
     for name, value in members.object().items():
         if name in known or (isinstance(value, dict) and value.get("must_understand") is False):
@@ -87,7 +87,7 @@ def refuse_strange(members: Member, known: Collection[str]) -> None:
 
 def check_group(members: Member) -> None:
     """Refuse the document of a group that has members which must be understood and are not."""
-    refuse_strange(members, _GROUP_MEMBERS)
+    check_unknown_fields(members, _GROUP_MEMBERS)
     attributes_of(members)
 
 

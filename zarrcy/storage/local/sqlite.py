@@ -100,7 +100,7 @@ class SQLiteStore(Store):
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Hold the lock; keep all that is done inside, or nothing where it fails."""
+        """KeyLock the lock; keep all that is done inside, or nothing where it fails."""
         db = self.db
         with self.lock, db:
             db.execute("BEGIN IMMEDIATE")

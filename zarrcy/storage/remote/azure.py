@@ -10,7 +10,7 @@ from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage import optional
 from zarrcy.storage.access import as_bytes, discard
 from zarrcy.storage.base import KeyRange, Store, check_ranges, flat, slice_of
-from zarrcy.storage.remote.concurrent import ask_all
+from zarrcy.storage.remote.concurrent import map_requests
 from zarrcy.types import Buffer
 
 _PURPOSE = "ABSStore"
@@ -129,21 +129,21 @@ class ABSStore(Store):
 
     def getitems(self, keys: Sequence[str], *, contexts: Mapping[str, Any] | None = None) -> dict[str, bytes]:
         """Return the values of those `keys` that are there; `contexts` has no effect."""
-        values = ask_all(self.get, keys)
+        values = map_requests(self.get, keys)
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         """Store all `values`."""
-        ask_all(lambda item: self.__setitem__(*item), values.items())
+        map_requests(lambda item: self.__setitem__(*item), values.items())
 
     def delitems(self, keys: Iterable[str]) -> None:
         """Delete those `keys` that are there."""
-        ask_all(lambda key: discard(self, key), keys)
+        map_requests(lambda key: discard(self, key), keys)
 
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
         """Return parts of values; see `zarrcy.storage.base.SupportsPartialReads`."""
         check_ranges(key_ranges)
-        return ask_all(lambda item: self._part(*item), key_ranges)
+        return map_requests(lambda item: self._part(*item), key_ranges)
 
     def _part(self, key: str, part: tuple[int, int | None]) -> bytes | None:
         start, nbytes = part

@@ -17,7 +17,7 @@ _R = TypeVar("_R")
 _pools: dict[int, ThreadPoolExecutor] = {}
 
 
-def ask_all(question: Callable[[_T], _R], items: Iterable[_T], at_once: int = 10) -> list[_R]:
+def map_requests(question: Callable[[_T], _R], items: Iterable[_T], at_once: int = 10) -> list[_R]:
     """Call `question` for each of the items, several at a time; return the answers in their order.
 
     Threads that wait are no load, so their number has nothing to do with that of the processors; but
@@ -25,7 +25,7 @@ def ask_all(question: Callable[[_T], _R], items: Iterable[_T], at_once: int = 10
 
     The first exception is raised when all questions that were asked have been answered.
 
-    >>> ask_all(str.upper, ["a", "b"])
+    >>> map_requests(str.upper, ["a", "b"])
     ['A', 'B']
     """
     items = list(items)

@@ -10,7 +10,7 @@ from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage import optional
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, flat
-from zarrcy.storage.remote.concurrent import ask_all
+from zarrcy.storage.remote.concurrent import map_requests
 from zarrcy.types import Buffer
 
 
@@ -127,7 +127,7 @@ class MongoDBStore(Store):
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         """Store all `values`."""
         self._require_index()
-        ask_all(lambda item: self._replace(*item), values.items())
+        map_requests(lambda item: self._replace(*item), values.items())
 
     def _replace(self, key: str, value: Buffer) -> None:
         document = {self._key: check_key(key), self._value: as_bytes(flat(value))}

@@ -10,7 +10,7 @@ from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage import optional
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import KeyRange, Store, check_ranges, flat, slice_of
-from zarrcy.storage.remote.concurrent import ask_all
+from zarrcy.storage.remote.concurrent import map_requests
 from zarrcy.types import Buffer
 
 # An answer of these comes sooner than a thread wakes up.
@@ -250,4 +250,4 @@ def _one_by_one(question: Any, items: Iterable[Any]) -> list[Any]:
 
 
 def _many_at_once(question: Any, items: Iterable[Any]) -> list[Any]:
-    return ask_all(question, items, at_once=32)
+    return map_requests(question, items, at_once=32)

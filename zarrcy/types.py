@@ -1,19 +1,25 @@
-"""The words that signatures share."""
+"""Type aliases and protocols that signatures share."""
 
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
+
+from zarrcy._kernels.protocols import Box, Buffer, ChunkGrid, ChunkLayout, FlatPlan, Kernels, OuterPlan, Plan
+
+__all__ = [
+    "JSON", "AnyArray", "AnyDtype", "Box", "Buffer", "ChunkGrid", "ChunkLayout", "Codec", "Coords", "Elements", "Field",
+    "FlatPlan", "Kernels", "Key", "OuterPlan", "Plan", "Selection", "Shape", "Span", "Store", "ZarrFormat",
+]  # fmt: skip
 
 Key: TypeAlias = str
 Shape: TypeAlias = tuple[int, ...]
 Coords: TypeAlias = tuple[int, ...]
 JSON: TypeAlias = Any
 """What ``json`` reads and writes: None, bool, int, float, str, and lists and dicts of these."""
-Buffer: TypeAlias = Any
-"""Anything with the buffer protocol: bytes, bytearray, memoryview, a contiguous array ..."""
 Span: TypeAlias = tuple[int, int | None]
 """Where a run of bytes stands in a value: its start, and its length; None is all the rest. A negative start
 counts from the end."""
@@ -24,3 +30,20 @@ ZarrFormat: TypeAlias = int | str
 AnyDtype: TypeAlias = "np.dtype[Any]"
 Field: TypeAlias = tuple[int, int]
 """Offset and size, in bytes, of a field in the elements of a structured array."""
+
+AnyArray: TypeAlias = "NDArray[Any]"
+"""A NumPy array of any data type: elements that users read or write, or a chunk in memory."""
+Elements: TypeAlias = Any
+"""A scalar or array-like that a user gave or gets: a fill value, a value to assign, an element."""
+Selection: TypeAlias = Any
+"""What a user puts between brackets: integers, slices, lists, arrays, masks, field names."""
+
+
+class Codec(Protocol):
+    """A codec of numcodecs, or any object with the same interface."""
+
+    codec_id: str
+
+    def encode(self, buf: Buffer) -> Buffer: ...
+    def decode(self, buf: Buffer, out: Buffer | None = None) -> Buffer: ...
+    def get_config(self) -> dict[str, JSON]: ...

@@ -1,0 +1,195 @@
+"""The interface that the compiled kernels and their numpy twins share, as protocols for type checkers.
+
+Both modules, `compiled` and `_reference`, satisfy `Kernels`. Contracts stand in the stubs of the compiled
+modules; here each member has one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Shape: TypeAlias = tuple[int, ...]
+Item: TypeAlias = Any
+"""The bytes of one element, or the object itself where elements are Python objects."""
+Buffer: TypeAlias = Any
+"""Anything with the buffer protocol; `collections.abc.Buffer` exists from Python 3.12 on."""
+
+
+class ChunkGrid(Protocol):
+    """The shape of an array and the shape of its chunks, in elements."""
+
+    @property
+    def shape(self) -> Shape: ...
+    @property
+    def chunk_shape(self) -> Shape: ...
+    @property
+    def ndim(self) -> int: ...
+
+
+class Box(Protocol):
+    """One strided range per axis: what integers and slices select."""
+
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def starts(self) -> Shape: ...
+    @property
+    def counts(self) -> Shape: ...
+    @property
+    def steps(self) -> Shape: ...
+    @property
+    def dropped(self) -> tuple[bool, ...]: ...
+    @property
+    def flipped(self) -> tuple[bool, ...]: ...
+    @property
+    def shape(self) -> Shape:
+        """Shape of the result, in elements."""
+
+
+class ChunkLayout(Protocol):
+    """Where the elements of a chunk, or one field of them, lie in a flat buffer."""
+
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def chunk_shape(self) -> Shape: ...
+    @property
+    def order(self) -> tuple[int, ...]: ...
+    @property
+    def itemsize(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+
+
+class Plan(Protocol):
+    """The pieces of a selection, numbered; each piece is what the selection takes of one chunk."""
+
+    @property
+    def n_pieces(self) -> int: ...
+    @property
+    def grid(self) -> ChunkGrid: ...
+    def coords(self, number: int) -> tuple[int, ...]:
+        """Return the chunk coordinates of a piece."""
+
+    def coords_table(self, first: int, last: int) -> NDArray[np.int64]:
+        """Return the chunk coordinates of the pieces ``first <= number < last``, one row for each."""
+
+    def complete(self, number: int) -> bool:
+        """Return whether a piece covers every element of its chunk that is inside the array."""
+
+    def sparse(self, number: int) -> bool:
+        """Return whether a piece covers at most half of the elements of its chunk that are inside the array."""
+
+    def overhangs(self, number: int) -> bool:
+        """Return whether the chunk of a piece reaches beyond the edge of the array."""
+
+    def keys(self, first: int, last: int, prefix: str, separator: str) -> list[str]:
+        """Return the chunk keys of the pieces ``first <= number < last``."""
+
+
+class FlatPlan(Plan, Protocol):
+    """A plan whose result has one axis: points or a mask."""
+
+    @property
+    def shape(self) -> tuple[int]: ...
+
+
+class OuterPlan(Plan, Protocol):
+    """The outer product of ranges and lists, one for each axis."""
+
+    @property
+    def has_lists(self) -> bool: ...
+
+
+# in the body of `Kernels` these two names are its methods
+_Box: TypeAlias = Box
+_Layout: TypeAlias = ChunkLayout
+
+
+class Kernels(Protocol):
+    """What one build of the kernels offers: the compiled one or the numpy twins."""
+
+    def Grid(self, shape: Shape, chunk_shape: Shape) -> ChunkGrid: ...  # noqa: N802
+    def Box(  # noqa: N802
+        self,
+        starts: Shape | None = None,
+        counts: Shape = (),
+        steps: Shape = (),
+        dropped: tuple[bool, ...] = (),
+        flipped: tuple[bool, ...] = (),
+    ) -> _Box: ...
+    def ChunkLayout(  # noqa: N802
+        self,
+        chunk_shape: Shape,
+        itemsize: int,
+        order: tuple[int, ...] | None = None,
+        field: tuple[int, int] | None = None,
+    ) -> _Layout: ...
+    def parse_box(self, selection: Any, grid: ChunkGrid) -> _Box | None:
+        """Parse integers, slices and one Ellipsis; None for any other selection."""
+
+    def split_outer(
+        self, box: _Box, grid: ChunkGrid, lists: tuple[NDArray[np.int64] | None, ...] | None = None
+    ) -> OuterPlan:
+        """Cut a box, or an outer product of ranges and lists, at the chunk edges."""
+
+    def split_points(self, coords: list[Any], grid: ChunkGrid) -> FlatPlan:
+        """Sort points by chunk."""
+
+    def split_mask(self, mask: NDArray[np.bool_], grid: ChunkGrid) -> FlatPlan:
+        """Cut a Boolean mask at the chunk edges."""
+
+    def gather(self, plan: Plan, number: int, chunk: Buffer, layout: _Layout, out: NDArray[Any]) -> bool:
+        """Move one piece from a chunk to its place in `out`."""
+
+    def gather_many(
+        self,
+        plan: Plan,
+        first: int,
+        chunks: list[Any],
+        layout: _Layout,
+        out: NDArray[Any],
+        item: Item | None,
+    ) -> int:
+        """Move pieces from a list of chunks to their places in `out`."""
+
+    def scatter(self, plan: Plan, number: int, chunk: Buffer, layout: _Layout, value: NDArray[Any]) -> bool:
+        """Move one piece from its place in `value` to a chunk."""
+
+    def fill_piece(
+        self, plan: Plan, number: int, layout: _Layout, out: NDArray[Any], item: Item | None
+    ) -> None:
+        """Set the place of one piece in `out` to one element."""
+
+    def run_of_piece(self, plan: Plan, number: int, layout: _Layout, out: NDArray[Any]) -> int:
+        """Return the byte offset in `out` of a piece that is a whole chunk in one run, or -1."""
+
+    def fill(self, chunk: Buffer, item: Item) -> None:
+        """Set a buffer to one element, repeated."""
+
+    def is_filled(self, chunk: Buffer, item: Item) -> bool:
+        """Return whether a buffer is one element, repeated."""
+
+    def touched_blocks(
+        self, plan: Plan, number: int, layout: _Layout, block_nbytes: int
+    ) -> list[tuple[int, int]]:
+        """Return the runs of blocks of a chunk that hold a byte of a piece."""
+
+    def group_by_shard(
+        self, plan: Plan, counts: Sequence[int], axes: Sequence[int]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[int], list[tuple[int, ...]], list[int]]:
+        """Sort the pieces of a plan by the shard that holds their chunks."""
+
+    def crc32c(self, data: Buffer, before: int = 0, by_tables: bool = False) -> int:
+        """Return the CRC-32C of a buffer that follows bytes whose checksum is `before`."""
+
+    def scan_members(
+        self, document: bytes, path: tuple[str, ...], most_levels: int
+    ) -> tuple[int, int, dict[str, int]] | None:
+        """Check a JSON document, and find the members of one of its objects."""

@@ -287,7 +287,7 @@ def test_what_is_not_installed_is_named_with_its_extra(monkeypatch, missing, mak
 def test_nothing_is_imported_before_it_is_needed(tmp_path):
     script = (
         "import sys, zarrcy\n"
-        "from zarrcy.storage import azure, fsspec_store, mongodb, n5, object_store, redis\n"
+        "from zarrcy.storage import n5\nfrom zarrcy.storage.remote import azure, fsspec, mongodb, obstore, redis\n"
         f"zarrcy.save_array({str(tmp_path / 'a')!r}, [1, 2]); zarrcy.load({'file://' + str(tmp_path / 'a')!r})\n"
         "print([m for m in ('fsspec', 's3fs', 'obstore', 'redis', 'pymongo', 'azure', 'concurrent.futures', 'asyncio')"
         " if m in sys.modules])"

@@ -1,0 +1,95 @@
+"""Prose is plain technical English: phrases that readers stumble over do not come back (CONTRIBUTING.md, "Prose")."""
+
+import io
+import re
+import tokenize
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parent.parent
+FOLDERS = ("zarrcy", "tests", "benchmarks", "docs")
+FILES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "setup.py", "Makefile")
+# Files and folders whose prose was not rewritten yet. The list only shrinks.
+NOT_YET = (
+    "zarrcy/_kernels", "zarrcy/chunk_io", "zarrcy/hierarchy", "zarrcy/storage", "zarrcy/sync", "zarrcy/metadata",
+    "zarrcy/codecs", "zarrcy/indexing", "zarrcy/api", "zarrcy/cli", "zarrcy/testing", "zarrcy/__init__.py",
+    "zarrcy/compat.py", "zarrcy/errors.py", "zarrcy/keys.py", "zarrcy/settings.py", "zarrcy/types.py",
+    "tests", "benchmarks", "docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "setup.py", "Makefile",
+)  # fmt: skip
+
+# Phrase -> what to write instead.
+PHRASES = {
+    r"(?:^|[.;:,(]\s+|\band\s+|\bfor\s+|\bto\s+)who(?:ever)? (?!is\b)\w+s?\b": "name the actor: the caller, the store",
+    r"\b(?<!there )(?:is|are|was|were) no (?!longer\b)": "is not a, does not have",
+    r"\bshall\b": "must, will",
+    r"\btold\b": "reported, documented, given",
+    r"\bodd ones?\b|\bthe odd\b": "say what is different about them",
+    r"\bso many\b": "give the number a name",
+    r"\bin the words of\b|\bwords? (?:that|of) (?:a|the|all|each) format": "name the format's term",
+    r"\b(?:some|any|no)body\b": "name the actor: another process, a user, no caller",
+    r"\b(?:is|are) to be had\b": "exists, is available",
+    r"\bsee to it\b": "make sure, ensure",
+    r"\bthe lane\b|\bnative lane\b|\bthe general way\b": "the native path, the fallback path",
+}  # fmt: skip
+
+
+def sources():
+    paths = [p for folder in FOLDERS for p in (REPO / folder).rglob("*")]
+    paths += [REPO / name for name in FILES]
+    wanted = {".py", ".pyi", ".pyx", ".pxd", ".h", ".c", ".md", ""}
+    skipped = {"__pycache__", "build", "results", "cases"}
+    made = {path.with_suffix(".c") for path in paths if path.suffix == ".pyx"}
+    return sorted(
+        path
+        for path in paths
+        if path.is_file() and path.suffix in wanted and not skipped & set(path.parts) and path not in made
+    )
+
+
+def prose_of(path):
+    """Return (line number, text) for the comments and strings of a program, or for all lines of another file."""
+    text = path.read_text()
+    if path.suffix not in (".py", ".pyi"):
+        return list(enumerate(text.splitlines(), 1))
+    found = []
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        is_text = token.type == tokenize.STRING or tokenize.tok_name[token.type] == "FSTRING_MIDDLE"
+        if token.type == tokenize.COMMENT or is_text:
+            found += enumerate(token.string.splitlines(), token.start[0])
+    return found
+
+
+def is_pending(path):
+    place = path.relative_to(REPO).as_posix()
+    return any(place == entry or place.startswith(entry + "/") for entry in NOT_YET)
+
+
+def phrases_in(text):
+    return [
+        f"{match[0].strip()!r} -> {advice}"
+        for pattern, advice in PHRASES.items()
+        for match in re.finditer(pattern, text, re.I)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "n"),
+    [
+        ("Who reads an array loads less.", 1),
+        ("a reader who reads on", 0),
+        ("It is no chunk, and there is no file.", 1),
+        ("The store shall be told.", 2),
+        ("The caller holds the lock.", 0),
+    ],
+)
+def test_the_phrases_are_found_in_the_sentences_they_are_meant_for(text, n):
+    assert len(phrases_in(text)) == n
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(REPO).as_posix())
+def test_prose_is_plain_english(path):
+    if is_pending(path) or path == Path(__file__):
+        return
+    found = [f"line {n}: {phrase}" for n, line in prose_of(path) for phrase in phrases_in(line)]
+    assert not found, "\n".join(found)

@@ -16,7 +16,6 @@ from .peers import Zarr2
 
 _MODULE = "a module of numcodecs that `from numcodecs import *` lets through"
 _LEAK = "a function, or a module of the standard library, that `from numcodecs import *` lets through"
-_DOOR = "a module, which zarrcy.compat.install() makes"
 _CLIENT = "deprecated there; `client` knows it"
 _BATCH = "N5 blocks are encoded one by one; `getitems` is there"
 
@@ -32,7 +31,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         **dict.fromkeys(["msgpacks", "ndarray_like", "packbits", "pickles", "quantize", "registry"], _MODULE),
         **dict.fromkeys(["shuffle", "vlen", "zfpy", "zlib", "zstd"], _MODULE),
         **dict.fromkeys(["atexit", "multiprocessing", "ncores", "suppress"], _LEAK),
-        **dict.fromkeys(["core", "creation", "hierarchy", "meta", "n5", "util"], _DOOR),
         "context": "its one class is a type hint for `getitems`",
         "v3_api_available": "the switch of an experiment that zarr-python 3 ended",
         "version": "a module; `__version__` is there",

@@ -1,7 +1,7 @@
-"""The native lane, the other way: gather, encode, write and rename for many chunks in one call, without the GIL.
+"""The native path for writes: gather, encode, write and rename many chunks in one call, without the GIL.
 
-What is written whole is made by several threads that work on one job, see `_native_read`. What is changed in part is read,
-changed and written one chunk at a time, since somebody must hold its lock meanwhile.
+Several threads share one job (see `_native_read`) to write whole chunks. A chunk that is written in part is read,
+changed and written alone, because the caller must hold its lock.
 """
 
 cimport numpy as cnp

@@ -86,8 +86,6 @@ def test_a_method_of_the_base_is_no_capability():
     assert not base.offers(Growing(), "get_partial_values")
     assert base.offers(SQLiteStore(":memory:"), "getitems")
     assert base.offers(SQLiteStore(":memory:"), "get_partial_values")
-    assert isinstance(SQLiteStore(":memory:"), base.SupportsPartialReads)
-    assert not isinstance({}, base.SupportsGetItems)
 
 
 def test_a_path_can_not_be_moved_below_itself():

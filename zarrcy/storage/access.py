@@ -1,154 +1,168 @@
-"""Ask any mapping for many keys at once, in the fastest way that it has.
+"""Use a store in the fastest way that it offers: functions that read, write and delete many keys at once.
 
-A store's own ``getitems``, ``setitems`` and ``delitems`` are used where it has them; plain mappings
-are asked key by key. Absence is an answer (None), never an exception.
+A store's capabilities (`zarrcy.storage.capabilities`) are used where it has them; a plain mapping is asked key by
+key. A missing value is None, never an exception. No function here knows a concrete store class.
 """
 
 from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
 
 from zarrcy.storage.base import offers
-from zarrcy.storage.consolidated import ConsolidatedMetadataStore
-from zarrcy.storage.local.directory import DirectoryStore
-from zarrcy.storage.local.nested import NestedDirectoryStore
-from zarrcy.storage.local.temporary import TempStore
-from zarrcy.storage.memory import KVStore, MemoryStore
-from zarrcy.types import Buffer, Store
+from zarrcy.storage.capabilities import (
+    DeletesMany,
+    HasFiles,
+    HasIdentity,
+    KeepsLeftovers,
+    KnowsValueSizes,
+    OpensFiles,
+    ReadsMany,
+    RenamesKeys,
+    Unwraps,
+    WritesMany,
+    has_capability,
+)
+from zarrcy.types import JSON, Buffer, Key, Store
 
-Reader = Callable[[list[str]], list[Any]]
-Writer = Callable[[dict[str, Buffer]], None]
-Deleter = Callable[[Iterable[str]], None]
-
-_IN_FILES = (DirectoryStore, NestedDirectoryStore, TempStore)
+Reader = Callable[[list[Key]], list[Any]]
+"""Maps keys to stored values, None for a key that does not exist."""
+Writer = Callable[[dict[Key, Buffer]], None]
+Deleter = Callable[[Iterable[Key]], None]
+Finder = Callable[[list[Key]], list[bool]]
+Sizer = Callable[[list[Key]], list[int | None]]
 
 
 def mapping_of(store: Store) -> Store:
-    """Look through our own wrapper, unless a subclass changes what it does."""
-    return store._mutable_mapping if type(store) is KVStore else store
-
-
-def reader(store: Store) -> Reader:
-    """Return a function that maps keys to values, with None where the store has none."""
-    store = mapping_of(store)
-    if type(store) is MemoryStore:
-        return _reader_of(store._values.get)
-    if type(store) is dict or type(store) in _IN_FILES:
-        return _reader_of(store.get)
-    if offers(store, "getitems"):
-        return _batch_reader(store)
-    return _reader_of(lambda key: get(store, key))
-
-
-def document_reader(store: Store) -> Reader:
-    """Return a function that maps keys to what `parse_json` takes: documents are not parsed yet, if that can wait."""
-    return _reader_of(store.peek) if type(store) is ConsolidatedMetadataStore else reader(store)
-
-
-def is_thread_safe(store: Store) -> bool:
-    """May several threads of ours ask this store at once? Known of our own stores and of dictionaries."""
-    return is_in_memory(store) or type(store) in _IN_FILES
-
-
-def is_in_memory(store: Store) -> bool:
-    """Are the values of a store in memory, so that to get one moves nothing?"""
-    return type(mapping_of(store)) in (dict, MemoryStore)
-
-
-def directory_of(store: Store) -> str | None:
-    """Return what the path of the file of every key begins with; None if keys are not simply files."""
-    store = mapping_of(store)
-    if type(store) not in _IN_FILES or not isinstance(store, DirectoryStore) or store._is_particular:
-        return None
-    return store._root
-
-
-def place_of(store: Store) -> str:
-    """Return what distinguishes the keys of a store from those of others, however often it was opened.
-
-    Empty where that is not known: then keys of different stores are taken for the same.
-    """
-    root = directory_of(store)
-    if root is not None:
-        return os.path.join(os.path.realpath(root), "")
-    return f"{id(mapping_of(store))}:" if is_in_memory(store) else ""
-
-
-def files_of(store: Store) -> DirectoryStore:
-    """Return the store whose keys are simply files; see `directory_of`."""
-    store = mapping_of(store)
-    assert isinstance(store, DirectoryStore)
+    """Return the mapping that a store passes everything on to, or the store itself."""
+    while type(store) is not dict and has_capability(type(store), "unwrapped"):
+        store = cast(Unwraps, store).unwrapped()
     return store
 
 
-def durability(store: Store) -> str:
-    """Return what a write to a store waits for; "none" for a mapping that does not say."""
-    return str(getattr(mapping_of(store), "durability", "none"))
+# -- properties of a store -------------------------------------------------------------------------
+
+
+def is_thread_safe(store: Store) -> bool:
+    """Return whether several threads may call a store at the same time: a dictionary, or a store that says so."""
+    return _declares(mapping_of(store), "is_thread_safe")
+
+
+def is_in_memory(store: Store) -> bool:
+    """Return whether the values of a store are in memory, so that to read one copies nothing."""
+    return _declares(mapping_of(store), "is_in_memory")
 
 
 def is_local(store: Store) -> bool:
-    """Is a question to a store a system call or less, and no trip over a network?"""
-    return is_in_memory(store) or type(mapping_of(store)) in _IN_FILES
+    """Return whether a store answers with a system call or less, without a trip over a network."""
+    return _declares(mapping_of(store), "is_local") or is_in_memory(store)
 
 
-def sizes(store: Store) -> Callable[[list[str]], list[int | None]] | None:
-    """Return a function that maps keys to the bytes of their values, with None where the store has none.
+def _declares(store: Store, name: str) -> bool:
+    kind = type(store)
+    return kind is dict or (has_capability(kind, name) and bool(getattr(store, name)()))
 
-    None where it would have to get the values, or travel, to tell.
+
+def directory_of(store: Store) -> str | None:
+    """Return the path that, with a key appended, is the file of the key; None if keys are not simply files."""
+    store = mapping_of(store)
+    return cast(HasFiles, store).file_prefix() if has_capability(type(store), "file_prefix") else None
+
+
+def place_of(store: Store) -> str:
+    """Return what distinguishes the keys of a store from those of other stores, however often it was opened.
+
+    An empty string means that it is not known: equal keys of different stores are then treated as the same.
     """
     store = mapping_of(store)
-    if is_in_memory(store):
-        fetch = reader(store)
-        return lambda keys: [None if value is None else memoryview(value).nbytes for value in fetch(keys)]
-    if type(store) in _IN_FILES and isinstance(store, DirectoryStore):
-        return lambda keys: list(map(store.value_nbytes, keys))
-    return None
+    if has_capability(type(store), "identity"):
+        return cast(HasIdentity, store).identity()
+    return f"{id(store)}:" if is_in_memory(store) else ""
+
+
+def files_of(store: Store) -> OpensFiles:
+    """Return an object that opens the files of values, for a store that has a directory (see `directory_of`)."""
+    store = mapping_of(store)
+    if has_capability(type(store), "open_value") and has_capability(type(store), "write_value"):
+        return cast(OpensFiles, store)
+    from zarrcy.storage.local.directory import DirectoryStore
+
+    directory = directory_of(store)
+    assert directory is not None, "the caller must check that the store has a directory"
+    return DirectoryStore(directory, durability=durability(store))
+
+
+def durability(store: Store) -> str:
+    """Return what a write to a store waits for; "none" for a mapping that does not declare it."""
+    return str(getattr(mapping_of(store), "durability", "none"))
 
 
 def keeps_documents(store: Store) -> bool:
-    """Does a document read as it was written? Known of dictionaries, and of stores that say so."""
+    """Return whether a document reads exactly as it was written: a dictionary, or a store that says so."""
     store = mapping_of(store)
-    says: Callable[[], bool] | None = getattr(store, "keeps_documents", None)
-    return type(store) is dict if says is None else says()
+    own: Callable[[], bool] | None = getattr(store, "keeps_documents", None)
+    return type(store) is dict if own is None else own()
 
 
 def batch_nbytes(store: Store) -> int:
-    """Return the bytes of values that should be asked for at once.
+    """Return how many bytes of values to request at once.
 
-    A store that takes many keys gains by it. One that takes them one by one gains nothing, and
-    values that wait for their turn have left the cache when it comes; unless they are in memory anyway.
+    A store that reads many keys in one request gains from large batches. With other stores, values that wait for
+    decoding would leave the processor's cache; values in memory cost nothing.
     """
     if offers(mapping_of(store), "getitems"):
         return 8 * 2**20
     return 2**62 if is_in_memory(store) else 128 * 2**10
 
 
-def _reader_of(get_one: Callable[[str], Any]) -> Reader:
-    def read(keys: list[str]) -> list[Any]:
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def reader(store: Store) -> Reader:
+    """Return a function that maps keys to values, with None for a key that does not exist."""
+    store = mapping_of(store)
+    if type(store) is dict:
+        return _reader_of(store.get)
+    if offers(store, "getitems"):
+        return _batch_reader(cast(ReadsMany, store))
+    if has_capability(type(store), "get"):
+        return _reader_of(store.get)
+    return _reader_of(lambda key: get(store, key))
+
+
+def document_reader(store: Store) -> Reader:
+    """Return a function that maps keys to what `parse_json` takes: a document, or a function that parses it."""
+    if has_capability(type(store), "peek"):
+        return _reader_of(store.peek)  # type: ignore[attr-defined]
+    return reader(store)
+
+
+def _reader_of(get_one: Callable[[Key], Any]) -> Reader:
+    def read(keys: list[Key]) -> list[Any]:
         return list(map(get_one, keys))
 
     return read
 
 
-def _batch_reader(store: Any) -> Reader:
+def _batch_reader(store: ReadsMany) -> Reader:
     getitems = store.getitems
-    # zarr-python from 2.15 on asks its stores with a mapping of contexts, before it did without
-    extra: dict[str, Any] = {"contexts": {}} if "contexts" in inspect.signature(getitems).parameters else {}
+    # zarr-python 2.15 and later pass a mapping of contexts, earlier versions do not
+    contexts: dict[str, JSON] = (
+        {"contexts": {}} if "contexts" in inspect.signature(getitems).parameters else {}
+    )
 
-    def read(keys: list[str]) -> list[Any]:
-        found = getitems(keys, **extra)
-        return [found.get(key) for key in keys]
+    def read(keys: list[Key]) -> list[Any]:
+        values = getitems(keys, **contexts)
+        return [values.get(key) for key in keys]
 
     return read
 
 
-def get(store: Store, key: str) -> Any:
-    """Return the value of `key`, or None."""
-    if type(store) is dict or type(store) in _IN_FILES:
+def get(store: Store, key: Key) -> Any:
+    """Return the value of `key`, or None if the key does not exist."""
+    if type(store) is dict or has_capability(type(store), "get"):
         return store.get(key)
     try:
         return store[key]
@@ -156,64 +170,92 @@ def get(store: Store, key: str) -> Any:
         return None
 
 
+def finder(store: Store) -> Finder:
+    """Return a function that maps keys of documents to whether they exist."""
+    store = mapping_of(store)
+    if has_capability(type(store), "has_each"):
+        return store.has_each  # type: ignore[attr-defined,no-any-return]
+    if offers(store, "getitems"):
+        # to read many documents in one request is faster than to look for them one by one
+        fetch = _batch_reader(cast(ReadsMany, store))
+        return lambda keys: [value is not None for value in fetch(keys)]
+    return lambda keys: [key in store for key in keys]
+
+
 def has_no_prefix(store: Store, prefix: str) -> bool:
-    """Does one question tell that no key begins with a prefix, which ends with a slash? False where it takes more."""
+    """Return whether one system call shows that no key begins with `prefix`, which ends with a slash.
+
+    False if keys exist, or if the answer needs more than one system call.
+    """
     root = directory_of(store)
     return root is not None and not os.path.isdir(root + prefix)
+
+
+def sizes(store: Store) -> Sizer | None:
+    """Return a function that maps keys to the length of their values in bytes, with None for a missing key.
+
+    None if the store would have to read the values to know that.
+    """
+    store = mapping_of(store)
+    if has_capability(type(store), "value_nbytes"):
+        nbytes_of = cast(KnowsValueSizes, store).value_nbytes
+        return lambda keys: list(map(nbytes_of, keys))
+    if is_in_memory(store):
+        fetch = reader(store)
+        return lambda keys: [None if value is None else memoryview(value).nbytes for value in fetch(keys)]
+    return None
+
+
+# -- writing ---------------------------------------------------------------------------------------
 
 
 def writer(store: Store) -> Writer:
     """Return a function that stores many values.
 
-    Values may be views of memory that is used again as soon as the function returns; a store that
-    would keep them gets copies.
+    The values may be views of memory that the caller reuses as soon as the function returns; a store that would
+    keep such a view gets a copy.
     """
     store = mapping_of(store)
-    setitems = getattr(store, "setitems", None)
-    if setitems is not None:
+    if type(store) is dict:
+        return _dict_writer(store)
+    if offers(store, "setitems"):
+        setitems = cast(WritesMany, store).setitems
         return lambda values: setitems({key: as_bytes(value) for key, value in values.items()})
-    if type(store) is MemoryStore or type(store) is dict:
-        held = store._values if isinstance(store, MemoryStore) else store
-
-        def keep(values: dict[str, Buffer]) -> None:
-            if set(map(type, values.values())) != {bytes}:
-                values = {key: as_bytes(value) for key, value in values.items()}
-            held.update(values)
-
-        return keep
     if getattr(store, "consumes_values", False):
-        setitem: Callable[[str, Any], None] = store.__setitem__
+        setitem: Callable[[Key, Buffer], None] = store.__setitem__
     else:
 
-        def setitem(key: str, value: Any) -> None:
+        def setitem(key: Key, value: Buffer) -> None:
             store[key] = as_bytes(value)
 
-    def write(values: dict[str, Buffer]) -> None:
+    def write(values: dict[Key, Buffer]) -> None:
         for key, value in values.items():
             setitem(key, value)
 
     return write
 
 
-def finder(store: Store) -> Callable[[list[str]], list[bool]]:
-    """Return a function that tells which keys of documents are there."""
-    store = mapping_of(store)
-    if _is_made_for(type(store), "has_each", "__contains__"):
-        return store.has_each  # type: ignore[attr-defined,no-any-return]
-    if offers(store, "getitems"):
-        # to get many documents takes as long as to look for one
-        fetch = _batch_reader(store)
-        return lambda keys: [value is not None for value in fetch(keys)]
-    return lambda keys: [key in store for key in keys]
+def _dict_writer(values_by_key: dict[Key, Buffer]) -> Writer:
+    def write(values: dict[Key, Buffer]) -> None:
+        if set(map(type, values.values())) != {bytes}:
+            values = {key: as_bytes(value) for key, value in values.items()}
+        values_by_key.update(values)
+
+    return write
 
 
-def set_if_absent(store: Store, key: str, value: bytes) -> bool:
-    """Store `value` if the key is not there yet; False if it is.
+def as_bytes(value: Buffer) -> bytes:
+    """Return `value` itself if it is bytes, else a copy as bytes."""
+    return value if type(value) is bytes else bytes(value)
 
-    Of several writers at once one wins, if the store has a ``setdefault`` that is one step.
+
+def set_if_absent(store: Store, key: Key, value: bytes) -> bool:
+    """Store `value` and return True, or return False if the key exists.
+
+    Of several writers at the same time exactly one succeeds if the store's own ``setdefault`` is atomic.
     """
     store = mapping_of(store)
-    if _is_made_for(type(store), "setdefault", "__setitem__"):
+    if has_capability(type(store), "setdefault"):
         return store.setdefault(key, value) is value
     if key in store:
         return False
@@ -221,69 +263,54 @@ def set_if_absent(store: Store, key: str, value: bytes) -> bool:
     return True
 
 
-@lru_cache
-def _is_made_for(kind: type, method: str, other: str) -> bool:
-    """Was a method of a class written for another of its methods, not for that of a base?"""
-    bases = kind.__mro__
-
-    def depth(name: str) -> int:
-        return next((i for i, base in enumerate(bases) if name in vars(base)), len(bases))
-
-    return depth(method) <= depth(other) < len(bases)
-
-
-def as_bytes(value: Buffer) -> bytes:
-    """Return `value` as bytes: itself if it is, else a copy."""
-    return value if type(value) is bytes else bytes(value)
-
-
 def deleter(store: Store) -> Deleter:
-    """Return a function that deletes keys, and does not mind those that are not there."""
+    """Return a function that deletes keys, and ignores keys that do not exist."""
     store = mapping_of(store)
-    delitems = getattr(store, "delitems", None)
-    if delitems is not None:
+    if offers(store, "delitems"):
+        delitems = cast(DeletesMany, store).delitems
         return lambda keys: delitems(list(keys))
 
-    def delete(keys: Iterable[str]) -> None:
+    def delete(keys: Iterable[Key]) -> None:
         for key in keys:
             discard(store, key)
 
     return delete
 
 
-def move_value(store: Store, key: str, new: str) -> None:
-    """Give a value another key; at no moment has it none."""
+def discard(store: Store, key: Key) -> None:
+    """Delete `key` if it exists."""
+    try:
+        del store[key]
+    except KeyError:
+        return
+
+
+def move_value(store: Store, key: Key, new: Key) -> None:
+    """Rename a key. The value can be read under at least one of the two keys throughout."""
     store = mapping_of(store)
-    if type(store) in _IN_FILES and isinstance(store, DirectoryStore):
-        store.rename(key, new)
+    if has_capability(type(store), "rename_key"):
+        cast(RenamesKeys, store).rename_key(key, new)
         return
     store[new] = store[key]
     del store[key]
 
 
+# -- files that killed writers left ----------------------------------------------------------------
+
+
 def leftovers(store: Store, older_than: float = 0) -> Iterator[str]:
-    """Iterate over what killed writers left in a store; see `DirectoryStore.leftovers`."""
-    directory = _directory_below(store)
-    return iter(()) if directory is None else directory.leftovers(older_than)
+    """Iterate over the files that killed writers left in a store; see `DirectoryStore.leftovers`."""
+    keeper = _keeper_of_leftovers(store)
+    return iter(()) if keeper is None else keeper.leftovers(older_than)
 
 
 def remove_leftover(store: Store, path: str) -> None:
-    """Remove what `leftovers` gave."""
-    directory = _directory_below(store)
-    assert directory is not None, "other stores have none"
-    directory.remove_leftover(path)
+    """Delete a file that `leftovers` returned."""
+    keeper = _keeper_of_leftovers(store)
+    assert keeper is not None, "a store without the method `leftovers` has none"
+    keeper.remove_leftover(path)
 
 
-def _directory_below(store: Store) -> DirectoryStore | None:
-    """Return the directory in which the values of a store are files, whatever their keys are there."""
+def _keeper_of_leftovers(store: Store) -> KeepsLeftovers | None:
     store = mapping_of(store)
-    inner = getattr(store, "_files", store)
-    return inner if isinstance(inner, DirectoryStore) else None
-
-
-def discard(store: MutableMapping[str, Any], key: str) -> None:
-    """Delete `key`, if it is there."""
-    try:
-        del store[key]
-    except KeyError:
-        return
+    return cast(KeepsLeftovers, store) if hasattr(store, "leftovers") else None

@@ -1,25 +1,22 @@
-"""What a store is: the classes that stores derive from, and the capabilities that one may add.
+"""The base classes of stores, and functions for stored values and byte ranges.
 
-A mapping of str to bytes-like is enough to be a store; to derive from `Store` gives the rest by
-looking at the keys. What a backend does better than key by key, its store offers by a method of one
-of the protocols below, and is asked that way.
+A mapping of str to bytes-like is enough to be a store. `Store` adds the other methods by a look at all keys. What a
+backend can do better than that, a subclass declares by the methods that `zarrcy.storage.capabilities` lists.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from types import TracebackType
-from typing import Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from zarrcy.errors import NotErasableError
 from zarrcy.keys import normalize_path
+from zarrcy.storage.capabilities import KeyRange, is_overridden
 from zarrcy.storage.listing import list_keys, remove_keys, rename_keys
 from zarrcy.types import Buffer
-
-KeyRange: TypeAlias = tuple[str, tuple[int, int | None]]
-"""A key, the first byte that is wanted, and how many; `SupportsPartialReads` tells the details."""
 
 
 class BaseStore(MutableMapping[str, Any]):
@@ -61,6 +58,26 @@ class BaseStore(MutableMapping[str, Any]):
     def is_erasable(self) -> bool:
         """Can keys be deleted?"""
         return self._erasable
+
+    def is_local(self) -> bool:
+        """Return whether a request is a system call or less, without a trip over a network; False by default."""
+        return False
+
+    def is_thread_safe(self) -> bool:
+        """Return whether several threads may call the store at the same time; False by default."""
+        return False
+
+    def is_in_memory(self) -> bool:
+        """Return whether the values are in memory, so that to read one copies nothing; False by default."""
+        return False
+
+    def file_prefix(self) -> str | None:
+        """Return the path that, with a key appended, is the file of the key; None if keys are not simply files."""
+        return None
+
+    def identity(self) -> str:
+        """Return what distinguishes the values from those of other stores; empty by default: it is not known."""
+        return ""
 
     def keeps_documents(self) -> bool:
         """Does a document read as it was written? Not from a store that keeps it in another format."""
@@ -140,101 +157,20 @@ class Store(BaseStore):
         return -1
 
 
-# -- what a store may add --------------------------------------------------------------------------
-
-
-@runtime_checkable
-class SupportsGetItems(Protocol):
-    """Reads many values at once."""
-
-    def getitems(self, keys: Sequence[str]) -> Mapping[str, Any]:
-        """Return the values of those `keys` that are there. A parameter `contexts` is given ``{}``."""
-
-
-@runtime_checkable
-class SupportsSetItems(Protocol):
-    """Writes many values at once."""
-
-    def setitems(self, values: Mapping[str, Buffer]) -> None:
-        """Store all `values`; after an error some may be stored and others not."""
-
-
-@runtime_checkable
-class SupportsDelItems(Protocol):
-    """Deletes many keys at once."""
-
-    def delitems(self, keys: Iterable[str]) -> None:
-        """Delete those `keys` that are there."""
-
-
-@runtime_checkable
-class SupportsPartialReads(Protocol):
-    """Reads parts of values."""
-
-    def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
-        """Return parts of values, in the order in which they are asked for.
-
-        Parameters
-        ----------
-        key_ranges : pairs of a key and a range ``(start, nbytes)``. A negative `start` is that many
-            bytes before the end; `nbytes` None is all up to the end
-
-        Returns
-        -------
-        parts : None where there is no such key. Of a range that reaches beyond the value, what there
-            is of it: ``b""`` if it begins at the end or later
-        """
-
-
-@runtime_checkable
-class SupportsListDir(Protocol):
-    """Lists names level by level."""
-
-    def listdir(self, path: str = "") -> list[str]:
-        """Return the names directly below `path`."""
-
-
-@runtime_checkable
-class SupportsRmDir(Protocol):
-    """Deletes all keys below a path."""
-
-    def rmdir(self, path: str = "") -> None:
-        """Delete all keys below `path`."""
-
-
-@runtime_checkable
-class SupportsRename(Protocol):
-    """Moves all keys below a path."""
-
-    def rename(self, src_path: str, dst_path: str) -> None:
-        """Move the key `src_path`, and all keys below it, to `dst_path`."""
-
-
-@runtime_checkable
-class SupportsGetSize(Protocol):
-    """Knows the sizes of values without reading them."""
-
-    def getsize(self, path: str = "") -> int:
-        """Return the bytes of the values directly below `path`, or of its own; -1 if not known."""
-
-
-@runtime_checkable
-class SupportsClose(Protocol):
-    """Holds something that should be let go of."""
-
-    def close(self) -> None:
-        """Write what is not written yet, and let go of files and connections."""
-
-
 def offers(store: Any, name: str) -> bool:
-    """Has a store a method of its own, not one that only goes through the keys?
+    """Return whether a store has a method of its own, not the default that goes through the keys one by one.
+
+    A method for many keys does not count where a subclass overrides only the method for one key.
 
     >>> offers(Store, "getitems"), offers({}, "getitems"), offers({}, "clear")
     (False, False, True)
     """
     method = getattr(store, name, None)
     default = getattr(Store, name, None)
-    return method is not None and getattr(method, "__func__", method) is not default
+    if method is None or getattr(method, "__func__", method) is default:
+        return False
+    kind: type = type(store)
+    return not is_overridden(kind, name)
 
 
 # -- values and parts of them ----------------------------------------------------------------------

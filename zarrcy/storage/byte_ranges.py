@@ -9,10 +9,10 @@ value is taken, and what is asked for is cut out of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from zarrcy.storage import access
-from zarrcy.storage.local.directory import DirectoryStore
+from zarrcy.storage.capabilities import OpenFile, OpensFiles, has_capability
 from zarrcy.types import Buffer, Key, Span, Store
 
 Questions: TypeAlias = Generator[list[Span], list[Buffer], Any]
@@ -34,8 +34,10 @@ def reads_ranges(store: Store) -> bool:
 def parts_reader(store: Store) -> PartsReader:
     """Return a function that reads parts of the values of keys."""
     store = access.mapping_of(store)
-    if type(store) is DirectoryStore:
-        return lambda keys, begin, done: _read_files(store, keys, begin, done)
+    if has_capability(type(store), "open_value"):
+        files = cast(OpensFiles, store)
+        gap = getattr(store, "range_gap", _GAP_OF_A_NETWORK)
+        return lambda keys, begin, done: _read_files(files, gap, keys, begin, done)
     if reads_ranges(store):
         return lambda keys, begin, done: _read_ranges(store, keys, begin, done)
     fetch, held = access.reader(store), access.is_in_memory(store)
@@ -65,7 +67,7 @@ def _read_values(fetch: access.Reader, held: bool, keys: list[Key], begin: Begin
         done(place, True, _answer(begin(place, len(view), stored if held else None), read))
 
 
-def _read_files(store: DirectoryStore, keys: list[Key], begin: Begin, done: Done) -> None:
+def _read_files(store: OpensFiles, gap: int, keys: list[Key], begin: Begin, done: Done) -> None:
     for place, key in enumerate(keys):
         value = store.open_value(key)
         if value is None:
@@ -73,8 +75,8 @@ def _read_files(store: DirectoryStore, keys: list[Key], begin: Begin, done: Done
             continue
         with value:
 
-            def read(spans: list[Span], value: Any = value) -> list[Buffer]:
-                return joined(spans, store.range_gap, lambda ranges: [value.read(*span) for span in ranges])
+            def read(spans: list[Span], value: OpenFile = value) -> list[Buffer]:
+                return joined(spans, gap, lambda ranges: [value.read(*span) for span in ranges])
 
             result = _answer(begin(place, value.nbytes, value.identity), read)
         done(place, True, result)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from zarrcy.keys import normalize_path
-from zarrcy.storage import listing
+from zarrcy.storage import access, listing
 from zarrcy.storage.base import Store, flat
 from zarrcy.storage.listing import list_keys, remove_keys, rename_keys, sizes_below
 from zarrcy.types import Buffer
@@ -33,6 +33,22 @@ class KVStore(Store):
     def __init__(self, mutablemapping: Mapped, dimension_separator: str | None = None) -> None:
         self._mutable_mapping = mutablemapping
         self._dimension_separator = dimension_separator
+
+    def unwrapped(self) -> Mapped:
+        """Return the mapping that holds the values."""
+        return self._mutable_mapping
+
+    def is_local(self) -> bool:
+        """Return whether the mapping answers without a trip over a network."""
+        return access.is_local(self._mutable_mapping)
+
+    def is_thread_safe(self) -> bool:
+        """Return whether several threads may call the mapping at the same time."""
+        return access.is_thread_safe(self._mutable_mapping)
+
+    def is_in_memory(self) -> bool:
+        """Return whether the values are in memory, so that to read one copies nothing."""
+        return access.is_in_memory(self._mutable_mapping)
 
     def __getitem__(self, key: str) -> Any:
         return self._mutable_mapping[key]
@@ -109,6 +125,22 @@ class MemoryStore(Store):
         self._dimension_separator = dimension_separator
         if root is not None:
             self.update(_flattened(root))
+
+    def unwrapped(self) -> Mapped:
+        """Return the dictionary that holds the values. Store only bytes in it."""
+        return self._values
+
+    def is_local(self) -> bool:
+        """Return True: no network is involved."""
+        return True
+
+    def is_thread_safe(self) -> bool:
+        """Return True: each operation is one operation of a dictionary."""
+        return True
+
+    def is_in_memory(self) -> bool:
+        """Return True: to read a value copies nothing."""
+        return True
 
     def __getitem__(self, key: str) -> bytes:
         return self._values[key]

@@ -22,7 +22,7 @@ from zarrcy.chunk_io.sharding.writer import ShardFileWriter, ShardWriter
 from zarrcy.codecs.shard_index import IndexFormat
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.storage import access, byte_ranges
-from zarrcy.storage.local.atomic_files import OpenValue
+from zarrcy.storage.capabilities import OpenFile
 from zarrcy.sync import thread_pool
 from zarrcy.types import Buffer, Field, Key, Shape, Store
 
@@ -113,7 +113,7 @@ class ShardedChunkIO(UnshardedChunkIO):
         counts = [stop - start for start, stop in itertools.pairwise(pieces.first)]
         return counts == pieces.n_inside and super().is_aligned(plan)
 
-    def index_of(self, key: Key, value: OpenValue) -> NDArray[np.uint64]:
+    def index_of(self, key: Key, value: OpenFile) -> NDArray[np.uint64]:
         """Return the index of a shard that is an open file."""
         index = self.indexes.get(key, value.identity)
         if index is None:

@@ -18,7 +18,7 @@ from zarrcy.chunk_io import native
 from zarrcy.chunk_io.writer import ChunkWriter
 from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.storage import access
-from zarrcy.storage.local.atomic_files import OpenValue
+from zarrcy.storage.capabilities import OpenFile
 from zarrcy.types import Buffer, Field, Key
 
 _COPIED_NBYTES = 2**20
@@ -149,7 +149,7 @@ class ShardFileWriter(ShardWriter):
         key: Key,
         number: int,
         chunk: int,
-        old: OpenValue | None,
+        old: OpenFile | None,
         before: NDArray[np.uint64] | None,
         fd: int,
         index: NDArray[np.uint64],
@@ -171,7 +171,7 @@ class ShardFileWriter(ShardWriter):
 
 
 def _copy_others(
-    old: OpenValue,
+    old: OpenFile,
     before: NDArray[np.uint64],
     chunks: NDArray[np.int64],
     fd: int,
@@ -197,7 +197,7 @@ def _copy_others(
         end[0] += stops[high] - starts[low]
 
 
-def _copy(old: OpenValue, start: int, fd: int, at: int, nbytes: int) -> None:
+def _copy(old: OpenFile, start: int, fd: int, at: int, nbytes: int) -> None:
     """Copy bytes from one file to another, in the kernel where it can."""
     while nbytes:
         try:

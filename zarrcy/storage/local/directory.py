@@ -96,10 +96,10 @@ class DirectoryStore(Store):
         self._root = path if path.endswith(os.sep) else path + os.sep
         self.durability = as_durability(durability)
         # directories whose own names are on the disk, and those of all above them up to the topmost made here
-        self._settled: set[str] = set()
-        self._top = os.path.dirname(path)
+        self._synced_dirs: set[str] = set()
+        self._topmost = os.path.dirname(path)
         self.follow_symlinks = follow_symlinks
-        self._is_particular = normalize_keys or not follow_symlinks
+        self._rewrites_keys = normalize_keys or not follow_symlinks
 
     def _file_of(self, key: str) -> str:
         # most keys are seen at once to be harmless; the others are looked at closely
@@ -115,7 +115,7 @@ class DirectoryStore(Store):
             or key[-1:] in _ENDS
         ):
             check_key(key)
-        if self._is_particular:
+        if self._rewrites_keys:
             key = key.lower() if self.normalize_keys else key
             self._refuse_links(key)
         return self._root + key
@@ -135,6 +135,28 @@ class DirectoryStore(Store):
         except OSError as exc:
             raise self._unread(key, exc) from exc
         return default if value is None else value
+
+    # -- capabilities ------------------------------------------------------------------------------
+
+    def is_local(self) -> bool:
+        """Return True: a request is a system call."""
+        return True
+
+    def is_thread_safe(self) -> bool:
+        """Return True: each request opens its own file."""
+        return True
+
+    def file_prefix(self) -> str | None:
+        """Return the path of the directory with a slash at its end; None if file names are not simply the keys."""
+        return None if self._rewrites_keys else self._root
+
+    def identity(self) -> str:
+        """Return the real path of the directory, however it was reached; empty if file names are not the keys."""
+        return "" if self._rewrites_keys else os.path.join(os.path.realpath(self._root), "")
+
+    def rename_key(self, key: str, new: str) -> None:
+        """Move the value of `key` to `new`, in one step."""
+        self.rename(key, new)
 
     def value_nbytes(self, key: str) -> int | None:
         """Return the length of a value; None if there is none."""
@@ -306,7 +328,7 @@ class DirectoryStore(Store):
         above = folder
         try:
             sync_directory(above)
-            while folder not in self._settled and above != self._top:
+            while folder not in self._synced_dirs and above != self._topmost:
                 above = os.path.dirname(above)
                 self._sync_above(above)
         except FileNotFoundError:
@@ -315,7 +337,7 @@ class DirectoryStore(Store):
         except OSError as exc:
             problem = "its changes are made, but are not known to be on the disk"
             raise explained(exc, problem, above) from exc
-        self._settled.add(folder)
+        self._synced_dirs.add(folder)
 
     def _sync_above(self, folder: str) -> None:
         try:
@@ -327,9 +349,9 @@ class DirectoryStore(Store):
 
     def _unsettle(self) -> None:
         """Find the directory in which the next one is made."""
-        self._settled.clear()
-        while not os.path.isdir(self._top) and self._top != os.path.dirname(self._top):
-            self._top = os.path.dirname(self._top)
+        self._synced_dirs.clear()
+        while not os.path.isdir(self._topmost) and self._topmost != os.path.dirname(self._topmost):
+            self._topmost = os.path.dirname(self._topmost)
 
     def _link(self, part: str, target: str) -> None:
         """Rename a file, but replace nothing."""
@@ -451,7 +473,7 @@ class DirectoryStore(Store):
     def _moved(self, *paths: str) -> None:
         """Wait until it is on the disk that names are gone, or came."""
         if self.durability == "full":
-            self._settled.clear()
+            self._synced_dirs.clear()
             for path in paths:
                 self._settle(os.path.dirname(path))
 

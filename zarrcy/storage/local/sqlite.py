@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from zarrcy.keys import check_key, normalize_path, prefix_of
-from zarrcy.storage.base import KeyRange, Store, flat, slice_of
+from zarrcy.storage.base import Store, flat, slice_of
+from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import AFTER_SLASH
 from zarrcy.storage.local.atomic_files import as_durability, not_written
 from zarrcy.types import Buffer

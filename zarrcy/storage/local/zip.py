@@ -15,7 +15,8 @@ from typing import IO, Any, ClassVar
 
 from zarrcy.errors import ArchiveError, NotErasableError, ReadOnlyError
 from zarrcy.keys import check_key, normalize_path, prefix_of
-from zarrcy.storage.base import KeyRange, Store, flat, slice_of
+from zarrcy.storage.base import Store, flat, slice_of
+from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import list_sorted
 from zarrcy.types import Buffer
 

@@ -228,6 +228,14 @@ class N5Files(Store):
             return getsize_deep(self._files, path)
         return int(self._files.getsize(_block_key(path) if path else path))
 
+    def leftovers(self, older_than: float = 0) -> Iterator[str]:
+        """Iterate over files that killed writers left; see `DirectoryStore.leftovers`."""
+        return access.leftovers(self._files, older_than)
+
+    def remove_leftover(self, path: str) -> None:
+        """Delete a file that `leftovers` returned."""
+        access.remove_leftover(self._files, path)
+
     def clear(self) -> None:
         self._files.clear()
 

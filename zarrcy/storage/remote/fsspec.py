@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from zarrcy.errors import MissingExtraError, ReadOnlyError
 from zarrcy.storage import access, optional
-from zarrcy.storage.base import KeyRange, Store
+from zarrcy.storage.base import Store
+from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.storage.remote.fsspec_files import FsspecFiles
 from zarrcy.types import Buffer
@@ -167,7 +168,7 @@ class FSStore(Store):
         access.deleter(self._writable())([self._key(key) for key in keys])
 
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
-        """Return parts of values; see `zarrcy.storage.base.SupportsPartialReads`."""
+        """Return parts of values; see `zarrcy.storage.capabilities.ReadsRanges`."""
         return self._parts.get_partial_values([(self._key(key), part) for key, part in key_ranges])
 
     def listdir(self, path: str | None = None) -> list[str]:
@@ -186,6 +187,14 @@ class FSStore(Store):
     def getsize(self, path: str | None = None) -> int:
         """Return the bytes of the values directly below `path`, or of its own; -1 over HTTP."""
         return int(self._files.getsize(path))
+
+    def leftovers(self, older_than: float = 0) -> Iterator[str]:
+        """Iterate over files that killed writers left; see `DirectoryStore.leftovers`."""
+        return access.leftovers(self._files, older_than)
+
+    def remove_leftover(self, path: str) -> None:
+        """Delete a file that `leftovers` returned."""
+        access.remove_leftover(self._files, path)
 
     def clear(self) -> None:
         self.rmdir()

@@ -7,7 +7,8 @@ from typing import Any
 
 from zarrcy.keys import check_key, normalize_path
 from zarrcy.storage.access import as_bytes
-from zarrcy.storage.base import KeyRange, Store, check_ranges, flat, slice_of
+from zarrcy.storage.base import Store, check_ranges, flat, slice_of
+from zarrcy.storage.capabilities import KeyRange
 from zarrcy.types import Buffer
 
 # fsspec takes paths with these for patterns, in the methods that take many

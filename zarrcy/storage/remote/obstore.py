@@ -9,7 +9,8 @@ from zarrcy.errors import ReadOnlyError
 from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage import optional
 from zarrcy.storage.access import as_bytes
-from zarrcy.storage.base import KeyRange, Store, check_ranges, flat, slice_of
+from zarrcy.storage.base import Store, check_ranges, flat, slice_of
+from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.remote.concurrent import map_requests
 from zarrcy.types import Buffer
 
@@ -162,7 +163,7 @@ class ObjectStore(Store):
             return
 
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
-        """Return parts of values; see `zarrcy.storage.base.SupportsPartialReads`."""
+        """Return parts of values; see `zarrcy.storage.capabilities.ReadsRanges`."""
         check_ranges(key_ranges)
         wanted: dict[str, list[tuple[int, int | None]]] = {}
         for key, part in key_ranges:

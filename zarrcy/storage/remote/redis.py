@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage import optional
 from zarrcy.storage.access import as_bytes
-from zarrcy.storage.base import KeyRange, Store, check_ranges, flat
+from zarrcy.storage.base import Store, check_ranges, flat
+from zarrcy.storage.capabilities import KeyRange
 from zarrcy.types import Buffer
 
 # Keys that are asked for, or deleted, with one command.
@@ -121,7 +122,7 @@ class RedisStore(Store):
             self.client.delete(*batch)
 
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
-        """Return parts of values; see `zarrcy.storage.base.SupportsPartialReads`."""
+        """Return parts of values; see `zarrcy.storage.capabilities.ReadsRanges`."""
         check_ranges(key_ranges)
         with self.client.pipeline(transaction=False) as pipe:
             for key, (start, nbytes) in key_ranges:

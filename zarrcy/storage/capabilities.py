@@ -1,0 +1,238 @@
+"""Optional capabilities of a store: what a backend can do better than one key at a time.
+
+Each capability is a method with a plain name. Any store may have it: a subclass of `zarrcy.storage.Store`, or a
+plain mapping. The package asks for the method and never for the class of the store.
+
+A capability that a class inherits counts only while the class keeps the methods that the capability stands for.
+Example: a subclass of `DirectoryStore` that overrides ``__getitem__`` is no longer read through ``file_prefix``,
+so its own method is called. A subclass that defines the capability itself is believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Protocol, TypeAlias
+
+from zarrcy.types import Buffer, Key, Span, Store
+
+KeyRange: TypeAlias = tuple[Key, Span]
+"""A key and a byte range ``(start, nbytes)`` of its value; see `ReadsRanges`."""
+
+
+class ReadsMany(Protocol):
+    """A store that reads many values in one request."""
+
+    def getitems(self, keys: Sequence[str]) -> Mapping[str, Any]:
+        """Return the values of those `keys` that exist. If it has a parameter `contexts`, it gets ``{}``."""
+
+
+class WritesMany(Protocol):
+    """A store that writes many values in one request."""
+
+    def setitems(self, values: Mapping[str, Buffer]) -> None:
+        """Store all `values`. After an error, some of them may be stored."""
+
+
+class DeletesMany(Protocol):
+    """A store that deletes many keys in one request."""
+
+    def delitems(self, keys: Iterable[str]) -> None:
+        """Delete those `keys` that exist."""
+
+
+class ReadsRanges(Protocol):
+    """A store that reads parts of values.
+
+    Its attribute ``range_gap`` is a number of bytes: to read that many extra bytes costs as much as one more
+    range. The default is 1 MiB.
+    """
+
+    def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> Sequence[Buffer | None]:
+        """Return parts of values, in the order of `key_ranges`.
+
+        Parameters
+        ----------
+        key_ranges : sequence of (str, (int, int or None))
+            A key and a range ``(start, nbytes)``, in bytes. A negative `start` counts from the end of the
+            value. `nbytes` is None for everything up to the end.
+
+        Returns
+        -------
+        sequence of bytes or None
+            None if the key does not exist. A range that reaches beyond the value gives what exists of it,
+            ``b""`` if it begins at the end or later.
+        """
+
+
+class Lists(Protocol):
+    """A store that lists one level of the hierarchy without a look at all keys."""
+
+    def listdir(self, path: str = "") -> list[str]:
+        """Return the names directly below `path`."""
+
+
+class IsLocal(Protocol):
+    """A store that answers with a system call or less, without a trip over a network."""
+
+    def is_local(self) -> bool:
+        """Return whether the store is local."""
+
+
+class IsThreadSafe(Protocol):
+    """A store that several threads may call at the same time."""
+
+    def is_thread_safe(self) -> bool:
+        """Return whether several threads may call the store at the same time."""
+
+
+class IsInMemory(Protocol):
+    """A store whose values are in memory, so that to read one copies nothing."""
+
+    def is_in_memory(self) -> bool:
+        """Return whether the values are in memory."""
+
+
+class HasFiles(Protocol):
+    """A store in which each value is one file, at a path that ends with the key."""
+
+    def file_prefix(self) -> str | None:
+        """Return the path of a directory, with a slash at its end; ``file_prefix() + key`` is the file of a key.
+
+        None if the keys are not simply files. Values are then read and written through the store's methods.
+        """
+
+
+class OpensFiles(Protocol):
+    """A store that opens the file of a value, for readers and writers of parts of it."""
+
+    def open_value(self, key: Key) -> OpenFile | None:
+        """Open the file of a value; None if the key does not exist."""
+
+    def write_value(self, key: Key, fill: Callable[[int], bool | None]) -> None:
+        """Store what `fill` writes to a file descriptor. Delete the key if `fill` returns False."""
+
+
+class OpenFile(Protocol):
+    """An open value: its length in bytes, and an identity that changes whenever the value does."""
+
+    @property
+    def fd(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def identity(self) -> tuple[int, ...]: ...
+    def read(self, start: int, nbytes: int | None) -> bytes: ...
+    def __enter__(self) -> OpenFile: ...
+    def __exit__(self, *exc_info: object) -> None: ...
+
+
+class KnowsValueSizes(Protocol):
+    """A store that knows the length of a value without reading it."""
+
+    def value_nbytes(self, key: Key) -> int | None:
+        """Return the length of a value in bytes; None if the key does not exist."""
+
+
+class HasIdentity(Protocol):
+    """A store that other store objects, in this process, may also give access to."""
+
+    def identity(self) -> str:
+        """Return what distinguishes these values from those of other stores, however they were opened.
+
+        Locks and caches of a value go by it. An empty string means that the identity is not known: values of
+        different stores that have the same key then share a lock.
+        """
+
+
+class RenamesKeys(Protocol):
+    """A store that renames a key without a moment in which neither name can be read."""
+
+    def rename_key(self, key: Key, new: Key) -> None:
+        """Move the value of `key` to `new`."""
+
+
+class Unwraps(Protocol):
+    """A store that only passes keys and values on to another mapping."""
+
+    def unwrapped(self) -> Store:
+        """Return that mapping. The package then uses it in place of the store."""
+
+
+class KeepsLeftovers(Protocol):
+    """A store in which a writer that was killed can leave files."""
+
+    def leftovers(self, older_than: float = 0) -> Iterator[str]:
+        """Iterate over these files, if their last change is `older_than` seconds ago."""
+
+    def remove_leftover(self, path: str) -> None:
+        """Delete one of the files that `leftovers` gave."""
+
+
+_CONTENT = (
+    "__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__", "get", "setdefault",
+    "getitems", "setitems", "delitems", "get_partial_values", "listdir", "rmdir", "rename",
+)  # fmt: skip
+"""Methods that define which keys and values a store has."""
+
+_DECLARED = (
+    "is_local", "is_thread_safe", "is_in_memory", "file_prefix", "open_value", "write_value", "value_nbytes",
+    "identity", "rename_key", "keeps_documents", "durability", "consumes_values", "range_gap",
+)  # fmt: skip
+
+_STANDS_FOR: dict[str, tuple[str, ...]] = {
+    # ``get`` of a dictionary does not call ``__missing__``
+    "get": ("__getitem__", "__missing__"),
+    "peek": ("__getitem__", "get"),
+    "setdefault": ("__setitem__",),
+    "has_each": ("__contains__",),
+    "unwrapped": (*_CONTENT, *_DECLARED),
+}
+_SINGLE = {"getitems": "__getitem__", "setitems": "__setitem__", "delitems": "__delitem__"}
+
+
+@lru_cache(maxsize=1024)
+def has_capability(kind: type, name: str) -> bool:
+    """Return whether a class has a capability, and no subclass below it changed what the capability stands for.
+
+    Parameters
+    ----------
+    kind : type
+        Class of the store.
+    name : str
+        Name of the capability's method.
+
+    Examples
+    --------
+    >>> class Plain(dict):
+    ...     pass
+    >>> class Upper(dict):
+    ...     def __getitem__(self, key): return super().__getitem__(key.upper())
+    >>> has_capability(Plain, "get"), has_capability(Upper, "get"), has_capability(Plain, "is_local")
+    (True, False, False)
+    """
+    depth = _depth(kind, name)
+    return depth < len(kind.__mro__) and all(
+        depth <= _depth(kind, method) for method in _STANDS_FOR.get(name, _CONTENT)
+    )
+
+
+@lru_cache(maxsize=1024)
+def is_overridden(kind: type, name: str) -> bool:
+    """Return whether a subclass changed the method for one key, but not the method for many that it inherits.
+
+    >>> class Batched(dict):
+    ...     def getitems(self, keys): return {key: self[key] for key in keys}
+    >>> class Upper(Batched):
+    ...     def __getitem__(self, key): return super().__getitem__(key.upper())
+    >>> is_overridden(Batched, "getitems"), is_overridden(Upper, "getitems")
+    (False, True)
+    """
+    single = _SINGLE.get(name)
+    return single is not None and _depth(kind, single) < _depth(kind, name) < len(kind.__mro__)
+
+
+def _depth(kind: type, name: str) -> int:
+    """Return how many bases are between a class and the one that defines a name."""
+    bases = kind.__mro__
+    return next((i for i, base in enumerate(bases) if name in vars(base)), len(bases))

@@ -3,9 +3,15 @@
 What it changes belongs to the whole process, so each test runs in a process of its own.
 """
 
+import importlib
 import subprocess
 import sys
 import textwrap
+
+import pytest
+
+import zarrcy
+import zarrcy.compat
 
 
 def run(script, *, fails=False, cwd=None):
@@ -134,3 +140,36 @@ def test_a_fill_value_with_objects_among_its_fields_is_refused():
         fails=True,
     )
     assert "fields that are objects" in said
+
+
+@pytest.mark.parametrize("module", sorted(zarrcy.compat.MODULES))
+def test_each_module_of_zarr_python_2_can_be_imported_below_zarrcy(module):
+    """Programs say ``import zarrcy as zarr; isinstance(x, zarr.core.Array)`` and ``from zarrcy.core import Array``."""
+    imported = importlib.import_module(f"zarrcy.{module}")
+    assert getattr(zarrcy, module) is imported
+    names = [name for names in zarrcy.compat.MODULES[module].values() for name in names.split()]
+    assert [name for name in names if not hasattr(imported, name)] == []
+    assert set(names) <= set(dir(imported))
+    with pytest.raises(AttributeError, match="no_such_name"):
+        imported.no_such_name
+
+
+def test_modules_of_zarr_python_2_are_loaded_when_they_are_used():
+    printed = run(
+        """
+        import sys
+        import zarrcy as zarr
+        print([name for name in ("zarrcy.core", "zarrcy.hierarchy", "numpy") if name in sys.modules])
+        a = zarr.zeros(3)
+        print(isinstance(a, zarr.core.Array), zarr.hierarchy.group is zarr.group, zarr.hierarchy.Group is zarr.Group)
+        from zarrcy.hierarchy import array, group, open_group
+        print(callable(array), callable(group), callable(open_group))
+        import pickle
+        print(pickle.loads(pickle.dumps(zarr.core.Array)) is zarr.Array)
+        try:
+            import zarrcy.no_such_module
+        except ModuleNotFoundError as exc:
+            print(exc.name)
+        """
+    )
+    assert printed.splitlines() == ["[]", "True True True", "True True True", "True", "zarrcy.no_such_module"]

@@ -1,5 +1,11 @@
-"""One pipeline stage per idea: what happens to a chunk between memory and store."""
+"""What happens to a chunk between memory and store: one pipeline stage per idea.
 
+The names that zarr-python 2 has in its module ``codecs`` (the codecs of numcodecs) can be imported from here too.
+"""
+
+from typing import Any
+
+from zarrcy._lazy import zarr2_names
 from zarrcy.codecs.n5 import N5ChunkWrapper
 from zarrcy.codecs.pipeline import Pipeline, StageError, fill_bytes
 from zarrcy.codecs.stages import Compressor, Filter, Pack, Shard, Stage, Transpose, as_codec
@@ -17,3 +23,11 @@ __all__ = [
     "as_codec",
     "fill_bytes",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    return zarr2_names(__name__)[1](name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *zarr2_names(__name__)[0]})

@@ -12,7 +12,8 @@ from zarrcy._kernels.protocols import Box, Buffer, ChunkGrid, ChunkLayout, FlatP
 
 __all__ = [
     "JSON", "AnyArray", "AnyDtype", "Box", "Buffer", "ChunkGrid", "ChunkLayout", "Codec", "Coords", "Elements", "Field",
-    "FlatPlan", "Kernels", "Key", "OuterPlan", "Plan", "Selection", "Shape", "Span", "Store", "ZarrFormat",
+    "FlatPlan", "Kernels", "Key", "MaskedArray", "OuterPlan", "Plan", "Planner", "Selection",
+    "Shape", "Span", "Store", "ZarrFormat",
 ]  # fmt: skip
 
 Key: TypeAlias = str
@@ -33,10 +34,45 @@ Field: TypeAlias = tuple[int, int]
 
 AnyArray: TypeAlias = "NDArray[Any]"
 """A NumPy array of any data type: elements that users read or write, or a chunk in memory."""
+MaskedArray: TypeAlias = "np.ma.MaskedArray[Any, Any]"
+"""A masked array of any shape and data type: a result in which missing chunks are masked."""
 Elements: TypeAlias = Any
 """A scalar or array-like that a user gave or gets: a fill value, a value to assign, an element."""
 Selection: TypeAlias = Any
 """What a user puts between brackets: integers, slices, lists, arrays, masks, field names."""
+
+# in the body of `Planner` this name is a method
+_Box: TypeAlias = Box
+
+
+class Planner(Protocol):
+    """The functions that turn a selection into a plan.
+
+    `Kernels` satisfies it. The planner of a rectilinear grid makes plans that cut a selection into regular parts.
+    """
+
+    def Grid(self, shape: Shape, chunk_shape: Shape) -> ChunkGrid: ...  # noqa: N802
+    def Box(  # noqa: N802
+        self,
+        starts: Shape | None = None,
+        counts: Shape = (),
+        steps: Shape = (),
+        dropped: tuple[bool, ...] = (),
+        flipped: tuple[bool, ...] = (),
+    ) -> _Box: ...
+    def parse_box(self, selection: Selection, grid: ChunkGrid) -> _Box | None:
+        """Parse integers, slices and one Ellipsis; None for any other selection."""
+
+    def split_outer(
+        self, box: _Box, grid: ChunkGrid, lists: tuple[NDArray[np.int64] | None, ...] | None = None
+    ) -> Plan:
+        """Cut a box, or an outer product of ranges and lists, at the chunk edges."""
+
+    def split_points(self, coords: list[Any], grid: ChunkGrid) -> Plan:
+        """Sort points by chunk."""
+
+    def split_mask(self, mask: NDArray[np.bool_], grid: ChunkGrid) -> Plan:
+        """Cut a Boolean mask at the chunk edges."""
 
 
 class Codec(Protocol):

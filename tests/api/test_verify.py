@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import zarrcy
+from zarrcy.chunk_io.context import ChunkContext
 from zarrcy.storage import MemoryStore
 from zarrcy.testing import FaultyStore
 
@@ -296,7 +297,7 @@ def test_threads_share_the_work_and_find_the_same(monkeypatch, tmp_path):
     z = zarrcy.create((40, 20_000), chunks=(1, 20_000), store=tmp_path / "a", checksum=True, zarr_format=3)
     z[:] = np.random.default_rng(0).random(z.shape)
     seen, another_came = set(), threading.Event()
-    decode = type(z._chunk_io).decode
+    decode = ChunkContext.decode
 
     def decode_when_another_came(*args):
         seen.add(threading.get_ident())
@@ -305,7 +306,7 @@ def test_threads_share_the_work_and_find_the_same(monkeypatch, tmp_path):
         another_came.wait(20)
         return decode(*args)
 
-    monkeypatch.setattr(type(z._chunk_io), "decode", decode_when_another_came)
+    monkeypatch.setattr(ChunkContext, "decode", decode_when_another_came)
     for row in (3, 17, 39):
         place = tmp_path / "a" / "c" / str(row) / "0"
         place.write_bytes(place.read_bytes()[:-1])

@@ -117,7 +117,7 @@ def test_without_a_cache_there_is_none():
     a = filled("blosc", {}, cache_bytes=0)
     a[...]
     assert a.cache_info() == CacheInfo()
-    assert type(a._chunk_io).__module__ == "zarrcy.chunk_io.chunk_io"
+    assert type(a._chunk_io).__module__ == "zarrcy.chunk_io.unsharded"
 
 
 def test_absent_chunks_are_looked_for_again():

@@ -12,6 +12,7 @@ import pytest
 
 import zarrcy
 from zarrcy import errors, sync
+from zarrcy.storage import access
 from zarrcy.sync import key_locks
 
 # from Python 3.12 on: of forks while threads run, which is what is tried here
@@ -100,7 +101,7 @@ def test_writes_across_many_shared_chunks_lose_nothing_and_do_not_block_each_oth
 
 def test_a_whole_chunk_is_written_without_a_lock():
     a = zarrcy.zeros((4, 10), chunks=(2, 5), dtype="i4")
-    with key_locks.KeyLock([f"{id(a.store)}:{key}" for key in ("0.0", "0.1", "1.0", "1.1")]):
+    with key_locks.KeyLock([access.place_of(a.store) + key for key in ("0.0", "0.1", "1.0", "1.1")]):
         run_together([lambda: a.set_basic_selection(Ellipsis, 1)])
     assert (a[:] == 1).all()
 
@@ -108,7 +109,7 @@ def test_a_whole_chunk_is_written_without_a_lock():
 def test_a_part_of_a_chunk_waits_for_who_holds_it():
     a = zarrcy.zeros((4, 10), chunks=(2, 5), dtype="i4")
     thread = threading.Thread(target=a.set_basic_selection, args=((0, 0), 1))
-    with key_locks.KeyLock([f"{id(a.store)}:0.0"]):
+    with key_locks.KeyLock([access.place_of(a.store) + "0.0"]):
         thread.start()
         a[3, 9] = 7
         thread.join(0.05)
@@ -119,7 +120,7 @@ def test_a_part_of_a_chunk_waits_for_who_holds_it():
 
 def test_where_parts_are_allowed_no_lock_is_taken():
     a = zarrcy.zeros(5, chunks=5, unaligned="allow")
-    with key_locks.KeyLock([f"{id(a.store)}:0"]):
+    with key_locks.KeyLock([access.place_of(a.store) + "0"]):
         run_together([lambda: a.set_basic_selection(0, 1)])
     assert a[0] == 1
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numcodecs import Blosc, Zlib
 
 import zarrcy
-from zarrcy.chunk_io import chunk_io, native
+from zarrcy.chunk_io import policy
 from zarrcy.codecs import partial_decode
 from zarrcy.codecs.partial_decode import BloscFrame
 from zarrcy.errors import ChunkDecodeError
@@ -50,11 +50,11 @@ class RangedStore(CountingStore):
 
 @pytest.fixture(autouse=True)
 def small_chunks_too(monkeypatch):
-    """Let the tests see the parts of chunks that no user would read in parts."""
-    monkeypatch.setattr(native, "enabled", False)  # test_native_read.py is about that one
-    monkeypatch.setattr(chunk_io, "_WORTH_PARTS", 0)
+    """Read parts of small chunks too, on the fallback path; test_native_read.py tests the native path."""
     monkeypatch.setattr(partial_decode, "_PAGE", 64)
     monkeypatch.setattr(partial_decode, "_HEAD_NBYTES", 48)
+    with policy.overriding(policy.IOPolicy(use_native_path=False, parts_min_chunk_nbytes=0)):
+        yield
 
 
 def smooth(shape, dtype="f4"):

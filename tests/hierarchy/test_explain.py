@@ -152,18 +152,18 @@ def test_the_general_lane_says_why(options, why, tmp_path):
         why = "no native lane"
     a = zarrcy.array(MODEL, chunks=CHUNKS, store=tmp_path, **options)
     told = a.explain()
-    assert told.lane == "general"
-    assert why in told.why_general
-    assert told.why_general in told._repr_html_()
+    assert told.path == "fallback"
+    assert why in told.why_fallback
+    assert told.why_fallback in told._repr_html_()
 
 
 @pytest.mark.skipif(zarrcy._kernels.native is None, reason="there is no native lane")
 def test_the_native_lane_is_told(tmp_path, monkeypatch):
     zarrcy.array(MODEL, chunks=CHUNKS, store=tmp_path, compressor=None)
     told = zarrcy.open_array(tmp_path).explain()
-    assert (told.lane, told.why_general) == ("native", None)
+    assert (told.path, told.why_fallback) == ("native", None)
     monkeypatch.setattr("zarrcy.chunk_io.native.enabled", False)
-    assert "ZARRCY_NATIVE" in zarrcy.open_array(tmp_path).explain().why_general
+    assert "ZARRCY_NATIVE" in zarrcy.open_array(tmp_path).explain().why_fallback
 
 
 def test_the_threads_are_those_that_were_asked_for():

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as npst
 from interop.conftest import zarr2  # noqa: F401
 
 import zarrcy
-from zarrcy.chunk_io import n5_blocks
+from zarrcy.chunk_io import policy
 from zarrcy.codecs import N5ChunkWrapper
 from zarrcy.errors import ChunkDecodeError, KeyPathError, MetadataError
 from zarrcy.storage import LRUStoreCache
@@ -379,10 +379,9 @@ def test_cut_blocks_are_read_and_changed_as_if_they_ended_in_zeros(cuts, data):
     chunks = tuple(data.draw(st.integers(1, n + 2)) for n in shape)
     model = np.zeros(shape, "i2")
     store = N5Files({})
-    with pytest.MonkeyPatch.context() as patch:
-        if cuts:
-            # as blocks of many MiB are written
-            patch.setattr(n5_blocks, "_WORTH_A_CUT", 0)
+    # blocks of many MiB are truncated; the policy truncates small ones too
+    io_policy = policy.IOPolicy(truncated_block_min_nbytes=0) if cuts else policy.IOPolicy()
+    with policy.overriding(io_policy):
         a = zarrcy.create(shape, chunks=chunks, dtype="i2", compressor=None, store=store)
         for at in np.ndindex(a.cdata_shape):
             if not data.draw(st.booleans()):

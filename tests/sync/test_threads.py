@@ -37,7 +37,7 @@ def test_threads_read_and_write_what_one_would(order, compressor, kind, tmp_path
     store = {"dict": dict, "memory": zarrcy.MemoryStore, "directory": lambda: tmp_path / "a"}[kind]()
     a = zarrcy.create(SHAPE, chunks=CHUNKS, order=order, compressor=compressor, store=store, fill_value=5)
     values = model()
-    assert a._chunk_io.shares(a.nchunks, a.nbytes)
+    assert a._chunk_io.context.uses_threads(a.nchunks, a.nbytes)
     assert same_bits(a[...], np.full(SHAPE, 5.0))
     a[...] = values
     assert same_bits(a[...], values)
@@ -336,7 +336,7 @@ def test_the_threads_of_an_array_are_used_by_its_reads_and_writes():
 
 
 def test_an_array_without_a_number_of_threads_has_a_bare_source():
-    assert type(zarrcy.zeros(3)._chunk_io).__module__ == "zarrcy.chunk_io.chunk_io"
+    assert type(zarrcy.zeros(3)._chunk_io).__module__ == "zarrcy.chunk_io.unsharded"
 
 
 def test_threads_and_a_cache_go_together():

@@ -105,6 +105,8 @@ class OuterPlan(Plan, Protocol):
 
     @property
     def has_lists(self) -> bool: ...
+    def slices(self, number: int) -> tuple[tuple[int | slice, ...], tuple[slice, ...]]:
+        """Return where a piece lies in its chunk and in the result, as NumPy indexes; only without lists."""
 
 
 # in the body of `Kernels` these two names are its methods

@@ -7,13 +7,12 @@ from typing import Any
 
 from zarrcy.api.inventory import QUARANTINE
 from zarrcy.api.verify import check_value, verify
-from zarrcy.chunk_io.open_chunks import open_chunk_io
-from zarrcy.chunk_io.sharding.source import ShardedChunkIO
+from zarrcy.chunk_io.open_chunks import open_chunk_context
+from zarrcy.chunk_io.sharding.context import ShardContext
 from zarrcy.errors import NotErasableError
 from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.verification import Problem
 from zarrcy.keys import normalize_path, prefix_of
-from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import Buffer, Key, Store
@@ -129,14 +128,14 @@ def _without(store: Store, key: Key, problems: list[Problem]) -> bytes | None:
     """Return a shard without its damaged chunks; None if nothing is left of it."""
     path = problems[0].path
     node = Node(store, path)
-    source = open_chunk_io(node.load_array(), store, node.prefix, None, ArrayConfig())
-    assert isinstance(source, ShardedChunkIO), "only shards have inner chunks"
+    context = open_chunk_context(node.load_array(), store, node.prefix)
+    assert isinstance(context, ShardContext), "only shards have inner chunks"
     bad = {problem.inner for problem in problems}
     stored: Buffer = store[key]
-    chunks = source.shards.index.chunks_of(memoryview(stored).cast("B"))
+    chunks = context.shards.index.chunks_of(memoryview(stored).cast("B"))
     good: dict[int, Buffer] = {number: chunk for number, chunk in chunks.items() if number not in bad}
     if not good:
         return None
-    kept = source.shards.index.assemble(good)
-    assert not check_value(source, key, kept, source.new_chunk(key))[1], "what is kept is whole"
+    kept = context.shards.index.assemble(good)
+    assert not check_value(context, key, kept, context.new_chunk(key))[1], "what is kept is whole"
     return kept

@@ -12,15 +12,14 @@ import numpy as np
 
 from zarrcy.api.inventory import FoundArray, take_inventory
 from zarrcy.api.progress import Advance, byte_progress
-from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
-from zarrcy.chunk_io.open_chunks import open_chunk_io
-from zarrcy.chunk_io.reader import batches
-from zarrcy.chunk_io.sharding.source import ShardedChunkIO
+from zarrcy.chunk_io.context import ChunkContext
+from zarrcy.chunk_io.open_chunks import open_chunk_context
+from zarrcy.chunk_io.pieces import batches
+from zarrcy.chunk_io.sharding.context import ShardContext
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.hierarchy.verification import ArrayTally, Problem, Report
 from zarrcy.keys import normalize_path
 from zarrcy.metadata import ArrayMetadata
-from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync import thread_pool
@@ -101,7 +100,7 @@ class _ArrayCheck:
         problems: list[Problem],
     ) -> None:
         self.store, self.path, self.keys, self.problems = store, found.path, keys, problems
-        self.source = open_chunk_io(description, store, found.prefix, None, ArrayConfig())
+        self.context = open_chunk_context(description, store, found.prefix)
         self.value_nbytes = math.prod(description.chunk_shape) * description.dtype.itemsize
         counts = (-(-n // c) for n, c in zip(description.shape, description.chunk_shape, strict=True))
         self.tally = ArrayTally(found.path, n_possible=math.prod(counts))
@@ -110,12 +109,12 @@ class _ArrayCheck:
     def run(self, advance: Advance) -> None:
         if not self.keys:
             return
-        source = self.source
+        context = self.context
         size = max(1, min(_MOST_KEYS, access.batch_nbytes(self.store) // max(1, self.value_nbytes)))
         is_shared = (
             access.is_thread_safe(self.store)
-            and not source.pipeline.filters
-            and not source.dtype.hasobject
+            and not context.pipeline.filters
+            and not context.dtype.hasobject
             and self.value_nbytes >= _WORTH_A_THREAD
         )
         n = min(thread_pool.n_threads(), len(self.keys)) if is_shared else 1
@@ -135,7 +134,7 @@ class _ValueCheck:
     """Checks batches of stored values, in memory of its own."""
 
     def __init__(self, check: _ArrayCheck, advance: Advance) -> None:
-        self.check, self.source, self.advance = check, check.source, advance
+        self.check, self.context, self.advance = check, check.context, advance
         self.scratch: Any = None
 
     def __call__(self, first: int, last: int) -> None:
@@ -158,9 +157,9 @@ class _ValueCheck:
             return 0, 0, [_unchecked(key, value, path)]
         nbytes = memoryview(value).nbytes
         try:
-            if self.scratch is None and self.source.blocks is None:
-                self.scratch = self.source.new_chunk(key)
-            n, wrong = check_value(self.source, key, value, self.scratch)
+            if self.scratch is None and self.context.blocks is None:
+                self.scratch = self.context.new_chunk(key)
+            n, wrong = check_value(self.context, key, value, self.scratch)
         except Exception as exc:
             return 0, nbytes, [_unchecked(key, exc, path)]
         return n, nbytes, [Problem("chunk", key, text, path, inner) for inner, text in wrong]
@@ -168,14 +167,14 @@ class _ValueCheck:
     def _values(self, keys: list[Key]) -> Iterable[Any]:
         """Return the values; in the place of one that can't be read, the error."""
         try:
-            return self.source.fetch(keys)
+            return self.context.fetch(keys)
         except Exception:
             # one of them: which one, is found out by asking for each
             return map(self._value, keys)
 
     def _value(self, key: Key) -> Any:
         try:
-            return self.source.fetch([key])[0]
+            return self.context.fetch([key])[0]
         except Exception as exc:
             return exc
 
@@ -185,7 +184,7 @@ def _unchecked(key: Key, exc: Exception, path: str) -> Problem:
 
 
 def check_value(
-    source: UnshardedChunkIO, key: Key, stored: Buffer, scratch: Any
+    context: ChunkContext, key: Key, stored: Buffer, scratch: Any
 ) -> tuple[int, list[tuple[int | None, str]]]:
     """Decode a stored value, chunk by chunk.
 
@@ -197,34 +196,34 @@ def check_value(
     ------
     UnsafeCodecError, MemoryError ... : it can't be decoded here, and nothing is known of it
     """
-    if not isinstance(source, ShardedChunkIO):
-        problem = _decoding_problem(source, key, stored, scratch)
+    if not isinstance(context, ShardContext):
+        problem = _decoding_problem(context, key, stored, scratch)
         return 1, [] if problem is None else [(None, problem)]
     try:
-        chunks = source.shards.index.chunks_of(memoryview(stored).cast("B"))
+        chunks = context.shards.index.chunks_of(memoryview(stored).cast("B"))
     except ValueError as exc:
         return 0, [(None, f"codec 'sharding_indexed': {exc}")]
     wrong: list[tuple[int | None, str]] = []
     for number, chunk in chunks.items():
-        problem = _decoding_problem(source, key, chunk, scratch)
+        problem = _decoding_problem(context, key, chunk, scratch)
         if problem is not None:
             wrong.append((number, f"inner chunk {number}: {problem}"))
     return len(chunks), wrong
 
 
-def _decoding_problem(source: UnshardedChunkIO, key: Key, stored: Buffer, scratch: Any) -> str | None:
+def _decoding_problem(context: ChunkContext, key: Key, stored: Buffer, scratch: Any) -> str | None:
     try:
-        if source.blocks is not None:
+        if context.blocks is not None:
             # a block says itself how long it is, and is held to that as it is decoded
-            with source.using(key, stored) as blocks:
+            with context.using_blocks(key, stored) as blocks:
                 blocks.decode(stored)
             return None
-        chunk = source.decode(key, stored, scratch)
+        chunk = context.decode(key, stored, scratch)
     except ChunkDecodeError as exc:
         if isinstance(exc.__cause__, _NOT_OF_THE_VALUE):
             raise exc.__cause__ from None
         return f"codec {exc.stage!r}: {exc.problem}"
     nbytes = chunk.nbytes if isinstance(chunk, np.ndarray) else memoryview(chunk).nbytes
-    if nbytes != source.layout.nbytes:
-        return f"it decodes to {nbytes} bytes; a chunk has {source.layout.nbytes}"
+    if nbytes != context.layout.nbytes:
+        return f"it decodes to {nbytes} bytes; a chunk has {context.layout.nbytes}"
     return None

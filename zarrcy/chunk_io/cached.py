@@ -1,129 +1,169 @@
-"""Sources of chunks that an array was opened with options for: threads of its own, a cache of chunks.
-
-An array without such options has the bare source, so what is off costs nothing.
-"""
+"""Chunk I/O of an array that was opened with a cache of decoded chunks."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from zarrcy.chunk_io.chunk_cache import ChunkCache
-from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
-from zarrcy.chunk_io.reader import ChunkReader, batches
+from zarrcy.chunk_io.chunk_cache import CacheView
+from zarrcy.chunk_io.context import ChunkContext
+from zarrcy.chunk_io.pieces import batches
+from zarrcy.chunk_io.reader import ChunkReader
+from zarrcy.chunk_io.sharding.context import ShardContext
 from zarrcy.chunk_io.sharding.pieces import PiecesByShard
 from zarrcy.chunk_io.sharding.reader import ShardReader
-from zarrcy.chunk_io.sharding.source import ShardedChunkIO
-from zarrcy.chunk_io.threaded import ChunkIOWrapper
+from zarrcy.chunk_io.sharding.sharded import ShardedChunkIO
+from zarrcy.chunk_io.unsharded import UnshardedChunkIO
 from zarrcy.storage import access
 from zarrcy.sync import thread_pool
-from zarrcy.types import Buffer, Field, Key
+from zarrcy.types import AnyArray, Buffer, ChunkLayout, Field, Kernels, Key, Plan
 
 _SEPARATOR = "."
 
 
-class CachedChunkIO(ChunkIOWrapper):
-    """Keeps the chunks that it decodes, and takes them from there.
+def _names(plan: Plan, first: int, last: int) -> list[str]:
+    """Return the names in the cache of the chunks of some pieces."""
+    return plan.keys(first, last, "", _SEPARATOR)
 
-    A read that wants more than the cache holds goes past it: it would drive out all that others want, and use
-    none of it. Chunks that are absent are not kept, so they are looked for again.
+
+class CachedChunkIO:
+    """Keeps the chunks that it decodes, and reads chunks from the cache.
+
+    A read of more than the cache can hold bypasses it: it would evict all other chunks, and reuse none. Missing
+    chunks are not kept, so each read looks for them again.
+
+    Parameters
+    ----------
+    inner : UnshardedChunkIO or ShardedChunkIO
+        Reads and writes the store.
+    cache : CacheView
+        The decoded chunks.
     """
 
-    source: UnshardedChunkIO
+    def __init__(self, inner: UnshardedChunkIO | ShardedChunkIO, cache: CacheView) -> None:
+        self.inner, self.cache = inner, cache
+        self.context: ChunkContext = inner.context
+        self.planner: Kernels = inner.planner
+        self.layout: ChunkLayout = inner.layout
+        self.fill_bytes: Buffer = inner.fill_bytes
 
-    def __init__(self, source: UnshardedChunkIO, cache: ChunkCache, decoding: object) -> None:
-        super().__init__(source)
-        self.cache, self.decoding = cache, decoding
+    def uses_cache(self, plan: Plan) -> bool:
+        """Return whether a read of a plan uses the cache."""
+        return self.cache.fits(plan.n_pieces * self.layout.nbytes)
 
-    def fits(self, n_pieces: int) -> bool:
-        """May the chunks of so many pieces be kept?"""
-        return bool(n_pieces * self.source.layout.nbytes <= self.cache.max_nbytes)
+    def cached_pieces(self, plan: Plan) -> set[int]:
+        """Return the numbers of the pieces whose chunks are in the cache."""
+        names = _names(plan, 0, plan.n_pieces)
+        return {number for number, name in enumerate(names) if self.cache.holds(name)}
 
-    def missing(self, plan: Any) -> tuple[list[int], list[Any], int]:
-        """Return the numbers of the pieces whose chunks are not kept, all chunks, and the state of the cache."""
-        chunks, changes = self.cache.get(self.decoding, plan.keys(0, plan.n_pieces, "", _SEPARATOR))
-        return [number for number, chunk in enumerate(chunks) if chunk is None], chunks, changes
-
-    def held(self, plan: Any) -> set[int]:
-        """Return the numbers of the pieces whose chunks are kept."""
-        keys = plan.keys(0, plan.n_pieces, "", _SEPARATOR)
-        return {number for number, key in enumerate(keys) if self.cache.holds(self.decoding, key)}
-
-    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None, blank: bool = False) -> None:
-        source = self.source
-        if not self.fits(plan.n_pieces):
-            source.read(plan, out, field, blank)
+    def read(self, plan: Plan, out: AnyArray, field: Field | None = None, prezeroed: bool = False) -> None:
+        """Read the pieces of a plan into `out`: see `zarrcy.chunk_io.ChunkIO.read`."""
+        context = self.context
+        if not self.uses_cache(plan):
+            self.inner.read(plan, out, field, prezeroed)
             return
-        numbers, chunks, changes = self.missing(plan)
-        layout, _ = source.target(field)
+        chunks, changes = self.cache.get(_names(plan, 0, plan.n_pieces))
+        layout, _ = context.field_layout(field)
         for number, chunk in enumerate(chunks):
             if chunk is not None:
-                source.kernels.gather(plan, number, chunk, layout, out)
-        if not numbers:
+                context.kernels.gather(plan, number, chunk, layout, out)
+        missing = [number for number, chunk in enumerate(chunks) if chunk is None]
+        if not missing:
             return
+        pieces = (
+            PiecesByShard(plan, context, np.array(missing, np.int64))
+            if isinstance(context, ShardContext)
+            else None
+        )
 
         def make_reader() -> thread_pool.Task:
-            kept = (self.cache, self.decoding, changes)
-            if isinstance(source, ShardedChunkIO):
-                return _CachingShardReader(plan, source, out, field, pieces).keeping_in(*kept)
-            return _CachingReader(plan, source, out, field, numbers).keeping_in(*kept)
+            keeper = _ChunkKeeper(plan, context, self.cache, changes)
+            if pieces is not None:
+                return _CachingShardReader(keeper, out, field, pieces)
+            return _CachingReader(keeper, out, field, missing)
 
-        if isinstance(source, ShardedChunkIO):
-            pieces = PiecesByShard(plan, source, np.array(numbers, np.int64))
-        shared = source.shares(len(numbers), len(numbers) * source.layout.nbytes)
-        n = min(thread_pool.n_threads(), len(numbers)) if shared else 1
-        size = max(1, min(source.batch, -(-len(numbers) // n)))
-        thread_pool.share(make_reader, batches(len(numbers), size), n)
+        n = 1
+        if context.uses_threads(len(missing), len(missing) * self.layout.nbytes):
+            n = min(thread_pool.n_threads(), len(missing))
+        size = max(1, min(context.batch, -(-len(missing) // n)))
+        thread_pool.share(make_reader, batches(len(missing), size), n)
 
-    def write(self, plan: Any, value: NDArray[Any], field: Field | None = None) -> None:
+    def write(self, plan: Plan, value: AnyArray, field: Field | None = None) -> None:
+        """Write `value` along a plan: see `zarrcy.chunk_io.ChunkIO.write`."""
         try:
-            self.source.write(plan, value, field)
+            self.inner.write(plan, value, field)
         finally:
-            # a write that failed may have changed some
-            if self.fits(plan.n_pieces):
-                self.cache.forget(plan.keys(0, plan.n_pieces, "", _SEPARATOR))
+            # a write that failed may have changed some chunks
+            if self.uses_cache(plan):
+                self.cache.cache.forget(_names(plan, 0, plan.n_pieces))
             else:
-                self.cache.clear()
+                self.cache.cache.clear()
+
+    def is_aligned(self, plan: Plan) -> bool:
+        """Return whether a plan covers all of each stored value that it touches: see `ChunkIO.is_aligned`."""
+        return self.inner.is_aligned(plan)
 
 
-class _Caching(ChunkReader):
-    """A reader that keeps what it decodes."""
+class _ChunkKeeper:
+    """Decodes the chunks of a read, and keeps them in the cache.
 
-    def keeping_in(self, cache: ChunkCache, decoding: object, changes: int) -> _Caching:
-        self.cache, self.decoding, self.changes = cache, decoding, changes
-        return self
+    Parameters
+    ----------
+    plan, context
+        As for `ChunkReader`.
+    cache : CacheView
+        The cache.
+    changes : int
+        The change counter of the cache when the read began.
+    """
 
-    def take(self, number: int, key: Key, stored: Buffer) -> None:
-        source, memory = self.source, self.source.new_chunk(key)
-        chunk = source.decode(key, stored, memory)
-        if not source.kernels.gather(self.plan, number, chunk, self.layout, self.out):
-            raise source.damaged(key, stored)
-        # what is not in our own memory may be a look at the store's, which does not stay as it is
+    def __init__(self, plan: Plan, context: ChunkContext, cache: CacheView, changes: int) -> None:
+        self.plan, self.context = plan, context
+        self._cache, self._changes = cache, changes
+
+    def take(self, reader: ChunkReader, number: int, key: Key, stored: Buffer) -> None:
+        """Decode a stored chunk to memory of its own, copy a piece of it to the result, and keep the chunk."""
+        context = self.context
+        memory = context.new_chunk(key)
+        chunk = context.decode(key, stored, memory)
+        if not context.kernels.gather(self.plan, number, chunk, reader.layout, reader.out):
+            raise context.damaged(key, stored)
+        # memory of the store does not stay as it is: keep a copy
         kept = chunk if chunk is memory else access.as_bytes(chunk)
-        (name,) = self.plan.keys(number, number + 1, "", _SEPARATOR)
-        self.cache.put(self.decoding, name, kept, self.changes)
+        (name,) = _names(self.plan, number, number + 1)
+        self._cache.put(name, kept, self._changes)
 
 
-class _CachingReader(_Caching):
-    """Reads the chunks of some of the pieces of a plan, whole."""
+class _CachingReader(ChunkReader):
+    """Reads the chunks of some of the pieces of a plan, whole, and keeps them."""
 
-    def __init__(
-        self, plan: Any, source: UnshardedChunkIO, out: NDArray[Any], field: Field | None, numbers: list[int]
-    ) -> None:
-        super().__init__(plan, source, out, field)
-        self.numbers = numbers
+    def __init__(self, keeper: _ChunkKeeper, out: AnyArray, field: Field | None, numbers: list[int]) -> None:
+        super().__init__(keeper.plan, keeper.context, out, field, False)
+        self.keeper, self.numbers = keeper, numbers
 
     def __call__(self, first: int, last: int) -> None:
-        source, plan, numbers = self.source, self.plan, self.numbers[first:last]
-        keys = [key for n in numbers for key in plan.keys(n, n + 1, source.prefix, source.separator)]
-        for number, key, stored in zip(numbers, keys, source.fetch(keys), strict=True):
+        context, plan, numbers = self.context, self.plan, self.numbers[first:last]
+        keys = [key for n in numbers for key in plan.keys(n, n + 1, context.prefix, context.separator)]
+        for number, key, stored in zip(numbers, keys, context.fetch(keys), strict=True):
             if stored is None:
-                source.kernels.fill_piece(plan, number, self.layout, self.out, self.item)
+                self.fill(number, key)
             else:
                 self.take(number, key, stored)
 
+    def take(self, number: int, key: Key, stored: Buffer) -> None:
+        self.keeper.take(self, number, key, stored)
 
-class _CachingShardReader(_Caching, ShardReader):
-    """Reads the inner chunks of some of the pieces of a plan."""
+
+class _CachingShardReader(ShardReader):
+    """Reads the inner chunks of some of the pieces of a plan, whole, and keeps them."""
+
+    may_read_natively = False
+
+    def __init__(
+        self, keeper: _ChunkKeeper, out: AnyArray, field: Field | None, pieces: PiecesByShard
+    ) -> None:
+        assert isinstance(keeper.context, ShardContext), "the chunks are in shards"
+        super().__init__(keeper.plan, keeper.context, out, field, False, pieces)
+        self.keeper = keeper
+
+    def take(self, number: int, key: Key, stored: Buffer) -> None:
+        self.keeper.take(self, number, key, stored)

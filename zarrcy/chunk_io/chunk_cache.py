@@ -1,4 +1,4 @@
-"""Decoded chunks that are kept in memory: as many bytes as was said, those that were used last."""
+"""A cache of the decoded chunks of one array: the most recently used, up to a number of bytes."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ import os
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Iterable
+from typing import NamedTuple
 
-# What an entry costs beside the chunk: its key, and its places in two dictionaries.
+from zarrcy.types import Buffer
+
+# What an entry costs beside the chunk: its key, and its entries in two dictionaries.
 _ENTRY_NBYTES = 256
 
 
 class CacheInfo(NamedTuple):
-    """What a cache of chunks has done, and what it holds.
+    """Statistics of a chunk cache.
 
     Attributes
     ----------
-    hits, misses : chunks that were there when they were wanted, and that were not
-    evictions : chunks that gave way to others
-    n_chunks, nbytes : that it holds now
-    max_nbytes : that it may hold; 0 where there is no cache
+    hits, misses : int
+        Requested chunks that were in the cache, and that were not.
+    evictions : int
+        Chunks that were dropped to make room for others.
+    n_chunks, nbytes : int
+        Chunks in the cache, and their bytes.
+    max_nbytes : int
+        Most bytes in the cache; 0 if the array has no cache.
     """
 
     hits: int = 0
@@ -33,43 +39,48 @@ class CacheInfo(NamedTuple):
 
 
 class ChunkCache:
-    """Decoded chunks of one array by their coordinates; several threads may use it at once.
+    """Decoded chunks of one array by their coordinates. Several threads may use it.
 
-    An array and its views have the same stored chunks, and may decode them in different ways: `decoding` says
-    in which. What is forgotten is forgotten in all of them.
+    An array and its views share the stored chunks, and may decode them to different data types. Each way of
+    decoding has entries of its own, see `decoded_as`; a stored chunk that changes is dropped from all of them.
 
     Parameters
     ----------
-    max_nbytes : that it holds at most
+    max_nbytes : int
+        Most bytes that the cache holds.
     """
 
     def __init__(self, max_nbytes: int) -> None:
         self.max_nbytes = max_nbytes
         self._lock = threading.Lock()
-        self._chunks: OrderedDict[tuple[object, str], Any] = OrderedDict()
-        self._decodings: dict[str, set[object]] = {}
+        self._chunks: OrderedDict[tuple[Hashable, str], Buffer] = OrderedDict()
+        self._decodings: dict[str, set[Hashable]] = {}
         self._nbytes = self._hits = self._misses = self._evictions = self._changes = 0
         _live.add(self)
 
-    def get(self, decoding: object, keys: list[str]) -> tuple[list[Any], int]:
-        """Return chunks, None for those that are not here, and what `put` has to be told of them."""
+    def decoded_as(self, decoding: Hashable) -> CacheView:
+        """Return the part of the cache that belongs to one way of decoding."""
+        return CacheView(self, decoding)
+
+    def get(self, decoding: Hashable, keys: list[str]) -> tuple[list[Buffer | None], int]:
+        """Return the chunks, None for those not in the cache, and the change counter to pass to `put`."""
         with self._lock:
-            found = [self._chunks.get((decoding, key)) for key in keys]
-            for key, chunk in zip(keys, found, strict=True):
+            chunks = [self._chunks.get((decoding, key)) for key in keys]
+            for key, chunk in zip(keys, chunks, strict=True):
                 if chunk is None:
                     self._misses += 1
                 else:
                     self._hits += 1
                     self._chunks.move_to_end((decoding, key))
-            return found, self._changes
+            return chunks, self._changes
 
-    def holds(self, decoding: object, key: str) -> bool:
-        """Is a chunk here? To ask does not count as use."""
+    def holds(self, decoding: Hashable, key: str) -> bool:
+        """Return whether a chunk is in the cache. This does not count as use."""
         with self._lock:
             return (decoding, key) in self._chunks
 
-    def put(self, decoding: object, key: str, chunk: Any, changes: int) -> None:
-        """Keep a chunk, unless some were forgotten after its stored value was asked for: it may be one of them."""
+    def put(self, decoding: Hashable, key: str, chunk: Buffer, changes: int) -> None:
+        """Keep a chunk, unless stored chunks changed after `get` returned `changes`: this may be one of them."""
         nbytes = memoryview(chunk).nbytes + _ENTRY_NBYTES
         with self._lock:
             if changes != self._changes or nbytes > self.max_nbytes:
@@ -99,12 +110,12 @@ class ChunkCache:
             self._nbytes = 0
 
     def info(self) -> CacheInfo:
-        """Return what it has done, and what it holds."""
+        """Return the statistics of the cache."""
         with self._lock:
             counts = self._hits, self._misses, self._evictions
             return CacheInfo(*counts, len(self._chunks), self._nbytes, self.max_nbytes)
 
-    def _drop(self, decoding: object, key: str) -> None:
+    def _drop(self, decoding: Hashable, key: str) -> None:
         chunk = self._chunks.pop((decoding, key), None)
         if chunk is None:
             return
@@ -114,18 +125,51 @@ class ChunkCache:
         if not others:
             del self._decodings[key]
 
-    def _start_again(self) -> None:
+    def renew(self) -> None:
+        """Start with a new lock and no chunks. In a forked child, no thread can release the old lock."""
         self._lock = threading.Lock()
         self.clear()
+
+
+class CacheView:
+    """The chunks of a cache that were decoded in one way.
+
+    Parameters
+    ----------
+    cache : ChunkCache
+        The cache of the array and its views.
+    decoding : hashable
+        Names the way of decoding.
+    """
+
+    __slots__ = ("cache", "decoding")
+
+    def __init__(self, cache: ChunkCache, decoding: Hashable) -> None:
+        self.cache, self.decoding = cache, decoding
+
+    def fits(self, nbytes: int) -> bool:
+        """Return whether chunks of that many bytes together can be in the cache."""
+        return nbytes <= self.cache.max_nbytes
+
+    def get(self, keys: list[str]) -> tuple[list[Buffer | None], int]:
+        """Return chunks and the change counter: see `ChunkCache.get`."""
+        return self.cache.get(self.decoding, keys)
+
+    def holds(self, key: str) -> bool:
+        """Return whether a chunk is in the cache. This does not count as use."""
+        return self.cache.holds(self.decoding, key)
+
+    def put(self, key: str, chunk: Buffer, changes: int) -> None:
+        """Keep a chunk: see `ChunkCache.put`."""
+        self.cache.put(self.decoding, key, chunk, changes)
 
 
 _live: weakref.WeakSet[ChunkCache] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    """In a forked child a lock may be held for good by a thread that is not there, in the middle of a change."""
     for cache in list(_live):
-        cache._start_again()
+        cache.renew()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,61 +1,91 @@
-"""Readers that tell what is not stored, instead of taking it for fill value: by an error, or by a mask."""
+"""Report missing chunks, by an error or by a mask, instead of reading the fill value."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zarrcy.chunk_io import native
-from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
+from zarrcy.chunk_io.context import ChunkContext
 from zarrcy.chunk_io.reader import ChunkReader
 from zarrcy.errors import MissingChunkError
-from zarrcy.types import AnyDtype, Field, Key, Shape
+from zarrcy.types import AnyArray, AnyDtype, Field, Key, MaskedArray, Plan, Shape
 
 
-def new_masked(shape: Shape, dtype: AnyDtype, order: Any) -> np.ma.MaskedArray[Any, Any]:
-    """Return memory for a result of which nothing is masked yet."""
+def new_masked(shape: Shape, dtype: AnyDtype, order: Literal["C", "F"]) -> MaskedArray:
+    """Return memory for a masked result. Nothing is masked yet."""
     mask = np.zeros(shape, np.ma.make_mask_descr(dtype), order)
     return np.ma.MaskedArray(np.empty(shape, dtype, order), mask=mask, copy=False)
 
 
-class MissingChunkReader(ChunkReader):
-    """Reads chunks, and raises or masks where one is missing.
+class MissingChunks:
+    """Masks the elements of missing chunks if the result is a masked array, and raises otherwise.
 
-    It masks if the result is a masked array, all of which is unmasked.
+    Parameters
+    ----------
+    plan : Plan
+        The pieces.
+    context : ChunkContext
+        The chunks of the array.
+    out : AnyArray
+        The result. If it is a masked array, nothing is masked yet.
     """
 
-    def __init__(
-        self, plan: Any, source: UnshardedChunkIO, out: NDArray[Any], field: Field | None, *more: Any
-    ) -> None:
-        self.mask: Any = None
-        if isinstance(out, np.ma.MaskedArray):
-            self.mask, out = out.mask, out.data
-            size = self.mask.dtype.itemsize
-            # the mask is filled as the result is, element by element
-            self.mask_item = b"\x01" * size
-            self.mask_layout = source.kernels.ChunkLayout(
-                source.layout.chunk_shape, size, source.pipeline.order
-            )
-        super().__init__(plan, source, out, field, *more)
+    __slots__ = ("_kernels", "_layout", "_mask", "_masked_bytes", "_plan", "data")
 
-    def absent(self, number: int, key: Key) -> None:
-        if self.mask is None:
+    def __init__(self, plan: Plan, context: ChunkContext, out: AnyArray) -> None:
+        self._plan, self._kernels = plan, context.kernels
+        self.data: AnyArray = out.data if isinstance(out, np.ma.MaskedArray) else out
+        self._mask: AnyArray | None = None
+        if isinstance(out, np.ma.MaskedArray):
+            mask: AnyArray = np.ma.getmaskarray(out)
+            self._mask = mask
+            size = mask.dtype.itemsize
+            # the mask is filled as the result is, element by element
+            self._masked_bytes = b"\x01" * size
+            self._layout = context.kernels.ChunkLayout(
+                context.layout.chunk_shape, size, context.pipeline.order
+            )
+
+    def report(self, number: int, key: Key) -> None:
+        """Mask a piece whose chunk is missing.
+
+        Raises
+        ------
+        MissingChunkError
+            If the result is not a masked array.
+        """
+        if self._mask is None:
             raise MissingChunkError(key)
-        super().absent(number, key)
-        self.source.kernels.fill_piece(self.plan, number, self.mask_layout, self.mask, self.mask_item)
+        self._kernels.fill_piece(self._plan, number, self._layout, self._mask, self._masked_bytes)
+
+
+class MissingChunkReader(ChunkReader):
+    """Reads chunks, and reports those that are missing."""
+
+    __slots__ = ("missing",)
+
+    def __init__(
+        self, plan: Plan, context: ChunkContext, out: AnyArray, field: Field | None, prezeroed: bool
+    ) -> None:
+        self.missing = MissingChunks(plan, context, out)
+        super().__init__(plan, context, self.missing.data, field, prezeroed)
+
+    def fill(self, number: int, key: Key) -> None:
+        self.missing.report(number, key)
+        super().fill(number, key)
 
     def _read_whole(self, first: int, keys: list[Key]) -> None:
-        source = self.source
-        values = source.fetch(keys)
+        context = self.context
+        values = context.fetch(keys)
         for number, (key, stored) in enumerate(zip(keys, values, strict=True), first):
             if stored is None:
-                self.absent(number, key)
-        present = [number for number, stored in enumerate(values, first) if stored is not None]
-        if source.codec is not None:
-            present = native.read_values(
-                source.codec, values, first, self.plan, self.layout, self.out, self.item
+                self.fill(number, key)
+        numbers = [number for number, stored in enumerate(values, first) if stored is not None]
+        if context.codec is not None:
+            numbers = native.read_values(
+                context.codec, values, first, self.plan, self.layout, self.out, self.fill_bytes
             )
-        for number in present:
+        for number in numbers:
             self.take(number, keys[number - first], values[number - first])

@@ -1,205 +1,223 @@
-"""Chunks that are stored in shapes of their own: N5 cuts its blocks at the edge of the array, and may do so elsewhere.
+"""Chunks that are stored as N5 blocks, each with a shape of its own.
 
-What a document states to be a chunk may be any number of times what is stored, and what the array holds. Here
-memory is taken for what is stored, and for what of a chunk is inside the array, not for whole chunks.
+N5 truncates blocks at the edge of the array, and may do so elsewhere. The chunk shape in the metadata may be much
+larger than the stored blocks and than the array. This module allocates memory for the stored block and for the part
+of a chunk inside the array, not for whole chunks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.codecs import N5ChunkWrapper, Pipeline, StageError
+from zarrcy.chunk_io.pieces import box_plan
+from zarrcy.codecs import N5ChunkWrapper, StageError
 from zarrcy.codecs.n5 import padded
 from zarrcy.errors import UnsafeCodecError
-from zarrcy.types import AnyDtype, Coords, Shape
-
-# Programs that know no cut blocks write smaller ones, in bytes, as whole chunks; so do we, byte for byte.
-_WORTH_A_CUT = 64 * 2**20
+from zarrcy.types import (
+    AnyArray,
+    AnyDtype,
+    Buffer,
+    ChunkLayout,
+    Coords,
+    Field,
+    Kernels,
+    OuterPlan,
+    Plan,
+    Selection,
+    Shape,
+)
 
 
 class Blocks:
-    """The blocks of one array.
+    """Decodes, changes and encodes the blocks of one array.
 
     Parameters
     ----------
-    codec : that makes them
-    order : the axes of a chunk in memory, the slowest first
-    dtype : of the elements
-    kernels : that move them
-    fill_bytes : the bytes of an element that was never written
-
-    A `field` of an element is its offset and its size in bytes; the whole element where it is None.
+    codec : N5ChunkWrapper
+        The codec of the blocks.
+    order : tuple of int
+        The axes of a chunk in memory, the slowest first.
+    dtype : AnyDtype
+        The data type of the elements.
+    kernels : Kernels
+        The kernels for the data type.
+    fill_bytes : bytes
+        The bytes of an element that was never written.
+    truncated_min_nbytes : int
+        Only larger chunks are written as truncated blocks.
     """
 
     def __init__(
-        self, codec: N5ChunkWrapper, order: Coords, dtype: AnyDtype, kernels: ModuleType, fill_bytes: bytes
+        self,
+        codec: N5ChunkWrapper,
+        order: Coords,
+        dtype: AnyDtype,
+        kernels: Kernels,
+        fill_bytes: bytes,
+        truncated_min_nbytes: int,
     ) -> None:
         self.codec, self.order, self.dtype, self.kernels = codec, order, dtype, kernels
         self.axes = tuple(np.argsort(order).tolist())
         self.fill_bytes = fill_bytes
-        # what is cut away reads as zeros
-        self.writes_cut = codec.decoded_nbytes > _WORTH_A_CUT and not any(fill_bytes)
+        # truncated elements read as zeros
+        self.writes_truncated = codec.decoded_nbytes > truncated_min_nbytes and not any(fill_bytes)
 
-    def decode(self, stored: Any) -> NDArray[Any]:
-        """Return what a block holds, in its own shape.
+    def decode(self, stored: Buffer) -> AnyArray:
+        """Return the content of a block, in the shape of the block.
 
         Raises
         ------
-        StageError : it is damaged
-        MemoryError : what it holds does not fit
+        StageError
+            If the block is damaged.
+        MemoryError
+            If the content does not fit in memory.
         """
-        # nothing but a try: where chunks are small, all else is felt
+        # Hot path: keep only the try block; any extra work is measurable for small chunks.
         try:
             return self.codec.decode_block(stored).view(self.dtype).transpose(self.axes)
         except (MemoryError, UnsafeCodecError):
             raise
         except Exception as exc:
-            raise self._refusal(exc) from exc
+            raise self._stage_error(exc) from exc
 
     def gather(
         self,
-        plan: Any,
+        plan: Plan,
         number: int,
-        block: NDArray[Any],
-        layout: Any,
-        out: NDArray[Any],
-        field: tuple[int, int] | None,
+        block: AnyArray,
+        layout: ChunkLayout,
+        out: AnyArray,
+        field: Field | None,
     ) -> None:
-        """Move one piece from a block to its place in `out`; a block that is a whole chunk has the layout of one.
+        """Copy one piece from a block to its place in `out`.
 
         Raises
         ------
-        StageError, MemoryError : see `_whole`
+        StageError, MemoryError
+            See `_whole_chunk`.
         """
         if block.shape == layout.chunk_shape:
             flat = block.transpose(self.order).reshape(-1).view(np.uint8)
             self.kernels.gather(plan, number, flat, layout, out)
             return
-        if _is_box(plan, field):
-            within, where = plan.slices(number)
-            place = out[(*where, ...)]
+        box = _box(plan, field)
+        if box is not None:
+            within, where = box.slices(number)
+            place_key: Selection = (*where, ...)
+            place = out[place_key]
             place[...] = np.zeros((), self.dtype)
             if all(i < n for i, n in zip(within, block.shape, strict=True) if isinstance(i, int)):
-                part = block[(*within, ...)]
+                part_key: Selection = (*within, ...)
+                part = block[part_key]
                 place[tuple(map(slice, part.shape))] = part
             return
-        flat, layout = self._whole(plan, block, field)
+        flat, layout = self._whole_chunk(plan, block, field)
         self.kernels.gather(plan, number, flat, layout, out)
 
     def change(
-        self,
-        plan: Any,
-        number: int,
-        block: NDArray[Any] | None,
-        value: NDArray[Any],
-        field: tuple[int, int] | None,
-    ) -> NDArray[Any]:
-        """Return the new block of a piece; `block` is the old one, None if there is none.
+        self, plan: Plan, number: int, block: AnyArray | None, value: AnyArray, field: Field | None
+    ) -> AnyArray:
+        """Return the new block of a piece; `block` is the present one, None if there is none.
 
-        A new one has all of its chunk that is inside the array, an old one gets longer as far as is needed.
+        A new block has all of its chunk that is inside the array. An existing block grows as far as needed.
 
         Raises
         ------
-        StageError, MemoryError : see `_whole`
+        StageError, MemoryError
+            See `_whole_chunk`.
         """
+        box = _box(plan, field)
         if block is None:
-            shape = _inside(plan, number)
+            shape = _shape_inside(plan, number)
         else:
-            needed = _ends(plan, number) if _is_box(plan, field) else _inside(plan, number)
+            needed = _shape_inside(plan, number) if box is None else _ends(box, number)
             shape = tuple(map(max, block.shape, needed))
         changed = np.zeros([shape[axis] for axis in self.order], self.dtype).transpose(self.axes)
         if block is not None:
             changed[tuple(map(slice, block.shape))] = block
-        if _is_box(plan, field):
-            within, where = plan.slices(number)
+        if box is not None:
+            within, where = box.slices(number)
             changed[within] = value[where]
             return changed
-        flat, layout = self._whole(plan, changed, field)
+        flat, layout = self._whole_chunk(plan, changed, field)
         self.kernels.scatter(plan, number, flat, layout, value)
         whole = flat.view(self.dtype).reshape([layout.chunk_shape[axis] for axis in layout.order])
         return whole.transpose(np.argsort(layout.order))[tuple(map(slice, shape))]
 
-    def _whole(
-        self, plan: Any, block: NDArray[Any], field: tuple[int, int] | None
-    ) -> tuple[NDArray[np.uint8], Any]:
-        """Return the memory of a whole chunk, little of which is touched, and how it lies there.
+    def _whole_chunk(
+        self, plan: Plan, block: AnyArray, field: Field | None
+    ) -> tuple[NDArray[np.uint8], ChunkLayout]:
+        """Return a block padded to a whole chunk, and its layout. Few pages of the memory are touched.
 
         Raises
         ------
-        StageError : the block is strewn over it
-        MemoryError : the system does not give that much, touched or not
+        StageError
+            If the block is not contiguous in the chunk.
+        MemoryError
+            If the system cannot reserve that much memory.
         """
         shape = plan.grid.chunk_shape
-        # with the axes first that are cut, a block stays one run of memory, or a few
-        cut = [axis for axis in self.order if block.shape[axis] < shape[axis]]
-        order = (*cut, *(axis for axis in self.order if axis not in cut))
+        # with the truncated axes first, a block is one run of memory, or a few
+        truncated = [axis for axis in self.order if block.shape[axis] < shape[axis]]
+        order = (*truncated, *(axis for axis in self.order if axis not in truncated))
         whole = block.transpose(order)
-        if cut:
-            with self._naming():
+        if truncated:
+            with self._naming_stage():
                 whole = padded(whole, tuple(shape[axis] for axis in order))
         itemsize = self.dtype.itemsize
         start, size = (0, itemsize) if field is None else field
         layout = self.kernels.ChunkLayout(shape, size, order, (start, itemsize))
         return np.ascontiguousarray(whole).reshape(-1).view(np.uint8), layout
 
-    def is_empty(self, block: NDArray[Any]) -> bool:
-        """Is there nothing in a block but what was never written?"""
+    def is_empty(self, block: AnyArray) -> bool:
+        """Return whether a block consists of the fill value."""
         flat = np.ascontiguousarray(block.transpose(self.order)).reshape(-1).view(np.uint8)
         return bool(self.kernels.is_filled(flat, self.fill_bytes))
 
-    def encode(self, block: NDArray[Any]) -> bytes:
-        """Return a block as it is stored.
+    def encode(self, block: AnyArray) -> bytes:
+        """Return the stored form of a block.
 
         Raises
         ------
-        StageError : the codec below refused it
+        StageError
+            If the compressor of the block cannot encode it.
         """
-        with self._naming():
+        with self._naming_stage():
             return self.codec.encode_block(block.transpose(self.order))
 
     @contextmanager
-    def _naming(self) -> Iterator[None]:
-        """Name the stage in what is raised."""
+    def _naming_stage(self) -> Iterator[None]:
+        """Turn errors in the ``with`` block into a `StageError` with the name of the stage."""
         try:
             yield
         except (MemoryError, UnsafeCodecError):
             raise
         except Exception as exc:
-            raise self._refusal(exc) from exc
+            raise self._stage_error(exc) from exc
 
-    def _refusal(self, exc: Exception) -> StageError:
+    def _stage_error(self, exc: Exception) -> StageError:
         return StageError(self.codec.codec_id, f"{type(exc).__name__}: {exc}")
 
 
-def blocks_of(pipeline: Pipeline, kernels: ModuleType, fill_bytes: Any) -> Blocks | None:
-    """Return the blocks of an array that is stored in some; None if its chunks are whole."""
-    codec = pipeline.block_codec()
-    if codec is None:
-        return None
-    return Blocks(codec, pipeline.order, pipeline.dtype, kernels, fill_bytes)
+def _box(plan: Plan, field: Field | None) -> OuterPlan | None:
+    """Return the plan if NumPy can index its pieces with slices, of whole elements; else None."""
+    return box_plan(plan) if field is None else None
 
 
-def _inside(plan: Any, number: int) -> Shape:
-    """Return the shape of what of the chunk of a piece is inside the array."""
+def _shape_inside(plan: Plan, number: int) -> Shape:
+    """Return the shape of the part of a piece's chunk that is inside the array."""
     grid = plan.grid
     return tuple(
-        min(length, n - at * length)
-        for n, length, at in zip(grid.shape, grid.chunk_shape, plan.coords(number), strict=True)
+        min(length, n - i * length)
+        for n, length, i in zip(grid.shape, grid.chunk_shape, plan.coords(number), strict=True)
     )
 
 
-def _ends(plan: Any, number: int) -> Shape:
+def _ends(plan: OuterPlan, number: int) -> Shape:
     """Return where a piece ends in its chunk, along each axis."""
     within, _ = plan.slices(number)
     return tuple(at + 1 if isinstance(at, int) else at.stop for at in within)
-
-
-def _is_box(plan: Any, field: tuple[int, int] | None) -> bool:
-    """Does NumPy say with slices what a piece is?"""
-    return field is None and not getattr(plan, "has_lists", True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from zarrcy import _kernels
 from zarrcy.codecs import Pipeline
 from zarrcy.storage import access
 from zarrcy.sync import thread_pool
-from zarrcy.types import AnyDtype, Buffer, Store
+from zarrcy.types import AnyDtype, Buffer, Kernels, Store
 
 enabled = os.environ.get("ZARRCY_NATIVE", "1") not in ("", "0")
 
@@ -44,7 +43,7 @@ def codecs() -> tuple[str, ...]:
     return tuple(_lane.CODECS) if _lane is not None else ()
 
 
-def chunk_codec(pipeline: Pipeline, layout: Any, dtype: AnyDtype, kernels: ModuleType) -> Any:
+def chunk_codec(pipeline: Pipeline, layout: Any, dtype: AnyDtype, kernels: Kernels) -> Any:
     """Return what decodes and encodes chunks in the lane; None if they must go the general way."""
     if _lane is None or not enabled or kernels is not _kernels.compiled or layout.nbytes == 0:
         return None

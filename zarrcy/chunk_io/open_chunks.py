@@ -2,64 +2,237 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
-from zarrcy.chunk_io.cached import CachedChunkIO
-from zarrcy.chunk_io.chunk_cache import ChunkCache
-from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
-from zarrcy.chunk_io.missing_chunks import MissingChunkReader
-from zarrcy.chunk_io.sharding.reader import MissingShardReader
-from zarrcy.chunk_io.sharding.source import ShardedChunkIO, ShardLayout
-from zarrcy.chunk_io.threaded import ChunkIOWrapper, ThreadedChunkIO
-from zarrcy.codecs.shard_index import index_format
+from zarrcy import _kernels
+from zarrcy.chunk_io import ChunkIO, native
+from zarrcy.chunk_io.chunk_locks import ChunkLocks
+from zarrcy.chunk_io.context import ChunkContext
+from zarrcy.chunk_io.policy import IOPolicy, default_policy
+from zarrcy.chunk_io.unsharded import UnshardedChunkIO
+from zarrcy.codecs import Pipeline, Shard, fill_bytes
 from zarrcy.metadata import ArrayMetadata
 from zarrcy.settings import ArrayConfig
+from zarrcy.storage import access, byte_ranges
 from zarrcy.sync.synchronizers import Synchronizer
-from zarrcy.types import Store
+from zarrcy.types import Kernels, Shape, Store
+
+if TYPE_CHECKING:
+    from zarrcy.chunk_io.chunk_cache import CacheView
+    from zarrcy.chunk_io.sharding.context import ShardContext
+    from zarrcy.chunk_io.sharding.sharded import ShardedChunkIO
+
+_DEFAULT_CONFIG = ArrayConfig()
 
 
 def open_chunk_io(
-    description: ArrayMetadata,
+    metadata: ArrayMetadata,
     store: Store,
     node_prefix: str,
     synchronizer: Synchronizer | None,
-    options: ArrayConfig,
-) -> UnshardedChunkIO:
-    """Return where the chunks of an array come from, in shards or not."""
-    if not description.fill_is_stated and not options.write_empty_chunks:
-        # who reads the array elsewhere does not know what an absent chunk holds
-        options = replace(options, write_empty_chunks=True)
-    keys = description.chunk_keys
-    place = (store, keys.prefix(node_prefix, len(description.shape)), keys.separator)
-    rest: Any = (description.dtype, description.fill_value_or_zero, synchronizer, options)
-    pipeline = description.pipeline()
-    opened = pipeline.inside_shards(description.chunks)
-    strict = options.read_missing != "fill"
-    if opened is None:
-        source = UnshardedChunkIO(*place, pipeline, description.chunk_shape, *rest)
-        if strict:
-            # the lane takes a file that is missing for fill value
-            source.read_folder, source.reader = None, MissingChunkReader
-        return source
-    stage, inner = opened
-    counts = tuple(n // c for n, c in zip(description.chunk_shape, description.chunks, strict=True))
-    index = index_format(stage, tuple(counts[axis] for axis in pipeline.order))
-    layout = ShardLayout(counts, pipeline.order, index)
-    source = ShardedChunkIO(*place, inner, description.chunks, *rest, shards=layout)
-    if strict:
-        source.reader = MissingShardReader
-    return source
+    config: ArrayConfig,
+    *,
+    cache: CacheView | None = None,
+    policy: IOPolicy | None = None,
+) -> ChunkIO:
+    """Open the chunk I/O of an array.
 
-
-def steered(
-    source: UnshardedChunkIO, n_threads: int | None, cache: ChunkCache | None, decoding: object
-) -> UnshardedChunkIO | ChunkIOWrapper:
-    """Return a source with what an array was opened with; the same where that is nothing.
-
-    Objects are not kept: nobody knows how many bytes they have.
+    Parameters
+    ----------
+    metadata : ArrayMetadata
+        The metadata of the array.
+    store : Store
+        The store of the chunks.
+    node_prefix : str
+        What the keys of the array begin with.
+    synchronizer : Synchronizer or None
+        Provides a lock for each key.
+    config : ArrayConfig
+        The options of the open array.
+    cache : CacheView, optional
+        The cache of decoded chunks, if the array has one.
+    policy : IOPolicy, optional
+        Thresholds and batch sizes; the default policy by default.
     """
-    found: UnshardedChunkIO | ChunkIOWrapper = source
-    if cache is not None and not source.dtype.hasobject:
-        found = CachedChunkIO(source, cache, decoding)
-    return found if n_threads is None else ThreadedChunkIO(found, n_threads)
+    opening = _Opening(metadata, store, node_prefix, synchronizer, config, policy or default_policy())
+    chunk_io: ChunkIO
+    if metadata.rectilinear_axes is not None:
+        # few arrays have such chunks
+        from zarrcy.chunk_io.rectilinear import RectilinearChunkIO
+
+        chunk_io = RectilinearChunkIO(metadata, opening.part, opening.policy.rectilinear_chunk_shapes)
+    else:
+        bare = opening.chunk_io()
+        # Chunks of objects are not cached: their size is not known. Nor is a cache used if missing chunks are
+        # reported: a chunk in the cache would be read although it is missing in the store.
+        if cache is None or metadata.dtype.hasobject or config.read_missing != "fill":
+            chunk_io = bare
+        else:
+            from zarrcy.chunk_io.cached import CachedChunkIO
+
+            chunk_io = CachedChunkIO(bare, cache)
+    if config.threads is not None:
+        from zarrcy.chunk_io.threaded import ThreadedChunkIO
+
+        chunk_io = ThreadedChunkIO(chunk_io, config.threads)
+    return chunk_io
+
+
+def open_chunk_context(metadata: ArrayMetadata, store: Store, node_prefix: str) -> ChunkContext:
+    """Return what is needed to check stored chunks one by one: a `ShardContext` if the array has shards.
+
+    Parameters
+    ----------
+    metadata : ArrayMetadata
+        The metadata of the array.
+    store : Store
+        The store of the chunks.
+    node_prefix : str
+        What the keys of the array begin with.
+    """
+    return _Opening(metadata, store, node_prefix, None, _DEFAULT_CONFIG, default_policy()).context()
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What the chunk I/O of an array is made from: see `open_chunk_io`."""
+
+    metadata: ArrayMetadata
+    store: Store
+    node_prefix: str
+    synchronizer: Synchronizer | None
+    config: ArrayConfig
+    policy: IOPolicy
+
+    def part(self, chunk_shape: Shape) -> UnshardedChunkIO | ShardedChunkIO:
+        """Open the chunk I/O for the chunks of one shape in a rectilinear grid."""
+        return replace(self, metadata=self.metadata.with_equal_chunks(chunk_shape)).chunk_io()
+
+    def chunk_io(self) -> UnshardedChunkIO | ShardedChunkIO:
+        """Open the chunk I/O of a regular grid, without cache and threads."""
+        reports_missing = self.config.read_missing != "fill"
+        pipeline = self.metadata.pipeline()
+        shard = pipeline.inside_shards(self.metadata.chunks)
+        if shard is not None:
+            from zarrcy.chunk_io.sharding.reader import MissingShardReader
+            from zarrcy.chunk_io.sharding.sharded import ShardedChunkIO
+
+            context = self._shard_context(pipeline, *shard)
+            return (
+                ShardedChunkIO(context, reader_type=MissingShardReader)
+                if reports_missing
+                else ShardedChunkIO(context)
+            )
+        return self._unsharded(self._chunk_context(pipeline, self.metadata.chunk_shape), reports_missing)
+
+    def _unsharded(self, context: ChunkContext, reports_missing: bool) -> UnshardedChunkIO:
+        chunk_dir = write_dir = None
+        if context.codec is not None:
+            chunk_dir = native.folder(self.store, context.prefix, context.separator)
+            # the native path does not wait until the disk has the data
+            if chunk_dir is not None and context.codec.encodes and access.durability(self.store) == "none":
+                write_dir = chunk_dir
+        if reports_missing:
+            from zarrcy.chunk_io.missing_chunks import MissingChunkReader
+
+            # the native path reads a missing file as fill value
+            return UnshardedChunkIO(context, reader_type=MissingChunkReader, write_dir=write_dir)
+        return UnshardedChunkIO(context, read_dir=chunk_dir, write_dir=write_dir)
+
+    def context(self) -> ChunkContext:
+        """Return the context of the chunks or, if the array has shards, of the inner chunks."""
+        pipeline = self.metadata.pipeline()
+        shard = pipeline.inside_shards(self.metadata.chunks)
+        if shard is None:
+            return self._chunk_context(pipeline, self.metadata.chunk_shape)
+        return self._shard_context(pipeline, *shard)
+
+    def _chunk_context(self, pipeline: Pipeline, chunk_shape: Shape) -> ChunkContext:
+        """Return the context of the chunks, or inner chunks, that `pipeline` encodes."""
+        metadata, store, policy = self.metadata, self.store, self.policy
+        dtype = metadata.dtype
+        kernels = cast(Kernels, _kernels.for_dtype(dtype))
+        layout = kernels.ChunkLayout(chunk_shape, dtype.itemsize, pipeline.order)
+        nbytes = layout.nbytes
+        fill = fill_bytes(metadata.fill_value_or_zero, dtype)
+        codec = (
+            native.chunk_codec(pipeline, layout, dtype, kernels)
+            if policy.use_native_path and nbytes <= policy.native_max_chunk_nbytes
+            else None
+        )
+        is_in_memory = access.is_in_memory(store)
+        # decoded chunks in memory need no request for parts: the kernels touch selected elements only
+        reads_parts = (
+            nbytes >= policy.parts_min_chunk_nbytes
+            and pipeline.reads_parts
+            and (byte_ranges.reads_ranges(store) or not pipeline.is_raw)
+            and not (codec is not None and is_in_memory)
+        )
+        blocks = None
+        block_codec = pipeline.block_codec()
+        if block_codec is not None:
+            from zarrcy.chunk_io.n5_blocks import Blocks
+
+            blocks = Blocks(
+                block_codec, pipeline.order, dtype, kernels, fill, policy.truncated_block_min_nbytes
+            )
+        batch = max(1, min(policy.batch_keys, access.batch_nbytes(store) // max(1, nbytes)))
+        return ChunkContext(
+            kernels=kernels,
+            dtype=dtype,
+            layout=layout,
+            fill_bytes=fill,
+            prefix=metadata.chunk_keys.prefix(self.node_prefix, len(metadata.shape)),
+            separator=metadata.chunk_keys.separator,
+            pipeline=pipeline,
+            is_raw=pipeline.is_raw,
+            blocks=blocks,
+            codec=codec,
+            # If the metadata do not state the fill value, other readers cannot know what a missing chunk holds.
+            write_empty_chunks=self.config.write_empty_chunks or not metadata.fill_is_stated,
+            fetch=access.reader(store),
+            store_many=access.writer(store),
+            delete=access.deleter(store),
+            read_parts=byte_ranges.parts_reader(store) if reads_parts else None,
+            locks=ChunkLocks(store, self.synchronizer, self.config.unaligned != "allow"),
+            is_in_memory=is_in_memory,
+            # A filter may be a user's Python code, and objects need the GIL for every step.
+            is_shareable=(
+                access.is_thread_safe(store)
+                and not pipeline.filters
+                and not dtype.hasobject
+                and (codec is not None or nbytes >= policy.thread_min_chunk_nbytes)
+            ),
+            batch=batch,
+            shared_batch=max(1, min(batch, policy.shared_batch_nbytes // max(1, nbytes))),
+            policy=policy,
+        )
+
+    def _shard_context(self, pipeline: Pipeline, stage: Shard, inner: Pipeline) -> ShardContext:
+        """Return the context of inner chunks, which `inner` encodes; `pipeline` encodes whole shards."""
+        from zarrcy.chunk_io.sharding.context import ShardContext, ShardLayout
+        from zarrcy.chunk_io.sharding.index_cache import IndexCache
+        from zarrcy.codecs.shard_index import index_format
+
+        metadata, store, policy = self.metadata, self.store, self.policy
+        chunks = self._chunk_context(inner, metadata.chunks)
+        counts = tuple(n // c for n, c in zip(metadata.chunk_shape, metadata.chunks, strict=True))
+        index = index_format(stage, tuple(counts[axis] for axis in pipeline.order))
+        nbytes = chunks.layout.nbytes
+        is_large = chunks.is_raw or nbytes >= policy.parts_min_inner_chunk_nbytes
+        is_file = (
+            chunks.codec is not None and native.folder(store, chunks.prefix, chunks.separator) is not None
+        )
+        batch_nbytes = (
+            policy.shard_batch_nbytes if access.is_local(store) else policy.remote_shard_batch_nbytes
+        )
+        return ShardContext.extend(
+            chunks,
+            batch=max(1, batch_nbytes // max(1, nbytes)),
+            shards=ShardLayout(counts, pipeline.order, index),
+            index_cache=IndexCache(policy.index_cache_nbytes),
+            read_values=byte_ranges.parts_reader(store),
+            reads_inner_parts=chunks.read_parts is not None and is_large,
+            files=access.files_of(store) if is_file else None,
+        )

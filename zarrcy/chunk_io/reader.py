@@ -4,129 +4,142 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zarrcy.chunk_io import native
-from zarrcy.chunk_io.writer import flat_memory
+from zarrcy.chunk_io.context import ChunkContext
+from zarrcy.chunk_io.pieces import flat_memory
 from zarrcy.codecs import StageError
 from zarrcy.storage import byte_ranges
-from zarrcy.types import Buffer, Field, Key
-
-if TYPE_CHECKING:
-    from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
-
+from zarrcy.types import AnyArray, Buffer, Field, Key, Plan
 
 _NO_MEMORY = np.empty(0, np.uint8)
 
 
-def batches(n_pieces: int, size: int) -> Iterable[tuple[int, int]]:
-    """Return the ranges of numbers of the batches in which pieces are asked for."""
-    if n_pieces <= size:
-        return ((0, n_pieces),)
-    return ((first, min(n_pieces, first + size)) for first in range(0, n_pieces, size))
-
-
 class ChunkReader:
-    """Reads batches of the pieces of one plan; pieces are disjoint, so several may work at once."""
+    """Reads batches of the pieces of one plan into a result.
 
-    __slots__ = ("field", "flat", "item", "layout", "out", "plan", "scratch", "source")
+    Pieces are disjoint, so several threads can fill one result, each with a reader of its own.
 
-    def __init__(self, plan: Any, source: UnshardedChunkIO, out: NDArray[Any], field: Field | None) -> None:
-        self.plan, self.source, self.out, self.field = plan, source, out, field
-        self.layout, self.item = source.target(field) if field else (source.layout, source.fill_bytes)
-        self.flat = None if field or source.is_raw else flat_memory(out)
-        self.scratch: NDArray[Any] | None = None
+    Parameters
+    ----------
+    plan : Plan
+        The pieces.
+    context : ChunkContext
+        The chunks of the array.
+    out : AnyArray
+        The result.
+    field : Field or None
+        The field to read of each element; None for whole elements.
+    prezeroed : bool
+        Whether `out` already has the fill value wherever no chunk is stored.
+    """
+
+    __slots__ = ("context", "field", "fill_bytes", "flat", "layout", "out", "plan", "scratch")
+
+    def __init__(
+        self, plan: Plan, context: ChunkContext, out: AnyArray, field: Field | None, prezeroed: bool
+    ) -> None:
+        self.plan, self.context, self.out, self.field = plan, context, out, field
+        self.layout, self.fill_bytes = (
+            context.field_layout(field) if field else (context.layout, context.fill_bytes)
+        )
+        if prezeroed:
+            self.fill_bytes = None
+        self.flat = None if field or context.is_raw else flat_memory(out)
+        self.scratch: AnyArray | None = None
 
     def __call__(self, first: int, last: int) -> None:
-        source = self.source
-        keys = self.plan.keys(first, last, source.prefix, source.separator)
-        if source.read_parts is not None:
-            at = first
-            for sparse, numbers in itertools.groupby(range(first, last), self.plan.sparse):
-                stop = at + len(list(numbers))
-                run = self._read_parts if sparse else self._read_whole
-                run(at, keys[at - first : stop - first])
-                at = stop
+        """Read the pieces ``first <= number < last``."""
+        context = self.context
+        keys = self.plan.keys(first, last, context.prefix, context.separator)
+        if context.read_parts is None:
+            self._read_whole(first, keys)
             return
-        self._read_whole(first, keys)
+        start = first
+        for sparse, numbers in itertools.groupby(range(first, last), self.plan.sparse):
+            stop = start + len(list(numbers))
+            read = self._read_parts if sparse else self._read_whole
+            read(start, keys[start - first : stop - first])
+            start = stop
 
     def _read_whole(self, first: int, keys: list[Key]) -> None:
-        """Read the pieces of neighbouring numbers from whole chunks."""
-        source = self.source
-        values = source.fetch(keys)
-        if source.codec is not None and (len(keys) > 1 or not source.is_raw):
-            for number in native.read_values(
-                source.codec, values, first, self.plan, self.layout, self.out, self.item
-            ):
+        """Read consecutive pieces, beginning with `first`, from whole chunks."""
+        context = self.context
+        values = context.fetch(keys)
+        if context.codec is not None and (len(keys) > 1 or not context.is_raw):
+            fallback_pieces = native.read_values(
+                context.codec, values, first, self.plan, self.layout, self.out, self.fill_bytes
+            )
+            for number in fallback_pieces:
                 self.take(number, keys[number - first], values[number - first])
             return
-        if source.is_raw:
+        if context.is_raw:
             # without codecs the stored values are the chunks: one call moves the whole batch
-            bad = source.kernels.gather_many(self.plan, first, values, self.layout, self.out, self.item)
-            if bad >= 0:
-                raise source.damaged(keys[bad], values[bad])
+            damaged = context.kernels.gather_many(
+                self.plan, first, values, self.layout, self.out, self.fill_bytes
+            )
+            if damaged >= 0:
+                raise context.damaged(keys[damaged], values[damaged])
             return
         for number, (key, stored) in enumerate(zip(keys, values, strict=True), first):
             if stored is None:
-                source.kernels.fill_piece(self.plan, number, self.layout, self.out, self.item)
+                self.fill(number, key)
             else:
                 self.take(number, key, stored)
 
     def _read_parts(self, first: int, keys: list[Key]) -> None:
-        """Read the pieces of neighbouring numbers from the parts of their chunks that they touch."""
-        source, plan, kernels = self.source, self.plan, self.source.kernels
+        """Read consecutive pieces, beginning with `first`, from the parts of their chunks that they touch."""
+        context, plan, kernels = self.context, self.plan, self.context.kernels
 
-        def begin(place: int, stored_nbytes: int | None, _: Any) -> byte_ranges.Questions:
+        def begin(place: int, stored_nbytes: int | None, _: object) -> byte_ranges.Questions:
             touched = functools.partial(kernels.touched_blocks, plan, first + place, self.layout)
-            memory = functools.partial(self._memory, keys[place])
-            return source.pipeline.read_parts(touched, memory, stored_nbytes)
+            memory = functools.partial(self.chunk_memory, keys[place])
+            return context.pipeline.read_parts(touched, memory, stored_nbytes)
 
         def done(place: int, present: bool, stored: Buffer | None) -> None:
             number = first + place
             if not present:
-                self.absent(number, keys[place])
+                self.fill(number, keys[place])
             elif stored is not None:
                 self.take(number, keys[place], stored)
             else:
                 kernels.gather(plan, number, self.scratch, self.layout, self.out)
 
-        assert source.read_parts is not None
-        source.read_parts(keys, begin, done)
+        assert context.read_parts is not None, "the caller checks that parts can be read"
+        context.read_parts(keys, begin, done)
 
-    def absent(self, number: int, key: Key) -> None:
-        """Read a piece of a value that is not stored."""
-        self.source.kernels.fill_piece(self.plan, number, self.layout, self.out, self.item)
+    def fill(self, number: int, key: Key) -> None:
+        """Set the place of a piece in the result to the fill value: its chunk is not stored."""
+        self.context.kernels.fill_piece(self.plan, number, self.layout, self.out, self.fill_bytes)
 
-    def _memory(self, key: Key, stored: Buffer | None = None) -> NDArray[Any]:
-        """Return memory for one chunk, which is used again and again; none where `stored` is decoded to its own."""
-        if stored is not None and not self.source.pipeline.uses_memory:
+    def chunk_memory(self, key: Key, stored: Buffer | None = None) -> AnyArray:
+        """Return memory for one chunk, the same for each chunk; empty if `stored` is decoded to its own memory."""
+        if stored is not None and not self.context.pipeline.uses_memory:
             return _NO_MEMORY
         if self.scratch is None:
-            self.scratch = self.source.new_chunk(key, stored)
+            self.scratch = self.context.new_chunk(key, stored)
         return self.scratch
 
     def take(self, number: int, key: Key, stored: Buffer) -> None:
-        """Move what a piece wants of a stored chunk to its place in the result."""
-        source, plan, layout = self.source, self.plan, self.layout
-        if source.blocks is not None:
+        """Decode a stored chunk, and copy a piece of it to its place in the result."""
+        context, plan, layout = self.context, self.plan, self.layout
+        if context.blocks is not None:
             try:
-                block = source.blocks.decode(stored)
-                source.blocks.gather(plan, number, block, layout, self.out, self.field)
+                block = context.blocks.decode(stored)
+                context.blocks.gather(plan, number, block, layout, self.out, self.field)
             except (MemoryError, StageError) as exc:
-                raise source.unusable(key, stored, exc) from exc.__cause__
+                raise context.block_error(key, stored, exc) from exc.__cause__
             return
-        at = -1 if self.flat is None else source.kernels.run_of_piece(plan, number, layout, self.out)
-        if self.flat is not None and at >= 0:
+        start = -1 if self.flat is None else context.kernels.run_of_piece(plan, number, layout, self.out)
+        if self.flat is not None and start >= 0:
             # the chunk is one run of the result: decode it there
-            place = self.flat[at : at + layout.nbytes]
-            chunk = source.decode(key, stored, place)
+            place = self.flat[start : start + layout.nbytes]
+            chunk = context.decode(key, stored, place)
             if chunk is place:
                 return
         else:
-            chunk = source.decode(key, stored, self._memory(key, stored))
-        if not source.kernels.gather(plan, number, chunk, layout, self.out):
-            raise source.damaged(key, stored)
+            chunk = context.decode(key, stored, self.chunk_memory(key, stored))
+        if not context.kernels.gather(plan, number, chunk, layout, self.out):
+            raise context.damaged(key, stored)

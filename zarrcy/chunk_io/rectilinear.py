@@ -1,8 +1,8 @@
-"""Arrays whose chunks differ in length: what is selected is cut into parts whose chunks are equal.
+"""Chunk I/O of rectilinear grids, whose chunks differ in length: a selection is cut into parts with equal chunks.
 
-The chunks of a run, moved along the axis by the right number of elements, are those of a regular grid, and
-have the same numbers there. So each part is read and written as a regular array is, by `zarrcy.chunk_io.chunk_io`
-and `zarrcy.chunk_io.sharding.source`, from the same keys.
+The chunks of one run have equal lengths. Shifted along the axis by the right number of elements, they are chunks of
+a regular grid, with the same chunk coordinates there. So each part is read and written like a regular array, from
+the same keys.
 """
 
 from __future__ import annotations
@@ -11,134 +11,156 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from types import ModuleType
-from typing import Any
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
-from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
-from zarrcy.chunk_io.open_chunks import open_chunk_io
+from zarrcy.chunk_io import ChunkIO
 from zarrcy.codecs import fill_bytes
 from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.metadata import ArrayMetadata
-from zarrcy.settings import ArrayConfig
-from zarrcy.storage import access
-from zarrcy.sync.synchronizers import Synchronizer
-from zarrcy.types import Field, Shape, Store
+from zarrcy.types import AnyArray, Box, Buffer, ChunkGrid, ChunkLayout, Field, Kernels, Plan, Selection, Shape
 
-# What is known of so many chunk shapes is kept.
-_MOST_SOURCES = 1024
+Lists = tuple[NDArray[np.int64] | None, ...]
+"""Positions on each axis that is selected with a list; None for the other axes."""
 
 
 class RectilinearChunkIO:
-    """Where the chunks of an array come from and go to, as `zarrcy.chunk_io.chunk_io.UnshardedChunkIO` is.
+    """Reads and writes the chunks of a rectilinear grid.
 
     Parameters
     ----------
-    description : of the array, which has `edges`
-    store, node_prefix, synchronizer, options : see `zarrcy.chunk_io.open_chunks.open_chunk_io`
+    metadata : ArrayMetadata
+        The metadata of the array; it has `rectilinear_axes`.
+    open_part : callable
+        Opens the chunk I/O for stored values of one shape.
+    n_kept : int
+        Number of shapes whose chunk I/O is kept open.
     """
 
-    def __init__(
-        self,
-        description: ArrayMetadata,
-        store: Store,
-        node_prefix: str,
-        synchronizer: Synchronizer | None,
-        options: ArrayConfig,
-    ) -> None:
-        assert description.rectilinear_axes is not None
-        kernels = _kernels.for_dtype(description.dtype)
-        self.kernels = RectilinearKernels(kernels, description.rectilinear_axes)
-        self.layout = kernels.ChunkLayout(description.chunk_shape, description.dtype.itemsize)
-        keys = description.chunk_keys
-        self.prefix, self.separator = keys.prefix(node_prefix, len(description.shape)), keys.separator
-        self.fill_bytes = fill_bytes(description.fill_value_or_zero, description.dtype)
-        self.fetch, self.store_many = access.reader(store), access.writer(store)
-        self.batch = max(1, access.batch_nbytes(store) // max(1, self.layout.nbytes))
-        rest = (store, node_prefix, synchronizer, options)
-        self._source_of = lru_cache(_MOST_SOURCES)(partial(_source_of, description, rest))
+    def __init__(self, metadata: ArrayMetadata, open_part: Callable[[Shape], ChunkIO], n_kept: int) -> None:
+        assert metadata.rectilinear_axes is not None, "the caller chooses by it"
+        kernels: Kernels = _kernels.for_dtype(metadata.dtype)
+        self.planner = RectilinearPlanner(kernels, metadata.rectilinear_axes)
+        self.layout: ChunkLayout = kernels.ChunkLayout(metadata.chunk_shape, metadata.dtype.itemsize)
+        self.fill_bytes: Buffer = fill_bytes(metadata.fill_value_or_zero, metadata.dtype)
+        self._open_part = lru_cache(n_kept)(open_part)
 
-    def read(self, plan: RectilinearPlan, out: Any, field: Field | None = None, blank: bool = False) -> None:
-        """Read a plan into `out`: see `UnshardedChunkIO.read`."""
-        for part in plan.parts():
-            source, regular = self._opened(part)
+    def read(self, plan: Plan, out: AnyArray, field: Field | None = None, prezeroed: bool = False) -> None:
+        """Read the pieces of a plan into `out`: see `zarrcy.chunk_io.ChunkIO.read`."""
+        for part, chunk_io, regular in self._parts(plan):
             if part.is_box:
-                source.read(regular, out[part.where], field, blank)
+                chunk_io.read(regular, out[part.where], field, prezeroed)
             else:
-                found = np.empty_like(out, shape=part.result_shape)
-                source.read(regular, found, field)
-                out[part.where] = found
+                values = np.empty_like(out, shape=part.result_shape)
+                chunk_io.read(regular, values, field)
+                out[part.where] = values
 
-    def write(self, plan: RectilinearPlan, value: NDArray[Any], field: Field | None = None) -> None:
-        """Write `value` along a plan: see `UnshardedChunkIO.write`."""
-        for part in plan.parts():
-            source, regular = self._opened(part)
-            source.write(regular, value[part.where], field)
+    def write(self, plan: Plan, value: AnyArray, field: Field | None = None) -> None:
+        """Write `value` along a plan: see `zarrcy.chunk_io.ChunkIO.write`."""
+        for part, chunk_io, regular in self._parts(plan):
+            chunk_io.write(regular, value[part.where], field)
 
-    def _opened(self, part: Part) -> tuple[UnshardedChunkIO, Any]:
-        source = self._source_of(part.chunk_shape)
-        return source, part.split(source.kernels.Grid(part.shape, source.layout.chunk_shape))
+    def is_aligned(self, plan: Plan) -> bool:
+        """Return whether a plan covers all of each stored value that it touches, as far as inside the array."""
+        return all(chunk_io.is_aligned(regular) for _, chunk_io, regular in self._parts(plan))
 
-
-def _source_of(description: ArrayMetadata, rest: Any, chunk_shape: Shape) -> UnshardedChunkIO:
-    return open_chunk_io(description.with_equal_chunks(chunk_shape), *rest)
+    def _parts(self, plan: Plan) -> Iterator[tuple[Part, ChunkIO, Plan]]:
+        """Iterate over the parts of a plan, each with the chunk I/O and the plan for a regular grid."""
+        for part in cast(RectilinearPlan, plan).parts():
+            chunk_io = self._open_part(part.chunk_shape)
+            yield part, chunk_io, part.split(chunk_io.planner.Grid(part.shape, chunk_io.layout.chunk_shape))
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a selection takes of chunks of one shape.
+    """The elements of a selection whose stored values have one shape.
 
     Attributes
     ----------
-    chunk_shape : of the stored values
-    shape : of the regular array in which they have the numbers that they have in this one
-    split : takes a grid of that shape, and returns the plan
-    result_shape, where : of the elements in the result, and the key of their place there
-    is_box : `where` is made of slices
+    chunk_shape : Shape
+        The shape of the stored values, in elements.
+    shape : Shape
+        The shape of the regular array in which these values have the chunk coordinates that they have in this array.
+    split : callable
+        Takes a grid of `shape`, and returns the plan.
+    result_shape : Shape
+        The shape of the elements, as a selection of the regular array.
+    where : Selection
+        The key that selects the place of the elements in the result.
+    is_box : bool
+        Whether `where` consists of slices.
     """
 
     chunk_shape: Shape
     shape: Shape
-    split: Callable[[Any], Any]
+    split: Callable[[ChunkGrid], Plan]
     result_shape: Shape
-    where: Any
+    where: Selection
     is_box: bool
 
 
 class RectilinearPlan:
-    """What a selection takes of an array, by the shape of the chunks.
+    """The elements of a selection, by the shape of the stored values that hold them.
 
     Attributes
     ----------
-    shape : of the result
-    has_lists : there are lists or points in the selection
+    planner : RectilinearPlanner
+        The planner that made the plan.
+    grid : ChunkGrid
+        The shape of the array, and the longest chunk along each axis.
+    shape : Shape
+        The shape of the selection.
+    has_lists : bool
+        Whether the selection has lists or points.
     """
 
-    def __init__(self, kernels: RectilinearKernels, grid: Any, shape: Shape, has_lists: bool) -> None:
-        self.kernels, self.grid = kernels, grid
+    def __init__(self, planner: RectilinearPlanner, grid: ChunkGrid, shape: Shape, has_lists: bool) -> None:
+        self.planner, self.grid = planner, grid
         self.shape, self.has_lists = shape, has_lists
 
     def parts(self) -> Iterator[Part]:
-        """Iterate over the parts. There are as many as runs of equal chunks are touched."""
+        """Iterate over the parts: one for each combination of runs of equal chunks that the selection touches."""
         raise NotImplementedError
 
-    def part(self, runs: Sequence[int], split: Callable[[Any], Any], *result: Any) -> Part:
-        """Return the part that lies in one run of each axis; what comes last says where it is in the result."""
-        axes = list(zip(self.kernels.rectilinear_axes, runs, self.grid.shape, strict=True))
+    @property
+    def n_pieces(self) -> int:
+        """Number of stored values that the selection touches."""
+        grid = self.planner.regular.Grid
+        return sum(part.split(grid(part.shape, part.chunk_shape)).n_pieces for part in self.parts())
+
+    def coords_table(self, first: int, last: int) -> NDArray[np.int64]:
+        """Return the coordinates of the stored values ``first <= number < last``, one row for each."""
+        grid = self.planner.regular.Grid
+        plans = [part.split(grid(part.shape, part.chunk_shape)) for part in self.parts()]
+        tables = [plan.coords_table(0, plan.n_pieces) for plan in plans]
+        return np.concatenate(tables or [np.empty((0, self.grid.ndim), np.int64)])[first:last]
+
+    def part(
+        self,
+        runs: Sequence[int],
+        split: Callable[[ChunkGrid], Plan],
+        result_shape: Shape,
+        where: Selection,
+        is_box: bool,
+    ) -> Part:
+        """Return the part in one run of each axis."""
+        axes = list(zip(self.planner.axes, runs, self.grid.shape, strict=True))
         return Part(
             tuple(axis.lengths[run] for axis, run, _ in axes),
             tuple(min(axis.starts[run + 1], n) + axis.regular_start(run) for axis, run, n in axes),
             split,
-            *result,
+            result_shape,
+            where,
+            is_box,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class AxisPart:
-    """What a box or a list takes of one run of an axis: the range is that of the regular grid."""
+    """The elements of a box or a list in one run of an axis; the range is that of the regular grid."""
 
     run: int
     start: int
@@ -151,35 +173,36 @@ class AxisPart:
 class OuterPlan(RectilinearPlan):
     """A range, or a list, along each axis."""
 
-    def __init__(self, kernels: RectilinearKernels, box: Any, grid: Any, lists: Any) -> None:
-        super().__init__(kernels, grid, box.shape, lists is not None)
+    def __init__(self, planner: RectilinearPlanner, box: Box, grid: ChunkGrid, lists: Lists | None) -> None:
+        super().__init__(planner, grid, box.shape, lists is not None)
         self.box, self.lists = box, lists
 
     def parts(self) -> Iterator[Part]:
         box = self.box
         axes = [list(self._axis_parts(axis)) for axis in range(box.ndim)]
-        for found in itertools.product(*axes):
-            within = self.kernels.regular.Box(
-                tuple(part.start for part in found),
-                tuple(part.count for part in found),
-                tuple(part.step for part in found),
+        for parts in itertools.product(*axes):
+            within = self.planner.regular.Box(
+                tuple(part.start for part in parts),
+                tuple(part.count for part in parts),
+                tuple(part.step for part in parts),
                 box.dropped,
                 box.flipped,
             )
-            lists = tuple(part.positions for part in found) if self.has_lists else None
-            wheres = [part.where for part, gone in zip(found, box.dropped, strict=True) if not gone]
+            lists = tuple(part.positions for part in parts) if self.has_lists else None
+            wheres = [part.where for part, gone in zip(parts, box.dropped, strict=True) if not gone]
             is_box = all(isinstance(where, slice) for where in wheres)
             where = (*wheres, ...) if is_box else np.ix_(*map(_positions, wheres))
             split = partial(self._split, within, lists)
-            yield self.part([part.run for part in found], split, within.shape, where, is_box)
+            yield self.part([part.run for part in parts], split, within.shape, where, is_box)
 
-    def _split(self, box: Any, lists: Any, grid: Any) -> Any:
-        return self.kernels.regular.split_outer(box, grid, lists)
+    def _split(self, box: Box, lists: Lists | None, grid: ChunkGrid) -> Plan:
+        return self.planner.regular.split_outer(box, grid, lists)
 
     def _axis_parts(self, axis: int) -> Iterator[AxisPart]:
-        runs = self.kernels.rectilinear_axes[axis]
-        if self.lists is not None and self.lists[axis] is not None:
-            yield from _parts_of_list(runs, self.lists[axis])
+        runs = self.planner.axes[axis]
+        positions = None if self.lists is None else self.lists[axis]
+        if positions is not None:
+            yield from _parts_of_list(runs, positions)
             return
         start, count, step = self.box.starts[axis], self.box.counts[axis], self.box.steps[axis]
         if not count:
@@ -221,39 +244,44 @@ def _grouped(keys: list[NDArray[np.int64]]) -> Iterator[tuple[list[int], NDArray
 class PointsPlan(RectilinearPlan):
     """Points."""
 
-    def __init__(self, kernels: RectilinearKernels, coords: list[Any], grid: Any) -> None:
-        super().__init__(kernels, grid, (coords[-1],), True)
+    def __init__(self, planner: RectilinearPlanner, coords: list[Selection], grid: ChunkGrid) -> None:
+        super().__init__(planner, grid, (coords[-1],), True)
         self.coords = coords[:-1]
 
     def parts(self) -> Iterator[Part]:
-        edges = self.kernels.rectilinear_axes
+        edges = self.planner.axes
         keys = [axis.runs_at(positions) for axis, positions in zip(edges, self.coords, strict=True)]
         for runs, chosen in _grouped(keys):
             axes = zip(edges, runs, self.coords, strict=True)
             within = [positions[chosen] + axis.regular_start(run) for axis, run, positions in axes]
-            split = partial(self.kernels.regular.split_points, [*within, len(chosen)])
+            split = partial(self.planner.regular.split_points, [*within, len(chosen)])
             yield self.part(runs, split, (len(chosen),), chosen, False)
 
 
-class RectilinearKernels:
-    """The kernels that a selection is planned with; the plans are those of this module.
+class RectilinearPlanner:
+    """Makes plans for a rectilinear grid: see `zarrcy.types.Planner`.
 
     Parameters
     ----------
-    regular : the kernels for regular grids
-    rectilinear_axes : where the chunks of each axis begin
+    regular : Kernels
+        The kernels for regular grids.
+    axes : tuple of AxisChunks
+        The chunks of each axis.
     """
 
-    def __init__(self, regular: ModuleType, edges: tuple[AxisChunks, ...]) -> None:
-        self.regular, self.rectilinear_axes = regular, edges
+    def __init__(self, regular: Kernels, axes: tuple[AxisChunks, ...]) -> None:
+        self.regular, self.axes = regular, axes
         self.Grid, self.Box, self.parse_box = regular.Grid, regular.Box, regular.parse_box
 
-    def split_outer(self, box: Any, grid: Any, lists: Any = None) -> OuterPlan:
-        return OuterPlan(self, box, grid, lists)
+    def split_outer(self, box: Box, grid: ChunkGrid, lists: Lists | None = None) -> Plan:
+        """Cut a box, or an outer product of ranges and lists, into regular parts."""
+        return cast(Plan, OuterPlan(self, box, grid, lists))
 
-    def split_points(self, coords: list[Any], grid: Any) -> PointsPlan:
-        return PointsPlan(self, coords, grid)
+    def split_points(self, coords: list[Selection], grid: ChunkGrid) -> Plan:
+        """Cut points into regular parts."""
+        return cast(Plan, PointsPlan(self, coords, grid))
 
-    def split_mask(self, mask: NDArray[np.bool_], grid: Any) -> PointsPlan:
+    def split_mask(self, mask: NDArray[np.bool_], grid: ChunkGrid) -> Plan:
+        """Cut the true elements of a mask into regular parts."""
         coords = np.nonzero(mask)
-        return PointsPlan(self, [*coords, len(coords[0])], grid)
+        return cast(Plan, PointsPlan(self, [*coords, len(coords[0])], grid))

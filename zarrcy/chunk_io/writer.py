@@ -1,222 +1,242 @@
-"""The writing half of `transfer`: what one thread does for the pieces of a plan, chunk by chunk."""
+"""Write the pieces of a plan, chunk by chunk, on one thread."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from zarrcy.chunk_io import native
+from zarrcy.chunk_io.context import ChunkContext
+from zarrcy.chunk_io.pieces import box_plan, flat_memory
 from zarrcy.codecs import StageError
 from zarrcy.errors import ChunkEncodeError
 from zarrcy.storage import access
-from zarrcy.types import Buffer, Field, Key
-
-if TYPE_CHECKING:
-    from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
-
-
-def flat_memory(array: NDArray[Any]) -> NDArray[np.uint8] | None:
-    """Return the bytes of an array that is one run of memory, in the order of memory; else None."""
-    if array.dtype.hasobject:
-        return None
-    if array.flags.c_contiguous:
-        return array.reshape(-1).view(np.uint8)
-    if array.flags.f_contiguous:
-        return array.T.reshape(-1).view(np.uint8)
-    return None
+from zarrcy.types import AnyArray, Buffer, Field, Key, Plan
 
 
 class PartialFileWriter:
-    """Writes the pieces that the native lane left: in part, with the lock of the file, or in the general way."""
+    """Writes the pieces that the native path did not write whole.
+
+    Pieces that change a part of a chunk are written on the native path, under the lock of the file; pieces that
+    this path cannot write are written on the fallback path.
+
+    Parameters
+    ----------
+    context : ChunkContext
+        The chunks of the array.
+    plan : Plan
+        All pieces of the write.
+    value : AnyArray
+        The elements.
+    writing : FileWriting
+        The write on the native path.
+    numbers : list of int
+        The numbers of the pieces to write.
+    """
 
     def __init__(
         self,
-        source: UnshardedChunkIO,
-        plan: Any,
-        value: NDArray[Any],
+        context: ChunkContext,
+        plan: Plan,
+        value: AnyArray,
         writing: native.FileWriting,
         numbers: list[int],
     ) -> None:
-        self.source, self.plan, self.numbers = source, plan, numbers
-        self.value, self.writer = value, writing.new_writer()
+        self.context, self.plan, self.numbers = context, plan, numbers
+        self.value, self.file_writer = value, writing.new_writer()
 
     def __call__(self, first: int, last: int) -> None:
-        source, plan = self.source, self.plan
+        context, plan = self.context, self.plan
         for number in self.numbers[first:last]:
             if not plan.complete(number):
-                (key,) = plan.keys(number, number + 1, source.prefix, source.separator)
-                with source.lock(key):
-                    if self.writer.change(number):
+                (key,) = plan.keys(number, number + 1, context.prefix, context.separator)
+                with context.locks.lock(key):
+                    if self.file_writer.change(number):
                         continue
-            ChunkWriter(plan, source, self.value, None)(number, number + 1)
+            ChunkWriter(plan, context, self.value, None)(number, number + 1)
 
 
 class ChunkWriter:
-    """Makes the stored values of the pieces of one write, and sends them in batches."""
+    """Encodes the chunks of one write, and sends them to the store in batches.
 
-    def __init__(self, plan: Any, source: UnshardedChunkIO, value: NDArray[Any], field: Field | None) -> None:
-        self.plan, self.source, self.value, self.field = plan, source, value, field
-        self.layout, _ = source.target(field)
-        # a filter may work in place, a compressor only reads: filters never see the user's memory
-        as_it_is = not source.pipeline.filters and value.dtype == source.dtype
-        self.flat = flat_memory(value) if as_it_is else None
-        self.scratch: NDArray[Any] | None = None
-        # one element everywhere: all chunks that are wholly inside the array are the same value
-        self.uniform = native.is_uniform(value) and not source.dtype.hasobject
+    Parameters
+    ----------
+    plan : Plan
+        The pieces.
+    context : ChunkContext
+        The chunks of the array.
+    value : AnyArray
+        The elements.
+    field : Field or None
+        The field to write of each element; None for whole elements.
+    """
+
+    def __init__(self, plan: Plan, context: ChunkContext, value: AnyArray, field: Field | None) -> None:
+        self.plan, self.context, self.value, self.field = plan, context, value, field
+        self.layout, _ = context.field_layout(field)
+        # A filter may work in place, so it never gets the caller's memory; a compressor only reads.
+        encodes_in_place = not context.pipeline.filters and value.dtype == context.dtype
+        self.flat = flat_memory(value) if encodes_in_place else None
+        self.scratch: AnyArray | None = None
+        # If all elements are the same, all chunks that are wholly inside the array have the same stored value.
+        self.uniform = native.is_uniform(value) and not context.dtype.hasobject
         self.uniform_value: Buffer | None = None
         self.uniform_is_known = False
         self.values: dict[Key, Buffer] = {}
         self.empty: list[Key] = []
 
     def __call__(self, first: int, last: int) -> None:
-        keys = self.plan.keys(first, last, self.source.prefix, self.source.separator)
-        if self.source.synchronizer is None:
+        """Write the pieces ``first <= number < last``."""
+        keys = self.plan.keys(first, last, self.context.prefix, self.context.separator)
+        if self.context.locks.synchronizer is None:
             self._write(first, keys)
         else:
-            self._write_locked(first, keys)
+            self._write_synchronized(first, keys)
 
     def _write(self, first: int, keys: list[Key]) -> None:
-        rest = self._encode_whole(first, keys)
-        partial = [key for number, key in rest if not self.replaces(number)]
+        fallback_pieces = self._encode_whole(first, keys)
+        partial = [key for number, key in fallback_pieces if not self.replaces(number)]
         if not partial:
-            self._replace(rest, {})
+            self._write_pieces(fallback_pieces, {})
             return
-        hold = self.source.hold(partial)
+        lock = self.context.locks.lock_all(partial)
         try:
-            hold.acquire()
-            self._replace(rest, dict(zip(partial, self.source.fetch(partial), strict=True)))
+            lock.acquire()
+            self._write_pieces(fallback_pieces, dict(zip(partial, self.context.fetch(partial), strict=True)))
         finally:
-            hold.release()
+            lock.release()
 
-    def _replace(self, rest: list[tuple[int, Key]], present: dict[Key, Any]) -> None:
-        """Write chunks by number and key; `present` are the values of those that are written in part."""
-        for number, key in rest:
-            self.put(number, key, key not in present, present.pop(key, None))
+    def _write_pieces(self, pieces: list[tuple[int, Key]], stored: dict[Key, Buffer | None]) -> None:
+        """Write chunks by piece number and key; `stored` has the present values of partly written chunks."""
+        for number, key in pieces:
+            self.put(number, key, key not in stored, stored.pop(key, None))
         self.flush()
 
     def _encode_whole(self, first: int, keys: list[Key]) -> list[tuple[int, Key]]:
-        """Encode chunks that are replaced in the native lane, and keep them; return those that are left."""
-        source = self.source
-        made = None
-        if source.codec is not None and self.field is None and self.value.dtype == source.dtype:
-            made = native.encode(
-                source.codec, first, first + len(keys), self.plan, self.layout, self.value, source.fill_bytes,
-                source.write_empty_chunks,
+        """Encode replaced chunks on the native path, and return number and key of the pieces left over."""
+        context = self.context
+        encoded = None
+        if context.codec is not None and self.field is None and self.value.dtype == context.dtype:
+            encoded = native.encode(
+                context.codec, first, first + len(keys), self.plan, self.layout, self.value,
+                context.fill_bytes, context.write_empty_chunks,
             )  # fmt: skip
-        if made is None:
+        if encoded is None:
             return list(enumerate(keys, first))
-        if set(map(type, made)) == {bytes}:
-            # the usual case, of which there may be millions
-            self.values.update(zip(keys, made, strict=True))
+        if set(map(type, encoded)) == {bytes}:
+            # the usual case, with up to millions of chunks
+            self.values.update(zip(keys, encoded, strict=True))
             return []
-        rest = []
-        for number, (key, encoded) in enumerate(zip(keys, made, strict=True), first):
-            if isinstance(encoded, bool):
-                rest.append((number, key))
+        fallback_pieces = []
+        for number, (key, chunk) in enumerate(zip(keys, encoded, strict=True), first):
+            if isinstance(chunk, bool):
+                fallback_pieces.append((number, key))
             else:
-                self.keep(key, encoded)
-        return rest
+                self.keep(key, chunk)
+        return fallback_pieces
 
-    def _write_locked(self, first: int, keys: list[Key]) -> None:
-        """KeyLock the lock of a chunk from before it is read until after it is written."""
+    def _write_synchronized(self, first: int, keys: list[Key]) -> None:
+        """Write chunks, and hold the lock of a partly written chunk from before its read until after its write."""
+        context = self.context
         for number, key in enumerate(keys, first):
             if self.replaces(number):
                 self.put(number, key, True, None)
                 continue
-            with self.source.lock(key):
-                self.put(number, key, False, self.source.fetch([key])[0])
+            with context.locks.lock(key):
+                self.put(number, key, False, context.fetch([key])[0])
                 self.flush()
         self.flush()
 
     def replaces(self, number: int) -> bool:
-        """Is nothing left of what the chunk of a piece holds?"""
+        """Return whether a piece overwrites everything that its chunk holds."""
         return self.field is None and bool(self.plan.complete(number))
 
     def put(self, number: int, key: Key, complete: bool, stored: Buffer | None) -> None:
-        """Make the new value of one chunk; `stored` is the old one of a chunk that is written in part."""
-        source, plan = self.source, self.plan
+        """Encode the new value of one chunk; `stored` is the present value of a chunk that is written in part."""
+        context, plan = self.context, self.plan
         if complete and self.uniform and not plan.overhangs(number):
             if not self.uniform_is_known:
-                encoded = self._encode(number, key, self._fresh_chunk(number, True, key, None))
+                encoded = self._encode(key, self._fresh_chunk(number, True, key, None))
                 self.uniform_value = None if encoded is None else access.as_bytes(encoded)
                 self.uniform_is_known = True
             self.keep(key, self.uniform_value)
             return
-        cut = source.blocks is not None and source.blocks.writes_cut
-        if cut and (stored is not None or plan.overhangs(number)):
-            self.keep(key, self._cut_block(number, key, stored))
+        truncates = context.blocks is not None and context.blocks.writes_truncated
+        if truncates and (stored is not None or plan.overhangs(number)):
+            self.keep(key, self._truncated_block(number, key, stored))
             return
         if complete and self.flat is not None:
-            at = source.kernels.run_of_piece(plan, number, source.layout, self.value)
-            if at >= 0:
-                self.keep(key, self._encode(number, key, self.flat[at : at + source.layout.nbytes]))
+            start = context.kernels.run_of_piece(plan, number, context.layout, self.value)
+            if start >= 0:
+                self.keep(key, self._encode(key, self.flat[start : start + context.layout.nbytes]))
                 return
         chunk = self._fresh_chunk(number, complete, key, stored)
-        encoded = self._encode(number, key, chunk)
+        encoded = self._encode(key, chunk)
         self.keep(key, encoded)
         if not isinstance(encoded, bytes):
-            # it may be the scratch itself, and must be gone before the next chunk is made there
+            # it may share the memory of the scratch chunk: send it before that is used again
             self.flush()
 
-    def _fresh_chunk(self, number: int, complete: bool, key: Key, stored: Buffer | None) -> Any:
-        source, plan = self.source, self.plan
+    def _fresh_chunk(self, number: int, complete: bool, key: Key, stored: Buffer | None) -> AnyArray:
+        """Return the new content of a chunk, in the scratch memory."""
+        context, plan = self.context, self.plan
         if self.scratch is None:
-            self.scratch = source.new_chunk(key, stored)
-        chunk: Any = self.scratch
+            self.scratch = context.new_chunk(key, stored)
+        chunk = self.scratch
         if stored is not None:
-            decoded = source.decode(key, stored, chunk)
+            decoded = context.decode(key, stored, chunk)
             if decoded is not chunk:
-                if not source.dtype.hasobject:
+                if not context.dtype.hasobject:
                     decoded = np.frombuffer(decoded, np.uint8)
                 if decoded.shape != chunk.shape:
-                    raise source.damaged(key, stored)
+                    raise context.damaged(key, stored)
                 chunk[:] = decoded
         elif not complete or plan.overhangs(number):
-            source.kernels.fill(chunk, source.fill_bytes)
-        if self.value.dtype != source.dtype and self.field is None:
-            # the piece is cast on its way: a value of another type is never copied as a whole
-            within, where = plan.slices(number)
-            source.array_of(chunk)[within] = self.value[where]
-        elif not source.kernels.scatter(plan, number, chunk, self.layout, self.value):
+            context.kernels.fill(chunk, context.fill_bytes)
+        if self.value.dtype != context.dtype and self.field is None:
+            # each piece is cast on its own, so a value of another data type is never copied as a whole
+            box = box_plan(plan)
+            assert box is not None, "along lists a value has the data type of the array"
+            within, where = box.slices(number)
+            context.shaped(chunk)[within] = self.value[where]
+        elif not context.kernels.scatter(plan, number, chunk, self.layout, self.value):
             raise AssertionError("the scratch chunk has the length of a chunk")
         return chunk
 
-    def _cut_block(self, number: int, key: Key, stored: Buffer | None) -> Buffer | None:
-        """Make the new block of a chunk that is too large to be written as a whole without need."""
-        source = self.source
+    def _truncated_block(self, number: int, key: Key, stored: Buffer | None) -> Buffer | None:
+        """Encode a chunk as an N5 block without what is beyond the edge; None if it need not be stored."""
+        context = self.context
         block = None
         if stored is not None:
-            with source.using(key, stored) as blocks:
+            with context.using_blocks(key, stored) as blocks:
                 block = blocks.decode(stored)
-        with source.using(key, None) as blocks:
+        with context.using_blocks(key, None) as blocks:
             changed = blocks.change(self.plan, number, block, self.value, self.field)
-            if not source.write_empty_chunks and blocks.is_empty(changed):
+            if not context.write_empty_chunks and blocks.is_empty(changed):
                 return None
             return blocks.encode(changed)
 
-    def _encode(self, number: int, key: Key, chunk: Any) -> Buffer | None:
-        """Encode a chunk; None if it is all fill value, and such chunks are not stored."""
-        source = self.source
-        if not source.write_empty_chunks and source.kernels.is_filled(chunk, source.fill_bytes):
+    def _encode(self, key: Key, chunk: AnyArray) -> Buffer | None:
+        """Encode a chunk; None if it consists of the fill value and such chunks are not stored."""
+        context = self.context
+        if not context.write_empty_chunks and context.kernels.is_filled(chunk, context.fill_bytes):
             return None
         try:
-            return source.pipeline.encode(chunk)
+            return context.pipeline.encode(chunk)
         except StageError as exc:
             raise ChunkEncodeError(key, exc.stage, exc.problem) from exc.__cause__
 
     def keep(self, key: Key, encoded: Buffer | None) -> None:
+        """Keep an encoded chunk until `flush`; None means that it will be deleted."""
         if encoded is None:
             self.empty.append(key)
         else:
             self.values[key] = encoded
 
     def flush(self) -> None:
-        """Send what was made so far to the store."""
+        """Send the kept chunks to the store."""
         if self.values:
-            self.source.store_many(self.values)
+            self.context.store_many(self.values)
             self.values = {}
         if self.empty:
-            self.source.delete(self.empty)
+            self.context.delete(self.empty)
             self.empty = []

@@ -194,8 +194,8 @@ class ArrayIndexing(ArrayFacts):
         Stored bytes   : 80000 (78.1K)
         Read           : 80000 (78.1K) bytes, in 2 ranges
         Decoded        : 80000 (78.1K) bytes, 1000.0 x the result
-        Lane           : general: there are filters: delta
-        Threads        : 1: more would not pay, or the store or a codec does not bear it
+        Path           : fallback: there are filters: delta
+        Threads        : 1: too little work to share, or the store or a codec is not thread-safe
         """
         return self._explain(lambda array: array[selection])
 
@@ -203,14 +203,14 @@ class ArrayIndexing(ArrayFacts):
         from zarrcy.hierarchy.explain import PlanRecorder, placeholder
 
         self._refresh()
-        catcher = PlanRecorder(self._chunk_io)
+        recorder = PlanRecorder(self._chunk_io)
         # the same array, so the same way to the plan, but for what is behind it
         trial = object.__new__(type(self))
         trial.__dict__.update(
-            self.__dict__, _chunk_io=catcher, _reload=False, _new_result=placeholder, _fresh_nbytes=math.inf
+            self.__dict__, _chunk_io=recorder, _reload=False, _new_result=placeholder, _fresh_nbytes=math.inf
         )
-        catcher.catch(lambda: read(trial))
-        return catcher.explain(self.chunk_store)
+        recorder.record(lambda: read(trial))
+        return recorder.explain(self.chunk_store)
 
     def get_block_selection(self, selection: Any, out: NDArray[Any] | None = None, fields: Any = None) -> Any:
         """Read whole chunks, given by their coordinates in the chunk grid.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
+from zarrcy.chunk_io import ChunkIO
 from zarrcy.chunk_io.chunk_cache import CacheInfo, ChunkCache
 from zarrcy.chunk_io.missing_chunks import new_masked
-from zarrcy.chunk_io.open_chunks import open_chunk_io, steered
-from zarrcy.chunk_io.reader import batches
+from zarrcy.chunk_io.open_chunks import open_chunk_io
+from zarrcy.chunk_io.pieces import batches
 from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ViewError
 from zarrcy.hierarchy.node import refuse_read_only
@@ -27,7 +28,7 @@ from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import listdir
-from zarrcy.types import JSON, AnyDtype, Coords, Key, Shape
+from zarrcy.types import JSON, AnyDtype, Coords, Key, Planner, Shape
 
 _PARSED_LATE = ("_description", "_dtype", "_result_order")
 _MADE_LATE = ("_grid", "_kernels", "_chunk_io")
@@ -45,7 +46,7 @@ class ArrayFacts(NodeProperties, ABC):
     _fresh_nbytes: float = 2**25 + 2**16
     # the array and its views share one cache; a view that decodes otherwise has chunks of its own there
     _cache: ChunkCache | None = None
-    _decoding: object = "stored"
+    _decoding: Hashable = "stored"
 
     def _adopt(self, description: ArrayMetadata) -> None:
         """Be what `description` describes."""
@@ -75,24 +76,15 @@ class ArrayFacts(NodeProperties, ABC):
     def _get_ready(self) -> None:
         """Make what reading and writing need."""
         description = self._description
-        make: Any = open_chunk_io
-        if description.rectilinear_axes is not None:
-            # few arrays have such chunks
-            from zarrcy.chunk_io.rectilinear import RectilinearChunkIO
-
-            make = RectilinearChunkIO
-        source = make(
+        self._chunk_io: ChunkIO = open_chunk_io(
             description,
             self._node.chunk_store,
             self._node.prefix,
             self._node.synchronizer,
             self._options,
+            cache=None if self._cache is None else self._cache.decoded_as(self._decoding),
         )
-        # a chunk that is kept is there, whatever became of it; who wants to know what is missing has to look
-        is_plain = self._options.read_missing == "fill" and description.rectilinear_axes is None
-        cache = self._cache if is_plain else None
-        self._chunk_io: Any = steered(source, self._options.threads, cache, self._decoding)
-        self._kernels: Any = self._chunk_io.kernels
+        self._kernels: Planner = self._chunk_io.planner
         self._grid = self._kernels.Grid(description.shape, self._chunk_io.layout.chunk_shape)
 
     def _refresh(self) -> None:
@@ -434,11 +426,16 @@ class ArrayFacts(NodeProperties, ABC):
 
         checksum = hashlib.new(hashname)
         # a grid with an element for each stored value
-        counts, kernels, source = self._stored_counts(self.shape), _kernels.default, self._chunk_io
+        counts, kernels = self._stored_counts(self.shape), _kernels.default
         grid = kernels.Grid(counts, (1,) * len(counts))
         plan = kernels.split_outer(kernels.parse_box(..., grid), grid)
-        for first, last in batches(plan.n_pieces, source.batch):
-            for value in source.fetch(plan.keys(first, last, source.prefix, source.separator)):
+        chunk_keys, chunk_store = self._description.chunk_keys, self._node.chunk_store
+        prefix = chunk_keys.prefix(self._node.prefix, len(counts))
+        fetch = access.reader(chunk_store)
+        nbytes = math.prod(self._description.chunk_shape) * self._dtype.itemsize
+        batch = max(1, min(1024, access.batch_nbytes(chunk_store) // max(1, nbytes)))
+        for first, last in batches(plan.n_pieces, batch):
+            for value in fetch(plan.keys(first, last, prefix, chunk_keys.separator)):
                 checksum.update(b"" if value is None else value)
         # in some formats they are one document
         for key in dict.fromkeys((self._node.metadata_key, self._attrs.key)):

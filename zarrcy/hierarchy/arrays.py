@@ -380,6 +380,7 @@ class Array(ArrayIndexing):
         grid = self._kernels.Grid(grown, self._grid.chunk_shape)
         key = (slice(None),) * axis + (slice(old[axis], grown[axis]),)
         box = self._kernels.parse_box(key, grid)
+        assert box is not None, "the key has nothing but slices"
         plan = self._kernels.split_outer(box, grid)
         self._write(plan, box.shape, values)
         self._save_shape(described)

@@ -11,19 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
-from zarrcy.chunk_io import native
+from zarrcy.chunk_io import ChunkIO, native
 from zarrcy.chunk_io.cached import CachedChunkIO
-from zarrcy.chunk_io.chunk_io import UnshardedChunkIO
+from zarrcy.chunk_io.context import ChunkContext
+from zarrcy.chunk_io.sharding.context import ShardContext
 from zarrcy.chunk_io.sharding.pieces import PiecesByShard
-from zarrcy.chunk_io.sharding.source import ShardedChunkIO
-from zarrcy.chunk_io.threaded import ChunkIOWrapper, ThreadedChunkIO
+from zarrcy.chunk_io.sharding.sharded import ShardedChunkIO
+from zarrcy.chunk_io.threaded import ThreadedChunkIO
+from zarrcy.chunk_io.unsharded import UnshardedChunkIO
 from zarrcy.codecs.partial_decode import WHOLE
 from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.codecs.stages import Pack
 from zarrcy.hierarchy.report import bytes_text, html_table
 from zarrcy.storage import access, byte_ranges
 from zarrcy.sync import thread_pool
-from zarrcy.types import AnyDtype, Field, Shape, Span, Store
+from zarrcy.types import AnyArray, AnyDtype, Buffer, ChunkLayout, Field, Plan, Planner, Shape, Span, Store
 
 # Of a plan with more pieces so many are looked at, all over it; what they have in common stands for the others.
 _MOST_PIECES = 4096
@@ -48,8 +50,8 @@ class Explanation:
     n_ranges : of bytes that are asked of the store: one for each chunk that is read whole; None as before
     read_nbytes : in these ranges; None as before
     decoded_nbytes : that come out of the codecs
-    lane : "native" or "general"
-    why_general : why the native lane does not read it, else None
+    path : "native" or "fallback"
+    why_fallback : why the native path does not read it, else None
     n_threads, why_threads : that may share the work, and what decides that
     is_estimate : are the numbers made from a sample?
     """
@@ -67,8 +69,8 @@ class Explanation:
     n_ranges: int | None
     read_nbytes: int | None
     decoded_nbytes: int
-    lane: str
-    why_general: str | None
+    path: str
+    why_fallback: str | None
     n_threads: int
     why_threads: str
     is_estimate: bool
@@ -96,7 +98,7 @@ class Explanation:
         much = f", {times:.1f} x the result" if times else ""
         rows += [
             ("Decoded", f"{about}{bytes_text(self.decoded_nbytes)} bytes{much}"),
-            ("Lane", self.lane + ("" if self.why_general is None else f": {self.why_general}")),
+            ("Path", self.path + ("" if self.why_fallback is None else f": {self.why_fallback}")),
             ("Threads", f"{self.n_threads}: {self.why_threads}"),
         ]
         return rows
@@ -111,37 +113,58 @@ class Explanation:
 
 
 class _PlanRecordedError(Exception):
-    """Ends a read that was only begun to see its plan."""
+    """Ends a read that was started only to record its plan."""
 
 
-class PlanRecorder(ChunkIOWrapper):
-    """A source that looks at the plan of a read, and reads nothing."""
+class PlanRecorder:
+    """Chunk I/O that records the plan of a read, and reads nothing.
 
-    plan: Any = None
-    out: Any = None
+    Parameters
+    ----------
+    chunk_io : ChunkIO
+        The chunk I/O that a real read would use.
+    """
 
-    def catch(self, read: Callable[[], object]) -> None:
-        """Begin a read, and keep what it would have asked for."""
+    def __init__(self, chunk_io: ChunkIO) -> None:
+        self._chunk_io = chunk_io
+        self.planner: Planner = chunk_io.planner
+        self.layout: ChunkLayout = chunk_io.layout
+        self.fill_bytes: Buffer = chunk_io.fill_bytes
+        self._recorded: tuple[Plan, AnyArray] | None = None
+
+    def record(self, read: Callable[[], object]) -> None:
+        """Start a read, and record its plan and its result array."""
         try:
             read()
         except _PlanRecordedError:
             return
-        raise AssertionError("a read asks its source")
+        raise AssertionError("a read calls its chunk I/O")
 
-    def read(self, plan: Any, out: NDArray[Any], field: Field | None = None, blank: bool = False) -> None:
-        self.plan, self.out = plan, out
+    def read(self, plan: Plan, out: AnyArray, field: Field | None = None, prezeroed: bool = False) -> None:
+        """Record a plan instead of reading it."""
+        self._recorded = plan, out
         raise _PlanRecordedError
 
+    def write(self, plan: Plan, value: AnyArray, field: Field | None = None) -> None:
+        """Refuse to write: only reads are explained."""
+        raise AssertionError("only reads are explained")
+
+    def is_aligned(self, plan: Plan) -> bool:
+        """Return whether a plan covers all of each stored value that it touches: see `ChunkIO.is_aligned`."""
+        return self._chunk_io.is_aligned(plan)
+
     def explain(self, store: Store) -> Explanation:
-        """Tell what the read would do to `store`, that of the chunks."""
-        wanted = None
-        source, cached = self.source, None
-        if isinstance(source, ThreadedChunkIO):
-            wanted, source = source.n_threads, source.source
-        if isinstance(source, CachedChunkIO):
-            cached, source = source, source.source
-        assert isinstance(source, UnshardedChunkIO)
-        return _explained(self.plan, self.out, store, source, cached, wanted)
+        """Explain what the recorded read would do to `store`, the store of the chunks."""
+        assert self._recorded is not None, "a read was recorded"
+        plan, out = self._recorded
+        n_threads = None
+        chunk_io, cached = self._chunk_io, None
+        if isinstance(chunk_io, ThreadedChunkIO):
+            n_threads, chunk_io = chunk_io.n_threads, chunk_io.inner
+        if isinstance(chunk_io, CachedChunkIO):
+            cached, chunk_io = chunk_io, chunk_io.inner
+        assert isinstance(chunk_io, (UnshardedChunkIO, ShardedChunkIO))
+        return _explained(plan, out, store, chunk_io.context, cached, n_threads)
 
 
 def _counted(n: int, noun: str) -> str:
@@ -159,20 +182,20 @@ def placeholder(shape: Shape, dtype: AnyDtype) -> NDArray[Any]:
 
 
 def _explained(
-    plan: Any,
-    out: NDArray[Any],
+    plan: Plan,
+    out: AnyArray,
     store: Store,
-    source: UnshardedChunkIO,
+    source: ChunkContext,
     cached: CachedChunkIO | None,
     wanted: int | None,
 ) -> Explanation:
     n = plan.n_pieces
-    is_cached = cached is not None and cached.fits(n)
-    held = cached.held(plan) if cached is not None and is_cached else set()
+    is_cached = cached is not None and cached.uses_cache(plan)
+    held = cached.cached_pieces(plan) if cached is not None and is_cached else set()
     numbers = range(n) if n <= _MOST_PIECES else range(0, n, -(-n // _MOST_PIECES))
     scale = n / max(1, len(numbers))
     found = _Survey(plan, store, source, [number for number in numbers if number not in held], is_cached)
-    lane = source.reads_natively and not is_cached
+    is_native = source.codec is not None and not is_cached
     if wanted is None:
         choice = thread_pool.choice()
     else:
@@ -180,8 +203,8 @@ def _explained(
             choice = thread_pool.choice()
     if n <= 1:
         choice = thread_pool.Choice(1, "there is one chunk at most")
-    elif not lane and not source.shares(n, n * source.layout.nbytes):
-        choice = thread_pool.Choice(1, "more would not pay, or the store or a codec does not bear it")
+    elif not is_native and not source.uses_threads(n, n * source.layout.nbytes):
+        choice = thread_pool.Choice(1, "too little work to share, or the store or a codec is not thread-safe")
 
     def scaled(count: int | None) -> int | None:
         return None if count is None else round(count * scale)
@@ -200,21 +223,21 @@ def _explained(
         n_ranges=scaled(found.n_ranges),
         read_nbytes=scaled(found.read_nbytes),
         decoded_nbytes=round(found.decoded_nbytes * scale),
-        lane="native" if lane else "general",
-        why_general=None if lane else _why_general(source, is_cached),
+        path="native" if is_native else "fallback",
+        why_fallback=None if is_native else _why_fallback(source, is_cached),
         n_threads=min(choice.n, max(1, n)),
         why_threads=choice.why,
         is_estimate=len(numbers) < n or found.is_estimate,
     )
 
 
-def _why_general(source: UnshardedChunkIO, is_cached: bool) -> str:
-    """Return the first thing that keeps the native lane from reading chunks."""
+def _why_fallback(source: ChunkContext, is_cached: bool) -> str:
+    """Return the first thing that prevents the native path from reading the chunks."""
     pipeline = source.pipeline
     if _kernels.native is None:
-        return "this build of zarrcy has no native lane"
+        return "this build of zarrcy has no native path"
     if not native.enabled:
-        return "ZARRCY_NATIVE in the environment turns the native lane off"
+        return "ZARRCY_NATIVE in the environment turns the native path off"
     if is_cached:
         return "chunks are kept in a cache"
     if source.dtype.hasobject:
@@ -245,14 +268,14 @@ class _Survey:
     is_estimate = False
 
     def __init__(
-        self, plan: Any, store: Store, source: UnshardedChunkIO, numbers: list[int], whole: bool
+        self, plan: Plan, store: Store, source: ChunkContext, numbers: list[int], whole: bool
     ) -> None:
         self.plan, self.store, self.source = plan, store, source
         self.in_parts = source.read_parts is not None and not whole
         self.decoded_nbytes = len(numbers) * source.layout.nbytes
         if not numbers:
             self.n_absent = self.stored_nbytes = self.n_ranges = self.read_nbytes = 0
-        elif isinstance(source, ShardedChunkIO):
+        elif isinstance(source, ShardContext):
             self._look_at_shards(source, numbers)
         else:
             self._look_at_chunks(numbers)
@@ -324,7 +347,7 @@ class _Survey:
             return [(0, stored_nbytes)], nbytes
         return spans, decoded
 
-    def _look_at_shards(self, source: ShardedChunkIO, numbers: list[int]) -> None:
+    def _look_at_shards(self, source: ShardContext, numbers: list[int]) -> None:
         pieces = PiecesByShard(self.plan, source, np.array(numbers, np.int64))
         self.n_shards = len(pieces.keys)
         if not access.is_local(self.store):

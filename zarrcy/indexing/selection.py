@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import operator
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,10 @@ from numpy.typing import NDArray
 
 from zarrcy.errors import BoundsCheckError, SelectionError, VindexInvalidSelectionError
 from zarrcy.indexing.axis_chunks import AxisChunks
-from zarrcy.types import Shape
+from zarrcy.types import Planner, Shape
 
 
-def normalize_basic(kernels: ModuleType, selection: Any, grid: Any) -> tuple[Any, tuple[Any, ...] | None]:
+def normalize_basic(kernels: Planner, selection: Any, grid: Any) -> tuple[Any, tuple[Any, ...] | None]:
     """Parse a basic selection: integers, slices of any step, Ellipsis, newaxis.
 
     Returns
@@ -155,9 +154,7 @@ def has_one_list(selection: Any) -> bool:
     return sum(map(is_list, items)) == 1
 
 
-def normalize_orthogonal(
-    kernels: ModuleType, selection: Any, grid: Any
-) -> tuple[Any, tuple[Any, ...] | None]:
+def normalize_orthogonal(kernels: Planner, selection: Any, grid: Any) -> tuple[Any, tuple[Any, ...] | None]:
     """Parse an orthogonal selection: for each axis an integer, a slice, or a list of either kind.
 
     Returns

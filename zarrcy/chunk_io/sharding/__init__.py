@@ -1,1 +1,1 @@
-"""Chunks that are stored many to a value, in shards."""
+"""Chunks that are stored together in shards: many inner chunks in one stored value, and an index of them."""

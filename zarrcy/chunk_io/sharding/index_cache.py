@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Hashable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,44 +12,52 @@ from numpy.typing import NDArray
 from zarrcy.sync import key_locks
 from zarrcy.types import Key
 
-_CACHED_INDEX_NBYTES = 64 * 2**20
-
 
 class IndexCache:
-    """Indexes of shards, the last used of them, as long as their values are the same."""
+    """The most recently used indexes of shards. Several threads may use it.
 
-    def __init__(self, nbytes: int = _CACHED_INDEX_NBYTES) -> None:
-        self.limit, self.nbytes = nbytes, 0
-        self._found: OrderedDict[Key, tuple[Any, NDArray[np.uint64]]] = OrderedDict()
+    An index is valid as long as the shard has the same identity: a token of the store that changes whenever the
+    stored value does.
+
+    Parameters
+    ----------
+    max_nbytes : int
+        Most bytes of indexes.
+    """
+
+    def __init__(self, max_nbytes: int) -> None:
+        self.max_nbytes, self.nbytes = max_nbytes, 0
+        self._entries: OrderedDict[Key, tuple[Hashable, NDArray[np.uint64]]] = OrderedDict()
         self.new_locks()
         key_locks.renew_in_forks(self)
 
     def new_locks(self) -> None:
+        """Create new locks: in a forked child, threads that do not exist there may hold the old ones."""
         self._lock = threading.Lock()
 
-    def get(self, key: Key, identity: Any) -> NDArray[np.uint64] | None:
-        """Return the index of a value; None if it is not known, or of another value."""
+    def get(self, key: Key, identity: Hashable) -> NDArray[np.uint64] | None:
+        """Return the index of a shard; None if it is not in the cache, or belongs to another value."""
         with self._lock:
-            known, index = self._found.get(key, (None, None))
+            known, index = self._entries.get(key, (None, None))
             if index is None or identity is None:
                 return None
             if known is not identity and (type(known) is not tuple or known != identity):
                 return None
-            self._found.move_to_end(key)
+            self._entries.move_to_end(key)
             return index
 
-    def put(self, key: Key, identity: Any, index: NDArray[np.uint64]) -> None:
-        """Keep the index of a value, if the store tells one value from another."""
-        if identity is None or index.nbytes > self.limit:
+    def put(self, key: Key, identity: Hashable, index: NDArray[np.uint64]) -> None:
+        """Keep the index of a shard; without an identity it is not kept."""
+        if identity is None or index.nbytes > self.max_nbytes:
             return
         with self._lock:
-            self._forget(key)
-            self._found[key] = identity, index
+            self._drop(key)
+            self._entries[key] = identity, index
             self.nbytes += index.nbytes
-            while self.nbytes > self.limit:
-                self._forget(next(iter(self._found)))
+            while self.nbytes > self.max_nbytes:
+                self._drop(next(iter(self._entries)))
 
-    def _forget(self, key: Key) -> None:
-        _, index = self._found.pop(key, (None, None))
+    def _drop(self, key: Key) -> None:
+        _, index = self._entries.pop(key, (None, None))
         if index is not None:
             self.nbytes -= index.nbytes

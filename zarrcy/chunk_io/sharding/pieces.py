@@ -2,48 +2,76 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.types import Key, Span
-
-if TYPE_CHECKING:
-    from zarrcy.chunk_io.sharding.source import ShardedChunkIO
+from zarrcy.chunk_io.sharding.context import ShardContext
+from zarrcy.types import Key, Plan, Span
 
 
 class PiecesByShard:
     """The pieces of a plan, sorted by the shard that holds their chunks.
 
+    Parameters
+    ----------
+    plan : Plan
+        The pieces.
+    context : ShardContext
+        The shards of the array.
+    selected : array of int64, optional
+        The numbers of the pieces to keep; all by default.
+
     Attributes
     ----------
-    keys : of the shards
-    first : of each shard the place of its first piece, and the end
-    pieces : their numbers, as an array
-    chunks : the numbers of their chunks in their shards, as an array
-    n_inside : of each shard, how many of its chunks hold an element of the array
-
-    With `some`, numbers of pieces, these are the only ones.
+    keys : list of str
+        The keys of the shards.
+    first : list of int
+        For each shard, the position of its first piece in `pieces`; the last entry is the number of pieces.
+    pieces : array of int64
+        The piece numbers, sorted by shard.
+    chunks : array of int64
+        For each entry of `pieces`, the number of its chunk in the shard.
+    n_inside : list of int
+        For each shard, how many of its chunks hold elements of the array.
     """
 
-    def __init__(self, plan: Any, source: ShardedChunkIO, some: NDArray[np.int64] | None = None) -> None:
-        layout = source.shards
-        group = source.kernels.group_by_shard
-        self.pieces, self.chunks, self.first, places, self.n_inside = group(plan, layout.counts, layout.axes)
-        self.keys: list[Key] = [source.prefix + source.separator.join(map(str, at)) for at in places]
-        if some is not None:
-            self._keep(np.isin(self.pieces, some))
+    def __init__(self, plan: Plan, context: ShardContext, selected: NDArray[np.int64] | None = None) -> None:
+        layout = context.shards
+        self.pieces, self.chunks, self.first, coords, self.n_inside = context.kernels.group_by_shard(
+            plan, layout.counts, layout.axes
+        )
+        separator = context.separator
+        self.keys: list[Key] = [context.prefix + separator.join(map(str, shard)) for shard in coords]
+        if selected is not None:
+            self._keep(np.isin(self.pieces, selected))
 
     def _keep(self, kept: NDArray[np.bool_]) -> None:
         """Keep some of the pieces, and the shards that hold them."""
         shards = np.repeat(np.arange(len(self.keys)), np.diff(self.first))[kept]
         counts = np.bincount(shards, minlength=len(self.keys))
-        there = np.flatnonzero(counts).tolist()
+        touched = np.flatnonzero(counts).tolist()
         self.pieces, self.chunks = self.pieces[kept], self.chunks[kept]
-        self.keys = [self.keys[shard] for shard in there]
-        self.n_inside = [self.n_inside[shard] for shard in there]
-        self.first = [0, *np.cumsum(counts[there]).tolist()]
+        self.keys = [self.keys[shard] for shard in touched]
+        self.n_inside = [self.n_inside[shard] for shard in touched]
+        self.first = [0, *np.cumsum(counts[touched]).tolist()]
+
+
+class ShardRun(NamedTuple):
+    """Pieces of a plan whose chunks are in one shard.
+
+    Attributes
+    ----------
+    key : str
+        The key of the shard.
+    first, stop : int
+        The positions of the pieces in `PiecesByShard.pieces`.
+    """
+
+    key: Key
+    first: int
+    stop: int
 
 
 class InnerChunk(NamedTuple):
@@ -51,9 +79,12 @@ class InnerChunk(NamedTuple):
 
     Attributes
     ----------
-    piece : its number in the plan
-    chunk : its number in the shard
-    start, nbytes : where it stands in the value of the shard
+    piece : int
+        The number of its piece in the plan.
+    chunk : int
+        Its number in the shard.
+    start, nbytes : int
+        Its byte range in the shard.
     """
 
     piece: int
@@ -61,8 +92,8 @@ class InnerChunk(NamedTuple):
     start: int
     nbytes: int
 
-    def place_of(self, span: Span) -> tuple[int, int]:
-        """Return where a span of the chunk stands in the value of the shard; no span goes beyond the chunk."""
+    def range_in_shard(self, span: Span) -> tuple[int, int]:
+        """Return the byte range in the shard of a span of the chunk, cut at the end of the chunk."""
         start = min(span[0], self.nbytes)
-        rest = self.nbytes - start
-        return self.start + start, rest if span[1] is None else min(span[1], rest)
+        available = self.nbytes - start
+        return self.start + start, available if span[1] is None else min(span[1], available)

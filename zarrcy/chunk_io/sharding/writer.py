@@ -1,57 +1,59 @@
-"""Writing to shards: the loops of `zarrcy.chunk_io.chunk_io`, shard by shard.
+"""Write to shards, one shard after the other.
 
-A shard whose key is a file is written in the native lane: chunks are encoded and written one behind the other as
-they get ready, and what the shard held beside them is copied from the old file, so that no shard is ever in
-memory. Elsewhere the chunks of a shard are changed in memory, and put together again.
+A shard whose key is a file is written on the native path: chunks are encoded and written one after the other, and
+the chunks that stay are copied from the old file, so that a shard is never wholly in memory. For other stores the
+chunks of a shard are changed in memory, and the shard is assembled again.
 """
 
 from __future__ import annotations
 
-import os
 from contextlib import nullcontext
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.chunk_io import native
+from zarrcy.chunk_io.sharding.context import ShardContext
+from zarrcy.chunk_io.sharding.pieces import PiecesByShard
+from zarrcy.chunk_io.sharding.shard_file import NewShard, OldShard
 from zarrcy.chunk_io.writer import ChunkWriter
-from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.storage import access
-from zarrcy.storage.capabilities import OpenFile
-from zarrcy.types import Buffer, Field, Key
-
-_COPIED_NBYTES = 2**20
+from zarrcy.types import AnyArray, Buffer, Field, Key, Plan
 
 
 class ShardWriter(ChunkWriter):
-    """Changes the chunks of one shard after the other, and stores each shard once.
+    """Changes the chunks of one shard after the other, in memory, and stores each shard once.
 
     Parameters
     ----------
-    plan, source, value, field : as for `ChunkWriter`; the source is that of inner chunks
-    pieces : the pieces of the plan by shard
-    n_threads : encode the chunks of one shard, where that is done in the native lane
+    plan, context, value, field
+        As for `ChunkWriter`; the context is that of inner chunks.
+    pieces : PiecesByShard
+        The pieces of the plan. A call of the writer gets shard numbers.
+    n_threads : int
+        The number of threads that encode the chunks of one shard, on the native path.
     """
 
-    source: Any
+    context: ShardContext
 
     def __init__(
         self,
-        plan: Any,
-        source: Any,
-        value: NDArray[Any],
+        plan: Plan,
+        context: ShardContext,
+        value: AnyArray,
         field: Field | None,
-        pieces: Any,
+        pieces: PiecesByShard,
         n_threads: int = 1,
     ) -> None:
-        super().__init__(plan, source, value, field)
+        super().__init__(plan, context, value, field)
         self.pieces = pieces
         self.n_threads = n_threads
+        # the encoded chunks of the present shard by their numbers, and the number of the present chunk
         self.chunks: dict[int, Buffer] = {}
         self.chunk = 0
 
     def __call__(self, first: int, last: int) -> None:
+        """Write the shards ``first <= number < last``."""
         for shard in range(first, last):
             pieces, key = self.pieces, self.pieces.keys[shard]
             run = slice(pieces.first[shard], pieces.first[shard + 1])
@@ -59,41 +61,47 @@ class ShardWriter(ChunkWriter):
             if len(numbers) == pieces.n_inside[shard] and all(map(self.replaces, numbers.tolist())):
                 self.write_shard(key, numbers, chunks, True)
                 continue
-            with self.source.lock(key):
+            with self.context.locks.lock(key):
                 self.write_shard(key, numbers, chunks, False)
 
     def write_shard(
         self, key: Key, numbers: NDArray[np.int64], chunks: NDArray[np.int64], replaces_all: bool
     ) -> None:
-        """Write the pieces of one shard, given their numbers and those of their chunks."""
-        source = self.source
-        stored = None if replaces_all else source.fetch([key])[0]
+        """Write the pieces of one shard, given the piece numbers and the numbers of their chunks in the shard."""
+        context = self.context
+        stored = None if replaces_all else context.fetch([key])[0]
         self.chunks = {} if stored is None else self._chunks_of(key, stored)
         for number, self.chunk in zip(numbers.tolist(), chunks.tolist(), strict=True):
             complete = self.replaces(number)
             name = f"{key} (inner chunk {self.chunk})"
             self.put(number, name, complete, None if complete else self.chunks.get(self.chunk))
         if self.chunks:
-            source.store_many({key: source.shards.index.assemble(self.chunks)})
+            context.store_many({key: context.shards.index.assemble(self.chunks)})
         else:
-            source.delete([key])
+            context.delete([key])
         self.chunks = {}
 
     def _chunks_of(self, key: Key, stored: Buffer) -> dict[int, Buffer]:
-        """Return the encoded chunks of a shard by their numbers."""
+        """Return the encoded chunks of a stored shard by their numbers."""
         view = memoryview(stored).cast("B")
         try:
-            chunks = dict(self.source.shards.index.chunks_of(view))
+            chunks = dict(self.context.shards.index.chunks_of(view))
         except ValueError as exc:
-            raise self.source.damaged_shard(key, len(view), str(exc)) from None
-        self.refuse_overlaps(key, sum(map(len, chunks.values())), len(view))
+            raise self.context.damaged_shard(key, len(view), str(exc)) from None
+        self.check_overlaps(key, sum(map(len, chunks.values())), len(view))
         return chunks
 
-    def refuse_overlaps(self, key: Key, chunks_nbytes: int, nbytes: int) -> None:
-        """Refuse shards whose chunks lie over one another: one by one, they could be any number of times as long."""
-        if chunks_nbytes > nbytes - self.source.shards.index.nbytes:
+    def check_overlaps(self, key: Key, chunks_nbytes: int, shard_nbytes: int) -> None:
+        """Raise if chunks of a shard overlap: copied one by one, they could need many times the memory of the shard.
+
+        Raises
+        ------
+        ChunkDecodeError
+            If the chunks and the index together are longer than the shard.
+        """
+        if chunks_nbytes > shard_nbytes - self.context.shards.index.nbytes:
             problem = "its inner chunks overlap; it can be read, not changed"
-            raise self.source.damaged_shard(key, nbytes, problem)
+            raise self.context.damaged_shard(key, shard_nbytes, problem)
 
     def keep(self, key: Key, encoded: Buffer | None) -> None:
         if encoded is None:
@@ -102,119 +110,47 @@ class ShardWriter(ChunkWriter):
             self.chunks[self.chunk] = encoded
 
     def flush(self) -> None:
-        """The memory of the last chunk will be used again: keep a copy. The shard is stored when it is done."""
+        """Copy the present chunk, whose memory will be used again. The shard is stored when all chunks are done."""
         if self.chunk in self.chunks:
             self.chunks[self.chunk] = access.as_bytes(self.chunks[self.chunk])
 
 
 class ShardFileWriter(ShardWriter):
-    """Changes the chunks of one shard after the other; each shard is a file, that is made anew and then renamed."""
+    """Changes the chunks of one shard after the other; each shard is a file, which is written anew and renamed."""
 
     def write_shard(
         self, key: Key, numbers: NDArray[np.int64], chunks: NDArray[np.int64], replaces_all: bool
     ) -> None:
-        source = self.source
-        old = None if replaces_all else source.files.open_value(key)
-        with nullcontext() if old is None else old:
-            before = None if old is None else source.index_of(key, old)
-            if old is not None and before is not None:
-                lengths = before[(before != ABSENT).any(axis=1), 1]
-                self.refuse_overlaps(key, int(lengths.sum(dtype=np.float64)), old.nbytes)
-            index = np.empty((source.shards.index.n_chunks, 2), np.uint64)
+        context, files = self.context, self.context.files
+        assert files is not None, "the caller checks that shards are files"
+        value = None if replaces_all else files.open_value(key)
+        with nullcontext() if value is None else value:
+            old = None if value is None else OldShard(value, context.index_of(key, value))
+            if old is not None:
+                self.check_overlaps(key, old.chunks_nbytes, old.value.nbytes)
 
             def fill(fd: int) -> bool:
-                index.fill(ABSENT)
-                end = np.array([0 if source.shards.index.at_end else source.shards.index.nbytes], np.int64)
-                if old is not None and before is not None:
-                    _copy_others(old, before, chunks, fd, index, end)
-                rest = native.write_shard(
-                    source.codec, fd, index, chunks, end, numbers, self.plan, source.layout, self.value,
-                    source.fill_bytes, self.n_threads,
+                new = NewShard(fd, context.shards.index, context.policy.copy_nbytes)
+                if old is not None:
+                    new.copy_others(old, chunks)
+                fallback_pieces = native.write_shard(
+                    context.codec, fd, new.index, chunks, new.end, numbers, self.plan, context.layout,
+                    self.value, context.fill_bytes, self.n_threads,
                 )  # fmt: skip
-                if rest:
+                if fallback_pieces:
                     chunk_of = dict(zip(numbers.tolist(), chunks.tolist(), strict=True))
-                    for number in sorted(rest):
-                        self._write_chunk(key, number, chunk_of[number], old, before, fd, index, end)
-                if (index == ABSENT).all():
-                    return False
-                _write_at(
-                    fd, source.shards.index.encode(index), int(end[0]) if source.shards.index.at_end else 0
-                )
-                return True
+                    for number in sorted(fallback_pieces):
+                        self._write_chunk(key, number, chunk_of[number], old, new)
+                return new.finish()
 
-            source.files.write_value(key, fill)
+            files.write_value(key, fill)
 
-    def _write_chunk(
-        self,
-        key: Key,
-        number: int,
-        chunk: int,
-        old: OpenFile | None,
-        before: NDArray[np.uint64] | None,
-        fd: int,
-        index: NDArray[np.uint64],
-        end: NDArray[np.int64],
-    ) -> None:
-        """Write one chunk, which may be changed in part only."""
-        complete, stored = self.replaces(number), None
-        if not complete and old is not None and before is not None and (before[chunk] != ABSENT).any():
-            start, nbytes = before[chunk].tolist()
-            stored = old.read(start, nbytes)
+    def _write_chunk(self, key: Key, number: int, chunk: int, old: OldShard | None, new: NewShard) -> None:
+        """Write the chunk of one piece on the fallback path; it may be changed in part only."""
+        complete = self.replaces(number)
+        stored = None if complete or old is None else old.read(chunk)
         self.chunk, self.chunks = chunk, {}
         self.put(number, f"{key} (inner chunk {chunk})", complete, stored)
         encoded = self.chunks.pop(chunk, None)
         if encoded is not None:
-            nbytes = memoryview(encoded).nbytes
-            _write_at(fd, encoded, int(end[0]))
-            index[chunk] = end[0], nbytes
-            end[0] += nbytes
-
-
-def _copy_others(
-    old: OpenFile,
-    before: NDArray[np.uint64],
-    chunks: NDArray[np.int64],
-    fd: int,
-    index: NDArray[np.uint64],
-    end: NDArray[np.int64],
-) -> None:
-    """Copy the chunks of an old shard that are not written to a new one, in runs of neighbours."""
-    kept = (before != ABSENT).any(axis=1)
-    kept[chunks] = False
-    numbers = np.flatnonzero(kept)
-    numbers = numbers[np.argsort(before[numbers, 0], kind="stable")]
-    starts = before[numbers, 0].astype(np.int64)
-    stops = starts + before[numbers, 1].astype(np.int64)
-    # a run ends where the next chunk does not begin
-    last = np.append(starts[1:] != stops[:-1], True) if len(numbers) else np.zeros(0, bool)
-    first = np.append(True, last[:-1]) if len(numbers) else last
-    for low, high in zip(np.flatnonzero(first).tolist(), np.flatnonzero(last).tolist(), strict=True):
-        shift = int(end[0]) - int(starts[low])
-        copied = slice(low, high + 1)
-        index[numbers[copied], 0] = starts[copied] + shift
-        index[numbers[copied], 1] = before[numbers[copied], 1]
-        _copy(old, int(starts[low]), fd, int(end[0]), int(stops[high] - starts[low]))
-        end[0] += stops[high] - starts[low]
-
-
-def _copy(old: OpenFile, start: int, fd: int, at: int, nbytes: int) -> None:
-    """Copy bytes from one file to another, in the kernel where it can."""
-    while nbytes:
-        try:
-            done = os.copy_file_range(old.fd, fd, nbytes, start, at)
-        except (AttributeError, OSError):
-            done = 0
-        if not done:
-            data = old.read(start, min(nbytes, _COPIED_NBYTES))
-            if not data:
-                raise EOFError(f"a shard ends at byte {start}, before the end of its chunks")
-            _write_at(fd, data, at)
-            done = len(data)
-        start, at, nbytes = start + done, at + done, nbytes - done
-
-
-def _write_at(fd: int, data: Any, at: int) -> None:
-    view = memoryview(data).cast("B")
-    while len(view):
-        done = os.pwrite(fd, view, at)
-        view, at = view[done:], at + done
+            new.append(chunk, encoded)

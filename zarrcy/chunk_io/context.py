@@ -1,0 +1,187 @@
+"""What readers and writers know about an array: its chunk layout, keys, codecs, store functions and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zarrcy.chunk_io.chunk_locks import ChunkLocks
+from zarrcy.chunk_io.policy import IOPolicy
+from zarrcy.codecs import Pipeline, StageError
+from zarrcy.errors import ChunkDecodeError, ChunkEncodeError, ChunkMemoryError
+from zarrcy.storage import access, byte_ranges
+from zarrcy.sync import thread_pool
+from zarrcy.types import AnyArray, AnyDtype, Buffer, ChunkLayout, Field, Kernels, Key
+
+if TYPE_CHECKING:
+    from zarrcy._kernels._native_codec import ChunkCodec
+    from zarrcy.chunk_io.n5_blocks import Blocks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ChunkContext:
+    """The chunks of one array: what they are made of, and how they are stored.
+
+    Attributes
+    ----------
+    kernels : Kernels
+        The kernels for the data type.
+    dtype : AnyDtype
+        The data type of the elements.
+    layout : ChunkLayout
+        The layout of a decoded chunk; of an inner chunk if the array has shards.
+    fill_bytes : Buffer
+        The bytes of an element that was never written, or the object itself if elements are Python objects.
+    prefix, separator : str
+        The key of a stored value is the prefix and the chunk coordinates, joined with the separator.
+    pipeline : Pipeline
+        The codecs of a chunk.
+    is_raw : bool
+        Whether chunks are stored as they lie in memory.
+    blocks : Blocks or None
+        The N5 blocks, if chunks are stored as such.
+    codec : ChunkCodec or None
+        The codec of the native path; None if chunks are decoded on the fallback path.
+    write_empty_chunks : bool
+        Whether chunks are stored that consist of the fill value.
+    fetch, store_many, delete : callable
+        The functions of the store, see `zarrcy.storage.access`.
+    read_parts : callable or None
+        Reads parts of stored values, see `zarrcy.storage.byte_ranges`; None if chunks are always read whole.
+    locks : ChunkLocks
+        The locks of values that are changed in part.
+    is_in_memory : bool
+        Whether the store holds values in the memory of this process.
+    is_shareable : bool
+        Whether several threads can read and write chunks faster than one.
+    batch, shared_batch : int
+        Most chunks per request to the store; the latter if several threads share the work.
+    policy : IOPolicy
+        Thresholds and batch sizes.
+    """
+
+    kernels: Kernels
+    dtype: AnyDtype
+    layout: ChunkLayout
+    fill_bytes: Buffer
+    prefix: str
+    separator: str
+    pipeline: Pipeline
+    is_raw: bool
+    blocks: Blocks | None
+    codec: ChunkCodec | None
+    write_empty_chunks: bool
+    fetch: access.Reader
+    store_many: access.Writer
+    delete: access.Deleter
+    read_parts: byte_ranges.PartsReader | None
+    locks: ChunkLocks
+    is_in_memory: bool
+    is_shareable: bool
+    batch: int
+    shared_batch: int
+    policy: IOPolicy
+
+    def uses_threads(self, n_pieces: int, nbytes_touched: int) -> bool:
+        """Return whether several threads read or write `n_pieces` pieces, which touch that many bytes."""
+        return (
+            self.is_shareable
+            and n_pieces > 1
+            and nbytes_touched >= self.policy.threads_min_nbytes
+            and thread_pool.n_threads() > 1
+        )
+
+    def writes_in_threads(self, n_pieces: int) -> bool:
+        """Return whether several threads write `n_pieces` chunks. With a synchronizer, one thread does."""
+        return self.locks.synchronizer is None and self.uses_threads(n_pieces, n_pieces * self.layout.nbytes)
+
+    def field_layout(self, field: Field | None) -> tuple[ChunkLayout, Buffer]:
+        """Return where the elements, or one field of them, lie in a chunk, and the fill value there."""
+        if field is None:
+            return self.layout, self.fill_bytes
+        start, size = field
+        shape, itemsize = self.layout.chunk_shape, self.dtype.itemsize
+        layout = self.kernels.ChunkLayout(shape, size, self.pipeline.order, (start, itemsize))
+        return layout, self.fill_bytes[start : start + size]
+
+    def new_chunk(self, key: Key, stored: Buffer | None = None) -> AnyArray:
+        """Return memory for one flat chunk: bytes, or references to objects.
+
+        Parameters
+        ----------
+        key : Key
+            The key of the chunk, for error messages.
+        stored : Buffer, optional
+            The value that will be decoded there. A few bytes must not become a huge chunk.
+
+        Raises
+        ------
+        ChunkDecodeError
+            If `stored` is too short to decode to a chunk.
+        ChunkMemoryError
+            If the chunk does not fit in memory.
+        """
+        if stored is not None and self.layout.nbytes >= self.policy.checked_chunk_nbytes:
+            try:
+                self.pipeline.check_min_length(stored)
+            except StageError as exc:
+                raise self.damaged(key, stored, exc.stage, exc.problem) from exc.__cause__
+        try:
+            if self.dtype.hasobject:
+                return np.empty(self.layout.nbytes // self.dtype.itemsize, self.dtype)
+            return np.empty(self.layout.nbytes, np.uint8)
+        except MemoryError:
+            raise ChunkMemoryError(key, self.layout.nbytes) from None
+
+    def shaped(self, chunk: AnyArray) -> AnyArray:
+        """Return a flat chunk as an array of the chunk shape."""
+        order = self.pipeline.order
+        in_memory = chunk.view(self.dtype).reshape([self.layout.chunk_shape[axis] for axis in order])
+        return in_memory.transpose(np.argsort(order))
+
+    def decode(self, key: Key, stored: Buffer, scratch: AnyArray) -> Buffer:
+        """Decode a stored value to a flat chunk, in `scratch` if that saves a copy.
+
+        Raises
+        ------
+        ChunkDecodeError
+            If a codec cannot decode the value.
+        """
+        try:
+            return self.pipeline.decode(stored, scratch)
+        except StageError as exc:
+            raise self.damaged(key, stored, exc.stage, exc.problem) from exc.__cause__
+
+    @contextmanager
+    def using_blocks(self, key: Key, stored: Buffer | None) -> Iterator[Blocks]:
+        """Use the N5 blocks of a chunk; errors in the ``with`` block name the key.
+
+        Parameters
+        ----------
+        key : Key
+            The key of the chunk.
+        stored : Buffer or None
+            The value that is decoded; None if the block is encoded.
+        """
+        assert self.blocks is not None, "the caller checks that chunks are stored as blocks"
+        try:
+            yield self.blocks
+        except (MemoryError, StageError) as exc:
+            raise self.block_error(key, stored, exc) from exc.__cause__
+
+    def block_error(self, key: Key, stored: Buffer | None, exc: MemoryError | StageError) -> Exception:
+        """Return the error for a block that was not decoded or, if `stored` is None, not encoded."""
+        if isinstance(exc, MemoryError):
+            return ChunkMemoryError(key, self.layout.nbytes)
+        if stored is None:
+            return ChunkEncodeError(key, exc.stage, exc.problem)
+        return self.damaged(key, stored, exc.stage, exc.problem)
+
+    def damaged(self, key: Key, stored: Buffer, stage: str = "", problem: str = "") -> ChunkDecodeError:
+        """Return the error for a stored value that does not decode to a chunk of the right length."""
+        stage = stage or (self.pipeline.stages[-1].name if self.pipeline.stages else "bytes")
+        return ChunkDecodeError(key, stage, memoryview(stored).nbytes, self.layout.nbytes, problem)

@@ -1,0 +1,129 @@
+"""What readers and writers of shards know about an array, beyond its inner chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zarrcy.chunk_io.context import ChunkContext
+from zarrcy.chunk_io.sharding.index_cache import IndexCache
+from zarrcy.codecs.shard_index import IndexFormat
+from zarrcy.errors import ChunkDecodeError
+from zarrcy.storage import byte_ranges
+from zarrcy.storage.capabilities import OpenFile
+from zarrcy.types import Buffer, Key, Shape
+
+
+class ShardFiles(Protocol):
+    """A store whose values are files that the native path can read and write."""
+
+    def open_value(self, key: Key) -> OpenFile | None:
+        """Open the file of a shard; None if there is none."""
+
+    def write_value(self, key: Key, fill: Callable[[int], bool]) -> None:
+        """Store what `fill` writes to a file descriptor; delete the key if it returns False."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardLayout:
+    """How inner chunks are numbered in a shard.
+
+    Attributes
+    ----------
+    counts : tuple of int
+        Inner chunks of a shard along each axis.
+    axes : tuple of int
+        The axes, from the slowest to the fastest in the numbering.
+    index : IndexFormat
+        How the index of a shard is stored.
+    """
+
+    counts: Shape
+    axes: tuple[int, ...]
+    index: IndexFormat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShardContext(ChunkContext):
+    """The inner chunks of one array, and the shards that hold them.
+
+    Attributes
+    ----------
+    shards : ShardLayout
+        How inner chunks are numbered in a shard.
+    index_cache : IndexCache
+        Indexes of shards that were read.
+    read_values : callable
+        Reads parts of shards, see `zarrcy.storage.byte_ranges`.
+    reads_inner_parts : bool
+        Whether parts of an inner chunk are read, if a selection touches little of it.
+    files : ShardFiles or None
+        The store, if shards are files that the native path reads and writes.
+    """
+
+    shards: ShardLayout
+    index_cache: IndexCache
+    read_values: byte_ranges.PartsReader
+    reads_inner_parts: bool
+    files: ShardFiles | None
+
+    @classmethod
+    def extend(
+        cls,
+        chunks: ChunkContext,
+        *,
+        batch: int,
+        shards: ShardLayout,
+        index_cache: IndexCache,
+        read_values: byte_ranges.PartsReader,
+        reads_inner_parts: bool,
+        files: ShardFiles | None,
+    ) -> Self:
+        """Return a context with the values of that of inner chunks, except `batch`, and those of shards."""
+        values = {field.name: getattr(chunks, field.name) for field in fields(chunks)}
+        # a missing inner chunk costs nothing, and a shard without chunks is not stored
+        values.update(batch=batch, write_empty_chunks=False)
+        return cls(
+            **values,
+            shards=shards,
+            index_cache=index_cache,
+            read_values=read_values,
+            reads_inner_parts=reads_inner_parts,
+            files=files,
+        )
+
+    def index_of(self, key: Key, shard: OpenFile) -> NDArray[np.uint64]:
+        """Return the index of a shard that is an open file.
+
+        Raises
+        ------
+        ChunkDecodeError
+            If the index is damaged.
+        """
+        index = self.index_cache.get(key, shard.identity)
+        if index is None:
+            index = self.parse_index(key, shard.read(*self.shards.index.span), shard.nbytes)
+            self.index_cache.put(key, shard.identity, index)
+        return index
+
+    def parse_index(self, key: Key, raw: Buffer, shard_nbytes: int | None) -> NDArray[np.uint64]:
+        """Parse the index of a shard, whose length is None if the store does not tell it.
+
+        Raises
+        ------
+        ChunkDecodeError
+            If the index is damaged.
+        """
+        try:
+            return self.shards.index.parse(raw, shard_nbytes)
+        except ValueError as exc:
+            nbytes = len(raw) if shard_nbytes is None else shard_nbytes
+            raise self.damaged_shard(key, nbytes, str(exc)) from None
+
+    def damaged_shard(self, key: Key, nbytes: int, problem: str) -> ChunkDecodeError:
+        """Return the error for a damaged shard of `nbytes` bytes, -1 if that is not known."""
+        return ChunkDecodeError(key, "sharding_indexed", nbytes, self.layout.nbytes, problem)

@@ -1,0 +1,77 @@
+"""The two loops over the chunks of an array with shards: read a plan, write along a plan, shard by shard.
+
+A plan cuts a selection at the borders of inner chunks, as for any array. Here its pieces are sorted by shard, so
+that each shard is opened once: a read requests its index and then the selected chunks, a write changes all of
+its selected chunks and stores the shard once.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+from zarrcy.chunk_io.sharding.context import ShardContext
+from zarrcy.chunk_io.sharding.pieces import PiecesByShard
+from zarrcy.chunk_io.sharding.reader import ShardReader
+from zarrcy.chunk_io.sharding.writer import ShardFileWriter, ShardWriter
+from zarrcy.sync import thread_pool
+from zarrcy.types import AnyArray, Buffer, ChunkLayout, Field, Kernels, Plan
+
+
+class ShardedChunkIO:
+    """Reads and writes the inner chunks of shards.
+
+    Parameters
+    ----------
+    context : ShardContext
+        The inner chunks and the shards of the array.
+    reader_type : type of ShardReader
+        The reader; another one if missing shards are reported.
+    """
+
+    def __init__(self, context: ShardContext, *, reader_type: type[ShardReader] = ShardReader) -> None:
+        self.context = context
+        self.planner: Kernels = context.kernels
+        self.layout: ChunkLayout = context.layout
+        self.fill_bytes: Buffer = context.fill_bytes
+        self._reader_type = reader_type
+
+    def read(self, plan: Plan, out: AnyArray, field: Field | None = None, prezeroed: bool = False) -> None:
+        """Read the pieces of a plan into `out`: see `zarrcy.chunk_io.ChunkIO.read`."""
+        context, reader_type = self.context, self._reader_type
+        pieces = PiecesByShard(plan, context)
+        shared = context.uses_threads(plan.n_pieces, plan.n_pieces * self.layout.nbytes)
+        n = min(thread_pool.n_threads(), plan.n_pieces) if shared else 1
+        # Two threads may read the same shard, so a batch does not have to end at the border of a shard.
+        most = (
+            context.batch if context.files is None else max(context.batch, context.policy.shard_file_pieces)
+        )
+        starts = range(0, plan.n_pieces, max(1, min(most, -(-plan.n_pieces // n))))
+        batches = ((start, min(start + starts.step, plan.n_pieces)) for start in starts)
+        thread_pool.share(lambda: reader_type(plan, context, out, field, prezeroed, pieces), batches, n)
+
+    def write(self, plan: Plan, value: AnyArray, field: Field | None = None) -> None:
+        """Write `value` along a plan: see `zarrcy.chunk_io.ChunkIO.write`."""
+        context = self.context
+        pieces = PiecesByShard(plan, context)
+        n_shards = len(pieces.keys)
+        shared = n_shards > 1 and context.writes_in_threads(plan.n_pieces)
+        n = min(thread_pool.n_threads(), n_shards) if shared else 1
+        batches = ((number, number + 1) for number in range(n_shards))
+        writes_files = (
+            context.files is not None
+            and context.codec is not None
+            and context.codec.encodes
+            and value.dtype == context.dtype
+            and field is None
+        )
+        writer_type = ShardFileWriter if writes_files else ShardWriter
+        # several threads encode the chunks of one shard only if there is one shard
+        encodes_in_threads = n_shards == 1 and context.uses_threads(plan.n_pieces, value.nbytes)
+        n_inner = thread_pool.n_threads() if encodes_in_threads else 1
+        thread_pool.share(lambda: writer_type(plan, context, value, field, pieces, n_inner), batches, n)
+
+    def is_aligned(self, plan: Plan) -> bool:
+        """Return whether a plan covers all of each shard that it touches, as far as inside the array."""
+        pieces = PiecesByShard(plan, self.context)
+        counts = [stop - start for start, stop in itertools.pairwise(pieces.first)]
+        return counts == pieces.n_inside and all(map(plan.complete, range(plan.n_pieces)))

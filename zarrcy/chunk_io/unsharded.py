@@ -1,0 +1,126 @@
+"""The two loops over chunks of an array without shards: read a plan into a result, write a value along a plan.
+
+A plan says which pieces of which chunks; the store, the codecs and the kernels do the work. This module does
+not depend on a format, on a kind of selection or on a kind of store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from zarrcy.chunk_io import native
+from zarrcy.chunk_io.context import ChunkContext
+from zarrcy.chunk_io.pieces import batches
+from zarrcy.chunk_io.reader import ChunkReader
+from zarrcy.chunk_io.writer import ChunkWriter, PartialFileWriter
+from zarrcy.storage.local.atomic_files import partial_ending
+from zarrcy.sync import thread_pool
+from zarrcy.types import AnyArray, Buffer, ChunkLayout, Field, Kernels, Plan
+
+if TYPE_CHECKING:
+    from zarrcy._kernels._native_read import Folder
+
+
+class UnshardedChunkIO:
+    """Reads and writes chunks that are stored one per key.
+
+    Parameters
+    ----------
+    context : ChunkContext
+        The chunks of the array.
+    reader_type : type of ChunkReader
+        The reader of the fallback path.
+    read_dir, write_dir : ChunkDir or None
+        Where the native path reads and writes chunk files itself; None if the fallback path asks the store.
+    """
+
+    def __init__(
+        self,
+        context: ChunkContext,
+        *,
+        reader_type: type[ChunkReader] = ChunkReader,
+        read_dir: Folder | None = None,
+        write_dir: Folder | None = None,
+    ) -> None:
+        self.context = context
+        self.planner: Kernels = context.kernels
+        self.layout: ChunkLayout = context.layout
+        self.fill_bytes: Buffer = context.fill_bytes
+        self._reader_type = reader_type
+        self.read_dir, self.write_dir = read_dir, write_dir
+
+    def read(self, plan: Plan, out: AnyArray, field: Field | None = None, prezeroed: bool = False) -> None:
+        """Read the pieces of a plan into `out`: see `zarrcy.chunk_io.ChunkIO.read`."""
+        context, reader_type = self.context, self._reader_type
+        if self.read_dir is not None:
+            self._read_files(plan, out, field, prezeroed)
+            return
+        if plan.n_pieces == 1:
+            # Hot path: one element or one window. There is nothing to share among threads.
+            reader_type(plan, context, out, field, prezeroed)(0, 1)
+            return
+        # of decoded chunks in memory only selected elements are touched, of other chunks all bytes
+        touches_selected = context.is_raw and context.is_in_memory
+        nbytes = out.nbytes if touches_selected else plan.n_pieces * self.layout.nbytes
+        shared = context.uses_threads(plan.n_pieces, nbytes)
+        self._run(lambda: reader_type(plan, context, out, field, prezeroed), plan, shared, shared)
+
+    def _read_files(self, plan: Plan, out: AnyArray, field: Field | None, prezeroed: bool) -> None:
+        """Read chunk files on the native path, and what it returns on the fallback path."""
+        layout, fill_bytes = self.context.field_layout(field)
+        fallback_pieces = native.read_files(
+            self.context.codec, self.read_dir, plan, layout, out, None if prezeroed else fill_bytes
+        )
+        if fallback_pieces:
+            # The native path may have decoded a part of such a chunk, and the file may be gone by now. Then the
+            # piece is filled, so `out` does not count as prezeroed.
+            read = self._reader_type(plan, self.context, out, field, False)
+            for number in fallback_pieces:
+                read(number, number + 1)
+
+    def write(self, plan: Plan, value: AnyArray, field: Field | None = None) -> None:
+        """Write `value` along a plan: see `zarrcy.chunk_io.ChunkIO.write`."""
+        context = self.context
+        if self.write_dir is not None and value.dtype == context.dtype and field is None:
+            self._write_files(plan, value)
+            return
+        if plan.n_pieces == 1:
+            ChunkWriter(plan, context, value, field)(0, 1)
+            return
+        shared = context.writes_in_threads(plan.n_pieces)
+        # A writer that holds the locks of many chunks keeps others waiting: use small batches where larger ones
+        # gain nothing.
+        small = shared or context.is_in_memory
+        self._run(lambda: ChunkWriter(plan, context, value, field), plan, shared, small)
+
+    def _write_files(self, plan: Plan, value: AnyArray) -> None:
+        """Write chunk files on the native path, and what it returns in part or on the fallback path."""
+        context = self.context
+        writing = native.FileWriting(
+            context.codec,
+            self.write_dir,
+            plan,
+            self.layout,
+            value,
+            self.fill_bytes,
+            partial_ending().encode(),
+            context.write_empty_chunks,
+        )
+        numbers = writing.write_whole()
+        if not numbers:
+            return
+        n = min(thread_pool.n_threads(), len(numbers)) if context.writes_in_threads(len(numbers)) else 1
+        thread_pool.share(
+            lambda: PartialFileWriter(context, plan, value, writing, numbers), batches(len(numbers), 1), n
+        )
+
+    def is_aligned(self, plan: Plan) -> bool:
+        """Return whether a plan covers all of each chunk that it touches, as far as inside the array."""
+        return all(map(plan.complete, range(plan.n_pieces)))
+
+    def _run(self, make_task: Callable[[], thread_pool.Task], plan: Plan, shared: bool, small: bool) -> None:
+        """Run a task for the batches of a plan, in this thread or shared among several."""
+        size = self.context.shared_batch if small else self.context.batch
+        n = min(thread_pool.n_threads(), plan.n_pieces) if shared else 1
+        thread_pool.share(make_task, batches(plan.n_pieces, size), n)

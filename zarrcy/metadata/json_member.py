@@ -62,7 +62,7 @@ class Member:
         members = self.object()
         return self._inner(name, members[name]) if name in members else None
 
-    def need(self, name: str) -> Member:
+    def require(self, name: str) -> Member:
         """Return a member of the object that must be there."""
         found = self.get(name)
         if found is None:
@@ -120,7 +120,7 @@ class Member:
         configuration.object()
         must = self.get("must_understand")
         self.object(("name", "configuration", "must_understand"))
-        return Extension(self, self.need("name").string(), configuration, must is None or must.boolean())
+        return Extension(self, self.require("name").string(), configuration, must is None or must.boolean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +139,13 @@ class Extension:
     configuration: Member
     must_understand: bool
 
-    def vital(self) -> Extension:
+    def require_understood(self) -> Extension:
         """Return the extension, which may not be one that can be ignored."""
         if not self.must_understand:
             self.member.fail("'must_understand' can't be false here; leave it out")
         return self
 
-    def only(self, *known: str) -> Member:
+    def allow_only(self, *known: str) -> Member:
         """Return the configuration, which has none but the known members."""
         self.configuration.object(known)
         return self.configuration

@@ -125,12 +125,12 @@ def exists(store: Store, prefix: str = "") -> bool:
         return False
     if not written.value.startswith(_SPECIFICATION):
         written.fail(f"a draft of Zarr v3 has '{_SPECIFICATION}0', the final version has 3")
-    entry.need("metadata_key_suffix").choice(".json")
-    _refuse_vital(entry)
+    entry.require("metadata_key_suffix").choice(".json")
+    _refuse_extensions(entry)
     return True
 
 
-def _refuse_vital(members: Member) -> None:
+def _refuse_extensions(members: Member) -> None:
     """Refuse extensions that must be understood."""
     extensions = members.get("extensions")
     for item in () if extensions is None else extensions.items():
@@ -291,28 +291,28 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayM
     CodecNotAvailableError : it names a codec that is not installed
     """
     members = Member(key, "", parse_json(document, key))
-    shape = members.need("shape").integers(0, _LONGEST)
+    shape = members.require("shape").integers(0, _LONGEST)
     if len(shape) > MAX_NDIM:
-        members.need("shape").fail(f"an array has at most {MAX_NDIM} axes")
-    _refuse_vital(members)
+        members.require("shape").fail(f"an array has at most {MAX_NDIM} axes")
+    _refuse_extensions(members)
     transformers = members.get("storage_transformers")
     for item in () if transformers is None else transformers.items():
         item.fail("the shards of the draft are not known here; open the array with zarr-python 2")
-    grid = members.need("chunk_grid")
-    grid.need("type").choice("regular")
-    lengths = grid.need("chunk_shape")
+    grid = members.require("chunk_grid")
+    grid.require("type").choice("regular")
+    lengths = grid.require("chunk_shape")
     chunk_shape = lengths.integers(0, _LONGEST)
     if len(chunk_shape) != len(shape):
         lengths.fail(f"it must have a length for each axis of the shape {list(shape)}")
-    order = members.need("chunk_memory_layout").choice("C", "F")
+    order = members.require("chunk_memory_layout").choice("C", "F")
     filters = _attributes(members).get(_FILTERS) or []
     if not isinstance(filters, list):
-        members.need("attributes").need(_FILTERS).fail("it must be a list of codecs")
+        members.require("attributes").require(_FILTERS).fail("it must be a list of codecs")
     chain = [v2.codec_of(config, key) for config in filters]
     try:
-        dtype = _parse_dtype(members.need("data_type"))
+        dtype = _parse_dtype(members.require("data_type"))
         object_codec = chain[0].codec_id if chain else ""
-        fill_value = decode_fill_value(members.need("fill_value").value, dtype, object_codec)
+        fill_value = decode_fill_value(members.require("fill_value").value, dtype, object_codec)
     except (ValueError, TypeError, OverflowError) as exc:
         raise MetadataError(key, str(exc)) from exc
     return ArrayMetadata(
@@ -322,13 +322,13 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayM
         dtype=dtype,
         fill_value=fill_value,
         stages=v2.stages_of(order, chain, _parse_compressor(members.get("compressor")), len(shape)),
-        chunk_keys=_chunk_keys(grid.need("separator").choice("/", ".")),
+        chunk_keys=_chunk_keys(grid.require("separator").choice("/", ".")),
         extra_fields={name: value for name, value in members.object().items() if name not in _CHANGING},
     )
 
 
 def _parse_dtype(member: Member) -> AnyDtype:
-    spelled = member.need("type").value if isinstance(member.value, dict) else member.value
+    spelled = member.require("type").value if isinstance(member.value, dict) else member.value
     if spelled in _ONE_BYTE.values():
         return np.dtype(spelled)
     match spelled:
@@ -341,11 +341,11 @@ def _parse_dtype(member: Member) -> AnyDtype:
 def _parse_compressor(member: Member | None) -> Any:
     if member is None or member.value is None:
         return None
-    codec = member.need("codec")
+    codec = member.require("codec")
     name = codec.string().removeprefix(_CODEC).partition("/")[0]
     if name not in _CODECS:
         codec.fail(f"known are {', '.join(f'{_CODEC}{name}/1.0' for name in _CODECS)}")
-    return v2.codec_of({**member.need("configuration").object(), "id": name}, member.key)
+    return v2.codec_of({**member.require("configuration").object(), "id": name}, member.key)
 
 
 # -- saving ----------------------------------------------------------------------------------------
@@ -460,16 +460,16 @@ def _in_the_draft(described: ArrayMetadata, separator: str) -> ArrayMetadata:
             "type": "regular",
         },
         "chunk_memory_layout": described.order,
-        "data_type": _spell_dtype(described.dtype),
+        "data_type": _dtype_to_json(described.dtype),
         "extensions": [],
     }
     for stage in described.stages:
         if isinstance(stage, Compressor):
-            kept["compressor"] = _spell_compressor(stage.codec)
+            kept["compressor"] = _compressor_to_json(stage.codec)
     return replace(described, chunk_keys=chunk_keys, extra_fields=kept)
 
 
-def _spell_dtype(dtype: AnyDtype) -> JSON:
+def _dtype_to_json(dtype: AnyDtype) -> JSON:
     if dtype.str in _ONE_BYTE:
         return _ONE_BYTE[dtype.str]
     if dtype.kind in "iuf" and dtype.itemsize <= 8:
@@ -480,7 +480,7 @@ def _spell_dtype(dtype: AnyDtype) -> JSON:
     return {"extension": _EXTENSION_OF[dtype.kind], "fallback": None, "type": encode_dtype(dtype)}
 
 
-def _spell_compressor(codec: Any) -> JSON:
+def _compressor_to_json(codec: Any) -> JSON:
     config = v2.config_of(codec)
     name = config.pop("id")
     if name not in _CODECS:

@@ -153,13 +153,13 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayM
     MetadataError : the document is malformed
     CodecNotAvailableError : it names a codec that is not installed
     """
-    facts = _remembered.get((document, default_separator)) if type(document) is bytes else None
+    facts = _parse_cache.get((document, default_separator)) if type(document) is bytes else None
     if facts is None:
-        facts = _parse_facts(document, key, default_separator)
+        facts = _parse_zarray(document, key, default_separator)
         if type(document) is bytes and len(document) <= _SHORT:
-            if len(_remembered) >= _MOST_REMEMBERED:
-                _remembered.clear()
-            _remembered[document, default_separator] = facts
+            if len(_parse_cache) >= _MAX_CACHED:
+                _parse_cache.clear()
+            _parse_cache[document, default_separator] = facts
     chain = [codec_of(config, key) for config in facts.filters]
     try:
         object_codec = chain[0].codec_id if chain else ""
@@ -178,7 +178,7 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayM
     )
 
 
-class _Facts(NamedTuple):
+class ParsedZarray(NamedTuple):
     """What a document of an array says, checked; but codecs and fill value, of which each array has its own."""
 
     shape: Shape
@@ -193,12 +193,12 @@ class _Facts(NamedTuple):
 
 
 # Many arrays have like documents, and one array is opened many times.
-_remembered: dict[tuple[bytes, str], _Facts] = {}
-_MOST_REMEMBERED = 512
+_parse_cache: dict[tuple[bytes, str], ParsedZarray] = {}
+_MAX_CACHED = 512
 _SHORT = 4096
 
 
-def _parse_facts(document: Any, key: Key, default_separator: str) -> _Facts:
+def _parse_zarray(document: Any, key: Key, default_separator: str) -> ParsedZarray:
     members = parse_json(document, key)
     if not _NEEDED.issubset(members):
         missing = sorted(_NEEDED.difference(members))
@@ -230,7 +230,7 @@ def _parse_facts(document: Any, key: Key, default_separator: str) -> _Facts:
         raise MetadataError(key, str(exc)) from exc
     if math.prod(chunk_shape) * dtype.itemsize >= _END_OF_LENGTHS:
         raise MetadataError(key, f"'chunks' is {list(chunk_shape)}; a chunk must have fewer than 2**62 bytes")
-    return _Facts(
+    return ParsedZarray(
         shape,
         # an axis without elements may have been given chunks without elements
         tuple([n or 1 for n in chunk_shape]),

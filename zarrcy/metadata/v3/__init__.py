@@ -20,7 +20,7 @@ from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.metadata.json_member import Extension, Member
 from zarrcy.metadata.v3 import fill_values
 from zarrcy.metadata.v3.chunk_grids import parse_rectilinear
-from zarrcy.metadata.v3.codecs import Given, parse_codecs
+from zarrcy.metadata.v3.codecs import ChunkSpec, parse_codecs
 from zarrcy.metadata.v3.consolidated import (
     consolidate,
     consolidated_among,
@@ -176,23 +176,23 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayM
     """
     members = parse_json(document, key)
     if node_type(members) != "array":
-        members.need("node_type").fail("it must be 'array'")
+        members.require("node_type").fail("it must be 'array'")
     return parse_members(members)
 
 
 def parse_members(members: Member) -> ArrayMetadata:
     """Parse the members of an array's document."""
     check_unknown_fields(members, _MEMBERS)
-    shape = members.need("shape").integers(0, _LONGEST)
+    shape = members.require("shape").integers(0, _LONGEST)
     if len(shape) > MAX_NDIM:
-        members.need("shape").fail(f"an array has at most {MAX_NDIM} axes")
+        members.require("shape").fail(f"an array has at most {MAX_NDIM} axes")
     transformers = members.get("storage_transformers")
     if transformers is not None and transformers.value is not None:
         for item in transformers.items():
             if item.extension().must_understand:
                 item.fail("storage transformers are not known here")
-    kind = parse_dtype(members.need("data_type"))
-    axes = _parse_grid(members.need("chunk_grid"), shape, kind.dtype.itemsize)
+    kind = parse_dtype(members.require("data_type"))
+    axes = _parse_grid(members.require("chunk_grid"), shape, kind.dtype.itemsize)
     # what shards are divided into must divide all of them
     common = tuple(axis.common_divisor for axis in axes)
     attributes_of(members)
@@ -200,9 +200,9 @@ def parse_members(members: Member) -> ArrayMetadata:
         shape=shape,
         chunk_shape=tuple(axis.longest for axis in axes),
         dtype=kind.dtype,
-        fill_value=fill_values.parse(members.need("fill_value"), kind),
-        stages=parse_codecs(members.need("codecs"), Given(common, kind)),
-        chunk_keys=_parse_chunk_keys(members.need("chunk_key_encoding")),
+        fill_value=fill_values.parse(members.require("fill_value"), kind),
+        stages=parse_codecs(members.require("codecs"), ChunkSpec(common, kind)),
+        chunk_keys=_parse_chunk_keys(members.require("chunk_key_encoding")),
         extra_fields={name: value for name, value in members.object().items() if name not in _CHANGING},
         dimension_names=_parse_names(members.get("dimension_names"), len(shape)),
         rectilinear_axes=axes if any(len(axis.runs) > 1 for axis in axes) else None,
@@ -210,7 +210,7 @@ def parse_members(members: Member) -> ArrayMetadata:
 
 
 def _parse_grid(member: Member, shape: Shape, itemsize: int) -> tuple[AxisChunks, ...]:
-    grid = member.extension().vital()
+    grid = member.extension().require_understood()
     if grid.name == "rectilinear":
         axes = parse_rectilinear(grid, shape)
     elif grid.name == "regular":
@@ -224,7 +224,7 @@ def _parse_grid(member: Member, shape: Shape, itemsize: int) -> tuple[AxisChunks
 
 
 def _parse_regular(grid: Extension, shape: Shape) -> Shape:
-    lengths = grid.only("chunk_shape").need("chunk_shape")
+    lengths = grid.allow_only("chunk_shape").require("chunk_shape")
     # an axis without elements may have been given chunks without elements
     chunk_shape = lengths.integers(0, _LONGEST)
     if len(chunk_shape) != len(shape) or any(n == 0 and shape[i] for i, n in enumerate(chunk_shape)):
@@ -233,10 +233,10 @@ def _parse_regular(grid: Extension, shape: Shape) -> Shape:
 
 
 def _parse_chunk_keys(member: Member) -> ChunkKeys:
-    encoding = member.extension().vital()
+    encoding = member.extension().require_understood()
     if encoding.name not in _SEPARATORS:
         member.fail("this encoding of chunk keys is not known here; 'default' and 'v2' are")
-    stated = encoding.only("separator").get("separator")
+    stated = encoding.allow_only("separator").get("separator")
     separator = _SEPARATORS[encoding.name] if stated is None else stated.choice("/", ".")
     if encoding.name == "default":
         return ChunkKeys(lead=f"c{separator}", separator=separator, scalar="c", stated=True)
@@ -270,7 +270,7 @@ def array_members(description: ArrayMetadata, attributes: Mapping[str, JSON]) ->
         "data_type": data_type,
         "chunk_grid": None,
         "chunk_key_encoding": None,
-        "fill_value": fill_values.spell(description.fill_value, data_type_of(description), data_type),
+        "fill_value": fill_values.to_json(description.fill_value, data_type_of(description), data_type),
         "codecs": None,
         "attributes": dict(attributes),
         **description.extra_fields,

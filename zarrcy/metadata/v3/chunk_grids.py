@@ -22,11 +22,11 @@ def parse_rectilinear(grid: Extension, shape: Shape) -> tuple[AxisChunks, ...]:
     ------
     MetadataError : it is malformed, or its chunks do not cover the array
     """
-    config = grid.only("kind", "chunk_shapes")
+    config = grid.allow_only("kind", "chunk_shapes")
     kind = config.get("kind")
     if kind is not None:
         kind.choice("inline")
-    member = config.need("chunk_shapes")
+    member = config.require("chunk_shapes")
     axes = list(member.items())
     if len(axes) != len(shape):
         member.fail(f"it must have an item for each axis of the shape {list(shape)}")

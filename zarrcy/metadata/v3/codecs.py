@@ -63,7 +63,7 @@ _BIT_COUNTS = {"bool": 1, "int2": 2, "uint2": 2, "int4": 4, "uint4": 4, "float4_
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ChunkSpec:
     """What a codec is given: the shape of a chunk, in elements, and their data type."""
 
     shape: Shape
@@ -76,15 +76,15 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ParsedCodec:
     """What a codec becomes: its kind, the stages, and what the next codec is given."""
 
     kind: str
     stages: tuple[Stage, ...]
-    given: Given
+    given: ChunkSpec
 
 
-def parse_codecs(member: Member, given: Given) -> tuple[Stage, ...]:
+def parse_codecs(member: Member, given: ChunkSpec) -> tuple[Stage, ...]:
     """Parse a list of codecs.
 
     Parameters
@@ -133,25 +133,25 @@ def _with_first_transposes_joined(stages: list[Stage]) -> tuple[Stage, ...]:
     return (Transpose(order), *rest)
 
 
-def parse_codec(item: Member, given: Given, packed: bool) -> Step | None:
+def parse_codec(item: Member, given: ChunkSpec, packed: bool) -> ParsedCodec | None:
     """Parse one codec; None for an unknown one that need not be understood.
 
     `packed` says that what stands here must take bytes.
     """
-    said = item.extension()
-    build = _OWN.get(said.name)
+    ext = item.extension()
+    build = _OWN.get(ext.name)
     if build is not None:
-        return build(said, given)
-    name = said.name.removeprefix(PREFIX)
+        return build(ext, given)
+    name = ext.name.removeprefix(PREFIX)
     if name in OF_OBJECTS:
         item.fail("Zarr v3 has no data type for what it makes; store the array in Zarr v2")
     # a codec of our users comes before one of that name in numcodecs
-    if said.name in _entry_points():
-        return _installed(said, given, _entry_points()[said.name].load())
+    if ext.name in _entry_points():
+        return _installed(ext, given, _entry_points()[ext.name].load())
     if _is_registered(name):
-        return _of_numcodecs(said, name, given, packed)
-    if said.must_understand:
-        raise CodecNotAvailableError(item.key, said.name)
+        return _of_numcodecs(ext, name, given, packed)
+    if ext.must_understand:
+        raise CodecNotAvailableError(item.key, ext.name)
     return None
 
 
@@ -168,17 +168,19 @@ def _entry_points() -> dict[str, EntryPoint]:
 # -- codecs of arrays ------------------------------------------------------------------------------
 
 
-def _filter(codec: Any, given: Given, dtype: AnyDtype | None = None, shape: Shape | None = None) -> Step:
+def _filter(
+    codec: Any, given: ChunkSpec, dtype: AnyDtype | None = None, shape: Shape | None = None
+) -> ParsedCodec:
     after = replace(
         given,
         shape=given.shape if shape is None else shape,
         kind=given.kind if dtype is None else DataType(dtype),
     )
-    return Step(ARRAY, (Filter(codec),), after)
+    return ParsedCodec(ARRAY, (Filter(codec),), after)
 
 
-def _transpose(said: Extension, given: Given) -> Step:
-    member = said.only("order").need("order")
+def _transpose(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+    member = ext.allow_only("order").require("order")
     if isinstance(member.value, str):
         member.fail("it must be a list of all axes; letters are of an older version")
     order = member.integers(0)
@@ -188,25 +190,25 @@ def _transpose(said: Extension, given: Given) -> Step:
     return _filter(reorder, given, shape=tuple(given.shape[axis] for axis in order))
 
 
-def _numbers_only(said: Extension, given: Given) -> None:
+def _numbers_only(ext: Extension, given: ChunkSpec) -> None:
     if given.kind.variable or given.dtype.kind not in "iuf" or is_ml_dtype(given.dtype):
-        said.member.fail(f"it takes whole numbers and floats, not {given.dtype}")
+        ext.member.fail(f"it takes whole numbers and floats, not {given.dtype}")
 
 
-def _scale_offset(said: Extension, given: Given) -> Step:
-    _numbers_only(said, given)
-    config = said.only("offset", "scale")
-    offset, scale = (fill_values.parse(config.need(name), given.kind) for name in ("offset", "scale"))
+def _scale_offset(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+    _numbers_only(ext, given)
+    config = ext.allow_only("offset", "scale")
+    offset, scale = (fill_values.parse(config.require(name), given.kind) for name in ("offset", "scale"))
     if scale == 0 or not (np.isfinite(scale) and np.isfinite(offset)):
         config.fail("the scale must not be 0, and both must be finite")
     return _filter(ScaleOffset(offset, scale, given.dtype), given)
 
 
-def _cast_value(said: Extension, given: Given) -> Step:
-    _numbers_only(said, given)
-    config = said.only("data_type", "rounding", "out_of_range", "scalar_map")
-    kind = parse_dtype(config.need("data_type"))
-    _numbers_only(Extension(config.need("data_type"), said.name, config, True), Given((), kind))
+def _cast_value(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+    _numbers_only(ext, given)
+    config = ext.allow_only("data_type", "rounding", "out_of_range", "scalar_map")
+    kind = parse_dtype(config.require("data_type"))
+    _numbers_only(Extension(config.require("data_type"), ext.name, config, True), ChunkSpec((), kind))
     rounding, outside = config.get("rounding"), config.get("out_of_range")
     pairs = config.get("scalar_map")
     if pairs is not None:
@@ -235,20 +237,20 @@ def _pairs(member: Member | None, old: DataType, new: DataType) -> tuple[tuple[A
 # -- codecs that make bytes of arrays --------------------------------------------------------------
 
 
-def _pack(given: Given, *stages: Stage) -> Step:
-    return Step(PACK, stages, given)
+def _pack(given: ChunkSpec, *stages: Stage) -> ParsedCodec:
+    return ParsedCodec(PACK, stages, given)
 
 
-def _bytes(said: Extension, given: Given) -> Step:
-    config = said.only("endian")
+def _bytes(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+    config = ext.allow_only("endian")
     if given.kind.variable:
-        said.member.fail(f"elements of type {given.kind.variable!r} need {_VLEN[given.kind.variable]!r}")
+        ext.member.fail(f"elements of type {given.kind.variable!r} need {_VLEN[given.kind.variable]!r}")
     member = config.get("endian")
     order = "little" if member is None or member.value is None else member.choice("little", "big")
     if not has_byte_order(given.dtype):
         return _pack(given, Pack())
     if member is None and given.dtype.fields is None:
-        said.member.fail(f"it lacks 'endian', and elements of {given.dtype} have a byte order")
+        ext.member.fail(f"it lacks 'endian', and elements of {given.dtype} have a byte order")
     memory = plain(given.dtype)
     stored = memory.newbyteorder("<" if order == "little" else ">")
     return _pack(given, Pack() if stored == memory else Pack(stored, memory))
@@ -257,19 +259,19 @@ def _bytes(said: Extension, given: Given) -> Step:
 _VLEN = {"string": "vlen-utf8", "bytes": "vlen-bytes"}
 
 
-def _vlen(said: Extension, given: Given) -> Step:
-    said.only()
-    if _VLEN.get(given.kind.variable) != said.name:
-        said.member.fail(f"it takes elements of any length, not {given.kind.variable or given.dtype}")
-    return _pack(given, Filter(numcodecs.get_codec({"id": said.name})), Pack())
+def _vlen(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+    ext.allow_only()
+    if _VLEN.get(given.kind.variable) != ext.name:
+        ext.member.fail(f"it takes elements of any length, not {given.kind.variable or given.dtype}")
+    return _pack(given, Filter(numcodecs.get_codec({"id": ext.name})), Pack())
 
 
-def _packbits(said: Extension, given: Given) -> Step:
-    config = said.only("padding_encoding", "first_bit", "last_bit")
+def _packbits(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+    config = ext.allow_only("padding_encoding", "first_bit", "last_bit")
     dtype = given.dtype
     name = dtype.name
     if given.kind.variable or not (dtype.kind in "biufc" or is_ml_dtype(dtype)):
-        said.member.fail(f"it takes numbers and Booleans, not {dtype}")
+        ext.member.fail(f"it takes numbers and Booleans, not {dtype}")
     n_components = 2 if dtype.kind == "c" else 1
     n_bits = _BIT_COUNTS.get(name, 6 if name.startswith("float6_") else 8 * dtype.itemsize // n_components)
     first, last = (
@@ -294,16 +296,16 @@ def _packbits(said: Extension, given: Given) -> Step:
     return _pack(given, Filter(codec), Pack())
 
 
-def _shard(said: Extension, given: Given) -> Step:
-    config = said.only("chunk_shape", "codecs", "index_codecs", "index_location")
-    member = config.need("chunk_shape")
+def _shard(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+    config = ext.allow_only("chunk_shape", "codecs", "index_codecs", "index_location")
+    member = config.require("chunk_shape")
     inner = member.integers(1)
     if len(inner) != len(given.shape) or any(n % m for n, m in zip(given.shape, inner, strict=True)):
         member.fail(f"it must divide the shape of the shard, {list(given.shape)}, along each axis")
-    stages = parse_codecs(config.need("codecs"), replace(given, shape=inner, depth=given.depth + 1))
-    index = config.need("index_codecs")
+    stages = parse_codecs(config.require("codecs"), replace(given, shape=inner, depth=given.depth + 1))
+    index = config.require("index_codecs")
     counts = tuple(n // m for n, m in zip(given.shape, inner, strict=True))
-    index_stages = parse_codecs(index, Given((*counts, 2), DataType(np.dtype("u8")), given.depth + 1))
+    index_stages = parse_codecs(index, ChunkSpec((*counts, 2), DataType(np.dtype("u8")), given.depth + 1))
     if not all(
         isinstance(stage, Transpose | Pack)
         or (isinstance(stage, Compressor) and stage.added_nbytes is not None)
@@ -321,20 +323,20 @@ def _shard(said: Extension, given: Given) -> Step:
 # -- codecs of bytes -------------------------------------------------------------------------------
 
 
-def _compressor(codec: Any, given: Given) -> Step:
-    return Step(BYTES, (Compressor(codec),), given)
+def _compressor(codec: Any, given: ChunkSpec) -> ParsedCodec:
+    return ParsedCodec(BYTES, (Compressor(codec),), given)
 
 
-def _blosc(said: Extension, given: Given) -> Step:
-    config = said.only("cname", "clevel", "shuffle", "typesize", "blocksize")
-    shuffle = config.need("shuffle").choice(*SHUFFLES)
+def _blosc(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+    config = ext.allow_only("cname", "clevel", "shuffle", "typesize", "blocksize")
+    shuffle = config.require("shuffle").choice(*SHUFFLES)
     typesize, blocksize = config.get("typesize"), config.get("blocksize")
     if typesize is None and shuffle != "noshuffle":
         config.fail("it lacks 'typesize', which the shuffle needs")
     size = 1 if typesize is None else typesize.integer(1, 2**31 - 1)
     codec = blosc(
-        config.need("cname").choice(*CNAMES),
-        config.need("clevel").integer(0, 9),
+        config.require("cname").choice(*CNAMES),
+        config.require("clevel").integer(0, 9),
         SHUFFLES.index(shuffle),
         # Blosc itself takes larger items for single bytes
         size if size < 256 else 1,
@@ -343,13 +345,13 @@ def _blosc(said: Extension, given: Given) -> Step:
     return _compressor(codec, given)
 
 
-def _gzip(said: Extension, given: Given) -> Step:
-    level = said.only("level").get("level")
+def _gzip(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+    level = ext.allow_only("level").get("level")
     return _compressor(numcodecs.GZip(1 if level is None else level.integer(0, 9)), given)
 
 
-def _zstd(said: Extension, given: Given) -> Step:
-    config = said.only("level", "checksum")
+def _zstd(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+    config = ext.allow_only("level", "checksum")
     level, checksum = config.get("level"), config.get("checksum")
     n = 0 if level is None else level.integer(-131072, 22)
     if checksum is not None and checksum.value is not None and checksum.boolean():
@@ -357,13 +359,13 @@ def _zstd(said: Extension, given: Given) -> Step:
     return _compressor(numcodecs.Zstd(n), given)
 
 
-def _crc32c(said: Extension, given: Given) -> Step:
-    said.only()
+def _crc32c(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+    ext.allow_only()
     return _compressor(CRC32C(), given)
 
 
-def _crc32c_of_numcodecs(said: Extension, given: Given) -> Step:
-    location = said.only("location").get("location")
+def _crc32c_of_numcodecs(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+    location = ext.allow_only("location").get("location")
     if location is not None and location.choice("start", "end") == "start":
         location.fail("this version knows the checksum at the end only")
     return _compressor(CRC32C(), given)
@@ -378,8 +380,8 @@ _DTYPE_OF = {"delta": "dtype", "fixedscaleoffset": "dtype", "quantize": "dtype",
 _STORED_OF = {"delta": "astype", "fixedscaleoffset": "astype", "quantize": "astype", "astype": "encode_dtype"}
 
 
-def _of_numcodecs(said: Extension, name: str, given: Given, packed: bool) -> Step:
-    config = {**said.configuration.object(), "id": name}
+def _of_numcodecs(ext: Extension, name: str, given: ChunkSpec, packed: bool) -> ParsedCodec:
+    config = {**ext.configuration.object(), "id": name}
     if name in _DTYPE_OF and config.get(_DTYPE_OF[name]) is None:
         config[_DTYPE_OF[name]] = given.dtype.str
     if name == "shuffle" and config.get("elementsize") is None:
@@ -387,12 +389,12 @@ def _of_numcodecs(said: Extension, name: str, given: Given, packed: bool) -> Ste
     try:
         codec = numcodecs.get_codec(config)
     except Exception as exc:
-        said.member.fail(f"the codec {name!r} of numcodecs does not take this ({type(exc).__name__}: {exc})")
+        ext.member.fail(f"the codec {name!r} of numcodecs does not take this ({type(exc).__name__}: {exc})")
     kind = _KINDS.get(name, BYTES if packed else ARRAY)
     if kind == BYTES:
         return _compressor(codec, given)
     if given.kind.variable:
-        said.member.fail(f"it takes elements of fixed length, not {given.kind.variable!r}")
+        ext.member.fail(f"it takes elements of fixed length, not {given.kind.variable!r}")
     if kind == PACK:
         return _pack(given, Filter(codec), Pack())
     if name == "packbits":
@@ -400,16 +402,16 @@ def _of_numcodecs(said: Extension, name: str, given: Given, packed: bool) -> Ste
     return _filter(codec, given, np.dtype(getattr(codec, _STORED_OF[name])) if name in _STORED_OF else None)
 
 
-def _installed(said: Extension, given: Given, kind_of_codec: Any) -> Step:
+def _installed(ext: Extension, given: ChunkSpec, kind_of_codec: Any) -> ParsedCodec:
     """Make a codec that a package offers by an entry point.
 
     It is called with the configuration as keywords, and has what a codec of numcodecs has; ``kind`` says
     whether it is "array -> array", "array -> bytes" or "bytes -> bytes", which it is by default.
     """
     try:
-        codec = kind_of_codec(**said.configuration.object())
+        codec = kind_of_codec(**ext.configuration.object())
     except Exception as exc:
-        said.member.fail(f"the codec does not take this configuration ({type(exc).__name__}: {exc})")
+        ext.member.fail(f"the codec does not take this configuration ({type(exc).__name__}: {exc})")
     kind = getattr(codec, "kind", BYTES)
     if kind == BYTES:
         return _compressor(codec, given)
@@ -418,7 +420,7 @@ def _installed(said: Extension, given: Given, kind_of_codec: Any) -> Step:
     return _filter(codec, given, getattr(codec, "stored_dtype", None))
 
 
-_OWN: dict[str, Callable[[Extension, Given], Step]] = {
+_OWN: dict[str, Callable[[Extension, ChunkSpec], ParsedCodec]] = {
     "transpose": _transpose,
     "scale_offset": _scale_offset,
     "cast_value": _cast_value,

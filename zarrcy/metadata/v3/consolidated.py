@@ -51,7 +51,7 @@ def consolidate(store: Store, path: str, metadata_key: str = KEY) -> None:
     if members is None:
         raise MetadataError(key, "it is gone: somebody deleted the group")
     if node_type(members) != "group":
-        members.need("node_type").fail("only a group can hold the metadata of others; it must be 'group'")
+        members.require("node_type").fail("only a group can hold the metadata of others; it must be 'group'")
     check_group(members)
     own = {name: value for name, value in members.object().items() if name != CONSOLIDATED}
     text = dump_json({**own, CONSOLIDATED: _PLACEHOLDER}).decode()
@@ -117,12 +117,12 @@ def open_consolidated(store: Store, path: str, metadata_key: str = KEY) -> Store
             return None
         if members is None or (held := members.get(CONSOLIDATED)) is None or held.value is None:
             continue
-        held.need("kind").choice("inline")
-        below = held.need("metadata")
+        held.require("kind").choice("inline")
+        below = held.require("metadata")
         own = {name: value for name, value in members.object().items() if name != CONSOLIDATED}
         return ConsolidatedMetadataStore.of(
             {f"{prefix}{KEY}": own}
-            | {f"{prefix}{name}/{KEY}": below.need(name).object() for name in below.object()}
+            | {f"{prefix}{name}/{KEY}": below.require(name).object() for name in below.object()}
         )
     raise NotConsolidatedError(path)
 

@@ -11,9 +11,9 @@ import numpy as np
 from zarrcy.codecs import Compressor, Filter, N5ChunkWrapper, Pack, Shard, Transpose
 from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys
 from zarrcy.metadata.v3 import fill_values
-from zarrcy.metadata.v3.codecs import ARRAY, BYTES, Given, kind_of_numcodecs, stored_dtype_of
-from zarrcy.metadata.v3.create import VARIABLE, spell_codecs
-from zarrcy.metadata.v3.data_types import DataType, has_byte_order, packed, spell_dtype
+from zarrcy.metadata.v3.codecs import ARRAY, BYTES, ChunkSpec, kind_of_numcodecs, stored_dtype_of
+from zarrcy.metadata.v3.create import VARIABLE, codecs_to_json
+from zarrcy.metadata.v3.data_types import DataType, dtype_to_json, has_byte_order, packed
 from zarrcy.types import JSON, AnyDtype
 
 
@@ -50,7 +50,7 @@ def translated(description: ArrayMetadata) -> dict[str, JSON]:
             raise ValueError(f"there are gaps between the fields of {dtype}")
         stored = next((s.stored for s in description.stages if isinstance(s, Pack)), None) or dtype
         words += _spelled_filters(filters, stored)
-    data_type = spell_dtype(kind.dtype, kind.variable)
+    data_type = dtype_to_json(kind.dtype, kind.variable)
     document: dict[str, JSON] = {
         "zarr_format": 3,
         "node_type": "array",
@@ -61,8 +61,8 @@ def translated(description: ArrayMetadata) -> dict[str, JSON]:
             "configuration": {"chunk_shape": list(description.chunk_shape)},
         },
         "chunk_key_encoding": _spelled_keys(description.chunk_keys),
-        "fill_value": fill_values.spell(_fill_value(description, kind), kind, data_type),
-        "codecs": spell_codecs([*words, *compressors], Given(description.chunk_shape, kind)),
+        "fill_value": fill_values.to_json(_fill_value(description, kind), kind, data_type),
+        "codecs": codecs_to_json([*words, *compressors], ChunkSpec(description.chunk_shape, kind)),
         "attributes": {},
     }
     if description.dimension_names is not None:

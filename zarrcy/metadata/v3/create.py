@@ -20,11 +20,11 @@ from zarrcy.metadata.v3.codecs import (
     PACK,
     PREFIX,
     SHUFFLES,
-    Given,
+    ChunkSpec,
     is_only_of_numcodecs,
     parse_codec,
 )
-from zarrcy.metadata.v3.data_types import DataType, has_byte_order, packed, spell_dtype
+from zarrcy.metadata.v3.data_types import DataType, dtype_to_json, has_byte_order, packed
 from zarrcy.types import JSON, Shape
 
 VARIABLE = {"vlen-utf8": "string", "vlen-bytes": "bytes"}
@@ -54,7 +54,7 @@ def to_document(request: ArraySpec) -> dict[str, JSON]:
     """
     filters = [as_codec(codec) for codec in request.filters or ()]
     kind = _data_type(request, filters)
-    data_type = spell_dtype(kind.dtype, kind.variable)
+    data_type = dtype_to_json(kind.dtype, kind.variable)
     codecs = _codecs(request, kind, filters)
     if request.checksum and codecs[-1] != _CHECKSUM:
         codecs.append(_CHECKSUM)
@@ -70,7 +70,7 @@ def to_document(request: ArraySpec) -> dict[str, JSON]:
         "data_type": data_type,
         "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunk_shape)}},
         "chunk_key_encoding": _chunk_keys(request),
-        "fill_value": fill_values.spell(fill_values.normalize(request.fill_value, kind), kind, data_type),
+        "fill_value": fill_values.to_json(fill_values.normalize(request.fill_value, kind), kind, data_type),
         "codecs": codecs,
         "attributes": {},
     }
@@ -161,7 +161,7 @@ def create_kwargs_like(description: ArrayMetadata, asked: Mapping[str, Any]) -> 
 
 
 def _codecs(request: ArraySpec, kind: DataType, filters: list[Any]) -> list[JSON]:
-    given = Given(request.chunk_shape, kind)
+    given = ChunkSpec(request.chunk_shape, kind)
     if request.codecs is not None:
         if (
             filters
@@ -171,7 +171,7 @@ def _codecs(request: ArraySpec, kind: DataType, filters: list[Any]) -> list[JSON
             raise ValueError(
                 "codecs are all that is done to a chunk: leave out filters, compressor and order"
             )
-        return spell_codecs(list(request.codecs), given)
+        return codecs_to_json(list(request.codecs), given)
     order = request.order.upper() if isinstance(request.order, str) else request.order
     if order not in ("C", "F"):
         raise ValueError(f"order is {request.order!r}; it must be 'C' or 'F'")
@@ -185,15 +185,15 @@ def _codecs(request: ArraySpec, kind: DataType, filters: list[Any]) -> list[JSON
     words.extend(filters)
     if compressor is not None:
         words.append(as_codec(compressor))
-    return spell_codecs(words, given)
+    return codecs_to_json(words, given)
 
 
-def spell_codecs(words: list[Any], given: Given) -> list[JSON]:
+def codecs_to_json(words: list[Any], given: ChunkSpec) -> list[JSON]:
     """Return codecs as v3 spells them, and put the one that makes bytes of arrays where it is missing."""
     codecs: list[JSON] = []
     packed_ = False
     for i, word in enumerate(words):
-        spelled = spell_codec(word, given)
+        spelled = codec_to_json(word, given)
         step = parse_codec(Member(_KEY, f"codecs[{i}]", spelled), given, packed_)
         if step is not None:
             if step.kind == BYTES and not packed_:
@@ -214,7 +214,7 @@ def pack_of(kind: DataType) -> JSON:
     return {"name": "bytes"}
 
 
-def spell_codec(word: Any, given: Given) -> JSON:
+def codec_to_json(word: Any, given: ChunkSpec) -> JSON:
     """Return a codec as v3 spells it: a name or an object of v3, or a codec of numcodecs or its configuration.
 
     Raises
@@ -222,7 +222,7 @@ def spell_codec(word: Any, given: Given) -> JSON:
     ValueError : v3 has no word for it
 
     >>> import numpy as np
-    >>> spell_codec({"id": "gzip", "level": 3}, Given((4,), DataType(np.dtype("i4"))))
+    >>> codec_to_json({"id": "gzip", "level": 3}, ChunkSpec((4,), DataType(np.dtype("i4"))))
     {'name': 'gzip', 'configuration': {'level': 3}}
     """
     if isinstance(word, str):
@@ -256,7 +256,7 @@ def spell_codec(word: Any, given: Given) -> JSON:
     return {"name": f"{PREFIX}{name}", "configuration": config}
 
 
-def _completed(word: dict[str, JSON], given: Given) -> JSON:
+def _completed(word: dict[str, JSON], given: ChunkSpec) -> JSON:
     """Return a codec of v3 with all that readers expect in its configuration."""
     name, config = word.get("name"), word.get("configuration") or {}
     if not isinstance(name, str) or not isinstance(config, Mapping):

@@ -93,38 +93,38 @@ def parse_dtype(member: Member, depth: int = 0) -> DataType:
     """
     if depth > MAX_DEPTH:
         member.fail("it is nested too deeply")
-    said = member.extension().vital()
-    name = _ALIASES.get(said.name, said.name)
+    ext = member.extension().require_understood()
+    name = _ALIASES.get(ext.name, ext.name)
     if name in _CORE:
-        said.only()
+        ext.allow_only()
         return DataType(np.dtype(_CORE[name]))
     if name in _VARIABLE:
-        said.only()
+        ext.allow_only()
         return DataType(np.dtype(object), _VARIABLE[name])
     if (bits := re.fullmatch(r"r([1-9]\d{0,10})", name)) is not None:
-        said.only()
+        ext.allow_only()
         if int(bits[1]) % 8 or int(bits[1]) // 8 > MAX_ITEM_NBYTES:
             member.fail(f"the number of bits must be a multiple of 8, of at most {MAX_ITEM_NBYTES} bytes")
         return DataType(np.dtype(f"V{int(bits[1]) // 8}"))
     if name == "fixed_length_utf32":
-        length = said.only("length_bytes").need("length_bytes")
+        length = ext.allow_only("length_bytes").require("length_bytes")
         if length.integer(4, MAX_ITEM_NBYTES) % 4:
             length.fail("it must be a multiple of 4")
         return DataType(np.dtype(f"U{length.integer(4) // 4}"))
     if name in ("null_terminated_bytes", "raw_bytes"):
-        length = said.only("length_bytes").need("length_bytes")
+        length = ext.allow_only("length_bytes").require("length_bytes")
         return DataType(np.dtype(f"{'S' if name[0] == 'n' else 'V'}{length.integer(1, MAX_ITEM_NBYTES)}"))
     if name in _TIMES:
-        config = said.only("unit", "scale_factor")
-        unit = config.need("unit").choice(*_UNITS).replace("μ", "u")
-        scale = config.need("scale_factor").integer(1, 2**31 - 1)
+        config = ext.allow_only("unit", "scale_factor")
+        unit = config.require("unit").choice(*_UNITS).replace("μ", "u")
+        scale = config.require("scale_factor").integer(1, 2**31 - 1)
         if unit == "generic":
             return DataType(np.dtype(_TIMES[name]))
         return DataType(np.dtype(f"{_TIMES[name]}[{scale}{unit}]"))
     if name in ("struct", "structured"):
-        return DataType(_parse_struct(said.only("fields").need("fields"), depth))
+        return DataType(_parse_struct(ext.allow_only("fields").require("fields"), depth))
     if name in ML_DTYPES:
-        said.only()
+        ext.allow_only()
         return DataType(ml_dtype(name))
     member.fail("this data type is not known here; open the array with a library that knows it")
 
@@ -145,7 +145,7 @@ def _parse_struct(fields: Member, depth: int) -> AnyDtype:
             name, spelled = pair
         else:
             field.object(("name", "data_type"))
-            name, spelled = field.need("name"), field.need("data_type")
+            name, spelled = field.require("name"), field.require("data_type")
         inner = parse_dtype(spelled, depth + 1)
         if inner.variable:
             spelled.fail("a field must have a data type of fixed length, such as 'fixed_length_utf32'")
@@ -161,14 +161,14 @@ def _parse_struct(fields: Member, depth: int) -> AnyDtype:
     return dtype
 
 
-def spell_dtype(dtype: AnyDtype, variable: str = "") -> JSON:
+def dtype_to_json(dtype: AnyDtype, variable: str = "") -> JSON:
     """Return a data type as v3 documents spell it: the form that most readers take.
 
     Raises
     ------
     ValueError : v3 has no word for it
 
-    >>> spell_dtype(np.dtype(">i4")), spell_dtype(np.dtype("S3"))
+    >>> dtype_to_json(np.dtype(">i4")), dtype_to_json(np.dtype("S3"))
     ('int32', {'name': 'null_terminated_bytes', 'configuration': {'length_bytes': 3}})
     """
     if variable:
@@ -185,7 +185,7 @@ def spell_dtype(dtype: AnyDtype, variable: str = "") -> JSON:
         )
     if dtype.fields is not None:
         fields = [
-            {"name": name, "data_type": spell_dtype(dtype.fields[name][0])} for name in dtype.names or ()
+            {"name": name, "data_type": dtype_to_json(dtype.fields[name][0])} for name in dtype.names or ()
         ]
         return {"name": "struct", "configuration": {"fields": fields}}
     if is_ml_dtype(dtype) or dtype.itemsize == 0 or dtype.kind not in "mMUSV":

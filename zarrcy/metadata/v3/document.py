@@ -57,9 +57,9 @@ def read_many(store: Store, keys: Sequence[Key]) -> Iterator[Any]:
 
 def node_type(members: Member) -> str:
     """Return "array" or "group", whichever a document describes."""
-    if members.need("zarr_format").value != ZARR_FORMAT:
-        members.need("zarr_format").fail(f"it must be {ZARR_FORMAT}")
-    return members.need("node_type").choice("array", "group")
+    if members.require("zarr_format").value != ZARR_FORMAT:
+        members.require("zarr_format").fail(f"it must be {ZARR_FORMAT}")
+    return members.require("node_type").choice("array", "group")
 
 
 def names_below(store: Store, prefix: str) -> list[str]:
@@ -79,7 +79,7 @@ def check_unknown_fields(members: Member, known: Collection[str]) -> None:
     for name, value in members.object().items():
         if name in known or (isinstance(value, dict) and value.get("must_understand") is False):
             continue
-        members.need(name).fail(
+        members.require(name).fail(
             'this member is not known here, and does not say that it need not be ("must_understand": false); open '
             "it with a library that knows it"
         )

@@ -178,7 +178,7 @@ def _parse_struct(member: Member, dtype: AnyDtype) -> Any:
     flat = out.reshape(1)
     for name in names:
         # by memory: an assignment would go through a Python float, and lose what a NaN carries
-        field = np.asarray(_parse_fixed(member.need(name), dtype[name]), dtype[name])
+        field = np.asarray(_parse_fixed(member.require(name), dtype[name]), dtype[name])
         flat[name] = field
     return flat[0]
 
@@ -186,7 +186,7 @@ def _parse_struct(member: Member, dtype: AnyDtype) -> Any:
 # -- to documents ----------------------------------------------------------------------------------
 
 
-def spell(value: Any, kind: DataType, data_type: JSON) -> JSON:
+def to_json(value: Any, kind: DataType, data_type: JSON) -> JSON:
     """Return a fill value as v3 spells it.
 
     Parameters
@@ -204,18 +204,18 @@ def spell(value: Any, kind: DataType, data_type: JSON) -> JSON:
         return base64.standard_b64encode(stored.tobytes()).decode()
     if kind.dtype.kind == "V" and kind.dtype.fields is None and name[0] == "r" and name[1:].isdecimal():
         return list(np.asarray(value).tobytes())
-    return _spell_fixed(np.asarray(value, kind.dtype))
+    return _fixed_to_json(np.asarray(value, kind.dtype))
 
 
-def _spell_fixed(value: Any) -> JSON:
+def _fixed_to_json(value: Any) -> JSON:
     """Spell an array without axes."""
     dtype = value.dtype
     if dtype.fields is not None:
-        return {name: _spell_fixed(value[name]) for name in dtype.names}
+        return {name: _fixed_to_json(value[name]) for name in dtype.names}
     if is_float(dtype):
-        return _spell_float(value)
+        return _float_to_json(value)
     if dtype.kind == "c":
-        return [_spell_float(value.real), _spell_float(value.imag)]
+        return [_float_to_json(value.real), _float_to_json(value.imag)]
     if dtype.kind == "b":
         return bool(value)
     if dtype.kind in "iu" or dtype.name in _INTEGERS:
@@ -229,7 +229,7 @@ def _spell_fixed(value: Any) -> JSON:
     return base64.standard_b64encode(value.tobytes()).decode()
 
 
-def _spell_float(value: Any) -> JSON:
+def _float_to_json(value: Any) -> JSON:
     number = float(value)
     if math.isnan(number):
         bits = int(value.view(f"u{value.dtype.itemsize}"))

@@ -14,7 +14,7 @@ FILES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "setup.py", "Makefile")
 NOT_YET = (
     "zarrcy/_kernels", "zarrcy/chunk_io", "zarrcy/hierarchy", "zarrcy/storage", "zarrcy/sync", "zarrcy/metadata",
     "zarrcy/codecs", "zarrcy/indexing", "zarrcy/api", "zarrcy/cli", "zarrcy/testing", "zarrcy/__init__.py",
-    "zarrcy/compat.py", "zarrcy/errors.py", "zarrcy/keys.py", "zarrcy/settings.py", "zarrcy/types.py",
+    "zarrcy/compat.py", "zarrcy/errors.py", "zarrcy/keys.py", "zarrcy/types.py",
     "tests", "benchmarks", "docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "setup.py", "Makefile",
 )  # fmt: skip
 

@@ -1,11 +1,177 @@
-"""How an open array behaves: what is chosen when it is opened, and is nowhere stored."""
+"""Settings of the process (environment variables) and options of an open array. No document stores them."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypedDict, get_args
+from typing import Any, Literal, TypeAlias, TypedDict, cast, get_args
 
 import numpy as np
+
+
+def _flag(text: str) -> bool:
+    return text not in ("", "0")
+
+
+def _draft_flag(text: str) -> bool:
+    """Parse a flag as zarr-python 2 does: the empty string is on."""
+    return text.lower() not in ("0", "false")
+
+
+def _positive_integer(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError("it must be a positive integer")
+    return int(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """An environment variable that changes how zarrcy works.
+
+    Parameters
+    ----------
+    name : str
+        Name of the variable.
+    kind : str
+        What a value may be, for documentation.
+    default : str
+        Value that an absent variable stands for; "" if the value depends on the computer or the caller.
+    meaning : str
+        Effect of the variable, in one sentence.
+    read : {"import", "call", "build"}
+        When the variable is read: once at the import of zarrcy, by each call, or by ``setup.py``.
+    parse : callable
+        Convert the text; raise ValueError if the text is not valid.
+    """
+
+    name: str
+    kind: str
+    default: str
+    meaning: str
+    read: Literal["import", "call", "build"]
+    parse: Callable[[str], object] = str
+
+    def text(self) -> str:
+        """Return the text of the variable, or the default."""
+        return os.environ.get(self.name, self.default)
+
+    def is_set(self) -> bool:
+        """Return whether the environment has the variable."""
+        return self.name in os.environ
+
+    def value(self) -> object:
+        """Return the parsed value.
+
+        Raises
+        ------
+        ValueError
+            If the variable has a value that is not valid.
+        """
+        text = self.text()
+        try:
+            return self.parse(text)
+        except ValueError as exc:
+            raise ValueError(f"{self.name} is {text!r}; {exc}") from None
+
+
+THREADS = Setting(
+    name="ZARRCY_THREADS",
+    kind="positive integer",
+    default="",
+    meaning="Number of threads that read and write chunks; by default the CPUs that the process may use, "
+    "and 1 outside the main thread.",
+    read="call",
+)
+DURABILITY = Setting(
+    name="ZARRCY_DURABILITY",
+    kind='"none", "data" or "full"',
+    default="",
+    meaning="What local stores wait for before a write returns; by default each store class decides.",
+    read="call",
+)
+ALLOW_PICKLE = Setting(
+    name="ZARRCY_ALLOW_PICKLE",
+    kind="0 or 1",
+    default="0",
+    meaning="Allow the codec pickle, which runs code that is in the data.",
+    read="call",
+    parse=_flag,
+)
+MAX_DOCUMENT_MIB = Setting(
+    name="ZARRCY_MAX_DOCUMENT_MIB",
+    kind="positive integer",
+    default="64",
+    meaning="Largest metadata document that is read, in MiB; consolidated documents may be 16 times as large.",
+    read="import",
+    parse=_positive_integer,
+)
+NATIVE = Setting(
+    name="ZARRCY_NATIVE",
+    kind="0 or 1",
+    default="1",
+    meaning="Use the native path, which reads, decodes, encodes and writes chunks without the GIL.",
+    read="import",
+    parse=_flag,
+)
+PURE = Setting(
+    name="ZARRCY_PURE",
+    kind="0 or 1",
+    default="0",
+    meaning="Use the slower NumPy implementation of the kernels; at build time, do not compile the kernels.",
+    read="import",
+    parse=_flag,
+)
+V3_DRAFT = Setting(
+    name="ZARR_V3_EXPERIMENTAL_API",
+    kind="0, false or 1",
+    default="0",
+    meaning="Let zarr_version=3 mean the withdrawn draft of version 3, as in zarr-python 2.",
+    read="call",
+    parse=_draft_flag,
+)
+SLURM_CPUS = Setting(
+    name="SLURM_CPUS_PER_TASK",
+    kind="positive integer",
+    default="",
+    meaning="Set by Slurm: upper bound of the default number of threads.",
+    read="call",
+)
+SETTINGS: tuple[Setting, ...] = (
+    THREADS,
+    DURABILITY,
+    ALLOW_PICKLE,
+    MAX_DOCUMENT_MIB,
+    NATIVE,
+    PURE,
+    V3_DRAFT,
+    SLURM_CPUS,
+    Setting(
+        name="ZARRCY_NO_CODECS",
+        kind="0 or 1",
+        default="0",
+        meaning="Build the native path without codec libraries; numcodecs decodes.",
+        read="build",
+        parse=_flag,
+    ),
+    Setting(
+        name="ZARRCY_CHECKED",
+        kind="0 or 1",
+        default="0",
+        meaning="Build the kernels with bounds checks.",
+        read="build",
+        parse=_flag,
+    ),
+    Setting(
+        name="ZARRCY_SANITIZE",
+        kind="0 or 1",
+        default="0",
+        meaning="Build the kernels for the address and undefined-behaviour sanitizers.",
+        read="build",
+        parse=_flag,
+    ),
+)
+"""Every environment variable that the package or ``setup.py`` reads; ``docs/settings.md`` lists them."""
 
 ReadMissing: TypeAlias = Literal["fill", "raise", "mask"]
 Unaligned: TypeAlias = Literal["lock", "error", "allow"]
@@ -14,7 +180,7 @@ _UNALIGNED = get_args(Unaligned)
 
 
 class ExtraOptions(TypedDict, total=False):
-    """Options that zarr-python 2 does not have: keyword arguments of all that opens or creates arrays."""
+    """Options that zarr-python 2 does not have. Each function that opens or creates arrays takes them."""
 
     read_missing: ReadMissing
     unaligned: Unaligned
@@ -24,15 +190,17 @@ class ExtraOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class ArrayConfig:
-    """The options of an open array, as they travel from the call that opens it to whoever reads or writes.
+    """The options of an open array. A group holds the options of its members.
 
-    A group holds those of its members. A new option is a field here, and in `ExtraOptions`; see `zarrcy.Array`
-    for what each means.
+    `zarrcy.Array` documents each option. A new option is a field here and in `ExtraOptions`.
 
     Raises
     ------
-    ValueError : an option has a value that it can't have
+    ValueError
+        If an option has a value that is not valid.
 
+    Examples
+    --------
     >>> ArrayConfig(cache_attrs=False).write_empty_chunks
     True
     """
@@ -57,18 +225,17 @@ class ArrayConfig:
             _check_cache_bytes(self.cache_bytes)
         if self.read_missing == "mask" and self.meta_array is not None:
             raise ValueError(
-                "read_missing is 'mask': results are masked arrays, so there can be no meta_array"
+                "read_missing is 'mask', so results are masked arrays; leave out meta_array, or give another read_missing"
             )
 
     @property
     def like(self) -> Any:
-        """What results are allocated like; None for plain arrays."""
+        """Array that results are allocated like; None for plain NumPy arrays."""
         return np.ma.empty(()) if self.read_missing == "mask" else self.meta_array
 
     def more(self) -> ExtraOptions:
-        """Return those that are keyword arguments of all that opens arrays."""
-        found: Any = {name: getattr(self, name) for name in ExtraOptions.__annotations__}
-        return found  # type: ignore[no-any-return]
+        """Return the options that `ExtraOptions` names."""
+        return cast(ExtraOptions, {name: getattr(self, name) for name in ExtraOptions.__annotations__})
 
 
 def _check(name: str, value: Any, possible: tuple[str, ...]) -> None:
@@ -82,18 +249,18 @@ def _check_cache_bytes(n: Any) -> None:
 
 
 def take_options(kwargs: dict[str, Any]) -> ExtraOptions:
-    """Take the options of an open array out of keyword arguments.
+    """Remove the options of an open array from keyword arguments, and return them.
 
     >>> kwargs = {"shape": 3, "unaligned": "error"}
     >>> take_options(kwargs), kwargs
     ({'unaligned': 'error'}, {'shape': 3})
     """
-    found: Any = {name: kwargs.pop(name) for name in ExtraOptions.__annotations__ if name in kwargs}
-    return found  # type: ignore[no-any-return]
+    options = {name: kwargs.pop(name) for name in ExtraOptions.__annotations__ if name in kwargs}
+    return cast(ExtraOptions, options)
 
 
 def check_n_threads(n: Any) -> int:
-    """Return a number of threads that a user gave.
+    """Return a number of threads that a user gave, if it is valid.
 
     >>> check_n_threads(0)
     Traceback (most recent call last):

@@ -31,7 +31,7 @@ def test_what_is_printed_is_what_is_returned(capsys, monkeypatch):
             assert name in printed
             assert (" ".join(value) if isinstance(value, list) else str(value)) in printed
     assert found["threads"] == {"number": 3, "because of": "ZARRCY_THREADS in the environment"}
-    assert found["environment"]["ZARRCY_THREADS"] == "3"
+    assert found["settings"]["ZARRCY_THREADS"] == "3"
     with zarrcy.use_threads(2):
         assert zarrcy.show_config("dicts")["threads"]["number"] == 2 == thread_pool.n_threads()
 

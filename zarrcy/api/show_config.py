@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Literal, overload
 
-from zarrcy import _kernels
+from zarrcy import _kernels, settings
 from zarrcy.chunk_io import native
 from zarrcy.sync import thread_pool
 
@@ -54,8 +53,12 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, dict[s
         "processor": _processor(),
         "threads": _threads(),
         "extras": {extra: _version(name) or f"not here ({name})" for extra, name in EXTRAS.items()},
-        "environment": {
-            name: value for name, value in sorted(os.environ.items()) if name.startswith("ZARRCY_")
+        "settings": {
+            setting.name: setting.text()
+            if setting.is_set()
+            else f"not set (default: {setting.default or 'automatic'})"
+            for setting in settings.SETTINGS
+            if setting.read != "build"
         },
     }
     if mode == "dicts":
@@ -96,7 +99,7 @@ def _versions() -> dict[str, str]:
 
 def _compiled() -> dict[str, Any]:
     if not _kernels.COMPILED:
-        why = "ZARRCY_PURE is set" if os.environ.get("ZARRCY_PURE", "") not in ("", "0") else "a pure build"
+        why = "ZARRCY_PURE is set" if settings.PURE.value() else "a pure build"
         return {"kernels": f"numpy twins ({why})", "native lane": "not here"}
     from zarrcy._kernels import _plan_outer
 

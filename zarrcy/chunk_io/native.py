@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import _kernels
+from zarrcy import _kernels, settings
 from zarrcy.codecs import Pipeline
 from zarrcy.storage import access
 from zarrcy.sync import thread_pool
 from zarrcy.types import AnyDtype, Buffer, Kernels, Store
 
-enabled = os.environ.get("ZARRCY_NATIVE", "1") not in ("", "0")
+enabled = bool(settings.NATIVE.value())
 
 # What one thread does in the time that it takes to wake another.
 _WORTH_THREADS_NBYTES = 512 * 1024

@@ -9,7 +9,6 @@ from __future__ import annotations
 import bz2
 import lzma
 import math
-import os
 import pickle
 import zlib
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy import _kernels
+from zarrcy import _kernels, settings
 from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import Buffer
 
@@ -184,7 +183,7 @@ def decode_whole(codec: Any, data: Any) -> Any:
     """
     if codec.codec_id != "pickle":
         return codec.decode(data)
-    if os.environ.get("ZARRCY_ALLOW_PICKLE", "") in ("", "0"):
+    if not settings.ALLOW_PICKLE.value():
         raise UnsafeCodecError("pickle")
     return pickle.loads(data)
 

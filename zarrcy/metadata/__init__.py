@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterable
 
+from zarrcy import settings
 from zarrcy.metadata import v2, v3, v3_draft
 from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys
 from zarrcy.metadata.array_spec import ArraySpec
@@ -87,7 +87,7 @@ def asked_format(
     Where the environment has ``ZARR_V3_EXPERIMENTAL_API``, the `zarr_version` 3 is the draft, as it is for
     zarr-python 2, which knew no other.
     """
-    if zarr_version == 3 and os.environ.get("ZARR_V3_EXPERIMENTAL_API", "0").lower() not in ("0", "false"):
+    if zarr_version == 3 and settings.V3_DRAFT.value():
         warnings.warn(
             "zarr_version=3 is the withdrawn draft of Zarr v3 here, since ZARR_V3_EXPERIMENTAL_API is set; give "
             "zarr_format=3 for the final version, or zarr_format='3-draft' for the draft without this warning",

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zarrcy import _kernels
+from zarrcy import _kernels, settings
 from zarrcy.errors import MetadataError
 from zarrcy.types import JSON, Key
 
 MAX_DEPTH = 128
 """Lists and objects that may lie in one another. What walks documents does so by recursion."""
 
-MAX_NBYTES = int(os.environ.get("ZARRCY_MAX_DOCUMENT_MIB", "64")) * 2**20
+_MAX_MIB = settings.MAX_DOCUMENT_MIB.value()
+assert isinstance(_MAX_MIB, int)
+MAX_NBYTES = _MAX_MIB * 2**20
 """Length of a document. Parsed, one may take more than twenty times as much."""
 
 MAX_CONSOLIDATED_NBYTES = 16 * MAX_NBYTES

@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+from zarrcy import settings
 from zarrcy.settings import check_n_threads
 
 Task = Callable[[int, int], None]
 
-VARIABLE = "ZARRCY_THREADS"
+VARIABLE = settings.THREADS.name
 
 _of_block: ContextVar[int | None] = ContextVar("zarrcy.use_threads", default=None)
 _of_array: ContextVar[int | None] = ContextVar("zarrcy.Array.threads", default=None)
@@ -104,7 +105,7 @@ def choice() -> Choice:
         return Choice(n, "a block of zarrcy.use_threads")
     if (n := _of_array.get()) is not None:
         return Choice(n, "the option 'threads' of the array")
-    asked = os.environ.get(VARIABLE, "")
+    asked = settings.THREADS.text()
     if asked:
         if asked.isdecimal():
             return Choice(max(1, int(asked)), f"{VARIABLE} in the environment")
@@ -127,7 +128,7 @@ def cpus() -> Choice:
     quota = _quota_of_this_process()
     if quota is not None:
         found.append(Choice(quota, "the CPU quota of the control group"))
-    slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    slurm = settings.SLURM_CPUS.text()
     if slurm.isdecimal() and int(slurm):
         found.append(Choice(int(slurm), "SLURM_CPUS_PER_TASK in the environment"))
     return min(found, key=lambda one: one.n)

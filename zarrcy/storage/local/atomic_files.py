@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Collection
 
-from zarrcy import _kernels
+from zarrcy import _kernels, settings
 from zarrcy.storage.base import flat
 from zarrcy.types import Buffer
 
@@ -22,7 +22,6 @@ native = _kernels.file_io
 """Does in one call what the functions here do step by step; None in a pure build."""
 
 DURABILITIES = ("none", "data", "full")
-_VARIABLE = "ZARRCY_DURABILITY"
 
 
 def as_durability(asked: str | None, default: str = "none") -> str:
@@ -33,7 +32,7 @@ def as_durability(asked: str | None, default: str = "none") -> str:
     """
     word, name = asked, "durability"
     if asked is None:
-        word, name = os.environ.get(_VARIABLE) or default, _VARIABLE
+        word, name = settings.DURABILITY.text() or default, settings.DURABILITY.name
     if word not in DURABILITIES:
         raise ValueError(f"{name} is {word!r}; it must be one of {', '.join(map(repr, DURABILITIES))}")
     return word

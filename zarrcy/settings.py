@@ -225,7 +225,7 @@ class ArrayConfig:
             _check_cache_bytes(self.cache_bytes)
         if self.read_missing == "mask" and self.meta_array is not None:
             raise ValueError(
-                "read_missing is 'mask', so results are masked arrays; leave out meta_array, or give another read_missing"
+                "read_missing is 'mask', so results are masked arrays: leave out meta_array or read_missing"
             )
 
     @property

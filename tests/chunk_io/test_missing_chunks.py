@@ -164,7 +164,7 @@ def test_an_array_without_axes_is_masked_until_it_is_written():
 
 
 def test_masks_and_a_meta_array_do_not_go_together():
-    with pytest.raises(ValueError, match="no meta_array"):
+    with pytest.raises(ValueError, match="leave out meta_array"):
         zarrcy.zeros(3, read_missing="mask", meta_array=np.empty(()))
 
 

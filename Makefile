@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 ASV_ARGS ?=
 
-.PHONY: help demo test slow fuzz kill soak check checked sanitize pure bench asv docs clean
+.PHONY: help demo test slow fuzz kill soak check checked sanitize pure bench instructions asv docs clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -86,6 +86,9 @@ pure: $(VENV)/has-test  ## the tests again, on a build without compiled kernels
 
 bench: $(VENV)/has-bench $(ZARR2)/built  ## compare with every installed peer, in turns; a page with charts and docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py --zarr2-python $(ZARR2)/bin/python --docs docs/benchmarks.md $(BENCH_ARGS)
+
+instructions: $(VENV)/has-test  ## count machine instructions with valgrind: make instructions BENCH_ARGS="--before DIR"
+	$(BIN)/python benchmarks/instructions.py $(BENCH_ARGS)
 
 asv: $(VENV)/has-bench  ## time zarrcy over its history, or once as it is: make asv ASV_ARGS="--quick"
 	$(BIN)/asv machine --yes --config benchmarks/asv/asv.conf.json

@@ -15,7 +15,7 @@ NOT_YET = (
     "zarrcy/_kernels", "zarrcy/chunk_io", "zarrcy/hierarchy", "zarrcy/storage", "zarrcy/sync", "zarrcy/metadata",
     "zarrcy/codecs", "zarrcy/indexing", "zarrcy/api", "zarrcy/cli", "zarrcy/testing", "zarrcy/__init__.py",
     "zarrcy/compat.py", "zarrcy/errors.py", "zarrcy/keys.py", "zarrcy/types.py",
-    "tests", "benchmarks", "docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "setup.py", "Makefile",
+    "tests", "benchmarks", "docs", "README.md", "CHANGELOG.md", "setup.py", "Makefile",
 )  # fmt: skip
 
 # Phrase -> what to write instead.

@@ -1,0 +1,31 @@
+"""The documentation points to files that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parent.parent
+PAGES = sorted([*REPO.glob("*.md"), *(REPO / "docs").glob("*.md"), *(REPO / "benchmarks").glob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPO).as_posix())
+def test_each_relative_link_points_to_a_file(page):
+    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPO).as_posix())
+def test_each_module_that_a_page_names_exists(page):
+    """A name such as `storage/base.py` is a path below the repository, the package or one of its folders."""
+    names = re.findall(r"`([a-z_0-9]+(?:/[a-z_0-9]+)*\.(?:py|pyx|pxd|h|c))`", page.read_text())
+    files = [
+        path.as_posix()
+        for folder in ("zarrcy", "tests", "benchmarks", "docs")
+        for path in (REPO / folder).rglob("*.*")
+    ]
+    files.append((REPO / "setup.py").as_posix())
+    examples = {"_kernels/_verb.pyx"}
+    assert [
+        name for name in names if name not in examples and not any(f.endswith("/" + name) for f in files)
+    ] == []

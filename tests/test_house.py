@@ -201,3 +201,16 @@ def test_importing_loads_nothing_and_reading_an_array_only_what_reads(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:3] == ["False False", "2", "[]"]
+
+
+def test_opening_an_array_and_reading_an_element_loads_few_modules(tmp_path):
+    """Each module costs start-up time on a parallel file system; lower the numbers if you can, do not raise them."""
+    zarrcy.save_array(tmp_path / "a", [1, 2, 3])
+    for function, most in (("open_array", 92), ("open", 96)):
+        script = (
+            "import sys, zarrcy\n"
+            f"zarrcy.{function}({str(tmp_path / 'a')!r}, mode='r')[1]\n"
+            "print(len([name for name in sys.modules if name.partition('.')[0] == 'zarrcy']))"
+        )
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        assert int(done.stdout) <= most

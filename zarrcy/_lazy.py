@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.machinery import ModuleSpec
@@ -61,6 +62,38 @@ def zarr2_names(module: str) -> tuple[list[str], Callable[[str], Any]]:
     """
     modules = import_module("zarrcy._zarr2_modules").MODULES
     return lazy_names(module, modules[module.rpartition(".")[2]])
+
+
+def find_zarr2_name(package: str, folder: str, name: str) -> Any:
+    """Return what zarr-python 2 calls `name` in the module that has the same name as a package of zarrcy.
+
+    The import system asks a package for the name of each submodule before it looks for a file. Such a name raises
+    AttributeError without a look at the table, which most programs never need.
+
+    Parameters
+    ----------
+    package : str
+        Full name of the package.
+    folder : str
+        Folder of the package.
+    name : str
+        Name of the attribute.
+
+    Raises
+    ------
+    AttributeError
+        If zarr-python 2 has no such name, or if it is a submodule of the package.
+
+    Examples
+    --------
+    >>> import zarrcy.indexing
+    >>> find_zarr2_name("zarrcy.indexing", zarrcy.indexing.__path__[0], "OIndex").__name__
+    'OIndex'
+    """
+    path = os.path.join(folder, name)
+    if os.path.isfile(f"{path}.py") or os.path.isdir(path):
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    return zarr2_names(package)[1](name)
 
 
 class Zarr2ModuleFinder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -13,7 +14,7 @@ from zarrcy._kernels.protocols import Box, Buffer, ChunkGrid, ChunkLayout, FlatP
 __all__ = [
     "JSON", "AnyArray", "AnyDtype", "Box", "Buffer", "ChunkGrid", "ChunkLayout", "Codec", "Coords", "Elements", "Field",
     "FlatPlan", "Kernels", "Key", "MaskedArray", "OuterPlan", "Plan", "Planner", "Selection",
-    "Shape", "Span", "Store", "ZarrFormat",
+    "Shape", "Span", "Store", "Synchronizer", "ZarrFormat",
 ]  # fmt: skip
 
 Key: TypeAlias = str
@@ -83,3 +84,9 @@ class Codec(Protocol):
     def encode(self, buf: Buffer) -> Buffer: ...
     def decode(self, buf: Buffer, out: Buffer | None = None) -> Buffer: ...
     def get_config(self) -> dict[str, JSON]: ...
+
+
+class Synchronizer(Protocol):
+    """A mapping of keys to locks, which are context managers."""
+
+    def __getitem__(self, key: str) -> AbstractContextManager[object]: ...

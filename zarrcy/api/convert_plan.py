@@ -19,7 +19,8 @@ from zarrcy.errors import ChunkDecodeError, PathNotFoundError
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Found, Node, Parse
 from zarrcy.keys import prefix_of
-from zarrcy.metadata import ArrayMetadata, ArraySpec, Format
+from zarrcy.metadata import ArrayMetadata, ArraySpec
+from zarrcy.metadata.format import Format
 from zarrcy.settings import ArrayConfig
 
 How: TypeAlias = Literal["as stored", "encoded anew", "impossible"]

@@ -13,7 +13,8 @@ from zarrcy.errors import MetadataError
 from zarrcy.hierarchy.verification import Problem
 from zarrcy.indexing.chunk_shapes import grid_shape
 from zarrcy.keys import prefix_of
-from zarrcy.metadata import ArrayMetadata, Format
+from zarrcy.metadata import ArrayMetadata
+from zarrcy.metadata.format import Format
 from zarrcy.storage import access
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.storage.json_reader import parse_json

@@ -13,8 +13,7 @@ from zarrcy.hierarchy.tree import TreeView
 from zarrcy.metadata import asked_format
 from zarrcy.settings import ArrayConfig, ExtraOptions
 from zarrcy.storage.store_argument import normalize_store_arg
-from zarrcy.sync.synchronizers import Synchronizer
-from zarrcy.types import ZarrFormat
+from zarrcy.types import Synchronizer, ZarrFormat
 
 # -- groups ----------------------------------------------------------------------------------------
 

@@ -6,8 +6,7 @@ from contextlib import AbstractContextManager
 
 from zarrcy.storage import access
 from zarrcy.sync import key_locks
-from zarrcy.sync.synchronizers import Synchronizer
-from zarrcy.types import Key, Store
+from zarrcy.types import Key, Store, Synchronizer
 
 
 class ChunkLocks:

@@ -15,8 +15,7 @@ from zarrcy.codecs import Pipeline, Shard, fill_bytes
 from zarrcy.metadata import ArrayMetadata
 from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access, byte_ranges
-from zarrcy.sync.synchronizers import Synchronizer
-from zarrcy.types import Kernels, Shape, Store
+from zarrcy.types import Kernels, Shape, Store, Synchronizer
 
 if TYPE_CHECKING:
     from zarrcy.chunk_io.chunk_cache import CacheView

@@ -19,7 +19,8 @@ from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import create
 from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
-from zarrcy.metadata import Format, keeps_one_document
+from zarrcy.metadata import keeps_one_document
+from zarrcy.metadata.format import Format
 from zarrcy.storage import access
 from zarrcy.storage.listing import listdir
 from zarrcy.storage.n5.store import N5Store

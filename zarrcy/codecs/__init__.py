@@ -5,7 +5,7 @@ The names that zarr-python 2 has in its module ``codecs`` (the codecs of numcode
 
 from typing import Any
 
-from zarrcy._lazy import zarr2_names
+from zarrcy._lazy import find_zarr2_name, zarr2_names
 from zarrcy.codecs.n5 import N5ChunkWrapper
 from zarrcy.codecs.pipeline import Pipeline, StageError, fill_bytes
 from zarrcy.codecs.stages import Compressor, Filter, Pack, Shard, Stage, Transpose, as_codec
@@ -26,7 +26,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    return zarr2_names(__name__)[1](name)
+    return find_zarr2_name(__name__, __path__[0], name)
 
 
 def __dir__() -> list[str]:

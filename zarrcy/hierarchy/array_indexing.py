@@ -10,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.errors import SelectionError, UnalignedWriteError, ValueShapeError
-from zarrcy.hierarchy.accessors import BlockIndex, OIndex, VIndex
 from zarrcy.hierarchy.array_state import ArrayFacts
 from zarrcy.hierarchy.node import refuse_read_only
-from zarrcy.indexing import regions
 from zarrcy.indexing import selection as selections
 from zarrcy.indexing.fields import record_fields
 from zarrcy.types import AnyDtype, Field, Shape
 
 if TYPE_CHECKING:
+    from zarrcy.hierarchy.accessors import BlockIndex, OIndex, VIndex
     from zarrcy.hierarchy.explain import Explanation
 
 # A value of another data type, from so many bytes on, is cast as its pieces are written.
@@ -233,16 +232,22 @@ class ArrayIndexing(ArrayFacts):
     @property
     def oindex(self) -> OIndex:
         """Orthogonal selections in brackets: see `get_orthogonal_selection`."""
+        from zarrcy.hierarchy.accessors import OIndex
+
         return OIndex(self)
 
     @property
     def vindex(self) -> VIndex:
         """Points and masks in brackets: see `get_coordinate_selection` and `get_mask_selection`."""
+        from zarrcy.hierarchy.accessors import VIndex
+
         return VIndex(self)
 
     @property
     def blocks(self) -> BlockIndex:
         """Whole chunks in brackets: see `get_block_selection`."""
+        from zarrcy.hierarchy.accessors import BlockIndex
+
         return BlockIndex(self)
 
     def _read(self, plan: Any, shape: Shape, fields: Any, out: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -425,6 +430,8 @@ class ArrayIndexing(ArrayFacts):
         """
         if not plan.n_pieces or (fields is None and self._chunk_io.is_aligned(plan)):
             return
+        from zarrcy.indexing import regions
+
         coords, chunk_shape = plan.coords_table(0, plan.n_pieces), plan.grid.chunk_shape
         touched = zip(coords.min(axis=0).tolist(), coords.max(axis=0).tolist(), chunk_shape, strict=True)
         stored_shape = self._description.chunk_shape

@@ -14,21 +14,22 @@ from numpy.typing import NDArray
 
 from zarrcy import _kernels
 from zarrcy.chunk_io import ChunkIO
-from zarrcy.chunk_io.chunk_cache import CacheInfo, ChunkCache
-from zarrcy.chunk_io.missing_chunks import new_masked
 from zarrcy.chunk_io.open_chunks import open_chunk_io
 from zarrcy.chunk_io.pieces import batches
 from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ViewError
 from zarrcy.hierarchy.node import refuse_read_only
 from zarrcy.hierarchy.node_properties import NodeProperties
-from zarrcy.hierarchy.report import InfoReport, bytes_text, html_table, type_name
 from zarrcy.metadata import ArrayMetadata
 from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, AnyDtype, Coords, Key, Planner, Shape
+
+if TYPE_CHECKING:
+    from zarrcy.chunk_io.chunk_cache import CacheInfo, ChunkCache
+    from zarrcy.hierarchy.report import InfoReport
 
 _PARSED_LATE = ("_description", "_dtype", "_result_order")
 _MADE_LATE = ("_grid", "_kernels", "_chunk_io")
@@ -126,6 +127,8 @@ class ArrayFacts(NodeProperties, ABC):
         if like is None:
             return np.empty(shape, dtype, self._result_order)
         if isinstance(like, np.ma.MaskedArray):
+            from zarrcy.chunk_io.missing_chunks import new_masked
+
             return new_masked(shape, dtype, self._result_order)
         return np.empty_like(like, shape=shape, dtype=dtype, order=self._result_order)
 
@@ -190,6 +193,8 @@ class ArrayFacts(NodeProperties, ABC):
         >>> a.cache_info()
         CacheInfo(hits=1, misses=1, evictions=0, n_chunks=1, nbytes=272, max_nbytes=10000)
         """
+        from zarrcy.chunk_io.chunk_cache import CacheInfo
+
         return CacheInfo() if self._cache is None else self._cache.info()
 
     @property
@@ -465,10 +470,14 @@ class ArrayFacts(NodeProperties, ABC):
         Storage ratio      : 118.7
         Chunks initialized : 0/4
         """
+        from zarrcy.hierarchy.report import InfoReport
+
         return InfoReport(self.info_items)
 
     def info_items(self) -> list[tuple[str, str]]:
         """Return the rows of `info`."""
+        from zarrcy.hierarchy.report import bytes_text
+
         stored = self.nbytes_stored
         rows = [
             ("No. bytes stored", bytes_text(stored) if stored > 0 else None),
@@ -478,7 +487,9 @@ class ArrayFacts(NodeProperties, ABC):
         return self._described() + [(name, value) for name, value in rows if value is not None]
 
     def _described(self) -> list[tuple[str, str]]:
-        """Return the rows of `info` that take no look at the chunks."""
+        """Return the rows of `info` that need no look at the chunks."""
+        from zarrcy.hierarchy.report import bytes_text, type_name
+
         rows: list[tuple[str, Any]] = [
             ("Name", self.name),
             ("Type", "zarrcy.Array"),
@@ -505,6 +516,8 @@ class ArrayFacts(NodeProperties, ABC):
         """Return the rows of `info` on shards; sizes are those without compression."""
         if self.shards is None:
             return []
+        from zarrcy.hierarchy.report import bytes_text
+
         sizes = [math.prod(lengths) * self.itemsize for lengths in (self.chunks, self.shards)]
         return [
             ("Shard shape", self.shards),
@@ -514,9 +527,10 @@ class ArrayFacts(NodeProperties, ABC):
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: facts beside a picture of the chunks. No chunk is looked for."""
-        facts = html_table([*self._described(), ("No. chunks", str(self.nchunks))])
         from zarrcy.hierarchy.chunk_grid_svg import grid_svg
+        from zarrcy.hierarchy.report import html_table
 
+        facts = html_table([*self._described(), ("No. chunks", str(self.nchunks))])
         picture = grid_svg(self.shape, self.chunks, self._description.chunk_axes)
         return (
             f'<table class="zarrcy-array"><tbody><tr><td>{facts}</td><td>{picture}</td></tr></tbody></table>'

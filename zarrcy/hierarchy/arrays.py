@@ -12,23 +12,20 @@ import numcodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.chunk_io.chunk_cache import ChunkCache
 from zarrcy.codecs import as_codec
 from zarrcy.hierarchy.array_indexing import ArrayIndexing
 from zarrcy.hierarchy.attributes import Attributes
 from zarrcy.hierarchy.node import Node, Parse
-from zarrcy.indexing import regions
 from zarrcy.indexing import selection as selections
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shape
-from zarrcy.indexing.regions import Region
 from zarrcy.metadata import ArrayMetadata, asked_format
 from zarrcy.settings import ArrayConfig, ExtraOptions
 from zarrcy.storage.store_argument import normalize_store_arg
-from zarrcy.sync.synchronizers import Synchronizer
-from zarrcy.types import Shape, ZarrFormat
+from zarrcy.types import Shape, Synchronizer, ZarrFormat
 
 if TYPE_CHECKING:
     from zarrcy.hierarchy.verification import Report
+    from zarrcy.indexing.regions import Region
 
 
 class Array(ArrayIndexing):
@@ -124,6 +121,8 @@ class Array(ArrayIndexing):
         self._reload = not options.cache_metadata
         self._like = options.like
         if options.cache_bytes:
+            from zarrcy.chunk_io.chunk_cache import ChunkCache
+
             self._cache = ChunkCache(options.cache_bytes)
         self._attrs = Attributes(node, options.read_only, options.cache_attrs)
         if isinstance(description, ArrayMetadata):
@@ -222,6 +221,8 @@ class Array(ArrayIndexing):
             raise ValueError(f"n is {n}; there must be 1 part or more")
         if n > 1 and not self.ndim:
             raise ValueError(f"an array without axes can't be cut into {n} parts")
+        from zarrcy.indexing import regions
+
         return regions.cut(self.shape, self._description.chunk_shape, n)
 
     def region(self, rank: int, size: int) -> Region:
@@ -270,6 +271,8 @@ class Array(ArrayIndexing):
         zarrcy.errors.RegionError: region 0, [0:50], does not begin and end at borders where stored values have shape \
 (30,): [0:60] would do. write_regions() gives regions that are safe.
         """
+        from zarrcy.indexing import regions
+
         self._refresh()
         boxes = [selections.normalize_basic(self._kernels, part, self._grid)[0] for part in parts]
         extents, sparse = [], []

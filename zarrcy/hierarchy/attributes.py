@@ -8,8 +8,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from zarrcy.hierarchy.node import Node, refuse_read_only
-from zarrcy.sync.synchronizers import Synchronizer
-from zarrcy.types import JSON
+from zarrcy.types import JSON, Synchronizer
 
 
 class Attributes(MutableMapping[str, Any]):

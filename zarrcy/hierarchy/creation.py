@@ -17,8 +17,7 @@ from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shape
 from zarrcy.metadata import ArrayMetadata, ArraySpec, asked_format
 from zarrcy.settings import ArrayConfig, ExtraOptions, take_options
 from zarrcy.storage.store_argument import normalize_store_arg
-from zarrcy.sync.synchronizers import Synchronizer
-from zarrcy.types import AnyDtype, Store, ZarrFormat
+from zarrcy.types import AnyDtype, Store, Synchronizer, ZarrFormat
 
 _OBJECT_TYPES = {str: "vlen-utf8", "str": "vlen-utf8", bytes: "vlen-bytes", "bytes": "vlen-bytes"}
 _MODES = ("r", "r+", "a", "w", "w-", "x")

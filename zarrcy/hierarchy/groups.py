@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, ItemsView, Iterator, MutableMapping, ValuesView
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 import numpy as np
 
@@ -16,13 +16,15 @@ from zarrcy.hierarchy.attributes import Attributes
 from zarrcy.hierarchy.creation import normalize_stores
 from zarrcy.hierarchy.node import Found, Node, refuse_read_only
 from zarrcy.hierarchy.node_properties import NodeProperties
-from zarrcy.hierarchy.report import InfoReport, type_name
-from zarrcy.hierarchy.tree import TreeView
 from zarrcy.indexing.chunk_shapes import normalize_shape
 from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.settings import ArrayConfig, ExtraOptions, take_options
-from zarrcy.sync.synchronizers import Synchronizer
-from zarrcy.types import ZarrFormat
+from zarrcy.types import Synchronizer, ZarrFormat
+
+if TYPE_CHECKING:
+    from zarrcy.hierarchy.report import InfoReport
+    from zarrcy.hierarchy.tree import TreeView
+
 
 Member: TypeAlias = "Array | Group"
 # What notebooks and NumPy look for in any object. To look for it in a store would only take time.
@@ -138,10 +140,14 @@ class Group(NodeProperties, MutableMapping[str, Any]):
         No. groups  : 0
         Arrays      : a
         """
+        from zarrcy.hierarchy.report import InfoReport
+
         return InfoReport(lambda: [(name, str(value)) for name, value in self.info_items()])
 
     def info_items(self) -> list[tuple[str, Any]]:
         """Return the rows of `info`."""
+        from zarrcy.hierarchy.report import type_name
+
         kinds = dict(self._node.members())
         arrays = [name for name, kind in kinds.items() if kind == "array"]
         groups = [name for name, kind in kinds.items() if kind == "group"]
@@ -405,6 +411,8 @@ class Group(NodeProperties, MutableMapping[str, Any]):
          │   └── b (2,) int64
          └── c
         """
+        from zarrcy.hierarchy.tree import TreeView
+
         return TreeView(self, expand=expand, level=level)
 
     # -- groups ----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zarrcy import metadata
 from zarrcy.errors import (
@@ -17,12 +17,15 @@ from zarrcy.errors import (
     ReadOnlyError,
 )
 from zarrcy.keys import normalize_path, prefix_of
-from zarrcy.metadata import ArrayMetadata, ArraySpec, Format
+from zarrcy.metadata import ArrayMetadata, ArraySpec
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import getsize, getsize_deep, listdir, rename, rmdir
-from zarrcy.sync.synchronizers import Synchronizer
-from zarrcy.types import JSON, Store, ZarrFormat
+from zarrcy.types import JSON, Store, Synchronizer, ZarrFormat
+
+if TYPE_CHECKING:
+    from zarrcy.metadata.format import Format
+
 
 Parse: TypeAlias = Callable[[], ArrayMetadata]
 """Parses the documents of an array, which were loaded."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from zarrcy.hierarchy.attributes import Attributes
 from zarrcy.hierarchy.node import Node
-from zarrcy.sync.synchronizers import Synchronizer
-from zarrcy.types import Store, ZarrFormat
+from zarrcy.types import Store, Synchronizer, ZarrFormat
 
 
 class NodeProperties:

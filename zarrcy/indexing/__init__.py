@@ -5,11 +5,11 @@ The names that zarr-python 2 has in its module ``indexing`` can be imported from
 
 from typing import Any
 
-from zarrcy._lazy import zarr2_names
+from zarrcy._lazy import find_zarr2_name, zarr2_names
 
 
 def __getattr__(name: str) -> Any:
-    return zarr2_names(__name__)[1](name)
+    return find_zarr2_name(__name__, __path__[0], name)
 
 
 def __dir__() -> list[str]:

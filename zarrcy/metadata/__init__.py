@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from zarrcy import settings
 from zarrcy.metadata import v2, v3, v3_draft
 from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys
 from zarrcy.metadata.array_spec import ArraySpec
-from zarrcy.metadata.format import Format
 from zarrcy.types import Store, ZarrFormat
+
+if TYPE_CHECKING:
+    from zarrcy.metadata.format import Format
 
 __all__ = [
     "DEFAULT",
@@ -19,7 +22,6 @@ __all__ = [
     "ArrayMetadata",
     "ArraySpec",
     "ChunkKeys",
-    "Format",
     "asked_format",
     "detect",
     "keeps_one_document",

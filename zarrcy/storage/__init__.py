@@ -5,7 +5,7 @@ A mapping of str to bytes-like is enough to be a store. Each store is loaded whe
 
 from typing import Any
 
-from zarrcy._lazy import lazy_names, zarr2_names
+from zarrcy._lazy import find_zarr2_name, lazy_names, zarr2_names
 
 array_meta_key = ".zarray"
 group_meta_key = ".zgroup"
@@ -41,8 +41,8 @@ __all__ = [*_names, "array_meta_key", "attrs_key", "group_meta_key"]  # noqa: PL
 
 def __getattr__(name: str) -> Any:
     # the other names of zarr-python 2's module ``storage``, such as `default_compressor`
-    find = _find if name in _names else zarr2_names(__name__)[1]
-    value = globals()[name] = find(name)
+    value = _find(name) if name in _names else find_zarr2_name(__name__, __path__[0], name)
+    globals()[name] = value
     return value
 
 

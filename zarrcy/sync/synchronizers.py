@@ -15,7 +15,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -23,16 +23,11 @@ import numpy as np
 from zarrcy.errors import MissingExtraError
 from zarrcy.keys import check_key
 from zarrcy.sync import key_locks
+from zarrcy.types import Synchronizer as Synchronizer  # noqa: PLC0414 - users import it from here
 
 # How long a rank that waits for another sleeps before it asks again, at first and at most, in seconds.
 _FIRST_SLEEP = 1e-5
 _LONGEST_SLEEP = 1e-2
-
-
-class Synchronizer(Protocol):
-    """Anything that gives a lock, as a context manager, for a key."""
-
-    def __getitem__(self, key: str) -> Any: ...
 
 
 class ThreadSynchronizer:

@@ -214,3 +214,27 @@ def test_opening_an_array_and_reading_an_element_loads_few_modules(tmp_path):
         )
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
         assert int(done.stdout) <= most
+
+
+def annotations_of(tree):
+    """Iterate over the annotations of parameters, results and variables."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AnnAssign):
+            yield node.annotation
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            args = node.args
+            named = [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg]
+            yield from (arg.annotation for arg in named if arg is not None and arg.annotation is not None)
+            if node.returns is not None:
+                yield node.returns
+
+
+# Annotations that are exactly `Any`. The number only falls: the aim is 120, for values of users.
+MOST_ANY = 790
+
+
+def test_few_annotations_are_any():
+    paths = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyi")]
+    found = [a for path in paths for a in annotations_of(ast.parse(path.read_text()))]
+    n = sum(isinstance(annotation, ast.Name) and annotation.id == "Any" for annotation in found)
+    assert n <= MOST_ANY, f"{n} annotations are Any; use an alias or a protocol of zarrcy/types.py"

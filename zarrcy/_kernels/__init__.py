@@ -9,14 +9,22 @@ from __future__ import annotations
 import os
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-compiled: ModuleType | None = None
+from zarrcy._kernels.protocols import Kernels
+
+if TYPE_CHECKING:
+    # the compiled modules have the interface that callers see
+    import zarrcy._kernels.compiled as _compiled_module
+
+    _interface: Kernels = _compiled_module
+
+compiled: Kernels | None = None
 if os.environ.get("ZARRCY_PURE", "") in ("", "0"):
     try:
-        compiled = import_module("zarrcy._kernels.compiled")
+        compiled = cast(Kernels, import_module("zarrcy._kernels.compiled"))
     except ModuleNotFoundError as exc:
         # a pure build has no compiled modules; one that is there but does not load is an error
         if exc.name not in {
@@ -37,7 +45,7 @@ COMPILED = compiled is not None
 
 
 def _load_of_unix(module: str) -> ModuleType | None:
-    """Return a module that asks the operating system in the words of Unix; None where there is none."""
+    """Return a module that needs the system calls of Unix; None in a pure build and on other systems."""
     try:
         return import_module(f"zarrcy._kernels.{module}") if COMPILED else None
     except ModuleNotFoundError as exc:
@@ -54,15 +62,19 @@ native = _load_of_unix("native")
 
 
 def __getattr__(name: str) -> ModuleType:
-    # the twins take as long to import as all the rest, and most programs never need them
+    # importing the NumPy twins takes as long as importing everything else, and most programs do not need them
     if name == "reference":
         return import_module("zarrcy._kernels._reference")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-default: ModuleType = compiled if compiled is not None else __getattr__("reference")
+def _reference_kernels() -> Kernels:
+    return cast(Kernels, __getattr__("reference"))
 
 
-def for_dtype(dtype: np.dtype[Any]) -> ModuleType:
-    """Return the kernels that can move elements of `dtype`: objects need numpy."""
-    return __getattr__("reference") if dtype.hasobject else default
+default: Kernels = compiled if compiled is not None else _reference_kernels()
+
+
+def for_dtype(dtype: np.dtype[Any]) -> Kernels:
+    """Return the kernels that can move elements of `dtype`. NumPy moves Python objects: it counts references."""
+    return _reference_kernels() if dtype.hasobject else default

@@ -8,7 +8,8 @@ from typing import Any, final
 
 from numpy.typing import NDArray
 
-from zarrcy._kernels._plan_outer import Plan
+from zarrcy._kernels import protocols
+from zarrcy._kernels.protocols import Buffer, Item, Plan
 
 @final
 class ChunkLayout:
@@ -38,30 +39,39 @@ class ChunkLayout:
         field: tuple[int, int] | None = None,
     ) -> ChunkLayout: ...
 
-def gather(plan: Plan, number: int, chunk: Any, layout: ChunkLayout, out: NDArray[Any]) -> bool:
+def gather(plan: Plan, number: int, chunk: Buffer, layout: protocols.ChunkLayout, out: NDArray[Any]) -> bool:
     """Move one piece from a chunk, any contiguous buffer, to its place in `out`.
 
     False, and nothing is moved, where `chunk` has not the length of a chunk.
     """
 
-def scatter(plan: Plan, number: int, chunk: Any, layout: ChunkLayout, value: NDArray[Any]) -> bool:
+def scatter(
+    plan: Plan, number: int, chunk: Buffer, layout: protocols.ChunkLayout, value: NDArray[Any]
+) -> bool:
     """Move one piece from its place in `value` to a chunk, any writable contiguous buffer.
 
     False, and nothing is moved, where `chunk` has not the length of a chunk.
     """
 
-def fill_piece(plan: Plan, number: int, layout: ChunkLayout, out: NDArray[Any], item: bytes | None) -> None:
+def fill_piece(
+    plan: Plan, number: int, layout: protocols.ChunkLayout, out: NDArray[Any], item: Item | None
+) -> None:
     """Set the place of one piece in `out` to one element, given by its bytes; None leaves it as it is."""
 
 def gather_many(
-    plan: Plan, first: int, chunks: list[Any], layout: ChunkLayout, out: NDArray[Any], item: bytes | None
+    plan: Plan,
+    first: int,
+    chunks: list[Any],
+    layout: protocols.ChunkLayout,
+    out: NDArray[Any],
+    item: Item | None,
 ) -> int:
     """Gather the pieces from `first` on from a list of chunks; None stands for a chunk of `item`, see `fill_piece`.
 
     Returns -1, or the place in the list of the first chunk that has not the length of a chunk.
     """
 
-def run_of_piece(plan: Plan, number: int, layout: ChunkLayout, out: NDArray[Any]) -> int:
+def run_of_piece(plan: Plan, number: int, layout: protocols.ChunkLayout, out: NDArray[Any]) -> int:
     """Byte offset in `out` of a piece that is a whole chunk in one run, in the layout of the chunk.
 
     -1 where the piece is no such run.

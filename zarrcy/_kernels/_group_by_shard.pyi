@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy._kernels._plan_outer import Plan
+from zarrcy._kernels.protocols import Plan
 
 def group_by_shard(
     plan: Plan, counts: Sequence[int], axes: Sequence[int]

@@ -5,6 +5,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrcy._kernels.protocols import Buffer
+
 CODECS: dict[str, int]
 """The codecs that were built in, by name."""
 
@@ -45,7 +47,7 @@ class ChunkCodec:
         checksum: bool = False,
         encoding: dict[str, Any] | None = None,
     ) -> ChunkCodec: ...
-    def encode(self, chunk: Any) -> bytes | None:
+    def encode(self, chunk: Buffer) -> bytes | None:
         """Encode the bytes of one chunk; None if that must be done in another way."""
 
 @final
@@ -53,8 +55,8 @@ class Decoder:
     """Decodes chunks of one codec that are in memory already; several threads may use it at once."""
 
     def __new__(cls, codec: str, checksum: bool = False) -> Decoder: ...
-    def decode_into(self, data: Any, out: NDArray[np.uint8]) -> bool:
+    def decode_into(self, data: Buffer, out: NDArray[np.uint8]) -> bool:
         """Decode a buffer to memory of the right length; False if it can't be, and `out` may be anything then."""
 
-def decode(data: Any, codec: str, nbytes: int, checksum: bool = False) -> NDArray[np.uint8] | None:
+def decode(data: Buffer, codec: str, nbytes: int, checksum: bool = False) -> NDArray[np.uint8] | None:
     """Decode one chunk of so many bytes to new memory; None if it can't be."""

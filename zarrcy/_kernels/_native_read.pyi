@@ -5,9 +5,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy._kernels._gather_scatter import ChunkLayout
 from zarrcy._kernels._native_codec import ChunkCodec
-from zarrcy._kernels._plan_outer import Plan
+from zarrcy._kernels.protocols import Buffer, ChunkLayout, Item, Plan
 
 @final
 class Job:
@@ -27,7 +26,7 @@ class Job:
         plan: Plan,
         layout: ChunkLayout,
         array: NDArray[Any],
-        item: bytes | None,
+        item: Item | None,
         step: int,
         first: int = 0,
         last: int = -1,
@@ -44,7 +43,7 @@ class Folder:
 class Values:
     """Stored values in memory, which stay where they are as long as this lives; None where there is none."""
 
-    def __new__(cls, values: list[Any]) -> Values: ...
+    def __new__(cls, values: list[Buffer | None]) -> Values: ...
 
 def read_files(job: Job, folder: Folder) -> list[int]:
     """Read pieces of a job from files to their places, and fill in those whose file is missing.

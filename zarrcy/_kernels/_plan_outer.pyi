@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
+from zarrcy._kernels import protocols
+from zarrcy._kernels.protocols import ChunkGrid
+
 CHECKED: bool
 """Was this built with bounds checks?"""
 
@@ -57,7 +60,7 @@ class Box:
         flipped: tuple[bool, ...] = (),
     ) -> Box: ...
 
-def parse_box(selection: Any, grid: Grid) -> Box | None:
+def parse_box(selection: Any, grid: ChunkGrid) -> Box | None:
     """Parse integers, slices and one Ellipsis.
 
     None where the selection holds anything else, too many items, or an index out of bounds: the
@@ -116,7 +119,9 @@ class OuterPlan(Plan):
         in a checked build.
         """
 
-def split_outer(box: Box, grid: Grid, lists: tuple[NDArray[np.int64] | None, ...] | None = None) -> OuterPlan:
+def split_outer(
+    box: protocols.Box, grid: ChunkGrid, lists: tuple[NDArray[np.int64] | None, ...] | None = None
+) -> OuterPlan:
     """Cut a box, or an outer product of ranges and lists of positions, at the chunk edges of a grid.
 
     On a listed axis the box only says how many positions there are. Lists may be in any order, and may

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
-from zarrcy._kernels._plan_outer import Grid, Plan
+from zarrcy._kernels._plan_outer import Plan
+from zarrcy._kernels.protocols import ChunkGrid
 
 @disjoint_base
 class PointsPlan(Plan):
@@ -22,12 +23,12 @@ class MaskPlan(Plan):
     @property
     def shape(self) -> tuple[int]: ...
 
-def split_points(coords: list[Any], grid: Grid) -> PointsPlan:
+def split_points(coords: list[Any], grid: ChunkGrid) -> PointsPlan:
     """Order points by chunk.
 
     `coords` has the positions along each axis, as flat int64 arrays, and then the number of points.
     Raises IndexError where a point leaves the grid.
     """
 
-def split_mask(mask: NDArray[np.bool_], grid: Grid) -> MaskPlan:
+def split_mask(mask: NDArray[np.bool_], grid: ChunkGrid) -> MaskPlan:
     """Cut a mask at the chunk edges. Raises ValueError where it has not the shape of the grid, or no axis."""

@@ -1,7 +1,6 @@
 """Which bytes of a chunk does a piece touch?"""
 
-from zarrcy._kernels._gather_scatter import ChunkLayout
-from zarrcy._kernels._plan_outer import Plan
+from zarrcy._kernels.protocols import ChunkLayout, Plan
 
 def touched_blocks(plan: Plan, number: int, layout: ChunkLayout, block_nbytes: int) -> list[tuple[int, int]]:
     """Cut a chunk into blocks of so many bytes, and find those that hold a byte of a piece.

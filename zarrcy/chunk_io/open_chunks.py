@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from zarrcy import _kernels
 from zarrcy.chunk_io import ChunkIO, native
@@ -15,7 +15,7 @@ from zarrcy.codecs import Pipeline, Shard, fill_bytes
 from zarrcy.metadata import ArrayMetadata
 from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access, byte_ranges
-from zarrcy.types import Kernels, Shape, Store, Synchronizer
+from zarrcy.types import Shape, Store, Synchronizer
 
 if TYPE_CHECKING:
     from zarrcy.chunk_io.chunk_cache import CacheView
@@ -151,7 +151,7 @@ class _Opening:
         """Return the context of the chunks, or inner chunks, that `pipeline` encodes."""
         metadata, store, policy = self.metadata, self.store, self.policy
         dtype = metadata.dtype
-        kernels = cast(Kernels, _kernels.for_dtype(dtype))
+        kernels = _kernels.for_dtype(dtype)
         layout = kernels.ChunkLayout(chunk_shape, dtype.itemsize, pipeline.order)
         nbytes = layout.nbytes
         fill = fill_bytes(metadata.fill_value_or_zero, dtype)

@@ -269,7 +269,7 @@ class Pipeline:
 class WholeShard:
     """A shard that is encoded and decoded as a whole: one inside another, or one that is compressed once more.
 
-    Other shards are read chunk by chunk, see `zarrcy.chunk_io.sharding.source`.
+    Other shards are read chunk by chunk, see `zarrcy.chunk_io.sharding`.
     """
 
     def __init__(self, stage: Shard, shape: Shape, dtype: AnyDtype, item: Any) -> None:

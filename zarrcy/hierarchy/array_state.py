@@ -433,7 +433,9 @@ class ArrayFacts(NodeProperties, ABC):
         # a grid with an element for each stored value
         counts, kernels = self._stored_counts(self.shape), _kernels.default
         grid = kernels.Grid(counts, (1,) * len(counts))
-        plan = kernels.split_outer(kernels.parse_box(..., grid), grid)
+        box = kernels.parse_box(..., grid)
+        assert box is not None, "an ellipsis selects everything"
+        plan = kernels.split_outer(box, grid)
         chunk_keys, chunk_store = self._description.chunk_keys, self._node.chunk_store
         prefix = chunk_keys.prefix(self._node.prefix, len(counts))
         fetch = access.reader(chunk_store)

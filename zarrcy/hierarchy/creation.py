@@ -321,11 +321,6 @@ def array(data: Any, **kwargs: Any) -> Array:
     return made
 
 
-def _check_mode(mode: str) -> None:
-    if mode not in _MODES:
-        raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(map(repr, _MODES))}")
-
-
 def empty_like(a: Any, **kwargs: Any) -> Array:
     """Create an array without a fill value, of the shape, type and codecs of another. See `create`.
 
@@ -403,7 +398,7 @@ def _like(a: Any, kwargs: dict[str, Any], with_fill: bool = False) -> dict[str, 
 
 
 def check_mode(mode: str) -> None:
-    """Refuse what is no mode of ``open``."""
+    """Raise ValueError if `mode` is not a mode of `zarrcy.open`."""
     if mode not in _MODES:
         raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(map(repr, _MODES))}")
 

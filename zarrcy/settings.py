@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeAlias, TypedDict, cast, get_args
 
 import numpy as np
 
+from zarrcy.types import Record
+
 
 def _flag(text: str) -> bool:
     return text not in ("", "0")
@@ -25,8 +27,7 @@ def _positive_integer(text: str) -> int:
     return int(text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Record):
     """An environment variable that changes how zarrcy works.
 
     Parameters
@@ -188,7 +189,7 @@ class ExtraOptions(TypedDict, total=False):
     cache_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False, match_args=False)
 class ArrayConfig:
     """The options of an open array. A group holds the options of its members.
 

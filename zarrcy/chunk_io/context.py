@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,15 +14,14 @@ from zarrcy.codecs import Pipeline, StageError
 from zarrcy.errors import ChunkDecodeError, ChunkEncodeError, ChunkMemoryError
 from zarrcy.storage import access, byte_ranges
 from zarrcy.sync import thread_pool
-from zarrcy.types import AnyArray, AnyDtype, Buffer, ChunkLayout, Field, Kernels, Key
+from zarrcy.types import AnyArray, AnyDtype, Buffer, ChunkLayout, Field, Kernels, Key, Record
 
 if TYPE_CHECKING:
     from zarrcy._kernels._native_codec import ChunkCodec
     from zarrcy.chunk_io.n5_blocks import Blocks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ChunkContext:
+class ChunkContext(Record):
     """The chunks of one array: what they are made of, and how they are stored.
 
     Attributes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from zarrcy import _kernels
@@ -15,7 +14,7 @@ from zarrcy.codecs import Pipeline, Shard, fill_bytes
 from zarrcy.metadata import ArrayMetadata
 from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access, byte_ranges
-from zarrcy.types import Shape, Store, Synchronizer
+from zarrcy.types import Record, Shape, Store, Synchronizer
 
 if TYPE_CHECKING:
     from zarrcy.chunk_io.chunk_cache import CacheView
@@ -54,7 +53,14 @@ def open_chunk_io(
     policy : IOPolicy, optional
         Thresholds and batch sizes; the default policy by default.
     """
-    opening = _Opening(metadata, store, node_prefix, synchronizer, config, policy or default_policy())
+    opening = _Opening(
+        metadata=metadata,
+        store=store,
+        node_prefix=node_prefix,
+        synchronizer=synchronizer,
+        config=config,
+        policy=policy or default_policy(),
+    )
     chunk_io: ChunkIO
     if metadata.rectilinear_axes is not None:
         # few arrays have such chunks
@@ -90,11 +96,18 @@ def open_chunk_context(metadata: ArrayMetadata, store: Store, node_prefix: str) 
     node_prefix : str
         What the keys of the array begin with.
     """
-    return _Opening(metadata, store, node_prefix, None, _DEFAULT_CONFIG, default_policy()).context()
+    opening = _Opening(
+        metadata=metadata,
+        store=store,
+        node_prefix=node_prefix,
+        synchronizer=None,
+        config=_DEFAULT_CONFIG,
+        policy=default_policy(),
+    )
+    return opening.context()
 
 
-@dataclass(frozen=True, slots=True)
-class _Opening:
+class _Opening(Record):
     """What the chunk I/O of an array is made from: see `open_chunk_io`."""
 
     metadata: ArrayMetadata
@@ -106,7 +119,7 @@ class _Opening:
 
     def part(self, chunk_shape: Shape) -> UnshardedChunkIO | ShardedChunkIO:
         """Open the chunk I/O for the chunks of one shape in a rectilinear grid."""
-        return replace(self, metadata=self.metadata.with_equal_chunks(chunk_shape)).chunk_io()
+        return self.replace(metadata=self.metadata.with_equal_chunks(chunk_shape)).chunk_io()
 
     def chunk_io(self) -> UnshardedChunkIO | ShardedChunkIO:
         """Open the chunk I/O of a regular grid, without cache and threads."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+
+from zarrcy.types import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IOPolicy:
+class IOPolicy(Record):
     """Thresholds and batch sizes of chunk I/O. A policy is chosen when the chunk I/O of an array is opened.
 
     Sizes are in bytes and, unless the comment says otherwise, those of decoded chunks.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Protocol, Self
 
 import numpy as np
@@ -47,7 +47,6 @@ class ShardLayout:
     index: IndexFormat
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ShardContext(ChunkContext):
     """The inner chunks of one array, and the shards that hold them.
 
@@ -84,7 +83,7 @@ class ShardContext(ChunkContext):
         files: ShardFiles | None,
     ) -> Self:
         """Return a context with the values of that of inner chunks, except `batch`, and those of shards."""
-        values = {field.name: getattr(chunks, field.name) for field in fields(chunks)}
+        values = {name: getattr(chunks, name) for name in chunks.field_names}
         # a missing inner chunk costs nothing, and a shard without chunks is not stored
         values.update(batch=batch, write_empty_chunks=False)
         return cls(

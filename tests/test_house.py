@@ -18,8 +18,8 @@ REPO = Path(__file__).parent.parent
 # module or a package; a module of a package that lives elsewhere is named with its path.
 ORDER = [
     {"_kernels"},
-    {"types", "_lazy", "_zarr2_modules"},
-    {"errors"},
+    {"types", "_lazy"},
+    {"errors", "_zarr2_modules"},
     {"settings", "keys"},
     {"sync", "codecs", "indexing"},
     {"storage"},

@@ -55,7 +55,7 @@ __all__ = [*_names, "DictStore", "__version__"]  # noqa: PLE0604
 OPTIONAL_CODECS = ("CRC32C", "MsgPack", "PCodec", "ZFPY")
 
 
-sys.meta_path.append(Zarr2ModuleFinder(__name__, _ZARR2_MODULES))  # type: ignore[arg-type]
+sys.meta_path.append(Zarr2ModuleFinder(frozenset(f"zarrcy.{name}" for name in _ZARR2_MODULES.split())))
 
 
 def __getattr__(name: str) -> Any:

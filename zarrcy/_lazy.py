@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
 
 
 def lazy_names(
@@ -101,10 +102,8 @@ class Zarr2ModuleFinder:
 
     Parameters
     ----------
-    package : str
-        Full name of the package that has the modules.
-    modules : str
-        Names of the modules, separated by spaces.
+    names : frozenset of str
+        Full names of the modules.
 
     Examples
     --------
@@ -113,18 +112,9 @@ class Zarr2ModuleFinder:
     True
     """
 
-    def __init__(self, package: str, modules: str) -> None:
-        self.names = {f"{package}.{module}" for module in modules.split()}
+    def __init__(self, names: frozenset[str]) -> None:
+        self.names = names
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        return ModuleSpec(name, self) if name in self.names else None  # type: ignore[arg-type]
-
-    def create_module(self, spec: ModuleSpec) -> None:
-        """Let the import system make the module."""
-
-    def exec_module(self, module: ModuleType) -> None:
-        names, find = zarr2_names(module.__name__)
-        module.__doc__ = (
-            f"The names of zarr-python 2's ``{module.__name__.rpartition('.')[2]}`` that zarrcy has."
-        )
-        module.__dict__.update(__all__=names, __getattr__=find, __dir__=lambda: names)
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Return the spec of a module of zarr-python 2; None for any other module."""
+        return import_module("zarrcy._zarr2_modules").spec_of(name) if name in self.names else None

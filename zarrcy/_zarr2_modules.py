@@ -6,6 +6,11 @@ zarrcy (``zarrcy.core``, ``zarrcy.util`` ...) are made from it when a program im
 
 from __future__ import annotations
 
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+from zarrcy._lazy import zarr2_names
+
 _CREATION = "array create empty empty_like full full_like ones ones_like zeros zeros_like"
 _LISTING = "getsize listdir"
 _INITIALISING = "contains_array contains_group init_array init_group"
@@ -83,3 +88,21 @@ MODULES: dict[str, dict[str, str]] = {
         "zarrcy.compat": "buffer_size json_dumps json_loads normalize_storage_path",
     },
 }
+
+
+class _Loader:
+    """Fills a module with the names of `MODULES`."""
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Let the import system make the module."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        names, find = zarr2_names(module.__name__)
+        short_name = module.__name__.rpartition(".")[2]
+        module.__doc__ = f"The names of zarr-python 2's ``{short_name}`` that zarrcy has."
+        module.__dict__.update(__all__=names, __getattr__=find, __dir__=lambda: names)
+
+
+def spec_of(name: str) -> ModuleSpec:
+    """Return the import specification of a module that `MODULES` lists, given its full name."""
+    return ModuleSpec(name, _Loader())  # type: ignore[arg-type]

@@ -69,7 +69,7 @@ class Record:
     """Names of the fields, those of base classes first."""
 
     def __init_subclass__(cls) -> None:
-        cls.field_names = (*cls.field_names, *cls.__dict__.get("__annotations__", ()))
+        cls.field_names = (*cls.field_names, *cls.__annotations__)
 
     def __init__(self, **values: object) -> None:
         for name in self.field_names:

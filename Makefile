@@ -47,12 +47,13 @@ soak: $(VENV)/has-test  ## ten minutes of random operations against NumPy, with 
 slow: $(VENV)/has-test  ## the tests that take minutes: thousands of steps, a GiB of data
 	$(BIN)/pytest -m slow $(PYTEST_ARGS)
 
-check: $(VENV)/has-check  ## style, types, and whether the stubs of the kernels tell the truth
+check: $(VENV)/has-check  ## style, types, public docstrings, and whether the stubs match the compiled kernels
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PATH="$(BIN):$$PATH" $(BIN)/cython-lint zarrcy
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist zarrcy._kernels._plan_outer zarrcy._kernels._plan_points zarrcy._kernels._gather_scatter zarrcy._kernels._fill zarrcy._kernels._group_by_shard zarrcy._kernels._touched_blocks zarrcy._kernels._crc32c zarrcy._kernels._json_scan zarrcy._kernels._file_io zarrcy._kernels._native_codec zarrcy._kernels._native_read zarrcy._kernels._native_write
+	$(BIN)/pytest -q tests/test_docstrings.py
 
 # a build of its own, away from the tree, which the tests then import instead of the one in place
 define test_build

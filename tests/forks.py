@@ -1,4 +1,4 @@
-"""For tests of what a forked child does with what it has from its parent."""
+"""Run a function in a forked child, to test what the child does with the state of its parent."""
 
 import warnings
 from multiprocessing import get_context
@@ -12,17 +12,17 @@ def _send_outcome(connection, function, arguments):
 
 
 def in_a_fork(function, *arguments):
-    """Start a function in a forked child, and return what waits for its outcome."""
+    """Start a function in a forked child. Return a function that waits for its result, and returns or raises it."""
     context = get_context("fork")
     here, there = context.Pipe()
     child = context.Process(target=_send_outcome, args=(there, function, arguments))
     with warnings.catch_warnings():
-        # of forks while threads run: those of earlier tests may not be gone yet
+        # warnings about a fork while threads run: threads of earlier tests may still be ending
         warnings.simplefilter("ignore", DeprecationWarning)
         child.start()
 
     def outcome():
-        assert here.poll(60), "the child gives no answer"
+        assert here.poll(60), "the child did not answer within 60 s"
         result, exception = here.recv()
         child.join()
         if exception is not None:

@@ -1,6 +1,7 @@
-"""Servers for the tests, each on a free port of the loopback interface, started when a test asks for one.
+"""Servers for the tests, each on a free port of the loopback interface, started on the first use of its fixture.
 
-Import the fixtures into a test module to use them. One whose program is not installed skips, and says so.
+Import the fixtures into a test module to use them. If the program of a server is not installed, the tests are
+skipped with a message.
 """
 
 import functools
@@ -30,7 +31,7 @@ def free_port():
 
 
 def wait_for(port, process):
-    """Wait until something listens at a port; fail if the process ends before."""
+    """Wait until a process listens at a port. Raise RuntimeError if the process ends first."""
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -59,7 +60,7 @@ def run(command, port, log):
 def redis_port_fixture(tmp_path_factory):
     program = shutil.which("redis-server")
     if program is None:
-        pytest.skip("redis-server is not installed (Debian's package of that name has it)")
+        pytest.skip("redis-server is not installed (Debian: package redis-server)")
     port, folder = free_port(), tmp_path_factory.mktemp("redis")
     command = [program, "--port", str(port), "--bind", HOST, "--dir", str(folder)]
     yield from run([*command, "--save", "", "--appendonly", "no"], port, folder / "log")
@@ -67,12 +68,12 @@ def redis_port_fixture(tmp_path_factory):
 
 @pytest.fixture(scope="session", name="s3_endpoint")
 def s3_endpoint_fixture():
-    """The URL of moto's S3 server, with an empty bucket `zarrcy`."""
+    """Return the URL of moto's S3 server, with an empty bucket `zarrcy`."""
     moto_server = pytest.importorskip(
         "moto.server", reason="moto's server is not installed (moto[s3,server])"
     )
     server = moto_server.ThreadedMotoServer(ip_address=HOST, port=0, verbose=False)
-    # each request, otherwise
+    # it logs each request otherwise
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server.start()
     try:
@@ -86,7 +87,7 @@ def s3_endpoint_fixture():
 
 @pytest.fixture(name="http_url")
 def http_url_fixture(tmp_path):
-    """The URL of a plain HTTP server, and the folder whose files it serves; it sends no parts of files."""
+    """Return the URL of a plain HTTP server, which has no range requests, and the folder whose files it serves."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *args):
@@ -104,20 +105,20 @@ def http_url_fixture(tmp_path):
 
 
 def azurite_command():
-    """Return the command that starts Azurite, or None: of npm, not of PyPI."""
-    found = os.environ.get("ZARRCY_AZURITE") or shutil.which("azurite-blob")
+    """Return the command that starts Azurite, which npm installs; None if it is not installed."""
+    command = os.environ.get("ZARRCY_AZURITE") or shutil.which("azurite-blob")
     local = ROOT / ".azurite" / "node_modules" / ".bin" / "azurite-blob"
-    return found or (str(local) if local.exists() else None)
+    return command or (str(local) if local.exists() else None)
 
 
 @pytest.fixture(scope="session", name="azure_account")
 def azure_account_fixture(tmp_path_factory):
-    """The connection string of Azurite."""
+    """Return the connection string of Azurite."""
     program = azurite_command()
     if program is None:
         pytest.skip(NO_AZURITE)
     port, folder = free_port(), tmp_path_factory.mktemp("azurite")
-    # the account and the key that its documentation publishes: it has no others
+    # the only account of Azurite, with the key from its documentation
     key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
     account = f"http://{HOST}:{port}/devstoreaccount1"
     command = [program, "--blobHost", HOST, "--blobPort", str(port), "--inMemoryPersistence", "--silent"]

@@ -1,4 +1,4 @@
-"""What goes wrong is said: the class that users expect, the place, the value seen, what to do."""
+"""Errors have the class that users expect and name the array, the key or axis, the value and the remedy."""
 
 import json
 import pickle
@@ -16,7 +16,7 @@ def a():
 
 
 @pytest.mark.parametrize("mode", ["r", "r+"])
-def test_opening_what_is_not_there_names_the_path(mode, tmp_path):
+def test_opening_a_missing_node_raises_an_error_with_its_path(mode, tmp_path):
     for store in ({}, tmp_path / "none.zarr"):
         with pytest.raises(errors.ArrayNotFoundError, match="no array at 'a/b'") as caught:
             zarrcy.open_array(store, mode=mode, path="/a//b/")
@@ -24,12 +24,12 @@ def test_opening_what_is_not_there_names_the_path(mode, tmp_path):
         assert isinstance(caught.value, KeyError)
         with pytest.raises(errors.PathNotFoundError, match="nothing at the root"):
             zarrcy.open(store, mode=mode)
-    assert not (tmp_path / "none.zarr").exists(), "looking makes no directory"
+    assert not (tmp_path / "none.zarr").exists(), "opening does not create a directory"
     with pytest.raises(errors.ArrayNotFoundError):
         zarrcy.Array({})
 
 
-def test_opening_to_create_needs_a_shape():
+def test_opening_an_array_to_create_it_needs_a_shape():
     with pytest.raises(TypeError, match="give a shape"):
         zarrcy.open_array({}, mode="a")
     with pytest.raises(TypeError, match="give a shape"):
@@ -37,7 +37,7 @@ def test_opening_to_create_needs_a_shape():
 
 
 @pytest.mark.parametrize("mode", ["w-", "x"])
-def test_creating_what_exists_is_refused_by_the_careful_modes(a, mode):
+def test_modes_that_only_create_refuse_an_existing_node(a, mode):
     with pytest.raises(errors.ContainsArrayError, match="'x/y' already holds an array"):
         zarrcy.open_array(a.store, mode=mode, shape=1, path="x/y")
     with pytest.raises(errors.ContainsArrayError):
@@ -47,18 +47,18 @@ def test_creating_what_exists_is_refused_by_the_careful_modes(a, mode):
     assert a[:].shape == (4, 6)
 
 
-def test_nothing_can_be_created_below_an_array(a):
+def test_a_node_cannot_be_created_below_an_array(a):
     with pytest.raises(errors.ContainsArrayError, match="'x/y'"):
         zarrcy.zeros(1, store=a.store, path="x/y/z")
 
 
-def test_a_mode_that_there_is_not_is_refused():
+def test_an_unknown_mode_is_refused():
     with pytest.raises(ValueError, match="mode is 'rw'"):
         zarrcy.open({}, mode="rw")
 
 
 @pytest.mark.parametrize(
-    ("key", "words"),
+    ("key", "message"),
     [
         (4, "index 4 is out of bounds for axis 0 with size 4"),
         (-5, "index -5 is out of bounds for axis 0 with size 4"),
@@ -68,16 +68,16 @@ def test_a_mode_that_there_is_not_is_refused():
         ((np.int64(9),), "index 9 is out of bounds for axis 0"),
     ],
 )
-def test_an_index_beyond_the_end_names_axis_and_length(a, key, words):
+def test_an_index_beyond_the_end_raises_an_error_with_axis_and_length(a, key, message):
     for access in (lambda: a[key], lambda: a.__setitem__(key, 0)):
-        with pytest.raises(errors.BoundsCheckError, match=words) as caught:
+        with pytest.raises(errors.BoundsCheckError, match=message) as caught:
             access()
         assert isinstance(caught.value, IndexError)
         assert "(4, 6)" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("key", "words"),
+    ("key", "message"),
     [
         ((0, 0, 0), "too many indices.*2-dimensional, but 3"),
         ((..., ...), "single ellipsis"),
@@ -86,14 +86,14 @@ def test_an_index_beyond_the_end_names_axis_and_length(a, key, words):
         (True, "Boolean"),
     ],
 )
-def test_a_selection_that_can_not_be_is_an_index_error(a, key, words):
-    with pytest.raises(IndexError, match=words):
+def test_an_invalid_selection_is_an_index_error(a, key, message):
+    with pytest.raises(IndexError, match=message):
         a[key]
-    with pytest.raises(IndexError, match=words):
+    with pytest.raises(IndexError, match=message):
         a[key] = 0
 
 
-def test_a_step_of_zero_and_a_fractional_bound_are_refused_as_numpy_does(a):
+def test_a_step_of_zero_and_a_fractional_bound_raise_the_errors_of_numpy(a):
     with pytest.raises(ValueError, match="step"):
         a[::0]
     with pytest.raises(TypeError, match="indices"):
@@ -101,7 +101,7 @@ def test_a_step_of_zero_and_a_fractional_bound_are_refused_as_numpy_does(a):
 
 
 @pytest.mark.parametrize("shape", [(5, 6), (4,), (3,), (2, 4, 6), (0,), (4, 6, 1)])
-def test_a_value_of_another_shape_is_refused_before_anything_is_written(a, shape):
+def test_a_value_of_a_wrong_shape_is_refused_before_the_first_write(a, shape):
     before = dict(a.store)
     with pytest.raises(errors.ValueShapeError) as caught:
         a[...] = np.ones(shape)
@@ -111,19 +111,19 @@ def test_a_value_of_another_shape_is_refused_before_anything_is_written(a, shape
     assert dict(a.store) == before
 
 
-def test_a_value_with_too_many_axes_is_refused_for_an_empty_selection_too():
+def test_a_value_with_too_many_axes_is_refused_even_for_an_empty_selection():
     with pytest.raises(errors.ValueShapeError):
         zarrcy.zeros((0,), dtype="i4")[...] = np.empty((2, 0))
 
 
-def test_a_value_that_can_not_be_cast_is_refused_before_anything_is_written(a):
+def test_a_value_that_cannot_be_cast_is_refused_before_the_first_write(a):
     before = dict(a.store)
     with pytest.raises((ValueError, TypeError)):
         a[0] = "text"
     assert dict(a.store) == before
 
 
-def test_a_read_only_array_refuses_every_change(a):
+def test_a_read_only_array_refuses_all_changes(a):
     frozen = zarrcy.open_array(a.store, mode="r", path="x/y")
     before = dict(a.store)
     changes = [
@@ -145,7 +145,7 @@ def test_a_read_only_array_refuses_every_change(a):
     assert issubclass(errors.ReadOnlyError, PermissionError)
 
 
-def test_out_must_fit(a):
+def test_out_must_have_the_shape_and_data_type_of_the_selection(a):
     with pytest.raises(ValueError, match=r"out has shape \(4,\), the selection has shape \(4, 6\)"):
         a.get_basic_selection(out=np.zeros(4, "i4"))
     with pytest.raises(ValueError, match="data type float64"):
@@ -159,7 +159,7 @@ def test_out_must_fit(a):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ({"order": "K"}, "order is 'K'"),
         ({"dimension_separator": "-"}, "dimension_separator is '-'"),
@@ -182,11 +182,11 @@ def test_out_must_fit(a):
     ],
     ids=str,
 )
-def test_an_argument_that_can_not_be_is_named(arguments, words):
+def test_an_invalid_argument_is_named_in_the_error(arguments, message):
     store = {}
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=message):
         zarrcy.create(**{"shape": (2, 2), "store": store} | arguments)
-    assert store == {}, "a refused array leaves nothing behind"
+    assert store == {}, "a refused array writes nothing"
 
 
 def test_an_unknown_data_type_is_a_type_error():
@@ -196,10 +196,10 @@ def test_an_unknown_data_type_is_a_type_error():
         zarrcy.create(None)
 
 
-def test_what_is_no_store_is_refused():
-    with pytest.raises(TypeError, match="no store"):
+def test_an_object_that_is_not_a_store_is_refused():
+    with pytest.raises(TypeError, match="is not a store"):
         zarrcy.zeros(1, store=5)
-    with pytest.raises(ValueError, match="no store"):
+    with pytest.raises(ValueError, match="is not a store"):
         zarrcy.zeros(1, store=["a", "list"])
 
 
@@ -216,7 +216,7 @@ ARRAY = {
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "message"),
     [
         ({"zarr_format": 3}, "'zarr_format' is 3"),
         ({"shape": None}, "'shape' is None, not a list"),
@@ -246,16 +246,16 @@ ARRAY = {
     ],
     ids=str,
 )
-def test_malformed_metadata_are_refused_with_key_and_member(change, words):
+def test_malformed_metadata_raise_an_error_with_key_and_member(change, message):
     store = {"a/.zarray": json.dumps(ARRAY | change).encode()}
-    with pytest.raises(errors.MetadataError, match=words) as caught:
+    with pytest.raises(errors.MetadataError, match=message) as caught:
         zarrcy.Array(store, path="a")
     assert caught.value.key == "a/.zarray"
     assert "'a/.zarray'" in str(caught.value)
 
 
 @pytest.mark.parametrize("missing", ["zarr_format", "shape", "chunks", "dtype"])
-def test_a_missing_member_is_named(missing):
+def test_a_missing_member_is_named_in_the_error(missing):
     members = {name: value for name, value in ARRAY.items() if name != missing}
     with pytest.raises(errors.MetadataError, match=f"lacks '{missing}'"):
         zarrcy.Array({".zarray": json.dumps(members).encode()})
@@ -264,7 +264,7 @@ def test_a_missing_member_is_named(missing):
 @pytest.mark.parametrize(
     "document", [b"", b"{", b"[]", b"5", b"\xff\xfe", b"[" * 100000], ids=lambda b: repr(b[:6])
 )
-def test_a_document_that_is_no_json_object_is_refused(document):
+def test_a_document_that_is_not_a_json_object_is_refused(document):
     with pytest.raises(errors.MetadataError, match=r"'\.zarray'"):
         zarrcy.Array({".zarray": document})
     store = {".zarray": json.dumps(ARRAY).encode(), ".zattrs": document}
@@ -272,7 +272,7 @@ def test_a_document_that_is_no_json_object_is_refused(document):
         zarrcy.Array(store).attrs.asdict()
 
 
-def test_an_unknown_codec_says_what_to_install():
+def test_the_error_for_an_unknown_codec_advises_what_to_install():
     store = {".zarray": json.dumps(ARRAY | {"compressor": {"id": "nonesuch"}}).encode()}
     with pytest.raises(errors.CodecNotAvailableError, match=r"'nonesuch'.*Install") as caught:
         zarrcy.Array(store)
@@ -280,7 +280,7 @@ def test_an_unknown_codec_says_what_to_install():
 
 
 @pytest.mark.parametrize("compressor", [None, "blosc", "zstd", "lz4", "zlib", "gzip", "bz2", "lzma"])
-def test_a_truncated_or_foreign_chunk_names_key_and_codec(compressor):
+def test_a_damaged_chunk_raises_an_error_with_key_and_codec(compressor):
     config = None if compressor is None else {"id": compressor}
     a = zarrcy.create(1000, chunks=500, dtype="i4", store={}, path="p", compressor=config)
     a[...] = np.arange(1000)
@@ -289,7 +289,7 @@ def test_a_truncated_or_foreign_chunk_names_key_and_codec(compressor):
         if len(bad) == 2000 and compressor is None:
             continue
         a.store["p/1"] = bad
-        assert a[0] == 0, "the other chunks are still there"
+        assert a[0] == 0, "other chunks can still be read"
         for access in (lambda: a[...], lambda: a[501], lambda: a.__setitem__(501, 1)):
             with pytest.raises(errors.ChunkDecodeError, match=r"'p/1'.*codec") as caught:
                 access()
@@ -311,7 +311,7 @@ def test_a_chunk_that_decodes_to_another_length_is_refused(compressor, length):
         a[...]
 
 
-def test_a_bomb_does_not_expand():
+def test_a_decompression_bomb_does_not_expand():
     import tracemalloc
     import zlib
 
@@ -325,7 +325,7 @@ def test_a_bomb_does_not_expand():
     assert peak < 1_000_000
 
 
-def test_a_codec_that_refuses_a_chunk_leaves_the_old_value():
+def test_the_old_value_stays_if_a_codec_refuses_a_chunk():
     a = zarrcy.create(4, chunks=2, dtype=str, store={})
     a[...] = "old"
     with pytest.raises(errors.ChunkEncodeError, match=r"'0'.*vlen-utf8"):
@@ -351,7 +351,7 @@ def test_a_codec_that_refuses_a_chunk_leaves_the_old_value():
     ],
     ids=lambda e: type(e).__name__,
 )
-def test_errors_travel_between_processes_whole(error):
+def test_errors_can_be_pickled(error):
     back = pickle.loads(pickle.dumps(error))
     assert type(back) is type(error)
     assert str(back) == str(error)

@@ -1,13 +1,14 @@
-"""Every exception: what happened, where, and what to do. The parts are attributes.
+"""The exceptions of zarrcy. Each message says what happened, where, and what to do.
 
-Each class is also one that users of zarr-python 2 catch (KeyError, IndexError, ValueError ...).
-The arguments are kept as they came, so an error survives pickling on its way home from a worker.
+Each class is also a subclass of the exception that users of zarr-python 2 catch (KeyError, IndexError,
+ValueError ...). The parameters of each class are attributes of its instances. They are not changed, so an
+error can be pickled and sent to another process.
 """
 
 from __future__ import annotations
 
 import zipfile
-from typing import Any
+from typing import TypeAlias
 
 from zarrcy.types import Key, Shape
 
@@ -49,28 +50,29 @@ __all__ = [
     "ZarrcyError",
 ]
 
-# Problems that a message names; the error holds them all.
-_SHOWN = 5
+Region: TypeAlias = tuple[slice, ...]
+
+_MAX_PROBLEMS_SHOWN = 5
+_MAX_PROBLEM_LENGTH = 1000
 
 
-_LONGEST_PROBLEM = 1000
-
-
-def _place(path: str) -> str:
+def _name_of(path: str) -> str:
     return f"{path!r}" if path else "the root of the store"
 
 
 class ZarrcyError(Exception):
-    """The base of all errors that zarrcy raises on its own account."""
+    """Base class of the errors that zarrcy raises."""
 
 
 class MetadataError(ZarrcyError, ValueError):
-    """A metadata document that can't be used.
+    """A metadata document is not valid.
 
-    Attributes
+    Parameters
     ----------
-    key : the document's key in the store
-    problem : what is wrong with it
+    key : str
+        Key of the document in the store.
+    problem : str
+        What is wrong with the document.
     """
 
     def __init__(self, key: Key, problem: str) -> None:
@@ -78,19 +80,35 @@ class MetadataError(ZarrcyError, ValueError):
         self.key, self.problem = key, problem
 
     def __str__(self) -> str:
-        # what a document says may be any number of pages
-        problem = (
-            self.problem if len(self.problem) <= _LONGEST_PROBLEM else f"{self.problem[:_LONGEST_PROBLEM]}..."
-        )
+        problem = self.problem
+        # the problem may quote the document, which can be long
+        if len(problem) > _MAX_PROBLEM_LENGTH:
+            problem = f"{problem[:_MAX_PROBLEM_LENGTH]}..."
         return f"the metadata document {self.key!r} can't be used: {problem}"
 
 
 class NotSupportedError(MetadataError, NotImplementedError):
-    """The metadata are right, and ask for something that this version does not have."""
+    """The metadata are valid but need a feature that this version does not have.
+
+    Parameters
+    ----------
+    key : str
+        Key of the document in the store.
+    problem : str
+        The feature that is missing.
+    """
 
 
 class CodecNotAvailableError(MetadataError):
-    """The metadata name a codec that is not installed."""
+    """The metadata name a codec that is not installed.
+
+    Parameters
+    ----------
+    key : str
+        Key of the document in the store.
+    problem : str
+        Name of the codec.
+    """
 
     def __str__(self) -> str:
         return (
@@ -101,100 +119,164 @@ class CodecNotAvailableError(MetadataError):
 
 
 class BadCompressorError(ZarrcyError, ValueError):
-    """What was given as a compressor is none."""
+    """The argument `compressor` is not a codec.
 
-    def __init__(self, compressor: Any, problem: str) -> None:
+    Parameters
+    ----------
+    compressor : object
+        The argument as it was passed.
+    problem : str
+        What is wrong with it.
+    """
+
+    def __init__(self, compressor: object, problem: str) -> None:
         super().__init__(compressor, problem)
         self.compressor, self.problem = compressor, problem
 
     def __str__(self) -> str:
         return (
-            f"bad compressor {self.compressor!r}: {self.problem}. Give a numcodecs codec, its configuration, "
+            f"bad compressor {self.compressor!r}: {self.problem}. Pass a numcodecs codec, its configuration, "
             "None, or 'default'."
         )
 
 
 class StoreArgumentError(ZarrcyError, TypeError, ValueError):
-    """What was given as a store is none."""
+    """The argument `store` is not a store.
 
-    def __init__(self, store: Any) -> None:
+    Parameters
+    ----------
+    store : object
+        The argument as it was passed.
+    """
+
+    def __init__(self, store: object) -> None:
         super().__init__(store)
         self.store = store
 
     def __str__(self) -> str:
         return (
-            f"{self.store!r} ({type(self.store).__name__}) is no store: give a mapping of str to bytes, "
-            "a store, or a path"
+            f"{self.store!r} ({type(self.store).__name__}) is not a store; pass a mapping of str to bytes, "
+            "a store object or a path"
         )
 
 
 class _NodeError(ZarrcyError, ValueError):
+    """A problem with one node.
+
+    Parameters
+    ----------
+    path : str
+        Path of the node in the store; empty for the root.
+    """
+
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
 
 
 class ArrayNotFoundError(_NodeError, KeyError):
-    """There is no array at the path."""
+    """There is no array at the path.
+
+    Parameters
+    ----------
+    path : str
+        Path in the store; empty for the root.
+    """
 
     def __str__(self) -> str:
         return (
-            f"there is no array at {_place(self.path)}. Look at the path and the store; "
-            "to create an array there, open it with mode 'a' or 'w' and give its shape."
+            f"there is no array at {_name_of(self.path)}. Check the path and the store; "
+            "to create an array there, open it with mode 'a' or 'w' and pass its shape."
         )
 
 
 class GroupNotFoundError(_NodeError, KeyError):
-    """There is no group at the path."""
+    """There is no group at the path.
+
+    Parameters
+    ----------
+    path : str
+        Path in the store; empty for the root.
+    """
 
     def __str__(self) -> str:
-        return f"there is no group at {_place(self.path)}. Look at the path and the store."
+        return f"there is no group at {_name_of(self.path)}. Check the path and the store."
 
 
 class PathNotFoundError(_NodeError, KeyError):
-    """There is neither an array nor a group at the path."""
+    """There is neither an array nor a group at the path.
 
-    def __str__(self) -> str:
-        return f"there is nothing at {_place(self.path)}: neither an array nor a group."
-
-
-class NotConsolidatedError(_NodeError, KeyError):
-    """There are no consolidated metadata for the path."""
+    Parameters
+    ----------
+    path : str
+        Path in the store; empty for the root.
+    """
 
     def __str__(self) -> str:
         return (
-            f"there are no consolidated metadata for {_place(self.path)}: call consolidate_metadata to write them, or "
-            "open it without. A change takes them away where other readers would believe them."
+            f"there is nothing at {_name_of(self.path)}: neither an array nor a group. "
+            "Check the path and the store."
+        )
+
+
+class NotConsolidatedError(_NodeError, KeyError):
+    """The path has no consolidated metadata.
+
+    Parameters
+    ----------
+    path : str
+        Path in the store; empty for the root.
+    """
+
+    def __str__(self) -> str:
+        return (
+            f"there are no consolidated metadata for {_name_of(self.path)}. Call consolidate_metadata to write them, "
+            "or open the hierarchy without them. A change to a node deletes consolidated metadata that would no "
+            "longer be true."
         )
 
 
 class ContainsArrayError(_NodeError):
-    """An array is already where another node was to be created."""
+    """A node can't be created because the path holds an array.
+
+    Parameters
+    ----------
+    path : str
+        Path in the store; empty for the root.
+    """
 
     def __str__(self) -> str:
         return (
-            f"{_place(self.path)} already holds an array. Open it with mode 'r+' or 'a', "
+            f"{_name_of(self.path)} already holds an array. Open it with mode 'r+' or 'a', "
             "or pass overwrite=True (mode 'w') to delete it first."
         )
 
 
 class ContainsGroupError(_NodeError):
-    """A group is already where another node was to be created."""
+    """A node can't be created because the path holds a group.
+
+    Parameters
+    ----------
+    path : str
+        Path in the store; empty for the root.
+    """
 
     def __str__(self) -> str:
         return (
-            f"{_place(self.path)} already holds a group. Choose another path, "
-            "or pass overwrite=True (mode 'w') to delete it and all that it holds first."
+            f"{_name_of(self.path)} already holds a group. Choose another path, "
+            "or pass overwrite=True (mode 'w') to delete the group and everything in it first."
         )
 
 
 class ConversionError(ZarrcyError, ValueError):
-    """A hierarchy can't be converted; nothing of it was.
+    """A hierarchy can't be converted. Nothing was changed.
 
-    Attributes
+    Parameters
     ----------
-    problems : path of each node that is in the way, and why
-    remedy : what to do
+    problems : list of tuple of str
+        A path and a reason for each node that can't be converted.
+    remedy : str
+        What to do.
     """
 
     def __init__(self, problems: list[tuple[str, str]], remedy: str) -> None:
@@ -202,19 +284,23 @@ class ConversionError(ZarrcyError, ValueError):
         self.problems, self.remedy = problems, remedy
 
     def __str__(self) -> str:
-        shown = "; ".join(f"{path or '/'}: {why}" for path, why in self.problems[:_SHOWN])
-        more = len(self.problems) - _SHOWN
-        return f"nothing was converted: {shown}{f'; and {more} more' if more > 0 else ''}. {self.remedy}"
+        shown = "; ".join(f"{path or '/'}: {why}" for path, why in self.problems[:_MAX_PROBLEMS_SHOWN])
+        n_more = len(self.problems) - _MAX_PROBLEMS_SHOWN
+        more = f"; and {n_more} more" if n_more > 0 else ""
+        return f"nothing was converted: {shown}{more}. {self.remedy}"
 
 
 class CopyError(ZarrcyError, RuntimeError):
-    """Something is already where something was to be copied to.
+    """The destination of a copy already exists.
 
-    Attributes
+    Parameters
     ----------
-    what : "an array", "an object" or "a key"
-    name : of it, in the destination
-    destination : name of the group that it is in, or the type of the store
+    what : str
+        "an array", "an object" or "a key".
+    name : str
+        Name of the array or object in the destination, or the key.
+    destination : str
+        Name of the destination group, or the type of the destination store.
     """
 
     def __init__(self, what: str, name: str, destination: str) -> None:
@@ -229,30 +315,44 @@ class CopyError(ZarrcyError, RuntimeError):
 
 
 class ReadOnlyError(ZarrcyError, PermissionError):
-    """Something was to be changed through a read-only object."""
+    """A read-only array, group or store can't be changed.
+
+    Parameters
+    ----------
+    path : str, default ""
+        Path in the store; empty for the root.
+    """
 
     def __init__(self, path: str = "") -> None:
         super().__init__(path)
         self.path = path
 
     def __str__(self) -> str:
-        return f"object is read-only: {_place(self.path)}. Open it with mode 'r+' or 'a' to change it."
+        return f"object is read-only: {_name_of(self.path)}. Open it with mode 'r+' or 'a' to change it."
 
 
 class ViewError(ReadOnlyError):
-    """Something that a view can't do: the array that it looks at can."""
+    """The operation works on an array but not on a view of it.
+
+    Parameters
+    ----------
+    path : str, default ""
+        Path in the store; empty for the root.
+    """
 
     def __str__(self) -> str:
-        return f"operation not permitted for views: {_place(self.path)}. Do it on the array itself."
+        return f"operation not permitted for views: {_name_of(self.path)}. Do it on the array itself."
 
 
 class SelectionError(ZarrcyError, IndexError):
-    """A selection that this array can't answer.
+    """The selection is not valid for the array.
 
-    Attributes
+    Parameters
     ----------
-    problem : what is wrong with it
-    shape : shape of the array, in elements
+    problem : str
+        What is wrong with the selection.
+    shape : tuple of int
+        Shape of the array, in elements.
     """
 
     def __init__(self, problem: str, shape: Shape) -> None:
@@ -264,13 +364,16 @@ class SelectionError(ZarrcyError, IndexError):
 
 
 class BoundsCheckError(SelectionError):
-    """An index beyond the end of an axis.
+    """An index is beyond the end of its axis.
 
-    Attributes
+    Parameters
     ----------
-    index : the index as it was given
-    axis : the axis that it was given for
-    shape : shape of the array, in elements
+    index : int
+        The index as it was passed.
+    axis : int
+        Number of the axis, from 0.
+    shape : tuple of int
+        Shape of the array, in elements.
     """
 
     def __init__(self, index: int, axis: int, shape: Shape) -> None:
@@ -281,13 +384,29 @@ class BoundsCheckError(SelectionError):
 
 
 class NegativeStepError(SelectionError):
-    """A selection that does not take negative steps was given one."""
+    """The selection has a negative step where only positive steps are supported.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong with the selection.
+    shape : tuple of int
+        Shape of the array, in elements.
+    """
 
 
 class FieldNotFoundError(ZarrcyError, IndexError, KeyError):
-    """A field that the elements of an array do not have."""
+    """The elements of the array do not have a field of this name.
 
-    def __init__(self, name: Any, names: tuple[str, ...]) -> None:
+    Parameters
+    ----------
+    name : object
+        The name as it was passed.
+    names : tuple of str
+        Names of the fields; empty if the data type is not structured.
+    """
+
+    def __init__(self, name: object, names: tuple[str, ...]) -> None:
         super().__init__(name, names)
         self.name, self.names = name, names
 
@@ -298,11 +417,29 @@ class FieldNotFoundError(ZarrcyError, IndexError, KeyError):
 
 
 class VindexInvalidSelectionError(SelectionError):
-    """A selection of points that is none."""
+    """The selection is not a selection of points.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong with the selection.
+    shape : tuple of int
+        Shape of the array, in elements.
+    """
 
 
 class ValueShapeError(ZarrcyError, ValueError):
-    """A value that does not have the shape of the selection it is assigned to."""
+    """A value can't be broadcast to the selection that it is assigned to.
+
+    Parameters
+    ----------
+    value_shape : tuple of int
+        Shape of the value, in elements.
+    selection_shape : tuple of int
+        Shape of the selection, in elements.
+    path : str, default ""
+        Path of the array in the store; empty for the root.
+    """
 
     def __init__(self, value_shape: Shape, selection_shape: Shape, path: str = "") -> None:
         super().__init__(value_shape, selection_shape, path)
@@ -311,19 +448,25 @@ class ValueShapeError(ZarrcyError, ValueError):
     def __str__(self) -> str:
         return (
             f"a value of shape {self.value_shape} can't be broadcast to the selection of shape "
-            f"{self.selection_shape} in the array at {_place(self.path)}. Nothing was written."
+            f"{self.selection_shape} in the array at {_name_of(self.path)}. Nothing was written."
         )
 
 
 class ChunkDecodeError(ZarrcyError, ValueError, RuntimeError):
-    """A stored chunk that is not what the metadata promise.
+    """A stored chunk can't be decoded as the metadata describe it.
 
-    Attributes
+    Parameters
     ----------
-    key : the chunk's key in the store
-    stage : name of the codec that refused it
-    nbytes : length of the stored value, in bytes
-    expected : decoded length of a chunk, in bytes
+    key : str
+        Key of the chunk in the store.
+    stage : str
+        Name of the codec that failed.
+    nbytes : int
+        Length of the stored value, in bytes.
+    expected : int
+        Decoded length of a chunk, in bytes.
+    problem : str, default ""
+        The message of the codec.
     """
 
     def __init__(self, key: Key, stage: str, nbytes: int, expected: int, problem: str = "") -> None:
@@ -335,29 +478,36 @@ class ChunkDecodeError(ZarrcyError, ValueError, RuntimeError):
         why = f" ({self.problem})" if self.problem else ""
         return (
             f"cannot decode chunk {self.key!r}: codec {self.stage!r} did not get the {self.expected} bytes of a "
-            f"chunk from its {self.nbytes} stored bytes{why}. The value is damaged, or was written by another "
-            "codec than the metadata name; restore it from a copy, or delete the key to let the chunk "
-            "read as fill value."
+            f"chunk from its {self.nbytes} stored bytes{why}. The value is damaged, or was written with a "
+            "codec that differs from the metadata. Restore the value from a copy, or delete the key so that the "
+            "chunk reads as fill value."
         )
 
 
-def _region_text(region: Any) -> str:
+def _region_text(region: Region) -> str:
     return f"[{', '.join(f'{s.start}:{s.stop}' for s in region) or '()'}]"
 
 
 class RegionError(ZarrcyError, ValueError):
-    """A region that can't be written while others are.
+    """Two writers can't write these regions at the same time.
 
-    Attributes
+    Parameters
     ----------
-    number : of the region, among those that were given
-    region : slices
-    nearest : slices that would do instead; None if there are none
-    problem : what is wrong with it
-    stored_shape : shape of what is stored as one value, a chunk or a shard, in elements
+    number : int
+        Position of the region in the list that was passed.
+    region : tuple of slice
+        The region.
+    nearest : tuple of slice or None
+        The nearest region that is safe; None if there is none.
+    problem : str
+        What is wrong with the region.
+    stored_shape : tuple of int
+        Shape of one stored value (a chunk or a shard), in elements.
     """
 
-    def __init__(self, number: int, region: Any, nearest: Any, problem: str, stored_shape: Shape) -> None:
+    def __init__(
+        self, number: int, region: Region, nearest: Region | None, problem: str, stored_shape: Shape
+    ) -> None:
         super().__init__(number, region, nearest, problem, stored_shape)
         self.number, self.region, self.nearest = number, region, nearest
         self.problem, self.stored_shape = problem, stored_shape
@@ -371,33 +521,37 @@ class RegionError(ZarrcyError, ValueError):
 
 
 class UnalignedWriteError(ZarrcyError, ValueError):
-    """A write that covers a chunk, or a shard, only in part, in an array that was opened to refuse that.
+    """A write covers only a part of a chunk or shard, and the array was opened to refuse such writes.
 
-    Attributes
+    Parameters
     ----------
-    nearest : slices of whole chunks, or shards, that hold what was to be written
-    stored_shape : shape of what is stored as one value, in elements
-    path : of the array
+    nearest : tuple of slice
+        The smallest selection of whole chunks, or shards, that contains the selection.
+    stored_shape : tuple of int
+        Shape of one stored value (a chunk or a shard), in elements.
+    path : str
+        Path of the array in the store; empty for the root.
     """
 
-    def __init__(self, nearest: Any, stored_shape: Shape, path: str) -> None:
+    def __init__(self, nearest: Region, stored_shape: Shape, path: str) -> None:
         super().__init__(nearest, stored_shape, path)
         self.nearest, self.stored_shape, self.path = nearest, stored_shape, path
 
     def __str__(self) -> str:
         return (
-            f"a write to the array at {_place(self.path)} covers a stored value of shape {self.stored_shape} only in "
+            f"a write to the array at {_name_of(self.path)} covers a stored value of shape {self.stored_shape} only in "
             f"part, and the array was opened with unaligned='error'. The nearest aligned selection is "
             f"{_region_text(self.nearest)}, of all fields. Nothing was written."
         )
 
 
 class MissingChunkError(ZarrcyError, KeyError):
-    """A chunk, or a shard, that is not stored, in an array that was opened to refuse that.
+    """A chunk or shard is not stored, and the array was opened to refuse missing chunks.
 
-    Attributes
+    Parameters
     ----------
-    key : of the chunk in the store
+    key : str
+        Key of the chunk in the store.
     """
 
     def __init__(self, key: Key) -> None:
@@ -407,18 +561,20 @@ class MissingChunkError(ZarrcyError, KeyError):
     def __str__(self) -> str:
         return (
             f"there is no chunk {self.key!r} in the store, and the array was opened with read_missing='raise'. "
-            "Write it first (initialized_chunks() tells which are there), or open the array with "
+            "Write the chunk first (initialized_chunks() lists the chunks that exist), or open the array with "
             "read_missing='fill' or 'mask'."
         )
 
 
 class ChunkMemoryError(MemoryError, ZarrcyError):
-    """A chunk that does not fit into memory.
+    """A chunk does not fit into memory.
 
-    Attributes
+    Parameters
     ----------
-    key : the chunk's key in the store
-    nbytes : decoded length of a chunk, in bytes
+    key : str
+        Key of the chunk in the store.
+    nbytes : int
+        Decoded length of a chunk, in bytes.
     """
 
     def __init__(self, key: Key, nbytes: int) -> None:
@@ -427,13 +583,23 @@ class ChunkMemoryError(MemoryError, ZarrcyError):
 
     def __str__(self) -> str:
         return (
-            f"there is no memory for chunk {self.key!r}: the metadata state chunks of {self.nbytes} bytes. If that "
-            "is meant, read the array where there is more memory, and store it in smaller chunks."
+            f"there is not enough memory for chunk {self.key!r}: the metadata state chunks of {self.nbytes} bytes. If "
+            "this size is correct, read the array on a machine with more memory, or store it in smaller chunks."
         )
 
 
 class ChunkEncodeError(ZarrcyError, TypeError, ValueError, RuntimeError):
-    """A chunk that a codec would not take."""
+    """A codec can't encode a chunk.
+
+    Parameters
+    ----------
+    key : str
+        Key of the chunk in the store.
+    stage : str
+        Name of the codec.
+    problem : str
+        The message of the codec.
+    """
 
     def __init__(self, key: Key, stage: str, problem: str) -> None:
         super().__init__(key, stage, problem)
@@ -442,12 +608,18 @@ class ChunkEncodeError(ZarrcyError, TypeError, ValueError, RuntimeError):
     def __str__(self) -> str:
         return (
             f"cannot encode chunk {self.key!r}: codec {self.stage!r} refused it ({self.problem}). "
-            "The chunk was not written; what the store held before is still there."
+            "The chunk was not written; the store still has the previous value."
         )
 
 
 class UnsafeCodecError(ZarrcyError, RuntimeError, ValueError):
-    """A codec that runs what it decodes, on data that may come from anywhere."""
+    """The codec runs code that is part of the stored data, so it is not used.
+
+    Parameters
+    ----------
+    codec : str
+        Name of the codec.
+    """
 
     def __init__(self, codec: str) -> None:
         super().__init__(codec)
@@ -456,14 +628,22 @@ class UnsafeCodecError(ZarrcyError, RuntimeError, ValueError):
     def __str__(self) -> str:
         return (
             f"the codec {self.codec!r} runs code that it finds in the stored data, so chunks are not decoded with it. "
-            "If you trust whoever wrote them, set ZARRCY_ALLOW_PICKLE=1 in the environment."
+            "If you trust the author of the data, set ZARRCY_ALLOW_PICKLE=1 in the environment."
         )
 
 
 class KeyPathError(ZarrcyError, ValueError):
-    """A key or path that would leave the root of the store, or that no store can hold."""
+    """A key or path leaves the root of the store, or can't be a key of this store.
 
-    def __init__(self, key: Any, problem: str) -> None:
+    Parameters
+    ----------
+    key : object
+        The key or path as it was passed.
+    problem : str
+        What is wrong with it.
+    """
+
+    def __init__(self, key: object, problem: str) -> None:
         super().__init__(key, problem)
         self.key, self.problem = key, problem
 
@@ -472,13 +652,16 @@ class KeyPathError(ZarrcyError, ValueError):
 
 
 class ArchiveError(ZarrcyError, zipfile.BadZipFile):
-    """A zip archive, or a member of one, that is damaged or states what can't be.
+    """A zip archive, or one of its members, is damaged.
 
-    Attributes
+    Parameters
     ----------
-    archive : its path
-    key : of the member; empty for the archive as a whole
-    problem : what is wrong with it
+    archive : str
+        Path of the archive.
+    key : str
+        Key of the member; empty if the archive itself can't be opened.
+    problem : str
+        What is wrong with it.
     """
 
     def __init__(self, archive: str, key: Key, problem: str) -> None:
@@ -491,7 +674,15 @@ class ArchiveError(ZarrcyError, zipfile.BadZipFile):
 
 
 class NotErasableError(ZarrcyError, NotImplementedError):
-    """Something was to be deleted, or moved, in a store that can only grow."""
+    """A key can't be deleted or moved because the store only grows.
+
+    Parameters
+    ----------
+    path : str
+        The key or path.
+    store : str
+        Name of the store's class.
+    """
 
     def __init__(self, path: str, store: str) -> None:
         super().__init__(path, store)
@@ -505,7 +696,17 @@ class NotErasableError(ZarrcyError, NotImplementedError):
 
 
 class MissingExtraError(ZarrcyError, ImportError):
-    """An optional package is needed and not installed."""
+    """An optional package is needed but not installed.
+
+    Parameters
+    ----------
+    package : str
+        Name of the package.
+    extra : str
+        The extra of zarrcy that installs the package.
+    purpose : str
+        The class or function that needs the package.
+    """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(package, extra, purpose)
@@ -515,6 +716,6 @@ class MissingExtraError(ZarrcyError, ImportError):
         return f"{self.purpose} needs the package {self.package!r}: pip install 'zarrcy[{self.extra}]'"
 
 
-# Names that code written for zarr-python 2 catches.
+# names that zarr-python 2 has
 ArrayIndexError = SelectionError
 FSPathExistNotDir = NotADirectoryError

@@ -1,20 +1,33 @@
-"""Paths of nodes and keys of values: one spelling each, and none that leaves the root."""
+"""Paths of nodes and keys of values: normalization, and the check that a key stays below the root of a store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from zarrcy.errors import KeyPathError
+from zarrcy.types import Key
 
 
-def normalize_path(path: Any) -> str:
-    """Return the one spelling of a node path: no slash at the ends, none doubled, no backslash.
+def normalize_path(path: object) -> str:
+    """Return the normal form of a node path: no slash at the ends, no double slash, no backslash.
+
+    Parameters
+    ----------
+    path : str, bytes, None or object
+        Path as a user wrote it. None is the root; other objects are converted with ``str``.
+
+    Returns
+    -------
+    str
+        The path; empty for the root.
 
     Raises
     ------
-    KeyPathError : a segment is ``.`` or ``..``, or holds a NUL character
+    KeyPathError
+        If a segment is ``.`` or ``..``, or the path contains a NUL character.
 
+    Examples
+    --------
     >>> normalize_path("/group//array/")
     'group/array'
     >>> normalize_path(None)
@@ -33,13 +46,20 @@ def normalize_path(path: Any) -> str:
     return "/".join(segments)
 
 
-def check_key(key: Any) -> str:
-    """Return `key` if it is one that stays below the root of a store.
+def check_key(key: Key) -> str:
+    """Return `key`, after a check that it stays below the root of a store.
 
+    Raises
+    ------
+    KeyPathError
+        If it does not, or is not a str.
+
+    Examples
+    --------
     >>> check_key("a/0.0")
     'a/0.0'
     """
-    # most keys are seen at once to be harmless; the others are looked at closely
+    # hot path: these tests accept most keys; the slower tests below decide about the others
     if (
         key.__class__ is str
         and key[-1:] not in ("", "/", ".")
@@ -58,13 +78,15 @@ def check_key(key: Any) -> str:
     if any(segment in ("", ".", "..") for segment in key.split("/")):
         raise KeyPathError(key, "empty, '.' and '..' segments are not allowed")
     if not key.isascii() and any("\ud800" <= letter <= "\udfff" for letter in key):
-        raise KeyPathError(key, "half of a surrogate pair is no character")
+        raise KeyPathError(key, "half of a surrogate pair is not a character")
     return key
 
 
-def are_harmless(keys: Iterable[str]) -> bool:
-    """Are many keys seen at once to be keys? If not, they may be such still: see `check_key`.
+def are_harmless(keys: Iterable[Key]) -> bool:
+    """Return whether all keys pass a fast test. If it returns False, call `check_key` for each key.
 
+    Examples
+    --------
     >>> are_harmless(["a/.zarray", ".zgroup"]), are_harmless(["a", "../b"])
     (True, False)
     """
@@ -73,5 +95,11 @@ def are_harmless(keys: Iterable[str]) -> bool:
 
 
 def prefix_of(path: str) -> str:
-    """Return what the keys of the node at a normalized `path` begin with."""
+    """Return the prefix of the keys of the node at a normalized `path`.
+
+    Examples
+    --------
+    >>> prefix_of("a/b"), prefix_of("")
+    ('a/b/', '')
+    """
     return f"{path}/" if path else ""

@@ -140,14 +140,14 @@ class TestHold:
     def test_a_thread_does_not_wait_for_itself(self):
         with key_locks.KeyLock(["x"]) as outer, key_locks.KeyLock(["x", "y"]) as inner:
             assert (list(outer.names), list(inner.names)) == (["x"], ["y"])
-        assert not {"x", "y"} & key_locks._holders.keys()
+        assert not {"x", "y"} & key_locks.held_names()
 
     def test_an_inner_hold_gives_back_only_its_own(self):
         with key_locks.KeyLock(["x"]):
             with key_locks.KeyLock(["x", "y"]):
                 pass
-            assert "x" in key_locks._holders
-            assert "y" not in key_locks._holders
+            assert "x" in key_locks.held_names()
+            assert "y" not in key_locks.held_names()
 
     def test_any_overlapping_sets_of_names_exclude_each_other(self, eager_threads):
         names = [f"name {n}" for n in range(6)]
@@ -167,7 +167,7 @@ class TestHold:
         run_together([lambda n=n: work(n) for n in range(8)])
         assert len(inside) == 1600
         assert all(inside)
-        assert not key_locks._holders.keys() & set(names)
+        assert not key_locks.held_names() & set(names)
 
 
 # -- processes -------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def test_what_is_a_store_already_is_taken_as_it_is():
 
 @pytest.mark.parametrize("argument", [5, 1.5, [1], object()])
 def test_what_is_no_store_is_refused(argument):
-    with pytest.raises(StoreArgumentError, match="is no store"):
+    with pytest.raises(StoreArgumentError, match="is not a store"):
         normalize_store_arg(argument)
     with pytest.raises((TypeError, ValueError)):
         zarrcy.open_array(argument, mode="r")

@@ -1,4 +1,4 @@
-"""Ranks of MPI that write parts of the same chunks lose nothing. For those who have mpi4py and an ``mpiexec``."""
+"""MPI ranks that write parts of the same chunks lose no write. The tests need mpi4py and ``mpiexec``."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ SCRIPT = textwrap.dedent(
 
     comm = MPI.COMM_WORLD
     rank, size = comm.Get_rank(), comm.Get_size()
-    # with so few locks many keys share one, and those of metadata meet those of chunks
+    # the number is small, so many keys share a lock, and keys of metadata share locks with keys of chunks
     synchronizer = MPISynchronizer(comm, n_locks=int(sys.argv[2]))
     options = {"chunks": 2, "shards": 8, "zarr_format": 3} if sys.argv[3] == "shards" else {"chunks": 8}
     if rank == 0:
@@ -46,9 +46,9 @@ SCRIPT = textwrap.dedent(
     try:
         pickle.dumps(synchronizer)
     except TypeError as exc:
-        assert "every rank makes its own" in str(exc)
+        assert "create one in every rank" in str(exc)
     else:
-        raise AssertionError("it was pickled")
+        raise AssertionError("the synchronizer was pickled")
     comm.Barrier()
     if rank == 0:
         a = zarrcy.open_array(sys.argv[1], mode="r")
@@ -61,10 +61,10 @@ SCRIPT = textwrap.dedent(
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["chunks", "shards"])
 @pytest.mark.parametrize("n_locks", [1, 64])
-def test_ranks_that_share_chunks_lose_nothing(n_locks, layout, tmp_path):
+def test_ranks_that_write_parts_of_the_same_chunks_lose_no_write(n_locks, layout, tmp_path):
     pytest.importorskip("mpi4py")
     if MPIEXEC is None:
-        pytest.skip("there is no mpiexec")
+        pytest.skip("mpiexec is not installed")
     (tmp_path / "job.py").write_text(SCRIPT)
     done = subprocess.run(
         [MPIEXEC, "-n", "4", sys.executable, "job.py", str(tmp_path / "a"), str(n_locks), layout],

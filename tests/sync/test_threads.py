@@ -1,6 +1,7 @@
-"""Chunks shared among threads: the same bytes, the same errors, and no thread where none is wanted."""
+"""Reads and writes with several threads give the same bytes and errors as with one; threads start only on demand."""
 
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
@@ -33,11 +34,11 @@ def model():
     "compressor", [None, numcodecs.Blosc(), numcodecs.Zstd(1), numcodecs.Zlib(1)], ids=str
 )
 @pytest.mark.parametrize("kind", ["dict", "memory", "directory"])
-def test_threads_read_and_write_what_one_would(order, compressor, kind, tmp_path):
+def test_several_threads_read_and_write_the_same_as_one_thread(order, compressor, kind, tmp_path):
     store = {"dict": dict, "memory": zarrcy.MemoryStore, "directory": lambda: tmp_path / "a"}[kind]()
     a = zarrcy.create(SHAPE, chunks=CHUNKS, order=order, compressor=compressor, store=store, fill_value=5)
     values = model()
-    assert a._chunk_io.context.uses_threads(a.nchunks, a.nbytes)
+    assert a.explain(...).n_threads == 4
     assert same_bits(a[...], np.full(SHAPE, 5.0))
     a[...] = values
     assert same_bits(a[...], values)
@@ -53,7 +54,7 @@ def test_threads_read_and_write_what_one_would(order, compressor, kind, tmp_path
     assert same_bits(zarrcy.open_array(a.store)[...], values)
 
 
-def test_uniform_values_and_empty_chunks_are_the_same_from_threads():
+def test_threads_store_uniform_values_and_leave_out_empty_chunks():
     a = zarrcy.create(SHAPE, chunks=CHUNKS, store={}, write_empty_chunks=False)
     a[...] = 3
     assert a.nchunks_initialized == a.nchunks
@@ -62,7 +63,7 @@ def test_uniform_values_and_empty_chunks_are_the_same_from_threads():
     assert a.nchunks_initialized == 0
 
 
-def test_the_error_of_a_thread_is_the_error_of_the_read(tmp_path):
+def test_an_error_in_a_thread_is_raised_by_the_read(tmp_path):
     a = zarrcy.create(SHAPE, chunks=CHUNKS, store=tmp_path / "a")
     a[...] = model()
     a.store["2.1.0"] = b"damaged"
@@ -72,7 +73,7 @@ def test_the_error_of_a_thread_is_the_error_of_the_read(tmp_path):
     assert a[0, 0, 0] == model()[0, 0, 0]
 
 
-def test_no_thread_works_on_when_an_error_is_raised():
+def test_all_threads_have_stopped_when_an_error_is_raised():
     working = []
     lock = threading.Lock()
 
@@ -92,7 +93,7 @@ def test_no_thread_works_on_when_an_error_is_raised():
     assert working == [3]
 
 
-def test_every_range_is_handed_out_once():
+def test_each_range_is_processed_once():
     done = []
     thread_pool.share(
         lambda: lambda first, last: done.append((first, last)), ((n, n + 1) for n in range(500)), 4
@@ -100,7 +101,7 @@ def test_every_range_is_handed_out_once():
     assert sorted(done) == [(n, n + 1) for n in range(500)]
 
 
-def test_a_thread_of_the_user_gets_no_threads_of_ours(monkeypatch):
+def test_a_read_in_a_thread_of_the_user_starts_no_threads(monkeypatch):
     monkeypatch.delenv("ZARRCY_THREADS")
     seen = []
     thread = threading.Thread(target=lambda: seen.append(thread_pool.n_threads()))
@@ -122,7 +123,7 @@ def in_a_thread(call):
     return seen[0]
 
 
-def test_a_block_decides_before_the_array_and_the_array_before_the_environment():
+def test_a_block_overrides_the_array_and_the_array_overrides_the_environment():
     assert thread_pool.choice() == (4, "ZARRCY_THREADS in the environment")
     with thread_pool.prefer_threads(3):
         assert thread_pool.n_threads() == 3
@@ -131,30 +132,30 @@ def test_a_block_decides_before_the_array_and_the_array_before_the_environment()
             with zarrcy.use_threads(5):
                 assert thread_pool.n_threads() == 5
             assert thread_pool.n_threads() == 2
-            assert in_a_thread(thread_pool.n_threads) == 4, "a block says nothing about other threads"
+            assert in_a_thread(thread_pool.n_threads) == 4, "a block does not apply to other threads"
         assert thread_pool.n_threads() == 3
 
 
-def test_a_thread_that_asks_gets_threads(monkeypatch):
+def test_a_block_in_a_thread_of_the_user_applies_there(monkeypatch):
     monkeypatch.delenv("ZARRCY_THREADS")
 
-    def asking():
+    def n_threads_in_a_block():
         with zarrcy.use_threads(3):
             return thread_pool.n_threads()
 
-    assert in_a_thread(asking) == 3
+    assert in_a_thread(n_threads_in_a_block) == 3
     assert in_a_thread(thread_pool.n_threads) == 1
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, "2", None, True])
-def test_a_block_refuses_what_is_no_number_of_threads(n):
+def test_a_block_refuses_an_invalid_number_of_threads(n):
     with pytest.raises(ValueError, match="must be a positive integer"), zarrcy.use_threads(n):
         pass
 
 
-def test_an_environment_that_is_no_number_means_one_thread_and_says_so(monkeypatch):
+def test_an_environment_variable_that_is_not_a_number_means_one_thread(monkeypatch):
     monkeypatch.setenv("ZARRCY_THREADS", "all")
-    assert thread_pool.choice() == (1, "ZARRCY_THREADS in the environment is 'all', which is no number")
+    assert thread_pool.choice() == (1, "ZARRCY_THREADS in the environment is 'all', which is not a number")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +164,7 @@ def test_an_environment_that_is_no_number_means_one_thread_and_says_so(monkeypat
         ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "250000 100000\n"}, 3),
         ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "max 100000\n"}, None),
         ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "1000 100000\n"}, 1),
-        # a group can't have more than the group that it is in
+        # the limit of a parent group applies too
         (
             {
                 "proc/self/cgroup": "0::/job/step\n",
@@ -172,7 +173,7 @@ def test_an_environment_that_is_no_number_means_one_thread_and_says_so(monkeypat
             },
             2,
         ),
-        # version 1, and the path of the host in a container, where the group is the root of the mount
+        # version 1, in a container: the path is a path of the host, and the group is the root of the mount
         (
             {
                 "proc/self/cgroup": "5:cpu,cpuacct:/docker/abc\n3:memory:/docker/abc\n0::/\n",
@@ -192,7 +193,7 @@ def test_an_environment_that_is_no_number_means_one_thread_and_says_so(monkeypat
         ({}, None),
     ],
 )
-def test_the_quota_of_the_control_groups_counts(tmp_path, files_of_cgroup, cpus):
+def test_the_quota_of_the_control_groups_is_found(tmp_path, files_of_cgroup, cpus):
     for name, text in files_of_cgroup.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -200,17 +201,25 @@ def test_the_quota_of_the_control_groups_counts(tmp_path, files_of_cgroup, cpus)
     assert thread_pool.cgroup_cpus(str(tmp_path)) == cpus
 
 
-def test_a_quota_bounds_what_the_affinity_allows(monkeypatch):
-    monkeypatch.delenv("ZARRCY_THREADS")
-    monkeypatch.setattr(thread_pool, "_quota_of_this_process", lambda: 1)
-    monkeypatch.setattr(thread_pool.os, "sched_getaffinity", lambda _: set(range(8)))
-    assert thread_pool.choice() == (1, "the CPU quota of the control group")
-    monkeypatch.setattr(thread_pool, "_quota_of_this_process", lambda: 6)
+def test_the_smallest_limit_of_affinity_quota_and_slurm_counts(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    for n in (1, 6):
+        root = tmp_path / str(n)
+        (root / "proc/self").mkdir(parents=True)
+        (root / "proc/self/cgroup").write_text("0::/\n")
+        (root / "sys/fs/cgroup").mkdir(parents=True)
+        (root / "sys/fs/cgroup/cpu.max").write_text(f"{n}00000 100000\n")
+    assert thread_pool.cpus(str(tmp_path / "1")) == (1, "the CPU quota of the control group")
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "5")
-    assert thread_pool.choice() == (5, "SLURM_CPUS_PER_TASK in the environment")
+    assert thread_pool.cpus(str(tmp_path / "6")) == (5, "SLURM_CPUS_PER_TASK in the environment")
 
 
-def test_a_thread_of_ours_asks_for_no_others():
+def test_the_main_thread_may_use_all_cpus_of_the_process(monkeypatch):
+    monkeypatch.delenv("ZARRCY_THREADS")
+    assert thread_pool.choice() == thread_pool.cpus()
+
+
+def test_a_thread_of_the_pool_uses_one_thread():
     seen = set()
     thread_pool.share(
         lambda: lambda first, last: seen.add((threading.get_ident(), thread_pool.n_threads())), SLOW, 3
@@ -232,8 +241,8 @@ class _Slow:
 SLOW = _Slow()
 
 
-def test_work_that_is_shared_inside_of_shared_work_ends():
-    """More work than threads, and each piece waits for others: nobody may wait for a thread that never comes."""
+def test_sharing_work_inside_a_shared_task_does_not_deadlock():
+    """There are more tasks than threads, and tasks wait for others: no task may wait until a thread becomes free."""
     done = []
 
     def outer(first, last):
@@ -243,7 +252,7 @@ def test_work_that_is_shared_inside_of_shared_work_ends():
     assert sorted(done) == [(a, b) for a in range(30) for b in range(20)]
 
 
-def test_more_threads_are_made_when_more_are_asked_for():
+def test_the_pool_grows_when_a_read_uses_more_threads():
     def meet(n):
         barrier = threading.Barrier(n, timeout=30)
         thread_pool.share(lambda: lambda first, last: barrier.wait(), ((i, i + 1) for i in range(n)), n)
@@ -253,8 +262,8 @@ def test_more_threads_are_made_when_more_are_asked_for():
     meet(3)
 
 
-def test_a_read_at_the_end_of_the_program_is_answered(tmp_path):
-    """No thread can be started then; the one that asks does the work."""
+def test_a_read_in_an_exit_handler_works(tmp_path):
+    """No thread can be started then, so the calling thread does all the work."""
     script = (
         "import atexit, zarrcy, numpy as np\n"
         "a = zarrcy.array(np.ones((600, 600)), chunks=100, store={})\n"
@@ -264,7 +273,7 @@ def test_a_read_at_the_end_of_the_program_is_answered(tmp_path):
     assert done.stdout.strip() == "360000.0"
 
 
-def test_many_threads_of_the_user_read_at_once():
+def test_many_threads_of_the_user_can_read_at_once():
     a = zarrcy.create(SHAPE, chunks=CHUNKS, store={})
     values = model()
     a[...] = values
@@ -282,10 +291,10 @@ def total(array, queue):
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_children_read_after_their_parent_did(method, tmp_path):
+def test_a_child_process_can_read_after_its_parent_has_read(method, tmp_path):
     a = zarrcy.create(SHAPE, chunks=CHUNKS, store=str(tmp_path / "a"))
     a[...] = 1
-    assert a[...].sum() == a.size, "the pool of the parent has run"
+    assert a[...].sum() == a.size, "the parent has started its pool"
     context = multiprocessing.get_context(method)
     queue = context.Queue()
     child = context.Process(target=total, args=(a, queue))
@@ -295,7 +304,7 @@ def test_children_read_after_their_parent_did(method, tmp_path):
     assert child.exitcode == 0
 
 
-def test_small_reads_start_no_thread():
+def test_small_reads_start_no_threads():
     script = (
         "import threading, zarrcy, numpy as np\n"
         "a = zarrcy.array(np.zeros((64, 64)), chunks=16)\n"
@@ -306,24 +315,24 @@ def test_small_reads_start_no_thread():
     assert done.stdout.strip() == "1"
 
 
-class Listening(dict):
-    """A store that writes down what decides about threads while it is asked for chunks."""
+class RecordingStore(dict):
+    """A store that records the number of threads, and its reason, at each read of a chunk."""
 
     def __init__(self):
         super().__init__()
-        self.heard = []
+        self.choices = []
 
     def __getitem__(self, key):
         if key.rsplit("/", 1)[-1].isdecimal():
-            self.heard.append(thread_pool.choice())
+            self.choices.append(thread_pool.choice())
         return super().__getitem__(key)
 
 
-def test_the_threads_of_an_array_are_used_by_its_reads_and_writes():
-    store = Listening()
+def test_reads_and_writes_use_the_number_of_threads_of_the_array():
+    store = RecordingStore()
     a = zarrcy.open_array(store, path="a", shape=4, chunks=2, dtype="i4", threads=3)
     a[:] = 1
-    a[0] = 2  # changes a part of a chunk, so it asks for it
+    a[0] = 2  # changes a part of a chunk, so the chunk is read
     assert a.view()[0] == 2
     with zarrcy.use_threads(2):
         assert a[3] == 1
@@ -331,15 +340,15 @@ def test_the_threads_of_an_array_are_used_by_its_reads_and_writes():
     group["b"] = [1, 2]
     assert group["b"][0] == 1
     assert zarrcy.open_array(store, path="g/b")[1] == 2
-    assert [choice.n for choice in store.heard] == [3, 3, 2, 5, 4]
-    assert store.heard[0].why == "the option 'threads' of the array"
+    assert [choice.n for choice in store.choices] == [3, 3, 2, 5, 4]
+    assert store.choices[0].why == "the option 'threads' of the array"
 
 
 def test_an_array_without_a_number_of_threads_has_a_bare_source():
     assert type(zarrcy.zeros(3)._chunk_io).__module__ == "zarrcy.chunk_io.unsharded"
 
 
-def test_threads_and_a_cache_go_together():
+def test_an_array_can_have_threads_and_a_cache():
     values = model()
     a = zarrcy.array(values, chunks=CHUNKS, store={}, threads=3, cache_bytes=10**8)
     for _ in range(2):
@@ -351,16 +360,20 @@ def test_threads_and_a_cache_go_together():
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("compressor", [None, numcodecs.Blosc()], ids=["raw", "blosc"])
-def test_a_slab_through_whole_chunks_is_shared_and_a_window_is_not(order, compressor, tmp_path, monkeypatch):
+def test_threads_share_a_slab_through_whole_chunks_but_not_a_small_window(
+    order, compressor, tmp_path, monkeypatch
+):
     if not native.codecs():
-        pytest.skip("the native lane is not here")
+        pytest.skip("the native path is not available")
     a = zarrcy.create((256,) * 3, chunks=64, dtype="f4", order=order, compressor=compressor, store=tmp_path)
     a[...] = 1
-    asked = []
+    n_threads = []
     share = thread_pool.share
-    monkeypatch.setattr(thread_pool, "share", lambda make, parts, n: (asked.append(n), share(make, parts, n)))
+    monkeypatch.setattr(
+        thread_pool, "share", lambda make, parts, n: (n_threads.append(n), share(make, parts, n))
+    )
     slab, window = (slice(None), slice(None), 5), (slice(60, 68), slice(60, 68), slice(60, 68))
     for key in (slab, window):
         assert (a[key if order == "C" else key[::-1]] == 1).all()
-    # who works alone asks nobody
-    assert asked == [4]
+    # the window is read by the calling thread alone
+    assert n_threads == [4]

@@ -1,9 +1,7 @@
-"""Locks and threads: synchronizers between processes, locks within this one, and the threads that share a read.
+"""Synchronizers for parallel writers, locks within this process, and the threads that share a read.
 
-Each name is loaded from its module when it is first used.
+Each name is loaded from its module on first use.
 """
-
-from typing import Any
 
 from zarrcy._lazy import lazy_names
 
@@ -18,7 +16,7 @@ _names, _find = lazy_names(__name__, _HOMES)
 __all__ = [*_names]  # noqa: PLE0604
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     value = globals()[name] = _find(name)
     return value
 

@@ -1,7 +1,7 @@
-"""Locks within this process: who changes a part of a value holds the name of the value, without being asked to.
+"""Locks on the names of values, within this process. Writers that change a part of a value hold its name.
 
-Names are locked exactly, not by a hash of them, and all that a writer needs at once or none: so writers
-of different values never wait for each other, and no order of names can make a deadlock.
+Names are locked exactly, not by a hash, so writers of different values never wait for each other. A writer gets
+all the names that it needs at once or none of them, so the order of names can't cause a deadlock.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import os
 import threading
 from collections.abc import Sequence
 from threading import get_ident
-from typing import Any, Protocol
+from typing import Protocol
 from weakref import WeakValueDictionary
 
-# A name is taken by `dict.setdefault` and given back by ``del``, each one step; the mutex is for those who wait.
+# `dict.setdefault` takes a name and ``del`` gives it back; each is one atomic step. Only threads that wait use
+# the mutex.
 _holders: dict[str, KeyLock] = {}
 _mutex = threading.Lock()
 _freed = threading.Condition(_mutex)
@@ -21,22 +22,23 @@ _n_waiting = 0
 
 
 class KeyLock:
-    """Names that one thread holds, and no other thread of this process can hold meanwhile.
+    """A lock on names: while one thread holds it, no other thread of this process can hold any of the names.
 
-    `acquire` belongs inside the ``try`` whose ``finally`` calls `release`: an exception may come in between.
-    A thread does not wait for itself: what it holds already stays with the outer hold.
+    Call `acquire` inside the ``try`` whose ``finally`` calls `release`: an exception may come in between.
+    The lock is reentrant: a name that the thread already holds stays with the outer lock.
 
     Parameters
     ----------
-    names : any strings; two values have different names
+    names : sequence of str
+        Any strings. Different values have different names.
 
     Examples
     --------
-    >>> hold = KeyLock(["a/0.0", "a/0.1"])
+    >>> lock = KeyLock(["a/0.0", "a/0.1"])
     >>> try:
-    ...     hold.acquire()
+    ...     lock.acquire()
     ... finally:
-    ...     hold.release()
+    ...     lock.release()
     """
 
     __slots__ = ("names", "thread")
@@ -46,7 +48,7 @@ class KeyLock:
         self.thread = get_ident()
 
     def acquire(self) -> None:
-        """Wait until all names are free, and hold them."""
+        """Wait until all names are free, and take them."""
         for name in self.names:
             if _holders.setdefault(name, self) is not self:
                 self._wait()
@@ -54,10 +56,10 @@ class KeyLock:
 
     def _wait(self) -> None:
         global _n_waiting  # noqa: PLW0603
-        # who waits holds nothing
+        # a thread that waits holds nothing
         self.release()
         with _mutex:
-            # from here on, who gives a name back sees that somebody waits
+            # from here on, every thread that releases a name notifies
             _n_waiting += 1
             try:
                 while not self._take():
@@ -66,14 +68,14 @@ class KeyLock:
                 _n_waiting -= 1
 
     def _take(self) -> bool:
-        """Take all names, but those that this thread holds already, or none."""
+        """Take all names, except those that this thread already holds; take none if another thread holds one."""
         if not all(_holders.get(name, self).thread == self.thread for name in self.names):
             return False
-        found = {name: _holders.setdefault(name, self) for name in self.names}
-        if all(holder.thread == self.thread for holder in found.values()):
-            self.names = [name for name, holder in found.items() if holder is self]
+        holders = {name: _holders.setdefault(name, self) for name in self.names}
+        if all(holder.thread == self.thread for holder in holders.values()):
+            self.names = [name for name, holder in holders.items() if holder is self]
             return True
-        # somebody was faster just now
+        # another thread took a name between the two steps
         self._give_back()
         _freed.notify_all()
         return False
@@ -98,19 +100,27 @@ class KeyLock:
         self.release()
 
 
+def held_names() -> set[str]:
+    """Return the names that threads of this process hold now."""
+    return set(_holders)
+
+
 class HasLocks(Protocol):
-    """Whatever has locks of its own."""
+    """An object that has locks of its own."""
 
     def new_locks(self) -> None:
-        """Make new locks, which are free."""
+        """Replace the locks by new ones, which are free."""
 
 
-_owners: WeakValueDictionary[int, Any] = WeakValueDictionary()
+_owners: WeakValueDictionary[int, HasLocks] = WeakValueDictionary()
 
 
 def renew_in_forks(owner: HasLocks) -> None:
-    """See to it that in a forked child an object has locks that are free: a thread that is not there may hold them."""
-    # by identity: some that have locks are mappings, which have no hash
+    """Replace the object's locks after a fork.
+
+    Threads of the parent, which may hold the locks, do not exist in the child.
+    """
+    # keyed by identity, because some of these objects are mappings, which have no hash
     _owners[id(owner)] = owner
 
 

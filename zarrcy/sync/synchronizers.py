@@ -1,6 +1,7 @@
-"""What gives the locks of parallel writers: ``synchronizer[key]`` for threads, processes, MPI ranks and dask workers.
+"""Synchronizers: ``synchronizer[key]`` is a lock, for threads, processes, MPI ranks or dask workers.
 
-Threads of one process need none: they hold what they change in part anyway (`zarrcy.sync.key_locks`).
+Threads of one process need none: writers that change a part of a value always hold a lock on its name
+(`zarrcy.sync.key_locks`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import time
 import uuid
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from importlib import import_module
+from types import ModuleType
+from typing import NoReturn, Protocol
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -25,7 +28,7 @@ from zarrcy.keys import check_key
 from zarrcy.sync import key_locks
 from zarrcy.types import Synchronizer as Synchronizer  # noqa: PLC0414 - users import it from here
 
-# How long a rank that waits for another sleeps before it asks again, at first and at most, in seconds.
+# A rank that waits for a lock sleeps this long before it asks again: at first, and at most. In seconds.
 _FIRST_SLEEP = 1e-5
 _LONGEST_SLEEP = 1e-2
 
@@ -33,7 +36,16 @@ _LONGEST_SLEEP = 1e-2
 class ThreadSynchronizer:
     """Locks for the threads of one process.
 
-    Copies that pickle makes in the same process give the same locks.
+    A copy that was pickled and unpickled in the same process gives the same locks.
+
+    Parameters
+    ----------
+    token : str, optional
+        Identifies the synchronizer in pickles. The default is a new token.
+
+    See Also
+    --------
+    ProcessSynchronizer : Locks for the processes of one or more machines.
 
     Examples
     --------
@@ -42,13 +54,14 @@ class ThreadSynchronizer:
     >>> a[2:4] = 1
     """
 
-    def __init__(self) -> None:
-        self._token = uuid.uuid4().hex
+    def __init__(self, *, token: str | None = None) -> None:
+        self.token = uuid.uuid4().hex if token is None else token
         self.new_locks()
         key_locks.renew_in_forks(self)
-        _threads.known[self._token] = self
+        _threads.known[self.token] = self
 
     def new_locks(self) -> None:
+        """Replace all locks by new ones, which are free. Called in a forked child."""
         self._mutex = threading.Lock()
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -56,13 +69,13 @@ class ThreadSynchronizer:
         with self._mutex:
             return self._locks[key]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # locks do not travel; in another process there is nothing that they would exclude
-        return _same_threads, (self._token,)
+    def __reduce__(self) -> tuple[Callable[[str], ThreadSynchronizer], tuple[str]]:
+        # locks are not pickled; in another process there is no thread that they would exclude
+        return _same_threads, (self.token,)
 
 
 class _ThreadSynchronizers:
-    """Those of this process, by what they are called in pickles."""
+    """The synchronizers of this process, by their tokens."""
 
     def __init__(self) -> None:
         self.known: WeakValueDictionary[str, ThreadSynchronizer] = WeakValueDictionary()
@@ -70,17 +83,14 @@ class _ThreadSynchronizers:
         key_locks.renew_in_forks(self)
 
     def new_locks(self) -> None:
+        """Replace the lock by a new one, which is free. Called in a forked child."""
         self._mutex = threading.Lock()
 
     def again(self, token: str) -> ThreadSynchronizer:
-        """Return the synchronizer that was pickled, or what stands for it in this process."""
+        """Return the synchronizer with a token, or make one if this process has none."""
         with self._mutex:
-            found = self.known.get(token)
-            if found is None:
-                found = ThreadSynchronizer()
-                found._token = token
-                self.known[token] = found
-            return found
+            known = self.known.get(token)
+            return ThreadSynchronizer(token=token) if known is None else known
 
 
 _threads = _ThreadSynchronizers()
@@ -91,17 +101,23 @@ def _same_threads(token: str) -> ThreadSynchronizer:
 
 
 class ProcessSynchronizer:
-    """Locks for processes that share a file system: a file for each key, locked while it is held.
+    """Locks for processes that share a file system. Each key has a file, which is locked while the key is held.
 
-    Whether a file system has such locks is told by `file_locks_work`.
+    Use `file_locks_work` to check that the file system supports such locks.
 
     Parameters
     ----------
-    path : directory for the lock files; made when the first lock is taken
+    path : str or os.PathLike
+        Directory of the lock files. It is created when the first lock is taken.
 
     Raises
     ------
-    MissingExtraError : the package ``fasteners`` is not installed
+    MissingExtraError
+        If the package ``fasteners`` is not installed.
+
+    See Also
+    --------
+    file_locks_work : Check whether files of a directory can be locked.
 
     Examples
     --------
@@ -118,7 +134,7 @@ class ProcessSynchronizer:
     @contextmanager
     def _hold(self, key: str) -> Iterator[None]:
         file = os.path.join(self.path, check_key(key))
-        # a lock on a file excludes other processes only, and is gone when any thread closes that file
+        # a file lock excludes other processes only, and is lost when any thread closes the file
         with key_locks.KeyLock([os.path.realpath(file)]) as hold:
             if hold.names:
                 with self._new_lock(file):
@@ -133,12 +149,11 @@ class ProcessSynchronizer:
         return ProcessSynchronizer, (self.path,)
 
 
-def _fasteners(purpose: str) -> Any:
+def _fasteners(purpose: str) -> ModuleType:
     try:
-        import fasteners
+        return import_module("fasteners")
     except ImportError as exc:
         raise MissingExtraError("fasteners", "locks", purpose) from exc
-    return fasteners
 
 
 _TRY_TO_LOCK = (
@@ -147,20 +162,28 @@ _TRY_TO_LOCK = (
 
 
 def file_locks_work(path: str | os.PathLike[str]) -> bool:
-    """Tell whether files below a directory can be locked, so that a `ProcessSynchronizer` there keeps its promise.
+    """Return whether files of a directory can be locked, so that a `ProcessSynchronizer` works there.
 
-    A file is locked, and another process tries to lock it too. What processes on other machines
-    would see can't be told from one: ask on two nodes of a cluster, or its manual (on Lustre the
-    mount option is ``flock``; ``localflock`` locks within one node only).
+    The function locks a file and lets another process try to lock it too. It can't check what processes on
+    other machines see. For a cluster, call it on two nodes or read the manual of the file system: on Lustre the
+    mount option must be ``flock``, because ``localflock`` locks within one node only.
 
     Parameters
     ----------
-    path : directory, which must exist
+    path : str or os.PathLike
+        Directory, which must exist.
+
+    Returns
+    -------
+    bool
+        True if the lock of one process excludes another process.
 
     Raises
     ------
-    MissingExtraError : the package ``fasteners`` is not installed
-    OSError : no file can be made in `path`
+    MissingExtraError
+        If the package ``fasteners`` is not installed.
+    OSError
+        If no file can be created in `path`.
 
     Examples
     --------
@@ -184,7 +207,7 @@ def file_locks_work(path: str | os.PathLike[str]) -> bool:
         try:
             lock.acquire()
         except OSError:
-            # no locks at all: what a file system without them answers differs
+            # the file system has no locks; the error number differs between file systems
             return False
         try:
             excluded = not other_process_can_lock(file)
@@ -195,23 +218,34 @@ def file_locks_work(path: str | os.PathLike[str]) -> bool:
         os.unlink(file)
 
 
-class MPISynchronizer:
-    """Locks for the ranks of an MPI communicator, held in memory that they share by one-sided communication.
+class Communicator(Protocol):
+    """What `MPISynchronizer` calls of an ``mpi4py.MPI.Comm``."""
 
-    To make one and to `free` it are collective: all ranks of the communicator do it together. It does
-    not travel between processes. Keys share a fixed number of locks.
+    def Get_size(self) -> int: ...  # noqa: N802
+    def Get_rank(self) -> int: ...  # noqa: N802
+    def Barrier(self) -> None: ...  # noqa: N802
+
+
+class MPISynchronizer:
+    """Locks for the ranks of an MPI communicator, kept in memory that the ranks share by one-sided communication.
+
+    The constructor and `free` are collective: all ranks of the communicator must call them together. The object
+    can't be pickled. Keys share a fixed number of locks.
 
     Parameters
     ----------
-    comm : communicator of mpi4py; ``MPI.COMM_WORLD`` by default
-    n_locks : for chunks, and as many for metadata
+    comm : mpi4py.MPI.Comm, optional
+        Communicator; ``MPI.COMM_WORLD`` by default.
+    n_locks : int, default 1024
+        Number of locks for chunks, and also the number of locks for metadata.
 
     Raises
     ------
-    MissingExtraError : the package ``mpi4py`` is not installed
+    MissingExtraError
+        If the package ``mpi4py`` is not installed.
     """
 
-    def __init__(self, comm: Any = None, n_locks: int = 1024) -> None:
+    def __init__(self, comm: Communicator | None = None, n_locks: int = 1024) -> None:
         try:
             from mpi4py import MPI
         except ImportError as exc:
@@ -220,7 +254,7 @@ class MPISynchronizer:
         comm = MPI.COMM_WORLD if comm is None else comm
         self._n_ranks = comm.Get_size()
         self._n_locks = n_locks
-        # two kinds of locks, shared out among the ranks
+        # locks for chunks and locks for metadata, distributed over the ranks
         n_here = -(-2 * n_locks // self._n_ranks)
         self._window = MPI.Win.Allocate(4 * n_here, 4, MPI.INFO_NULL, comm)
         rank = comm.Get_rank()
@@ -231,27 +265,27 @@ class MPISynchronizer:
         comm.Barrier()
 
     def free(self) -> None:
-        """Give the shared memory back; collective."""
+        """Free the shared memory. Collective: all ranks must call it together."""
         self._window.Free()
 
     def _number(self, key: str) -> int:
-        """Return the number of the lock of a key: the same in every process."""
+        """Return the number of the lock of a key; it is the same in every process."""
         number = zlib.crc32(key.encode()) % self._n_locks
-        # who holds a lock of metadata takes those of chunks, never the other way round: if one lock
-        # could be both, two ranks might wait for each other. Keys of chunks end with a coordinate
+        # A rank that holds a metadata lock takes chunk locks, never the other way round. If one lock could be
+        # both, two ranks could wait for each other. Keys of chunks end with a digit.
         return number if key[-1:].isdigit() else number + self._n_locks
 
     def _swap(self, rank: int, place: int, old: int, new: int) -> bool:
-        """Change a number in the memory of a rank, if it is `old`."""
-        found = np.empty(1, np.int32)
+        """Replace a number in the memory of a rank if it is `old`; return whether it was."""
+        current = np.empty(1, np.int32)
         with self._calls:
             self._window.Lock(rank, self._mpi.LOCK_SHARED)
             try:
-                arguments = np.array([new], np.int32), np.array([old], np.int32), found
+                arguments = np.array([new], np.int32), np.array([old], np.int32), current
                 self._window.Compare_and_swap(*arguments, rank, place)
             finally:
                 self._window.Unlock(rank)
-        return bool(found[0] == old)
+        return bool(current[0] == old)
 
     @contextmanager
     def _hold(self, key: str) -> Iterator[None]:
@@ -259,7 +293,7 @@ class MPISynchronizer:
         place, rank = divmod(number, self._n_ranks)
         with key_locks.KeyLock([f"{id(self)}:{number}"]) as hold:
             if not hold.names:
-                # this thread holds the lock for another key
+                # this thread already holds the lock, for another key
                 yield
                 return
             sleep, held = _FIRST_SLEEP, False
@@ -275,10 +309,8 @@ class MPISynchronizer:
     def __getitem__(self, key: str) -> AbstractContextManager[None]:
         return self._hold(key)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError(
-            "an MPISynchronizer can't be pickled: every rank makes its own, together with the others"
-        )
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an MPISynchronizer can't be pickled: create one in every rank, collectively")
 
 
 class DaskSynchronizer:
@@ -286,12 +318,14 @@ class DaskSynchronizer:
 
     Parameters
     ----------
-    name : of the set of locks. Synchronizers of one name exclude each other; the default is a new name,
-        which travels with the copies that workers get
+    name : str, optional
+        Name of the set of locks. Synchronizers with the same name exclude each other. The default is a new name,
+        which pickled copies keep.
 
     Raises
     ------
-    MissingExtraError : the package ``distributed`` is not installed
+    MissingExtraError
+        If the package ``distributed`` is not installed.
     """
 
     def __init__(self, name: str | None = None) -> None:
@@ -299,12 +333,11 @@ class DaskSynchronizer:
             from distributed import Lock
         except ImportError as exc:
             raise MissingExtraError("distributed", "dask", "DaskSynchronizer") from exc
-        self._new_lock: Any = Lock
+        self._new_lock: Callable[[str], AbstractContextManager[object]] = Lock
         self.name = f"zarrcy-{uuid.uuid4().hex}" if name is None else name
 
-    def __getitem__(self, key: str) -> AbstractContextManager[Any]:
-        lock: AbstractContextManager[Any] = self._new_lock(f"{self.name}/{key}")
-        return lock
+    def __getitem__(self, key: str) -> AbstractContextManager[object]:
+        return self._new_lock(f"{self.name}/{key}")
 
     def __reduce__(self) -> tuple[type[DaskSynchronizer], tuple[str]]:
         return DaskSynchronizer, (self.name,)

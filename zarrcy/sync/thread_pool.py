@@ -1,8 +1,7 @@
-"""Threads for chunks: how many, and how the pieces of one read or write are shared among them.
+"""Threads that share the chunks of a read or write: how many, and how the work is distributed.
 
-No thread exists before the first read or write that is worth one. Unless somebody asks for more, work is
-shared only from the main thread: a program that has threads of its own (dask, a server) has its
-parallelism already.
+No thread is started before the first read or write that is large enough. By default only reads and writes of the
+main thread are shared: a program that reads from its own threads (dask, a server) already uses all cores.
 """
 
 from __future__ import annotations
@@ -13,11 +12,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from zarrcy import settings
 from zarrcy.settings import check_n_threads
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 Task = Callable[[int, int], None]
 
 VARIABLE = settings.THREADS.name
@@ -25,14 +26,14 @@ VARIABLE = settings.THREADS.name
 _of_block: ContextVar[int | None] = ContextVar("zarrcy.use_threads", default=None)
 _of_array: ContextVar[int | None] = ContextVar("zarrcy.Array.threads", default=None)
 
-_pool: Any = None
+_pool: ThreadPoolExecutor | None = None
 _pool_size = 0
 _pool_lock = threading.Lock()
 _worker = threading.local()
 
 
 class Choice(NamedTuple):
-    """How many threads, and what decided that."""
+    """A number of threads, and the rule that decided it."""
 
     n: int
     why: str
@@ -40,18 +41,25 @@ class Choice(NamedTuple):
 
 @contextmanager
 def use_threads(n: int) -> Iterator[None]:
-    """Read and write with `n` threads in a ``with`` block, whatever else was asked for.
+    """Use `n` threads for the reads and writes in a ``with`` block.
 
-    It holds for what the block itself does, also in a thread of the user's or in a coroutine, and not for
-    other threads that run meanwhile.
+    The block takes precedence over the ``threads`` of an array and over ``ZARRCY_THREADS``. It applies to the
+    code of the block, also in a thread of the user or in a coroutine, and not to threads that run at the same time.
 
     Parameters
     ----------
-    n : of threads, at least 1; the one that reads or writes is among them
+    n : int
+        Number of threads, at least 1. The calling thread is one of them.
+
+    Returns
+    -------
+    context manager
+        Restores the previous number at the end of the block.
 
     Raises
     ------
-    ValueError : `n` is no positive integer
+    ValueError
+        If `n` is not a positive integer.
 
     Examples
     --------
@@ -71,7 +79,7 @@ def use_threads(n: int) -> Iterator[None]:
 
 @contextmanager
 def prefer_threads(n: int) -> Iterator[None]:
-    """Use `n` threads in this block, unless the user is in a block of `use_threads`."""
+    """Use `n` threads in this block, unless it runs inside a block of `use_threads`."""
     before = _of_array.set(n)
     try:
         yield
@@ -80,8 +88,10 @@ def prefer_threads(n: int) -> Iterator[None]:
 
 
 def n_threads() -> int:
-    """Return how many threads a read or a write may use, see `choice`.
+    """Return how many threads a read or a write may use; see `choice`.
 
+    Examples
+    --------
     >>> n_threads() >= 1
     True
     """
@@ -89,18 +99,20 @@ def n_threads() -> int:
 
 
 def choice() -> Choice:
-    """Return how many threads a read or a write may use, and what decided that.
+    """Return how many threads a read or a write may use, and the rule that decided it.
 
-    The first of these decides: a block of `use_threads`, the ``threads`` of the array, ``ZARRCY_THREADS``
-    in the environment; without them it is 1 in any thread but the main one, and there the number of CPUs that
-    this process may use.
+    The first of these decides: a block of `use_threads`; the ``threads`` of the array; ``ZARRCY_THREADS``
+    in the environment. Without them the number is 1, except in the main thread, where it is the number of CPUs
+    that this process may use.
 
+    Examples
+    --------
     >>> with use_threads(3):
     ...     choice()
     Choice(n=3, why='a block of zarrcy.use_threads')
     """
     if getattr(_worker, "is_ours", False):
-        return Choice(1, "this is a thread of zarrcy's")
+        return Choice(1, "this is a thread of zarrcy")
     if (n := _of_block.get()) is not None:
         return Choice(n, "a block of zarrcy.use_threads")
     if (n := _of_array.get()) is not None:
@@ -109,29 +121,36 @@ def choice() -> Choice:
     if asked:
         if asked.isdecimal():
             return Choice(max(1, int(asked)), f"{VARIABLE} in the environment")
-        return Choice(1, f"{VARIABLE} in the environment is {asked!r}, which is no number")
+        return Choice(1, f"{VARIABLE} in the environment is {asked!r}, which is not a number")
     if threading.current_thread() is not threading.main_thread():
-        return Choice(1, "this is not the main thread, and nobody asked for more")
+        return Choice(1, "this is not the main thread, and no number of threads is set")
     return cpus()
 
 
-def cpus() -> Choice:
-    """Return the number of CPUs that this process may use, and what bounds it.
+def cpus(root: str = "") -> Choice:
+    """Return the number of CPUs that this process may use, and the limit that decided it.
 
+    Parameters
+    ----------
+    root : str, default ""
+        Directory that contains the ``proc`` and ``sys`` to read; the default is the root of the file system.
+
+    Examples
+    --------
     >>> cpus().n >= 1
     True
     """
     if hasattr(os, "sched_getaffinity"):
-        found = [Choice(len(os.sched_getaffinity(0)), "the CPUs that this process may run on")]
+        limits = [Choice(len(os.sched_getaffinity(0)), "the CPUs that this process may run on")]
     else:
-        found = [Choice(os.cpu_count() or 1, "the CPUs of this machine")]
-    quota = _quota_of_this_process()
+        limits = [Choice(os.cpu_count() or 1, "the CPUs of this machine")]
+    quota = cgroup_cpus(root)
     if quota is not None:
-        found.append(Choice(quota, "the CPU quota of the control group"))
+        limits.append(Choice(quota, "the CPU quota of the control group"))
     slurm = settings.SLURM_CPUS.text()
     if slurm.isdecimal() and int(slurm):
-        found.append(Choice(int(slurm), "SLURM_CPUS_PER_TASK in the environment"))
-    return min(found, key=lambda one: one.n)
+        limits.append(Choice(int(slurm), "SLURM_CPUS_PER_TASK in the environment"))
+    return min(limits, key=lambda limit: limit.n)
 
 
 def available_cpus() -> int:
@@ -140,19 +159,16 @@ def available_cpus() -> int:
 
 
 @functools.cache
-def _quota_of_this_process() -> int | None:
-    return cgroup_cpus()
-
-
 def cgroup_cpus(root: str = "") -> int | None:
-    """Return the CPUs that the control groups of this process grant it; None where they set no bound.
+    """Return the number of CPUs that the control groups grant this process; None if they set no limit.
 
-    A container may use all CPUs for a part of the time: half the time of 8 CPUs counts as 4. The group of
-    the process and all above it count, in both versions of Linux's control groups.
+    A container may use all CPUs for a part of the time: half the time of 8 CPUs counts as 4. The limits of
+    the process's group and of all groups above it count, in both versions of Linux control groups.
 
     Parameters
     ----------
-    root : what stands before ``/proc`` and ``/sys``, for tests
+    root : str, default ""
+        Directory that contains the ``proc`` and ``sys`` to read.
     """
     bounds = []
     for line in _text(f"{root}/proc/self/cgroup").splitlines():
@@ -161,7 +177,7 @@ def cgroup_cpus(root: str = "") -> int | None:
             continue
         mount = f"{root}/sys/fs/cgroup" + (f"/{controllers}" if controllers else "")
         names = [part for part in path.split("/") if part not in ("", "..")]
-        # in a container the path may be that of the host, which is not mounted: the root of the mount stays
+        # in a container the path may be a path of the host, which is not mounted; then the root of the mount counts
         for depth in range(len(names) + 1):
             folder = "/".join([mount, *names[:depth]])
             if controllers:
@@ -174,7 +190,7 @@ def cgroup_cpus(root: str = "") -> int | None:
 
 
 def _text(path: str) -> str:
-    """Return the text of a small file; nothing where there is none, or none that we may read."""
+    """Return the text of a small file; an empty string if it does not exist or can't be read."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             return file.read()
@@ -183,18 +199,27 @@ def _text(path: str) -> str:
 
 
 def share(make_task: Callable[[], Task], ranges: Iterable[tuple[int, int]], n: int) -> None:
-    """Run a task for all ranges on `n` threads, each with a task, and so with memory, of its own.
+    """Call tasks for all ranges on `n` threads.
 
-    The caller is one of them, so work goes on even where no other thread is free. Ranges are handed out
-    one by one, so a thread that is slow gets fewer. The first exception stops the rest, and is raised
-    when no thread works any more.
+    The calling thread is one of them, so the work ends even if no other thread is free. Threads take ranges one
+    by one, so a slow thread takes fewer. After an exception no further range is started; the first exception is
+    raised after all threads have stopped.
+
+    Parameters
+    ----------
+    make_task : callable
+        Called once in each thread; returns the task, which may own buffers.
+    ranges : iterable of tuple of int
+        The arguments ``(first, last)`` of the task.
+    n : int
+        Number of threads.
     """
     if n <= 1:
         task = make_task()
         for first, last in ranges:
             task(first, last)
         return
-    rest = iter(ranges)
+    remaining = iter(ranges)
     lock = threading.Lock()
     failures: list[BaseException] = []
 
@@ -203,25 +228,25 @@ def share(make_task: Callable[[], Task], ranges: Iterable[tuple[int, int]], n: i
             task = make_task()
             while not failures:
                 with lock:
-                    found = next(rest, None)
-                if found is None:
+                    part = next(remaining, None)
+                if part is None:
                     return
-                task(*found)
+                task(*part)
         except BaseException as exc:
             failures.append(exc)
 
     helpers = _submit(work, n - 1)
     work()
     for helper in helpers:
-        # one that has not begun has nothing left to do; the memory of the caller may go when the others are done
+        # a helper that has not started has nothing left to do; wait for the others, which use the caller's buffers
         if not helper.cancel():
             _wait(helper, failures)
     if failures:
         raise failures[0]
 
 
-def _wait(helper: Any, failures: list[BaseException]) -> None:
-    """Wait for the end of a helper, also when the user interrupts that; the interruption stops the others."""
+def _wait(helper: Future[None], failures: list[BaseException]) -> None:
+    """Wait until a helper has ended, even if the user interrupts the wait; the interruption stops the other helpers."""
     while not helper.done():
         try:
             helper.result()
@@ -229,23 +254,25 @@ def _wait(helper: Any, failures: list[BaseException]) -> None:
             failures.append(exc)
 
 
-def _submit(work: Callable[[], None], n: int) -> list[Any]:
-    """Start `work` in `n` threads of the pool, or in as many as can be had."""
+def _submit(work: Callable[[], None], n: int) -> list[Future[None]]:
+    """Start `work` in up to `n` threads of the pool."""
     global _pool, _pool_size
-    helpers: list[Any] = []
+    helpers: list[Future[None]] = []
     with _pool_lock:
-        if n > _pool_size:
+        pool = _pool
+        if pool is None or n > _pool_size:
             from concurrent.futures import ThreadPoolExecutor
 
-            if _pool is not None:
-                # what it was given it still does
-                _pool.shutdown(wait=False)
-            _pool, _pool_size = ThreadPoolExecutor(n, "zarrcy", _mark_worker), n
+            if pool is not None:
+                # it still completes the work that was submitted to it
+                pool.shutdown(wait=False)
+            pool = ThreadPoolExecutor(n, "zarrcy", _mark_worker)
+            _pool, _pool_size = pool, n
         for _ in range(n):
             try:
-                helpers.append(_pool.submit(work))
+                helpers.append(pool.submit(work))
             except RuntimeError:
-                # the interpreter ends, or the system has no more threads: those that run do all of it
+                # the interpreter is exiting, or the system has no more threads; the running threads do all the work
                 break
     return helpers
 
@@ -255,7 +282,7 @@ def _mark_worker() -> None:
 
 
 def _forget_pool() -> None:
-    """In a forked child the threads of the parent are not there, and its lock may be held for good."""
+    """Reset the pool in a forked child, where the parent's threads do not exist and its lock may be held forever."""
     global _pool, _pool_size, _pool_lock
     _pool, _pool_size, _pool_lock = None, 0, threading.Lock()
     _worker.is_ours = False

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).parent.parent
-PAGES = sorted([*REPO.glob("*.md"), *(REPO / "docs").glob("*.md"), *(REPO / "benchmarks").glob("*.md")])
+PAGES = sorted(
+    page
+    for page in [*REPO.glob("*.md"), *(REPO / "docs").rglob("*.md"), *(REPO / "benchmarks").rglob("*.md")]
+    if "build" not in page.parts and "results" not in page.parts
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPO).as_posix())
@@ -29,3 +33,19 @@ def test_each_module_that_a_page_names_exists(page):
     assert [
         name for name in names if name not in examples and not any(f.endswith("/" + name) for f in files)
     ] == []
+
+
+def test_the_index_of_decisions_lists_every_page():
+    folder = REPO / "docs" / "decisions"
+    pages = {page.name for page in folder.glob("*.md")} - {"README.md"}
+    assert set(re.findall(r"\]\(([^)]+)\)", (folder / "README.md").read_text())) == pages
+
+
+def test_the_architecture_page_names_every_room():
+    text = (REPO / "docs" / "architecture.md").read_text()
+    rooms = [
+        path.stem
+        for path in (REPO / "zarrcy").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    ]
+    assert [room for room in rooms if not room.startswith("__") and room not in text] == []

@@ -12,10 +12,10 @@ FOLDERS = ("zarrcy", "tests", "benchmarks", "docs")
 FILES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "setup.py", "Makefile")
 # Files and folders whose prose was not rewritten yet. The list only shrinks.
 NOT_YET = (
-    "zarrcy/_kernels", "zarrcy/chunk_io", "zarrcy/hierarchy", "zarrcy/storage", "zarrcy/metadata",
-    "zarrcy/codecs", "zarrcy/indexing", "zarrcy/api", "zarrcy/cli", "zarrcy/testing", "zarrcy/__init__.py",
-    "zarrcy/compat.py", "zarrcy/types.py",
-    "tests", "benchmarks", "docs", "README.md", "CHANGELOG.md", "setup.py", "Makefile",
+    "zarrcy/_kernels", "zarrcy/chunk_io", "zarrcy/hierarchy", "zarrcy/storage", "zarrcy/metadata", "zarrcy/codecs",
+    "zarrcy/indexing", "zarrcy/api", "zarrcy/cli", "zarrcy/testing", "zarrcy/__init__.py", "zarrcy/compat.py",
+    "zarrcy/types.py", "tests", "benchmarks", "README.md", "CHANGELOG.md", "setup.py", "Makefile",
+    "docs/benchmarks.md", "docs/compat.md", "docs/correctness.md", "docs/demo", "docs/differences.md",
 )  # fmt: skip
 
 # Phrase -> what to write instead.

@@ -1,4 +1,4 @@
-"""The demo verifies what it says, and notices when something is wrong."""
+"""Test the demo: it compares every result with h5py, and fails if one differs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def demo():
     return module
 
 
-def test_the_demo_ends_with_what_it_verified_and_can_run_again(demo, tmp_path, capsys):
+def test_the_demo_prints_how_much_it_verified_and_can_run_again(demo, tmp_path, capsys):
     for _ in range(2):
         assert demo.main(["--output", str(tmp_path / "made")]) == 0
         last = capsys.readouterr().out.splitlines()[-1]
@@ -40,7 +40,7 @@ def test_the_demo_ends_with_what_it_verified_and_can_run_again(demo, tmp_path, c
     assert saved.attrs["decades"] == ["1860-1869", "2090-2099"]
 
 
-def test_the_demo_fails_and_names_what_differs(demo, tmp_path, capsys, monkeypatch):
+def test_the_demo_fails_and_names_the_selection_that_differs(demo, tmp_path, capsys, monkeypatch):
     original = demo.import_file
 
     def import_wrongly(source, destination, **options):
@@ -58,7 +58,7 @@ def test_the_demo_fails_and_names_what_differs(demo, tmp_path, capsys, monkeypat
     assert "verified" not in captured.out
 
 
-def test_years_are_found_from_units_and_calendar(demo):
+def test_years_follow_from_units_and_calendar(demo):
     times = np.array([0.0, 8639.0, 8640.0, -1.0])
     years = demo.years_of(times, "hours since 1970-01-01 00:00:00", "360_day")
     assert years.tolist() == [1970, 1970, 1971, 1969]

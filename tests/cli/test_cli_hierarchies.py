@@ -1,4 +1,4 @@
-"""The console script on whole hierarchies, of any format in any store: tree, info, copy and consolidate."""
+"""Test tree, info, copy and consolidate on whole hierarchies, for every format and several stores."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def error_of(capsys):
     return captured.err.removeprefix("zarrcy: error: ").rstrip("\n")
 
 
-def assert_is_copy(place):
-    with zarrcy.open(place, mode="r") as root:
+def assert_is_copy(location):
+    with zarrcy.open(location, mode="r") as root:
         assert root.attrs.asdict()["title"] == "sea"
         assert np.array_equal(root["ocean/heat"][:], VALUES)
         assert root["ocean/heat"].attrs["units"] == "K"
@@ -89,30 +89,30 @@ TREE = [
 
 @pytest.mark.parametrize("name", ["a.zip", "a.n5"])
 @pytest.mark.parametrize("number", [2, 3])
-def test_tree_draws_what_any_store_holds(tmp_path, capsys, name, number):
-    # N5 has no other fill value
+def test_tree_prints_the_contents_of_any_store(tmp_path, capsys, name, number):
+    # N5 supports no other fill value
     fill(str(tmp_path / "src.zarr"), number, fill_value=0)
-    place = str(tmp_path / name)
-    assert main(["copy", str(tmp_path / "src.zarr"), place]) == 0
+    location = str(tmp_path / name)
+    assert main(["copy", str(tmp_path / "src.zarr"), location]) == 0
     capsys.readouterr()
-    assert main(["tree", place]) == 0
+    assert main(["tree", location]) == 0
     assert capsys.readouterr().out.splitlines() == [name, *TREE]
-    assert main(["tree", f"{place}/ocean"]) == 0
+    assert main(["tree", f"{location}/ocean"]) == 0
     assert capsys.readouterr().out.splitlines() == ["ocean", "└── heat (20, 20) float32"]
 
 
-def test_tree_draws_both_formats_and_urls(source, capsys):
-    for place in (str(source), f"file://{source}"):
-        assert main(["tree", place]) == 0
+def test_tree_prints_every_format_and_accepts_urls(source, capsys):
+    for location in (str(source), f"file://{source}"):
+        assert main(["tree", location]) == 0
         assert capsys.readouterr().out.splitlines() == ["src.zarr", *TREE]
 
 
-def test_tree_goes_as_deep_as_it_is_told(source, capsys):
+def test_tree_prints_the_requested_number_of_levels(source, capsys):
     assert main(["tree", str(source), "--level", "1"]) == 0
     assert capsys.readouterr().out.splitlines() == ["src.zarr", TREE[0], TREE[2]]
 
 
-def test_info_of_a_group_counts_what_is_below(source, capsys):
+def test_info_of_a_group_counts_the_nodes_below_it(source, capsys):
     assert main(["info", str(source), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["name"] == "/"
@@ -126,7 +126,7 @@ def test_info_of_a_group_counts_what_is_below(source, capsys):
     assert "Members       heat" in lines
 
 
-def test_info_of_an_array_in_format_3_has_its_shards_and_dimensions(v3, capsys):
+def test_info_of_an_array_in_format_3_prints_its_shards_and_dimensions(v3, capsys):
     assert main(["info", str(v3 / "ocean" / "heat")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["Name", "/ocean/heat"]
@@ -138,7 +138,7 @@ def test_info_of_an_array_in_format_3_has_its_shards_and_dimensions(v3, capsys):
 # -- copy ------------------------------------------------------------------------------------------
 
 
-def test_a_plain_copy_is_the_same_files(source, tmp_path, capsys):
+def test_a_copy_without_options_has_identical_files(source, tmp_path, capsys):
     assert main(["copy", str(source), str(tmp_path / "b.zarr")]) == 0
     assert files_of(tmp_path / "b.zarr") == files_of(source)
     lines = capsys.readouterr().out.splitlines()
@@ -151,35 +151,35 @@ def test_a_plain_copy_is_the_same_files(source, tmp_path, capsys):
 @pytest.mark.parametrize(("number", "other"), [(2, 3), (3, 2)])
 def test_a_copy_changes_the_format_and_keeps_the_names_of_dimensions(tmp_path, number, other):
     fill(str(tmp_path / "a.zarr"), number)
-    place = str(tmp_path / "b.zarr")
-    assert main(["copy", str(tmp_path / "a.zarr"), place, "--zarr-format", str(other)]) == 0
-    assert_is_copy(place)
-    root = zarrcy.open(place, mode="r")
+    location = str(tmp_path / "b.zarr")
+    assert main(["copy", str(tmp_path / "a.zarr"), location, "--zarr-format", str(other)]) == 0
+    assert_is_copy(location)
+    root = zarrcy.open(location, mode="r")
     assert {root.zarr_format, root["ocean"].zarr_format, root["ocean/heat"].zarr_format} == {other}
     if other == 2:
         assert root["ocean/heat"].attrs["_ARRAY_DIMENSIONS"] == ["y", "x"]
 
 
-def test_a_copy_has_the_chunks_shards_and_compressor_that_are_asked_for(source, tmp_path):
-    place = str(tmp_path / "b.zarr")
+def test_a_copy_has_the_requested_chunks_shards_and_compressor(source, tmp_path):
+    location = str(tmp_path / "b.zarr")
     options = ["--chunks", "4x5", "--shards", "8x10", "--compressor", "zstd:9"]
-    assert main(["copy", str(source), place, *options]) == 0
-    assert_is_copy(place)
-    heat = zarrcy.open(place, mode="r")["ocean/heat"]
+    assert main(["copy", str(source), location, *options]) == 0
+    assert_is_copy(location)
+    heat = zarrcy.open(location, mode="r")["ocean/heat"]
     assert (heat.chunks, heat.shards, heat.compressor.level) == ((4, 5), (8, 10), 9)
-    assert zarrcy.open(place, mode="r")["steps"].shards is None
+    assert zarrcy.open(location, mode="r")["steps"].shards is None
 
 
-def test_shards_and_names_are_kept_where_only_the_compressor_changes(v3, tmp_path):
-    place = str(tmp_path / "b.zarr")
-    assert main(["copy", str(v3), place, "--compressor", "none"]) == 0
-    assert_is_copy(place)
-    heat = zarrcy.open(place, mode="r")["ocean/heat"]
+def test_shards_and_dimension_names_are_kept_if_only_the_compressor_changes(v3, tmp_path):
+    location = str(tmp_path / "b.zarr")
+    assert main(["copy", str(v3), location, "--compressor", "none"]) == 0
+    assert_is_copy(location)
+    heat = zarrcy.open(location, mode="r")["ocean/heat"]
     assert (heat.shards, heat.compressor, heat.dimension_names) == ((10, 20), None, ("y", "x"))
 
 
 @pytest.mark.parametrize("options", [[], ["--compressor", "zlib:1"]])
-def test_one_array_is_copied_into_and_out_of_an_archive(source, tmp_path, options):
+def test_a_single_array_is_copied_into_and_out_of_an_archive(source, tmp_path, options):
     archive = str(tmp_path / "a.zip")
     assert main(["copy", str(source), archive, *options]) == 0
     assert main(["copy", f"{archive}/ocean/heat", str(tmp_path / "heat.zarr"), *options]) == 0
@@ -188,7 +188,7 @@ def test_one_array_is_copied_into_and_out_of_an_archive(source, tmp_path, option
     assert heat.attrs["units"] == "K"
 
 
-def test_a_copy_goes_to_a_url_and_back(source, tmp_path):
+def test_a_copy_to_a_url_and_back_has_identical_files(source, tmp_path):
     pytest.importorskip("fsspec")
     url = f"memory://{tmp_path.name}/{source.name}"
     assert main(["copy", str(source), url]) == 0
@@ -196,7 +196,7 @@ def test_a_copy_goes_to_a_url_and_back(source, tmp_path):
     assert files_of(tmp_path / "b.zarr") == files_of(source)
 
 
-def test_a_dry_run_tells_and_makes_nothing(source, tmp_path, capsys):
+def test_a_dry_run_prints_the_nodes_and_creates_nothing(source, tmp_path, capsys):
     for name in ("b.zarr", "b.zip"):
         assert main(["copy", str(source), str(tmp_path / name), "--dry-run"]) == 0
         assert "copy /ocean/heat (20, 20) float32" in capsys.readouterr().out.splitlines()
@@ -204,73 +204,73 @@ def test_a_dry_run_tells_and_makes_nothing(source, tmp_path, capsys):
 
 
 def test_a_dry_run_of_an_overwrite_deletes_nothing(source, tmp_path):
-    place = tmp_path / "b.zarr"
-    zarrcy.save(str(place), [1, 2])
-    before = files_of(place)
-    assert main(["copy", str(source), str(place), "--dry-run", "--overwrite"]) == 0
-    assert files_of(place) == before
+    location = tmp_path / "b.zarr"
+    zarrcy.save(str(location), [1, 2])
+    before = files_of(location)
+    assert main(["copy", str(source), str(location), "--dry-run", "--overwrite"]) == 0
+    assert files_of(location) == before
 
 
 @pytest.mark.parametrize("name", ["b.zarr", "b.zip"])
-def test_what_is_there_stays_unless_it_is_to_be_overwritten(source, tmp_path, capsys, name):
-    place = str(tmp_path / name)
-    zarrcy.save(place, old=[1, 2])
-    assert main(["copy", str(source), place]) == 2
-    assert "exists already; give --overwrite" in error_of(capsys)
-    assert main(["copy", str(source), place, "--overwrite"]) == 0
-    assert_is_copy(place)
-    with zarrcy.open(place, mode="r") as root:
+def test_an_existing_destination_is_replaced_only_with_overwrite(source, tmp_path, capsys, name):
+    location = str(tmp_path / name)
+    zarrcy.save(location, old=[1, 2])
+    assert main(["copy", str(source), location]) == 2
+    assert "already exists; give --overwrite" in error_of(capsys)
+    assert main(["copy", str(source), location, "--overwrite"]) == 0
+    assert_is_copy(location)
+    with zarrcy.open(location, mode="r") as root:
         assert "old" not in root
 
 
-def test_a_copy_into_what_is_there_skips_or_replaces(v2, tmp_path, capsys):
-    place = str(tmp_path / "b.zarr")
-    zarrcy.save(place, old=[1, 2], steps=[5])
-    assert main(["copy", str(v2), place, "--if-exists", "raise"]) == 2
-    assert "an object 'steps' is in" in error_of(capsys)
-    assert main(["copy", str(v2), place, "--if-exists", "skip"]) == 0
-    root = zarrcy.open(place, mode="r")
+def test_a_copy_into_an_existing_store_skips_or_replaces_arrays(v2, tmp_path, capsys):
+    location = str(tmp_path / "b.zarr")
+    zarrcy.save(location, old=[1, 2], steps=[5])
+    assert main(["copy", str(v2), location, "--if-exists", "raise"]) == 2
+    assert "an object 'steps' already exists in" in error_of(capsys)
+    assert main(["copy", str(v2), location, "--if-exists", "skip"]) == 0
+    root = zarrcy.open(location, mode="r")
     assert root["steps"][:].tolist() == [5]
-    assert main(["copy", str(v2), place, "--if-exists", "replace"]) == 0
-    assert_is_copy(place)
+    assert main(["copy", str(v2), location, "--if-exists", "replace"]) == 0
+    assert_is_copy(location)
     assert root["old"][:].tolist() == [1, 2]
 
 
-def test_a_copy_into_a_store_of_the_other_format_is_refused(v2, v3, capsys):
+def test_a_copy_into_a_store_of_another_format_is_rejected(v2, v3, capsys):
     before = files_of(v3)
     assert main(["copy", str(v2), str(v3), "--if-exists", "replace"]) == 2
-    assert "is of Zarr format 3; give --zarr-format 3" in error_of(capsys)
+    assert "is in Zarr format 3; give --zarr-format 3" in error_of(capsys)
     assert files_of(v3) == before
 
 
-def test_a_place_that_holds_other_things_is_left_alone(source, tmp_path, capsys):
+def test_a_destination_that_contains_other_data_is_left_unchanged(source, tmp_path, capsys):
     home = tmp_path / "home"
     home.mkdir()
     (home / "thesis.tex").write_text("precious")
     for options in ([], ["--overwrite"], ["--if-exists", "replace"]):
         assert main(["copy", str(source), str(home), *options]) == 2
-        assert "holds other things than Zarr" in error_of(capsys)
+        assert "contains other data than Zarr" in error_of(capsys)
     assert [path.name for path in home.iterdir()] == ["thesis.tex"]
 
 
-def test_a_copy_onto_or_into_itself_is_refused(source, capsys):
+def test_a_copy_onto_or_into_itself_is_rejected(source, capsys):
     before = files_of(source)
-    for place in (source, source / "ocean", source.parent):
-        assert main(["copy", str(source), str(place), "--overwrite"]) == 2
-        assert "are the same place, or one lies in the other" in error_of(capsys)
+    for location in (source, source / "ocean", source.parent):
+        assert main(["copy", str(source), str(location), "--overwrite"]) == 2
+        assert "are the same location, or one contains the other" in error_of(capsys)
     assert files_of(source) == before
 
 
-def test_shards_that_can_t_be_are_one_line(v2, tmp_path, capsys):
-    place = str(tmp_path / "b.zarr")
-    assert main(["copy", str(v2), place, "--shards", "10x10", "--zarr-format", "2"]) == 2
-    assert "--shards are of Zarr format 3 only" in error_of(capsys)
-    assert main(["copy", str(v2), place, "--shards", "7x10"]) == 2
+def test_impossible_shards_print_one_line(v2, tmp_path, capsys):
+    location = str(tmp_path / "b.zarr")
+    assert main(["copy", str(v2), location, "--shards", "10x10", "--zarr-format", "2"]) == 2
+    assert "--shards needs Zarr format 3" in error_of(capsys)
+    assert main(["copy", str(v2), location, "--shards", "7x10"]) == 2
     assert "no multiple of the chunks" in error_of(capsys)
 
 
 @pytest.mark.parametrize("text", ["gzip", "zstd:", "zstd:99", "zlib:x", "none:1"])
-def test_a_compressor_that_is_none_is_refused_with_the_usage(v2, tmp_path, capsys, text):
+def test_an_unknown_compressor_or_level_is_rejected_with_the_usage(v2, tmp_path, capsys, text):
     with pytest.raises(SystemExit) as caught:
         main(["copy", str(v2), str(tmp_path / "b.zarr"), "--compressor", text])
     assert caught.value.code == 2
@@ -278,26 +278,26 @@ def test_a_compressor_that_is_none_is_refused_with_the_usage(v2, tmp_path, capsy
 
 
 @pytest.mark.parametrize("command", ["tree", "info", "consolidate"])
-def test_a_protocol_that_nobody_knows_is_one_line(capsys, command):
+def test_an_unknown_protocol_prints_one_line(capsys, command):
     assert main([command, "nope://bucket/a"]) == 2
     assert "nope" in error_of(capsys)
 
 
-def test_a_source_that_is_not_there_is_one_line(tmp_path, capsys):
+def test_a_missing_source_prints_one_line(tmp_path, capsys):
     for name in ("missing.zarr", "missing.zip"):
         assert main(["copy", str(tmp_path / name), str(tmp_path / "b.zarr")]) == 2
-        assert "there is no such directory" in error_of(capsys)
+        assert "no such directory" in error_of(capsys)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_container_can_t_hold_is_one_line(v3, tmp_path, capsys):
+def test_an_array_that_n5_cannot_represent_prints_one_line(v3, tmp_path, capsys):
     assert main(["copy", str(v3), str(tmp_path / "a.n5"), "--zarr-format", "3"]) == 2
-    assert "takes arrays of Zarr format 2" in error_of(capsys)
+    assert "can contain only arrays of Zarr format 2" in error_of(capsys)
     assert main(["copy", str(v3), str(tmp_path / "a.n5")]) == 2
     assert "N5 only supports 0" in error_of(capsys)
 
 
-def test_a_copy_shows_how_far_it_is_on_a_terminal(v2, tmp_path, monkeypatch):
+def test_a_copy_shows_a_progress_bar_on_a_terminal(v2, tmp_path, monkeypatch):
     pytest.importorskip("rich")
     for number, options in enumerate([[], ["--chunks", "auto"]]):
         terminal = Terminal()
@@ -309,20 +309,20 @@ def test_a_copy_shows_how_far_it_is_on_a_terminal(v2, tmp_path, monkeypatch):
 # -- consolidate -----------------------------------------------------------------------------------
 
 
-def test_consolidated_metadata_open_the_hierarchy(source, capsys):
+def test_a_consolidated_hierarchy_can_be_opened(source, capsys):
     assert main(["consolidate", str(source)]) == 0
     assert capsys.readouterr().out == f"consolidated the metadata of 4 nodes in {source}\n"
     root = zarrcy.open_consolidated(str(source), mode="r")
     assert np.array_equal(root["ocean/heat"][:], VALUES)
 
 
-def test_an_array_can_t_be_consolidated(v2, capsys):
+def test_an_array_cannot_be_consolidated(v2, capsys):
     assert main(["consolidate", str(v2 / "steps")]) == 2
-    assert "is no group at the root of a store" in error_of(capsys)
+    assert "is not the root group of a store" in error_of(capsys)
     assert not (v2 / "steps" / ".zmetadata").exists()
 
 
-def test_a_place_in_a_hierarchy_of_the_draft_is_below_its_root(tmp_path, capsys):
+def test_a_path_in_a_hierarchy_of_the_draft_format_belongs_to_its_root(tmp_path, capsys):
     fill(str(tmp_path / "d.zarr"), "3-draft")
     heat, copy = tmp_path / "d.zarr" / "ocean" / "heat", tmp_path / "copy.zarr"
     assert main(["info", str(heat)]) == 0

@@ -1,9 +1,8 @@
-"""``zarrcy import``: what comes out of a store is what h5py reads from the file."""
+"""Test ``zarrcy import``: an imported array has the elements that h5py reads from the file."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 
 import h5py
@@ -14,16 +13,15 @@ from numpy.testing import assert_array_equal
 import zarrcy
 from zarrcy.cli import main
 from zarrcy.cli.import_netcdf import import_file
-from zarrcy.storage import DirectoryStore
 
 
 def strict_json(path: Path):
-    """Parse a document as other readers do: NaN and Infinity are no JSON."""
+    """Parse a document strictly: reject NaN and Infinity, which JSON does not have."""
 
-    def refuse(name):
-        raise AssertionError(f"{path} holds {name}")
+    def reject(name):
+        raise AssertionError(f"{path} contains {name}")
 
-    return json.loads(path.read_text(), parse_constant=refuse)
+    return json.loads(path.read_text(), parse_constant=reject)
 
 
 @pytest.fixture
@@ -66,7 +64,7 @@ PLAIN = {
 
 
 @pytest.mark.parametrize("chunks", ["auto", "same", (2, 3)])
-def test_elements_of_every_type_are_those_of_the_file(source, target, chunks):
+def test_elements_of_every_data_type_equal_those_of_the_file(source, target, chunks):
     with h5py.File(source, "w") as file:
         for name, values in PLAIN.items():
             file[name] = values
@@ -81,7 +79,7 @@ def test_elements_of_every_type_are_those_of_the_file(source, target, chunks):
             assert np.shape(ours) == dataset.shape, name
 
 
-def test_texts_of_any_length_become_str(source, target):
+def test_strings_of_variable_length_become_str(source, target):
     texts = np.array([["a", "", "äöü"], ["long" * 50, "x\0y"[:1], "日本"]], object)
     with h5py.File(source, "w") as file:
         file.create_dataset("texts", data=texts, dtype=h5py.string_dtype())
@@ -98,7 +96,7 @@ def test_texts_of_any_length_become_str(source, target):
     assert [codec.codec_id for codec in opened(target, "texts").filters] == ["vlen-utf8"]
 
 
-def test_an_enumeration_becomes_its_integers_and_keeps_the_names(source, target):
+def test_an_enumeration_becomes_integers_and_keeps_its_names_as_attributes(source, target):
     kind = h5py.enum_dtype({"clear sky": 0, "cloudy": 7}, basetype="u1")
     with h5py.File(source, "w") as file:
         file.create_dataset("sky", data=np.array([7, 0, 7], "u1"), dtype=kind)
@@ -110,7 +108,7 @@ def test_an_enumeration_becomes_its_integers_and_keeps_the_names(source, target)
     assert array.attrs["flag_meanings"] == "clear_sky cloudy"
 
 
-def test_a_compound_type_loses_the_gaps_between_its_fields(source, target):
+def test_a_compound_type_loses_the_padding_between_its_fields(source, target):
     gaps = np.zeros(4, np.dtype([("a", "u1"), ("b", "f8"), ("c", bool)], align=True))
     gaps["a"], gaps["b"], gaps["c"] = range(4), np.arange(4) / 3, [1, 0, 0, 1]
     with h5py.File(source, "w") as file:
@@ -131,7 +129,7 @@ def test_the_axes_of_an_array_type_become_axes_of_the_array(source, target):
     assert_array_equal(opened(target, "x")[:], values)
 
 
-def test_an_unlimited_axis_has_the_length_that_it_has_now(source, target):
+def test_an_unlimited_axis_gets_its_current_length(source, target):
     with h5py.File(source, "w") as file:
         grown = file.create_dataset("x", shape=(0, 3), maxshape=(None, 3), chunks=(1024, 3), dtype="i4")
         grown.resize(5, axis=0)
@@ -143,29 +141,30 @@ def test_an_unlimited_axis_has_the_length_that_it_has_now(source, target):
     assert opened(target, "never").shape == (0,)
 
 
-def test_each_chunk_is_written_once_however_small_the_slabs_are(source, target, monkeypatch):
+@pytest.mark.parametrize("block_nbytes", [1, 4 * 3 * 5 * 8 * 2, 2**20])
+def test_each_chunk_is_written_once_whatever_the_size_of_the_blocks(
+    source, target, monkeypatch, block_nbytes
+):
     values = RNG.integers(0, 99, (23, 17, 5))
     with h5py.File(source, "w") as file:
         file.create_dataset("x", data=values, chunks=(1, 17, 5))
-    monkeypatch.setattr("zarrcy.cli.import_netcdf.SLAB_NBYTES", 4 * 3 * 5 * 8 * 2)
-    monkeypatch.setattr("zarrcy.chunk_io.native.enabled", False)
-    written: Counter[str] = Counter()
-    original = DirectoryStore.__setitem__
+    writes = np.zeros((6, 6, 1), int)
+    set_elements = zarrcy.Array.__setitem__
 
-    def count(self, key, value):
-        written[key] += 1
-        original(self, key, value)
+    def count(array, block, value):
+        # a block that is not made of whole chunks writes the chunks at its border twice
+        writes[
+            tuple(slice(s.start // n, -(-s.stop // n)) for s, n in zip(block, (4, 3, 5), strict=True))
+        ] += 1
+        set_elements(array, block, value)
 
-    # the native lane writes files without asking the store
-    monkeypatch.setattr(DirectoryStore, "__setitem__", count)
-    import_file(source, target, chunks=(4, 3, 5))
-    chunks = {key: n for key, n in written.items() if key.startswith("x/") and not key.startswith("x/.")}
-    assert chunks == {f"x/{i}.{j}.0": 1 for i in range(6) for j in range(6)}
-    monkeypatch.undo()
+    monkeypatch.setattr(zarrcy.Array, "__setitem__", count)
+    import_file(source, target, chunks=(4, 3, 5), block_nbytes=block_nbytes)
+    assert (writes == 1).all()
     assert_array_equal(opened(target, "x")[:], values)
 
 
-def test_chunks_and_compressor_are_those_that_were_asked_for(source, target):
+def test_an_import_has_the_requested_chunks_and_compressor(source, target):
     with h5py.File(source, "w") as file:
         file["x"] = np.arange(60).reshape(6, 10)
         file["y"] = np.arange(6)
@@ -182,7 +181,7 @@ def test_chunks_and_compressor_are_those_that_were_asked_for(source, target):
 @pytest.mark.parametrize(
     ("name", "codec"), [("blosc-lz4", "blosc"), ("blosc-zstd", "blosc"), ("zstd", "zstd"), ("zlib", "zlib")]
 )
-def test_every_compressor_gives_the_elements_back(source, target, name, codec):
+def test_elements_survive_every_compressor(source, target, name, codec):
     with h5py.File(source, "w") as file:
         file["x"] = np.arange(1000.0)
     assert main(["import", str(source), str(target), "--compressor", name, "--quiet"]) == 0
@@ -193,7 +192,7 @@ def test_every_compressor_gives_the_elements_back(source, target, name, codec):
 # -- fill values ---------------------------------------------------------------------------------
 
 
-def test_fill_values_come_from_the_attribute_then_from_the_dataset(source, target):
+def test_a_fill_value_comes_from_the_attribute_or_else_from_the_dataset(source, target):
     with h5py.File(source, "w") as file:
         file.create_dataset("attribute", data=[1.0], fillvalue=5.0).attrs["_FillValue"] = np.array([1e20])
         file.create_dataset("nan", data=[1.0]).attrs["_FillValue"] = np.nan
@@ -206,7 +205,7 @@ def test_fill_values_come_from_the_attribute_then_from_the_dataset(source, targe
     assert np.isnan(opened(target, "nan").fill_value)
     assert opened(target, "dataset").fill_value == -7
     assert opened(target, "dataset")[:].tolist() == [-7, -7, -7]
-    # a fill value of 0 would make readers like xarray take true zeros for missing
+    # with a fill value of 0, readers such as xarray would treat real zeros as missing
     assert opened(target, "unset").fill_value is None
     assert opened(target, "text").fill_value == "none"
     assert opened(target, "text")[:].tolist() == ["none", "none"]
@@ -214,12 +213,14 @@ def test_fill_values_come_from_the_attribute_then_from_the_dataset(source, targe
     assert attributes(target, "nan")["_FillValue"] == "NaN"
 
 
-def test_a_fill_value_that_no_element_can_have_is_named_and_the_next_one_is_taken(source, target, capsys):
+def test_a_fill_value_that_does_not_fit_the_data_type_is_reported_and_the_next_one_is_used(
+    source, target, capsys
+):
     with h5py.File(source, "w") as file:
         file.create_dataset("x", data=np.array([1], "u1"), fillvalue=9).attrs["_FillValue"] = -1.5
     assert main(["import", str(source), str(target)]) == 0
     assert opened(target, "x").fill_value == 9
-    assert "a fill value of /x is left out" in capsys.readouterr().err
+    assert "skipped a fill value of /x" in capsys.readouterr().err
 
 
 # -- attributes, dimension names, groups ---------------------------------------------------------
@@ -263,13 +264,13 @@ def test_attributes_become_valid_json(source, target, capsys):
     }
     assert attributes(target) == {"title": "a file"}
     notices = capsys.readouterr().err.splitlines()
-    assert [line for line in notices if "'reference' of /x is left out" in line]
-    assert [line for line in notices if "'opaque' of /x is left out" in line]
+    assert [line for line in notices if "skipped attribute 'reference' of /x" in line]
+    assert [line for line in notices if "skipped attribute 'opaque' of /x" in line]
     assert len(notices) == 2
 
 
 def write_like_netcdf(source):
-    """Write what libnetcdf writes: scales, a dimension without a variable, bookkeeping attributes."""
+    """Write a file as libnetcdf does: scales, a dimension without a variable, bookkeeping attributes."""
     with h5py.File(source, "w") as file:
         file.attrs["_NCProperties"] = "version=2"
         file.attrs["Conventions"] = "CF-1.8"
@@ -282,7 +283,7 @@ def write_like_netcdf(source):
         time_bounds = file.create_dataset("time_bnds", data=np.arange(8.0).reshape(4, 2))
         for axis, scale in enumerate((time, bounds)):
             time_bounds.dims[axis].attach_scale(scale)
-        # a coordinate variable of two axes: a scale itself, so no scale can be attached to it
+        # a coordinate variable of two axes is a scale itself, so HDF5 cannot attach a scale to it
         names = file.create_dataset("names", data=np.zeros((4, 2), "S1"))
         names.make_scale("names")
         names.attrs["_Netcdf4Coordinates"] = np.array([0, 1], "i4")
@@ -295,7 +296,7 @@ def write_like_netcdf(source):
         inner["speed"].dims[0].attach_scale(time)
 
 
-def test_a_netcdf_file_keeps_its_dimension_names_and_loses_the_bookkeeping(source, target):
+def test_a_netcdf_file_keeps_its_dimension_names_and_loses_bookkeeping_attributes(source, target):
     write_like_netcdf(source)
     report = import_file(source, target)
     names = {item.path: opened(target, item.path).attrs["_ARRAY_DIMENSIONS"] for item in report.imported}
@@ -313,7 +314,7 @@ def test_a_netcdf_file_keeps_its_dimension_names_and_loses_the_bookkeeping(sourc
     assert opened(target, "bnds").shape == (4,)
 
 
-def test_groups_have_their_documents_even_without_attributes(source, target):
+def test_groups_without_attributes_have_metadata_documents(source, target):
     with h5py.File(source, "w") as file:
         file.create_group("a/b")
     report = import_file(source, target)
@@ -323,7 +324,9 @@ def test_groups_have_their_documents_even_without_attributes(source, target):
         assert not (target / path / ".zattrs").exists()
 
 
-def test_axes_without_a_scale_are_named_by_label_or_number_and_equal_names_have_equal_lengths(source, target):
+def test_axes_without_a_scale_are_named_by_label_or_number_and_equal_names_imply_equal_lengths(
+    source, target
+):
     with h5py.File(source, "w") as file:
         file["a"] = np.zeros((3, 4))
         file["b"] = np.zeros((3, 5))
@@ -346,7 +349,7 @@ def test_axes_without_a_scale_are_named_by_label_or_number_and_equal_names_have_
     }
 
 
-def test_a_user_s_own_class_and_name_are_kept_where_there_is_no_scale(source, target):
+def test_attributes_named_class_and_name_are_kept_on_datasets_that_are_not_scales(source, target):
     with h5py.File(source, "w") as file:
         file.create_dataset("image", data=np.zeros((2, 2))).attrs["CLASS"] = np.bytes_(b"IMAGE")
         file.attrs["NAME"] = "mine"
@@ -366,10 +369,10 @@ def test_zarr_python_reads_an_import(source, target):
     assert dict(group["model/run"].attrs) == {"member": 3}
 
 
-# -- what can't be imported ----------------------------------------------------------------------
+# -- objects that cannot be imported ----------------------------------------------------------------------
 
 
-def test_what_zarr_can_t_hold_is_left_out_and_named(source, target, capsys):
+def test_objects_that_zarr_cannot_represent_are_skipped_and_reported(source, target, capsys):
     with h5py.File(source, "w") as file:
         file["kept"] = np.arange(3)
         file.create_dataset("reference", data=np.array([file.ref, file.ref], object), dtype=h5py.ref_dtype)
@@ -383,27 +386,27 @@ def test_what_zarr_can_t_hold_is_left_out_and_named(source, target, capsys):
         file["type"] = np.dtype("f8")
     assert main(["import", str(source), str(target)]) == 0
     captured = capsys.readouterr()
-    left_out = {"reference", "ragged", "mixed", "nothing", "elsewhere", "again", ".zattrs", "group/loop"}
-    for path in left_out:
-        assert f"zarrcy: /{path} is left out: " in captured.err
-    assert len(captured.err.splitlines()) == len(left_out)
+    skipped = {"reference", "ragged", "mixed", "nothing", "elsewhere", "again", ".zattrs", "group/loop"}
+    for path in skipped:
+        assert f"zarrcy: skipped /{path}: " in captured.err
+    assert len(captured.err.splitlines()) == len(skipped)
     assert "imported 1 array " in captured.out
     summary = captured.out.splitlines()[-1]
-    assert summary.startswith("left out 8 objects: ")
-    assert {path.removeprefix("/") for path in summary.partition(": ")[2].split(", ")} == left_out
+    assert summary.startswith("skipped 8 objects: ")
+    assert {path.removeprefix("/") for path in summary.partition(": ")[2].split(", ")} == skipped
     assert_array_equal(opened(target, "kept")[:], np.arange(3))
 
 
-def test_a_dataset_whose_filter_is_not_installed_is_left_out(source, target, capsys, monkeypatch):
+def test_a_dataset_whose_filter_is_not_installed_is_skipped(source, target, capsys, monkeypatch):
     with h5py.File(source, "w") as file:
         file["kept"] = np.arange(3)
         file.create_dataset("x", data=np.arange(9), compression="gzip")
     monkeypatch.setattr(h5py.h5z, "filter_avail", lambda code: code != h5py.h5z.FILTER_DEFLATE)
     assert main(["import", str(source), str(target)]) == 0
-    assert "/x is left out: it is compressed with the HDF5 filter 1 (deflate)" in capsys.readouterr().err
+    assert "skipped /x: it is compressed with the HDF5 filter 1 (deflate)" in capsys.readouterr().err
 
 
-def test_an_import_of_which_nothing_is_left_fails_and_makes_nothing(source, target, capsys):
+def test_an_import_without_any_importable_object_fails_and_creates_nothing(source, target, capsys):
     with h5py.File(source, "w") as file:
         file.create_dataset("ragged", shape=(2,), dtype=h5py.vlen_dtype("i4"))
     assert main(["import", str(source), str(target)]) == 2

@@ -1,4 +1,8 @@
-"""The console script ``zarrcy``: import netCDF-4 and HDF5 files, look at arrays, copy and check them."""
+"""The console script ``zarrcy``: import HDF5 files, print, copy, convert, consolidate, verify and repair.
+
+`console` parses the command line. Each command is a module with the functions `add_arguments` and `run`; it is
+imported only if the command line names it.
+"""
 
 from zarrcy.cli.console import main
 

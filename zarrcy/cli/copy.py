@@ -1,19 +1,23 @@
-"""Copy an array or a whole hierarchy from any place to any other, as it is stored or encoded anew."""
+"""``zarrcy copy``: copy an array or a whole hierarchy to another location, as stored or re-encoded."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from zarrcy import metadata
 from zarrcy.api.copy import copy, copy_store, words_like
 from zarrcy.api.open import open as open_node
+from zarrcy.cli.arguments import COMPRESSORS, add_zarr_format, chunk_rule, compressor_with_level, lengths
 from zarrcy.cli.chunk_blocks import ChunkRule, choose_chunks
-from zarrcy.cli.failure import CommandError, one_line
-from zarrcy.cli.locations import kind_of, local_path, opened_place, split_place
+from zarrcy.cli.errors import CommandError, one_line
+from zarrcy.cli.locations import local_path, open_location, require_kind, split_location
+from zarrcy.cli.text import count, format_nbytes, format_ratio, format_shape, print_table, printable
 from zarrcy.errors import CopyError, ZarrcyError
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import create
@@ -24,211 +28,321 @@ from zarrcy.metadata.format import Format
 from zarrcy.storage import access
 from zarrcy.storage.listing import listdir
 from zarrcy.storage.n5.store import N5Store
-from zarrcy.types import Shape, ZarrFormat
+from zarrcy.types import JSON, Codec, Shape, ZarrFormat
 
-__all__ = ["KEEP", "CopyOptions", "CopyReport", "copy_place"]
-
-KEEP: Any = object()
-"""The compressor of a copy that has that of its source."""
+__all__ = ["add_arguments", "run"]
 
 
-@dataclass(frozen=True, slots=True)
+# -- the command -----------------------------------------------------------------------------------
+
+
+class _Keep(Enum):
+    COMPRESSOR = "keep the compressor of the source"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CopyOptions:
     """How a copy is made.
 
-    Attributes
+    Parameters
     ----------
-    chunks : see `zarrcy.cli.chunk_blocks.choose_chunks`; "same" keeps those of the source
-    compressor : a codec or None; `KEEP` keeps that of the source
-    format_number : version of the format; None keeps that of the source, or means 3 where there are shards
-    shards : lengths of a shard, for arrays with as many axes; None keeps those of the source where
-        the chunks of the copy fit into them
-    overwrite : delete what is at the destination first
-    if_exists : what to do where an object is already, see `zarrcy.copy`; None wants an empty place
-    dry_run : copy nothing, but tell what would be copied
+    chunks : {"auto", "same"} or tuple of int
+        See `zarrcy.cli.chunk_blocks.choose_chunks`; "same" keeps the chunks of the source.
+    compressor : codec, None or `_Keep.COMPRESSOR`
+        Compressor of the copy.
+    zarr_format : int, str or None
+        Version of the format; None keeps that of the source, or means 3 if `shards` is given.
+    shards : tuple of int or None
+        Shape of a shard, for arrays with as many axes. None keeps the shards of the source if they consist of whole
+        chunks of the copy.
+    overwrite : bool
+        Delete the contents of the destination first.
+    if_exists : str or None
+        What to do if an object exists, see `zarrcy.copy`; None requires an empty destination.
+    dry_run : bool
+        Copy nothing; report what would be copied.
     """
 
-    chunks: ChunkRule = "same"
-    compressor: Any = KEEP
-    format_number: ZarrFormat | None = None
-    shards: Shape | None = None
-    overwrite: bool = False
-    if_exists: str | None = None
-    dry_run: bool = False
+    chunks: ChunkRule
+    compressor: Codec | _Keep | None
+    zarr_format: ZarrFormat | None
+    shards: Shape | None
+    overwrite: bool
+    if_exists: str | None
+    dry_run: bool
 
     @property
     def keeps_encoding(self) -> bool:
-        return self.chunks == "same" and self.compressor is KEEP and self.shards is None
+        return self.chunks == "same" and self.compressor is _Keep.COMPRESSOR and self.shards is None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the description and the arguments of ``zarrcy copy``."""
+    parser.description = (
+        "Copy an array or a whole hierarchy from any store to any other. Without options, values are copied as "
+        "stored; with options, chunks are re-encoded where necessary."
+    )
+    parser.epilog = (
+        "SRC and DST are directories, archives with a name that ends in .zip, N5 containers with a name that ends in "
+        ".n5, paths inside these, or URLs."
+    )
+    parser.add_argument("source", metavar="SRC", help="array or hierarchy to copy")
+    parser.add_argument("destination", metavar="DST", help="location of the copy")
+    parser.add_argument(
+        "--chunks",
+        type=chunk_rule,
+        default="same",
+        metavar="same|auto|AxBxC",
+        help="same: keep the chunks of SRC (default); auto: keep chunks of 128 KiB to 16 MiB, choose a shape "
+        "otherwise; lengths such as 120x37x49: use them for arrays with as many axes, and auto for the others",
+    )
+    parser.add_argument(
+        "--compressor",
+        type=compressor_with_level,
+        default=_Keep.COMPRESSOR,
+        metavar="NAME[:LEVEL]",
+        help=f"one of {', '.join(COMPRESSORS)}; default: the compressor of SRC",
+    )
+    add_zarr_format(parser, "format version of the copy; default: that of SRC, or 3 if --shards is given")
+    parser.add_argument(
+        "--shards",
+        type=lengths,
+        metavar="AxBxC",
+        help="shape of a shard, for arrays with as many axes; each length is a multiple of the chunk length",
+    )
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="delete the contents of DST first")
+    existing.add_argument(
+        "--if-exists",
+        choices=("raise", "replace", "skip", "skip_initialized"),
+        help="copy into an existing DST; if an array exists there: stop, replace it, keep it, or replace it only if "
+        "chunks are missing",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="copy nothing; print what would be copied")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Copy a hierarchy, and print a table of the new arrays."""
+    options = CopyOptions(
+        chunks=args.chunks,
+        compressor=args.compressor,
+        zarr_format=args.zarr_format,
+        shards=args.shards,
+        overwrite=args.overwrite,
+        if_exists=args.if_exists,
+        dry_run=args.dry_run,
+    )
+    report = _copy(args.source, args.destination, options)
+    if args.dry_run:
+        print("\n".join(map(printable, report.lines)))
+        return
+    _print_report(report, args.destination)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopiedArray:
+    """An array that a copy made. Shapes are in elements, sizes in bytes; `nbytes_stored` is -1 if unknown."""
+
+    path: str
+    shape: Shape
+    chunks: Shape
+    shards: Shape | None
+    dtype: str
+    nbytes: int
+    nbytes_stored: int
 
 
 @dataclass(slots=True)
 class CopyReport:
-    """What a copy did.
+    """Result of a copy: the arrays, the number of existing objects that were kept, the lines of a dry run."""
 
-    Attributes
-    ----------
-    arrays : that were made: path, shape, chunks, shards or None, data type, bytes, bytes stored
-    n_skipped : objects that were there already and stay
-    lines : what would be done, in a dry run
-    seconds : that the copy took
-    """
-
-    arrays: list[tuple[str, Shape, Shape, Shape | None, str, int, int]] = field(default_factory=list)
+    arrays: list[CopiedArray] = field(default_factory=list)
     n_skipped: int = 0
     lines: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
 
-def copy_place(source: str, destination: str, options: CopyOptions) -> CopyReport:
-    """Copy what is at one place to another.
+def _print_report(report: CopyReport, destination: str) -> None:
+    rows = [
+        (
+            array.path,
+            format_shape(array.shape),
+            format_shape(array.chunks),
+            "-" if array.shards is None else format_shape(array.shards),
+            array.dtype,
+            format_nbytes(array.nbytes),
+            "-" if array.nbytes_stored < 0 else format_nbytes(array.nbytes_stored),
+            format_ratio(array.nbytes, array.nbytes_stored),
+        )
+        for array in report.arrays
+    ]
+    if rows:
+        print_table(("name", "shape", "chunks", "shards", "dtype", "size", "stored", "ratio"), rows, left=5)
+    skipped = f", kept {count(report.n_skipped, 'existing object')}" if report.n_skipped else ""
+    nbytes = sum(array.nbytes for array in report.arrays)
+    print(
+        f"copied {count(len(rows), 'array')} to {printable(destination)}: {format_nbytes(nbytes)}{skipped}, in "
+        f"{report.seconds:.2f} s"
+    )
 
-    Keys and values are copied as they are where nothing is to be changed. Else arrays are copied one by
-    one, and their chunks as they are stored where these come out the same.
 
-    Parameters
-    ----------
-    source, destination : directories, archives that end in ``.zip``, N5 containers, paths in these, or URLs
-    options : how
+# -- copy ------------------------------------------------------------------------------------------
+
+
+def _copy(source_location: str, destination: str, options: CopyOptions) -> CopyReport:
+    """Copy the node at one location to another.
+
+    Keys and values are copied unchanged if the options allow it. Otherwise arrays are copied one by one, and their
+    chunks as stored if the copy encodes them in the same way.
 
     Raises
     ------
-    CommandError : there is nothing to copy, or it can't be copied there
-    CopyError : an object is there already
+    CommandError
+        If there is nothing to copy, or it cannot be copied to the destination.
+    CopyError
+        If an object exists there.
     """
-    began = time.perf_counter()
-    _refuse_overlap(source, destination)
+    start = time.perf_counter()
+    _refuse_overlap(source_location, destination)
     report = CopyReport()
-    with opened_place(source) as giver:
-        kind_of(giver, source)
-        format = _format_for(destination, giver, options)
+    with open_location(source_location) as source:
+        require_kind(source, source_location)
+        format = _choose_format(destination, source, options)
         number = format.ZARR_FORMAT
         if options.dry_run and not _may_exist(destination):
-            # to open an archive would make it
-            _run(_Target(Node({}, zarr_format=number), giver, options), destination, report)
-            report.seconds = time.perf_counter() - began
+            # opening an archive would create it, so use an empty mapping
+            _copy_nodes(_Target(Node({}, zarr_format=number), source, options), destination, report)
+            report.seconds = time.perf_counter() - start
             return report
-        with opened_place(destination, _mode_for(destination, options)) as taker:
-            _make_room(taker, destination, format, options)
-            target = _Target(Node(taker.store, taker.path, zarr_format=number), giver, options)
-            if _can_move_keys(giver, taker, format, options):
-                copy_store(giver.store, taker.store, source_path=giver.path, dest_path=taker.path)
-                target.made = _arrays_below(target._node, "")
+        with open_location(destination, _open_mode(destination, options)) as node:
+            _prepare_destination(node, destination, format, options)
+            target = _Target(Node(node.store, node.path, zarr_format=number), source, options)
+            if _can_copy_keys(source, node, format, options):
+                copy_store(source.store, node.store, source_path=source.path, dest_path=node.path)
+                paths = list(_array_paths(target.node, ""))
             else:
-                _run(target, destination, report)
-            report.arrays = [_row(path, target[path]) for path in target.made]
-    report.seconds = time.perf_counter() - began
+                _copy_nodes(target, destination, report)
+                paths = target.created
+            report.arrays = [_describe(path, target[path]) for path in paths]
+    report.seconds = time.perf_counter() - start
     return report
 
 
-# -- the destination -------------------------------------------------------------------------------
-
-
 def _refuse_overlap(source: str, destination: str) -> None:
-    ours, theirs = local_path(destination), local_path(source)
-    if ours is None or theirs is None:
-        same = ours is theirs and source.rstrip("/") == destination.rstrip("/")
+    source_path, destination_path = local_path(source), local_path(destination)
+    if source_path is None or destination_path is None:
+        overlap = source_path is destination_path and source.rstrip("/") == destination.rstrip("/")
     else:
-        same = ours == theirs or ours in theirs.parents or theirs in ours.parents
-    if same:
-        raise CommandError(f"{destination} and {source} are the same place, or one lies in the other")
+        overlap = (
+            source_path == destination_path
+            or source_path in destination_path.parents
+            or destination_path in source_path.parents
+        )
+    if overlap:
+        raise CommandError(
+            f"{destination} and {source} are the same location, or one contains the other; choose another destination"
+        )
 
 
-def _format_for(destination: str, giver: Node, options: CopyOptions) -> Format:
+def _choose_format(destination: str, source: Node, options: CopyOptions) -> Format:
     """Return the format of a copy.
 
     Raises
     ------
-    CommandError : it has no place for what is asked
+    CommandError
+        If the format cannot represent the requested options.
     """
-    format = metadata.of_version(options.format_number)
+    format = metadata.of_version(options.zarr_format)
     if format is None and options.shards is not None:
         format = metadata.v3
-    if split_place(destination)[0].endswith(".n5"):
+    if split_location(destination)[0].endswith(".n5"):
         if format not in (None, metadata.v2):
             raise CommandError(
-                f"{destination}: an N5 container takes arrays of Zarr format 2, without shards"
+                f"{destination}: an N5 container can contain only arrays of Zarr format 2 without shards"
             )
         return metadata.v2
-    format = format or giver.format
+    format = format or source.format
     if options.shards is not None and not keeps_one_document(format):
-        raise CommandError("--shards are of Zarr format 3 only; give --zarr-format 3")
+        raise CommandError("--shards needs Zarr format 3; give --zarr-format 3")
     return format
 
 
 def _may_exist(destination: str) -> bool:
-    local = local_path(split_place(destination)[0])
-    return local is None or local.exists()
+    path = local_path(split_location(destination)[0])
+    return path is None or path.exists()
 
 
-def _mode_for(destination: str, options: CopyOptions) -> str:
+def _open_mode(destination: str, options: CopyOptions) -> str:
     if options.dry_run:
         return "r"
-    store, path = split_place(destination)
-    # nothing can be deleted in an archive, but it can be written anew
-    anew = options.overwrite and store.endswith(".zip") and not path and not os.path.isdir(store)
-    return "w" if anew else "a"
+    store, path = split_location(destination)
+    # an archive cannot delete members, but the whole archive can be replaced
+    replaces_archive = options.overwrite and store.endswith(".zip") and not path and not os.path.isdir(store)
+    return "w" if replaces_archive else "a"
 
 
-def _make_room(taker: Node, destination: str, format: Format, options: CopyOptions) -> None:
-    """See to it that something can be copied to a node.
+def _prepare_destination(node: Node, destination: str, format: Format, options: CopyOptions) -> None:
+    """Check that the source can be copied to a node; delete the contents of the node if the options say so.
 
     Raises
     ------
-    CommandError : what is there is in the way
+    CommandError
+        If existing data prevent the copy.
     """
-    kind = taker.kind()
-    if kind is None:
-        # never into what only looks like a place for a store: a home directory, say
-        if listdir(taker.store, taker.path):
-            raise CommandError(f"{destination} holds other things than Zarr; name another place")
+    if node.kind() is None:
+        # never write into a directory of another kind, such as a home directory
+        if listdir(node.store, node.path):
+            raise CommandError(f"{destination} contains other data than Zarr; choose another destination")
     elif options.overwrite:
         if not options.dry_run:
-            taker.erase()
+            node.erase()
     elif options.if_exists is None:
         raise CommandError(
-            f"{destination} exists already; give --overwrite to replace it, or --if-exists to copy into it"
+            f"{destination} already exists; give --overwrite to replace it, or --if-exists to copy into it"
         )
-    elif taker.format is not format:
+    elif node.format is not format:
         raise CommandError(
-            f"{destination} is of Zarr format {taker.format.ZARR_FORMAT}; give --zarr-format "
-            f"{taker.format.ZARR_FORMAT} to copy into it, or --overwrite to replace it"
+            f"{destination} is in Zarr format {node.format.ZARR_FORMAT}; give --zarr-format "
+            f"{node.format.ZARR_FORMAT} to copy into it, or --overwrite to replace it"
         )
 
 
-def _can_move_keys(giver: Node, taker: Node, format: Format, options: CopyOptions) -> bool:
-    """Is a copy of keys and values a copy of the hierarchy?"""
+def _can_copy_keys(source: Node, target: Node, format: Format, options: CopyOptions) -> bool:
+    """Return whether copying keys and values gives a copy of the hierarchy."""
     return (
         options.keeps_encoding
         and options.if_exists is None
         and not options.dry_run
-        and giver.format is format
-        # of some formats a hierarchy is more than what is below its path
-        and (format in metadata.NODE_BY_NODE or not (giver.path or taker.path))
-        # what N5Store shows are no values of its files
-        and not isinstance(giver.store, N5Store)
-        and not isinstance(taker.store, N5Store)
+        and source.format is format
+        # in some formats, part of a hierarchy is stored outside its path
+        and (format in metadata.NODE_BY_NODE or not (source.path or target.path))
+        # an N5Store presents other values than its files contain
+        and not isinstance(source.store, N5Store)
+        and not isinstance(target.store, N5Store)
     )
 
 
 class _Target:
-    """The destination as `zarrcy.copy` wants a group; the empty path is the destination itself."""
+    """The destination as the group that `zarrcy.copy` writes to. The empty path is the destination itself."""
 
     def __init__(self, node: Node, source: Node, options: CopyOptions) -> None:
-        self._node, self.source, self.options = node, source, options
+        self.node, self.source, self.options = node, source, options
+        # `zarrcy.copy` reads this name from a group
+        self._node = node
         self.store = node.store
-        self.made: list[str] = []
+        self.created: list[str] = []
 
     @property
     def name(self) -> str:
-        return f"/{self._node.path}"
+        return f"/{self.node.path}"
 
     def _at(self, path: str) -> Node:
-        return self._node.at(_join(self._node.path, path.strip("/")))
+        return self.node.at(_join(self.node.path, path.strip("/")))
 
     def __contains__(self, path: str) -> bool:
         return self._at(path).kind() is not None
 
-    def __getitem__(self, path: str) -> Any:
+    def __getitem__(self, path: str) -> Array | Group:
         return open_node(self.store, mode="r", path=self._at(path).path)
 
     def __delitem__(self, path: str) -> None:
@@ -237,8 +351,8 @@ class _Target:
     def require_group(self, path: str) -> Group:
         node, attributes = self._at(path), self.source_at(path).attrs.asdict()
         if node.kind() is None:
-            # all at once: an archive can't change a document
-            documents: dict[str, Any] = {}
+            # write complete documents, because an archive cannot change a document
+            documents: dict[str, bytes] = {}
             new = Node(documents, node.path, zarr_format=node.format.ZARR_FORMAT)
             new.save_group()
             if attributes:
@@ -252,55 +366,57 @@ class _Target:
             group.attrs.update(attributes)
         return group
 
-    def source_at(self, path: str) -> Any:
+    def source_at(self, path: str) -> Array | Group:
         return open_node(self.source.store, mode="r", path=_join(self.source.path, path.strip("/")))
 
-    def create_dataset(self, path: str, **kws: Any) -> Array:
+    def create_dataset(self, path: str, **kwargs: JSON) -> Array:
         source = self.source_at(path)
+        assert isinstance(source, Array)
         changes = self._changes(source)
-        # words that go with the changes, instead of those for the same encoding
-        kws = words_like(source, self, changes) | {"shape": source.shape} | changes
-        number = self._node.format.ZARR_FORMAT
-        made = create(store=self.store, path=self._at(path).path, zarr_format=number, **kws)
-        self.made.append(path.strip("/"))
-        return made
+        # `kwargs` describe the encoding of the source; derive them again for the changed encoding
+        kwargs = words_like(source, self, changes) | {"shape": source.shape} | changes
+        number = self.node.format.ZARR_FORMAT
+        array = create(store=self.store, path=self._at(path).path, zarr_format=number, **kwargs)
+        self.created.append(path.strip("/"))
+        return array
 
     def _changes(self, source: Array) -> dict[str, Any]:
-        """Return how an array is to be created otherwise than its source."""
-        options, format = self.options, self._node.format
+        """Return the arguments of `create` in which an array differs from its source."""
+        options, format = self.options, self.node.format
         attributes = source.attrs.asdict()
         if self.source.format is format and options.keeps_encoding:
             return {"attributes": attributes}
         chunks = choose_chunks(options.chunks, source.shape, source.itemsize, source.chunks)
-        kws: dict[str, Any] = {"chunks": source.chunks if options.chunks == "same" else chunks}
-        if options.compressor is not KEEP:
-            kws["compressor"] = options.compressor
+        kwargs: dict[str, Any] = {"chunks": source.chunks if options.chunks == "same" else chunks}
+        if options.compressor is not _Keep.COMPRESSOR:
+            kwargs["compressor"] = options.compressor
         if self.source.format is not format:
-            # each format has its own custom
-            kws["dimension_separator"] = None if keeps_one_document(format) else source.dimension_separator
+            # each format has its own default separator
+            kwargs["dimension_separator"] = None if keeps_one_document(format) else source.dimension_separator
             _, attributes = format.place_names(source.dimension_names, attributes, source.ndim)
         if keeps_one_document(format):
-            kws["shards"] = self._shards(source, kws["chunks"])
-        return kws | {"attributes": attributes}
+            kwargs["shards"] = self._shards(source, kwargs["chunks"])
+        return kwargs | {"attributes": attributes}
 
     def _shards(self, source: Array, chunks: Shape) -> Shape | None:
-        asked = self.options.shards
-        if asked is not None:
-            return asked if len(asked) == len(chunks) else None
-        kept = source.shards
-        fits = kept is not None and not any(n % m for n, m in zip(kept, chunks, strict=True))
-        return kept if fits else None
+        requested = self.options.shards
+        if requested is not None:
+            return requested if len(requested) == len(chunks) else None
+        shards = source.shards
+        fits = shards is not None and not any(n % m for n, m in zip(shards, chunks, strict=True))
+        return shards if fits else None
 
 
-def _run(target: _Target, destination: str, report: CopyReport) -> None:
+def _copy_nodes(target: _Target, destination: str, report: CopyReport) -> None:
     """Copy node by node.
 
     Raises
     ------
-    CommandError : an object is there already, or the format has no words for what is asked
+    CommandError
+        If an object exists, or the format cannot represent an array.
     """
     options = target.options
-    # what is overwritten is still there in a dry run
+    # in a dry run, the objects that --overwrite would delete still exist
     rule = "replace" if options.overwrite else options.if_exists or "raise"
     log = report.lines.append if options.dry_run else None
     try:
@@ -308,7 +424,7 @@ def _run(target: _Target, destination: str, report: CopyReport) -> None:
             target.source_at(""),
             target,
             name="",
-            # the target writes them with the other metadata
+            # the target writes the attributes with the other metadata
             without_attrs=True,
             if_exists=rule,
             dry_run=options.dry_run,
@@ -316,7 +432,7 @@ def _run(target: _Target, destination: str, report: CopyReport) -> None:
         )
     except CopyError as exc:
         raise CommandError(
-            f"{exc.what} {exc.name.strip('/')!r} is in {destination} already; give --if-exists replace or skip"
+            f"{exc.what} {exc.name.strip('/')!r} already exists in {destination}; give --if-exists replace or skip"
         ) from exc
     except ZarrcyError:
         raise
@@ -325,35 +441,32 @@ def _run(target: _Target, destination: str, report: CopyReport) -> None:
     report.n_skipped = counts[1]
 
 
-# -- what was made ---------------------------------------------------------------------------------
+# -- report ----------------------------------------------------------------------------------------
 
 
-def _arrays_below(node: Node, path: str) -> list[str]:
-    """Return the paths of all arrays at a node and below it."""
-    return list(_walk(node, path))
-
-
-def _walk(node: Node, path: str) -> Iterator[str]:
+def _array_paths(node: Node, path: str) -> Iterator[str]:
+    """Iterate over the paths of all arrays at and below a node."""
     if node.kind() == "array":
         yield path
         return
     for name, kind in node.members():
-        below = _join(path, name)
+        child_path = _join(path, name)
         if kind == "array":
-            yield below
+            yield child_path
         else:
-            yield from _walk(node.at(node.prefix + name), below)
+            yield from _array_paths(node.at(node.prefix + name), child_path)
 
 
-def _row(path: str, array: Array) -> tuple[str, Shape, Shape, Shape | None, str, int, int]:
-    return (
-        path or "/",
-        array.shape,
-        array.chunks,
-        array.shards,
-        str(array.dtype),
-        array.nbytes,
-        array.nbytes_stored,
+def _describe(path: str, array: Array | Group) -> CopiedArray:
+    assert isinstance(array, Array)
+    return CopiedArray(
+        path=path or "/",
+        shape=array.shape,
+        chunks=array.chunks,
+        shards=array.shards,
+        dtype=str(array.dtype),
+        nbytes=array.nbytes,
+        nbytes_stored=array.nbytes_stored,
     )
 
 

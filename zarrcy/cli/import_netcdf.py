@@ -1,7 +1,8 @@
-"""Import an HDF5 or netCDF-4 file: every dataset becomes an array, and a failure leaves nothing behind."""
+"""``zarrcy import``: create a Zarr directory from an HDF5 or netCDF-4 file. A failure leaves nothing behind."""
 
 from __future__ import annotations
 
+import argparse
 import math
 import os
 import shutil
@@ -10,38 +11,144 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.api.progress import Advance, byte_progress
-from zarrcy.cli.chunk_blocks import SLAB_NBYTES, ChunkRule, choose_chunks, slab_shape, slabs
-from zarrcy.cli.failure import CommandError, one_line
-from zarrcy.cli.netcdf_reader import Skipped, Survey, Variable, survey
-from zarrcy.cli.values import decode_text, load_h5py
+from zarrcy.cli.arguments import COMPRESSORS, chunk_rule, compressor
+from zarrcy.cli.chunk_blocks import BLOCK_NBYTES, ChunkRule, block_shape, choose_chunks, iter_blocks
+from zarrcy.cli.errors import CommandError, one_line
+from zarrcy.cli.hdf5_values import decode_text, load_h5py
+from zarrcy.cli.netcdf_reader import FileContents, Skipped, Variable, read_contents
+from zarrcy.cli.text import (
+    count,
+    format_nbytes,
+    format_ratio,
+    format_shape,
+    print_message,
+    print_table,
+    printable,
+)
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import create
 from zarrcy.hierarchy.node import Node
 from zarrcy.storage.local.directory import DirectoryStore
-from zarrcy.types import Shape
+from zarrcy.types import AnyArray, Codec, Shape
 
-__all__ = ["Imported", "Report", "import_file"]
+if TYPE_CHECKING:
+    import h5py
+
+__all__ = ["ImportReport", "Imported", "add_arguments", "import_file", "run"]
 
 
-@dataclass(frozen=True, slots=True)
+# -- the command -----------------------------------------------------------------------------------
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the description and the arguments of ``zarrcy import``."""
+    parser.description = (
+        "Create a Zarr directory from a netCDF-4 or HDF5 file. Each dataset becomes an array with its attributes, its "
+        "fill value and the names of its axes (in the attribute _ARRAY_DIMENSIONS)."
+    )
+    parser.epilog = (
+        "Objects that Zarr cannot represent are skipped and reported. JSON has neither NaN nor infinity; in attributes "
+        "they are written as the strings 'NaN', 'Infinity' and '-Infinity'."
+    )
+    parser.add_argument("source", metavar="SRC.nc", help="file to import")
+    parser.add_argument("destination", metavar="DST.zarr", help="directory to create")
+    parser.add_argument(
+        "--chunks",
+        type=chunk_rule,
+        default="auto",
+        metavar="auto|same|AxBxC",
+        help="auto: keep chunks of 128 KiB to 16 MiB, choose a shape otherwise (default); same: keep the chunks of the "
+        "file whatever their size; lengths such as 120x37x49: use them for datasets with as many axes, and auto for "
+        "the others",
+    )
+    parser.add_argument(
+        "--compressor", choices=COMPRESSORS, default=COMPRESSORS[0], help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--level",
+        type=int,
+        metavar="N",
+        help="compression level: 0-9 for Blosc and zlib, 1-22 for zstd; a higher level is slower and gives smaller "
+        "chunks",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing store at DST.zarr")
+    parser.add_argument("--quiet", action="store_true", help="print only skipped objects and errors")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Import a file, and print a table of the new arrays."""
+    start = time.perf_counter()
+    report = import_file(
+        args.source,
+        args.destination,
+        chunks=args.chunks,
+        compressor=compressor(args.compressor, args.level),
+        overwrite=args.overwrite,
+        quiet=args.quiet,
+        notify=print_message,
+    )
+    if not args.quiet:
+        _print_report(report, args.destination, time.perf_counter() - start)
+
+
+def _print_report(report: ImportReport, destination: str, seconds: float) -> None:
+    rows = [
+        (
+            item.path,
+            format_shape(item.shape),
+            format_shape(item.chunks),
+            item.dtype,
+            format_nbytes(item.nbytes),
+            format_nbytes(item.nbytes_stored),
+            format_ratio(item.nbytes, item.nbytes_stored),
+            f"{item.seconds:.2f}",
+        )
+        for item in report.imported
+    ]
+    headings = ("name", "shape", "chunks", "dtype", "size", "stored", "ratio", "seconds")
+    if rows:
+        print_table(headings, rows, left=4)
+    nbytes = sum(item.nbytes for item in report.imported)
+    nbytes_stored = sum(item.nbytes_stored for item in report.imported)
+    print(
+        f"imported {count(len(rows), 'array')} into {printable(destination)}: {format_nbytes(nbytes)} stored in "
+        f"{format_nbytes(nbytes_stored)}, in {seconds:.2f} s"
+    )
+    if report.skipped:
+        paths = ", ".join(printable(f"/{item.path}") for item in report.skipped)
+        print(f"skipped {count(len(report.skipped), 'object')}: {paths}")
+
+
+# -- import a file ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
     """One array of an import.
 
-    Attributes
+    Parameters
     ----------
-    path : in the store
-    shape, chunks : in elements
-    dtype : as text; ``str`` for texts of any length
-    nbytes : of the elements; of texts, in UTF-8
-    nbytes_in_file, nbytes_stored : what the elements take in the file and, with metadata, in the store
-    seconds : that the import of this array took
+    path : str
+        Path of the array in the store.
+    shape, chunks : tuple of int
+        Shape and chunk shape, in elements.
+    dtype : str
+        Data type; ``str`` for strings of variable length.
+    nbytes : int
+        Size of the elements in memory, in bytes; strings count as UTF-8.
+    nbytes_in_file : int
+        Stored size in the file, in bytes.
+    nbytes_stored : int
+        Stored size in the store, in bytes, including metadata.
+    seconds : float
+        Duration of the import of this array.
     """
 
     path: str
@@ -55,8 +162,8 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What an import did: the arrays that it made, and the objects that it left out."""
+class ImportReport:
+    """Result of an import: the new arrays, and the objects that were skipped."""
 
     imported: list[Imported]
     skipped: list[Skipped]
@@ -65,109 +172,138 @@ class Report:
 def import_file(
     source: str | os.PathLike[str],
     destination: str | os.PathLike[str],
+    *,
     chunks: ChunkRule = "auto",
-    compressor: Any = "default",
+    compressor: Codec | Literal["default"] | None = "default",
     overwrite: bool = False,
     quiet: bool = False,
     notify: Callable[[str], None] | None = None,
-) -> Report:
+    block_nbytes: int = BLOCK_NBYTES,
+) -> ImportReport:
     """Import a file into a new directory.
 
-    The directory has another name until it is complete. The elements go through memory in pieces of
-    about 64 MiB of whole chunks, so each chunk is encoded and written once.
+    The directory has a temporary name until it is complete. The elements pass through memory in blocks of whole
+    chunks, so each chunk is encoded and written once.
 
     Parameters
     ----------
-    source : an HDF5 or netCDF-4 file
-    destination : directory that is made
-    chunks : see `zarrcy.cli.chunk_blocks.choose_chunks`
-    compressor : see `zarrcy.create`
-    overwrite : replace a store that is at `destination`
-    quiet : show no progress
-    notify : is called with one line for everything that is left out
+    source : path
+        HDF5 or netCDF-4 file.
+    destination : path
+        Directory to create.
+    chunks : {"auto", "same"} or tuple of int, default "auto"
+        See `zarrcy.cli.chunk_blocks.choose_chunks`.
+    compressor : codec, "default" or None
+        See `zarrcy.create`.
+    overwrite : bool, default False
+        Replace an existing store at `destination`.
+    quiet : bool, default False
+        Do not show progress.
+    notify : callable, optional
+        Called with one line for each object or attribute that is skipped.
+    block_nbytes : int, default 64 MiB
+        Size of a block, in bytes. A chunk that is larger is a block of its own.
 
     Raises
     ------
-    CommandError : the file can't be read, or the directory can't be made; nothing is left behind
-    MissingExtraError : h5py is not installed
+    CommandError
+        If the file cannot be read or the directory cannot be created. Nothing is left behind.
+    MissingExtraError
+        If h5py is not installed.
     """
-    h5py = load_h5py()
     target = _check_target(destination, Path(source), overwrite)
-    with _opened(h5py, os.fspath(source)) as file:
+    with _open_file(os.fspath(source), block_nbytes) as file:
         try:
-            found = survey(file)
+            contents = read_contents(file)
         except (KeyError, OSError, RuntimeError) as exc:
-            # what HDF5 raises where the structure of a file is damaged
-            raise CommandError(f"{source} can't be read: {one_line(exc)}") from exc
+            # HDF5 raises these for a file with damaged structures
+            raise CommandError(f"{source} cannot be read: {one_line(exc)}") from exc
         if notify is not None:
-            for skipped in found.skipped:
-                notify(f"/{skipped.path} is left out: {skipped.reason}")
-            for notice in found.notices:
+            for skipped in contents.skipped:
+                notify(f"skipped /{skipped.path}: {skipped.reason}")
+            for notice in contents.notices:
                 notify(notice)
-        if found.skipped and not found.variables:
-            raise CommandError(f"{source}: none of its {len(found.skipped)} objects can be imported")
-        with _published(target) as folder:
-            imported = _fill(DirectoryStore(folder), found, chunks, compressor, quiet)
-    return Report(imported, found.skipped)
+        if contents.skipped and not contents.variables:
+            raise CommandError(f"{source}: none of its {len(contents.skipped)} objects can be imported")
+        with _new_directory(target) as folder:
+            imported = _Importer(DirectoryStore(folder), chunks, compressor, block_nbytes).run(
+                contents, quiet
+            )
+    return ImportReport(imported, contents.skipped)
 
 
-# -- the file ------------------------------------------------------------------------------------
+# -- the file --------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _opened(h5py: Any, source: str) -> Iterator[Any]:
-    """Open a file of HDF5, and say what is wrong with it if it is none."""
+def _open_file(source: str, cache_nbytes: int) -> Iterator[h5py.File]:
+    """Open an HDF5 file.
+
+    Raises
+    ------
+    CommandError
+        If it is not an HDF5 file, or is damaged.
+    """
+    h5py = load_h5py()
     with open(source, "rb") as stream:
         start = stream.read(4)
     if start[:3] == b"CDF" and start[3:] in (b"\x01", b"\x02", b"\x05"):
         raise CommandError(
-            f"{source} is a classic netCDF-3 file, which h5py can't read. Convert it first: "
+            f"{source} is a classic netCDF-3 file, which h5py cannot read. Convert it first: "
             f"nccopy -k nc4 {source} NEW.nc"
         )
     if not h5py.is_hdf5(source):
-        raise CommandError(f"{source} is no HDF5 or netCDF-4 file")
+        raise CommandError(f"{source} is not an HDF5 or netCDF-4 file")
     try:
-        # a cache as large as a slab: a chunk of the file that two slabs share is decoded once
-        file = h5py.File(source, "r", rdcc_nbytes=SLAB_NBYTES)
+        # with a cache as large as a block, a chunk of the file that two blocks share is decoded once
+        file = h5py.File(source, "r", rdcc_nbytes=cache_nbytes)
     except OSError as exc:
-        raise CommandError(f"{source} can't be opened: {one_line(exc)}") from exc
+        raise CommandError(f"{source} cannot be opened: {one_line(exc)}") from exc
     with file:
         yield file
 
 
-# -- the directory -------------------------------------------------------------------------------
+# -- the directory ---------------------------------------------------------------------------------
 
 
 def _check_target(destination: str | os.PathLike[str], source: Path, overwrite: bool) -> Path:
-    """Return where the directory will be, if it can be there."""
+    """Return the absolute path of the directory to create.
+
+    Raises
+    ------
+    CommandError
+        If it cannot be created there.
+    """
     if "://" in os.fspath(destination) or os.fspath(destination).endswith(".zip"):
-        raise CommandError(f"{destination}: an import makes a directory, and nothing else")
+        raise CommandError(
+            f"{destination}: the destination of an import must be a directory; copy it with `zarrcy copy` afterwards"
+        )
     target = Path(destination).resolve()
     if not target.parent.is_dir():
-        raise CommandError(f"{target.parent}: there is no such directory to make {target.name!r} in")
+        raise CommandError(f"{target.parent}: no such directory, so {target.name!r} cannot be created in it")
     if not target.exists():
         return target
     if not overwrite:
-        raise CommandError(f"{destination} exists already; give --overwrite to replace it")
-    # never what only looks like a place for a store: a home directory, say
+        raise CommandError(f"{destination} already exists; give --overwrite to replace it")
+    # never replace other directories, such as a home directory
     is_store = target.is_dir() and (
         (target / ".zgroup").exists() or (target / ".zarray").exists() or not any(target.iterdir())
     )
     if not is_store:
-        raise CommandError(f"{destination} exists and is no Zarr store; --overwrite replaces stores only")
+        raise CommandError(f"{destination} is not a Zarr store; --overwrite replaces only Zarr stores")
     if target in source.resolve().parents:
-        raise CommandError(f"{destination} holds the file that is to be imported, and can't be replaced")
+        raise CommandError(f"{destination} contains the file to import, so it cannot be replaced")
     return target
 
 
 @contextmanager
-def _published(target: Path) -> Iterator[Path]:
-    """Give a directory to fill, which takes the name and the place of `target` when the block ends well."""
+def _new_directory(target: Path) -> Iterator[Path]:
+    """Create a temporary directory; rename it to `target` if the block succeeds, delete it otherwise."""
     folder = target.with_name(f".{target.name}.{uuid4().hex}.partial")
     folder.mkdir()
     try:
         yield folder
-        old = _take_place(folder, target)
+        old = _replace(folder, target)
     except BaseException:
         shutil.rmtree(folder)
         raise
@@ -175,8 +311,8 @@ def _published(target: Path) -> Iterator[Path]:
         shutil.rmtree(old)
 
 
-def _take_place(folder: Path, target: Path) -> Path | None:
-    """Rename a directory, and return where that is which had the name before."""
+def _replace(folder: Path, target: Path) -> Path | None:
+    """Rename a directory to `target`; return the new path of the directory that had this name."""
     if not target.exists():
         folder.rename(target)
         return None
@@ -190,80 +326,80 @@ def _take_place(folder: Path, target: Path) -> Path | None:
     return old
 
 
-# -- the arrays ----------------------------------------------------------------------------------
+# -- the arrays ------------------------------------------------------------------------------------
 
 
-def _fill(
-    store: DirectoryStore, found: Survey, chunks: ChunkRule, compressor: Any, quiet: bool
-) -> list[Imported]:
-    for path, attributes in found.groups.items():
-        node = Node(store, path)
-        node.save_group()
-        if attributes:
-            node.save_attributes(attributes)
-    total = sum(math.prod(variable.shape) * variable.itemsize for variable in found.variables)
-    with byte_progress(total, "importing", quiet=quiet) as advance:
-        return [
-            _import_variable(store, variable, chunks, compressor, advance) for variable in found.variables
-        ]
+@dataclass(frozen=True, slots=True)
+class _Importer:
+    """Writes the contents of a file to a store."""
+
+    store: DirectoryStore
+    chunks: ChunkRule
+    compressor: Codec | Literal["default"] | None
+    block_nbytes: int
+
+    def run(self, contents: FileContents, quiet: bool) -> list[Imported]:
+        for path, attributes in contents.groups.items():
+            node = Node(self.store, path)
+            node.save_group()
+            if attributes:
+                node.save_attributes(attributes)
+        total = sum(math.prod(variable.shape) * variable.itemsize for variable in contents.variables)
+        with byte_progress(total, "importing", quiet=quiet) as advance:
+            return [self.import_variable(variable, advance) for variable in contents.variables]
+
+    def import_variable(self, variable: Variable, advance: Advance) -> Imported:
+        start = time.perf_counter()
+        array = create(
+            variable.shape,
+            chunks=choose_chunks(self.chunks, variable.shape, variable.itemsize, variable.source_chunks),
+            dtype=str if variable.is_text else variable.dtype,
+            compressor=self.compressor,
+            fill_value=variable.fill_value,
+            store=self.store,
+            path=variable.path,
+            attributes=variable.attributes,
+        )
+        nbytes = self.copy_elements(variable, array, advance)
+        return Imported(
+            path=variable.path,
+            shape=array.shape,
+            chunks=array.chunks,
+            dtype="str" if variable.is_text else str(array.dtype),
+            nbytes=nbytes,
+            nbytes_in_file=variable.dataset.id.get_storage_size(),
+            nbytes_stored=array.nbytes_stored,
+            seconds=time.perf_counter() - start,
+        )
+
+    def copy_elements(self, variable: Variable, array: Array, advance: Advance) -> int:
+        """Copy all elements, and return their size in bytes."""
+        nbytes = 0
+        n_axes = len(variable.dataset.shape)
+        lengths = block_shape(variable.shape, array.chunks, variable.itemsize, self.block_nbytes)
+        for block in iter_blocks(variable.shape, lengths):
+            try:
+                # h5py cannot select along the axes of an array type, so they are read whole
+                elements = variable.dataset[block[:n_axes]]
+            except (OSError, RuntimeError) as exc:
+                raise CommandError(f"/{variable.path} cannot be read from the file: {one_line(exc)}") from exc
+            values: AnyArray
+            if variable.is_text:
+                values, text_nbytes = _to_str(elements)
+                nbytes += text_nbytes
+            else:
+                values = np.asarray(elements)[(slice(None),) * n_axes + block[n_axes:]]
+                values = values.astype(variable.dtype, copy=False)
+                nbytes += values.nbytes
+            array[block] = values
+            advance(values.size * variable.itemsize)
+        return nbytes
 
 
-def _import_variable(
-    store: DirectoryStore, variable: Variable, rule: ChunkRule, compressor: Any, advance: Advance
-) -> Imported:
-    began = time.perf_counter()
-    array = create(
-        variable.shape,
-        chunks=choose_chunks(rule, variable.shape, variable.itemsize, variable.source_chunks),
-        dtype=str if variable.is_text else variable.dtype,
-        compressor=compressor,
-        fill_value=variable.fill_value,
-        store=store,
-        path=variable.path,
-        attributes=variable.attributes,
-    )
-    nbytes = _copy(variable, array, advance)
-    return Imported(
-        path=variable.path,
-        shape=array.shape,
-        chunks=array.chunks,
-        dtype="str" if variable.is_text else str(array.dtype),
-        nbytes=nbytes,
-        nbytes_in_file=variable.dataset.id.get_storage_size(),
-        nbytes_stored=array.nbytes_stored,
-        seconds=time.perf_counter() - began,
-    )
-
-
-def _copy(variable: Variable, array: Array, advance: Advance) -> int:
-    """Copy all elements, and return how many bytes they are."""
-    nbytes = 0
-    n_own = len(variable.dataset.shape)
-    for slab in slabs(
-        variable.shape, slab_shape(variable.shape, array.chunks, variable.itemsize, SLAB_NBYTES)
-    ):
-        try:
-            # the axes of an array type are not the dataset's to select from: they come whole
-            given = variable.dataset[slab[:n_own]]
-        except (OSError, RuntimeError) as exc:
-            raise CommandError(f"/{variable.path} can't be read from the file: {one_line(exc)}") from exc
-        if variable.is_text:
-            values, n = _texts(given)
-            nbytes += n
-        else:
-            values = np.asarray(given)[(slice(None),) * n_own + slab[n_own:]].astype(
-                variable.dtype, copy=False
-            )
-            nbytes += values.nbytes
-        array[slab] = values
-        advance(values.size * variable.itemsize)
-    return nbytes
-
-
-def _texts(given: Any) -> tuple[NDArray[np.object_], int]:
-    """Return texts as h5py gives them as str, and their length in UTF-8."""
-    values = np.empty(np.shape(given), object)
-    values[...] = given
+def _to_str(elements: AnyArray) -> tuple[NDArray[np.object_], int]:
+    """Convert strings of h5py to str; also return their size as UTF-8, in bytes."""
+    values = np.empty(np.shape(elements), object)
+    values[...] = elements
     flat = values.reshape(-1)
     for number, value in enumerate(flat):
         flat[number] = decode_text(value)

@@ -1,32 +1,64 @@
-"""Look at what is at a place: the facts about an array or a group, or the tree below a group."""
+"""``zarrcy info``: print the properties of an array or a group, as text or as JSON."""
 
 from __future__ import annotations
 
+import argparse
 import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from zarrcy.api.consolidate import consolidate_metadata
-from zarrcy.cli.failure import CommandError, one_line
-from zarrcy.cli.locations import kind_of, local_path, opened_place
+from zarrcy.cli.arguments import add_json, add_location
+from zarrcy.cli.hdf5_values import json_value
+from zarrcy.cli.locations import local_path, open_location, require_kind
 from zarrcy.cli.text import format_nbytes, format_ratio, printable
-from zarrcy.cli.values import json_value
-from zarrcy.errors import MetadataError
+from zarrcy.cli.tree import nodes_below
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import open_array
 from zarrcy.hierarchy.node import Node
-from zarrcy.metadata import keeps_one_document
 from zarrcy.metadata.v2.dtypes import encode_dtype, encode_fill_value
 from zarrcy.storage.listing import getsize_deep
 from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.types import JSON
 
-__all__ = ["consolidate", "facts_of", "facts_text", "tree_lines"]
+__all__ = ["add_arguments", "info_lines", "node_info", "run"]
 
 
-def _name_in_store(place: str, node: Node) -> str:
-    """Return the path of a node below the topmost of the groups that it lies in."""
-    local = local_path(place)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the description and the arguments of ``zarrcy info``."""
+    parser.description = "Print the properties, the stored size and the attributes of an array or a group."
+    add_location(parser, "an array or a group")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the properties of a node."""
+    info = node_info(args.path)
+    print(json.dumps(info, indent=2, allow_nan=False) if args.json else "\n".join(info_lines(info)))
+
+
+# -- collect ---------------------------------------------------------------------------------------
+
+
+def node_info(location: str) -> dict[str, JSON]:
+    """Return the properties of the array or the group at a location, as values that JSON can represent.
+
+    Raises
+    ------
+    CommandError
+        If the location contains neither an array nor a group.
+    MetadataError
+        If its metadata cannot be used.
+    """
+    with open_location(location) as node:
+        kind = require_kind(node, location)
+        name = _name_in_hierarchy(location, node)
+        if kind == "group":
+            return {"name": name} | _group_info(node)
+        return {"name": name} | _array_info(open_array(node.store, mode="r", path=node.path))
+
+
+def _name_in_hierarchy(location: str, node: Node) -> str:
+    """Return the path of a node below the topmost of its parent groups."""
+    local = local_path(location)
     if node.path or local is None or not local.is_dir():
         return f"/{node.path}"
     root = local
@@ -35,28 +67,9 @@ def _name_in_store(place: str, node: Node) -> str:
     return "/" if root == local else f"/{local.relative_to(root).as_posix()}"
 
 
-# -- facts ---------------------------------------------------------------------------------------
-
-
-def facts_of(place: str) -> dict[str, JSON]:
-    """Return the facts about the array or the group at a place, as JSON can hold them.
-
-    Raises
-    ------
-    CommandError : there is neither
-    MetadataError : its metadata can't be used
-    """
-    with opened_place(place) as node:
-        kind = kind_of(node, place)
-        name = _name_in_store(place, node)
-        if kind == "group":
-            return {"name": name} | _facts_of_group(node)
-        return {"name": name} | _facts_of_array(open_array(node.store, mode="r", path=node.path))
-
-
-def _facts_of_array(array: Array) -> dict[str, JSON]:
+def _array_info(array: Array) -> dict[str, JSON]:
     nbytes_stored = array.nbytes_stored
-    facts = {
+    info = {
         "type": f"{type(array).__module__.partition('.')[0]}.{type(array).__qualname__}",
         "zarr_format": array.zarr_format,
         "dtype": encode_dtype(array.dtype),
@@ -70,21 +83,21 @@ def _facts_of_array(array: Array) -> dict[str, JSON]:
         "store_type": type(array.store).__name__,
         "nbytes": array.nbytes,
         "nbytes_stored": nbytes_stored,
-        # a store that can't tell says -1
+        # a store that does not know its size reports -1
         "ratio": array.nbytes / nbytes_stored if nbytes_stored > 0 else None,
         "nchunks": array.nchunks,
         "nchunks_initialized": array.nchunks_initialized,
         "attributes": json_value(array.attrs.asdict()),
     }
     if array.shards is not None:
-        facts["shard_shape"] = list(array.shards)
+        info["shard_shape"] = list(array.shards)
     if array.dimension_names is not None:
-        facts["dimension_names"] = list(array.dimension_names)
-    return facts
+        info["dimension_names"] = list(array.dimension_names)
+    return info
 
 
-def _facts_of_group(node: Node) -> dict[str, JSON]:
-    kinds = [kind for _, kind in _nodes_below(node, set())]
+def _group_info(node: Node) -> dict[str, JSON]:
+    kinds = [kind for _, kind in nodes_below(node)]
     return {
         "type": "zarrcy.Group",
         "zarr_format": node.format.ZARR_FORMAT,
@@ -97,55 +110,58 @@ def _facts_of_group(node: Node) -> dict[str, JSON]:
     }
 
 
-def facts_text(facts: Mapping[str, JSON]) -> list[str]:
-    """Return facts as aligned lines."""
-    rows = _rows_of_array(facts) if "shape" in facts else _rows_of_group(facts)
-    rows["Attributes"] = "" if facts["attributes"] else "none"
+# -- print -----------------------------------------------------------------------------------------
+
+
+def info_lines(info: Mapping[str, JSON]) -> list[str]:
+    """Return the result of `node_info` as aligned lines."""
+    rows = _array_rows(info) if "shape" in info else _group_rows(info)
+    rows["Attributes"] = "" if info["attributes"] else "none"
     width = max(map(len, rows)) + 2
     lines = [f"{label:{width}}{printable(text)}".rstrip() for label, text in rows.items()]
-    names = {name: printable(name) for name in sorted(facts["attributes"])}
-    inner = max(map(len, names.values()), default=0) + 2
-    return lines + [f"  {names[name]:{inner}}{_compact(facts['attributes'][name])}" for name in names]
+    names = {name: printable(name) for name in sorted(info["attributes"])}
+    name_width = max(map(len, names.values()), default=0) + 2
+    return lines + [f"  {names[name]:{name_width}}{_json_text(info['attributes'][name])}" for name in names]
 
 
-def _rows_of_array(facts: Mapping[str, JSON]) -> dict[str, str]:
-    shards = {"Shard shape": _tuple_text(facts["shard_shape"])} if "shard_shape" in facts else {}
-    names = {"Dimensions": _compact(facts["dimension_names"])} if "dimension_names" in facts else {}
+def _array_rows(info: Mapping[str, JSON]) -> dict[str, str]:
+    shards = {"Shard shape": _tuple_text(info["shard_shape"])} if "shard_shape" in info else {}
+    names = {"Dimensions": _json_text(info["dimension_names"])} if "dimension_names" in info else {}
     return {
-        "Name": facts["name"],
-        "Type": facts["type"],
-        "Data type": facts["dtype"] if isinstance(facts["dtype"], str) else _compact(facts["dtype"]),
-        "Shape": _tuple_text(facts["shape"]),
-        "Chunk shape": _tuple_text(facts["chunk_shape"]),
+        "Name": info["name"],
+        "Type": info["type"],
+        "Data type": info["dtype"] if isinstance(info["dtype"], str) else _json_text(info["dtype"]),
+        "Shape": _tuple_text(info["shape"]),
+        "Chunk shape": _tuple_text(info["chunk_shape"]),
         **shards,
         **names,
-        "Zarr format": str(facts["zarr_format"]),
-        "Order": facts["order"],
-        "Fill value": _compact(facts["fill_value"]),
-        "Filters": ", ".join(map(_codec_text, facts["filters"])) or "none",
-        "Compressor": "none" if facts["compressor"] is None else _codec_text(facts["compressor"]),
-        "Store type": facts["store_type"],
-        "Bytes": _nbytes_text(facts["nbytes"]),
-        "Bytes stored": _nbytes_text(facts["nbytes_stored"]),
-        "Ratio": format_ratio(facts["nbytes"], facts["nbytes_stored"]),
-        "Chunks stored": f"{facts['nchunks_initialized']} of {facts['nchunks']}",
+        "Zarr format": str(info["zarr_format"]),
+        "Order": info["order"],
+        "Fill value": _json_text(info["fill_value"]),
+        "Filters": ", ".join(map(_codec_text, info["filters"])) or "none",
+        "Compressor": "none" if info["compressor"] is None else _codec_text(info["compressor"]),
+        "Store type": info["store_type"],
+        "Bytes": _nbytes_text(info["nbytes"]),
+        "Bytes stored": _nbytes_text(info["nbytes_stored"]),
+        "Ratio": format_ratio(info["nbytes"], info["nbytes_stored"]),
+        "Chunks stored": f"{info['nchunks_initialized']} of {info['nchunks']}",
     }
 
 
-def _rows_of_group(facts: Mapping[str, JSON]) -> dict[str, str]:
+def _group_rows(info: Mapping[str, JSON]) -> dict[str, str]:
     return {
-        "Name": facts["name"],
-        "Type": facts["type"],
-        "Zarr format": str(facts["zarr_format"]),
-        "Store type": facts["store_type"],
-        "Members": ", ".join(facts["members"]) or "none",
-        "Arrays below": str(facts["narrays"]),
-        "Groups below": str(facts["ngroups"]),
-        "Bytes stored": _nbytes_text(facts["nbytes_stored"]),
+        "Name": info["name"],
+        "Type": info["type"],
+        "Zarr format": str(info["zarr_format"]),
+        "Store type": info["store_type"],
+        "Members": ", ".join(info["members"]) or "none",
+        "Arrays below": str(info["narrays"]),
+        "Groups below": str(info["ngroups"]),
+        "Bytes stored": _nbytes_text(info["nbytes_stored"]),
     }
 
 
-def _compact(value: JSON) -> str:
+def _json_text(value: JSON) -> str:
     return printable(json.dumps(value, ensure_ascii=False))
 
 
@@ -160,107 +176,5 @@ def _nbytes_text(nbytes: int) -> str:
 
 
 def _codec_text(config: dict[str, JSON]) -> str:
-    options = ", ".join(f"{name}={_compact(value)}" for name, value in config.items() if name != "id")
+    options = ", ".join(f"{name}={_json_text(value)}" for name, value in config.items() if name != "id")
     return f"{config['id']}({options})"
-
-
-# -- tree ----------------------------------------------------------------------------------------
-
-_BRANCHES = ("├── ", "│   ", "└── ", "    ")
-_PLAIN_BRANCHES = ("|-- ", "|   ", "`-- ", "    ")
-
-
-def tree_lines(place: str, encoding: str = "utf-8", level: int | None = None) -> Iterator[str]:
-    """Iterate over the lines of a tree: an array is one line, a group is followed by what lies in it.
-
-    Unlike `zarrcy.tree`, which opens all that it draws, this goes on after damaged metadata, and ends
-    where a link of the file system leads back.
-
-    Parameters
-    ----------
-    place : of an array or a group
-    encoding : of the output; box-drawing characters are used where it has them
-    level : how deep to go; None goes to the end
-
-    Raises
-    ------
-    CommandError : there is neither
-    """
-    with opened_place(place) as node:
-        local = local_path(place)
-        # a link is called by its own name, not by that of what it leads to
-        name = printable(os.path.basename(place.rstrip("/") if local is None else os.path.abspath(place)))
-        if kind_of(node, place) == "array":
-            yield f"{name} {_facts_line(node)}"
-            return
-        try:
-            "".join(_BRANCHES).encode(encoding)
-            branches = _BRANCHES
-        except UnicodeEncodeError:
-            branches = _PLAIN_BRANCHES
-        yield name
-        yield from _lines_below(node, "", branches, {_identity(node)}, level)
-
-
-def _lines_below(
-    node: Node, indent: str, branches: tuple[str, str, str, str], above: set[str], level: int | None
-) -> Iterator[str]:
-    if level is not None and level <= 0:
-        return
-    fork, bar, corner, blank = branches
-    members = list(node.members())
-    for number, (name, kind) in enumerate(members, 1):
-        last = number == len(members)
-        lead = indent + (corner if last else fork)
-        child = node.at(node.prefix + name)
-        if kind == "array":
-            yield f"{lead}{printable(name)} {_facts_line(child)}"
-        elif _identity(child) in above:
-            yield f"{lead}{printable(name)} (a link back to a group above)"
-        else:
-            yield f"{lead}{printable(name)}"
-            deeper = None if level is None else level - 1
-            yield from _lines_below(
-                child, indent + (blank if last else bar), branches, {*above, _identity(child)}, deeper
-            )
-
-
-def consolidate(place: str) -> int:
-    """Write the metadata of a hierarchy into one document, and return of how many nodes they are.
-
-    Raises
-    ------
-    CommandError : there is none, or its format can't be consolidated
-    """
-    with opened_place(place, "r+") as node:
-        if kind_of(node, place) == "array" or (node.path and not keeps_one_document(node.format)):
-            raise CommandError(f"{place} is no group at the root of a store, and only such are consolidated")
-        consolidate_metadata(node.store, path=node.path)
-        return 1 + sum(1 for _ in _nodes_below(node, set()))
-
-
-def _nodes_below(node: Node, above: set[str]) -> Iterator[tuple[str, str]]:
-    """Iterate over path and kind of all nodes below one; a link back to a group above is left out."""
-    here = {*above, _identity(node)}
-    for name, kind in node.members():
-        child = node.at(node.prefix + name)
-        if kind == "array":
-            yield child.path, kind
-        elif _identity(child) not in here:
-            yield child.path, kind
-            yield from _nodes_below(child, here)
-
-
-def _identity(node: Node) -> str:
-    """Return what two paths have in common that lead to the same group."""
-    if isinstance(node.store, DirectoryStore):
-        return os.path.realpath(node.store.dir_path(node.path))
-    return node.path
-
-
-def _facts_line(node: Node) -> str:
-    try:
-        array = open_array(node.store, mode="r", path=node.path)
-    except MetadataError as exc:
-        return f"({printable(one_line(exc))})"
-    return f"{array.shape} {printable(str(array.dtype))}"

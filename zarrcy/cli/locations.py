@@ -1,4 +1,4 @@
-"""What the commands take as a place: a directory, an archive, a path in one, or a URL."""
+"""Locations on the command line: a directory, an archive, a path inside an archive, or a URL."""
 
 from __future__ import annotations
 
@@ -9,84 +9,90 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from zarrcy import metadata
-from zarrcy.cli.failure import CommandError, one_line
+from zarrcy.cli.errors import CommandError, one_line
 from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.node import Node
 from zarrcy.storage.local.directory import DirectoryStore
 
-__all__ = ["is_url", "kind_of", "local_path", "opened_place", "split_place"]
+__all__ = ["is_url", "local_path", "open_location", "require_kind", "split_location"]
 
-_CONTAINER = re.compile(r"(.*?\.(?:zip|n5))/+(.+)")
+_PATH_IN_CONTAINER = re.compile(r"(.*?\.(?:zip|n5))/+(.+)")
 
 
-def is_url(place: str) -> bool:
-    """Is this a URL, or several chained ones?
+def is_url(location: str) -> bool:
+    """Return whether a location is a URL or a chain of URLs.
 
+    Examples
+    --------
     >>> is_url("s3://bucket/a.zarr"), is_url("a.zarr")
     (True, False)
     """
-    return "://" in place or "::" in place
+    return "://" in location or "::" in location
 
 
-def local_path(place: str) -> Path | None:
-    """Return where a place is in the local file system; None for a URL of another one."""
-    if "::" not in place and place.startswith("file://"):
-        place = place.removeprefix("file://")
-    return None if is_url(place) else Path(place).resolve()
+def local_path(location: str) -> Path | None:
+    """Return the absolute path of a location in the local file system, or None for a URL of another one."""
+    if "::" not in location and location.startswith("file://"):
+        location = location.removeprefix("file://")
+    return None if is_url(location) else Path(location).resolve()
 
 
-def split_place(place: str) -> tuple[str, str]:
-    """Return the store of a place, and the path in it.
+def split_location(location: str) -> tuple[str, str]:
+    """Return the store of a location and the path inside the store.
 
-    In a directory every folder is a store of its own, unless its format lays out whole stores. An archive
-    and an N5 container are one store.
+    Each folder of a directory is a store of its own, unless the format owns the whole directory. An archive or an
+    N5 container is one store.
 
-    >>> split_place("a.zip/ocean/salt"), split_place("a.zarr/ocean"), split_place("s3://b/a.zarr/ocean")
+    Examples
+    --------
+    >>> split_location("a.zip/ocean/salt"), split_location("a.zarr/ocean"), split_location("s3://b/a.zarr/ocean")
     (('a.zip', 'ocean/salt'), ('a.zarr/ocean', ''), ('s3://b/a.zarr/ocean', ''))
     """
-    found = None if is_url(place) else _CONTAINER.fullmatch(place)
-    if found is not None and not (found[1].endswith(".zip") and os.path.isdir(found[1])):
-        return found[1], found[2].rstrip("/")
-    if not is_url(place) and not os.path.lexists(place):
-        above = next((folder for folder in Path(place).parents if folder.is_dir()), Path())
-        if metadata.owns_store(DirectoryStore(above)):
-            return str(above), Path(place).relative_to(above).as_posix()
-    return place, ""
+    match = None if is_url(location) else _PATH_IN_CONTAINER.fullmatch(location)
+    if match is not None and not (match[1].endswith(".zip") and os.path.isdir(match[1])):
+        return match[1], match[2].rstrip("/")
+    if not is_url(location) and not os.path.lexists(location):
+        parent = next((folder for folder in Path(location).parents if folder.is_dir()), Path())
+        if metadata.owns_store(DirectoryStore(parent)):
+            return str(parent), Path(location).relative_to(parent).as_posix()
+    return location, ""
 
 
 @contextmanager
-def opened_place(place: str, mode: str = "r") -> Iterator[Node]:
-    """KeyLock the node at a place; its store is closed in the end.
+def open_location(location: str, mode: str = "r") -> Iterator[Node]:
+    """Open the node at a location; close its store at the end of the block.
 
     Raises
     ------
-    CommandError : with the mode "r" or "r+", there is nothing to open; or the URL means nothing
+    CommandError
+        If the mode is "r" or "r+" and the location does not exist, or if the protocol of the URL is unknown.
     """
-    store, path = split_place(place)
+    store, path = split_location(location)
     if mode in ("r", "r+") and not is_url(store):
         if not os.path.lexists(store):
-            raise CommandError(f"{store}: there is no such directory or archive")
+            raise CommandError(f"{store}: no such directory or archive")
         if not os.path.isdir(store) and not store.endswith(".zip"):
-            raise CommandError(f"{store} is no directory, and its name does not end in .zip")
+            raise CommandError(f"{store} is neither a directory nor an archive with a name that ends in .zip")
     with ExitStack() as stack:
         try:
             opened = stack.enter_context(opened_store(store, mode))
         except ValueError as exc:
-            # what fsspec raises where it does not know the protocol
-            raise CommandError(f"{place} can't be opened: {one_line(exc)}") from exc
+            # fsspec raises it for an unknown protocol
+            raise CommandError(f"{location} cannot be opened: {one_line(exc)}") from exc
         yield Node(opened, path)
 
 
-def kind_of(node: Node, place: str) -> str:
-    """Return what stands at a place: "array" or "group".
+def require_kind(node: Node, location: str) -> str:
+    """Return the kind of the node at a location: "array" or "group".
 
     Raises
     ------
-    CommandError : there is neither
+    CommandError
+        If there is no node.
     """
     kind = node.kind()
     if kind is None:
         raise CommandError(
-            f"{place} is neither an array nor a group: it holds none of .zarray, .zgroup and zarr.json"
+            f"{location} is neither an array nor a group: it contains none of .zarray, .zgroup and zarr.json"
         )
     return kind

@@ -1,4 +1,4 @@
-"""What an HDF5 or netCDF-4 file holds, in the words of Zarr: groups, arrays, attributes, dimension names.
+"""Read the structure of an HDF5 or netCDF-4 file as Zarr has it: groups, arrays, attributes, dimension names.
 
 Sources: the HDF5 dimension scale specification (CLASS, NAME, DIMENSION_LIST, REFERENCE_LIST), and the
 netCDF-4 file format specification (``_Netcdf4Dimid``, ``_Netcdf4Coordinates``, ``_nc4_non_coord_``).
@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zarrcy.cli.values import UnstorableError, attribute_value, decode_text, load_h5py, storable_dtype
+from zarrcy.cli.hdf5_values import UnstorableError, attribute_value, decode_text, load_h5py, storable_dtype
 from zarrcy.metadata.v2.dtypes import normalize_fill_value
-from zarrcy.types import JSON, AnyDtype, Shape
+from zarrcy.types import JSON, AnyDtype, Elements, Shape
 
-__all__ = ["DIMENSIONS", "Skipped", "Survey", "Variable", "survey"]
+if TYPE_CHECKING:
+    import h5py
+
+__all__ = ["DIMENSIONS", "FileContents", "Skipped", "Variable", "read_contents"]
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
-"""The attribute under which readers of Zarr v2 look for the names of the axes."""
+"""The attribute in which readers of Zarr v2 look for the names of the axes."""
 
 _BOOKKEEPING = {
     "DIMENSION_LABELS",
@@ -31,11 +34,11 @@ _BOOKKEEPING = {
     "_Netcdf4Dimid",
     "_nc3_strict",
 }
-# Other conventions (images, PyTables) have their own use for these, so they go only where a scale has them.
+# Other conventions (images, PyTables) also use these names, so only dimension scales lose them.
 _SCALE_BOOKKEEPING = {"CLASS", "NAME"}
 _PURE_DIMENSION = "This is a netCDF dimension but not a netCDF variable"
 _NOT_A_COORDINATE = "_nc4_non_coord_"
-# What texts of any length are taken to need, since nobody knows before they are read.
+# Assumed size of a string of variable length, in bytes; the real sizes are known only after reading.
 _TEXT_ITEMSIZE = 64
 
 
@@ -43,23 +46,30 @@ _TEXT_ITEMSIZE = 64
 class Variable:
     """A dataset that can be imported.
 
-    Attributes
+    Parameters
     ----------
-    path : of the array in the new store
-    dataset : of h5py
-    shape : in elements, with the axes of an array type
-    dtype : of the elements in the new array; texts of any length are objects
-    source_chunks : in elements; None where the file keeps the dataset in one piece
-    fill_value : None where the file does not set one
-    attributes : the dimension names among them
+    path : str
+        Path of the array in the new store.
+    dataset : h5py.Dataset
+        The dataset.
+    shape : tuple of int
+        Shape, in elements, including the axes of an array type.
+    dtype : numpy.dtype
+        Data type of the new array; object for strings of variable length.
+    source_chunks : tuple of int or None
+        Chunk shape in the file, in elements; None if the dataset is contiguous.
+    fill_value : scalar or None
+        Fill value; None if the file does not set one.
+    attributes : dict
+        Attributes, including the dimension names.
     """
 
     path: str
-    dataset: Any
+    dataset: h5py.Dataset
     shape: Shape
     dtype: AnyDtype
     source_chunks: Shape | None
-    fill_value: Any
+    fill_value: Elements
     attributes: dict[str, JSON]
 
     @property
@@ -68,28 +78,32 @@ class Variable:
 
     @property
     def itemsize(self) -> int:
-        """Size of an element in memory, in bytes; for texts, about."""
+        """Size of an element in memory, in bytes; an estimate for strings of variable length."""
         return _TEXT_ITEMSIZE if self.is_text else self.dtype.itemsize
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An object of the file that is not imported, and why."""
+    """An object of the file that is not imported, and the reason."""
 
     path: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What there is in a file.
+class FileContents:
+    """The structure of a file.
 
-    Attributes
+    Parameters
     ----------
-    groups : path in the new store -> attributes; the root is the empty path
-    variables : that can be imported
-    skipped : what can't be
-    notices : what is imported with a loss, one line each
+    groups : dict
+        Path in the new store -> attributes. The path of the root group is empty.
+    variables : list of Variable
+        Datasets that can be imported.
+    skipped : list of Skipped
+        Objects that cannot be imported.
+    notices : list of str
+        One line for each attribute or fill value that is lost.
     """
 
     groups: dict[str, dict[str, JSON]] = field(default_factory=dict)
@@ -98,25 +112,20 @@ class Survey:
     notices: list[str] = field(default_factory=list)
 
 
-def survey(file: Any) -> Survey:
-    """Look at everything in an open file, and read nothing but metadata.
-
-    Parameters
-    ----------
-    file : an ``h5py.File``
-    """
-    return _Surveyor(file).run()
+def read_contents(file: h5py.File) -> FileContents:
+    """Read the structure of an open file: metadata only, no elements."""
+    return _ContentsReader(file).run()
 
 
-class _Surveyor:
-    def __init__(self, file: Any) -> None:
+class _ContentsReader:
+    def __init__(self, file: h5py.File) -> None:
         self.h5py = load_h5py()
         self.file = file
-        self.found = Survey()
+        self.contents = FileContents()
         self.names_by_dimid: dict[int, str] = {}
-        self.anonymous: dict[tuple[str, int], int] = {}
+        self.lengths_of_unnamed: dict[tuple[str, int], int] = {}
 
-    def run(self) -> Survey:
+    def run(self) -> FileContents:
         datasets = list(self.walk(self.file, "", set()))
         for path, dataset in datasets:
             if _is_scale(dataset):
@@ -126,23 +135,25 @@ class _Surveyor:
         for path, dataset in datasets:
             if not _is_pure_dimension(dataset):
                 self.add_variable(path, dataset)
-        return self.found
+        return self.contents
 
     def skip(self, path: str, reason: str) -> None:
-        self.found.skipped.append(Skipped(path, reason))
+        self.contents.skipped.append(Skipped(path, reason))
 
-    def walk(self, group: Any, path: str, above: set[Any]) -> Iterator[tuple[str, Any]]:
-        """Note the groups, and yield the datasets below one, with their paths."""
+    def walk(
+        self, group: h5py.Group, path: str, parents: set[tuple[int, int]]
+    ) -> Iterator[tuple[str, h5py.Dataset]]:
+        """Record the groups below a group, and yield the datasets with their paths."""
         h5py = self.h5py
         info = h5py.h5o.get_info(group.id)
-        self.found.groups[path] = self.attributes_of(group, path, _BOOKKEEPING)
+        self.contents.groups[path] = self.attributes_of(group, path, _BOOKKEEPING)
         for name in group:
             child_path = _join(path, name)
-            if not _can_be_key(name):
-                self.skip(child_path, "its name can't be one in a store")
+            if not _is_valid_name(name):
+                self.skip(child_path, "its name is not valid in a Zarr store")
                 continue
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                self.skip(child_path, "it is a link to another place")
+                self.skip(child_path, "it is a link to another object")
                 continue
             try:
                 child = group[name]
@@ -150,32 +161,32 @@ class _Surveyor:
                 self.skip(child_path, f"h5py has no class for it ({exc})")
                 continue
             if isinstance(child, h5py.Group):
-                here = {*above, (info.fileno, info.addr)}
-                below = h5py.h5o.get_info(child.id)
-                if (below.fileno, below.addr) in here:
-                    self.skip(child_path, "it is a group that it lies in itself")
+                here = {*parents, (info.fileno, info.addr)}
+                child_info = h5py.h5o.get_info(child.id)
+                if (child_info.fileno, child_info.addr) in here:
+                    self.skip(child_path, "it is a link to one of its parent groups")
                 else:
                     yield from self.walk(child, child_path, here)
             elif isinstance(child, h5py.Dataset):
                 yield _join(path, name.removeprefix(_NOT_A_COORDINATE)), child
 
-    def add_variable(self, path: str, dataset: Any) -> None:
+    def add_variable(self, path: str, dataset: h5py.Dataset) -> None:
         try:
             variable = self.describe(path, dataset)
         except UnstorableError as exc:
             self.skip(path, str(exc))
         else:
-            self.found.variables.append(variable)
+            self.contents.variables.append(variable)
 
-    def describe(self, path: str, dataset: Any) -> Variable:
+    def describe(self, path: str, dataset: h5py.Dataset) -> Variable:
         try:
-            given = dataset.dtype
+            file_dtype = dataset.dtype
         except TypeError as exc:
             raise UnstorableError(f"numpy has no data type for its elements ({exc})") from exc
         if dataset.shape is None:
-            raise UnstorableError("it has a data type and no dataspace, so nothing to hold")
+            raise UnstorableError("it has a data type but no dataspace, so it has no elements")
         self.check_filters(dataset)
-        dtype = storable_dtype(given)
+        dtype = storable_dtype(file_dtype)
         inner: Shape = ()
         if dtype.subdtype is not None:
             # the axes of an array type become axes of the array
@@ -183,7 +194,7 @@ class _Surveyor:
         shape = (*dataset.shape, *inner)
         ignored = _BOOKKEEPING | (_SCALE_BOOKKEEPING if _is_scale(dataset) else set())
         attributes = self.attributes_of(dataset, path, ignored)
-        attributes |= _enum_attributes(self.h5py.check_enum_dtype(given), attributes)
+        attributes |= _enum_attributes(self.h5py.check_enum_dtype(file_dtype), attributes)
         attributes[DIMENSIONS] = self.dimension_names(path, dataset, shape)
         return Variable(
             path=path,
@@ -195,20 +206,20 @@ class _Surveyor:
             attributes=attributes,
         )
 
-    def check_filters(self, dataset: Any) -> None:
+    def check_filters(self, dataset: h5py.Dataset) -> None:
         properties = dataset.id.get_create_plist()
         for number in range(properties.get_nfilters()):
             code, _, _, name = properties.get_filter(number)
             if not self.h5py.h5z.filter_avail(code):
                 raise UnstorableError(
-                    f"it is compressed with the HDF5 filter {code} ({decode_text(name)}), which is not "
-                    "installed here; the package hdf5plugin has many"
+                    f"it is compressed with the HDF5 filter {code} ({decode_text(name)}), which is not installed; "
+                    "try the package hdf5plugin"
                 )
 
     # -- attributes ------------------------------------------------------------------------------
 
-    def attributes_of(self, obj: Any, path: str, ignored: set[str]) -> dict[str, JSON]:
-        """Return the attributes of a group or a dataset, and leave out what JSON can't hold."""
+    def attributes_of(self, obj: h5py.Group | h5py.Dataset, path: str, ignored: set[str]) -> dict[str, JSON]:
+        """Return the attributes of a group or a dataset, without those that JSON cannot represent."""
         values = {}
         for name in obj.attrs:
             if name in ignored:
@@ -216,37 +227,37 @@ class _Surveyor:
             try:
                 values[decode_text(name)] = attribute_value(self.read_attribute(obj, name))
             except UnstorableError as exc:
-                place = f"/{path}" if path else "the file"
-                self.found.notices.append(f"attribute {name!r} of {place} is left out: {exc}")
+                owner = f"/{path}" if path else "the file"
+                self.contents.notices.append(f"skipped attribute {name!r} of {owner}: {exc}")
         return values
 
-    def read_attribute(self, obj: Any, name: str) -> Any:
+    def read_attribute(self, obj: h5py.Group | h5py.Dataset, name: str) -> Elements:
         try:
             return obj.attrs[name]
         except (TypeError, ValueError, OSError) as exc:
-            raise UnstorableError(f"h5py can't read it ({exc})") from exc
+            raise UnstorableError(f"h5py cannot read it ({exc})") from exc
 
     # -- fill values -----------------------------------------------------------------------------
 
-    def fill_value_of(self, path: str, dataset: Any, dtype: AnyDtype) -> Any:
+    def fill_value_of(self, path: str, dataset: h5py.Dataset, dtype: AnyDtype) -> Elements:
         """Return the fill value that the file sets, or None.
 
-        The attribute counts first, since HDF5 itself can't change a fill value once data are there.
+        The attribute has precedence, since HDF5 cannot change the fill value of a dataset that has data.
         """
-        for given in self.fill_values(dataset):
-            value = _one_of(given)
+        for stored in self.fill_values(dataset):
+            value = _single_element(stored)
             if isinstance(value, (bytes, str)) and dtype.hasobject:
                 return decode_text(value)
             try:
                 return normalize_fill_value(value, dtype)
             except ValueError as exc:
-                self.found.notices.append(f"a fill value of /{path} is left out: {exc}")
+                self.contents.notices.append(f"skipped a fill value of /{path}: {exc}")
         return None
 
-    def fill_values(self, dataset: Any) -> Iterator[Any]:
+    def fill_values(self, dataset: h5py.Dataset) -> Iterator[Elements]:
         h5py = self.h5py
         if "_FillValue" in dataset.attrs:
-            # one that can't be read was named already, among the attributes
+            # an attribute that cannot be read was already reported with the attributes
             with suppress(UnstorableError):
                 yield self.read_attribute(dataset, "_FillValue")
         properties = dataset.id.get_create_plist()
@@ -255,37 +266,37 @@ class _Surveyor:
 
     # -- dimension names -------------------------------------------------------------------------
 
-    def dimension_names(self, path: str, dataset: Any, shape: Shape) -> list[str]:
-        """Return a name for each axis: of its scale, of its label, or one made up."""
-        known = self.names_of_scale(path, dataset) if _is_scale(dataset) else _names_of_axes(dataset)
-        known = [*known, *[None] * (len(shape) - len(known))]
+    def dimension_names(self, path: str, dataset: h5py.Dataset, shape: Shape) -> list[str]:
+        """Return a name for each axis: that of its scale, its label, or a generated name."""
+        names = self.names_of_scale(path, dataset) if _is_scale(dataset) else _names_of_axes(dataset)
+        names = [*names, *[None] * (len(shape) - len(names))]
         return [
-            self.made_up_name(path, axis, shape[axis]) if name is None else name
-            for axis, name in enumerate(known)
+            self.generated_name(path, axis, shape[axis]) if name is None else name
+            for axis, name in enumerate(names)
         ]
 
-    def names_of_scale(self, path: str, dataset: Any) -> list[str | None]:
-        """Return the names of a scale's own axes, to which HDF5 lets no other scale be attached."""
+    def names_of_scale(self, path: str, dataset: h5py.Dataset) -> list[str | None]:
+        """Return the names of a scale's own axes; HDF5 cannot attach another scale to them."""
         if len(dataset.shape) == 1:
             return [_basename(path)]
         dimids = _whole_numbers(dataset, "_Netcdf4Coordinates")[: len(dataset.shape)]
         return [self.names_by_dimid.get(dimid) for dimid in dimids]
 
-    def made_up_name(self, path: str, axis: int, length: int) -> str:
-        """Return the name of an axis that has none; within a group, equal names have equal lengths."""
+    def generated_name(self, path: str, axis: int, length: int) -> str:
+        """Return a name for an axis without one; within a group, equal names imply equal lengths."""
         group = path.rpartition("/")[0]
-        known = self.anonymous.setdefault((group, axis), length)
-        return f"dim_{axis}" if known == length else f"dim_{axis}_{length}"
+        first_length = self.lengths_of_unnamed.setdefault((group, axis), length)
+        return f"dim_{axis}" if first_length == length else f"dim_{axis}_{length}"
 
 
-def _one_of(value: Any) -> Any:
-    """Return the element of an array that is one element, maybe repeated; other values are what they are."""
+def _single_element(value: Elements) -> Elements:
+    """Return the element of an array in which all elements are equal; return any other value unchanged."""
     if isinstance(value, np.ndarray) and value.size and (value.reshape(-1)[1:] == value.reshape(-1)[0]).all():
         return value.reshape(-1)[0]
     return value
 
 
-def _names_of_axes(dataset: Any) -> list[str | None]:
+def _names_of_axes(dataset: h5py.Dataset) -> list[str | None]:
     names: list[str | None] = []
     for dimension in dataset.dims:
         scale = _name_of_scale(dimension)
@@ -293,35 +304,35 @@ def _names_of_axes(dataset: Any) -> list[str | None]:
     return names
 
 
-def _name_of_scale(dimension: Any) -> str | None:
+def _name_of_scale(dimension: h5py.DimensionProxy) -> str | None:
     """Return the path of the first scale of an axis, or None."""
     try:
         return dimension[0].name if len(dimension) else None
     except RuntimeError:
-        # the scale was deleted, and nobody told the dataset
+        # the scale was deleted, but the dataset still refers to it
         return None
 
 
-def _is_scale(dataset: Any) -> bool:
+def _is_scale(dataset: h5py.Dataset) -> bool:
     return bool(dataset.is_scale)
 
 
-def _is_pure_dimension(dataset: Any) -> bool:
-    """Is this the place of a netCDF dimension without a variable of its name?"""
+def _is_pure_dimension(dataset: h5py.Dataset) -> bool:
+    """Return whether the dataset only represents a netCDF dimension that has no variable of its name."""
     if not _is_scale(dataset) or "NAME" not in dataset.attrs:
         return False
     name = dataset.attrs["NAME"]
     return isinstance(name, (bytes, str)) and decode_text(name).startswith(_PURE_DIMENSION)
 
 
-def _whole_numbers(dataset: Any, name: str) -> list[int]:
-    """Return the integers of an attribute; none if it is not there, or of another type."""
+def _whole_numbers(dataset: h5py.Dataset, name: str) -> list[int]:
+    """Return the integers of an attribute; an empty list if it is missing or not of an integer type."""
     values = np.ravel(dataset.attrs[name]) if name in dataset.attrs else np.empty(0, int)
     return [int(value) for value in values] if values.dtype.kind in "iu" else []
 
 
 def _enum_attributes(members: dict[str, int] | None, attributes: dict[str, JSON]) -> dict[str, JSON]:
-    """Return what keeps the names of an enumeration: the attributes that CF has for them."""
+    """Return the CF attributes that keep the names of an enumeration."""
     if not members or "flag_values" in attributes or "flag_meanings" in attributes:
         return {}
     return {
@@ -330,8 +341,8 @@ def _enum_attributes(members: dict[str, int] | None, attributes: dict[str, JSON]
     }
 
 
-def _can_be_key(name: str) -> bool:
-    """Can a node have this name, and not be taken for a metadata document or for a path?"""
+def _is_valid_name(name: str) -> bool:
+    """Return whether a node can have this name: it is neither a path nor the name of a metadata document."""
     return name not in (".", "..", ".zarray", ".zgroup", ".zattrs", ".zmetadata") and "\\" not in name
 
 

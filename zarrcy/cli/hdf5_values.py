@@ -1,43 +1,47 @@
-"""Values of HDF5 -> values that JSON can hold, and data types of HDF5 -> data types that Zarr v2 can hold."""
+"""Convert values of HDF5 to values that JSON can represent, and data types of HDF5 to those of Zarr v2."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
 from zarrcy.errors import MissingExtraError
-from zarrcy.types import JSON, AnyDtype
+from zarrcy.types import JSON, AnyDtype, Elements
 
 __all__ = ["UnstorableError", "attribute_value", "decode_text", "json_value", "load_h5py", "storable_dtype"]
 
 
 class UnstorableError(Exception):
-    """A value or a data type that has no form in Zarr v2; the text says what it is."""
+    """Zarr v2 cannot represent a value or a data type. The message describes the value."""
 
 
-def load_h5py() -> Any:
-    """Import h5py, which only those need who import files.
+def load_h5py() -> ModuleType:
+    """Import and return h5py.
 
     Raises
     ------
-    MissingExtraError : it is not installed
+    MissingExtraError
+        If h5py is not installed.
     """
     try:
         import h5py
     except ImportError as exc:
         raise MissingExtraError("h5py", "netcdf", "importing netCDF-4 and HDF5 files") from exc
-    return h5py
+    module: ModuleType = h5py
+    return module
 
 
 def decode_text(value: bytes | str) -> str:
-    """Return the text of a string in a file: UTF-8, or else Latin-1, in which every byte is a character.
+    """Decode a string of a file as UTF-8, or as Latin-1 if it is not valid UTF-8.
 
+    Examples
+    --------
     >>> decode_text("é".encode()), decode_text(b"\\xe9")
     ('é', 'é')
     """
-    # h5py hands bytes that are no UTF-8 over as lone surrogates, which few readers of JSON take
+    # h5py returns bytes that are not valid UTF-8 as lone surrogates, which many JSON parsers reject
     raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
     try:
         return raw.decode("utf-8")
@@ -45,15 +49,18 @@ def decode_text(value: bytes | str) -> str:
         return raw.decode("latin-1")
 
 
-def attribute_value(value: Any) -> JSON:
-    """Return the value of an attribute as JSON can hold it.
+def attribute_value(value: Elements) -> JSON:
+    """Return the value of an attribute as a value that JSON can represent.
 
-    netCDF has no scalars among its attributes: a list of one element means the element.
+    netCDF stores a scalar attribute as a list of one element, so such a list becomes its element.
 
     Raises
     ------
-    UnstorableError : it is a reference, or bytes without a meaning
+    UnstorableError
+        If the value is a reference, or opaque bytes.
 
+    Examples
+    --------
     >>> attribute_value(np.array([1e20])), attribute_value(np.array([1, np.nan]))
     (1e+20, [1.0, 'NaN'])
     """
@@ -62,12 +69,13 @@ def attribute_value(value: Any) -> JSON:
     return json_value(value)
 
 
-def json_value(value: Any) -> JSON:
-    """Return a value as JSON can hold it: NaN and infinities by the names that Zarr has for them.
+def json_value(value: Elements) -> JSON:
+    """Return a value as a value that JSON can represent; NaN and infinities become Zarr's names for them.
 
     Raises
     ------
-    UnstorableError : see `attribute_value`
+    UnstorableError
+        If the value is a reference, or opaque bytes.
     """
     if isinstance(value, (bytes, str)):
         return decode_text(value)
@@ -84,7 +92,7 @@ def json_value(value: Any) -> JSON:
     if isinstance(value, np.generic):
         return _json_scalar(value)
     if type(value).__name__ == "Empty":
-        # a dataspace without elements: netCDF writes an empty text so
+        # a dataspace without elements; netCDF writes an empty text in this way
         return "" if value.dtype.kind in "SUO" else []
     if type(value).__name__ in ("Reference", "RegionReference"):
         raise UnstorableError("it refers to another object of the file")
@@ -108,17 +116,18 @@ def _json_scalar(value: np.generic) -> JSON:
         return [_json_float(float(value.real)), _json_float(float(value.imag))]
     if isinstance(value, (np.datetime64, np.timedelta64)):
         return str(value)
-    raise UnstorableError(f"it is {value.dtype.itemsize} bytes without a meaning")
+    raise UnstorableError(f"it is {value.dtype.itemsize} opaque bytes")
 
 
 def storable_dtype(dtype: AnyDtype) -> AnyDtype:
-    """Return the data type that Zarr v2 has for one of h5py; texts of any length are objects in both.
+    """Return the data type of Zarr v2 for a data type of h5py. Strings of variable length are objects in both.
 
-    Enumerations become their integers, and compound types lose the gaps between their fields.
+    Enumerations become integers. Compound types lose the padding between their fields.
 
     Raises
     ------
-    UnstorableError : there is none
+    UnstorableError
+        If Zarr v2 does not have such a data type.
     """
     h5py = load_h5py()
     if h5py.check_string_dtype(dtype) is not None and dtype.hasobject:
@@ -128,12 +137,12 @@ def storable_dtype(dtype: AnyDtype) -> AnyDtype:
     if h5py.check_vlen_dtype(dtype) is not None:
         raise UnstorableError("its elements are sequences of varying length")
     if dtype.hasobject:
-        raise UnstorableError("its elements are compounds with texts, sequences or references in them")
+        raise UnstorableError("its elements are compounds that contain strings, sequences or references")
     return _plain_dtype(dtype)
 
 
 def _plain_dtype(dtype: AnyDtype) -> AnyDtype:
-    """Return a data type without h5py's metadata, and without gaps between its fields."""
+    """Return a data type without h5py's metadata and without padding between its fields."""
     if dtype.subdtype is not None:
         base, shape = dtype.subdtype
         return np.dtype((_plain_dtype(base), shape))

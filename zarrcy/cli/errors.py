@@ -1,22 +1,26 @@
-"""The one exception of the console script: what a user can put right, in one line."""
+"""The error that a command raises for a problem that the user can solve, and one-line error messages."""
 
 from __future__ import annotations
 
+__all__ = ["CommandError", "one_line"]
+
 
 class CommandError(Exception):
-    """A command can't do what it was asked for; the text says why and what to do, in one line."""
+    """A command cannot do what the user requested. The message gives the reason and the remedy in one line."""
 
 
 def one_line(exc: BaseException) -> str:
-    """Return the message of an exception on one line, without numbers that only a programmer reads.
+    """Return the message of an exception on one line, without error numbers.
 
+    Examples
+    --------
     >>> one_line(FileNotFoundError(2, "No such file or directory", "a.nc"))
     'a.nc: No such file or directory'
     """
     if isinstance(exc, OSError) and exc.strerror and exc.filename is not None:
         text = f"{exc.filename}: {exc.strerror}"
     elif type(exc) is KeyError and exc.args:
-        # a KeyError quotes its message
+        # str(KeyError) puts quotes around the message
         text = str(exc.args[0])
     else:
         text = str(exc) or type(exc).__name__

@@ -9,7 +9,17 @@ from typing import Any, ClassVar, Protocol, Self, TypeAlias, dataclass_transform
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy._kernels.protocols import Box, Buffer, ChunkGrid, ChunkLayout, FlatPlan, Kernels, OuterPlan, Plan
+from zarrcy._kernels.protocols import (
+    Box,
+    Buffer,
+    ChunkGrid,
+    ChunkLayout,
+    FlatPlan,
+    Kernels,
+    OuterPlan,
+    Plan,
+    Planner,
+)
 
 __all__ = [
     "JSON", "AnyArray", "AnyDtype", "Box", "Buffer", "ChunkGrid", "ChunkLayout", "Codec", "Coords", "Elements", "Field",
@@ -91,40 +101,6 @@ class Record:
     def replace(self, **changes: object) -> Self:
         """Return a record with other values of some fields."""
         return type(self)(**{name: getattr(self, name) for name in self.field_names} | changes)
-
-
-# in the body of `Planner` this name is a method
-_Box: TypeAlias = Box
-
-
-class Planner(Protocol):
-    """The functions that turn a selection into a plan.
-
-    `Kernels` satisfies it. The planner of a rectilinear grid makes plans that cut a selection into regular parts.
-    """
-
-    def Grid(self, shape: Shape, chunk_shape: Shape) -> ChunkGrid: ...  # noqa: N802
-    def Box(  # noqa: N802
-        self,
-        starts: Shape | None = None,
-        counts: Shape = (),
-        steps: Shape = (),
-        dropped: tuple[bool, ...] = (),
-        flipped: tuple[bool, ...] = (),
-    ) -> _Box: ...
-    def parse_box(self, selection: Selection, grid: ChunkGrid) -> _Box | None:
-        """Parse integers, slices and one Ellipsis; None for any other selection."""
-
-    def split_outer(
-        self, box: _Box, grid: ChunkGrid, lists: tuple[NDArray[np.int64] | None, ...] | None = None
-    ) -> Plan:
-        """Cut a box, or an outer product of ranges and lists, at the chunk edges."""
-
-    def split_points(self, coords: list[Any], grid: ChunkGrid) -> Plan:
-        """Sort points by chunk."""
-
-    def split_mask(self, mask: NDArray[np.bool_], grid: ChunkGrid) -> Plan:
-        """Cut a Boolean mask at the chunk edges."""
 
 
 class Codec(Protocol):

@@ -109,13 +109,17 @@ class OuterPlan(Plan, Protocol):
         """Return where a piece lies in its chunk and in the result, as NumPy indexes; only without lists."""
 
 
-# in the body of `Kernels` these two names are its methods
+# in the bodies of `Planner` and `Kernels` these two names are methods
 _Box: TypeAlias = Box
 _Layout: TypeAlias = ChunkLayout
 
 
-class Kernels(Protocol):
-    """What one build of the kernels offers: the compiled one or the numpy twins."""
+class Planner(Protocol):
+    """The functions that turn a selection into a plan.
+
+    Each build of the kernels plans for regular grids. `zarrcy.chunk_io.rectilinear` has a planner for rectilinear
+    grids, whose plans cut a selection into regular parts.
+    """
 
     def Grid(self, shape: Shape, chunk_shape: Shape) -> ChunkGrid: ...  # noqa: N802
     def Box(  # noqa: N802
@@ -126,6 +130,24 @@ class Kernels(Protocol):
         dropped: tuple[bool, ...] = (),
         flipped: tuple[bool, ...] = (),
     ) -> _Box: ...
+    def parse_box(self, selection: Any, grid: ChunkGrid) -> _Box | None:
+        """Parse integers, slices and one Ellipsis; None for any other selection."""
+
+    def split_outer(
+        self, box: _Box, grid: ChunkGrid, lists: tuple[NDArray[np.int64] | None, ...] | None = None
+    ) -> Plan:
+        """Cut a box, or an outer product of ranges and lists, at the chunk edges."""
+
+    def split_points(self, coords: list[Any], grid: ChunkGrid) -> Plan:
+        """Sort points by chunk."""
+
+    def split_mask(self, mask: NDArray[np.bool_], grid: ChunkGrid) -> Plan:
+        """Cut a Boolean mask at the chunk edges."""
+
+
+class Kernels(Planner, Protocol):
+    """What one build of the kernels offers: the compiled one or the numpy twins."""
+
     def ChunkLayout(  # noqa: N802
         self,
         chunk_shape: Shape,
@@ -133,20 +155,6 @@ class Kernels(Protocol):
         order: tuple[int, ...] | None = None,
         field: tuple[int, int] | None = None,
     ) -> _Layout: ...
-    def parse_box(self, selection: Any, grid: ChunkGrid) -> _Box | None:
-        """Parse integers, slices and one Ellipsis; None for any other selection."""
-
-    def split_outer(
-        self, box: _Box, grid: ChunkGrid, lists: tuple[NDArray[np.int64] | None, ...] | None = None
-    ) -> OuterPlan:
-        """Cut a box, or an outer product of ranges and lists, at the chunk edges."""
-
-    def split_points(self, coords: list[Any], grid: ChunkGrid) -> FlatPlan:
-        """Sort points by chunk."""
-
-    def split_mask(self, mask: NDArray[np.bool_], grid: ChunkGrid) -> FlatPlan:
-        """Cut a Boolean mask at the chunk edges."""
-
     def gather(self, plan: Plan, number: int, chunk: Buffer, layout: _Layout, out: NDArray[Any]) -> bool:
         """Move one piece from a chunk to its place in `out`."""
 

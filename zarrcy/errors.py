@@ -501,12 +501,12 @@ class RegionError(ZarrcyError, ValueError):
         The nearest region that is safe; None if there is none.
     problem : str
         What is wrong with the region.
-    stored_shape : tuple of int
-        Shape of one stored value (a chunk or a shard), in elements.
+    stored_shape : tuple of int or None
+        Shape of one stored value (a chunk or a shard), in elements; None if stored values differ in shape.
     """
 
     def __init__(
-        self, number: int, region: Region, nearest: Region | None, problem: str, stored_shape: Shape
+        self, number: int, region: Region, nearest: Region | None, problem: str, stored_shape: Shape | None
     ) -> None:
         super().__init__(number, region, nearest, problem, stored_shape)
         self.number, self.region, self.nearest = number, region, nearest
@@ -514,9 +514,10 @@ class RegionError(ZarrcyError, ValueError):
 
     def __str__(self) -> str:
         instead = f"{_region_text(self.nearest)} would do" if self.nearest is not None else "leave it out"
+        shape = "differ in shape" if self.stored_shape is None else f"have shape {self.stored_shape}"
         return (
-            f"region {self.number}, {_region_text(self.region)}, {self.problem} where stored values have shape "
-            f"{self.stored_shape}: {instead}. write_regions() gives regions that are safe."
+            f"region {self.number}, {_region_text(self.region)}, {self.problem} where stored values {shape}: "
+            f"{instead}. write_regions() gives regions that are safe."
         )
 
 
@@ -527,20 +528,21 @@ class UnalignedWriteError(ZarrcyError, ValueError):
     ----------
     nearest : tuple of slice
         The smallest selection of whole chunks, or shards, that contains the selection.
-    stored_shape : tuple of int
-        Shape of one stored value (a chunk or a shard), in elements.
+    stored_shape : tuple of int or None
+        Shape of one stored value (a chunk or a shard), in elements; None if stored values differ in shape.
     path : str
         Path of the array in the store; empty for the root.
     """
 
-    def __init__(self, nearest: Region, stored_shape: Shape, path: str) -> None:
+    def __init__(self, nearest: Region, stored_shape: Shape | None, path: str) -> None:
         super().__init__(nearest, stored_shape, path)
         self.nearest, self.stored_shape, self.path = nearest, stored_shape, path
 
     def __str__(self) -> str:
+        shape = "" if self.stored_shape is None else f" of shape {self.stored_shape}"
         return (
-            f"a write to the array at {_name_of(self.path)} covers a stored value of shape {self.stored_shape} only in "
-            f"part, and the array was opened with unaligned='error'. The nearest aligned selection is "
+            f"a write to the array at {_name_of(self.path)} covers a stored value{shape} only in part, and the array "
+            f"was opened with unaligned='error'. The nearest aligned selection is "
             f"{_region_text(self.nearest)}, of all fields. Nothing was written."
         )
 

@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 import zarrcy
 from zarrcy import errors
+from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.indexing.regions import cut, is_aligned
+
+
+def axes_of(cell):
+    return tuple(map(AxisChunks.regular, cell))
 
 
 def extents_of(regions):
@@ -30,12 +35,12 @@ def size_of(extent):
 )
 def test_regions_cover_each_element_once_and_end_at_borders(shape, data, n):
     cell = tuple(data.draw(st.integers(1, 20)) for _ in shape)
-    regions = cut(shape, cell, n)
+    regions = cut(shape, axes_of(cell), n)
     seen = np.zeros(shape, int)
     for region in regions:
         seen[region] += 1
     assert (seen == 1).all()
-    assert all(is_aligned(extent, shape, cell) for extent in extents_of(regions))
+    assert all(is_aligned(extent, shape, axes_of(cell)) for extent in extents_of(regions))
     n_cells = math.prod(-(-a // b) for a, b in zip(shape, cell, strict=True))
     sizes = [size_of(extent) for extent in extents_of(regions)]
     assert len(regions) == n
@@ -56,7 +61,7 @@ def test_regions_cover_each_element_once_and_end_at_borders(shape, data, n):
     ],
 )
 def test_no_region_has_much_more_than_its_share(shape, cell, n):
-    sizes = [size_of(extent) for extent in extents_of(cut(shape, cell, n))]
+    sizes = [size_of(extent) for extent in extents_of(cut(shape, axes_of(cell), n))]
     n_cells = math.prod(-(-a // b) for a, b in zip(shape, cell, strict=True))
     # a share of whole cells, and a quarter for that regions are boxes
     assert max(sizes) <= 1.25 * -(-n_cells // n) * math.prod(cell)

@@ -124,6 +124,8 @@ def _described_as_stored(array: Array, about: ArrayMetadata, target: Format, in_
     ValueError : they can't
     """
     description = target.translate(about)
+    if description.rectilinear_axes != about.rectilinear_axes:
+        raise ValueError("its chunks differ in length, and the target format has only chunks of equal length")
     before, after = (replace(one.chunk_keys, stated=True) for one in (about, description))
     if in_place and before != after:
         raise ValueError("its chunks have other keys there")
@@ -138,7 +140,10 @@ def _reads_alike(array: Array, description: ArrayMetadata, target: Format) -> bo
     if found is None:
         return True
     key, coords = found
-    region = tuple(slice(i * n, (i + 1) * n) for i, n in zip(coords, description.chunk_shape, strict=False))
+    axes = description.stored_axes
+    region = tuple(
+        slice(axis.start_of(i), axis.start_of(i + 1)) for axis, i in zip(axes, coords, strict=True)
+    )
     try:
         values = np.asarray(array[region])
     except ChunkDecodeError:

@@ -11,7 +11,6 @@ from typing import Any
 from zarrcy import metadata
 from zarrcy.errors import MetadataError
 from zarrcy.hierarchy.verification import Problem
-from zarrcy.indexing.chunk_shapes import grid_shape
 from zarrcy.keys import prefix_of
 from zarrcy.metadata import ArrayMetadata
 from zarrcy.metadata.format import Format
@@ -53,8 +52,8 @@ class FoundArray:
             coords = description.chunk_keys.coords(name, len(description.shape))
             if coords is None:
                 continue
-            counts = grid_shape(description.shape, description.chunk_shape)
-            if all(i < n for i, n in zip(coords, counts, strict=True)):
+            axes = zip(coords, description.stored_axes, description.shape, strict=True)
+            if all(i < axis.count(n) for i, axis, n in axes):
                 keys.append(key)
                 return None
             outside = description.shape

@@ -128,7 +128,12 @@ def _without(store: Store, key: Key, problems: list[Problem]) -> bytes | None:
     """Return a shard without its damaged chunks; None if nothing is left of it."""
     path = problems[0].path
     node = Node(store, path)
-    context = open_chunk_context(node.load_array(), store, node.prefix)
+    description = node.load_array()
+    if description.rectilinear_axes is not None:
+        coords = description.chunk_keys.coords(key[len(node.prefix) :], len(description.shape))
+        assert coords is not None, "a damaged shard has a chunk key"
+        description = description.with_equal_chunks(description.stored_shape_at(coords))
+    context = open_chunk_context(description, store, node.prefix)
     assert isinstance(context, ShardContext), "only shards have inner chunks"
     bad = {problem.inner for problem in problems}
     stored: Buffer = store[key]

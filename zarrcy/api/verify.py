@@ -23,7 +23,7 @@ from zarrcy.metadata import ArrayMetadata
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync import thread_pool
-from zarrcy.types import Buffer, Key, Store
+from zarrcy.types import Buffer, Key, Shape, Store
 
 __all__ = ["ArrayTally", "Problem", "Report", "verify"]
 
@@ -71,39 +71,56 @@ def verify(store: Any, path: str | None = None, *, chunk_store: Any = None, prog
     account = take_inventory(store, path, own)
     problems = list(account.problems)
     values = store if own is None else own
-    checks = []
+    checks, tallies = [], []
     for found in account.arrays.values():
         for description, keys in zip(found.descriptions, found.keys, strict=True):
-            checks.append(_ArrayCheck(values, found, description, keys, problems))
+            tally = ArrayTally(found.path, n_possible=description.count_stored_values())
+            tallies.append(tally)
+            for part, part_keys in _equal_parts(found, description, keys):
+                checks.append(_ArrayCheck(values, found.prefix, part, part_keys, tally, problems))
     total = sum(check.value_nbytes * len(check.keys) for check in checks)
     with byte_progress(total, "verifying", quiet=not progress) as advance:
         for check in checks:
             check.run(advance)
     return Report(
         path,
-        tuple(check.tally for check in checks),
+        tuple(tallies),
         len(account.groups),
         tuple(sorted(problems, key=lambda problem: (problem.key, problem.inner or 0, problem.kind))),
         time.perf_counter() - began,
     )
 
 
+def _equal_parts(
+    found: FoundArray, description: ArrayMetadata, keys: list[Key]
+) -> Iterable[tuple[ArrayMetadata, list[Key]]]:
+    """Return the stored values of an array by their shape, each with metadata in which all have that shape."""
+    if description.rectilinear_axes is None:
+        return [(description, keys)]
+    parts: dict[Shape, list[Key]] = {}
+    for key in keys:
+        coords = description.chunk_keys.coords(key[len(found.prefix) :], len(description.shape))
+        assert coords is not None, "the inventory has found a chunk key"
+        parts.setdefault(description.stored_shape_at(coords), []).append(key)
+    return [(description.with_equal_chunks(shape), some) for shape, some in parts.items()]
+
+
 class _ArrayCheck:
-    """The check of the stored values of one array; several threads share them."""
+    """The check of stored values of one array that have one shape; several threads share them."""
 
     def __init__(
         self,
         store: Store,
-        found: FoundArray,
+        prefix: Key,
         description: ArrayMetadata,
         keys: list[Key],
+        tally: ArrayTally,
         problems: list[Problem],
     ) -> None:
-        self.store, self.path, self.keys, self.problems = store, found.path, keys, problems
-        self.context = open_chunk_context(description, store, found.prefix)
+        self.store, self.path, self.keys, self.problems = store, tally.path, keys, problems
+        self.context = open_chunk_context(description, store, prefix)
         self.value_nbytes = math.prod(description.chunk_shape) * description.dtype.itemsize
-        counts = (-(-n // c) for n, c in zip(description.shape, description.chunk_shape, strict=True))
-        self.tally = ArrayTally(found.path, n_possible=math.prod(counts))
+        self.tally = tally
         self.lock = threading.Lock()
 
     def run(self, advance: Advance) -> None:

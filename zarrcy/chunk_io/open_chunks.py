@@ -90,12 +90,14 @@ def open_chunk_context(metadata: ArrayMetadata, store: Store, node_prefix: str) 
     Parameters
     ----------
     metadata : ArrayMetadata
-        The metadata of the array.
+        The metadata of the array. If its chunks differ in length, that of chunks of one shape: see
+        `ArrayMetadata.with_equal_chunks`.
     store : Store
         The store of the chunks.
     node_prefix : str
         What the keys of the array begin with.
     """
+    assert metadata.rectilinear_axes is None, "each chunk shape has a context of its own"
     opening = _Opening(
         metadata=metadata,
         store=store,

@@ -50,7 +50,7 @@ class RectilinearChunkIO:
 
     def read(self, plan: Plan, out: AnyArray, field: Field | None = None, prezeroed: bool = False) -> None:
         """Read the pieces of a plan into `out`: see `zarrcy.chunk_io.ChunkIO.read`."""
-        for part, chunk_io, regular in self._parts(plan):
+        for part, chunk_io, regular in self.parts(plan):
             if part.is_box:
                 chunk_io.read(regular, out[part.where], field, prezeroed)
             else:
@@ -60,14 +60,14 @@ class RectilinearChunkIO:
 
     def write(self, plan: Plan, value: AnyArray, field: Field | None = None) -> None:
         """Write `value` along a plan: see `zarrcy.chunk_io.ChunkIO.write`."""
-        for part, chunk_io, regular in self._parts(plan):
+        for part, chunk_io, regular in self.parts(plan):
             chunk_io.write(regular, value[part.where], field)
 
     def is_aligned(self, plan: Plan) -> bool:
         """Return whether a plan covers all of each stored value that it touches, as far as inside the array."""
-        return all(chunk_io.is_aligned(regular) for _, chunk_io, regular in self._parts(plan))
+        return all(chunk_io.is_aligned(regular) for _, chunk_io, regular in self.parts(plan))
 
-    def _parts(self, plan: Plan) -> Iterator[tuple[Part, ChunkIO, Plan]]:
+    def parts(self, plan: Plan) -> Iterator[tuple[Part, ChunkIO, Plan]]:
         """Iterate over the parts of a plan, each with the chunk I/O and the plan for a regular grid."""
         for part in cast(RectilinearPlan, plan).parts():
             chunk_io = self._open_part(part.chunk_shape)

@@ -432,13 +432,15 @@ class ArrayIndexing(ArrayFacts):
             return
         from zarrcy.indexing import regions
 
-        coords, chunk_shape = plan.coords_table(0, plan.n_pieces), plan.grid.chunk_shape
-        touched = zip(coords.min(axis=0).tolist(), coords.max(axis=0).tolist(), chunk_shape, strict=True)
-        stored_shape = self._description.chunk_shape
-        extent = tuple((low * n, (high + 1) * n) for low, high, n in touched)
-        raise UnalignedWriteError(
-            regions.cover(extent, plan.grid.shape, stored_shape), stored_shape, self.path
-        )
+        about = self._description
+        is_regular = about.rectilinear_axes is None
+        # the pieces of a plan are chunks, also inside shards; those of a rectilinear grid are stored values
+        axes = about.chunk_axes if is_regular else about.stored_axes
+        coords = plan.coords_table(0, plan.n_pieces)
+        touched = zip(axes, coords.min(axis=0).tolist(), coords.max(axis=0).tolist(), strict=True)
+        extent = tuple((axis.start_of(low), axis.start_of(high + 1)) for axis, low, high in touched)
+        nearest = regions.cover(extent, plan.grid.shape, about.stored_axes)
+        raise UnalignedWriteError(nearest, about.chunk_shape if is_regular else None, self.path)
 
     def _write(
         self,

@@ -223,7 +223,7 @@ class Array(ArrayIndexing):
             raise ValueError(f"an array without axes can't be cut into {n} parts")
         from zarrcy.indexing import regions
 
-        return regions.cut(self.shape, self._description.chunk_shape, n)
+        return regions.cut(self.shape, self._description.stored_axes, n)
 
     def region(self, rank: int, size: int) -> Region:
         """Return the part of one of several writers: ``write_regions(size)[rank]``.
@@ -283,8 +283,7 @@ class Array(ArrayIndexing):
             )
             if any(n > 1 and step > 1 for _, n, step in ranges) and 0 not in box.counts:
                 sparse.append(number)
-        stored_shape = self._description.chunk_shape
-        regions.check(extents, self._description.shape, stored_shape, sparse)
+        regions.check(extents, self._description.shape, self._description.stored_axes, sparse)
 
     def verify(self, progress: bool = False) -> Report:
         """Read and decode every stored chunk, and tell what is not as it should be; see `zarrcy.verify`.

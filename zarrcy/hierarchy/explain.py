@@ -14,6 +14,7 @@ from zarrcy import _kernels
 from zarrcy.chunk_io import ChunkIO, native
 from zarrcy.chunk_io.cached import CachedChunkIO
 from zarrcy.chunk_io.context import ChunkContext
+from zarrcy.chunk_io.rectilinear import RectilinearChunkIO
 from zarrcy.chunk_io.sharding.context import ShardContext
 from zarrcy.chunk_io.sharding.pieces import PiecesByShard
 from zarrcy.chunk_io.sharding.sharded import ShardedChunkIO
@@ -163,6 +164,8 @@ class PlanRecorder:
             n_threads, chunk_io = chunk_io.n_threads, chunk_io.inner
         if isinstance(chunk_io, CachedChunkIO):
             cached, chunk_io = chunk_io, chunk_io.inner
+        if isinstance(chunk_io, RectilinearChunkIO):
+            return _explained_parts(chunk_io, plan, out, store, n_threads)
         assert isinstance(chunk_io, (UnshardedChunkIO, ShardedChunkIO))
         return _explained(plan, out, store, chunk_io.context, cached, n_threads)
 
@@ -228,6 +231,51 @@ def _explained(
         n_threads=min(choice.n, max(1, n)),
         why_threads=choice.why,
         is_estimate=len(numbers) < n or found.is_estimate,
+    )
+
+
+def _explained_parts(
+    chunk_io: RectilinearChunkIO, plan: Plan, out: AnyArray, store: Store, wanted: int | None
+) -> Explanation:
+    """Explain a read of a rectilinear grid: the sum over its parts, which are read one after the other."""
+    parts, parts_io = [], []
+    for part, part_io, regular in chunk_io.parts(plan):
+        assert isinstance(part_io, (UnshardedChunkIO, ShardedChunkIO))
+        parts_io.append(part_io)
+        result = placeholder(part.result_shape, out.dtype)
+        parts.append(_explained(regular, result, store, part_io.context, None, wanted))
+
+    def total(name: str) -> int | None:
+        values = [getattr(part, name) for part in parts]
+        return None if None in values else sum(values)
+
+    is_sharded = any(isinstance(part_io, ShardedChunkIO) for part_io in parts_io)
+    slowest = next((part for part in parts if part.path == "fallback"), parts[0] if parts else None)
+    busiest = max(parts, key=lambda part: part.n_threads, default=None)
+    counts = [axis.count(n) for axis, n in zip(chunk_io.planner.axes, plan.grid.shape, strict=True)]
+    if is_sharded:
+        # the chunks of shards have one shape, whatever the shape of the shard
+        inner = parts_io[0].layout.chunk_shape
+        counts = [-(-n // length) for n, length in zip(plan.grid.shape, inner, strict=True)]
+    return Explanation(
+        shape=out.shape,
+        dtype=out.dtype,
+        result_nbytes=math.prod(out.shape) * out.dtype.itemsize,
+        n_chunks=sum(part.n_chunks for part in parts),
+        n_grid=math.prod(counts),
+        n_whole=sum(part.n_whole for part in parts),
+        n_cached=0,
+        n_shards=total("n_shards") if is_sharded else None,
+        n_absent=total("n_absent"),
+        stored_nbytes=total("stored_nbytes"),
+        n_ranges=total("n_ranges"),
+        read_nbytes=total("read_nbytes"),
+        decoded_nbytes=sum(part.decoded_nbytes for part in parts),
+        path="native" if slowest is None else slowest.path,
+        why_fallback=None if slowest is None else slowest.why_fallback,
+        n_threads=1 if busiest is None else busiest.n_threads,
+        why_threads="no chunk is touched" if busiest is None else busiest.why_threads,
+        is_estimate=any(part.is_estimate for part in parts),
     )
 
 

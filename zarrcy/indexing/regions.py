@@ -1,4 +1,8 @@
-"""Parts of an array that writers may write at once: cut along the borders of what is stored, and checked."""
+"""Regions of an array that several writers can fill at once: cut along the edges of stored values, and checked.
+
+The functions work in two units: elements, and cells. A cell is what is stored as one value, a chunk or a shard. An
+`AxisChunks` for each axis converts between the two, so regular and rectilinear grids need no different code.
+"""
 
 from __future__ import annotations
 
@@ -9,72 +13,89 @@ from typing import TypeAlias
 import numpy as np
 
 from zarrcy.errors import RegionError
-from zarrcy.indexing.chunk_shapes import grid_shape
+from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.types import Shape
 
 Region: TypeAlias = tuple[slice, ...]
-"""A part of an array: one slice of step 1 per axis."""
+"""A part of an array: one slice of step 1 for each axis."""
 Extent: TypeAlias = tuple[tuple[int, int], ...]
-"""Start and stop along each axis, in elements or in cells of a grid."""
+"""Start and stop on each axis, in elements or in cells."""
+Axes: TypeAlias = tuple[AxisChunks, ...]
+"""The edges of the cells on each axis."""
 
 
-def cut(shape: Shape, cell: Shape, n: int) -> list[Region]:
-    """Cut an array into parts along the borders of its cells, with as many elements in each as can be.
+def cut(shape: Shape, axes: Axes, n: int) -> list[Region]:
+    """Cut an array into `n` regions along the edges of its cells, as equal in size as the cells allow.
 
     Parameters
     ----------
-    shape, cell : of the array and of what is stored as one value, in elements
-    n : parts. Those for which there is no cell are empty, and come last
+    shape : Shape
+        Shape of the array, in elements.
+    axes : tuple of AxisChunks
+        Edges of the cells.
+    n : int
+        Number of regions. If there are fewer cells, the last regions are empty.
 
     Examples
     --------
-    >>> cut((10, 4), (3, 4), 2)
+    >>> cut((10, 4), (AxisChunks.regular(3), AxisChunks.regular(4)), 2)
     [(slice(0, 6, None), slice(0, 4, None)), (slice(6, 10, None), slice(0, 4, None))]
     """
-    counts = grid_shape(shape, cell)
+    counts = tuple(axis.count(length) for axis, length in zip(axes, shape, strict=True))
     whole: Extent = tuple((0, count) for count in counts)
-    found = list(_parts(whole, shape, cell, min(n, math.prod(counts))))
-    nothing: Extent = ((0, 0),) * len(shape)
-    return [_slices(_elements(part, shape, cell)) for part in found + [nothing] * (n - len(found))]
+    parts = list(_parts(whole, shape, axes, min(n, math.prod(counts))))
+    empty: Extent = ((0, 0),) * len(shape)
+    return [_slices(_elements(part, shape, axes)) for part in parts + [empty] * (n - len(parts))]
 
 
-def _parts(part: Extent, shape: Shape, cell: Shape, n: int) -> Iterator[Extent]:
-    """Halve a part until there are `n`; each has a cell at least."""
+def _parts(part: Extent, shape: Shape, axes: Axes, n: int) -> Iterator[Extent]:
+    """Cut a part, in cells, into `n` parts of at least one cell: cut it in two, and then each of the two.
+
+    Of all places to cut, the one is taken that gives the most loaded writer the least to do.
+    """
     if n < 2:
         yield from [part] * n
         return
-    lengths = [stop - start for start, stop in _elements(part, shape, cell)]
+    extent = _elements(part, shape, axes)
     n_cells = math.prod(stop - start for start, stop in part)
     best = None
-    for axis, (start, stop) in enumerate(part):
+    for number, (axis, (start, stop)) in enumerate(zip(axes, part, strict=True)):
         across = n_cells // (stop - start)
-        for at in _places(start, stop, n):
-            share = (at * cell[axis] - start * cell[axis]) / lengths[axis]
+        first, last = extent[number]
+        for at in _cuts(axis, start, stop, extent[number], n):
+            share = (axis.start_of(at) - first) / (last - first)
             fair = round(n * share)
             low, high = max(1, n - (stop - at) * across), min(n - 1, (at - start) * across)
             n_low = min(max(fair, low), high)
-            # what the part with most to do has to do
+            # what the writer with the largest share has to write
             load = max(share / n_low, (1 - share) / (n - n_low))
             if best is None or load < best[0] - 1e-9:
-                best = load, axis, at, n_low
-    assert best is not None, "several parts were asked of one cell"
-    _, axis, at, n_low = best
-    start, stop = part[axis]
-    yield from _parts((*part[:axis], (start, at), *part[axis + 1 :]), shape, cell, n_low)
-    yield from _parts((*part[:axis], (at, stop), *part[axis + 1 :]), shape, cell, n - n_low)
+                best = load, number, at, n_low
+    assert best is not None, "a part of one cell is not cut"
+    _, number, at, n_low = best
+    start, stop = part[number]
+    yield from _parts((*part[:number], (start, at), *part[number + 1 :]), shape, axes, n_low)
+    yield from _parts((*part[:number], (at, stop), *part[number + 1 :]), shape, axes, n - n_low)
 
 
-def _places(start: int, stop: int, n: int) -> set[int]:
-    """Return where a range of cells may be cut: near the middle, and near where `n` parts have equal shares."""
+def _cuts(axis: AxisChunks, start: int, stop: int, elements: tuple[int, int], n: int) -> set[int]:
+    """Return cells before which to cut: near the middle, and near the place that gives `n` parts equal shares."""
     count = stop - start
-    near = {count // 2, -(-count // 2), count * (n // 2) // n, -(-count * (n // 2) // n)}
-    return {start + at for at in near if 0 < at < count}
+    near = {start + count // 2, start - (-count // 2)}
+    near |= {start + count * (n // 2) // n, start - (-count * (n // 2) // n)}
+    if not axis.is_regular:
+        first, last = elements
+        for place in (first + (last - first) // 2, first + (last - first) * (n // 2) // n):
+            cell = axis.chunk_at(place)
+            near |= {cell, cell + 1}
+    return {at for at in near if start < at < stop}
 
 
-def _elements(part: Extent, shape: Shape, cell: Shape) -> Extent:
-    """Return in elements what is given in cells."""
+def _elements(part: Extent, shape: Shape, axes: Axes) -> Extent:
+    """Convert cells to elements."""
     return tuple(
-        (min(start * c, n), min(stop * c, n)) for (start, stop), n, c in zip(part, shape, cell, strict=True)
+        (min(axis.start_of(start), n), min(axis.start_of(stop), n))
+        for (start, stop), n, axis in zip(part, shape, axes, strict=True)
     )
 
 
@@ -86,64 +107,84 @@ def _is_empty(extent: Extent) -> bool:
     return any(start >= stop for start, stop in extent)
 
 
-def cover(extent: Extent, shape: Shape, cell: Shape) -> Region:
-    """Return the smallest region of whole cells that holds an extent.
+def cover(extent: Extent, shape: Shape, axes: Axes) -> Region:
+    """Return the smallest region of whole cells that holds an extent, which is not empty.
 
-    >>> cover(((3, 5),), (10,), (4,))
+    >>> cover(((3, 5),), (10,), (AxisChunks.regular(4),))
     (slice(0, 8, None),)
     """
-    cells = tuple((start // c, -(-stop // c)) for (start, stop), c in zip(extent, cell, strict=True))
-    return _slices(_elements(cells, shape, cell))
+    cells = tuple(
+        (axis.chunk_at(start), axis.chunk_at(stop - 1) + 1)
+        for (start, stop), axis in zip(extent, axes, strict=True)
+    )
+    return _slices(_elements(cells, shape, axes))
 
 
-def nearest(extent: Extent, shape: Shape, cell: Shape) -> Region:
-    """Return an extent with its ends moved to the nearest borders; of one cell at least.
+def nearest(extent: Extent, shape: Shape, axes: Axes) -> Region:
+    """Return an extent with its ends moved to the nearest edges; it has at least one cell.
 
-    >>> nearest(((3, 9),), (12,), (4,))
+    >>> nearest(((3, 9),), (12,), (AxisChunks.regular(4),))
     (slice(4, 8, None),)
     """
     cells = []
-    for (start, stop), n, c in zip(extent, shape, cell, strict=True):
-        last = -(-n // c)
-        first = min((2 * start + c) // (2 * c), last - 1)
-        end = last if stop >= n else (2 * stop + c) // (2 * c)
-        cells.append((first, min(max(end, first + 1), last)))
-    return _slices(_elements(tuple(cells), shape, cell))
+    for (start, stop), n, axis in zip(extent, shape, axes, strict=True):
+        count = axis.count(n)
+        first = min(_nearest_edge(axis, start), count - 1)
+        end = count if stop >= n else _nearest_edge(axis, stop)
+        cells.append((first, min(max(end, first + 1), count)))
+    return _slices(_elements(tuple(cells), shape, axes))
 
 
-def is_aligned(extent: Extent, shape: Shape, cell: Shape) -> bool:
-    """Do an extent's ends lie on borders of cells, or at the end of the array?"""
+def _nearest_edge(axis: AxisChunks, position: int) -> int:
+    """Return the number of the cell that begins nearest to an element."""
+    cell = axis.chunk_at(position)
+    return cell + (2 * position >= axis.start_of(cell) + axis.start_of(cell + 1))
+
+
+def is_aligned(extent: Extent, shape: Shape, axes: Axes) -> bool:
+    """Return whether the ends of an extent are edges of cells or the end of the array."""
     return _is_empty(extent) or all(
-        start % c == 0 and (stop % c == 0 or stop == n)
-        for (start, stop), n, c in zip(extent, shape, cell, strict=True)
+        _is_edge(axis, start) and (stop == n or _is_edge(axis, stop))
+        for (start, stop), n, axis in zip(extent, shape, axes, strict=True)
     )
 
 
-def check(extents: Sequence[Extent], shape: Shape, cell: Shape, sparse: Collection[int] = ()) -> None:
+def _is_edge(axis: AxisChunks, position: int) -> bool:
+    return axis.start_of(axis.chunk_at(position)) == position
+
+
+def check(extents: Sequence[Extent], shape: Shape, axes: Axes, sparse: Collection[int] = ()) -> None:
     """Refuse extents that are not aligned, or of which two overlap.
 
     Parameters
     ----------
-    extents : to be written at once
-    shape, cell : see `cut`
-    sparse : numbers of those in which elements are left out
+    extents : sequence of Extent
+        Regions that will be written at the same time, in elements.
+    shape : Shape
+        Shape of the array, in elements.
+    axes : tuple of AxisChunks
+        Edges of the cells.
+    sparse : collection of int
+        Numbers of the extents of which not all elements will be written.
 
     Raises
     ------
-    RegionError : so it is; it says which, and what would do
+    RegionError
+        For the first extent that is not aligned, or that overlaps with another.
     """
+    cell = tuple(axis.lengths[0] for axis in axes) if all(axis.is_regular for axis in axes) else None
     for number, extent in enumerate(extents):
-        if number in sparse or not is_aligned(extent, shape, cell):
-            good = nearest(extent, shape, cell)
+        if number in sparse or not is_aligned(extent, shape, axes):
+            good = nearest(extent, shape, axes)
             raise RegionError(number, _slices(extent), good, "does not begin and end at borders", cell)
     pair = _first_overlap(extents)
     if pair is None:
         return
     other, number = pair
-    rest = _beside(extents[number], extents[other])
+    beside = _beside(extents[number], extents[other])
     problem = f"overlaps with region {other}"
     raise RegionError(
-        number, _slices(extents[number]), None if rest is None else _slices(rest), problem, cell
+        number, _slices(extents[number]), None if beside is None else _slices(beside), problem, cell
     )
 
 
@@ -156,23 +197,23 @@ def _first_overlap(extents: Sequence[Extent]) -> tuple[int, int] | None:
     order = np.argsort(table[:, 0, 0], kind="stable")
     table = table[order]
     starts, stops = table[:, :, 0], table[:, :, 1]
-    # only what begins before an extent ends, along the first axis, can overlap with it
+    # along the first axis, only an extent that begins before this one ends can overlap with it
     ends = np.searchsorted(starts[:, 0], stops[:, 0])
     for at, end in enumerate(ends.tolist()):
-        rest = slice(at + 1, end)
-        both = ((starts[rest] < stops[at]) & (stops[rest] > starts[at])).all(axis=1)
-        if both.any():
-            pair = numbers[order[at]], numbers[order[at + 1 + int(np.argmax(both))]]
+        candidates = slice(at + 1, end)
+        overlaps = ((starts[candidates] < stops[at]) & (stops[candidates] > starts[at])).all(axis=1)
+        if overlaps.any():
+            pair = numbers[order[at]], numbers[order[at + 1 + int(np.argmax(overlaps))]]
             return min(pair), max(pair)
     return None
 
 
 def _beside(extent: Extent, other: Extent) -> Extent | None:
-    """Return the largest part of an extent that lies beside another; None if there is none."""
-    found = []
-    for axis, ((start, stop), (taken, until)) in enumerate(zip(extent, other, strict=True)):
-        for left in ((start, min(stop, taken)), (max(start, until), stop)):
-            part = (*extent[:axis], left, *extent[axis + 1 :])
+    """Return the largest part of an extent that lies beside another extent; None if there is none."""
+    parts = []
+    for axis, ((start, stop), (low, high)) in enumerate(zip(extent, other, strict=True)):
+        for span in ((start, min(stop, low)), (max(start, high), stop)):
+            part = (*extent[:axis], span, *extent[axis + 1 :])
             if not _is_empty(part):
-                found.append(part)
-    return max(found, key=lambda part: math.prod(b - a for a, b in part), default=None)
+                parts.append(part)
+    return max(parts, key=lambda part: math.prod(b - a for a, b in part), default=None)

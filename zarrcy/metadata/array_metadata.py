@@ -182,6 +182,16 @@ class ArrayMetadata:
                 )
         return replace(self, shape=shape)
 
+    def count_stored_values(self) -> int:
+        """Return the number of chunks, or shards, that hold elements of the array."""
+        return math.prod(axis.count(n) for axis, n in zip(self.stored_axes, self.shape, strict=True))
+
+    def stored_shape_at(self, coords: Coords) -> Shape:
+        """Return the shape of the chunk, or shard, with these coordinates, in elements."""
+        if self.rectilinear_axes is None:
+            return self.chunk_shape
+        return tuple(axis.length_of(i) for axis, i in zip(self.rectilinear_axes, coords, strict=True))
+
     def with_equal_chunks(self, chunk_shape: Shape) -> ArrayMetadata:
         """Describe what the stored values of one shape hold."""
         n_elements = math.prod(chunk_shape)

@@ -23,8 +23,8 @@ from zarrcy._kernels.protocols import (
 
 __all__ = [
     "JSON", "AnyArray", "AnyDtype", "Box", "Buffer", "ChunkGrid", "ChunkLayout", "Codec", "Coords", "Elements", "Field",
-    "FlatPlan", "Kernels", "Key", "MaskedArray", "OuterPlan", "Plan", "Planner", "Record", "Selection",
-    "Shape", "Span", "Store", "Synchronizer", "ZarrFormat",
+    "FlatPlan", "Kernels", "Key", "MaskedArray", "Option", "OuterPlan", "Plan", "Planner", "Record", "Selection",
+    "Shape", "Span", "Store", "StoreLike", "Synchronizer", "ZarrFormat",
 ]  # fmt: skip
 
 Key: TypeAlias = str
@@ -37,6 +37,8 @@ Span: TypeAlias = tuple[int, int | None]
 counts from the end."""
 Store: TypeAlias = MutableMapping[str, Any]
 """Bytes by key. A mapping of str to bytes-like is enough; what a store may add stands in `zarrcy.storage`."""
+StoreLike: TypeAlias = Any
+"""What a user passes as a store: a mapping of str to bytes, a store object, a path, a URL, or None for memory."""
 ZarrFormat: TypeAlias = int | str
 """The version of a format: 2, 3, or "3-draft" for the draft of version 3 that was withdrawn."""
 AnyDtype: TypeAlias = "np.dtype[Any]"
@@ -49,6 +51,8 @@ MaskedArray: TypeAlias = "np.ma.MaskedArray[Any, Any]"
 """A masked array of any shape and data type: a result in which missing chunks are masked."""
 Elements: TypeAlias = Any
 """A scalar or array-like that a user gave or gets: a fill value, a value to assign, an element."""
+Option: TypeAlias = Any
+"""Value of a keyword argument that a function passes on, for example to `zarrcy.create`."""
 Selection: TypeAlias = Any
 """What a user puts between brackets: integers, slices, lists, arrays, masks, field names."""
 

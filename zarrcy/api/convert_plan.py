@@ -17,9 +17,9 @@ from zarrcy import metadata
 from zarrcy.codecs import Compressor, Filter, N5ChunkWrapper
 from zarrcy.errors import ChunkDecodeError, PathNotFoundError
 from zarrcy.hierarchy.arrays import Array
-from zarrcy.hierarchy.node import Found, Node, Parse
+from zarrcy.hierarchy.node import Node
 from zarrcy.keys import prefix_of
-from zarrcy.metadata import ArrayMetadata, ArraySpec
+from zarrcy.metadata import ArrayMetadata, ArraySpec, NodeEntry
 from zarrcy.metadata.format import Format
 from zarrcy.settings import ArrayConfig
 
@@ -65,26 +65,26 @@ def plan(giver: Node, target: Format, in_place: bool) -> Iterator[NodeConversion
     found = giver.load()
     if found is None:
         raise PathNotFoundError(giver.path)
-    for node, parse in bottom_up(giver, found):
+    for node, entry in bottom_up(giver, found):
         path = node.path[len(giver.prefix) :]
         prefix = (giver.prefix if in_place else "") + prefix_of(path)
         name = node.path.rsplit("/", 1)[-1]
         if path and not target.names_below({target.document_key(prefix_of(name), "group"): b""}, ""):
-            array = None if parse is None else Array._opened(node, parse(), _READ)
+            array = None if entry.kind == "group" else Array._opened(node, entry.parse(), _READ)
             why = f"format {target.ZARR_FORMAT} has another use for the name {name!r}"
             yield NodeConversion(path, array, None, {}, "impossible", why)
-        elif parse is None:
+        elif entry.kind == "group":
             yield NodeConversion(path, None, None, target.group_documents(prefix, node.load_attributes()))
         else:
-            yield _plan_array(path, prefix, Array._opened(node, parse(), _READ), target, in_place)
+            yield _plan_array(path, prefix, Array._opened(node, entry.parse(), _READ), target, in_place)
 
 
-def bottom_up(node: Node, found: Found) -> Iterator[tuple[Node, Parse | None]]:
-    """Iterate over a node and all below it, each group after what is in it, and what parses an array."""
-    if found[0] == "group":
+def bottom_up(node: Node, found: NodeEntry) -> Iterator[tuple[Node, NodeEntry]]:
+    """Iterate over a node and all below it, each group after what is in it, and the entry of each."""
+    if found.kind == "group":
         for _, member, there in node.load_members():
             yield from bottom_up(member, there)
-    yield node, found[1]
+    yield node, found
 
 
 def _plan_array(path: str, prefix: str, array: Array, target: Format, in_place: bool) -> NodeConversion:

@@ -226,7 +226,7 @@ def _load(documents: dict[Key, Any], prefix: str, format: Format, separator: str
     """Parse all documents of a node; return the description of an array, or None for a group."""
     (found,) = format.load_at(documents, [prefix], separator)
     format.load_attributes(documents, prefix)
-    return found[1]() if found is not None and found[1] is not None else None
+    return found.parse() if found is not None and found.kind == "array" else None
 
 
 def _said(exc: Exception) -> str:

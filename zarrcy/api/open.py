@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from zarrcy.errors import PathNotFoundError
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import check_mode, found_array, normalize_stores, open_array
-from zarrcy.hierarchy.groups import Group
+from zarrcy.hierarchy.groups import Group, GroupState
 from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.tree import TreeView
 from zarrcy.metadata import asked_format
@@ -59,12 +59,17 @@ def group(
     asked = asked_format(zarr_format, zarr_version)
     store, chunk_store = normalize_stores(store, chunk_store, storage_options, "w" if overwrite else "a")
     node = Node(store, path, chunk_store, synchronizer, asked)
+    exists = False
     with node.hierarchy_lock():
-        created = node.create_group(True, attributes) if overwrite else node.require_group(False, attributes)
-    made = Group._opened(node, ArrayConfig(cache_attrs=cache_attrs, meta_array=meta_array, **options))
-    if attributes and not created:
-        made.attrs.update(attributes)
-    return made
+        if overwrite:
+            node.create_group(True, attributes)
+        else:
+            exists = not node.require_group(False, attributes)
+    config = ArrayConfig(cache_attrs=cache_attrs, meta_array=meta_array, **options)
+    opened = Group(GroupState(node, config))
+    if attributes and exists:
+        opened.attrs.update(attributes)
+    return opened
 
 
 def open_group(
@@ -119,8 +124,8 @@ def open_group(
                 node.require_group()
             else:
                 node.create_group(overwrite=mode == "w")
-    chosen = ArrayConfig(mode == "r", cache_attrs=cache_attrs, meta_array=meta_array, **options)
-    return Group._opened(node, chosen)
+    config = ArrayConfig(mode == "r", cache_attrs=cache_attrs, meta_array=meta_array, **options)
+    return Group(GroupState(node, config))
 
 
 # -- whatever there is -----------------------------------------------------------------------------
@@ -161,7 +166,7 @@ def open(store: Any = None, mode: str = "a", *, path: str | None = None, **kwarg
         found = node.load()
         if found is None and mode != "a":
             raise PathNotFoundError(node.path)
-        if found is not None and found[0] == "array":
+        if found is not None and found.kind == "array":
             if kwargs:
                 return open_array(store, mode=mode, path=path, **kwargs)
             return found_array(node, found, mode, {})

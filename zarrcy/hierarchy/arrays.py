@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from zarrcy.codecs import as_codec
 from zarrcy.hierarchy.array_indexing import ArrayIndexing
 from zarrcy.hierarchy.attributes import Attributes
-from zarrcy.hierarchy.node import Node, Parse
+from zarrcy.hierarchy.node import Node
 from zarrcy.indexing import selection as selections
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shape
-from zarrcy.metadata import ArrayMetadata, asked_format
+from zarrcy.metadata import ArrayMetadata, Parse, asked_format
 from zarrcy.settings import ArrayConfig, ExtraOptions
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import Shape, Synchronizer, ZarrFormat

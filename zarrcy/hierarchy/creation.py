@@ -12,9 +12,9 @@ import numpy as np
 
 from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayError, ContainsGroupError
 from zarrcy.hierarchy.arrays import Array
-from zarrcy.hierarchy.node import Found, Node
+from zarrcy.hierarchy.node import Node
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shape
-from zarrcy.metadata import ArrayMetadata, ArraySpec, asked_format
+from zarrcy.metadata import ArrayMetadata, ArraySpec, NodeEntry, asked_format
 from zarrcy.settings import ArrayConfig, ExtraOptions, take_options
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import AnyDtype, Store, Synchronizer, ZarrFormat
@@ -495,15 +495,14 @@ def open_array(
             # somebody created it just now: open what they made
             if mode != "a" or exc.path != node.path:
                 raise
-            found = "array", node.load_array
+            found = NodeEntry("array", node.load_array)
     return found_array(node, found, mode, options)
 
 
-def found_array(node: Node, found: Found, mode: str, options: dict[str, Any]) -> Array:
+def found_array(node: Node, found: NodeEntry, mode: str, options: dict[str, Any]) -> Array:
     """Open what was found at a node, which must be an array."""
-    parse = found[1]
-    if parse is None:
+    if found.kind == "group":
         raise ContainsGroupError(node.path)
     if mode in ("w-", "x"):
         raise ContainsArrayError(node.path)
-    return Array._opened(node, parse(), ArrayConfig(read_only=mode == "r", **options))
+    return Array._opened(node, found.parse(), ArrayConfig(read_only=mode == "r", **options))

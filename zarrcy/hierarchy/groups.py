@@ -1,11 +1,11 @@
-"""Group: the arrays and groups below a path, by name."""
+"""Group: a mapping of names to the arrays and groups below a path."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterator, MutableMapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, MutableMapping, ValuesView
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack
 
 import numpy as np
 
@@ -14,45 +14,92 @@ from zarrcy.hierarchy import creation
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.attributes import Attributes
 from zarrcy.hierarchy.creation import normalize_stores
-from zarrcy.hierarchy.node import Found, Node, refuse_read_only
+from zarrcy.hierarchy.node import Node, refuse_read_only
 from zarrcy.hierarchy.node_properties import NodeProperties
 from zarrcy.indexing.chunk_shapes import normalize_shape
 from zarrcy.keys import normalize_path, prefix_of
+from zarrcy.metadata import NodeEntry
 from zarrcy.settings import ArrayConfig, ExtraOptions, take_options
-from zarrcy.types import Synchronizer, ZarrFormat
+from zarrcy.types import (
+    JSON,
+    AnyArray,
+    AnyDtype,
+    Elements,
+    Option,
+    Shape,
+    StoreLike,
+    Synchronizer,
+    ZarrFormat,
+)
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from zarrcy.hierarchy.report import InfoReport
     from zarrcy.hierarchy.tree import TreeView
 
 
 Member: TypeAlias = "Array | Group"
-# What notebooks and NumPy look for in any object. To look for it in a store would only take time.
-_NO_MEMBER = ("__", "_repr_", "_ipython_")
+AnyMember: TypeAlias = Any
+"""An array or a group. Type checkers accept any use of it, because a name does not tell which of the two it is."""
+_T = TypeVar("_T")
+_Answer = TypeVar("_Answer")
+# Prefixes of names that notebooks and NumPy look up in any object; looking for them in the store only takes time.
+_NOT_MEMBERS = ("__", "_repr_", "_ipython_")
+
+
+class GroupState:
+    """Where a group that exists is stored, and the options of its members."""
+
+    __slots__ = ("config", "node")
+
+    def __init__(self, node: Node, config: ArrayConfig) -> None:
+        self.node = node
+        self.config = config
+
+    def at(self, node: Node) -> GroupState:
+        """Return the state of another group of the same hierarchy."""
+        return GroupState(node, self.config)
 
 
 class Group(NodeProperties, MutableMapping[str, Any]):
     """A group that exists in a store: a mapping of names to arrays and groups.
 
-    A name may be a path of several names with slashes between; one that begins with a slash is seen
-    from the root of the store.
+    A name may be a path: several names with slashes between them. A path that begins with a slash starts at
+    the root of the store.
 
     Parameters
     ----------
-    store : a mapping of str to bytes, one of our stores, a path or a URL
-    path : of the group in the store
-    read_only : refuse changes, also to its members
-    chunk_store : of the chunks, where they are not with the metadata
-    cache_attrs : keep the attributes; otherwise they are loaded before each access
-    synchronizer : gives the locks of parallel writers
-    zarr_version : kept for users of zarr-python 2; the format is found by looking
-    meta_array : see `Array`
-    **options : ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes`` of its arrays, see `Array`
+    store : mapping, store, str or PathLike
+        A mapping of str to bytes, a store object, a path or a URL.
+    path : str, optional
+        Path of the group in the store. The default is the root.
+    read_only : bool, optional
+        Refuse changes to the group and its members.
+    chunk_store : mapping, store, str or PathLike, optional
+        Store of the chunks, if they are not stored with the metadata.
+    cache_attrs : bool, optional
+        Keep the attributes in memory. If false, each access loads them.
+    synchronizer : mapping, optional
+        Gives the locks of parallel writers: `ThreadSynchronizer` or `ProcessSynchronizer`.
+    zarr_version : {2, 3}, optional
+        Has no effect: the format is detected. Users of zarr-python 2 may pass it.
+    meta_array : array_like, optional
+        Results of reads are allocated like this array, see `Array`.
+    **options
+        Options of its arrays: ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes``, see `Array`.
 
     Raises
     ------
-    GroupNotFoundError : there is no group at `path`
-    ContainsArrayError : there is an array
+    GroupNotFoundError
+        If there is no node at `path`.
+    ContainsArrayError
+        If there is an array at `path`.
+
+    See Also
+    --------
+    zarrcy.open_group : Open a group, or create it.
+    zarrcy.group : Create a group, or open it.
 
     Examples
     --------
@@ -67,38 +114,32 @@ class Group(NodeProperties, MutableMapping[str, Any]):
 
     def __init__(
         self,
-        store: Any,
+        store: StoreLike,
         path: str | None = None,
         read_only: bool = False,
-        chunk_store: Any = None,
+        chunk_store: StoreLike = None,
         cache_attrs: bool = True,
         synchronizer: Synchronizer | None = None,
         zarr_version: ZarrFormat | None = None,
         *,
-        meta_array: Any = None,
+        meta_array: AnyArray | None = None,
         **options: Unpack[ExtraOptions],
     ) -> None:
-        store, chunk_store = normalize_stores(store, chunk_store, None, "r")
-        node = Node(store, path, chunk_store, synchronizer)
-        node.load_group()
-        self._open(
-            node, ArrayConfig(bool(read_only), cache_attrs=cache_attrs, meta_array=meta_array, **options)
-        )
+        if isinstance(store, GroupState):
+            # the caller knows that the group exists
+            state = store
+        else:
+            store, chunk_store = normalize_stores(store, chunk_store, None, "r")
+            node = Node(store, path, chunk_store, synchronizer)
+            node.load_group()
+            config = ArrayConfig(bool(read_only), cache_attrs=cache_attrs, meta_array=meta_array, **options)
+            state = GroupState(node, config)
+        self._state = state
+        self._node = state.node
+        self._attrs = Attributes(state.node, state.config.read_only, state.config.cache_attrs)
 
-    @classmethod
-    def _opened(cls, node: Node, options: ArrayConfig) -> Group:
-        """Return the group at `node`, where one is known to be."""
-        group = object.__new__(cls)
-        group._open(node, options)
-        return group
-
-    def _open(self, node: Node, options: ArrayConfig) -> None:
-        self._node = node
-        self._options = options
-        self._attrs = Attributes(node, options.read_only, options.cache_attrs)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _open_again, (type(self), self._node, self._options)
+    def __reduce__(self) -> tuple[Callable[..., Group], tuple[type[Group], GroupState]]:
+        return _open_again, (type(self), self._state)
 
     # -- what it is --------------------------------------------------------------------------------
 
@@ -109,24 +150,26 @@ class Group(NodeProperties, MutableMapping[str, Any]):
 
     @property
     def basename(self) -> str:
-        """Last part of the name; empty at the root."""
+        """Last part of the path; empty for the root."""
         return self.path.rsplit("/", 1)[-1]
 
     @property
     def read_only(self) -> bool:
-        """Are changes refused?"""
-        return self._options.read_only
+        """Whether changes are refused."""
+        return self._state.config.read_only
 
     @property
-    def meta_array(self) -> Any:
-        """What results are allocated like: an array without axes."""
-        like = self._options.meta_array
+    def meta_array(self) -> AnyArray:
+        """Array without axes; results of reads are of its type."""
+        like = self._state.config.meta_array
         return np.empty(()) if like is None else np.empty_like(like, shape=())
 
     @property
     def info(self) -> InfoReport:
         """Report on the store and the members: text, or a table in a notebook.
 
+        Examples
+        --------
         >>> import zarrcy
         >>> g = zarrcy.group()
         >>> g["a"] = [1, 2]
@@ -144,15 +187,27 @@ class Group(NodeProperties, MutableMapping[str, Any]):
 
         return InfoReport(lambda: [(name, str(value)) for name, value in self.info_items()])
 
-    def info_items(self) -> list[tuple[str, Any]]:
-        """Return the rows of `info`."""
+    def info_items(self) -> list[tuple[str, object]]:
+        """Return the rows of `info`.
+
+        Returns
+        -------
+        list of tuple
+            Pairs of a label and a value.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.group().info_items()[0]
+        ('Name', '/')
+        """
         from zarrcy.hierarchy.report import type_name
 
         kinds = dict(self._node.members())
         arrays = [name for name, kind in kinds.items() if kind == "array"]
         groups = [name for name, kind in kinds.items() if kind == "group"]
         own_chunk_store = self._node.own_chunk_store
-        rows: list[tuple[str, Any]] = [
+        rows: list[tuple[str, object]] = [
             ("Name", self.name),
             ("Type", "zarrcy.Group"),
             ("Read-only", str(self.read_only)),
@@ -184,67 +239,28 @@ class Group(NodeProperties, MutableMapping[str, Any]):
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        # any mapping is a store, and most have nothing to close
+        # any mapping can be a store, and most mappings have no close()
         close = getattr(self.store, "close", None)
         if close is not None:
             close()
 
-    # -- finding a member --------------------------------------------------------------------------
+    # -- finding members ---------------------------------------------------------------------------
 
-    def _at(self, name: Any) -> Node:
-        """Return the place that a name means, seen from here."""
+    def _at(self, name: object) -> Node:
+        """Return the node with a name or path, which is relative to this group without a leading slash."""
         path = normalize_path(name)
         if isinstance(name, str) and name[:1] == "/":
             return self._node.at(path)
         return self._node.at(self._node.prefix + path if path else self._node.path)
 
-    def _change(self) -> AbstractContextManager[Any]:
-        """Return the lock under which the hierarchy may be changed.
-
-        Raises
-        ------
-        ReadOnlyError : it may not
-        """
-        refuse_read_only(self._options.read_only, self._node.path)
-        return self._node.hierarchy_lock()
-
-    def _make(self, make: Callable[..., Array], name: Any, *args: Any, **kwargs: Any) -> Array:
-        with self._change():
-            return self._make_unlocked(make, name, *args, **kwargs)
-
-    def _make_unlocked(self, make: Callable[..., Array], name: Any, *args: Any, **kwargs: Any) -> Array:
-        kwargs.setdefault("synchronizer", self._node.synchronizer)
-        kwargs.setdefault("cache_attrs", self._options.cache_attrs)
-        kwargs.setdefault("meta_array", self._options.meta_array)
-        kwargs = {**self._options.more(), **kwargs}
-        return make(
-            *args,
-            store=self._node.store,
-            path=self._at(name).path,
-            chunk_store=self._node.own_chunk_store,
-            **kwargs,
-        )
-
-    def _group_at(self, node: Node) -> Group:
-        return Group._opened(node, self._options)
-
-    def _member(self, node: Node, found: Found, parse_late: bool = False) -> Member:
-        parse = found[1]
-        if parse is None:
-            return self._group_at(node)
-        return Array._opened(node, parse if parse_late else parse(), self._options)
-
-    def _members(self) -> Iterator[tuple[str, Member]]:
-        """Load all members, in the order of their names; who walks looks at few, so parse what they look at."""
-        for name, node, found in self._node.load_members():
-            yield name, self._member(node, found, parse_late=True)
-
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> AnyMember:
         node = self._at(name)
-        found = node.load()
-        if found is None:
+        entry = node.load()
+        if entry is None:
             raise KeyError(name)
-        return self._member(node, found)
+        if entry.kind == "group":
+            return self._group_at(node)
+        return Array._opened(node, entry.parse(), self._state.config)
 
     def __contains__(self, name: object) -> bool:
         return self._at(name).kind() is not None
@@ -255,14 +271,45 @@ class Group(NodeProperties, MutableMapping[str, Any]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def values(self) -> ValuesView[Any]:
-        return _Values(self)
+    def values(self) -> ValuesView[AnyMember]:
+        """Return a view of the members; iterating over it loads them together.
 
-    def items(self) -> ItemsView[str, Any]:
-        return _Items(self)
+        Returns
+        -------
+        ValuesView
+            Arrays and groups, sorted by name.
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith(_NO_MEMBER) or "_node" not in self.__dict__:
+        Examples
+        --------
+        >>> import zarrcy
+        >>> g = zarrcy.group()
+        >>> g["a"], _ = [1, 2], g.create_group("b")
+        >>> list(g.values())
+        [<zarrcy.Array '/a' (2,) int64>, <zarrcy.Group '/b'>]
+        """
+        return _Values(self, self._state)
+
+    def items(self) -> ItemsView[str, AnyMember]:
+        """Return a view of the names and members; iterating over it loads them together.
+
+        Returns
+        -------
+        ItemsView
+            Pairs of a name, and an array or group, sorted by name.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> g = zarrcy.group()
+        >>> g["a"] = [1, 2]
+        >>> dict(g.items())
+        {'a': <zarrcy.Array '/a' (2,) int64>}
+        """
+        return _Items(self, self._state)
+
+    def __getattr__(self, name: str) -> AnyMember:
+        # called for names that are not attributes: also for those of __init__ if it did not run
+        if name.startswith(_NOT_MEMBERS) or name in ("_state", "_node", "_attrs"):
             raise AttributeError(f"a group has no attribute {name!r}", name=name, obj=self)
         try:
             return self[name]
@@ -280,6 +327,17 @@ class Group(NodeProperties, MutableMapping[str, Any]):
     def group_keys(self) -> Iterator[str]:
         """Iterate over the names of the groups.
 
+        Returns
+        -------
+        iterator of str
+            Names, sorted.
+
+        See Also
+        --------
+        array_keys : Iterate over the names of the arrays.
+
+        Examples
+        --------
         >>> import zarrcy
         >>> g = zarrcy.group()
         >>> g["a"], _ = [1, 2], g.create_group("b")
@@ -289,8 +347,21 @@ class Group(NodeProperties, MutableMapping[str, Any]):
         return (name for name, kind in self._node.members() if kind == "group")
 
     def groups(self) -> Iterator[tuple[str, Group]]:
-        """Iterate over names and groups.
+        """Iterate over the names and groups.
 
+        Yields
+        ------
+        name : str
+            Name of the group.
+        group : Group
+            The group.
+
+        See Also
+        --------
+        arrays : Iterate over the names and arrays.
+
+        Examples
+        --------
         >>> import zarrcy
         >>> g = zarrcy.group()
         >>> _ = g.create_groups("b", "a")
@@ -305,7 +376,25 @@ class Group(NodeProperties, MutableMapping[str, Any]):
 
         Parameters
         ----------
-        recurse : also of those in the groups below; their names are without the path, as in zarr-python
+        recurse : bool, optional
+            Include the arrays in the groups below. Their names are without the path, as in zarr-python.
+
+        Yields
+        ------
+        str
+            Name of an array.
+
+        See Also
+        --------
+        group_keys : Iterate over the names of the groups.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> g = zarrcy.group()
+        >>> g["a"], g["b/c"] = [1, 2], [3]
+        >>> list(g.array_keys()), list(g.array_keys(recurse=True))
+        (['a'], ['a', 'c'])
         """
         for name, kind in self._node.members():
             if kind == "array":
@@ -314,11 +403,23 @@ class Group(NodeProperties, MutableMapping[str, Any]):
                 yield from self._group_at(self._node.at(self._node.prefix + name)).array_keys(recurse=True)
 
     def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Array]]:
-        """Iterate over names and arrays.
+        """Iterate over the names and arrays.
 
         Parameters
         ----------
-        recurse : also over those in the groups below
+        recurse : bool, optional
+            Include the arrays in the groups below.
+
+        Yields
+        ------
+        name : str
+            Name of the array, without the path.
+        array : Array
+            The array.
+
+        See Also
+        --------
+        groups : Iterate over the names and groups.
 
         Examples
         --------
@@ -328,24 +429,31 @@ class Group(NodeProperties, MutableMapping[str, Any]):
         >>> [(name, a.path) for name, a in g.arrays(recurse=True)]
         [('a', 'a'), ('c', 'b/c')]
         """
-        for name, member in self._members():
+        for name, member in _load_members(self._state):
             if isinstance(member, Array):
                 yield name, member
             elif recurse:
                 yield from member.arrays(recurse=True)
 
-    # -- walking -----------------------------------------------------------------------------------
+    # -- walking through the hierarchy -------------------------------------------------------------
 
-    def visitvalues(self, func: Callable[[Any], Any]) -> Any:
-        """Call `func` with each array and group below, until it returns something.
+    def visitvalues(self, func: Callable[[AnyMember], _Answer | None]) -> _Answer | None:
+        """Call a function with each array and group below, until it returns something else than None.
 
         Parameters
         ----------
-        func : is given one object; a group before what is in it
+        func : callable
+            Called with one array or group. A group comes before its members.
 
         Returns
         -------
-        found : the first that `func` returned and that is not None
+        object
+            The first result of `func` that is not None; None if there is none.
+
+        See Also
+        --------
+        visititems : Call a function with paths and members.
+        visit : Call a function with paths; the members are not loaded.
 
         Examples
         --------
@@ -358,9 +466,25 @@ class Group(NodeProperties, MutableMapping[str, Any]):
         """
         return _first(func, self._walk())
 
-    def visit(self, func: Callable[[str], Any]) -> Any:
-        """Call `func` with the path of each array and group below, seen from here. See `visitvalues`.
+    def visit(self, func: Callable[[str], _Answer | None]) -> _Answer | None:
+        """Call a function with the path of each array and group below, until it returns something else than None.
 
+        Parameters
+        ----------
+        func : callable
+            Called with the path relative to this group. A group comes before its members.
+
+        Returns
+        -------
+        object
+            The first result of `func` that is not None; None if there is none.
+
+        See Also
+        --------
+        visititems : Call a function with paths and members.
+
+        Examples
+        --------
         >>> import zarrcy
         >>> g = zarrcy.group()
         >>> g["a/b"] = [1, 2]
@@ -370,35 +494,86 @@ class Group(NodeProperties, MutableMapping[str, Any]):
         """
         return _first(func, _paths_below(self._node, len(self._node.prefix)))
 
-    def visitkeys(self, func: Callable[[str], Any]) -> Any:
-        """Do what `visit` does."""
-        return self.visit(func)
+    def visitkeys(self, func: Callable[[str], _Answer | None]) -> _Answer | None:
+        """Call a function with the path of each array and group below: the same as `visit`.
 
-    def visititems(self, func: Callable[[str, Any], Any]) -> Any:
-        """Call `func` with path and object of each array and group below. See `visitvalues`.
+        Parameters
+        ----------
+        func : callable
+            Called with the path relative to this group.
 
+        Returns
+        -------
+        object
+            The first result of `func` that is not None; None if there is none.
+
+        See Also
+        --------
+        visit : The same function.
+
+        Examples
+        --------
         >>> import zarrcy
         >>> g = zarrcy.group()
         >>> g["a/b"] = [1, 2]
-        >>> g.visititems(lambda path, found: path if isinstance(found, zarrcy.Array) else None)
+        >>> g.visitkeys(lambda path: path if path.endswith("b") else None)
+        'a/b'
+        """
+        return self.visit(func)
+
+    def visititems(self, func: Callable[[str, AnyMember], _Answer | None]) -> _Answer | None:
+        """Call a function with each path and array or group below, until it returns something else than None.
+
+        Parameters
+        ----------
+        func : callable
+            Called with the path relative to this group, and the array or group.
+
+        Returns
+        -------
+        object
+            The first result of `func` that is not None; None if there is none.
+
+        See Also
+        --------
+        visit : Call a function with paths; the members are not loaded.
+        visitvalues : Call a function with members.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> g = zarrcy.group()
+        >>> g["a/b"] = [1, 2]
+        >>> g.visititems(lambda path, member: path if isinstance(member, zarrcy.Array) else None)
         'a/b'
         """
         skip = len(self._node.prefix)
         return _first(lambda member: func(member.path[skip:], member), self._walk())
 
     def _walk(self) -> Iterator[Member]:
-        for _, member in self._members():
+        for _, member in _load_members(self._state):
             yield member
             if isinstance(member, Group):
                 yield from member._walk()
 
     def tree(self, expand: bool | int = False, level: int | None = None) -> TreeView:
-        """Return a drawing of all that is below: text, or a list that folds in a notebook.
+        """Return a drawing of the hierarchy below: text, or a nested list in a notebook.
 
         Parameters
         ----------
-        expand : unfold all of the list in a notebook, or so many levels of it
-        level : how deep to go
+        expand : bool or int, optional
+            Levels of the list that are unfolded in a notebook; True unfolds all.
+        level : int, optional
+            Number of levels to draw. The default is all.
+
+        Returns
+        -------
+        TreeView
+            A drawing that is made when it is printed.
+
+        See Also
+        --------
+        zarrcy.tree : Draw a group of zarrcy or h5py.
 
         Examples
         --------
@@ -415,24 +590,51 @@ class Group(NodeProperties, MutableMapping[str, Any]):
 
         return TreeView(self, expand=expand, level=level)
 
-    # -- groups ----------------------------------------------------------------------------------
+    # -- creating groups ---------------------------------------------------------------------------
 
-    def create_group(
-        self, name: str, overwrite: bool = False, *, attributes: dict[str, Any] | None = None
-    ) -> Group:
-        """Create a group, and the groups above it that are missing.
+    def _group_at(self, node: Node) -> Group:
+        return Group(self._state.at(node))
 
-        Parameters
-        ----------
-        name : name or path
-        overwrite : delete what is there first
-        attributes : user attributes of the new group
+    def _changing(self) -> AbstractContextManager[object]:
+        """Return the lock under which the hierarchy may be changed.
 
         Raises
         ------
-        ContainsArrayError, ContainsGroupError : something is there, and `overwrite` is false; or an array
-            is above it
-        ReadOnlyError : this group is read-only
+        ReadOnlyError
+            If the group is read-only.
+        """
+        refuse_read_only(self._state.config.read_only, self._node.path)
+        return self._node.hierarchy_lock()
+
+    def create_group(
+        self, name: str, overwrite: bool = False, *, attributes: dict[str, JSON] | None = None
+    ) -> Group:
+        """Create a group, and the groups above it that do not exist.
+
+        Parameters
+        ----------
+        name : str
+            Name or path.
+        overwrite : bool, optional
+            Delete the array or group that is there first.
+        attributes : dict, optional
+            User attributes of the new group.
+
+        Returns
+        -------
+        Group
+            The new group.
+
+        Raises
+        ------
+        ContainsArrayError, ContainsGroupError
+            If there is an array or a group at `name` and `overwrite` is false, or if an array is above it.
+        ReadOnlyError
+            If this group is read-only.
+
+        See Also
+        --------
+        require_group : Return a group, and create it if it does not exist.
 
         Examples
         --------
@@ -443,14 +645,32 @@ class Group(NodeProperties, MutableMapping[str, Any]):
         >>> list(g)
         ['a']
         """
-        with self._change():
+        with self._changing():
             node = self._at(name)
             node.create_group(overwrite, attributes)
             return self._group_at(node)
 
-    def create_groups(self, *names: str, **kwargs: Any) -> tuple[Group, ...]:
-        """Create several groups, as `create_group` does.
+    def create_groups(self, *names: str, **kwargs: Option) -> tuple[Group, ...]:
+        """Create several groups.
 
+        Parameters
+        ----------
+        *names : str
+            Names or paths.
+        **kwargs
+            Passed on to `create_group`.
+
+        Returns
+        -------
+        tuple of Group
+            The new groups.
+
+        See Also
+        --------
+        create_group : Create one group.
+
+        Examples
+        --------
         >>> import zarrcy
         >>> zarrcy.group().create_groups("a", "b")
         (<zarrcy.Group '/a'>, <zarrcy.Group '/b'>)
@@ -458,17 +678,30 @@ class Group(NodeProperties, MutableMapping[str, Any]):
         return tuple(self.create_group(name, **kwargs) for name in names)
 
     def require_group(self, name: str, overwrite: bool = False) -> Group:
-        """Return a group; create it where there is none.
+        """Return a group; create it if it does not exist.
 
         Parameters
         ----------
-        name : name or path
-        overwrite : delete an array that is there
+        name : str
+            Name or path.
+        overwrite : bool, optional
+            Delete an array that is there.
+
+        Returns
+        -------
+        Group
+            The group that exists, or the new one.
 
         Raises
         ------
-        ContainsArrayError : an array is there, and `overwrite` is false; or it is above
-        ReadOnlyError : this group is read-only
+        ContainsArrayError
+            If there is an array at `name` and `overwrite` is false, or if an array is above it.
+        ReadOnlyError
+            If this group is read-only.
+
+        See Also
+        --------
+        create_group : Create a group.
 
         Examples
         --------
@@ -477,35 +710,82 @@ class Group(NodeProperties, MutableMapping[str, Any]):
         >>> g.require_group("a") == g.require_group("a")
         True
         """
-        with self._change():
+        with self._changing():
             node = self._at(name)
             node.require_group(overwrite)
             return self._group_at(node)
 
     def require_groups(self, *names: str) -> tuple[Group, ...]:
-        """Return several groups, as `require_group` does.
+        """Return several groups; create those that do not exist.
 
+        Parameters
+        ----------
+        *names : str
+            Names or paths.
+
+        Returns
+        -------
+        tuple of Group
+            The groups.
+
+        See Also
+        --------
+        require_group : Return one group.
+
+        Examples
+        --------
         >>> import zarrcy
         >>> zarrcy.group().require_groups("a", "b")
         (<zarrcy.Group '/a'>, <zarrcy.Group '/b'>)
         """
         return tuple(self.require_group(name) for name in names)
 
-    # -- arrays, as h5py spells it -----------------------------------------------------------------
+    # -- creating arrays, with the names of h5py ---------------------------------------------------
 
-    def create_dataset(self, name: str, data: Any = None, **kwargs: Any) -> Array:
-        """Create an array, and the groups above it that are missing.
+    def _create_array(self, create: Callable[..., Array], name: str, **kwargs: Option) -> Array:
+        with self._changing():
+            return self._create_array_unlocked(create, name, **kwargs)
+
+    def _create_array_unlocked(self, create: Callable[..., Array], name: str, **kwargs: Option) -> Array:
+        config = self._state.config
+        kwargs.setdefault("synchronizer", self._node.synchronizer)
+        kwargs.setdefault("cache_attrs", config.cache_attrs)
+        kwargs.setdefault("meta_array", config.meta_array)
+        kwargs = {**config.more(), **kwargs}
+        return create(
+            store=self._node.store,
+            path=self._at(name).path,
+            chunk_store=self._node.own_chunk_store,
+            **kwargs,
+        )
+
+    def create_dataset(self, name: str, data: Elements = None, **kwargs: Option) -> Array:
+        """Create an array, and the groups above it that do not exist.
 
         Parameters
         ----------
-        name : name or path
-        data : array-like that it shall hold; it is not needed where ``shape`` is given
-        **kwargs : see `zarrcy.create`
+        name : str
+            Name or path.
+        data : array_like, optional
+            Elements of the array. Without them, ``shape`` is required.
+        **kwargs
+            Keywords of `zarrcy.create`.
+
+        Returns
+        -------
+        Array
+            The new array.
 
         Raises
         ------
-        ContainsArrayError, ContainsGroupError : something is there, and ``overwrite`` is not given
-        ReadOnlyError : this group is read-only
+        ContainsArrayError, ContainsGroupError
+            If there is an array or a group at `name` and ``overwrite`` is false.
+        ReadOnlyError
+            If this group is read-only.
+
+        See Also
+        --------
+        require_dataset : Return an array, and create it if it does not exist.
 
         Examples
         --------
@@ -516,28 +796,50 @@ class Group(NodeProperties, MutableMapping[str, Any]):
         >>> g.create_dataset("c", data=[1, 2, 3])[1:]
         array([2, 3])
         """
-        return (
-            self._make(creation.create, name, **kwargs) if data is None else self.array(name, data, **kwargs)
-        )
+        if data is None:
+            return self._create_array(creation.create, name, **kwargs)
+        return self._create_array(creation.array, name, data=data, **kwargs)
 
     def require_dataset(
-        self, name: str, shape: Any, dtype: Any = None, exact: bool = False, **kwargs: Any
+        self,
+        name: str,
+        shape: int | Iterable[int],
+        dtype: DTypeLike | None = None,
+        exact: bool = False,
+        **kwargs: Option,
     ) -> Array:
-        """Return an array; create it where there is none.
+        """Return an array; create it if it does not exist.
 
         Parameters
         ----------
-        name : name or path
-        shape : that it must have
-        dtype : that can be cast to that of the array without a loss
-        exact : `dtype` must be that of the array
-        **kwargs : see `create_dataset`; used where the array is created
+        name : str
+            Name or path.
+        shape : int or tuple of int
+            Shape that the array must have, in elements.
+        dtype : data type, optional
+            Data type that can be cast to that of the array without loss. The default is float64.
+        exact : bool, optional
+            Require that `dtype` equals the data type of the array.
+        **kwargs
+            Keywords of `zarrcy.create`, for an array that is created.
+
+        Returns
+        -------
+        Array
+            The array that exists, or the new one.
 
         Raises
         ------
-        TypeError : there is an array of another shape, or of a type that does not do
-        ContainsGroupError : there is a group
-        ReadOnlyError : this group is read-only
+        TypeError
+            If the array has another shape, or a data type that does not fit.
+        ContainsGroupError
+            If there is a group at `name`.
+        ReadOnlyError
+            If this group is read-only.
+
+        See Also
+        --------
+        create_dataset : Create an array.
 
         Examples
         --------
@@ -548,113 +850,353 @@ class Group(NodeProperties, MutableMapping[str, Any]):
         >>> g.require_dataset("a", shape=3, dtype="f4")
         <zarrcy.Array '/a' (3,) float64>
         """
-        with self._change():
+        with self._changing():
             node = self._at(name)
-            found = node.load()
-            if found is None:
+            entry = node.load()
+            if entry is None:
                 try:
                     data = kwargs.pop("data", None)
                     if data is not None:
-                        return self._make_unlocked(creation.array, name, data, dtype=dtype, **kwargs)
-                    return self._make_unlocked(creation.create, name, shape=shape, dtype=dtype, **kwargs)
+                        return self._create_array_unlocked(
+                            creation.array, name, data=data, dtype=dtype, **kwargs
+                        )
+                    return self._create_array_unlocked(
+                        creation.create, name, shape=shape, dtype=dtype, **kwargs
+                    )
                 except ContainsArrayError as exc:
-                    # somebody created it just now
+                    # another process created the array meanwhile
                     if exc.path != node.path:
                         raise
-                    found = "array", node.load_array
-            parse = found[1]
-            if parse is None:
+                    entry = NodeEntry("array", node.load_array)
+            if entry.kind == "group":
                 raise ContainsGroupError(node.path)
             node.synchronizer = kwargs.get("synchronizer", node.synchronizer)
-            asked: dict[str, Any] = {**take_options(kwargs)}
-            asked |= {name: kwargs[name] for name in ("cache_metadata", "cache_attrs") if name in kwargs}
-            array = Array._opened(node, parse(), replace(self._options, **asked))
+            given: dict[str, Any] = {**take_options(kwargs)}
+            given |= {name: kwargs[name] for name in ("cache_metadata", "cache_attrs") if name in kwargs}
+            array = Array._opened(node, entry.parse(), replace(self._state.config, **given))
         _check_required(array, normalize_shape(shape), np.dtype(dtype), exact)
         return array
 
-    # -- arrays, as NumPy spells it ----------------------------------------------------------------
+    # -- creating arrays, with the names of NumPy --------------------------------------------------
 
-    def create(self, name: str, **kwargs: Any) -> Array:
-        """Create an array. See `zarrcy.create`.
+    def create(self, name: str, **kwargs: Option) -> Array:
+        """Create an array.
 
+        Parameters
+        ----------
+        name : str
+            Name or path.
+        **kwargs
+            Keywords of `zarrcy.create`.
+
+        Returns
+        -------
+        Array
+            The new array.
+
+        See Also
+        --------
+        zarrcy.create : The function that this method calls.
+
+        Examples
+        --------
         >>> import zarrcy
         >>> zarrcy.group().create("a", shape=3, dtype="i4")
         <zarrcy.Array '/a' (3,) int32>
         """
-        return self._make(creation.create, name, **kwargs)
+        return self._create_array(creation.create, name, **kwargs)
 
-    def empty(self, name: str, **kwargs: Any) -> Array:
-        """Create an array without a fill value. See `zarrcy.empty`."""
-        return self._make(creation.empty, name, **kwargs)
+    def empty(self, name: str, **kwargs: Option) -> Array:
+        """Create an array without a fill value.
 
-    def zeros(self, name: str, **kwargs: Any) -> Array:
-        """Create an array of zeros. See `zarrcy.zeros`."""
-        return self._make(creation.zeros, name, **kwargs)
+        Parameters
+        ----------
+        name : str
+            Name or path.
+        **kwargs
+            Keywords of `zarrcy.empty`.
 
-    def ones(self, name: str, **kwargs: Any) -> Array:
-        """Create an array of ones. See `zarrcy.ones`."""
-        return self._make(creation.ones, name, **kwargs)
+        Returns
+        -------
+        Array
+            The new array.
 
-    def full(self, name: str, fill_value: Any, **kwargs: Any) -> Array:
-        """Create an array of one value. See `zarrcy.full`.
+        See Also
+        --------
+        zarrcy.empty : The function that this method calls.
 
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.group().empty("a", shape=3).fill_value is None
+        True
+        """
+        return self._create_array(creation.empty, name, **kwargs)
+
+    def zeros(self, name: str, **kwargs: Option) -> Array:
+        """Create an array of zeros.
+
+        Parameters
+        ----------
+        name : str
+            Name or path.
+        **kwargs
+            Keywords of `zarrcy.zeros`.
+
+        Returns
+        -------
+        Array
+            The new array.
+
+        See Also
+        --------
+        zarrcy.zeros : The function that this method calls.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.group().zeros("a", shape=3)[:]
+        array([0., 0., 0.])
+        """
+        return self._create_array(creation.zeros, name, **kwargs)
+
+    def ones(self, name: str, **kwargs: Option) -> Array:
+        """Create an array of ones.
+
+        Parameters
+        ----------
+        name : str
+            Name or path.
+        **kwargs
+            Keywords of `zarrcy.ones`.
+
+        Returns
+        -------
+        Array
+            The new array.
+
+        See Also
+        --------
+        zarrcy.ones : The function that this method calls.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.group().ones("a", shape=3)[:]
+        array([1., 1., 1.])
+        """
+        return self._create_array(creation.ones, name, **kwargs)
+
+    def full(self, name: str, fill_value: Elements, **kwargs: Option) -> Array:
+        """Create an array of one value.
+
+        Parameters
+        ----------
+        name : str
+            Name or path.
+        fill_value : scalar
+            Value of the elements.
+        **kwargs
+            Keywords of `zarrcy.full`.
+
+        Returns
+        -------
+        Array
+            The new array.
+
+        See Also
+        --------
+        zarrcy.full : The function that this method calls.
+
+        Examples
+        --------
         >>> import zarrcy
         >>> zarrcy.group().full("a", 7, shape=2, dtype="i4")[:]
         array([7, 7], dtype=int32)
         """
-        return self._make(creation.full, name, fill_value=fill_value, **kwargs)
+        return self._create_array(creation.full, name, fill_value=fill_value, **kwargs)
 
-    def array(self, name: str, data: Any, **kwargs: Any) -> Array:
-        """Create an array that holds `data`. See `zarrcy.array`.
+    def array(self, name: str, data: Elements, **kwargs: Option) -> Array:
+        """Create an array that holds `data`.
 
+        Parameters
+        ----------
+        name : str
+            Name or path.
+        data : array_like
+            Elements of the array.
+        **kwargs
+            Keywords of `zarrcy.array`.
+
+        Returns
+        -------
+        Array
+            The new array.
+
+        See Also
+        --------
+        zarrcy.array : The function that this method calls.
+
+        Examples
+        --------
         >>> import zarrcy
         >>> zarrcy.group().array("a", [1, 2])[:]
         array([1, 2])
         """
-        return self._make(creation.array, name, data, **kwargs)
+        return self._create_array(creation.array, name, data=data, **kwargs)
 
-    def empty_like(self, name: str, data: Any, **kwargs: Any) -> Array:
-        """Create an array like another, without a fill value. See `zarrcy.empty_like`."""
-        return self._make(creation.empty_like, name, data, **kwargs)
+    def empty_like(self, name: str, data: Elements, **kwargs: Option) -> Array:
+        """Create an array like another, without a fill value.
 
-    def zeros_like(self, name: str, data: Any, **kwargs: Any) -> Array:
-        """Create an array of zeros like another. See `zarrcy.zeros_like`."""
-        return self._make(creation.zeros_like, name, data, **kwargs)
+        Parameters
+        ----------
+        name : str
+            Name or path.
+        data : array_like
+            Array whose shape, data type, chunks and codecs the new one has.
+        **kwargs
+            Keywords of `zarrcy.empty_like`.
 
-    def ones_like(self, name: str, data: Any, **kwargs: Any) -> Array:
-        """Create an array of ones like another. See `zarrcy.ones_like`."""
-        return self._make(creation.ones_like, name, data, **kwargs)
+        Returns
+        -------
+        Array
+            The new array.
 
-    def full_like(self, name: str, data: Any, **kwargs: Any) -> Array:
-        """Create an array of one value like another. See `zarrcy.full_like`."""
-        return self._make(creation.full_like, name, data, **kwargs)
+        See Also
+        --------
+        zarrcy.empty_like : The function that this method calls.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> import numpy as np
+        >>> zarrcy.group().empty_like("a", np.arange(2)).fill_value is None
+        True
+        """
+        return self._create_array(creation.empty_like, name, a=data, **kwargs)
+
+    def zeros_like(self, name: str, data: Elements, **kwargs: Option) -> Array:
+        """Create an array of zeros like another.
+
+        Parameters
+        ----------
+        name : str
+            Name or path.
+        data : array_like
+            Array whose shape, data type, chunks and codecs the new one has.
+        **kwargs
+            Keywords of `zarrcy.zeros_like`.
+
+        Returns
+        -------
+        Array
+            The new array.
+
+        See Also
+        --------
+        zarrcy.zeros_like : The function that this method calls.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> import numpy as np
+        >>> zarrcy.group().zeros_like("a", np.arange(2))[:]
+        array([0, 0])
+        """
+        return self._create_array(creation.zeros_like, name, a=data, **kwargs)
+
+    def ones_like(self, name: str, data: Elements, **kwargs: Option) -> Array:
+        """Create an array of ones like another.
+
+        Parameters
+        ----------
+        name : str
+            Name or path.
+        data : array_like
+            Array whose shape, data type, chunks and codecs the new one has.
+        **kwargs
+            Keywords of `zarrcy.ones_like`.
+
+        Returns
+        -------
+        Array
+            The new array.
+
+        See Also
+        --------
+        zarrcy.ones_like : The function that this method calls.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> import numpy as np
+        >>> zarrcy.group().ones_like("a", np.arange(2))[:]
+        array([1, 1])
+        """
+        return self._create_array(creation.ones_like, name, a=data, **kwargs)
+
+    def full_like(self, name: str, data: Elements, **kwargs: Option) -> Array:
+        """Create an array of one value like another.
+
+        Parameters
+        ----------
+        name : str
+            Name or path.
+        data : array_like
+            Array whose shape, data type, chunks and codecs the new one has.
+        **kwargs
+            Keywords of `zarrcy.full_like`; ``fill_value`` is that of `data` by default.
+
+        Returns
+        -------
+        Array
+            The new array.
+
+        See Also
+        --------
+        zarrcy.full_like : The function that this method calls.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> import numpy as np
+        >>> zarrcy.group().full_like("a", np.arange(2), fill_value=7)[:]
+        array([7, 7])
+        """
+        return self._create_array(creation.full_like, name, a=data, **kwargs)
 
     # -- changing ----------------------------------------------------------------------------------
 
-    def __setitem__(self, name: str, value: Any) -> None:
-        self._make(creation.array, name, value, overwrite=True)
+    def __setitem__(self, name: str, value: Elements) -> None:
+        self._create_array(creation.array, name, data=value, overwrite=True)
 
     def __delitem__(self, name: str) -> None:
-        with self._change():
+        with self._changing():
             node = self._at(name)
             if node.kind() is None:
                 raise KeyError(name)
             node.erase()
 
     def move(self, source: str, dest: str) -> None:
-        """Move an array, or a group with all that is in it, to another place in the same store.
+        """Move an array, or a group and everything below it, to another path in the same store.
 
         Parameters
         ----------
-        source : name or path of what is moved
-        dest : its new name or path; groups above it that are missing are created
+        source : str
+            Name or path of the array or group.
+        dest : str
+            New name or path. Groups above it that do not exist are created.
 
         Raises
         ------
-        PathNotFoundError : there is nothing at `source`
-        ContainsArrayError, ContainsGroupError : something is at `dest`
-        KeyPathError : `dest` is below `source`
-        ReadOnlyError : this group is read-only
+        PathNotFoundError
+            If there is nothing at `source`.
+        ContainsArrayError, ContainsGroupError
+            If there is an array or a group at `dest`.
+        KeyPathError
+            If `dest` is below `source`.
+        ReadOnlyError
+            If this group is read-only.
 
         Examples
         --------
@@ -665,43 +1207,56 @@ class Group(NodeProperties, MutableMapping[str, Any]):
         >>> g["b/c"]
         <zarrcy.Array '/b/c' (2,) int64>
         """
-        with self._change():
+        with self._changing():
             node, target = self._at(source), self._at(dest)
             if node.kind() is None:
                 raise PathNotFoundError(node.path)
-            there = target.kind()
-            if there is not None:
-                raise (ContainsArrayError if there == "array" else ContainsGroupError)(target.path)
+            kind = target.kind()
+            if kind is not None:
+                raise (ContainsArrayError if kind == "array" else ContainsGroupError)(target.path)
             if target.path.startswith(prefix_of(node.path)):
-                raise KeyPathError(target.path, f"it is below {node.path!r}, which was to be moved there")
+                raise KeyPathError(
+                    target.path, f"it is below {node.path!r}, which can't be moved into itself"
+                )
             target.require_parents()
             node.move(target.path)
 
 
-def _open_again(kind: type[Group], node: Node, options: ArrayConfig) -> Group:
-    """Open the group that was pickled."""
-    node.load_group()
-    return kind._opened(node, options)
+def _open_again(kind: type[Group], state: GroupState) -> Group:
+    """Open a group that was pickled."""
+    state.node.load_group()
+    return kind(state)
 
 
-def _check_required(array: Array, shape: tuple[int, ...], dtype: np.dtype[Any], exact: bool) -> None:
+def _load_members(state: GroupState) -> Iterator[tuple[str, Member]]:
+    """Load all members, sorted by name; callers look at few of many arrays, so these are parsed on first use."""
+    config = state.config
+    for name, node, entry in state.node.load_members():
+        is_group = entry.kind == "group"
+        yield name, Group(state.at(node)) if is_group else Array._opened(node, entry.parse, config)
+
+
+def _check_required(array: Array, shape: Shape, dtype: AnyDtype, exact: bool) -> None:
     if shape != array.shape:
         raise TypeError(
             f"the array at {array.path!r} has shape {array.shape}, not {shape}; "
-            "delete or resize it, or take another name"
+            "delete or resize it, or choose another name"
         )
     if exact and dtype != array.dtype:
-        raise TypeError(f"the array at {array.path!r} has data type {array.dtype}, not exactly {dtype}")
+        raise TypeError(
+            f"the array at {array.path!r} has data type {array.dtype}, not exactly {dtype}; "
+            "delete it, or pass exact=False"
+        )
     if not np.can_cast(dtype, array.dtype):
         raise TypeError(
             f"the array at {array.path!r} has data type {array.dtype}, to which {dtype} can't be cast "
-            "without a loss"
+            "without loss; delete it, or choose another name or data type"
         )
 
 
-def _first(func: Callable[[Any], Any], things: Iterator[Any]) -> Any:
-    """Return the first answer of a function that is not None."""
-    return next((answer for thing in things if (answer := func(thing)) is not None), None)
+def _first(func: Callable[[_T], _Answer | None], items: Iterator[_T]) -> _Answer | None:
+    """Return the first result of a function that is not None."""
+    return next((answer for item in items if (answer := func(item)) is not None), None)
 
 
 def _paths_below(node: Node, skip: int) -> Iterator[str]:
@@ -712,19 +1267,23 @@ def _paths_below(node: Node, skip: int) -> Iterator[str]:
             yield from _paths_below(node.at(path), skip)
 
 
-class _Values(ValuesView[Any]):
-    """The members, loaded with as few questions to the store as there can be."""
+class _Values(ValuesView[AnyMember]):
+    """The members of a group, loaded with few requests to the store."""
 
-    _mapping: Group
+    def __init__(self, group: Group, state: GroupState) -> None:
+        super().__init__(group)
+        self._state = state
 
-    def __iter__(self) -> Iterator[Any]:
-        return (member for _, member in self._mapping._members())
+    def __iter__(self) -> Iterator[AnyMember]:
+        return (member for _, member in _load_members(self._state))
 
 
-class _Items(ItemsView[str, Any]):
-    """Names and members, loaded likewise."""
+class _Items(ItemsView[str, AnyMember]):
+    """The names and members of a group, loaded with few requests to the store."""
 
-    _mapping: Group
+    def __init__(self, group: Group, state: GroupState) -> None:
+        super().__init__(group)
+        self._state = state
 
-    def __iter__(self) -> Iterator[tuple[str, Any]]:
-        return self._mapping._members()
+    def __iter__(self) -> Iterator[tuple[str, AnyMember]]:
+        return _load_members(self._state)

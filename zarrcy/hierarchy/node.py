@@ -1,12 +1,12 @@
-"""A place in a store: path, documents, and the ways to find, load, save, create and erase them."""
+"""Node: a path in a store, and the operations on its metadata documents."""
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from zarrcy import metadata
 from zarrcy.errors import (
@@ -17,44 +17,47 @@ from zarrcy.errors import (
     ReadOnlyError,
 )
 from zarrcy.keys import normalize_path, prefix_of
-from zarrcy.metadata import ArrayMetadata, ArraySpec
+from zarrcy.metadata import ArrayMetadata, ArraySpec, NodeEntry
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import getsize, getsize_deep, listdir, rename, rmdir
-from zarrcy.types import JSON, Store, Synchronizer, ZarrFormat
+from zarrcy.types import JSON, Buffer, Key, Store, Synchronizer, ZarrFormat
 
 if TYPE_CHECKING:
     from zarrcy.metadata.format import Format
 
 
-Parse: TypeAlias = Callable[[], ArrayMetadata]
-"""Parses the documents of an array, which were loaded."""
-Found: TypeAlias = tuple[str, Parse | None]
-"""What stands at a place: "array" or "group", and how to parse an array."""
-
-# How long the creator of a group waits for the creator of an array in the same place to give way.
-_PATIENCE = 0.2
+# Seconds that the creator of a group waits for an array at the same path to be withdrawn, and between two looks.
+_MOST_WAIT = 0.2
 _POLL = 0.005
-# As zarr-python 2 names it; in any format.
+# The name that zarr-python 2 gives to this lock, whatever the format of the hierarchy.
 _HIERARCHY_LOCK = ".zgroup"
+_UNLOCKED = nullcontext()
 
 
 class Node:
-    """A path in a store, with the documents that stand there.
+    """A path in a store: finds, loads, saves, creates, moves and deletes the documents of an array or a group.
 
-    Several processes may create nodes at once without a synchronizer. A document is claimed: it is
-    written only where it is not there yet, in one step where the store has one. An array and a group
-    in the same place are two documents, so whoever wrote one looks for the other afterwards, and of
-    two who write and then look one at least sees both. The array gives way at once. The group waits
-    for that a little, and gives way if the array stays, since that was there first.
+    Several processes may create nodes at the same time without a synchronizer. Each writes its document only
+    if the key does not exist yet, in one atomic step if the store has one. An array and a group at the same path may
+    have different document keys, so each creator looks for the other document after it wrote its own: at least one of
+    the two sees both. The creator of the array withdraws at once. The creator of the group waits for that a short
+    time, and withdraws too if the array remains, because then the array was there first.
 
     Parameters
     ----------
-    store : of the documents
-    path : normalized here; the root is the empty path
-    chunk_store : of the chunks; the same store where None
-    synchronizer : gives the lock under which documents are changed
-    zarr_format : 2, 3 or "3-draft", which the documents must follow; found by looking where None
+    store : mapping
+        Store of the metadata documents.
+    path : str, optional
+        Path of the node; it is normalized. The default is the root.
+    chunk_store : mapping, optional
+        Store of the chunks, if it is not `store`.
+    synchronizer : mapping, optional
+        Gives the locks under which documents are changed.
+    zarr_format : {2, 3, "3-draft"}, optional
+        Version of the format. By default it is detected.
+    prefix : str, optional
+        Prefix of the keys, if the caller knows that `path` is normalized. The format is not set then.
     """
 
     __slots__ = ("_format", "own_chunk_store", "path", "prefix", "store", "synchronizer")
@@ -62,47 +65,51 @@ class Node:
     def __init__(
         self,
         store: Store,
-        path: Any = None,
+        path: str | None = None,
         chunk_store: Store | None = None,
         synchronizer: Synchronizer | None = None,
         zarr_format: ZarrFormat | None = None,
+        prefix: str | None = None,
     ) -> None:
         self.store = store
-        self.path = normalize_path(path)
-        self.prefix = prefix_of(self.path)
         self.own_chunk_store = chunk_store
         self.synchronizer = synchronizer
-        self._format = metadata.of_version(zarr_format)
+        self._format: Format | None = None
+        if prefix is None:
+            self.path = normalize_path(path)
+            self.prefix = prefix_of(self.path)
+            self._format = metadata.of_version(zarr_format)
+        else:
+            # one of many members of a group
+            self.path = path or ""
+            self.prefix = prefix
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # a format is a module, which pickle does not take; the copy finds it again
+    def __reduce__(self) -> tuple[type[Node], tuple[object, ...]]:
+        # a format is a module, which pickle does not accept; the copy finds it by its number
         number = None if self._format is None else self._format.ZARR_FORMAT
         return type(self), (self.store, self.path, self.own_chunk_store, self.synchronizer, number)
 
     def at(self, path: str) -> Node:
-        """Return the node at another path of the same stores, which must be a normalized one.
+        """Return the node at another path of the same hierarchy; `path` must be normalized.
 
         The nodes of a hierarchy share a format.
         """
-        other = object.__new__(Node)
-        other.store = self.store
-        other.path = path
-        other.prefix = path + "/" if path else ""
-        other.own_chunk_store = self.own_chunk_store
-        other.synchronizer = self.synchronizer
-        other._format = self._format
-        return other
+        prefix = path + "/" if path else ""
+        node = Node(self.store, path, self.own_chunk_store, self.synchronizer, None, prefix)
+        node._format = self._format
+        return node
 
     @property
     def chunk_store(self) -> Store:
+        """Store of the chunks."""
         return self.store if self.own_chunk_store is None else self.own_chunk_store
 
     @property
     def format(self) -> Format:
-        """The format that the documents follow: the one that was asked for or found, or that of a new node."""
+        """Format of the documents: the given or detected one, or the one that a new node at this path has."""
         if self._format is None:
-            # a new node is like the nearest one above
-            line = [node for node in (self, *reversed(self._parents())) if not node._is_nowhere]
+            # a new node has the format of its nearest parent
+            line = [node for node in (self, *reversed(self._parents())) if not node._has_no_keys]
             self._format = (
                 metadata.detect(self.store, [node.prefix for node in line]) if line else metadata.DEFAULT
             )
@@ -110,41 +117,39 @@ class Node:
 
     @property
     def _candidates(self) -> tuple[Format, ...]:
-        """The formats in which a node may stand here."""
+        """Formats in which to look for a node at this path."""
         return metadata.FORMATS if self._format is None else (self._format,)
 
     @property
-    def _is_nowhere(self) -> bool:
-        """Does one look at the store tell that no document is here? Not of formats that lay out a whole store."""
+    def _has_no_keys(self) -> bool:
+        """Whether the store is known to have no key with the prefix of this node.
+
+        Formats that lay out a whole store keep their documents elsewhere, so it says nothing about them.
+        """
         return access.has_no_prefix(self.store, self.prefix)
 
-    def lock(self, key: str) -> AbstractContextManager[Any]:
-        """Return the lock of a key; one that is always free where there is no synchronizer."""
-        if self.synchronizer is None:
-            return nullcontext()
-        lock: AbstractContextManager[Any] = self.synchronizer[key]
-        return lock
+    def lock(self, key: Key) -> AbstractContextManager[object]:
+        """Return the lock of a key; without a synchronizer, a context manager that does nothing."""
+        return _UNLOCKED if self.synchronizer is None else self.synchronizer[key]
 
-    def hierarchy_lock(self) -> AbstractContextManager[Any]:
-        """Return the lock under which nodes are created, moved and deleted: one for the whole store."""
+    def hierarchy_lock(self) -> AbstractContextManager[object]:
+        """Return the lock under which nodes are created, moved and deleted; the whole store has one."""
         return self.lock(_HIERARCHY_LOCK)
 
     @property
-    def metadata_key(self) -> str:
+    def metadata_key(self) -> Key:
+        """Key of the document of an array at this path."""
         return self.format.document_key(self.prefix, "array")
 
     @property
-    def attributes_key(self) -> str:
+    def attributes_key(self) -> Key:
+        """Key of the document that holds the attributes."""
         return self.format.attributes_key(self.store, self.prefix)
 
     # -- finding and loading -----------------------------------------------------------------------
 
-    @property
-    def _default_separator(self) -> str:
-        return getattr(self.store, "_dimension_separator", None) or "."
-
     def kind(self) -> str | None:
-        """Return what stands here: "array", "group" or None."""
+        """Return "array", "group", or None if there is no node at this path."""
         for format in self._candidates:
             (kind,) = format.kinds_at(self.store, [self.prefix])
             if kind is not None:
@@ -152,16 +157,17 @@ class Node:
                 return kind
         return None
 
-    def load(self) -> Found | None:
-        """Load what stands here; None if there is nothing.
+    def load(self) -> NodeEntry | None:
+        """Load the documents of the node; return None if there is none at this path.
 
         Raises
         ------
-        MetadataError : the document of a group is malformed; that of an array is not looked at yet
+        MetadataError
+            If the document of a group is malformed. The document of an array is not parsed yet.
         """
-        fetched: dict[str, Any] | None = None
+        fetched: dict[Key, Buffer] | None = None
         if offers(self.store, "getitems"):
-            # one trip for the documents of most formats
+            # one request for the documents of all formats that have one document per node
             wanted = {
                 format.document_key(self.prefix, kind)
                 for format in self._candidates
@@ -169,182 +175,208 @@ class Node:
                 for kind in ("array", "group")
             }
             keys = sorted(wanted)
-            answers = zip(keys, access.reader(self.store)(keys), strict=True)
-            fetched = {key: document for key, document in answers if document is not None}
+            documents = zip(keys, access.reader(self.store)(keys), strict=True)
+            fetched = {key: document for key, document in documents if document is not None}
+        separator = default_separator(self.store)
         for format in self._candidates:
             store = self.store if fetched is None or format not in metadata.NODE_BY_NODE else fetched
-            found = format.load_one(store, self.prefix, self._default_separator)
-            if found is not None:
+            entry = format.load_one(store, self.prefix, separator)
+            if entry is not None:
                 self._format = format
-                return found
+                return entry
         return None
 
     def load_array(self) -> ArrayMetadata:
-        """Load the description of the array here.
+        """Load and parse the metadata of the array at this path.
 
         Raises
         ------
-        ArrayNotFoundError : there is none
-        MetadataError : its document is malformed
+        ArrayNotFoundError
+            If there is no array at this path.
+        MetadataError
+            If its document is malformed.
         """
         for format in self._candidates:
-            description = format.load_array(self.store, self.prefix, self._default_separator)
-            if description is not None:
+            array = format.load_array(self.store, self.prefix, default_separator(self.store))
+            if array is not None:
                 self._format = format
-                return description
+                return array
         raise ArrayNotFoundError(self.path)
 
-    def describe_array(self, request: ArraySpec) -> ArrayMetadata:
-        """Describe a new array in the words of this node's format."""
-        return self.format.describe_array(request)
+    def describe_array(self, spec: ArraySpec) -> ArrayMetadata:
+        """Return the metadata of a new array in the format of this node."""
+        return self.format.describe_array(spec)
 
     def load_group(self) -> None:
-        """Make sure that a group stands here.
+        """Raise an error unless there is a group at this path.
 
         Raises
         ------
-        ContainsArrayError : it is an array
-        GroupNotFoundError : there is nothing
-        MetadataError : its document is malformed
+        ContainsArrayError
+            If there is an array.
+        GroupNotFoundError
+            If there is no node.
+        MetadataError
+            If the document of the group is malformed.
         """
-        found = self.load()
-        if found is None:
+        entry = self.load()
+        if entry is None:
             raise GroupNotFoundError(self.path)
-        if found[0] == "array":
+        if entry.kind == "array":
             raise ContainsArrayError(self.path)
 
     def _names(self) -> tuple[list[str], list[str]]:
-        """Return the names below this place that may be those of nodes, and the prefixes of their keys."""
+        """Return the names below this path that may be those of nodes, and the prefixes of their keys."""
         names = self.format.names_below(self.store, self.prefix)
         return names, [f"{self.prefix}{name}/" for name in names]
 
     def members(self) -> Iterator[tuple[str, str]]:
-        """Iterate over name and kind of the nodes directly below, in the order of their names."""
+        """Iterate over the names and kinds of the nodes directly below, sorted by name."""
         names, prefixes = self._names()
         for name, kind in zip(names, self.format.kinds_at(self.store, prefixes), strict=True):
             if kind is not None:
                 yield name, kind
 
-    def load_members(self) -> Iterator[tuple[str, Node, Found]]:
-        """Load the nodes directly below, in the order of their names."""
+    def load_members(self) -> Iterator[tuple[str, Node, NodeEntry]]:
+        """Load the documents of the nodes directly below, sorted by name."""
         names, prefixes = self._names()
-        found = self.format.load_at(self.store, prefixes, self._default_separator)
-        for name, there in zip(names, found, strict=True):
-            if there is not None:
-                yield name, self.at(self.prefix + name), there
+        entries = self.format.load_at(self.store, prefixes, default_separator(self.store))
+        for name, entry in zip(names, entries, strict=True):
+            if entry is not None:
+                yield name, self.at(self.prefix + name), entry
 
     def load_attributes(self) -> dict[str, JSON]:
+        """Load the user attributes."""
         return self.format.load_attributes(self.store, self.prefix)
 
     # -- saving ------------------------------------------------------------------------------------
 
-    def save_array(self, description: ArrayMetadata) -> None:
-        self._outdate()
-        self.format.save_array(self.store, self.prefix, description)
+    def save_array(self, array: ArrayMetadata) -> None:
+        """Write the documents of an array that exists; its attributes do not change."""
+        self._drop_consolidated()
+        self.format.save_array(self.store, self.prefix, array)
 
     def save_group(self) -> None:
+        """Write the documents of a group, whatever is at this path."""
         self.format.prepare(self.store)
         self._save(self.format.group_documents(self.prefix))
 
     def save_attributes(self, attributes: dict[str, JSON]) -> None:
-        self._outdate()
+        """Replace the user attributes."""
+        self._drop_consolidated()
         self.format.save_attributes(self.store, self.prefix, attributes)
 
-    def _outdate(self) -> None:
-        """Drop the consolidated metadata above, before what is here changes: others would believe them."""
-        above = self._parents()
-        for prefix in self.format.consolidated_among(self.store, [node.prefix for node in above]):
+    def _drop_consolidated(self) -> None:
+        """Remove the consolidated metadata of the parents that a change of this node would make wrong.
+
+        The caller changes the node afterwards, so that no reader sees outdated consolidated metadata.
+        """
+        parents = self._parents()
+        for prefix in self.format.consolidated_among(self.store, [node.prefix for node in parents]):
             with self.lock(self.format.attributes_key(self.store, prefix)):
                 self.format.drop_consolidated(self.store, prefix)
 
-    def _save(self, documents: dict[str, bytes]) -> None:
+    def _save(self, documents: dict[Key, bytes]) -> None:
         for key, document in documents.items():
             self.store[key] = document
 
     # -- creating ----------------------------------------------------------------------------------
 
     def create_array(
-        self,
-        description: ArrayMetadata,
-        overwrite: bool = False,
-        attributes: Mapping[str, JSON] | None = None,
+        self, array: ArrayMetadata, overwrite: bool = False, attributes: Mapping[str, JSON] | None = None
     ) -> ArrayMetadata:
-        """Write the documents of a new array, and of the groups above it that are missing.
+        """Write the documents of a new array, and of the parent groups that do not exist.
+
+        Parameters
+        ----------
+        array : ArrayMetadata
+            Metadata of the array.
+        overwrite : bool, optional
+            Delete the node that is at this path first.
+        attributes : mapping, optional
+            User attributes of the new array.
 
         Returns
         -------
-        description : as it reads from the documents
+        ArrayMetadata
+            The metadata as a reader parses them from the documents.
 
         Raises
         ------
-        ContainsArrayError, ContainsGroupError : one is here already, and `overwrite` is false; or an
-            array is at a parent, below which nothing can be
+        ContainsArrayError, ContainsGroupError
+            If there is a node at this path and `overwrite` is false, or if a parent is an array.
         """
         key = self.metadata_key
-        documents = self.format.array_documents(self.prefix, description, attributes)
-        written = self.format.parse_array(documents[key], key, self._default_separator)
+        documents = self.format.array_documents(self.prefix, array, attributes)
+        written = self.format.parse_array(documents[key], key, default_separator(self.store))
         with self.lock(key):
             self._create("array", documents, overwrite)
         return written if access.keeps_documents(self.store) else self.load_array()
 
-    def create_group(self, overwrite: bool = False, attributes: Mapping[str, JSON] | None = None) -> bool:
-        """Write the documents of a new group, and of the groups above it that are missing, and return True.
+    def create_group(self, overwrite: bool = False, attributes: Mapping[str, JSON] | None = None) -> None:
+        """Write the documents of a new group, and of the parent groups that do not exist.
 
         Raises
         ------
-        ContainsArrayError, ContainsGroupError : as for `create_array`
+        ContainsArrayError, ContainsGroupError
+            If there is a node at this path and `overwrite` is false, or if a parent is an array.
         """
         self._create("group", self.format.group_documents(self.prefix, attributes), overwrite)
-        return True
 
     def require_group(self, overwrite: bool = False, attributes: Mapping[str, JSON] | None = None) -> bool:
-        """Make this a group if it is none yet, and every parent too.
+        """Create a group, and its parents, unless there is a group at this path.
 
         Parameters
         ----------
-        overwrite : an array that is here makes room
-        attributes : of the group, if it is created
+        overwrite : bool, optional
+            Delete an array that is at this path.
+        attributes : mapping, optional
+            User attributes of the group, if it is created.
 
         Returns
         -------
-        created : False if it was here already
+        bool
+            True if the group was created, False if it existed.
 
         Raises
         ------
-        ContainsArrayError : an array is here, and `overwrite` is false; or at a parent
-        ContainsGroupError : a group is here, of another format than was asked for
+        ContainsArrayError
+            If there is an array at this path and `overwrite` is false, or if a parent is an array.
+        ContainsGroupError
+            If there is a group of another format than the one that this node was given.
         """
         if self.kind() == "group":
             return False
         try:
-            return self.create_group(overwrite, attributes)
+            self.create_group(overwrite, attributes)
         except ContainsGroupError as exc:
-            # somebody was faster, and a group is what was asked for; but not one of another format
+            # another process created the group meanwhile; that is an error only if the format differs
             if exc.path != self.path or self.kind() != "group":
                 raise
             return False
+        return True
 
     def require_parents(self) -> None:
-        """Make every parent a group that is none yet."""
+        """Create the parent groups that do not exist."""
         for parent in self._parents()[-1:]:
             parent.require_group()
 
-    def _create(self, kind: str, documents: dict[str, bytes], overwrite: bool) -> None:
+    def _create(self, kind: str, documents: dict[Key, bytes], overwrite: bool) -> None:
         line = [*self._parents(), self]
-        # what is overwritten may be damaged: it is not looked at
+        # a node that is overwritten may be damaged, so it is not read
         kinds = self._kinds(line[:-1] if overwrite else line)
-        above = _first_array(line[:-1], kinds[: len(line) - 1])
-        if above is not None:
-            raise ContainsArrayError(above.path)
+        array_above = _first_array(line[:-1], kinds[: len(line) - 1])
+        if array_above is not None:
+            raise ContainsArrayError(array_above.path)
         if not overwrite and kinds[-1] is not None:
             raise _contains(kinds[-1], self.path)
-        self._outdate()
+        self._drop_consolidated()
         if overwrite:
             self.erase()
         self.format.prepare(self.store)
-        written: dict[str, list[str]] = {}
-        for parent, there in zip(line[:-1], kinds, strict=False):
-            if there is None:
+        written: dict[str, list[Key]] = {}
+        for parent, parent_kind in zip(line[:-1], kinds, strict=False):
+            if parent_kind is None:
                 written[parent.prefix] = parent._claim(self.format.group_documents(parent.prefix))
         if overwrite:
             self._save(documents)
@@ -355,25 +387,35 @@ class Node:
                 raise _contains(kind, self.path)
         self._settle(kind, line, written)
 
-    def _claim(self, documents: dict[str, bytes]) -> list[str]:
-        """Write documents, if the first of them is not there yet, and return their keys."""
-        claimed: list[str] = []
+    def _claim(self, documents: dict[Key, bytes]) -> list[Key]:
+        """Write documents unless the first of them exists, and return the keys of those that were written."""
+        claimed: list[Key] = []
         for key, document in documents.items():
             if not access.set_if_absent(self.store, key, document) and not claimed:
                 break
             claimed.append(key)
         return claimed
 
-    def _settle(self, kind: str, line: Sequence[Node], written: dict[str, list[str]]) -> None:
-        """Look whether somebody else created another kind of node in the same place meanwhile.
+    def _settle(self, kind: str, line: Sequence[Node], written: dict[str, list[Key]]) -> None:
+        """Check that no other process created a conflicting node meanwhile; else delete what was written.
+
+        Parameters
+        ----------
+        kind : str
+            Kind of this node.
+        line : sequence of Node
+            The parents, the root first, and this node.
+        written : dict
+            Keys of the written documents, by the prefix of their node.
 
         Raises
         ------
-        ContainsArrayError, ContainsGroupError : so it is, and what was written is deleted again
+        ContainsArrayError, ContainsGroupError
+            If there is such a node.
         """
-        give_way = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _MOST_WAIT
         while (conflict := self._conflict(kind, line)) is not None:
-            if isinstance(conflict, ContainsGroupError) or time.monotonic() >= give_way:
+            if isinstance(conflict, ContainsGroupError) or time.monotonic() >= deadline:
                 below = prefix_of(conflict.path)
                 doomed = [keys for prefix, keys in written.items() if prefix.startswith(below)]
                 access.deleter(self.store)(itertools.chain.from_iterable(doomed))
@@ -381,39 +423,40 @@ class Node:
             time.sleep(_POLL)
 
     def _conflict(self, kind: str, line: Sequence[Node]) -> ContainsArrayError | ContainsGroupError | None:
-        """Return the error for a node that is here, or above, and can't be together with this one."""
+        """Return the error for a node at this path, or above, that can't exist beside this one."""
         key_of = self.format.document_key
         if key_of(self.prefix, "array") == key_of(self.prefix, "group"):
-            # whose document it is was settled when it was claimed; an array above is left to find
-            above = _first_array(line[:-1], self._kinds(line[:-1]))
-            return None if above is None else ContainsArrayError(above.path)
-        rivals: dict[str, ContainsArrayError | ContainsGroupError] = {}
+            # the claim of the one document excluded other nodes at this path; only an array above may conflict
+            array_above = _first_array(line[:-1], self._kinds(line[:-1]))
+            return None if array_above is None else ContainsArrayError(array_above.path)
+        rivals: dict[Key, ContainsArrayError | ContainsGroupError] = {}
         for node in line:
             own = kind if node is self else "group"
             other = "group" if own == "array" else "array"
             rivals[key_of(node.prefix, other)] = _contains(other, node.path)
-        there = access.finder(self.store)(list(rivals))
-        return next(itertools.compress(rivals.values(), there), None)
+        exist = access.finder(self.store)(list(rivals))
+        return next(itertools.compress(rivals.values(), exist), None)
 
     def _kinds(self, nodes: Sequence[Node]) -> list[str | None]:
-        """Return what stands at nodes, the root first, in any format."""
+        """Return the kinds of nodes, in any format; the root must come first."""
         kinds: list[str | None] = [None] * len(nodes)
-        nowhere = {number for number, node in enumerate(nodes) if node._is_nowhere}
-        if 0 in nowhere:
-            # there is no store yet
+        without_keys = {number for number, node in enumerate(nodes) if node._has_no_keys}
+        if 0 in without_keys:
+            # the store is empty
             return kinds
         for format in (self.format, *(other for other in metadata.FORMATS if other is not self.format)):
             if any(kinds[:1]) and format not in metadata.NODE_BY_NODE:
-                # it takes whole stores, and this one is of another
+                # this format lays out a whole store, and the root of this one has another format
                 continue
-            skipped = nowhere if format in metadata.NODE_BY_NODE else ()
+            skipped = without_keys if format in metadata.NODE_BY_NODE else ()
             unknown = [number for number, kind in enumerate(kinds) if kind is None and number not in skipped]
-            asked = format.kinds_at(self.store, [nodes[number].prefix for number in unknown])
-            for number, kind in zip(unknown, asked, strict=True):
+            answers = format.kinds_at(self.store, [nodes[number].prefix for number in unknown])
+            for number, kind in zip(unknown, answers, strict=True):
                 kinds[number] = kind
         return kinds
 
     def _parents(self) -> list[Node]:
+        """Return the nodes above this one, the root first."""
         if not self.path:
             return []
         segments = self.path.split("/")
@@ -426,22 +469,22 @@ class Node:
         return (self.store,) if self.own_chunk_store is None else (self.store, self.own_chunk_store)
 
     def move(self, path: str) -> None:
-        """Move the node, and all that is below it, to another path, where nothing is."""
-        self._outdate()
-        self.at(path)._outdate()
+        """Move the node and everything below it to another normalized path, at which no node may be."""
+        self._drop_consolidated()
+        self.at(path)._drop_consolidated()
         (folders, keys), (new_folders, new_keys) = map(self.format.storage_prefixes, (self.path, path))
         for store in self._stores:
             for key, new_key in zip(keys, new_keys, strict=True):
                 if key in store:
                     store[new_key] = store.pop(key)
             for folder, new_folder in zip(folders, new_folders, strict=True):
-                # an array without chunks is not in their store
+                # an array without chunks has no folder in their store
                 if listdir(store, folder):
                     rename(store, folder, new_folder)
 
     def erase(self) -> None:
-        """Delete the node, and all that is below it."""
-        self._outdate()
+        """Delete the node and everything below it."""
+        self._drop_consolidated()
         folders, keys = self.format.storage_prefixes(self.path)
         for store in self._stores:
             if keys:
@@ -450,11 +493,12 @@ class Node:
                 rmdir(store, folder)
 
     def nbytes_stored(self, deep: bool) -> int:
-        """Return the bytes stored for the node, or -1 if a store can't tell.
+        """Return the number of bytes stored for the node, or -1 if a store does not know it.
 
         Parameters
         ----------
-        deep : chunks are in folders of folders
+        deep : bool
+            Whether chunk keys have slashes, so that chunks are in nested folders.
         """
         folders, keys = self.format.storage_prefixes(self.path)
         size_of = getsize_deep if deep else getsize
@@ -462,8 +506,14 @@ class Node:
         sizes += [getsize(self.store, key) for key in keys if key in self.store]
         return -1 if min(sizes) < 0 else sum(sizes)
 
-    def delete_chunks(self, keys: list[str]) -> None:
+    def delete_chunks(self, keys: list[Key]) -> None:
+        """Delete keys from the chunk store."""
         access.deleter(self.chunk_store)(keys)
+
+
+def default_separator(store: Store) -> str:
+    """Return the separator of chunk keys whose document does not state one; a store may prefer "/"."""
+    return getattr(store, "_dimension_separator", None) or "."
 
 
 def _contains(kind: str, path: str) -> ContainsArrayError | ContainsGroupError:
@@ -475,5 +525,6 @@ def _first_array(nodes: Sequence[Node], kinds: Iterable[str | None]) -> Node | N
 
 
 def refuse_read_only(read_only: bool, path: str) -> None:
+    """Raise ReadOnlyError if the array or group at `path` was opened read-only."""
     if read_only:
         raise ReadOnlyError(path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zarrcy import settings
 from zarrcy.metadata import v2, v3, v3_draft
-from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys
+from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, NodeEntry, Parse
 from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.types import Store, ZarrFormat
 
@@ -22,6 +22,8 @@ __all__ = [
     "ArrayMetadata",
     "ArraySpec",
     "ChunkKeys",
+    "NodeEntry",
+    "Parse",
     "asked_format",
     "detect",
     "keeps_one_document",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
@@ -218,3 +218,44 @@ def _with_filters(stages: tuple[Stage, ...], codecs: list[Any]) -> tuple[Stage, 
     first = next((i for i, stage in enumerate(stages) if not isinstance(stage, Transpose)), 0)
     rest = tuple(stage for stage in stages[first:] if not isinstance(stage, Filter))
     return (*stages[:first], *map(Filter, codecs), *rest)
+
+
+Parse: TypeAlias = Callable[[], ArrayMetadata]
+"""Parses the documents of an array, which are already loaded."""
+
+
+class NodeEntry:
+    """A node that a format found in a store.
+
+    The documents are loaded, but those of an array are parsed only by `parse`, so that listing a large group does
+    not parse all of its arrays. A plain class, because one is made for each member of a group that is listed.
+
+    Parameters
+    ----------
+    kind : {"array", "group"}
+        Kind of the node.
+    parser : callable, optional
+        Returns the metadata of an array.
+    *arguments
+        Arguments of `parser`: for example the document and its key.
+    """
+
+    __slots__ = ("_arguments", "_parser", "kind")
+
+    def __init__(
+        self, kind: str, parser: Callable[..., ArrayMetadata] | None = None, *arguments: object
+    ) -> None:
+        self.kind = kind
+        self._parser = parser
+        self._arguments = arguments
+
+    def parse(self) -> ArrayMetadata:
+        """Parse the documents of an array.
+
+        Raises
+        ------
+        MetadataError
+            If a document is malformed.
+        """
+        assert self._parser is not None, "a group has no array metadata"
+        return self._parser(*self._arguments)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from zarrcy.metadata.array_metadata import ArrayMetadata, Names
+from zarrcy.metadata.array_metadata import ArrayMetadata, Names, NodeEntry
 from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.types import JSON, Key, Store, ZarrFormat
 
@@ -61,14 +61,12 @@ class Format(Protocol):
     def kinds_at(self, store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
         """Iterate over what stands at prefixes, "array", "group" or None, with few questions to the store."""
 
-    def load_one(
-        self, store: Store, prefix: str, default_separator: str = "."
-    ) -> tuple[str, Callable[[], ArrayMetadata] | None] | None:
+    def load_one(self, store: Store, prefix: str, default_separator: str = ".") -> NodeEntry | None:
         """Return what stands at a prefix: the kind, and for an array what parses its document."""
 
     def load_at(
         self, store: Store, prefixes: Sequence[str], default_separator: str = "."
-    ) -> Iterator[tuple[str, Callable[[], ArrayMetadata] | None] | None]:
+    ) -> Iterator[NodeEntry | None]:
         """Iterate over what stands at prefixes: the kind, and for an array what parses its document."""
 
     def names_below(self, store: Store, prefix: str) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
@@ -20,7 +20,7 @@ from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ContainsGroupError, MetadataError
 from zarrcy.indexing.chunk_shapes import MAX_NDIM
 from zarrcy.metadata import v2
-from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, Names
+from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, Names, NodeEntry
 from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.json_writer import dump_json
@@ -159,7 +159,7 @@ def kinds_at(store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
 
 def load_at(
     store: Store, prefixes: Sequence[str], default_separator: str = "."
-) -> Iterator[tuple[str, Callable[[], ArrayMetadata] | None] | None]:
+) -> Iterator[NodeEntry | None]:
     """Iterate over what stands at prefixes of keys: the kind, and for an array what parses its document.
 
     Raises
@@ -172,16 +172,14 @@ def load_at(
             continue
         kind, key, document = found
         if kind == "array":
-            yield kind, partial(parse_array, document, key)
+            yield NodeEntry(kind, parse_array, document, key)
         else:
             if document is not None:
                 _attributes(Member(key, "", parse_json(document, key)))
-            yield kind, None
+            yield NodeEntry(kind)
 
 
-def load_one(
-    store: Store, prefix: str, default_separator: str = "."
-) -> tuple[str, Callable[[], ArrayMetadata] | None] | None:
+def load_one(store: Store, prefix: str, default_separator: str = ".") -> NodeEntry | None:
     """Return what stands at a prefix of keys, as `load_at` does."""
     return next(load_at(store, [prefix]))
 

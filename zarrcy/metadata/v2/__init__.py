@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache, partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numcodecs
@@ -17,7 +17,7 @@ import numcodecs
 from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose, as_codec
 from zarrcy.errors import BadCompressorError, CodecNotAvailableError, MetadataError
 from zarrcy.indexing.chunk_shapes import MAX_NDIM
-from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayMetadata, ChunkKeys, Names
+from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayMetadata, ChunkKeys, Names, NodeEntry
 from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.metadata.json_member import MAX_CODECS
 from zarrcy.metadata.json_writer import dump_json
@@ -97,7 +97,7 @@ def kinds_at(store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
 
 def load_at(
     store: Store, prefixes: Sequence[str], default_separator: str = "."
-) -> Iterator[tuple[str, Callable[[], ArrayMetadata] | None] | None]:
+) -> Iterator[NodeEntry | None]:
     """Iterate over what stands at prefixes of keys: the kind, and for an array what parses its document.
 
     Raises
@@ -105,27 +105,27 @@ def load_at(
     MetadataError : the document of a group is malformed
     """
     for found in find(prefixes, document_key, access.document_reader(store), offers(store, "getitems")):
-        yield None if found is None else _found(*found, default_separator)
+        if found is None:
+            yield None
+        else:
+            kind, key, document = found
+            yield _entry(kind, key, document, default_separator)
 
 
-def load_one(
-    store: Store, prefix: str, default_separator: str = "."
-) -> tuple[str, Callable[[], ArrayMetadata] | None] | None:
+def load_one(store: Store, prefix: str, default_separator: str = ".") -> NodeEntry | None:
     """Return what stands at a prefix of keys, as `load_at` does."""
     for kind, name in _NAME_OF.items():
         document = access.get(store, prefix + name)
         if document is not None:
-            return _found(kind, prefix + name, document, default_separator)
+            return _entry(kind, prefix + name, document, default_separator)
     return None
 
 
-def _found(
-    kind: str, key: Key, document: Any, default_separator: str
-) -> tuple[str, Callable[[], ArrayMetadata] | None]:
+def _entry(kind: str, key: Key, document: Any, default_separator: str) -> NodeEntry:
     if kind == "array":
-        return kind, partial(parse_array, document, key, default_separator)
+        return NodeEntry(kind, parse_array, document, key, default_separator)
     check_group(document, key)
-    return kind, None
+    return NodeEntry(kind)
 
 
 def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayMetadata | None:

@@ -8,14 +8,13 @@ left out. What is written is what most readers take: objects with all of their c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from zarrcy.errors import MetadataError
 from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.indexing.chunk_shapes import MAX_NDIM
-from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayMetadata, ChunkKeys, Names
+from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayMetadata, ChunkKeys, Names, NodeEntry
 from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.metadata.json_member import Extension, Member
 from zarrcy.metadata.v3 import fill_values
@@ -131,30 +130,28 @@ def kinds_at(store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
 
 def load_at(
     store: Store, prefixes: Sequence[str], default_separator: str = "."
-) -> Iterator[tuple[str, Callable[[], ArrayMetadata] | None] | None]:
+) -> Iterator[NodeEntry | None]:
     """Iterate over what stands at prefixes of keys: the kind, and for an array what parses its document.
 
     Raises
     ------
     MetadataError : the document of a group is malformed
     """
-    return map(_found, load_many(store, prefixes))
+    return map(_entry, load_many(store, prefixes))
 
 
-def load_one(
-    store: Store, prefix: str, default_separator: str = "."
-) -> tuple[str, Callable[[], ArrayMetadata] | None] | None:
+def load_one(store: Store, prefix: str, default_separator: str = ".") -> NodeEntry | None:
     """Return what stands at a prefix of keys, as `load_at` does."""
-    return _found(load(store, prefix))
+    return _entry(load(store, prefix))
 
 
-def _found(members: Member | None) -> tuple[str, Callable[[], ArrayMetadata] | None] | None:
+def _entry(members: Member | None) -> NodeEntry | None:
     if members is None:
         return None
     if node_type(members) == "array":
-        return "array", partial(parse_members, members)
+        return NodeEntry("array", parse_members, members)
     check_group(members)
-    return "group", None
+    return NodeEntry("group")
 
 
 def load_attributes(store: Store, prefix: str) -> dict[str, JSON]:

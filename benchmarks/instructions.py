@@ -1,25 +1,26 @@
 """Count the machine instructions of zarrcy's operations, with ``valgrind --tool=callgrind``.
 
-python benchmarks/instructions.py                                count those of this checkout
+python benchmarks/instructions.py                                count this checkout
 python benchmarks/instructions.py --before DIR --after DIR       compare two checkouts
 python benchmarks/instructions.py --before DIR --json FILE       keep the counts
 python benchmarks/instructions.py --after DIR --against FILE     compare with counts that were kept
 
-Counts show a change of one percent, which timing cannot. They do not include cache misses, waiting for the disk or work
-of a second thread, so they are not speeds. They depend on the processor (libraries choose kernels by it), on Python and
-on NumPy: compare counts of one machine only. Two runs on the same files agree to 20 in a million. The place of objects
-in memory matters, so an unrelated change may move a row by up to 0.3 %. The kernels of each checkout must be built.
+Counts show a change of one percent, which timing cannot. They do not include cache misses, waiting for the disk or the
+work of a second thread, so they are not speeds. They depend on the processor (libraries choose kernels by it), on
+Python and on NumPy: compare counts from one machine only. Two runs on the same files agree to 20 in a million. The
+position of objects in memory matters, so an unrelated change may change a row by up to 0.3 %. The kernels of each
+checkout must be built.
 
-The arrays have 64^3 float32 in chunks of 16^3, with Blosc: *files* is a directory in format 2, *shards* one in format 3
-with shards of 32^3, *memory* a MemoryStore in format 2.
+The arrays have 64^3 float32 in chunks of 16^3, with Blosc: *files* is a directory in format 2, *shards* a directory in
+format 3 with shards of 32^3, *memory* a MemoryStore in format 2.
 
 One process imports numpy and zarrcy and is forked for each operation. The fork calls the operation until it is warm,
-then twice a number of times. Calls of a function of libc that nothing else calls mark the beginning and the end of
-these two batches, and callgrind counts from mark to mark. The second batch is the result, without what an empty
-batch costs. `~` stands behind a count if the first batch differs by more than 0.5 %: it is not steady. Rows that begin
-with *first* are one call in a process that has numpy and nothing of zarrcy. Whole processes are counted in processes
-of their own, with bytecode that is there already. The garbage collector is off, and so are the threads of zarrcy;
-those of numcodecs' Blosc are, because it uses none in a fork.
+then in two batches of a fixed number of calls. Calls of a libc function that nothing else calls mark the begin and the
+end of the batches, and callgrind counts from mark to mark. The result is the count of the second batch minus that of
+an empty batch. `~` after a count means that the first batch differs by more than 0.5 %: the count is not steady. Rows
+that begin with *first* are one call in a process that has imported numpy and not zarrcy. Whole processes are counted in
+processes of their own, with existing bytecode. The garbage collector and the threads of zarrcy are off. The threads of
+Blosc in numcodecs are off too, because it uses none in a fork.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ _SETTINGS = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
 }
-# of the environment, what an interpreter may need to start
+# Environment variables that an interpreter may need to start.
 _INHERITED = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH")
 
 
@@ -76,14 +77,18 @@ _INHERITED = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH")
 
 @dataclass(frozen=True)
 class Operation:
-    """What is called and counted.
+    """An operation whose instructions are counted.
 
     Parameters
     ----------
-    name : of the row
-    prepare : returns the call that is counted; its own instructions do not count
-    calls : in one batch; as many, and some more, are made before it
-    first : counted once, in a process that has numpy but has not imported zarrcy
+    name : str
+        Name of the row.
+    prepare : callable
+        Return the call to count. Its own instructions do not count.
+    calls : int
+        Number of calls in one batch. A few more calls warm up the process.
+    first : bool
+        Whether the operation is counted once, in a process that has imported numpy and not zarrcy.
     """
 
     name: str
@@ -98,8 +103,10 @@ class Process:
 
     Parameters
     ----------
-    name : of the row
-    program : for ``python -c``
+    name : str
+        Name of the row.
+    program : str
+        Program for ``python -c``.
     """
 
     name: str
@@ -114,7 +121,7 @@ PROCESSES = [
     Process("process: import, open, read an element", _OPEN_AND_READ),
 ]
 _COUNT_MODULES = "; import sys; print(sum(name.split('.')[0] == 'zarrcy' for name in sys.modules))"
-# their rows hold a number of modules, not of instructions
+# The rows of these programs hold the number of loaded modules instead of instructions.
 LOADED = [
     Process(f"{MODULES} of zarrcy after: import, open_array, read an element", _OPEN_ARRAY_AND_READ),
     Process(f"{MODULES} of zarrcy after: import, open, read an element", _OPEN_AND_READ),
@@ -173,7 +180,7 @@ def _written(zarr_format: int) -> Any:
 
 
 def prepare_files() -> None:
-    """Write what the operations read, into the current directory."""
+    """Write the arrays that the operations read into the current directory."""
     import zarrcy
 
     _filled(_FILES).attrs["units"] = "K"
@@ -307,7 +314,7 @@ def _batch(call: Call, calls: int) -> None:
 def _count(operation: Operation) -> None:
     call = operation.prepare()
     if not operation.first:
-        # Python specializes its bytecode in the first calls
+        # Python specializes its bytecode during the first calls.
         _batch(call, _WARM_UP + operation.calls)
     gc.collect()
     gc.disable()
@@ -320,7 +327,7 @@ def _count(operation: Operation) -> None:
 
 
 def _fork(operation: Operation) -> int:
-    """Count in a process that starts with what this one has loaded; return its number."""
+    """Count an operation in a fork of this process. Return the process id."""
     sys.stdout.flush()
     if child := os.fork():
         if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
@@ -338,13 +345,14 @@ def _fork(operation: Operation) -> int:
 
 
 def count_inside(flags: str) -> None:
-    """Run as the process that callgrind watches; print the number of the process of each operation.
+    """Run as the process that callgrind watches. Print the process id of each operation.
 
-    Whatever is chosen, memory is laid out in the same way, for that is worth some instructions.
+    The memory layout is the same for each choice of operations, because it affects the counts.
 
     Parameters
     ----------
-    flags : 1 for each operation that is chosen, 0 for the others
+    flags : str
+        "1" for each chosen operation, "0" for each of the others.
     """
     import numpy as np  # noqa: F401
 
@@ -360,16 +368,16 @@ def count_inside(flags: str) -> None:
 
 
 def try_outside(flags: str) -> None:
-    """Write the files, call once what will be counted, so that all bytecode is there; print where zarrcy is."""
+    """Write the files, call each operation once so that its bytecode exists, and print the folder of zarrcy."""
     prepare_files()
     for row, flag in zip(operations(), flags, strict=True):
         if flag == "1":
             row.prepare()()
-    found = str(Path(str(sys.modules["zarrcy"].__file__)).resolve().parent)
+    package = str(Path(str(sys.modules["zarrcy"].__file__)).resolve().parent)
     loaded = [module for name, module in sys.modules.items() if name.split(".")[0] == "zarrcy"]
     if not any(str(module.__file__).endswith(tuple(EXTENSION_SUFFIXES)) for module in loaded):
-        raise SystemExit(f"the kernels of {found} are not built")
-    print(found)
+        raise SystemExit(f"the kernels of {package} are not built; run `make test` there")
+    print(package)
 
 
 _INSIDE = {"count": count_inside, "try": try_outside}
@@ -384,8 +392,10 @@ class Count:
 
     Parameters
     ----------
-    number : of the second batch
-    drift : first batch : second batch - 1
+    number : float
+        Count of the second batch.
+    drift : float
+        First batch divided by second batch, minus 1.
     """
 
     number: float
@@ -400,7 +410,7 @@ class _Place:
 
     def __init__(self, path: Path, checkout: Path) -> None:
         self.path = path
-        # so the paths of all checkouts have the same length
+        # The paths of all checkouts have the same length.
         (path / "checkout").symlink_to(checkout.resolve(), target_is_directory=True)
         (path / "data").mkdir()
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -408,7 +418,7 @@ class _Place:
         self._environment = inherited | paths | _SETTINGS
 
     def run(self, *arguments: str, valgrind: tuple[str, ...] = ()) -> str:
-        """Run Python where the data are, and return what it prints."""
+        """Run Python in the folder of the data and return its output."""
         done = subprocess.run(
             [*valgrind, sys.executable, "-P", *arguments],
             cwd=self.path / "data",
@@ -423,7 +433,7 @@ class _Place:
         return done.stdout
 
     def run_counted(self, *arguments: str) -> str:
-        """Run Python in callgrind; it writes one file for each process and mark."""
+        """Run Python under callgrind, which writes one file for each process and mark."""
         options = (
             f"--callgrind-out-file={self.path}/counts.%p",
             f"--log-file={self.path}/valgrind.%p",
@@ -436,11 +446,11 @@ class _Place:
         """Return the instructions of a process from one mark to the next."""
         file = self.path / f"counts.{process}.{part}"
         if not file.exists():
-            raise SystemExit(f"callgrind has not seen the calls of {_MARK}, which mark what is counted")
+            raise SystemExit(f"callgrind saw no calls of {_MARK}, which mark the batches")
         return _total(file)
 
     def counted_whole(self) -> int:
-        """Return the instructions of the only process that was counted since the last call, and forget them."""
+        """Return the instructions of the process that was counted since the last call, and remove its files."""
         files = list(self.path.glob("counts.*"))
         total = sum(map(_total, files))
         for file in files:
@@ -465,24 +475,28 @@ def _place(checkout: Path, root: str | None) -> Iterator[_Place]:
 
 
 def measure(checkout: Path, names: list[str], root: str | None) -> Counts:
-    """Count all rows that are named.
+    """Count the named rows.
 
     Parameters
     ----------
-    checkout : the directory that holds the package
-    names : of the rows
-    root : where the temporary files are written
+    checkout : Path
+        Directory that holds the package.
+    names : list of str
+        Names of the rows.
+    root : str, optional
+        Directory for temporary files; /dev/shm by default if it exists.
 
     Returns
     -------
-    the counts by name of the row
+    dict of str to Count
+        The counts by name of the row.
     """
     counts: Counts = {}
     flags = "".join("01"[row.name in (_EMPTY, *names)] for row in operations())
     with _place(checkout, root) as place:
-        found = Path(place.run(_SCRIPT, "--inside", "try", flags).strip())
-        if checkout.resolve() not in found.parents:
-            raise SystemExit(f"there is no zarrcy in {checkout}: Python found {found}")
+        package = Path(place.run(_SCRIPT, "--inside", "try", flags).strip())
+        if checkout.resolve() not in package.parents:
+            raise SystemExit(f"{checkout} does not contain zarrcy: Python imported {package}")
         if flags.count("1") > 1:
             counts |= _measure_operations(place, flags)
         for row in PROCESSES:
@@ -503,7 +517,7 @@ def _measure_operations(place: _Place, flags: str) -> Counts:
     for row in operations():
         if not processes[row.name]:
             continue
-        # the first part of a process ends with the first mark
+        # The first part of a process ends at the first mark.
         first = place.counted(processes[row.name], 2)
         second = first if row.first else place.counted(processes[row.name], 3)
         number = second / row.calls
@@ -516,7 +530,7 @@ def _measure_operations(place: _Place, flags: str) -> Counts:
 
 
 def about() -> dict[str, str]:
-    """Return what counts depend on, besides zarrcy."""
+    """Return the versions and the processor that the counts depend on."""
     tool = subprocess.run(
         ["valgrind", "--version"], stdout=subprocess.PIPE, text=True, check=True
     ).stdout.strip()
@@ -542,7 +556,8 @@ def render(sides: dict[str, Counts]) -> str:
 
     Parameters
     ----------
-    sides : the counts before, after, or both
+    sides : dict of str to dict
+        The counts by name ("before", "after").
     """
     names = [name for name in row_names() if any(name in counts for counts in sides.values())]
     width = max(map(len, names))
@@ -551,10 +566,10 @@ def render(sides: dict[str, Counts]) -> str:
         f"{'instructions per call':{width}}" + "".join(f"{side:>15} " for side in sides) + "  ratio" * ratio
     ]
     for name in names:
-        found = [counts.get(name) for counts in sides.values()]
-        line = f"{name:{width}}" + "".join(_cell(one) for one in found)
-        if ratio and found[0] and found[1]:
-            line += f"{found[1].number / found[0].number:7.3f}"
+        cells = [counts.get(name) for counts in sides.values()]
+        line = f"{name:{width}}" + "".join(_cell(one) for one in cells)
+        if ratio and cells[0] and cells[1]:
+            line += f"{cells[1].number / cells[0].number:7.3f}"
         lines.append(line.rstrip())
     return "\n".join(lines)
 
@@ -566,15 +581,15 @@ def _cell(one: Count | None) -> str:
 
 
 def save(path: Path, sides: dict[str, Counts]) -> None:
-    """Keep the counts, and what they depend on."""
+    """Write the counts and the versions that they depend on."""
     rows = {side: {name: asdict(one) for name, one in counts.items()} for side, counts in sides.items()}
     path.write_text(json.dumps({"about": about(), **rows}, indent=1) + "\n")
 
 
 def load(path: Path) -> Counts:
-    """Return the counts that were kept: those of `after`, or of `before` if there is nothing else.
+    """Return kept counts: those of `after`, or of `before` if the file has no others.
 
-    It says so on standard error if they were made with other software or on another processor.
+    Print a warning to standard error if they were made with other versions or on another processor.
     """
     kept = json.loads(path.read_text())
     for name, now in about().items():
@@ -584,20 +599,27 @@ def load(path: Path) -> Counts:
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
-    """Return what was asked on the command line."""
+    """Return the arguments of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     before = parser.add_mutually_exclusive_group()
-    before.add_argument("--before", metavar="DIR", type=Path, help="a checkout, with its kernels built")
+    before.add_argument("--before", metavar="DIR", type=Path, help="checkout with built kernels")
     before.add_argument(
-        "--against", metavar="FILE", type=Path, help="counts that --json kept, as those before"
+        "--against", metavar="FILE", type=Path, help="counts that --json wrote, instead of --before"
     )
-    parser.add_argument("--after", metavar="DIR", type=Path, help="another (without --before: this one)")
-    parser.add_argument("--only", metavar="PATTERN", default="", help="regular expression; see --list")
+    parser.add_argument(
+        "--after", metavar="DIR", type=Path, help="other checkout (default without --before: this one)"
+    )
+    parser.add_argument(
+        "--only",
+        metavar="PATTERN",
+        default="",
+        help="rows whose name matches this regular expression; see --list",
+    )
     parser.add_argument("--list", action="store_true", help="print the names of the rows")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write the counts there")
-    parser.add_argument("--root", metavar="DIR", help="where files are written (/dev/shm where it exists)")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the counts to FILE")
+    parser.add_argument("--root", metavar="DIR", help="directory for files (default: /dev/shm if it exists)")
     chosen = parser.parse_args(argv)
     if not (chosen.before or chosen.after):
         chosen.after = Path(_SCRIPT).parent.parent
@@ -605,14 +627,14 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure and print; return the exit status."""
+    """Measure and print. Return the exit status."""
     chosen = arguments(argv)
     names = [name for name in row_names() if re.search(chosen.only, name)]
     if chosen.list or not names:
         print("\n".join(names) or f"no row matches {chosen.only!r}", file=sys.stdout if names else sys.stderr)
         return not names
     if shutil.which("valgrind") is None:
-        raise SystemExit("valgrind is not here (Debian: valgrind)")
+        raise SystemExit("valgrind is not installed (Debian package: valgrind)")
     sides: dict[str, Counts] = {}
     if chosen.against:
         sides["before"] = {name: one for name, one in load(chosen.against).items() if name in names}

@@ -1,10 +1,10 @@
-"""How does zarrcy grow: with threads, and with the number of chunks?
+"""Measure how zarrcy scales with threads and with the number of chunks.
 
-Two questions, asked of zarrcy alone: how many times faster are two threads than one where decoding or encoding is the
-work, and what does one chunk cost where there are a hundred or a hundred thousand of them? What is compared is measured
+The first table shows how many times faster two threads read and write compressed chunks than one. The second table
+shows the time of one tiny chunk in arrays of a hundred to a hundred thousand chunks. The values of a row are measured
 in turns in one process.
 
-    python benchmarks/scaling.py [--rounds N] [--side N] [--root DIR]
+    python -m benchmarks.scaling [--rounds N] [--side N] [--root DIR]
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench import TINY_CHUNK, smooth_and_noisy
-from measure import Job, Pace, Timing, run_in_turns
 
 import zarrcy
+from benchmarks.compare.bench import TINY_CHUNK, smooth_and_noisy
+from benchmarks.compare.measure import Job, Pace, Timing, run_in_turns
 
 THREADS = (1, 2)
 COUNTS = (100, 1_000, 10_000, 100_000)
@@ -33,9 +33,9 @@ CODECS: dict[str, Any] = {
 Places = Callable[[], Any]
 
 
-def _reading(array: Any, wanted: np.ndarray) -> Job:
-    def check(found: Any) -> None:
-        np.testing.assert_array_equal(found, wanted)
+def _reading(array: Any, expected: np.ndarray) -> Job:
+    def check(answer: Any) -> None:
+        np.testing.assert_array_equal(answer, expected)
 
     return Job(lambda: lambda: array[...], check)
 
@@ -58,7 +58,7 @@ def _measure(jobs: dict[str, Job], rounds: int) -> dict[str, Timing]:
 
 
 def threads(places: dict[str, Places], side: int, rounds: int) -> None:
-    """Print the time with each number of threads, for whole reads and writes of compressed chunks."""
+    """Print the times of whole reads and writes with one and with two threads."""
     cube = smooth_and_noisy(side)
     print(f"\n{side}^3 float32 in chunks of 64^3: median ms with {THREADS[0]} and {THREADS[1]} threads\n")
     for place, new_store in places.items():
@@ -73,8 +73,8 @@ def threads(places: dict[str, Places], side: int, rounds: int) -> None:
 
 
 def growth(places: dict[str, Places], rounds: int) -> None:
-    """Print what one tiny raw chunk costs, by how many there are."""
-    print(f"\nTiny raw chunks ({TINY_CHUNK * 4} bytes): median us per chunk, by how many chunks there are\n")
+    """Print the time of one tiny raw chunk for several numbers of chunks."""
+    print(f"\nTiny raw chunks ({TINY_CHUNK * 4} bytes): median us per chunk, by number of chunks\n")
     print(f"  {'':16s}" + "".join(f"{n:>12,}" for n in COUNTS))
     for place, new_store in places.items():
         reads, writes = {}, {}
@@ -95,10 +95,12 @@ def main() -> None:
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    options.add_argument("--rounds", type=int, default=7, help="measurements of each (7)")
-    options.add_argument("--side", type=int, default=256, help="of the cube, a multiple of 16 (256)")
+    options.add_argument("--rounds", type=int, default=7, help="measurements of each (default: 7)")
     options.add_argument(
-        "--root", default="/dev/shm" if Path("/dev/shm").is_dir() else None, help="for files"
+        "--side", type=int, default=256, help="elements per side, a multiple of 16 (default: 256)"
+    )
+    options.add_argument(
+        "--root", default="/dev/shm" if Path("/dev/shm").is_dir() else None, help="directory for files"
     )
     chosen = options.parse_args()
     root = Path(tempfile.mkdtemp(prefix="zarrcy-scaling-", dir=chosen.root))

@@ -1,1 +1,1 @@
-"""How zarrcy does over its history: one question in each class, data made in `setup`, time and counts side by side."""
+"""Benchmarks of zarrcy over its history. Each class measures one operation; `setup` makes the data."""

@@ -1,4 +1,4 @@
-"""The arrays that the suite reads and writes, and where they are."""
+"""The arrays that the suite reads and writes, and their folders."""
 
 import shutil
 import tempfile
@@ -19,7 +19,7 @@ CODECS = {
 
 
 def cube():
-    """Return numbers that compress as measured fields do."""
+    """Return numbers that compress like a measured field."""
     x = np.linspace(0, 6, SIDE)
     smooth = np.sin(x)[:, None, None] * np.cos(2 * x)[None, :, None] + np.sin(3 * x)[None, None, :] / 3
     noise = np.random.default_rng(0).standard_normal((SIDE,) * 3, np.float32)
@@ -27,7 +27,7 @@ def cube():
 
 
 class Places:
-    """A directory, in memory where the system has that, that goes away after the benchmark."""
+    """A temporary directory, in memory if the system has /dev/shm; removed after the benchmark."""
 
     def new_folder(self):
         root = "/dev/shm" if Path("/dev/shm").is_dir() else None

@@ -1,4 +1,4 @@
-"""The compiled loops and their numpy twins, on plain memory."""
+"""The compiled kernels and the NumPy kernels, on plain memory."""
 
 import numpy as np
 
@@ -9,12 +9,12 @@ KERNELS = {"compiled": _kernels.compiled, "numpy": _kernels.reference}
 
 def kernels(name):
     if KERNELS[name] is None:
-        raise NotImplementedError("this is a pure build")
+        raise NotImplementedError("pure build: the kernels are not compiled")
     return KERNELS[name]
 
 
 class MoveAPiece:
-    """One chunk of 64^3 elements, whole or every third of them, to its place in a result and back."""
+    """Copy one chunk of 64^3 elements, or every third of them, to a result and back."""
 
     param_names = ("kernels", "itemsize", "step")
     params = (list(KERNELS), [1, 4, 16], [1, 3])
@@ -37,7 +37,7 @@ class MoveAPiece:
 
 
 class IsFilled:
-    """Is a MiB one element over and over? The worst case, where it is, and the usual one."""
+    """Test whether 1 MiB repeats one element: the slowest case, where it does, and the usual case."""
 
     param_names = ("kernels", "content")
     params = (list(KERNELS), ["filled", "first element differs"])

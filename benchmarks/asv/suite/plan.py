@@ -1,4 +1,4 @@
-"""From a selection to a plan: no store, no chunk."""
+"""Plan a selection, without store and chunks."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ SHAPE, CHUNKS = (4096, 4096), (64, 64)
 
 
 class Box:
-    """What the brackets of a small read cost before any chunk is asked for."""
+    """Parse and plan a selection of slices."""
 
     param_names = ("selection",)
     params = (["element", "window", "all"],)
@@ -23,7 +23,7 @@ class Box:
 
 
 class Lists:
-    """Points, a mask and rows, cut at the chunk edges."""
+    """Plan points and a mask."""
 
     def setup(self):
         self.kernels = _kernels.default

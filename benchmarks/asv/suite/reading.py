@@ -1,4 +1,4 @@
-"""Reads end to end."""
+"""Whole reads, from the store to the result."""
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Read(Places):
 
 
 class Select(Places):
-    """Points, rows and a mask: 64^3 chunks in a directory."""
+    """Read points, rows and a mask from chunks of 64^3 in a directory."""
 
     param_names = ("codec",)
     params = (["raw", "blosc"],)
@@ -55,7 +55,7 @@ class Select(Places):
 
 
 class Cached(Places):
-    """The same window again, of an array that keeps decoded chunks."""
+    """Read the same window again from an array that caches decoded chunks."""
 
     def setup(self):
         folder = self.stored("directory", "blosc", 64).store.path

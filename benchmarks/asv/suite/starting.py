@@ -1,4 +1,4 @@
-"""Importing, opening, creating, listing."""
+"""Import, open, create, list."""
 
 import zarrcy
 

@@ -1,4 +1,4 @@
-"""Writes end to end."""
+"""Whole writes, from the value to the store."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class Write(Places):
 
 
 class WriteFill(Places):
-    """Chunks of nothing but the fill value, which are not stored."""
+    """Write chunks that hold only the fill value and are not stored."""
 
     def setup(self):
         self.array = zarrcy.create(

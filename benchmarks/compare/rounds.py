@@ -1,4 +1,4 @@
-"""Ask all rows of all peers, and write down the answers."""
+"""Measure all rows of all peers and collect the results."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-import report
-from measure import Job, Pace, run_in_turns
-from peer import NotOfferedError
+from benchmarks.compare import report
+from benchmarks.compare.measure import Job, Pace, run_in_turns
+from benchmarks.compare.peers.peer import NotOfferedError
 
 
 class AnyRow(Protocol):
-    """One question: its text, and what makes the job of one peer."""
+    """One question: its text, and the function that makes the job of one peer."""
 
     @property
     def name(self) -> str: ...
@@ -32,16 +32,16 @@ class AnyRow(Protocol):
 
 
 def chosen_rows(rows: Sequence[Any], pattern: str) -> list[Any]:
-    """Return the rows whose names match, and give up if there are none."""
-    found = [row for row in rows if re.search(pattern, row.name)]
-    if not found:
-        raise SystemExit(f"no row matches {pattern!r}; --list prints their names")
-    return found
+    """Return the rows whose names match a regular expression. Exit if no row matches."""
+    matching = [row for row in rows if re.search(pattern, row.name)]
+    if not matching:
+        raise SystemExit(f"no row matches {pattern!r}; --list prints the names")
+    return matching
 
 
 def ask(rows: Sequence[AnyRow], peers: Sequence[Any], bench: Any, pace: Pace) -> list[report.Result]:
-    """Measure all rows, and return what the report wants to know of each."""
-    found = []
+    """Measure all rows and return the results for the report."""
+    results = []
     for number, row in enumerate(rows, 1):
         start = time.perf_counter()
         bench.clean()
@@ -52,7 +52,7 @@ def ask(rows: Sequence[AnyRow], peers: Sequence[Any], bench: Any, pace: Pace) ->
                 peer.settle()
                 jobs[peer.name] = row.job(peer, bench)
             except Exception as exc:
-                # reported in the table, and by the exit status
+                # The table and the exit status report it.
                 cells[peer.name] = _trouble(exc)
             else:
                 if not peer.answers:
@@ -69,9 +69,9 @@ def ask(rows: Sequence[AnyRow], peers: Sequence[Any], bench: Any, pace: Pace) ->
             }
         cells |= {name: _trouble(exc) for name, exc in failures.items()}
         text = {"name": row.name, "group": row.group, "question": row.question, "detail": row.detail}
-        found.append({**text, "cells": cells})
+        results.append({**text, "cells": cells})
         print(f"[{number}/{len(rows)}] {time.perf_counter() - start:5.1f} s  {row.name}", file=sys.stderr)
-    return found
+    return results
 
 
 def _trouble(exc: Exception) -> report.Result:
@@ -81,7 +81,7 @@ def _trouble(exc: Exception) -> report.Result:
 
 
 def about_peer(peer: Any) -> report.Result:
-    """Return what the report wants to know of a peer."""
+    """Return the description of a peer for the report."""
     return {
         "name": peer.name,
         "version": peer.version,

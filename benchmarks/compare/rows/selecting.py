@@ -1,6 +1,6 @@
-"""The rows that pick elements: points, masks, lists of rows, fields, and small windows of large chunks.
+"""Rows that select elements: points, masks, lists of rows, fields, and small windows of large chunks.
 
-Where a peer has a way of its own for that kind of selection, that is what is measured.
+Each peer is measured with the method that it has for the kind of selection.
 """
 
 from __future__ import annotations
@@ -11,10 +11,20 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from bench import BIG_CHUNK, RECORD, RECORDS_CHUNK, TABLE_CHUNK, Bench, Row, read_job, refuse_place
-from measure import Job
 from numpy.typing import NDArray
-from peer import BLOSC, DIRECTORY, MEMORY, RAW, Layout, Peer, Stored
+
+from benchmarks.compare.bench import (
+    BIG_CHUNK,
+    RECORD,
+    RECORDS_CHUNK,
+    TABLE_CHUNK,
+    Bench,
+    Row,
+    read_job,
+    refuse_place,
+)
+from benchmarks.compare.measure import Job
+from benchmarks.compare.peers.peer import BLOSC, DIRECTORY, MEMORY, RAW, Layout, Peer, Stored
 
 N_POINTS = 10_000
 N_ROWS = 500
@@ -27,25 +37,25 @@ Shape = tuple[int, ...]
 
 @cache
 def points_of(shape: Shape) -> tuple[NDArray[np.int64], ...]:
-    """Return the coordinates of points all over an array, in no order."""
+    """Return the coordinates of random points of an array."""
     return tuple(np.random.default_rng(2).integers(0, np.array(shape)[:, None], (len(shape), N_POINTS)))
 
 
 @cache
 def mask_of(shape: Shape) -> NDArray[np.bool_]:
-    """Return a mask that is true for 1 % of the elements, at random."""
+    """Return a mask that is true for a random 1 % of the elements."""
     return np.asarray(np.random.default_rng(3).random(shape, np.float32) < 0.01)
 
 
 @cache
 def rows_of(shape: Shape) -> NDArray[np.int64]:
-    """Return rows all over a table, in no order; some come twice."""
+    """Return random row numbers of a table; some occur twice."""
     return np.random.default_rng(4).integers(0, shape[0], N_ROWS)
 
 
 @cache
 def windows_of(shape: Shape) -> tuple[tuple[slice, ...], ...]:
-    """Return windows at random places; some meet a chunk boundary."""
+    """Return windows at random positions; some cross a chunk border."""
     starts = np.random.default_rng(5).integers(0, np.array(shape) - WINDOW_SIDE + 1, (N_WINDOWS, len(shape)))
     return tuple(tuple(slice(start, start + WINDOW_SIDE) for start in map(int, at)) for at in starts)
 
@@ -78,11 +88,16 @@ class _Kind:
 
     Parameters
     ----------
-    question, chunks : for the table
-    layout : of the array that is read, given the codec
-    asking : makes the call of a peer
-    expected : the answer of NumPy, given all numbers
-    per : how many are read by one call
+    question, chunks : str
+        Texts for the table.
+    layout : callable
+        Return the layout of the array for a codec.
+    asking : callable
+        Return the call of a peer.
+    expected : callable
+        Return the answer of NumPy from all numbers.
+    per : int
+        Number of selections that one call reads.
     """
 
     question: str
@@ -142,6 +157,7 @@ _WINDOWS = _Kind(
 
 
 def selecting_rows() -> list[Row]:
+    """Return the rows in the order of the table."""
     return [
         *(
             kind.row(codec, place)

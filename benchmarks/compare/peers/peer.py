@@ -1,8 +1,8 @@
-"""What a peer is: a library that opens, creates, reads and writes arrays of a given layout.
+"""The interface of a peer: a library that opens, creates, reads and writes arrays of a given layout.
 
-A peer opens a store that zarrcy wrote, creates an empty one, and gives callables that read or write
-a selection. Libraries that read Zarr v2 read the very same bytes; the others (HDF5, plain files) get
-a file of their own with the same numbers.
+A peer opens a store that zarrcy wrote, creates an empty one, and returns callables that read or write a selection.
+Libraries that read Zarr v2 read the same bytes. The others (HDF5, plain files) get a file of their own with the same
+numbers.
 """
 
 from __future__ import annotations
@@ -28,10 +28,9 @@ ARRAY_NAME = "data"
 
 @dataclass(frozen=True)
 class Layout:
-    """Of an array: lengths in elements, `codec` is RAW, BLOSC (LZ4, level 5, byte shuffle), ZSTD or
-    GZIP (level 1).
+    """The layout of an array; in Zarr v3 if it has shards, otherwise in Zarr v2.
 
-    With shards it is an array in Zarr v3, else in v2.
+    Lengths are in elements. `codec` is RAW, BLOSC (LZ4, level 5, byte shuffle), ZSTD (level 1) or GZIP (level 1).
     """
 
     shape: tuple[int, ...]
@@ -42,16 +41,16 @@ class Layout:
     shards: tuple[int, ...] | None = None
 
     def compressor(self) -> Any:
-        made: dict[str, Callable[[], Any]] = {
+        makers: dict[str, Callable[[], Any]] = {
             RAW: lambda: None,
             BLOSC: lambda: numcodecs.Blosc(**BLOSC_OPTIONS),
             ZSTD: lambda: numcodecs.Zstd(ZSTD_LEVEL),
             GZIP: lambda: numcodecs.GZip(GZIP_LEVEL),
         }
-        return made[self.codec]()
+        return makers[self.codec]()
 
     def v3_codecs(self) -> list[dict[str, Any]]:
-        """Return the codecs of the chunks in a shard, as Zarr v3 spells them."""
+        """Return the codecs of inner chunks, as Zarr v3 documents write them."""
         codecs: dict[str, list[dict[str, Any]]] = {
             RAW: [],
             BLOSC: [
@@ -68,9 +67,9 @@ class Layout:
 
 @dataclass(frozen=True)
 class Stored:
-    """An array as zarrcy wrote it: the directory of a group that holds it, and its numbers.
+    """An array that zarrcy wrote: the directory of its group, and its numbers.
 
-    Without numbers, no chunk is stored, and the array reads as zeros.
+    If the numbers are None, no chunk is stored and the array reads as zeros.
     """
 
     layout: Layout
@@ -83,7 +82,7 @@ class Stored:
 
     @cached_property
     def values(self) -> dict[str, bytes]:
-        """The same store as a mapping: what lies in the directory, read once."""
+        """The files of the array as a mapping, read once."""
         return {file.name: file.read_bytes() for file in Path(self.path).iterdir()}
 
     def expected(self) -> NDArray[Any]:
@@ -93,19 +92,19 @@ class Stored:
 
 
 class NotOfferedError(Exception):
-    """A peer has no way to do this; its cell stays empty."""
+    """A peer does not offer this; its cell stays empty."""
 
 
 class Peer:
-    """Base of the adapters: arrays that are indexed with brackets, by integers and slices.
+    """Base of the adapters, for arrays that are indexed with brackets, by integers and slices.
 
-    Making one imports the library, and raises ImportError where it is not installed.
+    The constructor imports the library, and raises ImportError if it is not installed.
     """
 
     name: ClassVar[str]
     distribution: ClassVar[str]
     import_statement: ClassVar[str]
-    # how a new program reads one element, with the places {path}, {group} and {name}; empty: it is not asked
+    # A statement that reads one element in a new process, with {path}, {group} and {name}; empty: not measured.
     first_read: ClassVar[str] = ""
     note: str = ""
     places: ClassVar[tuple[str, ...]] = (MEMORY, DIRECTORY)
@@ -114,55 +113,55 @@ class Peer:
     writes_zarr: ClassVar[bool] = True
     is_limit: ClassVar[bool] = False
     answers: ClassVar[bool] = True
-    """Is what it returns the answer, and worth a check? A limit does the work, and leaves the answer in pieces."""
+    """Whether its results are complete and are checked. A limit does the work and does not assemble the result."""
     shards: ClassVar[bool] = True
     refusals: tuple[type[Exception], ...] = ()
-    """What a call raises that asks for something the peer has no way to do."""
+    """Exceptions that mean that the peer does not offer a selection."""
 
     def __init__(self) -> None:
         self.version = importlib.metadata.version(self.distribution)
 
     def settle(self) -> None:
-        """Set what is global in the process to what it is where only this library is imported."""
+        """Set the global state of the process to what it is if only this library is imported."""
         blosc.use_threads = None
 
     def adopt(self, stored: Stored) -> None:
-        """Get ready to open `stored`; a library of another format writes its own file here."""
+        """Prepare to open `stored`. A library with another format writes its own file here."""
 
     def open(self, stored: Stored, place: str, writable: bool = False) -> Any:
         raise NotImplementedError
 
     def create(self, layout: Layout, place: str, group: Path) -> Any:
-        """Return an empty array, for a directory store the one named ARRAY_NAME below `group`.
+        """Return an empty array; in a directory store it has the name ARRAY_NAME below `group`.
 
         An axis of length 0 can grow.
         """
         raise NotImplementedError
 
-    # The readers return a call that reads a selection; they raise NotOfferedError where there is none such.
+    # The readers return a call that reads a selection, or raise NotOfferedError.
 
     def reader(self, array: Any, key: Any) -> Callable[[], Any]:
         return lambda: array[key]
 
     def points_reader(self, array: Any, points: tuple[NDArray[Any], ...]) -> Callable[[], Any]:
-        """Read elements at coordinates, given by one array per axis."""
+        """Return a call that reads elements at coordinates, given by one array per axis."""
         raise NotOfferedError("reads slices only")
 
     def mask_reader(self, array: Any, mask: NDArray[np.bool_]) -> Callable[[], Any]:
-        """Read the elements where a mask of the shape of the array is true."""
+        """Return a call that reads the elements where a mask with the shape of the array is true."""
         raise NotOfferedError("reads slices only")
 
     def rows_reader(self, array: Any, rows: NDArray[Any]) -> Callable[[], Any]:
-        """Read whole rows, at positions that are in no order and may come twice."""
+        """Return a call that reads whole rows, at unsorted positions with repetitions."""
         raise NotOfferedError("reads slices only")
 
     def field_reader(self, stored: Stored, place: str, field: str) -> Callable[[], Any]:
-        """Read one field of all elements of a structured array; opens it too, since some open a field."""
+        """Open a structured array and return a call that reads one field. Some libraries open a single field."""
         array = self.open(stored, place)
         return lambda: array[field]
 
     def probe(self, call: Callable[[], Any]) -> None:
-        """Raise NotOfferedError if the peer refuses a call, which it tells only when it is called."""
+        """Run a call and raise NotOfferedError if the peer refuses it."""
         if not self.refusals:
             return
         try:
@@ -177,7 +176,7 @@ class Peer:
         return write
 
     def appender(self, array: Any, pieces: Sequence[NDArray[Any]]) -> Callable[[], Any]:
-        """Return a call that appends one piece after the other, and returns the array as it then is."""
+        """Return a call that appends the pieces one by one and returns the array."""
 
         def append() -> Any:
             for piece in pieces:
@@ -188,7 +187,7 @@ class Peer:
 
 
 class ZarrPeer(Peer):
-    """A library with the words of zarr-python: `vindex`, `oindex`, names of fields in brackets."""
+    """A library with the API of zarr-python: `vindex`, `oindex`, names of fields in brackets."""
 
     def points_reader(self, array: Any, points: tuple[NDArray[Any], ...]) -> Callable[[], Any]:
         return lambda: array.vindex[points]
@@ -201,5 +200,5 @@ class ZarrPeer(Peer):
 
 
 def stored_chunks(group: Path) -> Iterator[str]:
-    """Yield the names of the chunks of the array below `group`."""
+    """Iterate over the names of the stored chunks of the array below `group`."""
     return (file.name for file in (group / ARRAY_NAME).iterdir() if not file.name.startswith("."))

@@ -1,10 +1,10 @@
-"""Compare zarrcy with the other libraries that are installed: medians and ratios.
+"""Compare arrays of zarrcy with those of the other installed libraries: medians and ratios.
 
-python benchmarks/compare.py                       everything
-python benchmarks/compare.py --quick               small arrays, few rounds
-python benchmarks/compare.py --rows "whole.*blosc" rows whose name matches
-python benchmarks/compare.py --json FILE           keep the numbers
-python benchmarks/compare.py --merge FILE FILE     one table from the numbers of several interpreters
+python -m benchmarks.compare                       everything
+python -m benchmarks.compare --quick               small arrays, few rounds
+python -m benchmarks.compare --rows "whole.*blosc" rows whose name matches
+python -m benchmarks.compare --json FILE           keep the numbers
+python -m benchmarks.compare --merge FILE FILE     one table from the numbers of several interpreters
 """
 
 from __future__ import annotations
@@ -14,28 +14,35 @@ import re
 import sys
 from pathlib import Path
 
-import machine
-import options
-import report
+from benchmarks.compare import machine, options, report
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = options.parser(__doc__, "small arrays and few rounds: about a minute")
     parser.add_argument(
-        "--side", metavar="N", type=int, help="of the cube, a multiple of 16 (256; quick: 128)"
+        "--side",
+        metavar="N",
+        type=int,
+        help="elements per side, a multiple of 16 (default: 256; --quick: 128)",
     )
-    parser.add_argument("--z5py-threads", metavar="N", type=int, default=machine.cpus(), help="the CPUs")
+    parser.add_argument(
+        "--z5py-threads",
+        metavar="N",
+        type=int,
+        default=machine.cpus(),
+        help="threads of z5py (default: CPUs)",
+    )
     return parser.parse_args(argv)
 
 
 def run(chosen: argparse.Namespace) -> report.Result:
-    """Measure, and return the report."""
-    from bench import TINY_CHUNK, Bench
-    from measure import Pace
-    from peer import BLOSC
-    from peers import load_peers, working_directory
-    from rounds import about_peer, ask, chosen_rows
-    from rows import all_rows
+    """Measure the chosen rows and return the report."""
+    from benchmarks.compare.bench import TINY_CHUNK, Bench
+    from benchmarks.compare.measure import Pace
+    from benchmarks.compare.peers import load_peers
+    from benchmarks.compare.peers.peer import BLOSC
+    from benchmarks.compare.rounds import about_peer, ask, chosen_rows
+    from benchmarks.compare.rows import all_rows
 
     peers, missing = load_peers(chosen.z5py_threads)
     peers = [p for p in peers if p.name == report.SUBJECT or re.search(chosen.peers, p.name)]
@@ -45,12 +52,12 @@ def run(chosen: argparse.Namespace) -> report.Result:
     else:
         side, n_tiny, n_appends, pace = 256, 10_000, 100, Pace(chosen.rounds or 5, 0.01, 0.4)
     side = chosen.side or side
-    with working_directory(chosen.root) as place:
+    with machine.working_directory(chosen.root) as place:
         root = Path(place).resolve()
         about = machine.machine(root)
         bench = Bench(root, side, n_tiny, n_appends)
         blosc_nbytes = sum(map(len, bench.stored(bench.layout(64, BLOSC)).values.values()))
-        found = ask(rows, peers, bench, pace)
+        results = ask(rows, peers, bench, pace)
     return report.add_ratios(
         {
             "schema": report.SCHEMA,
@@ -65,13 +72,13 @@ def run(chosen: argparse.Namespace) -> report.Result:
             },
             "peers": [about_peer(peer) for peer in peers],
             "missing": missing,
-            "rows": found,
+            "rows": results,
         }
     )
 
 
 def row_names() -> list[str]:
-    from rows import all_rows
+    from benchmarks.compare.rows import all_rows
 
     return [row.name for row in all_rows()]
 

@@ -1,4 +1,4 @@
-"""Charts of a comparison, as SVG: who needs how many times the time of zarrcy."""
+"""Charts of a comparison as SVG: the time of each library relative to zarrcy."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import math
 import re
 from typing import Any
 
-import report
+from benchmarks.compare import report
 
-# Colours that differ in brightness too, so that they can be told apart in grey and by most eyes.
+# Colours that also differ in brightness, for readers with impaired colour vision and for prints in grey.
 COLORS = {
     "zarr 2": "#d55e00",
     "zarr 3": "#e69f00",
@@ -56,7 +56,7 @@ def _svg(figure: Any) -> str:
     figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     plt.close(figure)
     drawn = text.getvalue()
-    # inline in HTML: without the prologue, and as wide as there is room for
+    # For HTML: without the XML prologue, and with a width that follows the page.
     return re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", drawn[drawn.index("<svg") :], count=1)
 
 
@@ -65,26 +65,26 @@ def _times_label(value: float, _: Any = None) -> str:
 
 
 def means(result: report.Result) -> dict[str, tuple[float, int]]:
-    """Return for each peer the geometric mean of its ratios, and of how many rows."""
-    found: dict[str, list[float]] = {}
+    """Return, for each peer, the geometric mean of its ratios and the number of rows."""
+    ratios: dict[str, list[float]] = {}
     for row in result["rows"]:
         for name, cell in row["cells"].items():
             if name != report.SUBJECT and cell.get("ratio"):
-                found.setdefault(name, []).append(cell["ratio"])
-    return {n: (math.exp(sum(map(math.log, r)) / len(r)), len(r)) for n, r in found.items()}
+                ratios.setdefault(name, []).append(cell["ratio"])
+    return {n: (math.exp(sum(map(math.log, r)) / len(r)), len(r)) for n, r in ratios.items()}
 
 
 def headline(result: report.Result) -> str:
-    """Draw the geometric mean of each peer as one bar."""
-    found = {name: mean for name, mean in means(result).items() if name not in report.LIMITS}
-    names = sorted(found, key=lambda name: found[name][0])
+    """Draw the geometric mean of each peer as a bar."""
+    ratios = {name: mean for name, mean in means(result).items() if name not in report.LIMITS}
+    names = sorted(ratios, key=lambda name: ratios[name][0])
     figure, axes = _axes(8, 0.6 + 0.36 * (len(names) + 1))
     labels = [report.SUBJECT, *names]
-    values = [1.0, *(found[name][0] for name in names)]
+    values = [1.0, *(ratios[name][0] for name in names)]
     colors = [SUBJECT_COLOR, *(COLORS.get(name, _TEXT) for name in names)]
     axes.barh(range(len(labels)), values, color=colors, height=0.66)
     for place, (name, value) in enumerate(zip(labels, values, strict=True)):
-        rows = f"  ({found[name][1]} rows)" if name in found else ""
+        rows = f"  ({ratios[name][1]} rows)" if name in ratios else ""
         axes.annotate(
             f"{value:.1f}x{rows}",
             (value, place),
@@ -97,12 +97,12 @@ def headline(result: report.Result) -> str:
     axes.invert_yaxis()
     axes.set_xlim(0, max(values) * 1.2)
     axes.xaxis.set_major_formatter(_times_label)
-    axes.set_title("Time, in times that of zarrcy: geometric mean over all rows", color=_TEXT, loc="left")
+    axes.set_title("Time relative to zarrcy: geometric mean over all rows", color=_TEXT, loc="left")
     return _svg(figure)
 
 
 def group_chart(result: report.Result, group: str) -> str:
-    """Draw all rows of one group: a dot for each peer, on a logarithmic scale; zarrcy is the line at 1."""
+    """Draw all rows of one group on a logarithmic scale: a dot for each peer, a line at 1 for zarrcy."""
     rows = [row for row in result["rows"] if row["group"] == group]
     peers = [peer["name"] for peer in result["peers"] if peer["name"] != report.SUBJECT]
     figure, axes = _axes(10, 1.1 + _ROW_INCHES * len(rows))
@@ -136,7 +136,7 @@ def group_chart(result: report.Result, group: str) -> str:
     axes.set_xlim(0.018, max(ratios) * 1.4)
     axes.xaxis.set_major_formatter(_times_label)
     axes.xaxis.set_minor_formatter(lambda *_: "")
-    axes.set_xlabel("times zarrcy's time; left of the line is faster than zarrcy", color=_TEXT)
+    axes.set_xlabel("time relative to zarrcy; faster than zarrcy left of the line", color=_TEXT)
     axes.legend(
         loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=9, frameon=False, labelcolor=_TEXT, fontsize=8
     )

@@ -1,4 +1,4 @@
-"""What the rows share: the numbers, the stores that zarrcy wrote, and how answers are checked."""
+"""The numbers, the stores that zarrcy wrote, and the checks of answers, for all rows on arrays."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import Job
 from numpy.typing import NDArray
-from peer import ARRAY_NAME, DIRECTORY, RAW, Layout, NotOfferedError, Peer, Stored
 
 import zarrcy
+from benchmarks.compare.measure import Job
+from benchmarks.compare.peers.peer import ARRAY_NAME, DIRECTORY, RAW, Layout, NotOfferedError, Peer, Stored
 
-# Where a window, a row and a column lie: at no chunk boundary, so a window of 16 elements touches
-# 8 chunks of 16 x 16 x 16, and (mostly) one chunk of 64 x 64 x 64.
+# Position of windows, rows and columns. No chunk border is at these indices, so a window of 16 elements touches
+# 8 chunks of 16 x 16 x 16, and usually one chunk of 64 x 64 x 64.
 WINDOW = tuple(slice(start, start + 16) for start in (37, 69, 101))
 TINY_CHUNK = 8
 TABLE_CHUNK = 512
@@ -24,19 +24,24 @@ BIG_CHUNK = (256, 128, 128)
 SHARD, INNER_CHUNK = 128, 32
 RECORD = np.dtype([("id", "<i8"), ("energy", "<f8"), ("mass", "<f4"), ("kind", "u1")])
 RECORDS_CHUNK = 2**16
-# Each is there several times: as files, in memory, and in the format of each peer that has one of its own.
+# Most stores kept at once. Each exists several times: as files, in memory, and in the format of each peer that has
+# its own.
 MOST_STORED = 4
 
 
 class Bench:
-    """What the rows share: the numbers, the stores that zarrcy wrote, and places to write to.
+    """The numbers, the stores that zarrcy wrote, and places to write to.
 
     Parameters
     ----------
-    root : an empty directory
-    side : length of the axes of the cube, a multiple of 16
-    n_tiny : number of chunks of the array that has many
-    n_appends : how often the rows that append do so
+    root : Path
+        An empty directory.
+    side : int
+        Length of each axis of the cube, in elements; a multiple of 16.
+    n_tiny : int
+        Number of chunks of the array with tiny chunks.
+    n_appends : int
+        Number of appends in the rows that append.
     """
 
     def __init__(self, root: Path, side: int, n_tiny: int, n_appends: int) -> None:
@@ -63,7 +68,7 @@ class Bench:
         return Layout(self.cube.shape, (INNER_CHUNK,) * 3, codec, shards=(SHARD,) * 3)
 
     def numbers(self, shape: tuple[int, ...]) -> NDArray[Any]:
-        """Return the numbers of an array; those of the large cube are made when they are first asked for."""
+        """Return the numbers of an array. Those of the large cube are made on first use."""
         if shape not in self._known:
             self._known[shape] = smooth_and_noisy(shape[0])
         return self._known[shape]
@@ -75,14 +80,14 @@ class Bench:
         return Layout(self.records.shape, (RECORDS_CHUNK,), codec, RECORD)
 
     def stored(self, layout: Layout, empty: bool = False, use: str = "read") -> Stored:
-        """Return a store that zarrcy wrote, one for each `use`. The one used longest ago gives way."""
+        """Return a store that zarrcy wrote, one for each `use`. The store that was used longest ago is removed."""
         key = (layout, empty, use)
-        found = self._stored.pop(key, None) or self._store(*key)
-        self._stored[key] = found
+        stored = self._stored.pop(key, None) or self._store(*key)
+        self._stored[key] = stored
         if len(self._stored) > MOST_STORED:
             oldest = self._stored.pop(next(iter(self._stored)))
             shutil.rmtree(oldest.group)
-        return found
+        return stored
 
     def _store(self, layout: Layout, empty: bool, use: str) -> Stored:
         numbers = self.numbers(layout.shape)
@@ -106,7 +111,7 @@ class Bench:
     def new_place(self) -> Path:
         """Return a path in a directory that `clean` empties."""
         self._n_places += 1
-        # z5py knows by the suffix that it shall not write N5
+        # z5py writes N5 unless the suffix is .zarr
         return self.root / "written" / f"{self._n_places}.zarr"
 
     def clean(self) -> None:
@@ -115,7 +120,7 @@ class Bench:
 
 
 def smooth_and_noisy(side: int) -> NDArray[np.float32]:
-    """Return a cube of numbers that compresses as measured fields do: smooth, with noise of 1/1000."""
+    """Return a cube of numbers that compresses like a measured field: smooth, with noise of 1/1000."""
     x = np.linspace(0, 6, side)
     smooth = np.sin(x)[:, None, None] * np.cos(2 * x)[None, :, None] + np.sin(3 * x)[None, None, :] / 3
     noise = np.random.default_rng(0).standard_normal((side,) * 3, np.float32)
@@ -123,7 +128,7 @@ def smooth_and_noisy(side: int) -> NDArray[np.float32]:
 
 
 def records(n: int) -> NDArray[Any]:
-    """Return elements of several fields: numbers that count up, measured ones, and a few kinds."""
+    """Return structured elements: a counter, a measured value, a mass and a kind."""
     random = np.random.default_rng(0)
     made = np.empty(n, RECORD)
     made["id"] = np.arange(n)
@@ -139,9 +144,12 @@ class Row:
 
     Parameters
     ----------
-    group, question, detail : what is asked, for the table
-    job : makes the job of one peer; raises NotOfferedError where there is none
-    per : the time is divided by this, so that it is the time of one of many
+    group, question, detail : str
+        Texts for the table.
+    job : callable
+        Return the job of one peer, or raise NotOfferedError.
+    per : callable
+        Return the number by which the time of a call is divided.
     """
 
     group: str
@@ -156,29 +164,30 @@ class Row:
 
 
 def read_job(peer: Peer, call: Callable[[], Any], expected: NDArray[Any]) -> Job:
-    """Return the job of a call that reads what is `expected`, if the peer does not refuse it."""
+    """Return the job of a call that must read `expected`. Raise NotOfferedError if the peer refuses the call."""
     peer.probe(call)
-    return Job(lambda: call, lambda found: check_equal(found, expected), settle=peer.settle)
+    return Job(lambda: call, lambda answer: check_equal(answer, expected), settle=peer.settle)
 
 
-def check_equal(found: Any, expected: NDArray[Any]) -> None:
-    found = np.asarray(found)
-    if found.shape != expected.shape or found.dtype != expected.dtype:
-        raise ValueError(f"wrong answer: {found.dtype} {found.shape} for {expected.dtype} {expected.shape}")
-    if not np.array_equal(found, expected):
-        raise ValueError(f"wrong answer: {np.count_nonzero(found != expected)} of {expected.size} elements")
+def check_equal(answer: Any, expected: NDArray[Any]) -> None:
+    """Raise ValueError if an answer is wrong."""
+    answer = np.asarray(answer)
+    if answer.shape != expected.shape or answer.dtype != expected.dtype:
+        raise ValueError(f"wrong answer: {answer.dtype} {answer.shape} for {expected.dtype} {expected.shape}")
+    if not np.array_equal(answer, expected):
+        raise ValueError(f"wrong answer: {np.count_nonzero(answer != expected)} of {expected.size} elements")
 
 
 def check_layout(group: Path, layout: Layout, expected: NDArray[Any]) -> None:
-    """KeyLock that an array on disk is what was asked for, and reads back with zarrcy."""
+    """Raise ValueError if an array on disk has another layout than requested, or other elements."""
     array = zarrcy.open_array(str(group / ARRAY_NAME), mode="r")
     codec = None if array.compressor is None else array.compressor.get_config()
     wanted = None if layout.codec == RAW else layout.compressor().get_config()
     if codec is not None and wanted is not None:
-        # formats differ in what they write down of a codec
+        # formats store different members of a configuration
         codec, wanted = ({key: c[key] for key in codec.keys() & wanted.keys()} for c in (codec, wanted))
     if (array.chunks, array.shards) != (layout.chunks, layout.shards) or codec != wanted:
-        raise ValueError(f"another layout than asked for: chunks {array.chunks}, compressor {codec}")
+        raise ValueError(f"another layout than requested: chunks {array.chunks}, compressor {codec}")
     check_equal(array[...], expected)
 
 

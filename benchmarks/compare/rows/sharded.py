@@ -1,14 +1,15 @@
-"""The rows on arrays in Zarr v3 whose chunks are kept together in shards."""
+"""Rows on Zarr v3 arrays with shards."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
-from bench import INNER_CHUNK, SHARD, Bench, Row, read_job, refuse_place, refuse_shards
-from measure import Job
-from peer import BLOSC, DIRECTORY, RAW, ZSTD, Layout, Peer
-from rows_changing import fresh_write, window_write
+
+from benchmarks.compare.bench import INNER_CHUNK, SHARD, Bench, Row, read_job, refuse_place, refuse_shards
+from benchmarks.compare.measure import Job
+from benchmarks.compare.peers.peer import BLOSC, DIRECTORY, RAW, ZSTD, Layout, Peer
+from benchmarks.compare.rows.writing import fresh_write, window_write
 
 _N_WINDOWS = 200
 _WINDOW_SIDE = 16

@@ -1,4 +1,4 @@
-"""The rows that write: a whole array, a part of one, chunk after chunk, and appending."""
+"""Rows that write: a whole array, a part of an array, tiny chunks, appends."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench import WINDOW, Bench, Row, check_equal, check_layout, refuse_place
-from measure import Job
 from numpy.typing import NDArray
-from peer import BLOSC, DIRECTORY, GZIP, MEMORY, RAW, ZSTD, Layout, NotOfferedError, Peer, stored_chunks
+
+from benchmarks.compare.bench import WINDOW, Bench, Row, check_equal, check_layout, refuse_place
+from benchmarks.compare.measure import Job
+from benchmarks.compare.peers.peer import (
+    BLOSC,
+    DIRECTORY,
+    GZIP,
+    MEMORY,
+    RAW,
+    ZSTD,
+    Layout,
+    NotOfferedError,
+    Peer,
+    stored_chunks,
+)
 
 APPENDED = 1000
 APPENDS_CHUNK = 10_000
@@ -20,11 +32,11 @@ def _write_whole(chunk_side: int, codec: str, place: str, all_fill: bool = False
     def job(peer: Peer, bench: Bench) -> Job:
         refuse_place(peer, place)
         if all_fill and not peer.skips_fill:
-            raise NotOfferedError("stores fill value as any other")
+            raise NotOfferedError("stores chunks of fill value like others")
         if all_fill and peer.is_limit and place == DIRECTORY:
-            raise NotOfferedError("writes no file, so its limit is that in memory")
+            raise NotOfferedError("writes no file; its limit is that in memory")
         layout = bench.layout(chunk_side, codec, write_empty_chunks=not all_fill)
-        # touched memory: untouched zeros would all be one page, and never leave the cache
+        # np.full touches the memory. Untouched zeros share one page that stays in the cache.
         value = np.full(layout.shape, 0, layout.dtype) if all_fill else bench.cube
         return fresh_write(peer, bench, layout, place, value)
 
@@ -41,9 +53,9 @@ def fresh_write(
     value: NDArray[Any],
     writer: Callable[[Any], Callable[[], Any]] | None = None,
 ) -> Job:
-    """Write the whole of an array that was just created.
+    """Return the job that writes the whole of an array that was just created.
 
-    `writer` makes the call from the array; a call that returns something returns the array anew.
+    `writer` makes the call from the array. If the call returns a value, it is the written array.
     """
     last: list[tuple[Any, Path]] = []
 
@@ -54,13 +66,13 @@ def fresh_write(
         last.append((array, group))
         return peer.writer(array, ..., value) if writer is None else writer(array)
 
-    def check(found: Any) -> None:
+    def check(written: Any) -> None:
         array, group = last[0]
-        check_equal(peer.reader(array if found is None else found, ...)(), value)
+        check_equal(peer.reader(array if written is None else written, ...)(), value)
         if place == DIRECTORY and peer.writes_zarr:
             check_layout(group, layout, value)
             if not layout.write_empty_chunks and (names := list(stored_chunks(group))):
-                raise ValueError(f"{len(names)} chunks are stored, and none should be")
+                raise ValueError(f"{len(names)} chunks are stored; no chunk may be stored")
 
     return Job(prepare, check, fresh=True, settle=peer.settle)
 
@@ -74,8 +86,8 @@ def _write_window(chunk_side: int, codec: str, place: str) -> Row:
 
 
 def window_write(peer: Peer, bench: Bench, layout: Layout, place: str) -> Job:
-    """Write a window of an array that holds numbers."""
-    # all peers write into one store, the same value: a store of its own, not the one that is read
+    """Return the job that writes a window of an array with numbers."""
+    # All peers write the same value into one store, which no row reads.
     stored = bench.stored(layout, False, "change")
     peer.adopt(stored)
     array = peer.open(stored, place, writable=True)
@@ -94,9 +106,9 @@ def _append(codec: str, place: str) -> Row:
     def job(peer: Peer, bench: Bench) -> Job:
         refuse_place(peer, place)
         if not peer.appends:
-            raise NotOfferedError("an array can't grow")
+            raise NotOfferedError("arrays cannot grow")
         n = bench.n_appends
-        # sorted, as times of events are
+        # Sorted, like the times of events.
         steps = np.random.default_rng(6).integers(1, 1000, n * APPENDED, "<i8")
         value = steps.cumsum()
         pieces = np.split(value, n)
@@ -112,7 +124,7 @@ def per_chunk_write(peer: Peer, bench: Bench) -> Job:
     return fresh_write(peer, bench, bench.tiny_layout(), MEMORY, bench.line)
 
 
-def changing_rows() -> list[Row]:
+def writing_rows() -> list[Row]:
     """Return the rows in the order of the table."""
     both = (MEMORY, DIRECTORY)
     shapes = [(side, codec) for side in (16, 64) for codec in (RAW, BLOSC)]

@@ -1,4 +1,4 @@
-"""The libraries that do not write Zarr: each has a file of its own with the same numbers in the same chunks."""
+"""Libraries with a format of their own. Each gets a file with the same numbers in the same chunks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from peer import (
+
+from benchmarks.compare.peers.peer import (
     ARRAY_NAME,
     BLOSC,
     DIRECTORY,
@@ -30,7 +31,7 @@ class H5py(Peer):
     name, distribution, import_statement = "h5py", "h5py", "import h5py"
     first_read = "h5py.File({group!r} + '/h5py.h5', 'r')[{name!r}][0, 0, 0]"
     shards = False
-    note = "one HDF5 file of the same chunks; LZF and shuffle stand for blosc; chunk cache off"
+    note = "one HDF5 file with the same chunks; LZF and shuffle replace blosc; chunk cache off"
     places = (DIRECTORY,)
     skips_fill = False
     writes_zarr = False
@@ -40,7 +41,7 @@ class H5py(Peer):
         self._h5py = importlib.import_module("h5py")
 
     def _file(self, path: Path, mode: str) -> Any:
-        # with its cache it would answer from memory what the others are asked from files
+        # The chunk cache would answer from memory what the other libraries read from files.
         return self._h5py.File(path, mode, rdcc_nbytes=0)
 
     def adopt(self, stored: Stored) -> None:
@@ -62,13 +63,13 @@ class H5py(Peer):
     @staticmethod
     def _create(file: Any, layout: Layout) -> Any:
         if layout.codec == ZSTD:
-            raise NotOfferedError("no Zstandard of its own")
+            raise NotOfferedError("no built-in Zstandard")
         options: dict[str, Any] = {
             RAW: {},
             BLOSC: {"compression": "lzf", "shuffle": True},
             GZIP: {"compression": "gzip", "compression_opts": GZIP_LEVEL},
         }[layout.codec]
-        # HDF5 refuses chunks that are larger than the array, unless it can grow
+        # HDF5 refuses chunks that are larger than an array that cannot grow.
         chunks = tuple(min(c, n or c) for c, n in zip(layout.chunks, layout.shape, strict=True))
         grows = tuple(n or None for n in layout.shape)
         return file.create_dataset(
@@ -76,13 +77,13 @@ class H5py(Peer):
         )
 
     def points_reader(self, array: Any, points: tuple[NDArray[Any], ...]) -> Callable[[], Any]:
-        raise NotOfferedError("takes a list for one axis only, not points")
+        raise NotOfferedError("takes a list for one axis only, no points")
 
     def mask_reader(self, array: Any, mask: NDArray[np.bool_]) -> Callable[[], Any]:
         return lambda: array[mask]
 
     def rows_reader(self, array: Any, rows: NDArray[Any]) -> Callable[[], Any]:
-        raise NotOfferedError("takes lists that rise only")
+        raise NotOfferedError("takes increasing lists only")
 
     def writer(self, array: Any, key: Any, value: NDArray[Any]) -> Callable[[], None]:
         file = array.file
@@ -108,10 +109,10 @@ class H5py(Peer):
 
 
 class Blosc2(Peer):
-    """The arrays of python-blosc2: one frame in a file or in memory, of chunks and of blocks in them."""
+    """The arrays of python-blosc2: one frame of chunks and blocks, in a file or in memory."""
 
     name, distribution, import_statement = "blosc2", "blosc2", "import blosc2"
-    note = "NDArray, one frame of the same chunks; blocks as it chooses; zlib stands for gzip"
+    note = "NDArray, one frame with the same chunks; it chooses the blocks; zlib replaces gzip"
     shards = False
     skips_fill = False
     writes_zarr = False
@@ -121,12 +122,12 @@ class Blosc2(Peer):
         self._blosc2 = importlib.import_module("blosc2")
 
     def _options(self, layout: Layout, path: Path | None) -> dict[str, Any]:
-        words = self._blosc2
+        blosc2 = self._blosc2
         codec, level, filters = {
-            RAW: (words.Codec.LZ4, 0, []),
-            BLOSC: (words.Codec.LZ4, 5, [words.Filter.SHUFFLE]),
-            ZSTD: (words.Codec.ZSTD, ZSTD_LEVEL, []),
-            GZIP: (words.Codec.ZLIB, GZIP_LEVEL, []),
+            RAW: (blosc2.Codec.LZ4, 0, []),
+            BLOSC: (blosc2.Codec.LZ4, 5, [blosc2.Filter.SHUFFLE]),
+            ZSTD: (blosc2.Codec.ZSTD, ZSTD_LEVEL, []),
+            GZIP: (blosc2.Codec.ZLIB, GZIP_LEVEL, []),
         }[layout.codec]
         chunks = tuple(min(c, n or c) for c, n in zip(layout.chunks, layout.shape, strict=True))
         place = {} if path is None else {"urlpath": str(path), "mode": "w"}

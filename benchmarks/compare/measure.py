@@ -1,4 +1,4 @@
-"""Time several callables in turns, so that what disturbs the machine disturbs all of them."""
+"""Time several callables in turns, so that a disturbance of the machine affects all of them."""
 
 from __future__ import annotations
 
@@ -20,15 +20,20 @@ Call = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Job:
-    """What one peer does in one row.
+    """The work of one peer in one row.
 
     Parameters
     ----------
-    prepare : returns the call that is timed; its own time does not count
-    check : is given the result of the first call and raises if that is wrong
-    fresh : prepare again before each call, as a write into an empty store needs
-    own_clock : the call returns the seconds itself
-    settle : sets what is global in the process, such as the threads of a codec, before a measurement
+    prepare : callable
+        Return the call to time. Its own time does not count.
+    check : callable
+        Raise an exception if the result of the first call is wrong.
+    fresh : bool
+        Whether `prepare` runs before each call, as a write into an empty store needs.
+    own_clock : bool
+        Whether the call returns its time in seconds.
+    settle : callable
+        Set the global state of the process, such as the threads of a codec, before a measurement.
     """
 
     prepare: Callable[[], Call]
@@ -44,9 +49,12 @@ class Pace:
 
     Parameters
     ----------
-    rounds : measurements of each peer
-    shortest : seconds that one measurement takes at least, by calling often enough
-    budget : seconds for one peer in one row; a peer that needs more gets fewer rounds
+    rounds : int
+        Measurements of each peer.
+    shortest : float
+        Shortest time of one measurement, in seconds. It repeats the call until this time is reached.
+    budget : float
+        Time for one peer in one row, in seconds. A peer that needs more gets fewer rounds.
     """
 
     rounds: int
@@ -56,7 +64,7 @@ class Pace:
 
 @dataclass
 class Timing:
-    """Seconds per call, one sample for each round, of `calls` calls each."""
+    """Seconds per call: one sample per round, each the mean of `calls` calls."""
 
     calls: int = 0
     samples: list[float] = field(default_factory=list)
@@ -71,7 +79,7 @@ class Timing:
 
 
 class _Runner:
-    """One job on its way through the rounds."""
+    """The state of one job between the rounds."""
 
     def __init__(self, job: Job, pace: Pace) -> None:
         self.job, self.pace = job, pace
@@ -80,7 +88,7 @@ class _Runner:
         self.call: Call | None = None
 
     def warm_up(self) -> None:
-        """Check the answer once, then find out how many calls make one measurement."""
+        """Check the answer once, then choose the number of calls per measurement."""
         self.job.settle()
         self.call = self.job.prepare()
         start = time.perf_counter()
@@ -128,17 +136,23 @@ class _Runner:
 def run_in_turns(
     jobs: Mapping[str, Job], pace: Pace, after_round: Callable[[], None]
 ) -> tuple[dict[str, Timing], dict[str, Exception]]:
-    """Measure each job once per round, in an order that moves on by one from round to round.
+    """Measure each job once per round, in an order that rotates by one per round.
 
     Parameters
     ----------
-    jobs : by name of the peer
-    pace : rounds and times
-    after_round : clears away what the calls left behind, where no one is timed
+    jobs : mapping of str to Job
+        The jobs by name of the peer.
+    pace : Pace
+        Number of rounds and times.
+    after_round : callable
+        Remove what the calls wrote. Its time is not measured.
 
     Returns
     -------
-    the timings, and the exceptions of the peers that failed, both by name
+    timings : dict of str to Timing
+        The timings by name of the peer.
+    failures : dict of str to Exception
+        The exceptions of the peers that failed, by name.
     """
     runners = {name: _Runner(job, pace) for name, job in jobs.items()}
     failures: dict[str, Exception] = {}
@@ -153,7 +167,7 @@ def run_in_turns(
                 try:
                     runners[name].warm_up() if turn < 0 else runners[name].measure()
                 except Exception as exc:
-                    # one peer that fails must not cost the others their numbers; it is reported
+                    # A failing peer is reported; the others are still measured.
                     failures[name] = exc
                     del runners[name]
             after_round()

@@ -1,14 +1,15 @@
-"""What the numbers depend on: the processor, the system, the versions."""
+"""The machine, the system and the versions that the numbers depend on."""
 
 from __future__ import annotations
 
 import os
 import platform
 import re
+import tempfile
 from importlib import metadata
 from pathlib import Path
 
-import report
+from benchmarks.compare import report
 
 VERSIONS = ("numpy", "numcodecs", "zarr", "zarrs", "tensorstore", "z5py", "h5py", "blosc2")
 
@@ -19,7 +20,7 @@ def cpus() -> int:
 
 
 def machine(root: Path) -> report.Result:
-    """Describe this machine, with files below `root`."""
+    """Return a description of this machine and of the file system that holds `root`."""
     versions = {}
     for name in VERSIONS:
         try:
@@ -40,17 +41,24 @@ def machine(root: Path) -> report.Result:
 def _cpu_model() -> str:
     info = Path("/proc/cpuinfo")
     if info.exists():
-        found = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE)
-        if found:
-            return found[1].strip()
+        model = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE)
+        if model:
+            return model[1].strip()
     return platform.processor() or platform.machine()
 
 
 def _filesystem(path: Path) -> str:
-    """Return the type of the file system that holds `path`, where the system tells."""
+    """Return the type of the file system that holds `path`, if the system reports it."""
     mounts = Path("/proc/mounts")
     if not mounts.exists():
         return "an unknown file system"
     fields = [line.split() for line in mounts.read_text().splitlines()]
     holding = [(len(f[1]), f[2]) for f in fields if path.is_relative_to(f[1].replace("\\040", " "))]
     return max(holding)[1] if holding else "an unknown file system"
+
+
+def working_directory(root: str | None) -> tempfile.TemporaryDirectory[str]:
+    """Return a new directory below `root`; by default in memory, if the system has /dev/shm."""
+    if root is None and Path("/dev/shm").is_dir():
+        root = "/dev/shm"
+    return tempfile.TemporaryDirectory(prefix="zarrcy-bench-", dir=root)

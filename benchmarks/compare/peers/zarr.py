@@ -1,9 +1,8 @@
-"""The libraries that are compared: one small class each. `peer.py` says what each has to offer."""
+"""The libraries that read and write Zarr: zarrcy, zarr-python 2 and 3, zarrs, tensorstore and z5py."""
 
 from __future__ import annotations
 
 import importlib
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numcodecs import blosc
 from numpy.typing import NDArray
-from peer import (
+
+from benchmarks.compare.peers.peer import (
     ARRAY_NAME,
     BLOSC,
     BLOSC_OPTIONS,
@@ -28,8 +28,6 @@ from peer import (
     Stored,
     ZarrPeer,
 )
-from peers_elsewhere import Blosc2, H5py
-from peers_limits import Limit, Numpy
 
 
 class Zarrcy(ZarrPeer):
@@ -40,8 +38,8 @@ class Zarrcy(ZarrPeer):
         import zarrcy
         from zarrcy import _kernels
 
-        self._zarrcy = zarrcy
-        # in a source tree it is not installed, so it is asked itself
+        self.library = zarrcy
+        # a source tree has no installed distribution
         self.version = zarrcy.__version__
         if not _kernels.COMPILED:
             self.version += " (pure)"
@@ -49,12 +47,12 @@ class Zarrcy(ZarrPeer):
     def open(self, stored: Stored, place: str, writable: bool = False) -> Any:
         store: Any = stored.path
         if place == MEMORY:
-            store = self._zarrcy.MemoryStore()
+            store = self.library.MemoryStore()
             store.update(stored.values)
-        return self._zarrcy.open_array(store, mode="r+" if writable else "r")
+        return self.library.open_array(store, mode="r+" if writable else "r")
 
     def create(self, layout: Layout, place: str, group: Path) -> Any:
-        return self._zarrcy.create(
+        return self.library.create(
             layout.shape,
             chunks=layout.chunks,
             dtype=layout.dtype,
@@ -75,20 +73,20 @@ class Zarr2(ZarrPeer):
         super().__init__()
         if not self.version.startswith("2."):
             raise ImportError(f"zarr is {self.version}")
-        self._zarr = importlib.import_module("zarr")
+        self.library = importlib.import_module("zarr")
 
     def open(self, stored: Stored, place: str, writable: bool = False) -> Any:
-        store: Any = dict(stored.values) if place == MEMORY else self._zarr.DirectoryStore(stored.path)
-        return self._zarr.open_array(store, mode="r+" if writable else "r")
+        store: Any = dict(stored.values) if place == MEMORY else self.library.DirectoryStore(stored.path)
+        return self.library.open_array(store, mode="r+" if writable else "r")
 
     def create(self, layout: Layout, place: str, group: Path) -> Any:
-        return self._zarr.create(
+        return self.library.create(
             layout.shape,
             chunks=layout.chunks,
             dtype=layout.dtype,
             compressor=layout.compressor(),
             fill_value=0,
-            store={} if place == MEMORY else self._zarr.DirectoryStore(str(group / ARRAY_NAME)),
+            store={} if place == MEMORY else self.library.DirectoryStore(str(group / ARRAY_NAME)),
             write_empty_chunks=layout.write_empty_chunks,
         )
 
@@ -102,30 +100,30 @@ class Zarr3(ZarrPeer):
         super().__init__()
         if self.version.startswith("2."):
             raise ImportError(f"zarr is {self.version}")
-        self._zarr = importlib.import_module("zarr")
+        self.library = importlib.import_module("zarr")
         self._buffer = importlib.import_module("zarr.core.buffer").default_buffer_prototype().buffer
 
     def settle(self) -> None:
-        # its import sets this for the whole process; the others shall have what they have without it
+        # The import of zarr-python 3 sets this for the whole process; for other libraries it is reset.
         blosc.use_threads = False
 
     def open(self, stored: Stored, place: str, writable: bool = False) -> Any:
-        storage = self._zarr.storage
+        storage = self.library.storage
         if place == MEMORY:
             store = storage.MemoryStore({k: self._buffer.from_bytes(v) for k, v in stored.values.items()})
         else:
             store = storage.LocalStore(stored.path, read_only=not writable)
-        with self._zarr.config.set(self.pipeline):
+        with self.library.config.set(self.pipeline):
             version = 2 if stored.layout.shards is None else 3
-            return self._zarr.open_array(store, mode="r+" if writable else "r", zarr_format=version)
+            return self.library.open_array(store, mode="r+" if writable else "r", zarr_format=version)
 
     def create(self, layout: Layout, place: str, group: Path) -> Any:
-        storage = self._zarr.storage
+        storage = self.library.storage
         compressors: Any = layout.compressor()
         if layout.shards is not None:
             compressors = layout.v3_codecs()[1:]
-        with self._zarr.config.set(self.pipeline):
-            return self._zarr.create_array(
+        with self.library.config.set(self.pipeline):
+            return self.library.create_array(
                 storage.MemoryStore() if place == MEMORY else storage.LocalStore(group / ARRAY_NAME),
                 shape=layout.shape,
                 chunks=layout.chunks,
@@ -143,13 +141,13 @@ class Zarr3(ZarrPeer):
         try:
             call()
         except (TypeError, ValueError) as exc:
-            # 3.1 parses the name of the field, but then casts the whole elements to its type
+            # 3.1 parses the name of the field, and then casts whole elements to its data type.
             raise NotOfferedError(f"{type(exc).__name__}: {exc}") from exc
         return call
 
 
 class Zarr3Fused(Zarr3):
-    """zarr 3 with the pipeline that runs a chunk through all of its codecs at once, from 3.2 on."""
+    """zarr-python 3 with the pipeline that runs all codecs of a chunk at once (from version 3.2)."""
 
     name = "zarr 3 fused"
     pipeline: ClassVar[dict[str, Any]] = {
@@ -163,7 +161,7 @@ class Zarr3Fused(Zarr3):
 
 
 class Zarrs(Zarr3):
-    """zarr 3 with the codec pipeline of zarrs, in Rust, where that does not fall back to Python."""
+    """zarr-python 3 with the codec pipeline of zarrs, which is written in Rust."""
 
     name, distribution, import_statement = "zarr 3+zarrs", "zarrs", "import zarr, zarrs"
     first_read = (
@@ -171,7 +169,7 @@ class Zarrs(Zarr3):
         "zarr.open_array({path!r}, mode='r')[0, 0, 0]"
     )
     places = (DIRECTORY,)
-    # strict: an error where it would fall back, instead of another measurement of zarr 3
+    # strict: an error instead of a fallback to Python, which would measure zarr-python 3 again
     pipeline: ClassVar[dict[str, Any]] = {
         "codec_pipeline.path": "zarrs.ZarrsCodecPipeline",
         "codec_pipeline.strict": True,
@@ -325,7 +323,7 @@ class Z5py(Peer):
             ZSTD: {"compression": "zstd", "level": ZSTD_LEVEL},
         }
         if layout.codec == GZIP:
-            raise NotOfferedError("writes zlib where gzip is asked for")
+            raise NotOfferedError("writes zlib instead of gzip")
         options = choices[layout.codec]
         return self._z5py.File(str(group), "a", use_zarr_format=True).create_dataset(
             ARRAY_NAME,
@@ -335,41 +333,3 @@ class Z5py(Peer):
             n_threads=self._n_threads,
             **options,
         )
-
-
-# in the order of the table; the limits come last
-PEERS: tuple[type[Peer], ...] = (
-    *(Zarr2, Zarr3, Zarr3Fused, Zarrs, TensorStore, Z5py),
-    *(H5py, Blosc2),
-    *(Numpy, Limit),
-)
-
-
-def load_peers(z5py_threads: int = 1) -> tuple[list[Peer], dict[str, str]]:
-    """Import what is installed.
-
-    Returns
-    -------
-    the peers, zarrcy first, and why the others are not there, by name
-    """
-    try:
-        peers: list[Peer] = [Zarrcy()]
-    except ModuleNotFoundError as exc:
-        if exc.name != "zarrcy":
-            raise
-        remedy = "install it, or set PYTHONPATH to the source tree"
-        raise SystemExit(f"zarrcy is not importable: {remedy}") from exc
-    missing = {}
-    for kind in PEERS:
-        try:
-            peers.append(Z5py(z5py_threads) if kind is Z5py else kind())
-        except ImportError as exc:
-            missing[kind.name] = str(exc)
-    return peers, missing
-
-
-def working_directory(root: str | None) -> tempfile.TemporaryDirectory[str]:
-    """Return a new directory below `root`; by default in memory, where the system has that."""
-    if root is None and Path("/dev/shm").is_dir():
-        root = "/dev/shm"
-    return tempfile.TemporaryDirectory(prefix="zarrcy-bench-", dir=root)

@@ -1,6 +1,6 @@
-"""Results as a table, as JSON, and merged from the JSON of several interpreters.
+"""Results as a table and as JSON, and merged from the JSON of several interpreters.
 
-A peer's ratio is its median divided by the median that zarrcy had in the same process.
+The ratio of a peer is its median divided by the median of zarrcy in the same process.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 SCHEMA = 2
 SUBJECT = "zarrcy"
 LIMITS = ("numpy", "limit")
-# Nearer to 1 than this is no difference that such a measurement can see.
+# A smaller distance from 1 is below the precision of the measurement.
 TIE = 0.05
-# A median this far above the fastest sample: something disturbed the measurement.
+# If the median exceeds the fastest sample by more than this factor, the measurement was disturbed.
 NOISY = 1.5
 
 Result = dict[str, Any]
-# the lowest ratio of a row, the row's name, and every faster peer with its ratio
+# Lowest ratio of a row, name of the row, and each faster peer with its ratio.
 Slower = tuple[float, str, list[tuple[float, str]]]
 
 
@@ -32,9 +32,11 @@ def load(path: str) -> Result:
     try:
         report: Result = json.loads(Path(path).read_text())
     except (OSError, ValueError) as exc:
-        raise SystemExit(f"{path}: no results ({exc})") from exc
+        raise SystemExit(f"{path} has no results ({exc})") from exc
     if report.get("schema") != SCHEMA:
-        raise SystemExit(f"{path}: schema {report.get('schema')!r}, not {SCHEMA}; run the comparison again")
+        raise SystemExit(
+            f"{path} has schema {report.get('schema')!r}, not {SCHEMA}; run the comparison again"
+        )
     return report
 
 
@@ -49,16 +51,19 @@ def add_ratios(report: Result) -> Result:
 
 
 def merge(reports: Sequence[Result]) -> Result:
-    """Return one report with the peers of all; who is in several is taken from the first.
+    """Return one report with the peers of all reports. A peer in several reports is taken from the first.
 
     Raises
     ------
-    SystemExit : they did not measure the same
+    SystemExit
+        If the reports measured arrays of different sizes.
     """
     first = reports[0]
     for other in reports[1:]:
         if other["sizes"] != first["sizes"]:
-            raise SystemExit(f"these can't be merged, they measured {first['sizes']} and {other['sizes']}")
+            raise SystemExit(
+                f"results of different sizes cannot be merged: {first['sizes']} and {other['sizes']}"
+            )
     peers: dict[str, Result] = {}
     rows: dict[str, Result] = {}
     for report in reports:
@@ -111,7 +116,7 @@ def _head(report: Result) -> Iterator[str]:
     for peer in report["peers"]:
         yield f"{peer['name']} {peer['version']}" + (f": {peer['note']}" if peer["note"] else "")
     for name, why in report["missing"].items():
-        yield f"not here: {name} ({why})"
+        yield f"not installed: {name} ({why})"
 
 
 def _table(report: Result) -> Iterator[str]:
@@ -147,7 +152,7 @@ def _cell(name: str, cell: Result) -> str:
 
 
 def is_faster(name: str, cell: Result) -> bool:
-    """Is this a peer that is faster than zarrcy, by more than a measurement may err?"""
+    """Return whether a library is faster than zarrcy by more than the precision of the measurement."""
     return name not in (SUBJECT, *LIMITS) and cell.get("ratio", 1.0) < 1 - TIE
 
 
@@ -177,8 +182,8 @@ def _listed(slower: list[Slower]) -> Iterator[str]:
 
 def _conclusions(report: Result) -> Iterator[str]:
     yield (
-        "Each cell: median time of one call (of one chunk, window or append where the row says 'per'), then "
-        "how many times zarrcy's it is: 2.00x takes twice as long."
+        "Each cell: median time of one call (of one chunk, window or append if the row says 'per'), then its ratio "
+        "to the time of zarrcy: 2.00x takes twice as long."
     )
     yield (
         f"'!' faster than {SUBJECT} by more than {TIE:.0%}; "
@@ -193,12 +198,12 @@ def _conclusions(report: Result) -> Iterator[str]:
         if faster:
             (zarr if same else other).append(((same or faster)[0][0], row["name"], faster))
     yield ""
-    yield f"{SUBJECT} is slower than a peer in {len(zarr)} of {len(report['rows'])} rows" + (
+    yield f"{SUBJECT} is slower than another Zarr library in {len(zarr)} of {len(report['rows'])} rows" + (
         ", the worst first:" if zarr else "."
     )
     yield from _listed(zarr)
     if other:
-        yield f"and, where no peer that reads Zarr is faster, than one of another format in {len(other)}:"
+        yield f"and slower than a library of another format only in {len(other)}:"
         yield from _listed(other)
     for peer, row_name, problem in failures(report):
         yield f"FAILED: {peer} in {row_name}: {problem}"

@@ -1,10 +1,10 @@
-"""Compare what large groups cost: thousands of arrays in one group, and in many.
+"""Compare the cost of large groups: thousands of arrays in one group, and in a tree of groups.
 
-python benchmarks/groups.py                    2,000 arrays; two minutes
-python benchmarks/groups.py --quick            200 arrays
-python benchmarks/groups.py --rows "list"      rows whose name matches
-python benchmarks/groups.py --json FILE        keep the numbers
-python benchmarks/groups.py --merge FILE FILE  one table from the numbers of several interpreters
+python -m benchmarks.compare.groups                    2,000 arrays; two minutes
+python -m benchmarks.compare.groups --quick            200 arrays
+python -m benchmarks.compare.groups --rows "list"      rows whose name matches
+python -m benchmarks.compare.groups --json FILE        keep the numbers
+python -m benchmarks.compare.groups --merge FILE FILE  one table from the numbers of several interpreters
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import machine
-import options
-import report
-from measure import Job, Pace
-from peers import Peer, Zarr2, Zarr3, Zarrcy, working_directory
-from rounds import about_peer, ask, chosen_rows
+from benchmarks.compare import machine, options, report
+from benchmarks.compare.measure import Job, Pace
+from benchmarks.compare.peers.peer import Peer
+from benchmarks.compare.peers.zarr import Zarr2, Zarr3, Zarrcy
+from benchmarks.compare.rounds import about_peer, ask, chosen_rows
 
 
 def attributes_of(number: int) -> dict[str, Any]:
@@ -32,12 +31,12 @@ def attributes_of(number: int) -> dict[str, Any]:
 
 
 def shape_of(number: int) -> tuple[int, int]:
-    """Return a shape of its own for each array: their documents differ, as those of real arrays do."""
+    """Return the shape of an array. All arrays differ in shape, so their documents differ as in real data."""
     return (100 + number, 200)
 
 
 class Hierarchy:
-    """What zarrcy and zarr-python 2 spell alike."""
+    """The calls of zarrcy and zarr-python 2."""
 
     note, writes_zarr, is_limit, answers = "", True, False, True
 
@@ -64,9 +63,9 @@ class Hierarchy:
         return dict(group.arrays())
 
     def walk(self, group: Any) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        group.visititems(found.__setitem__)
-        return found
+        nodes: dict[str, Any] = {}
+        group.visititems(nodes.__setitem__)
+        return nodes
 
     def consolidate(self, path: Path) -> None:
         self.library.consolidate_metadata(str(path))
@@ -76,7 +75,7 @@ class Hierarchy:
 
 
 class Hierarchy3(Hierarchy):
-    """How zarr-python 3 spells it, in format 2."""
+    """The calls of zarr-python 3, for format 2."""
 
     def create(self, path: Path, names: list[str]) -> None:
         group = self.library.open_group(str(path), mode="w", zarr_format=2)
@@ -101,9 +100,9 @@ class Hierarchy3(Hierarchy):
 
 
 def load_libraries() -> tuple[list[Hierarchy], dict[str, str]]:
-    """Import what is installed: zarrcy first, and why the others are not there, by name."""
+    """Import the installed libraries, zarrcy first. Return them, and the reasons of the missing ones by name."""
     zarrcy = Zarrcy()
-    found: list[Hierarchy] = [Hierarchy(zarrcy, zarrcy._zarrcy)]
+    hierarchies: list[Hierarchy] = [Hierarchy(zarrcy, zarrcy.library)]
     missing = {}
     for kind, hierarchy in ((Zarr2, Hierarchy), (Zarr3, Hierarchy3)):
         try:
@@ -111,12 +110,12 @@ def load_libraries() -> tuple[list[Hierarchy], dict[str, str]]:
         except ImportError as exc:
             missing[kind.name] = str(exc)
         else:
-            found.append(hierarchy(peer, peer._zarr))
-    return found, missing
+            hierarchies.append(hierarchy(peer, peer.library))
+    return hierarchies, missing
 
 
 class Bench:
-    """The hierarchies that all read, as zarrcy wrote them: many arrays in one group, and a tree of groups."""
+    """The hierarchies that zarrcy wrote for all libraries: many arrays in one group, and a tree of groups."""
 
     def __init__(self, root: Path, n: int) -> None:
         self.root, self.n = root, n
@@ -140,14 +139,15 @@ class Bench:
         shutil.rmtree(self.written, ignore_errors=True)
 
 
-def expect(found: Any, wanted: Any) -> None:
-    if found != wanted:
-        raise ValueError(f"wrong answer: {str(found)[:100]}, not {str(wanted)[:100]}")
+def expect(answer: Any, expected: Any) -> None:
+    """Raise ValueError if an answer is wrong."""
+    if answer != expected:
+        raise ValueError(f"wrong answer: {str(answer)[:100]}, not {str(expected)[:100]}")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One question; `job` makes the job of one library."""
+    """One question. `job` makes the job of one library."""
 
     question: str
     detail: str
@@ -194,7 +194,7 @@ def _open(consolidated: bool) -> Callable[[Hierarchy, Bench], Job]:
     return job
 
 
-def _ask(what: str, consolidated: bool) -> Callable[[Hierarchy, Bench], Job]:
+def _list(what: str, consolidated: bool) -> Callable[[Hierarchy, Bench], Job]:
     def job(library: Hierarchy, bench: Bench) -> Job:
         group = (library.open_consolidated if consolidated else library.open)(bench.flat)
         calls = {
@@ -205,13 +205,13 @@ def _ask(what: str, consolidated: bool) -> Callable[[Hierarchy, Bench], Job]:
             "attributes": lambda: {k: dict(array.attrs) for k, array in library.arrays(group).items()},
         }
 
-        def check(found: Any) -> None:
+        def check(answer: Any) -> None:
             if what == "attributes":
-                expect(found, bench.attributes())
+                expect(answer, bench.attributes())
             elif what == "shapes":
-                expect(found, {name: shape_of(number) for number, name in enumerate(bench.names)})
+                expect(answer, {name: shape_of(number) for number, name in enumerate(bench.names)})
             else:
-                expect(sorted(found), bench.names)
+                expect(sorted(answer), bench.names)
 
         return Job(lambda: calls[what], check, settle=library.settle)
 
@@ -223,38 +223,39 @@ def _walk(library: Hierarchy, bench: Bench) -> Job:
     n_groups = len({path.partition("/")[0] for path in bench.paths})
     return Job(
         lambda: lambda: library.walk(group),
-        lambda found: expect(len(found), bench.n + n_groups),
+        lambda nodes: expect(len(nodes), bench.n + n_groups),
         settle=library.settle,
     )
 
 
 def all_rows() -> list[Row]:
+    """Return the rows in the order of the table."""
     rows = [Row("create", "arrays with attributes", _create)]
     for consolidated, detail in ((False, "directory"), (True, "consolidated")):
         if consolidated:
             rows.append(Row("consolidate", "directory", _consolidate))
         rows += [
             Row("open the group", detail, _open(consolidated)),
-            Row("list the members", detail, _ask("members", consolidated)),
-            Row("list the arrays", detail, _ask("arrays", consolidated)),
-            Row("open all arrays", detail, _ask("opened", consolidated)),
-            Row("read all shapes", detail, _ask("shapes", consolidated)),
-            Row("read all attributes", detail, _ask("attributes", consolidated)),
+            Row("list the members", detail, _list("members", consolidated)),
+            Row("list the arrays", detail, _list("arrays", consolidated)),
+            Row("open all arrays", detail, _list("opened", consolidated)),
+            Row("read all shapes", detail, _list("shapes", consolidated)),
+            Row("read all attributes", detail, _list("attributes", consolidated)),
         ]
     return [*rows, Row("walk", "as many arrays in a tree of groups", _walk)]
 
 
 def run(chosen: argparse.Namespace) -> report.Result:
-    """Measure, and return the report."""
+    """Measure the chosen rows and return the report."""
     libraries, missing = load_libraries()
     libraries = [lib for lib in libraries if lib.name == report.SUBJECT or re.search(chosen.peers, lib.name)]
     rows = chosen_rows(all_rows(), chosen.rows)
     n = chosen.arrays or (200 if chosen.quick else 2_000)
     pace = Pace(chosen.rounds or (3 if chosen.quick else 5), 0.01, 0.3 if chosen.quick else 1.5)
-    with working_directory(chosen.root) as place:
+    with machine.working_directory(chosen.root) as place:
         root = Path(place).resolve()
         about = machine.machine(root)
-        found = ask(rows, libraries, Bench(root, n), pace)
+        results = ask(rows, libraries, Bench(root, n), pace)
     return report.add_ratios(
         {
             "schema": report.SCHEMA,
@@ -263,14 +264,16 @@ def run(chosen: argparse.Namespace) -> report.Result:
             "about": f"{n} arrays in one group of a directory store, format 2, 3 attributes each; no elements",
             "peers": [about_peer(library) for library in libraries],
             "missing": missing,
-            "rows": found,
+            "rows": results,
         }
     )
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = options.parser(__doc__, "200 arrays and few rounds")
-    parser.add_argument("--arrays", metavar="N", type=int, help="how many (2000; quick: 200)")
+    parser.add_argument(
+        "--arrays", metavar="N", type=int, help="number of arrays (default: 2000; --quick: 200)"
+    )
     return options.answer(parser.parse_args(argv), lambda: [row.name for row in all_rows()], run)
 
 

@@ -1,4 +1,4 @@
-"""The results as an HTML page with charts, and as the tables of docs/benchmarks.md."""
+"""Write the results as an HTML page with charts, and as the tables of docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import charts
-import report
+from benchmarks.compare import charts, report
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8883; --soft: #8881; }
@@ -25,15 +24,15 @@ th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
 td.limit { opacity: .65; } small { opacity: .7; }
 """
 _NOTE = (
-    "Medians of calls made in turns in one process; ratios count, times depend on the machine. "
-    "A ratio of 2.00x takes twice as long as zarrcy. numpy (memcpy, or one plain file) and limit (open and "
-    "read the same files, call the codec, put nothing in its place) are no libraries but what the machine allows."
+    "Medians of calls made in turns in one process. Compare ratios; times depend on the machine. "
+    "A ratio of 2.00x takes twice as long as zarrcy. numpy (memcpy, or one plain file) and limit (open and read "
+    "the same files, call the codec, do not assemble the result) are limits of the machine, not libraries."
 )
 
 
 def standing(results: Sequence[report.Result]) -> tuple[int, int, float]:
-    """Return in how many rows no peer is faster, of how many, and the mean time as a part of the best peer's."""
-    best = [min(found) for result in results for row in result["rows"] if (found := _peer_ratios(row))]
+    """Return the number of rows in which no library is faster, the number of rows, and the mean ratio to the best."""
+    best = [min(ratios) for result in results for row in result["rows"] if (ratios := _peer_ratios(row))]
     mean = math.exp(-sum(map(math.log, best)) / len(best)) if best else math.nan
     return sum(ratio >= 1 - report.TIE for ratio in best), len(best), mean
 
@@ -62,7 +61,7 @@ def _machines(results: Sequence[report.Result]) -> Iterator[str]:
 
 
 def _cell(name: str, cell: report.Result) -> tuple[str, str]:
-    """Return the text of a cell, and its background."""
+    """Return the text of a cell and its background colour."""
     if "median" not in cell:
         return ("failed" if "failed" in cell else "-"), ""
     if name == report.SUBJECT or "ratio" not in cell:
@@ -77,14 +76,14 @@ def _cell(name: str, cell: report.Result) -> tuple[str, str]:
 
 
 def page(results: Sequence[report.Result]) -> str:
-    """Return the report as one HTML page that needs no other file."""
+    """Return the report as one HTML page without other files."""
     first, n_rows, mean = standing(results)
     parts = [
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>zarrcy benchmarks</title><style>{_STYLE}</style>",
         f"<h1>zarrcy, measured</h1><p>{html.escape(_NOTE)}</p>",
         "<div class='facts'>",
         f"<div><b>{first} of {n_rows}</b>rows in which no library is faster</div>",
-        f"<div><b>{report.times(mean)}</b>the time of the best library of each row, geometric mean</div></div>",
+        f"<div><b>{report.times(mean)}</b>the time of the best library of each row (geometric mean)</div></div>",
     ]
     for result in results:
         parts.append(charts.headline(result))
@@ -93,7 +92,7 @@ def page(results: Sequence[report.Result]) -> str:
         for group in _groups(result):
             parts.append(f"<h2>{html.escape(group)}</h2>{charts.group_chart(result, group)}")
             parts.append(f"<div class='wide'>{_html_table(result, group)}</div>")
-    parts.append("<h2>Where</h2>" + "".join(f"<p>{html.escape(text)}</p>" for text in _machines(results)))
+    parts.append("<h2>Machines</h2>" + "".join(f"<p>{html.escape(text)}</p>" for text in _machines(results)))
     for result in results:
         notes = [
             f"<li>{html.escape(p['name'])} {p['version']}: {html.escape(p['note'])}"
@@ -101,7 +100,7 @@ def page(results: Sequence[report.Result]) -> str:
             if p["note"]
         ]
         notes += [
-            f"<li>not here: {html.escape(name)} ({html.escape(why)})"
+            f"<li>not installed: {html.escape(name)} ({html.escape(why)})"
             for name, why in result["missing"].items()
         ]
         parts.append(f"<ul><small>{''.join(notes)}</small></ul>" if notes else "")
@@ -127,16 +126,19 @@ def document(results: Sequence[report.Result], command: str, picture: str) -> st
 
     Parameters
     ----------
-    results : merged
-    command : that made them
-    picture : name of the file with the first chart
+    results : sequence of dict
+        The merged results of the comparisons.
+    command : str
+        The command that made them.
+    picture : str
+        Name of the file with the first chart.
     """
     first, n_rows, mean = standing(results)
     lines = [
         "# Benchmarks",
         "",
-        f"Made by `{command}`, which measures zarrcy and every library that is installed in turns, on the same "
-        "stores. [benchmarks/README.md](../benchmarks/README.md) says what each row asks.",
+        f"Made by `{command}`, which measures zarrcy and each installed library in turns, on the same stores. "
+        "[benchmarks/README.md](../benchmarks/README.md) explains the rows.",
         "",
         *(f"* {text}" for text in _machines(results)),
         "",
@@ -176,7 +178,7 @@ def _markdown_table(result: report.Result, group: str) -> Iterator[str]:
 
 
 def write(results: Sequence[report.Result], folder: Path) -> Path:
-    """Write the page and its charts below a folder, and return the path of the page."""
+    """Write the page and its charts into a folder. Return the path of the page."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
     path.write_text(page(results), encoding="utf-8")
@@ -188,7 +190,7 @@ def write(results: Sequence[report.Result], folder: Path) -> Path:
 
 
 def write_document(results: Sequence[report.Result], path: Path, command: str) -> None:
-    """Write docs/benchmarks.md, and its picture beside it."""
+    """Write docs/benchmarks.md and its picture beside it."""
     picture = path.with_suffix(".svg")
     path.write_text(document(results, command, picture.name), encoding="utf-8")
     picture.write_text(charts.headline(results[0]), encoding="utf-8")

@@ -1,7 +1,7 @@
-"""What no library can be faster than: copies in memory, and reading or writing the very same files.
+"""The limits of the machine: copies in memory, and reading or writing the same files.
 
-Neither has an array of chunks. `Numpy` copies memory, or one plain file. `Limit` opens, reads and decodes the chunks
-that are touched, and leaves them where they are: nothing is put in its place.
+`Numpy` copies memory or one plain file. `Limit` opens, reads and decodes the touched chunks and does not put the
+elements in their places.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import machine
 import numpy as np
 from numpy.typing import NDArray
-from peer import ARRAY_NAME, BLOSC, MEMORY, Layout, NotOfferedError, Peer, Stored
 
-# Smaller chunks cost Python more in handing them out than threads gain.
+from benchmarks.compare import machine
+from benchmarks.compare.peers.peer import ARRAY_NAME, BLOSC, MEMORY, Layout, NotOfferedError, Peer, Stored
+
+# For smaller chunks, distributing them in Python costs more than threads save.
 _WORTH_A_THREAD = 256 * 1024
 _INDEX_CHECKSUM = 4
 
@@ -35,7 +36,7 @@ class Numpy(Peer):
     """Copies in memory, and one plain file in the page cache."""
 
     name, distribution, import_statement = "numpy", "numpy", "import numpy, numcodecs"
-    note = "a limit: memcpy; for a directory one plain file; no chunks, no codec"
+    note = "a limit: memcpy; for a directory one plain file; without chunks and codec"
     writes_zarr = False
     appends = False
     is_limit = True
@@ -53,7 +54,7 @@ class Numpy(Peer):
         if place == MEMORY or stored.numbers is None:
             return stored.expected().copy() if writable else stored.expected()
         path = self._path(stored.group)
-        # the view without the class memmap, whose indexing takes longer than the copy of an element
+        # An ndarray, because indexing a memmap takes longer than copying one element.
         mapped = np.memmap(path, stored.layout.dtype, "r+", shape=stored.layout.shape)
         return _PlainFile(path, np.asarray(mapped))
 
@@ -76,7 +77,7 @@ class Numpy(Peer):
     @staticmethod
     def _lister(array: Any, key: Any) -> Callable[[], Any]:
         view = array if isinstance(array, np.ndarray) else array.view
-        # what a list or a mask selects is a copy already
+        # Indexing with a list or a mask makes a copy.
         return lambda: view[key]
 
     def points_reader(self, array: Any, points: tuple[NDArray[Any], ...]) -> Callable[[], Any]:
@@ -101,7 +102,7 @@ class Numpy(Peer):
 
 @dataclass(frozen=True)
 class _Stored:
-    """One stored chunk: in a file, from `start` on if it is in a shard, or in memory."""
+    """One stored chunk: in memory, or in a file; `start` is its offset in a shard."""
 
     path: str
     nbytes: int
@@ -111,7 +112,7 @@ class _Stored:
 
 @dataclass(frozen=True)
 class _Chunks:
-    """The stored chunks of an array by their coordinates; those of an array that is written are not there yet."""
+    """The stored chunks of an array by their coordinates; empty for an array to be written."""
 
     layout: Layout
     chunks: dict[tuple[int, ...], _Stored]
@@ -123,10 +124,10 @@ class _Chunks:
 
 
 class Limit(Peer):
-    """The same files, or the same bytes in memory, and the codec called on each; nothing is put in its place.
+    """Read the same files, or the same bytes in memory, and call the codec on each chunk.
 
-    Of a window in a raw chunk it reads the bytes between the first and the last element. Threads share chunks that
-    are worth it; for small ones it is no limit of the machine, but of Python.
+    Of a window in a raw chunk it reads the bytes from the first to the last element. Threads share large chunks. For
+    small chunks it shows the limit of Python rather than that of the machine.
     """
 
     name, distribution, import_statement = "limit", "numcodecs", ""
@@ -144,7 +145,7 @@ class Limit(Peer):
         json.loads(document.read_bytes())
         if stored.numbers is None:
             return _Chunks(layout, {}, folder)
-        return _Chunks(layout, _found(stored, place), folder)
+        return _Chunks(layout, _stored_chunks(stored, place), folder)
 
     def create(self, layout: Layout, place: str, group: Path) -> _Chunks:
         return _Chunks(layout, {}, None if place == MEMORY else group / ARRAY_NAME)
@@ -173,7 +174,7 @@ class Limit(Peer):
         return self.reader(self.open(stored, place), ...)
 
     def _read_outer(self, array: _Chunks, wanted: Sequence[NDArray[Any]]) -> Callable[[], Any]:
-        """Read the chunks that an outer product touches, and of each the run of bytes that holds what is wanted."""
+        """Return a call that reads the bytes around the wanted elements of each chunk that an outer product touches."""
         layout = array.layout
         within: list[dict[int, tuple[int, int]]] = []
         for axis, n in zip(wanted, layout.chunks, strict=True):
@@ -189,13 +190,13 @@ class Limit(Peer):
         return self._read(array, runs)
 
     def _read(self, array: _Chunks, runs: dict[tuple[int, ...], tuple[int, int] | None]) -> Callable[[], Any]:
-        """Read chunks, whole or a run of elements of each."""
+        """Return a call that reads whole chunks, or a run of elements of each."""
         layout, nbytes = array.layout, array.chunk_nbytes
         itemsize = np.dtype(layout.dtype).itemsize
         jobs = [(array.chunks[at], run) for at, run in runs.items() if at in array.chunks]
         codec = layout.compressor()
         if layout.codec == BLOSC and any(run is not None for _, run in jobs):
-            raise NotOfferedError("numcodecs has no call that decodes a part of a Blosc chunk")
+            raise NotOfferedError("numcodecs cannot decode a part of a Blosc chunk")
 
         def work(part: Sequence[tuple[_Stored, tuple[int, int] | None]], out: NDArray[np.uint8]) -> None:
             scratch = np.empty(max((one.nbytes for one, _ in part), default=0), np.uint8)
@@ -261,7 +262,7 @@ class Limit(Peer):
 
 
 def _load(one: _Stored, start: int, place: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Read bytes of a stored chunk to their place."""
+    """Read bytes of a stored chunk into `place`."""
     if one.value is not None:
         place[:] = np.frombuffer(one.value, np.uint8, len(place), start)
         return place
@@ -273,9 +274,9 @@ def _load(one: _Stored, start: int, place: NDArray[np.uint8]) -> NDArray[np.uint
     return place
 
 
-def _found(stored: Stored, place: str) -> dict[tuple[int, ...], _Stored]:
-    """Return the stored chunks of an array."""
-    layout, found = stored.layout, {}
+def _stored_chunks(stored: Stored, place: str) -> dict[tuple[int, ...], _Stored]:
+    """Return the stored chunks of an array by their coordinates."""
+    layout, chunks = stored.layout, {}
     folder = Path(stored.path)
     files = [
         file
@@ -284,15 +285,15 @@ def _found(stored: Stored, place: str) -> dict[tuple[int, ...], _Stored]:
     ]
     for file in files:
         if layout.shards is not None:
-            found.update(_in_shard(file, folder, layout))
+            chunks.update(_in_shard(file, folder, layout))
             continue
         value = stored.values[file.name] if place == MEMORY else None
-        found[tuple(map(int, file.name.split(".")))] = _Stored(str(file), file.stat().st_size, 0, value)
-    return found
+        chunks[tuple(map(int, file.name.split(".")))] = _Stored(str(file), file.stat().st_size, 0, value)
+    return chunks
 
 
 def _in_shard(file: Path, folder: Path, layout: Layout) -> dict[tuple[int, ...], _Stored]:
-    """Return the chunks that the index at the end of a shard names."""
+    """Return the inner chunks that the index at the end of a shard lists."""
     assert layout.shards is not None
     counts = [s // c for s, c in zip(layout.shards, layout.chunks, strict=True)]
     n = 16 * math.prod(counts)
@@ -308,7 +309,7 @@ def _in_shard(file: Path, folder: Path, layout: Layout) -> dict[tuple[int, ...],
 
 
 def _cut(value: NDArray[Any], chunk_shape: tuple[int, ...]) -> list[tuple[str, NDArray[Any]]]:
-    """Cut a value into chunks that are each one run of memory; those at the edge stay short."""
+    """Cut a value into contiguous chunks. Chunks at the edge stay short."""
     counts = [-(-n // c) for n, c in zip(value.shape, chunk_shape, strict=True)]
     return [
         (

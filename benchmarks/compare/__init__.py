@@ -1,0 +1,1 @@
+"""Compare zarrcy with the other libraries that are installed."""

@@ -1,4 +1,4 @@
-# The verbs of the project. Each makes the environments that it needs; `make help` lists them.
+# The verbs of the project. `make help` lists them. Each verb creates the environments that it needs.
 PYTHON ?= python3
 VENV := .venv
 ZARR2 := .venv-zarr2
@@ -7,9 +7,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := setup.py pyproject.toml $(wildcard zarrcy/_kernels/*.pyx zarrcy/_kernels/*.pxd zarrcy/_kernels/*.h)
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+COVERAGE_TESTS ?= tests --ignore tests/interop
 ASV_ARGS ?=
 
-.PHONY: help demo test slow fuzz kill soak check checked sanitize pure bench instructions asv docs clean
+.PHONY: help demo test slow fuzz kill soak check checked coverage sanitize pure bench instructions asv docs clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -18,7 +19,7 @@ help:  ## list the verbs
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-# built in place, so that changes of Python files need no new build; has-test: with the extra "test", and so on
+# Built in place, so that a change of a Python file needs no new build. The target has-test installs the extra `test`.
 $(VENV)/has-%: $(BIN)/python $(SOURCES)
 	$(PIP) install --editable '.[$*]'
 	@touch $@
@@ -28,20 +29,20 @@ $(ZARR2)/built:
 	$(ZARR2)/bin/python -m pip --disable-pip-version-check --quiet install 'zarr==2.18.7' 'numcodecs<0.16' msgpack lmdb fsspec
 	@touch $@
 
-demo: $(VENV)/has-demo  ## build, import real climate data, check it against h5py, draw a map
+demo: $(VENV)/has-demo  ## build, import real climate data, compare them with h5py, draw a map
 	$(BIN)/python docs/demo/warming.py --output demo-output
 
-test: $(VENV)/has-test $(ZARR2)/built  ## build and run all tests, with the examples of the docstrings
+test: $(VENV)/has-test $(ZARR2)/built  ## build and run all tests and the examples in docstrings
 	$(BIN)/pytest $(PYTEST_ARGS)
 
-fuzz: $(VENV)/has-fuzz  ## hostile input for ten minutes: changed inputs for all, atheris for the parsers and chunks
+fuzz: $(VENV)/has-fuzz  ## hostile input for ten minutes: mutated inputs for all targets, atheris for parsers and chunks
 	PYTHONPATH=tests $(BIN)/python -m fuzz.run --inputs 1000000 --seconds 300 --memory 8192 --seed $$(date +%s)
 	$(foreach target,v2 v3 chunk shard n5,PYTHONPATH=tests $(BIN)/python -m fuzz.run --atheris $(target) build/fuzz/$(target) -max_total_time=60 &&) true
 
-kill: $(VENV)/has-test  ## kill 500 writers at random moments, and look at what they leave
+kill: $(VENV)/has-test  ## kill 500 writers at random moments and check what they leave
 	PYTHONPATH=tests $(BIN)/python -m crashes --kills 500 --seed $$(date +%s)
 
-soak: $(VENV)/has-test  ## ten minutes of random operations against NumPy, with an eye on memory and files
+soak: $(VENV)/has-test  ## ten minutes of random operations compared with NumPy; watch memory and open files
 	PYTHONPATH=tests $(BIN)/python -m soak --seconds 600 --seed $$(date +%s)
 
 slow: $(VENV)/has-test  ## the tests that take minutes: thousands of steps, a GiB of data
@@ -55,7 +56,7 @@ check: $(VENV)/has-check  ## style, types, public docstrings, and whether the st
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist zarrcy._kernels._plan_outer zarrcy._kernels._plan_points zarrcy._kernels._gather_scatter zarrcy._kernels._fill zarrcy._kernels._group_by_shard zarrcy._kernels._touched_blocks zarrcy._kernels._crc32c zarrcy._kernels._json_scan zarrcy._kernels._file_io zarrcy._kernels._native_codec zarrcy._kernels._native_read zarrcy._kernels._native_write
 	$(BIN)/pytest -q tests/test_docstrings.py
 
-# a build of its own, away from the tree, which the tests then import instead of the one in place
+# Build into build/NAME and run the tests on that build instead of the one in place.
 define test_build
 	rm -rf build/$(1)
 	$(PIP) install 'setuptools>=77' 'cython>=3.1' 'blosc2>=3.3'
@@ -63,11 +64,22 @@ define test_build
 	$(2)=1 PYTHONPATH=build/$(1) $(BIN)/pytest tests --ignore tests/interop $(PYTEST_ARGS)
 endef
 
-checked: $(VENV)/has-test  ## the tests again, on kernels with bounds checks
+checked: $(VENV)/has-test  ## run the tests on kernels with bounds checks
 	$(call test_build,checked,ZARRCY_CHECKED)
 
-# the sanitizers' libraries must be there before Python is; what Python itself never frees is no leak of ours; the
-# kernels in place must not come first
+# The plugin of coverage.py finds the lines of a kernel in the C file beside its .pyx file. `coverage run FILE` keeps
+# the current folder, which has the kernels in place, out of the import path.
+coverage: $(VENV)/has-coverage  ## measure the coverage of Python and of the kernels; an HTML report in build/coverage-html
+	rm -rf build/coverage build/coverage-html
+	$(PIP) install 'setuptools>=77' 'cython>=3.1' 'blosc2>=3.3'
+	ZARRCY_COVERAGE=1 $(PIP) install --no-deps --no-build-isolation --target build/coverage .
+	cp zarrcy/_kernels/*.c build/coverage/zarrcy/_kernels/
+	PYTHONPATH=$(CURDIR)/build/coverage $(BIN)/coverage run $(BIN)/pytest $(COVERAGE_TESTS) $(PYTEST_ARGS)
+	$(BIN)/coverage html
+	$(BIN)/coverage report --skip-covered
+
+# Python starts with the libraries of the sanitizers preloaded. Leaks are not reported, because Python itself never
+# frees some memory. PYTHONSAFEPATH keeps the kernels in place out of the import path.
 SANITIZED := LD_PRELOAD="$$(gcc -print-file-name=libasan.so):$$(gcc -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:abort_on_error=1:quarantine_size_mb=64 \
 	UBSAN_OPTIONS=print_stacktrace=1 PYTHONSAFEPATH=1 PYTHONPATH=build/sanitize:tests
@@ -75,18 +87,18 @@ SANITIZED_TESTS := $(wildcard tests/kernels/test_*.py tests/chunk_io/test_native
 	tests/chunk_io/test_blank_results.py tests/storage/test_directory_store.py tests/test_fuzz_regressions.py
 FUZZ_INPUTS ?= 100000
 
-sanitize: $(VENV)/has-test  ## kernels built with address and undefined-behaviour sanitizers: their tests, and hostile input
+sanitize: $(VENV)/has-test  ## run the kernel tests and hostile input under the address and undefined-behaviour sanitizers
 	rm -rf build/sanitize
 	$(PIP) install 'setuptools>=77' 'cython>=3.1' 'blosc2>=3.3'
 	ZARRCY_SANITIZE=1 $(PIP) install --no-deps --no-build-isolation --target build/sanitize .
 	$(SANITIZED) $(BIN)/pytest $(SANITIZED_TESTS) $(PYTEST_ARGS)
 	$(SANITIZED) $(BIN)/python -m fuzz.run --inputs $(FUZZ_INPUTS)
 
-pure: $(VENV)/has-test  ## the tests again, on a build without compiled kernels
+pure: $(VENV)/has-test  ## run the tests on a build without compiled kernels
 	$(call test_build,pure,ZARRCY_PURE)
 
 bench: $(VENV)/has-bench $(ZARR2)/built  ## compare with every installed peer, in turns; a page with charts and docs/benchmarks.md
-	$(BIN)/python benchmarks/run.py --zarr2-python $(ZARR2)/bin/python --docs docs/benchmarks.md $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.compare.run --zarr2-python $(ZARR2)/bin/python --docs docs/benchmarks.md $(BENCH_ARGS)
 
 instructions: $(VENV)/has-test  ## count machine instructions with valgrind: make instructions BENCH_ARGS="--before DIR"
 	$(BIN)/python benchmarks/instructions.py $(BENCH_ARGS)

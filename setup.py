@@ -1,13 +1,16 @@
-"""Build the compiled kernels. The only home of Cython directives and C flags.
+"""Build the compiled kernels. This file is the only home of Cython directives and C flags.
 
-ZARRCY_PURE=1     build without the kernels: the numpy twins in ``_reference`` do the work
-ZARRCY_NO_CODECS=1  build the native lane without codec libraries: numcodecs decodes
-ZARRCY_CHECKED=1  build with bounds checks on (``make checked`` runs the tests on it)
-ZARRCY_SANITIZE=1 build for GCC's or Clang's address and undefined-behaviour sanitizers (``make sanitize``);
-                  Python must be started with the sanitizer's library preloaded
+These environment variables change the build:
 
-Without ZARRCY_PURE a kernel that fails to compile fails the installation: a library that is
-silently slow would be worse. The message says how to ask for the pure build.
+ZARRCY_PURE=1       do not compile the kernels; the NumPy kernels in ``_kernels/_reference.py`` are used
+ZARRCY_NO_CODECS=1  build the native path without codec libraries; numcodecs decodes
+ZARRCY_CHECKED=1    compile bounds checks (``make checked`` runs the tests with them)
+ZARRCY_COVERAGE=1   compile line tracing, so that coverage.py sees the lines of the kernels (``make coverage``)
+ZARRCY_SANITIZE=1   compile for the address and undefined-behaviour sanitizers of GCC or Clang (``make sanitize``);
+                    Python must be started with the library of the sanitizer preloaded
+
+Without ZARRCY_PURE, a kernel that does not compile stops the installation. Otherwise users would get a slow package
+without noticing. The error message names ZARRCY_PURE.
 """
 
 import compileall
@@ -20,10 +23,17 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-CHECKED = os.environ.get("ZARRCY_CHECKED", "") not in ("", "0")
-NO_CODECS = os.environ.get("ZARRCY_NO_CODECS", "") not in ("", "0")
-PURE = os.environ.get("ZARRCY_PURE", "") not in ("", "0")
-SANITIZE = os.environ.get("ZARRCY_SANITIZE", "") not in ("", "0")
+
+def is_on(name):
+    """Return whether an environment variable is set and is not 0."""
+    return os.environ.get(name, "") not in ("", "0")
+
+
+CHECKED = is_on("ZARRCY_CHECKED")
+COVERAGE = is_on("ZARRCY_COVERAGE")
+NO_CODECS = is_on("ZARRCY_NO_CODECS")
+PURE = is_on("ZARRCY_PURE")
+SANITIZE = is_on("ZARRCY_SANITIZE")
 
 KERNELS = [
     "_plan_outer",
@@ -35,13 +45,15 @@ KERNELS = [
     "_group_by_shard",
     "_touched_blocks",
 ]
+# These kernels make POSIX system calls.
+POSIX_KERNELS = ["_file_io", "_native_codec", "_native_read", "_native_write"]
 
 SANITIZERS = "-fsanitize=address,undefined"
-# the first fault ends the process: one that is only printed would be overlooked
+# The first fault ends the process: a fault that is only printed is easy to overlook.
 SANITIZED = ["-O1", "-g", "-fno-omit-frame-pointer", SANITIZERS, "-fno-sanitize-recover=all"]
 
-# A `# cython: boundscheck=False` line in a .pyx would outrank this table, and a checked build
-# would check nothing there; so no .pyx holds one (tests/test_house.py looks).
+# A `# cython: boundscheck=False` line in a .pyx file would override this table, and the checked build would check
+# nothing there. `tests/test_house.py` refuses such lines.
 DIRECTIVES = {
     "language_level": 3,
     "binding": True,
@@ -52,16 +64,18 @@ DIRECTIVES = {
     "initializedcheck": CHECKED,
     "embedsignature": True,
     "freethreading_compatible": True,
+    "linetrace": COVERAGE,
 }
 
 
 class BuildKernels(build_ext):
-    """``build_ext`` whose failure says what the user can do."""
+    """Build extensions; an error says what the user can do."""
 
     def run(self):
         super().run()
         if self.inplace:
-            # pip compiles what it copies, but not what is used where it stands; Python may be told to write no bytecode
+            # pip compiles the Python files that it copies, but not those of an editable installation. Python may be
+            # configured to write no bytecode.
             compileall.compile_dir("zarrcy", quiet=1)
 
     def build_extension(self, ext):
@@ -74,8 +88,8 @@ class BuildKernels(build_ext):
             ) from exc
 
 
-def of_pkg_config(*packages):
-    """Return what an extension needs for the libraries of some packages; None if one of them is not known."""
+def pkg_config_options(*packages):
+    """Return the options of an extension that uses some libraries, or None if pkg-config does not know one of them."""
     try:
         command = ["pkg-config", "--cflags", "--libs", *packages]
         flags = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
@@ -87,78 +101,83 @@ def of_pkg_config(*packages):
     }
 
 
-def blosc_libraries():
-    """Find C-Blosc2, LZ4 and Zstandard.
+def blosc_options():
+    """Return the options of an extension that uses C-Blosc2, LZ4 and Zstandard, or None if they are not found.
 
-    The wheel ``blosc2`` has all of it in one static archive, with zlib-ng; a system (conda) has shared libraries,
-    which pkg-config knows. Returns what an extension needs; None where there is neither.
+    The wheel ``blosc2`` holds these libraries and zlib-ng in one static archive. A system such as conda has shared
+    libraries, which pkg-config finds.
     """
-    found = importlib.util.find_spec("blosc2")
-    for folder in found.submodule_search_locations if found else ():
+    spec = importlib.util.find_spec("blosc2")
+    for folder in spec.submodule_search_locations if spec else ():
         archive, include = Path(folder, "lib", "libblosc2.a"), Path(folder, "include")
         if archive.exists() and (include / "blosc2.h").exists():
             return {
                 "include_dirs": [str(include)],
                 "define_macros": [("ZARRCY_ARCHIVE", "1")],
                 "extra_objects": [str(archive)],
-                # the same functions in other modules of the process must not be mixed with these
+                # Other modules of the process may export functions with the same names.
                 "extra_link_args": ["-Wl,--exclude-libs,ALL"] if sys.platform == "linux" else [],
             }
-    return of_pkg_config("blosc2", "liblz4", "libzstd")
+    return pkg_config_options("blosc2", "liblz4", "libzstd")
 
 
-def codec_libraries():
-    """Return what the extension that decodes needs; nothing where it must read chunks without a codec only."""
-    blosc = None if NO_CODECS else blosc_libraries()
+def codec_options():
+    """Return the options of the extension that decodes chunks; empty if it must handle raw chunks only."""
+    blosc = None if NO_CODECS else blosc_options()
     if blosc is None:
-        print("zarrcy: no C-Blosc2 was found: compressed chunks will be decoded by numcodecs alone.")
+        print("zarrcy: C-Blosc2 was not found: numcodecs will decode all compressed chunks.")
         return {}
-    found = [{"define_macros": [("ZARRCY_CODECS", "1")]}, blosc]
-    deflate = of_pkg_config("libdeflate >= 1.2")
+    options = [{"define_macros": [("ZARRCY_CODECS", "1")]}, blosc]
+    deflate = pkg_config_options("libdeflate >= 1.2")
     if deflate is None:
-        print("zarrcy: no libdeflate was found: chunks of gzip and zlib will take two to four times as long.")
+        print("zarrcy: libdeflate was not found: gzip and zlib chunks will take two to four times as long.")
     else:
-        found += [{"define_macros": [("ZARRCY_LIBDEFLATE", "1")]}, deflate]
-    return joined(*found)
+        options += [{"define_macros": [("ZARRCY_LIBDEFLATE", "1")]}, deflate]
+    return merged(*options)
 
 
-def joined(*options):
-    """Return the options of an extension that needs all of several things."""
+def merged(*options):
+    """Return the union of several options of an extension; values with one name are concatenated."""
     keys = {key for some in options for key in some}
     return {key: [item for some in options for item in some.get(key, [])] for key in keys}
 
 
-def extension(name, extra, **options):
-    """A kernel, built with `options` and with what it needs beside them."""
-    return Extension(f"zarrcy._kernels.{name}", [f"zarrcy/_kernels/{name}.pyx"], **joined(options, extra))
+def optimization():
+    """Return the compiler flags that choose the optimization and the instrumentation."""
+    if SANITIZE:
+        return SANITIZED
+    return ["-O1"] if COVERAGE else ["-O3"]
 
 
 def kernels():
+    """Return the extensions to build."""
     if PURE:
         return []
     import numpy
     from Cython.Build import cythonize
 
-    unix = sys.platform != "win32"
-    # files are asked for in the words of Unix
-    names = [*KERNELS, "_file_io", "_native_codec", "_native_read", "_native_write"] if unix else KERNELS
-    extra = {"_native_codec": codec_libraries()} if unix else {}
+    is_posix = sys.platform != "win32"
+    options = {
+        "include_dirs": [numpy.get_include(), "zarrcy/_kernels"],
+        "define_macros": [
+            ("NPY_NO_DEPRECATED_API", "NPY_1_23_API_VERSION"),
+            ("NPY_TARGET_VERSION", "NPY_1_23_API_VERSION"),
+            ("ZARRCY_CHECKED", "1" if CHECKED else "0"),
+            *([("CYTHON_TRACE_NOGIL", "1")] if COVERAGE else []),
+        ],
+        "extra_compile_args": [*optimization(), "-fvisibility=hidden"] if is_posix else [],
+        "extra_link_args": [SANITIZERS] if SANITIZE else [],
+    }
+    extra = {"_native_codec": codec_options()} if is_posix else {}
     extensions = [
-        extension(
-            name,
-            extra.get(name, {}),
-            include_dirs=[numpy.get_include(), "zarrcy/_kernels"],
-            define_macros=[
-                ("NPY_NO_DEPRECATED_API", "NPY_1_23_API_VERSION"),
-                ("NPY_TARGET_VERSION", "NPY_1_23_API_VERSION"),
-                ("ZARRCY_CHECKED", "1" if CHECKED else "0"),
-            ],
-            extra_compile_args=[*(SANITIZED if SANITIZE else ["-O3"]), "-fvisibility=hidden"] if unix else [],
-            extra_link_args=[SANITIZERS] if SANITIZE else [],
+        Extension(
+            f"zarrcy._kernels.{name}",
+            [f"zarrcy/_kernels/{name}.pyx"],
+            **merged(options, extra.get(name, {})),
         )
-        for name in names
+        for name in [*KERNELS, *(POSIX_KERNELS if is_posix else [])]
     ]
-    # force: cythonize looks at times of change only, and would keep C files made with other directives
+    # Without `force`, cythonize compares file times only and keeps C files that were made with other directives.
     return cythonize(extensions, compiler_directives=DIRECTIVES, force=True)
 
 

@@ -164,6 +164,14 @@ SETTINGS: tuple[Setting, ...] = (
         parse=_flag,
     ),
     Setting(
+        name="ZARRCY_COVERAGE",
+        kind="0 or 1",
+        default="0",
+        meaning="Build the kernels with line tracing, for coverage.py.",
+        read="build",
+        parse=_flag,
+    ),
+    Setting(
         name="ZARRCY_SANITIZE",
         kind="0 or 1",
         default="0",

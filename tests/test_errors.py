@@ -165,7 +165,7 @@ def test_out_must_have_the_shape_and_data_type_of_the_selection(a):
         ({"dimension_separator": "-"}, "dimension_separator is '-'"),
         ({"chunks": 0}, "1 or more"),
         ({"chunks": (1, 2, 3)}, "more axes"),
-        ({"compressor": 5}, "5 is no codec"),
+        ({"compressor": 5}, "5 is not a codec"),
         ({"compressor": {"id": "nonesuch"}}, "nonesuch"),
         ({"filters": ["delta"]}, "no codec"),
         ({"fill_value": "x"}, "fill value 'x'"),

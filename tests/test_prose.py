@@ -51,7 +51,7 @@ NOT_YET = (
     "zarrcy/_kernels",
     "zarrcy/api",
     "zarrcy/chunk_io",
-    "zarrcy/codecs",
+    
     "zarrcy/compat.py",
     "zarrcy/hierarchy",
     "zarrcy/indexing",

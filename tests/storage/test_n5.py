@@ -345,8 +345,8 @@ def test_a_malformed_document_is_named(tmp_path, document, problem):
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
-        (lambda block: block[:10], "less than the header"),
-        (lambda block: block[:-1], "bytes of elements|ended before its end"),
+        (lambda block: block[:10], "shorter than the header"),
+        (lambda block: block[:-1], "bytes of elements|truncated"),
         (lambda block: block + block, "bytes of elements|decoded to more|Error"),
         (lambda block: b"\0\0\0\3" + block[4:], "states 3 axes"),
         (lambda block: block[:4] + b"\0\0\0\x09" + block[8:], r"states the shape \(2, 9\)"),

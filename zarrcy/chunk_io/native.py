@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from zarrcy import _kernels, settings
 from zarrcy.codecs import Pipeline
+from zarrcy.codecs.typed_blosc import blosc_shuffle
 from zarrcy.storage import access
 from zarrcy.sync import thread_pool
 from zarrcy.types import AnyDtype, Buffer, Kernels, Store
@@ -90,8 +91,7 @@ def _encoding(name: str, codec: Any, itemsize: int) -> dict[str, Any] | None:
     ):
         return None
     if shuffle == -1:
-        # chosen by the size of the elements
-        shuffle = 2 if typesize == 1 else 1
+        shuffle = blosc_shuffle(typesize)
     return {
         "cname": cname,
         "level": config["clevel"],

@@ -1,9 +1,7 @@
-"""What happens to a chunk between memory and store: one pipeline stage per idea.
+"""The codec pipeline: encodes a chunk in memory to stored bytes, and decodes it.
 
-The names that zarr-python 2 has in its module ``codecs`` (the codecs of numcodecs) can be imported from here too.
+The names of zarr-python 2's module ``codecs`` (the codecs of numcodecs) can be imported from here too.
 """
-
-from typing import Any
 
 from zarrcy._lazy import find_zarr2_name, zarr2_names
 from zarrcy.codecs.n5 import N5ChunkWrapper
@@ -25,7 +23,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     return find_zarr2_name(__name__, __path__[0], name)
 
 

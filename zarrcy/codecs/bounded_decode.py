@@ -1,7 +1,7 @@
-"""Decode into memory of a known length: never more than that, and never less without an error.
+"""Decode into memory of a known length. Any other length of the output is an error.
 
-Stored bytes state their own decoded length in a header. It comes from outside, so it is compared
-with what the metadata promise before a decoder acts on it.
+Stored bytes state their decoded length in a header. The header is not trusted: the length is compared with that
+of a chunk before a decoder uses it.
 """
 
 from __future__ import annotations
@@ -12,20 +12,37 @@ import math
 import pickle
 import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels, settings
 from zarrcy.errors import UnsafeCodecError
-from zarrcy.types import Buffer
+from zarrcy.types import Buffer, Codec
 
 IntoDecoder = Callable[[Buffer, NDArray[np.uint8]], None]
 NewDecoder = Callable[[Buffer, int], NDArray[np.uint8]]
 
-# How many bytes one byte can become, at most: in Deflate two bits repeat 258 bytes, in LZ4 one byte 255; a checksum
-# takes some away.
+
+class _Stream(Protocol):
+    """A decompressor of the standard library."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: Buffer, max_length: int, /) -> bytes: ...
+
+
+class _NativeDecoder(Protocol):
+    """A decoder of the compiled kernels."""
+
+    def decode_into(self, data: Buffer, out: NDArray[np.uint8], /) -> bool: ...
+
+
+# Most decoded bytes per stored byte: in Deflate two bits repeat 258 bytes, in LZ4 one byte 255; a checksum is
+# removed.
 _MOST_EXPANSION = {
     "zlib": 1032,
     "gzip": 1032,
@@ -35,12 +52,12 @@ _MOST_EXPANSION = {
     "adler32": 1,
     "fletcher32": 1,
 }
-# Codecs that make objects, of which a few bytes may state any number: they never decode to the bytes of a chunk.
-_OF_OBJECTS = ("vlen-utf8", "vlen-bytes", "vlen-array", "json2", "msgpack2")
-# To look closer at what would become fewer bytes is not worth it.
-_LITTLE = 2**20
+# Codecs that decode to objects, never to the bytes of a chunk; a few stored bytes may state any number of objects.
+_OBJECT_CODECS = ("vlen-utf8", "vlen-bytes", "vlen-array", "json2", "msgpack2")
+# Chunks of at most this many bytes are allocated without a check of the stored bytes.
+_UNCHECKED_NBYTES = 2**20
 
-# Sizes that a frame of Zstandard may state, by its descriptor (RFC 8878, section 3.1.1.1).
+# Lengths of the fields of a Zstandard frame header, by its descriptor (RFC 8878, section 3.1.1.1).
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_DICT_BYTES = (0, 1, 2, 4)
 _ZSTD_SIZE_BYTES = (0, 2, 4, 8)
@@ -48,11 +65,11 @@ _ZSTD_RLE, _ZSTD_RESERVED = 1, 3
 _ZSTD_BLOCK_NBYTES = 128 * 2**10
 
 
-def bounded_decoder(codec: Any) -> IntoDecoder:
-    """Return a function that decodes with `codec` into memory of the right length.
+def bounded_decoder(codec: Codec) -> IntoDecoder:
+    """Return a function that decodes with `codec` into memory of the decoded length.
 
-    The function raises ValueError where the bytes decode to another length, and whatever the codec
-    raises where they do not decode at all.
+    The function raises ValueError if the bytes decode to another length, and the error of the codec if they do
+    not decode.
     """
     name = str(codec.codec_id)
     if not is_own(codec):
@@ -64,15 +81,15 @@ def bounded_decoder(codec: Any) -> IntoDecoder:
     else:
         return _whole(codec)
     native = _native.get(name)
-    return general if native is None else _first_by(native, general)
+    return general if native is None else _native_first(native, general)
 
 
-def new_decoder(codec: Any) -> NewDecoder:
-    """Return a function that decodes to so many bytes, in memory of its own.
+def new_decoder(codec: Codec) -> NewDecoder:
+    """Return a function that decodes to a given number of bytes, in new memory.
 
-    Who calls it knows the length from no better source than the stored bytes themselves: memory is taken only
-    where they can be so many once they are decoded. Of Blosc frames, which have 2 GiB at most, only the stated
-    length is looked at. The function raises as that of `bounded_decoder` does.
+    The caller may know the number from the stored bytes only, so the function allocates memory after it checked
+    that the stored bytes can decode to it. For Blosc frames, which have at most 2 GiB, it checks the stated
+    length only. The function raises the errors of that of `bounded_decoder`.
     """
     name = str(codec.codec_id)
     decode_into = bounded_decoder(codec)
@@ -90,35 +107,36 @@ def new_decoder(codec: Any) -> NewDecoder:
     return decode
 
 
-def check_min_length(codec: Any, data: Buffer, nbytes: int) -> None:
-    """Refuse bytes that do not decode to so many, as far as that is seen without memory for them.
+def check_min_length(codec: Codec, data: Buffer, nbytes: int) -> None:
+    """Check, without decoding, that stored bytes can decode to `nbytes` bytes.
 
     Raises
     ------
-    ValueError : they do not
+    ValueError
+        If they cannot.
     """
     name = str(codec.codec_id)
     view = memoryview(data).cast("B")
     stated = STATED[name](bytes(view[:18]), len(view)) if name in STATED and is_own(codec) else None
     if stated is not None and stated != nbytes:
         raise ValueError(f"its header states {stated} decoded bytes")
-    if is_own(codec) and nbytes > _LITTLE and nbytes > (most := _most_nbytes(name, view)):
-        raise ValueError(f"{len(view)} bytes, which decode to no more than {most}")
+    if is_own(codec) and nbytes > _UNCHECKED_NBYTES and nbytes > (most := _most_nbytes(name, view)):
+        raise ValueError(f"{len(view)} bytes, which decode to at most {most}")
 
 
 def _most_nbytes(name: str, view: memoryview) -> float:
-    """Return how many bytes stored bytes can decode to, at most."""
+    """Return the largest length that stored bytes can decode to."""
     if name == "zstd":
         return zstd_most_nbytes(view)
     return len(view) * _MOST_EXPANSION.get(name, math.inf)
 
 
-def _streamed_new(codec: Any) -> NewDecoder:
+def _streamed_new(codec: Codec) -> NewDecoder:
     new = new_stream(codec)
-    assert new is not None, "a codec of the standard library"
+    assert new is not None, "the caller checks that the standard library has the decoder"
 
     def decode(data: Buffer, nbytes: int) -> NDArray[np.uint8]:
-        # what the decoder makes grows as it goes
+        # the memory of the output grows with it
         decoded = decode_streams(new, data, nbytes)
         if len(decoded) != nbytes:
             raise ValueError(f"decoded to {len(decoded)} bytes")
@@ -127,7 +145,7 @@ def _streamed_new(codec: Any) -> NewDecoder:
     return decode
 
 
-def _whole_new(codec: Any) -> NewDecoder:
+def _whole_new(codec: Codec) -> NewDecoder:
     def decode(data: Buffer, nbytes: int) -> NDArray[np.uint8]:
         decoded = _as_bytes(codec, data, nbytes)
         if len(decoded) != nbytes:
@@ -137,8 +155,8 @@ def _whole_new(codec: Any) -> NewDecoder:
     return decode
 
 
-def _first_by(native: Any, general: IntoDecoder) -> IntoDecoder:
-    """Decode with what was built in; what that finds odd, the codec itself tells more about."""
+def _native_first(native: _NativeDecoder, general: IntoDecoder) -> IntoDecoder:
+    """Return a decoder of the kernels. If it fails, the codec itself decodes again and reports the error."""
 
     def decode_into(data: Buffer, out: NDArray[np.uint8]) -> None:
         if not native.decode_into(data, out):
@@ -147,22 +165,22 @@ def _first_by(native: Any, general: IntoDecoder) -> IntoDecoder:
     return decode_into
 
 
-def is_own(codec: Any) -> bool:
-    """Is it one of numcodecs, or ours? A codec of the same name from elsewhere may mean something else by it."""
+def is_own(codec: Codec) -> bool:
+    """Return whether a codec is one of numcodecs or zarrcy. Another one of the same name may differ."""
     return type(codec).__module__.startswith(("numcodecs.", "zarrcy."))
 
 
-def _built_in() -> dict[str, Any]:
-    """Return the decoders that were built in, by the names of their codecs."""
-    lane = _kernels.native
-    return {} if lane is None else {name: lane.Decoder(name) for name in lane.CODECS if name != "raw"}
+def _native_decoders() -> dict[str, _NativeDecoder]:
+    """Return the decoders of the kernels by the names of their codecs."""
+    native = _kernels.native
+    return {} if native is None else {name: native.Decoder(name) for name in native.CODECS if name != "raw"}
 
 
-_native = _built_in()
+_native = _native_decoders()
 
 
-def new_stream(codec: Any) -> Callable[[], Any] | None:
-    """Return what makes a decoder that can be stopped at any length, for codecs of the standard library."""
+def new_stream(codec: Codec) -> Callable[[], _Stream] | None:
+    """Return the constructor of the standard library's decompressor for a codec; None if it has none."""
     match str(codec.codec_id):
         case "zlib":
             return zlib.decompressobj
@@ -171,15 +189,21 @@ def new_stream(codec: Any) -> Callable[[], Any] | None:
         case "bz2":
             return bz2.BZ2Decompressor
         case "lzma":
-            filters = codec.filters if codec.format == lzma.FORMAT_RAW else None
-            return lambda: lzma.LZMADecompressor(format=codec.format, filters=filters)
+            format_number = codec.get_config()["format"]
+            filters = codec.get_config()["filters"] if format_number == lzma.FORMAT_RAW else None
+            return lambda: lzma.LZMADecompressor(format=format_number, filters=filters)
     return None
 
 
-def decode_whole(codec: Any, data: Any) -> Any:
-    """Decode with a codec of which nothing is known, unless it is one that runs what it decodes.
+def decode_whole(codec: Codec, data: Buffer) -> Buffer:
+    """Decode with any codec. Unpickling, which can run code in the data, must be allowed in the settings.
 
-    Recent versions of numcodecs have a switch for that too, older ones do not ask.
+    Recent versions of numcodecs have a switch for it too; older ones always unpickle.
+
+    Raises
+    ------
+    UnsafeCodecError
+        If the codec is ``pickle`` and the settings do not allow it.
     """
     if codec.codec_id != "pickle":
         return codec.decode(data)
@@ -188,32 +212,32 @@ def decode_whole(codec: Any, data: Any) -> Any:
     return pickle.loads(data)
 
 
-def _whole(codec: Any) -> IntoDecoder:
+def _whole(codec: Codec) -> IntoDecoder:
     def decode_into(data: Buffer, out: NDArray[np.uint8]) -> None:
         _put(_as_bytes(codec, data, out.nbytes), out)
 
     return decode_into
 
 
-def _as_bytes(codec: Any, data: Buffer, nbytes: int) -> NDArray[np.uint8]:
-    """Return what a codec decodes to, of which only its configuration may tell that it is so many bytes."""
+def _as_bytes(codec: Codec, data: Buffer, nbytes: int) -> NDArray[np.uint8]:
+    """Return the output of a codec as bytes, after a check of its configuration against `nbytes`."""
     if (configured := getattr(codec, "decoded_nbytes", nbytes)) != nbytes:
         raise ValueError(f"it is configured for chunks of {configured} bytes")
-    if codec.codec_id in _OF_OBJECTS and is_own(codec):
+    if codec.codec_id in _OBJECT_CODECS and is_own(codec):
         raise ValueError(f"{codec.codec_id!r} decodes to objects, not to {nbytes} bytes")
     decoded = decode_whole(codec, data)
     flat = np.frombuffer(decoded, np.uint8) if not isinstance(decoded, np.ndarray) else decoded
     return np.ascontiguousarray(flat).reshape(-1).view(np.uint8)
 
 
-def _put(decoded: Any, out: NDArray[np.uint8]) -> None:
+def _put(decoded: Buffer, out: NDArray[np.uint8]) -> None:
     if len(decoded) != out.nbytes:
         raise ValueError(f"decoded to {len(decoded)} bytes")
     out[:] = np.frombuffer(decoded, np.uint8)
 
 
-def _sized(codec: Any, stated: Callable[[bytes, int], int | None]) -> IntoDecoder:
-    """Decode what states its length in a header: `stated` finds it in the first bytes."""
+def _sized(codec: Codec, stated: Callable[[bytes, int], int | None]) -> IntoDecoder:
+    """Return a decoder of bytes with a header, from whose first bytes `stated` reads the decoded length."""
 
     def decode_into(data: Buffer, out: NDArray[np.uint8]) -> None:
         if type(data) is not bytes:
@@ -230,7 +254,7 @@ def _sized(codec: Any, stated: Callable[[bytes, int], int | None]) -> IntoDecode
 def _blosc_nbytes(head: bytes, length: int) -> int:
     if length < 16:
         raise ValueError("shorter than the header of a Blosc frame")
-    # the decoder trusts this length, and would read on behind the end of a truncated frame
+    # the decoder trusts this length, and would read beyond the end of a truncated frame
     if (frame := int.from_bytes(head[12:16], "little")) > length:
         raise ValueError(f"truncated: its header states {frame} stored bytes")
     return int.from_bytes(head[4:8], "little")
@@ -243,7 +267,7 @@ def _lz4_nbytes(head: bytes, length: int) -> int:
 
 
 def _zstd_nbytes(head: bytes, length: int) -> int | None:
-    """The content size that a Zstandard frame states; None if it states none."""
+    """Return the content size that a Zstandard frame states; None if it does not state one."""
     if head[:4] != _ZSTD_MAGIC or length < 6:
         raise ValueError("not a Zstandard frame")
     at, n = _zstd_header(head[4])
@@ -255,7 +279,7 @@ def _zstd_nbytes(head: bytes, length: int) -> int | None:
 
 
 def _zstd_header(descriptor: int) -> tuple[int, int]:
-    """Return where a Zstandard frame has its content size, and in how many bytes: none where it states none."""
+    """Return the position and length of the content size in a Zstandard frame header; the length may be 0."""
     single_segment = bool(descriptor & 0x20)
     at = 5 + (0 if single_segment else 1) + _ZSTD_DICT_BYTES[descriptor & 3]
     return at, _ZSTD_SIZE_BYTES[descriptor >> 6] or (1 if single_segment else 0)
@@ -266,14 +290,19 @@ STATED: dict[str, Callable[[bytes, int], int | None]] = {
     "lz4": _lz4_nbytes,
     "zstd": _zstd_nbytes,
 }
-"""Of codecs whose bytes begin with a header: what finds the decoded length in the first 18 bytes, given the length
-of all."""
+"""For codecs whose output begins with a header: functions that take its first 18 bytes and the length of the output,
+and return the decoded length."""
 
 
 def zstd_most_nbytes(view: memoryview) -> int:
-    """Return the most bytes that a Zstandard frame can decode to, by its blocks.
+    """Return the largest length that a Zstandard frame can decode to, from its block headers.
 
-    Source: RFC 8878, section 3.1.1.2. Raises ValueError where the frame leaves the bytes.
+    Source: RFC 8878, section 3.1.1.2.
+
+    Raises
+    ------
+    ValueError
+        If the frame is truncated, or a block header is invalid.
     """
     at, n = _zstd_header(view[4])
     at += n
@@ -284,20 +313,20 @@ def zstd_most_nbytes(view: memoryview) -> int:
         head = int.from_bytes(view[at : at + 3], "little")
         last, kind, size = bool(head & 1), head >> 1 & 3, head >> 3
         if kind == _ZSTD_RESERVED or size > _ZSTD_BLOCK_NBYTES:
-            raise ValueError("a block of a kind or size that there is not")
+            raise ValueError(f"a block of type {kind} and {size} bytes; Zstandard has no such block")
         total += _ZSTD_BLOCK_NBYTES if kind > _ZSTD_RLE else size
         at += 3 + (1 if kind == _ZSTD_RLE else size)
     return total
 
 
-def _zstd(codec: Any) -> IntoDecoder:
+def _zstd(codec: Codec) -> IntoDecoder:
     sized = _sized(codec, _zstd_nbytes)
 
     def decode_into(data: Buffer, out: NDArray[np.uint8]) -> None:
         view = memoryview(data).cast("B")
         if _zstd_nbytes(bytes(view[:18]), len(view)) is None:
-            # a frame that states no size is made to state the one that it must have: no version of the
-            # decoder has to guess it, and none writes more
+            # state the size of a chunk in the frame: then no version of the decoder guesses it or writes
+            # more
             data = _with_stated_nbytes(bytes(data), out.nbytes)
         sized(data, out)
 
@@ -305,35 +334,41 @@ def _zstd(codec: Any) -> IntoDecoder:
 
 
 def _with_stated_nbytes(frame: bytes, nbytes: int) -> bytes:
-    """Return a Zstandard frame that states its content size, made of one that states none."""
+    """Return a Zstandard frame with its content size added to the header."""
     descriptor = frame[4] | 0xC0
     at = 6 + _ZSTD_DICT_BYTES[descriptor & 3]
     return b"".join([frame[:4], bytes([descriptor]), frame[5:at], nbytes.to_bytes(8, "little"), frame[at:]])
 
 
-def _streamed(new: Callable[[], Any]) -> IntoDecoder:
+def _streamed(new: Callable[[], _Stream]) -> IntoDecoder:
     def decode_into(data: Buffer, out: NDArray[np.uint8]) -> None:
         _put(decode_streams(new, data, out.nbytes), out)
 
     return decode_into
 
 
-def decode_streams(new: Callable[[], Any], data: Buffer, most: int) -> bytes:
-    """Decode a stream, or several one after the other, asking for one byte more than may come."""
+def decode_streams(new: Callable[[], _Stream], data: Buffer, most: int) -> bytes:
+    """Decode one stream, or several in a row, to at most `most` bytes.
+
+    Raises
+    ------
+    ValueError
+        If the streams decode to more bytes, or are truncated.
+    """
     parts = []
-    left = most + 1
-    rest: Any = memoryview(data).cast("B") if not isinstance(data, bytes) else data
+    left = most + 1  # one more byte than allowed, to detect an excess
+    remaining: Buffer = memoryview(data).cast("B") if not isinstance(data, bytes) else data
     while True:
         stream = new()
-        part = stream.decompress(rest, left)
+        part = stream.decompress(remaining, left)
         parts.append(part)
         left -= len(part)
         if left == 0:
             raise ValueError(f"decoded to more than {most} bytes")
         if not stream.eof:
-            raise ValueError(f"ended before its end, after {most + 1 - left} bytes")
-        rest = stream.unused_data
-        # what is left may be padding (gzip files of tapes have zeros), or one more stream
-        if not rest.strip(b"\0"):
+            raise ValueError(f"truncated: it ends after {most + 1 - left} decoded bytes")
+        remaining = stream.unused_data
+        # the remaining bytes are padding (gzip files from tapes end with zeros), or one more stream
+        if not remaining.strip(b"\0"):
             break
     return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from zarrcy import _kernels
-from zarrcy.types import Buffer
+from zarrcy.types import JSON, AnyArray, Buffer
 
 _NBYTES = 4
 
 
 def checksum(data: Buffer) -> int:
-    """Return the CRC-32C of some bytes.
+    """Return the CRC-32C checksum of `data`.
 
     >>> hex(checksum(b"123456789"))
     '0xe3069283'
@@ -22,27 +20,37 @@ def checksum(data: Buffer) -> int:
 
 
 class CRC32C:
-    """bytes -> bytes: four bytes behind the others, by which a changed bit is found out."""
+    """bytes -> bytes: append a CRC-32C checksum of four bytes, which detects changed bits."""
 
     codec_id = "crc32c"
     added_nbytes = _NBYTES
 
-    def encode(self, data: Any) -> bytes:
-        # times have no buffer of their own
+    def encode(self, data: AnyArray | Buffer) -> bytes:
+        """Return `data` with its checksum."""
+        # arrays of times do not have the buffer protocol
         plain = bytes(data.reshape(-1, order="A").view(np.uint8) if isinstance(data, np.ndarray) else data)
         return plain + checksum(plain).to_bytes(_NBYTES, "little")
 
-    def decode(self, data: Buffer, out: Any = None) -> Buffer:
+    def decode(self, data: Buffer, out: Buffer | None = None) -> Buffer:
+        """Return `data` without its checksum.
+
+        Raises
+        ------
+        ValueError
+            If the checksum does not match.
+        """
         view = memoryview(data).cast("B")
         if len(view) < _NBYTES:
-            raise ValueError("shorter than a checksum")
+            raise ValueError(f"{len(view)} bytes are shorter than a checksum")
         plain, stored = view[:-_NBYTES], int.from_bytes(view[-_NBYTES:], "little")
-        found = checksum(plain)
-        if found != stored:
-            raise ValueError(f"the checksum of its bytes is 0x{found:08x}; the stored one is 0x{stored:08x}")
+        computed = checksum(plain)
+        if computed != stored:
+            raise ValueError(
+                f"the checksum of its bytes is 0x{computed:08x}; the stored one is 0x{stored:08x}"
+            )
         return plain
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, JSON]:
         return {"id": self.codec_id}
 
     def __repr__(self) -> str:

@@ -1,14 +1,13 @@
-"""How long is what a codec makes of a chunk? What is known of it bounds what may come back."""
+"""The length of a codec's output, if it does not depend on the data. It bounds what the decoder may return."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from zarrcy.codecs.bounded_decode import is_own
+from zarrcy.types import Codec
 
-# Codecs that see elements of one type and make elements of another: attributes that say which.
+# Codecs that turn each element into one of another type: the attributes with the two types.
 _ELEMENTWISE = {
     "delta": ("dtype", "astype"),
     "fixedscaleoffset": ("dtype", "astype"),
@@ -17,14 +16,14 @@ _ELEMENTWISE = {
     "astype": ("decode_dtype", "encode_dtype"),
     "cast_value": ("dtype", "stored"),
 }
-_SAME = ("bitround", "shuffle", "transpose", "scale_offset")
+_SAME_LENGTH = ("bitround", "shuffle", "transpose", "scale_offset")
 _WITH_CHECKSUM = ("crc32", "crc32c", "adler32", "fletcher32", "jenkins_lookup3")
-# An element that gets this many times as long is nobody's compression, but may be somebody's bomb.
+# No real codec expands an element more than this many times; such a configuration is a decompression bomb.
 _MOST_GROWTH = 64
 
 
-def encoded_nbytes(codec: Any, nbytes: int | None) -> int | None:
-    """Return the length of what a codec makes of so many bytes; None where that depends on the bytes.
+def encoded_nbytes(codec: Codec, nbytes: int | None) -> int | None:
+    """Return the length of a codec's output for an input of `nbytes` bytes; None if it depends on the data.
 
     >>> import numcodecs
     >>> encoded_nbytes(numcodecs.Delta("<i8", "<i2"), 80), encoded_nbytes(numcodecs.Zlib(), 80)
@@ -33,7 +32,7 @@ def encoded_nbytes(codec: Any, nbytes: int | None) -> int | None:
     if nbytes is None or not is_own(codec):
         return None
     name = str(codec.codec_id)
-    if name in _SAME:
+    if name in _SAME_LENGTH:
         return nbytes
     if name in _WITH_CHECKSUM:
         return nbytes + 4
@@ -41,8 +40,13 @@ def encoded_nbytes(codec: Any, nbytes: int | None) -> int | None:
         return 1 + -(-nbytes // 8)
     if name not in _ELEMENTWISE:
         return None
-    given, made = (np.dtype(getattr(codec, member)).itemsize for member in _ELEMENTWISE[name])
-    if not given or nbytes % given or made > _MOST_GROWTH * given:
+    itemsize, stored_itemsize = (np.dtype(getattr(codec, member)).itemsize for member in _ELEMENTWISE[name])
+    if not itemsize or nbytes % itemsize or stored_itemsize > _MOST_GROWTH * itemsize:
         return None
-    stored: int = nbytes // given * made
+    stored: int = nbytes // itemsize * stored_itemsize
     return stored
+
+
+def maps_elements(codec: Codec) -> bool:
+    """Return whether a codec turns each element into another one, so that it can encode a single element."""
+    return is_own(codec) and str(codec.codec_id) in {*_ELEMENTWISE, "bitround", "scale_offset"}

@@ -1,7 +1,8 @@
-"""Undo codecs whose result has no place of its own yet: elements before a filter, objects, what is compressed twice.
+"""Decoders for codecs whose output buffer cannot be allocated in advance.
 
-Where the length of the result is known it is held to. Where it is not, it may be so many times as long as the
-stored bytes: that bounds what a few bytes can cost that lie.
+These are the filters, the object codecs, and the compressors whose output is not the chunk itself. If the length
+of the output is known, any other length is an error. If it is not known, the output may be a fixed number of
+times as long as the stored bytes: this limits the memory that a few malicious bytes can take.
 """
 
 from __future__ import annotations
@@ -9,10 +10,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zarrcy.codecs.bounded_decode import (
     STATED,
@@ -24,77 +24,82 @@ from zarrcy.codecs.bounded_decode import (
     zstd_most_nbytes,
 )
 from zarrcy.codecs.encoded_size import encoded_nbytes
-from zarrcy.types import Buffer
+from zarrcy.types import JSON, AnyArray, Buffer, Codec
 
-Undo = Callable[[Any], Any]
+Decoder: TypeAlias = Callable[[Buffer], Buffer]
+"""Decodes the bytes or the array that one stage made."""
 
-# Deflate gives no more than 1032 bytes for one; little may become as much as a large chunk.
+# Deflate expands a byte to at most 1032 bytes. Short input may expand to a large chunk.
 _MOST_EXPANSION = 1032
 _ALWAYS_ALLOWED = 256 * 2**20
 
 _COUNTED = ("vlen-utf8", "vlen-bytes", "vlen-array")
-# The end of what the codec json2 writes: data type and shape.
+# The end of the output of the codec json2: data type and shape.
 _JSON_END = re.compile(r',\s*"([^"\\]*)"\s*,\s*\[([\d,\s]*)\]\s*\]\s*\Z')
 _JSON_END_LENGTH = 4096
 
 
-def undo(codec: Any, nbytes: int | None, n_elements: int) -> Undo:
-    """Return a function that undoes a codec.
+def decoder_for(codec: Codec, nbytes: int | None, n_elements: int) -> Decoder:
+    """Return a function that decodes what a codec encoded.
 
-    It raises ValueError, or what the codec raises, where the bytes do not decode, or to too much.
+    The function raises ValueError, or the error of the codec, if the bytes do not decode or decode to a wrong
+    or excessive length.
 
     Parameters
     ----------
-    codec : of numcodecs, or like one
-    nbytes : length of what it was given when a chunk was encoded, where that is known
-    n_elements : of a chunk
+    codec : Codec
+        A numcodecs codec, or an object with the same interface.
+    nbytes : int or None
+        Length of the codec's input when a chunk was encoded, in bytes; None if it is not known.
+    n_elements : int
+        Number of elements in a chunk.
     """
     if not is_own(codec):
         return lambda data: decode_whole(codec, data)
     name = str(codec.codec_id)
     if name in _COUNTED:
-        return lambda data: codec.decode(_counted(data, n_elements))
+        return lambda data: codec.decode(_check_count(data, n_elements))
     if name == "json2":
-        return lambda data: codec.decode(_checked_json(codec, data, n_elements))
+        return lambda data: codec.decode(_check_json(codec, data, n_elements))
     if name == "msgpack2":
-        return lambda data: _from_msgpack(codec, data, n_elements)
+        return lambda data: _decode_msgpack(codec, data, n_elements)
     if name in STATED or new_stream(codec) is not None:
         return _limited(codec) if nbytes is None else _of_length(codec, nbytes)
-    return _held_to(codec, nbytes, encoded_nbytes(codec, nbytes))
+    return _checked(codec, nbytes, encoded_nbytes(codec, nbytes))
 
 
-def _of_length(codec: Any, nbytes: int) -> Undo:
+def _of_length(codec: Codec, nbytes: int) -> Decoder:
     decode = new_decoder(codec)
     return lambda data: decode(data, nbytes)
 
 
-def _held_to(codec: Any, nbytes: int | None, stored_nbytes: int | None) -> Undo:
-    """Decode bytes of the length that they must have, where it is known: then nothing else can come of them."""
+def _checked(codec: Codec, nbytes: int | None, stored_nbytes: int | None) -> Decoder:
+    """Return a decoder that checks the lengths of its input and output, as far as they are known."""
 
-    def decode(data: Any) -> Any:
-        if stored_nbytes is not None and (found := _nbytes(data)) != stored_nbytes:
-            raise ValueError(f"{found} bytes, where a chunk has {stored_nbytes} at this stage")
+    def decode(data: Buffer) -> Buffer:
+        if stored_nbytes is not None and (length := _nbytes(data)) != stored_nbytes:
+            raise ValueError(f"{length} bytes; a chunk has {stored_nbytes} at this stage")
         decoded = decode_whole(codec, data)
-        if nbytes is not None and (found := _nbytes(decoded)) != nbytes:
-            raise ValueError(f"decoded to {found} bytes, where a chunk has {nbytes} at this stage")
+        if nbytes is not None and (length := _nbytes(decoded)) != nbytes:
+            raise ValueError(f"decoded to {length} bytes; a chunk has {nbytes} at this stage")
         return decoded
 
     return decode
 
 
-def _nbytes(data: Any) -> int:
-    # arrays of times have no buffer
+def _nbytes(data: Buffer) -> int:
+    # arrays of times do not have the buffer protocol
     return data.nbytes if isinstance(data, np.ndarray) else memoryview(data).nbytes
 
 
 # -- compressors -------------------------------------------------------------------------------------
 
 
-def _limited(codec: Any) -> Undo:
-    """Decode to a length that nothing tells, but that has its limits."""
+def _limited(codec: Codec) -> Decoder:
+    """Return a decoder for an output of unknown but limited length."""
     name, new = str(codec.codec_id), new_stream(codec)
 
-    def decode(data: Buffer) -> Any:
+    def decode(data: Buffer) -> Buffer:
         view = memoryview(data).cast("B")
         most = max(_ALWAYS_ALLOWED, _MOST_EXPANSION * len(view))
         if new is not None:
@@ -103,7 +108,7 @@ def _limited(codec: Any) -> Undo:
         nbytes = zstd_most_nbytes(view) if stated is None else stated
         if nbytes > most:
             raise ValueError(
-                f"{len(view)} bytes that decode to {nbytes}: more than {most} is taken for a mistake"
+                f"{len(view)} bytes that decode to {nbytes}; more than {most} is taken for an error in the data"
             )
         return codec.decode(data)
 
@@ -113,19 +118,19 @@ def _limited(codec: Any) -> Undo:
 # -- objects -----------------------------------------------------------------------------------------
 
 
-def _counted(data: Any, n_elements: int) -> Any:
-    """Return the bytes of as many elements as a chunk has: their number stands before them."""
+def _check_count(data: Buffer, n_elements: int) -> Buffer:
+    """Return encoded elements that begin with their number, which must be that of a chunk."""
     view = memoryview(data).cast("B")
     stated = int.from_bytes(view[:4], "little")
     if stated != n_elements:
         raise ValueError(f"its header states {stated} elements, a chunk has {n_elements}")
-    # before each element stands its length
+    # the length of each element precedes it
     if len(view) < 4 + 4 * n_elements:
         raise ValueError(f"{len(view)} bytes are too few for {n_elements} elements")
     return data
 
 
-def _checked_json(codec: Any, data: Any, n_elements: int) -> Any:
+def _check_json(codec: Codec, data: Buffer, n_elements: int) -> Buffer:
     text = bytes(memoryview(data)).decode(codec.get_config()["encoding"])
     end = _JSON_END.search(text[-_JSON_END_LENGTH:])
     if end is None:
@@ -134,22 +139,22 @@ def _checked_json(codec: Any, data: Any, n_elements: int) -> Any:
     return data
 
 
-def _from_msgpack(codec: Any, data: Any, n_elements: int) -> NDArray[Any]:
-    import msgpack  # the codec is there, so its package is
+def _decode_msgpack(codec: Codec, data: Buffer, n_elements: int) -> AnyArray:
+    import msgpack  # installed, because the codec needs it
 
-    items = msgpack.unpackb(bytes(memoryview(data)), raw=codec.raw)
+    items = msgpack.unpackb(bytes(memoryview(data)), raw=getattr(codec, "raw", False))
     if not isinstance(items, list) or len(items) < 2 or not isinstance(items[-1], list):
         raise ValueError("it does not end with a data type and a shape")
-    spelled = items[-2].decode() if isinstance(items[-2], bytes) else items[-2]
-    decoded = np.empty(_check_items(items[-1], spelled, n_elements), spelled)
+    dtype = items[-2].decode() if isinstance(items[-2], bytes) else items[-2]
+    decoded = np.empty(_check_items(items[-1], dtype, n_elements), dtype)
     decoded[:] = items[:-2]
     return decoded
 
 
-def _check_items(shape: Any, spelled: Any, n_elements: int) -> tuple[int, ...]:
-    """Return the shape of items that are one chunk, and no more than that."""
+def _check_items(shape: JSON, dtype: JSON, n_elements: int) -> tuple[int, ...]:
+    """Return the shape that encoded objects state, if it is that of a chunk and the data type is small."""
     if not all(type(n) is int and n >= 0 for n in shape) or math.prod(shape) != n_elements:
         raise ValueError(f"it states the shape {shape}, a chunk has {n_elements} elements")
-    if not isinstance(spelled, str) or np.dtype(spelled).itemsize > _MOST_EXPANSION:
-        raise ValueError(f"it states the data type {spelled!r}")
+    if not isinstance(dtype, str) or np.dtype(dtype).itemsize > _MOST_EXPANSION:
+        raise ValueError(f"it states the data type {dtype!r}")
     return tuple(shape)

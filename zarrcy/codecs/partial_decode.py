@@ -1,9 +1,9 @@
-"""Read parts of a stored chunk: generators that ask for spans of its bytes, and get them.
+"""Decode parts of a stored chunk: generators that yield byte ranges and receive their bytes.
 
-A generator yields lists of spans and is sent what stands there; whoever drives it knows the store, and
-nothing of codecs. It returns None when the wanted blocks of the chunk are in the memory that it was given.
-Whatever is odd - a frame that can't be cut, a value that is too short - it leaves to the usual way: it asks
-for the whole value, and returns it.
+A generator yields lists of spans and is sent the bytes of each. The reader that drives it knows the store, and
+does not know codecs. The generator returns None if the requested blocks of the chunk are in the memory that it
+was given. If a value cannot be read in parts (a frame that cannot be cut, a value that is too short), the
+generator requests the whole value and returns it, and the reader decodes it as usual.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from zarrcy.types import Buffer, Span
 
 PartialRead: TypeAlias = Generator[list[Span], list[Buffer], Buffer | None]
 Touched: TypeAlias = Callable[[int], list[tuple[int, int]]]
-"""Given the size of a block in bytes: the runs of blocks, ``(first, one behind the last)``, that are wanted."""
+"""Takes a block size in bytes; returns the runs of requested blocks as ``(first, last + 1)``."""
 
 Memory: TypeAlias = Callable[[], NDArray[np.uint8]]
 
@@ -30,20 +30,24 @@ _PAGE = 4096
 
 
 def read_raw(touched: Touched, nbytes: int, memory: Memory, stored_nbytes: int | None) -> PartialRead:
-    """Read parts of a chunk that is stored as it is.
+    """Read parts of a chunk that is stored without codecs.
 
     Parameters
     ----------
-    touched : which blocks are wanted
-    nbytes : of the chunk
-    memory : gives the flat chunk to read into
-    stored_nbytes : length of the stored value, where the store knows it
+    touched : Touched
+        Returns the requested blocks.
+    nbytes : int
+        Length of the chunk, in bytes.
+    memory : Memory
+        Returns the flat chunk to read into.
+    stored_nbytes : int or None
+        Length of the stored value, in bytes; None if the store does not know it.
     """
     if stored_nbytes in (None, nbytes):
         wanted = [
             (first * _PAGE, min(last * _PAGE, nbytes) - first * _PAGE) for first, last in touched(_PAGE)
         ]
-        # to read more than half of it in pieces, and put them together, takes longer than to read all
+        # reading more than half of a chunk in pieces takes longer than reading all of it
         parts = (yield [*wanted]) if 2 * sum(length for _, length in wanted) <= nbytes else []
         if [len(part) for part in parts] == [length for _, length in wanted]:
             chunk = memory()
@@ -60,7 +64,7 @@ _HEADER = struct.Struct("<BBBBIII")
 _BLOSC1 = 2
 _MEMCPYED = 0x02
 _NOT_SPLIT = 0x10
-# A block that did not get smaller is kept as it is, with four bytes before each of its streams.
+# An incompressible block is stored uncompressed, with four bytes before each of its streams.
 _MOST_STREAMS_NBYTES = 4 * 255
 _HEAD_NBYTES = 4096
 
@@ -76,14 +80,17 @@ class BloscFrame:
     nbytes: int
     block_nbytes: int
     spans: list[tuple[int, int]]
-    """Where the bytes of each block stand."""
+    """Byte range of each block: start and length."""
 
     @classmethod
     def parse(cls, head: Buffer, nbytes: int) -> BloscFrame | int | None:
-        """Read a frame that must hold `nbytes` bytes from its beginning.
+        """Parse the beginning of a frame that must decode to `nbytes` bytes.
 
-        Returns how long the beginning must be where `head` is too short, and None for a frame that can
-        only be decoded as a whole.
+        Returns
+        -------
+        BloscFrame or int or None
+            The frame; the length of the header if `head` is shorter; or None for a frame that can only be
+            decoded as a whole.
         """
         if len(head) < _HEADER.size:
             return None
@@ -97,7 +104,7 @@ class BloscFrame:
         if len(head) < first:
             return int(first)
         starts = np.frombuffer(head, "<u4", n_blocks, _HEADER.size).tolist()
-        # with several threads the blocks were written in the order in which they were ready
+        # a compressor with several threads writes blocks in the order in which they finish
         edges = [*sorted(starts), stored]
         ends = dict(pairwise(edges))
         spans = [(start, ends[start] - start) for start in starts]
@@ -113,22 +120,22 @@ class BloscFrame:
         blocks: list[Buffer],
         chunk: NDArray[np.uint8],
     ) -> bool:
-        """Decode runs of blocks to their places in a chunk; False if one is damaged."""
-        rest = iter(blocks)
+        """Decode runs of blocks to their places in a chunk; return False if one is damaged."""
+        remaining = iter(blocks)
         for first, last in runs:
             place = chunk[first * self.block_nbytes : last * self.block_nbytes]
             try:
-                decode(self.with_blocks(first, list(islice(rest, last - first))), place)
+                decode(self.with_blocks(first, list(islice(remaining, last - first))), place)
             except (ValueError, RuntimeError):
-                # what is wrong with it, the whole frame tells best
+                # decoding the whole frame reports the damage
                 return False
         return True
 
     def with_blocks(self, first: int, blocks: list[Buffer]) -> bytes:
-        """Return a frame of the neighbouring blocks from number `first` on, which any Blosc decodes.
+        """Return a valid Blosc frame of consecutive blocks, beginning with number `first`.
 
-        Blocks do not depend on one another. Only the last one of a frame may be shorter; where it is
-        alone, the new frame calls it a whole one, and says that it is not split as whole ones are.
+        Blocks are independent of one another. Only the last block of a frame may be shorter. If it is the only
+        one, its length is the block size of the new frame, which is flagged as not split like full blocks.
         """
         nbytes = min((first + len(blocks)) * self.block_nbytes, self.nbytes) - first * self.block_nbytes
         flags, block_nbytes = self.flags, self.block_nbytes
@@ -149,12 +156,14 @@ def read_blosc(
     nbytes: int,
     memory: Memory,
 ) -> PartialRead:
-    """Read and decode the wanted blocks of a Blosc frame.
+    """Read and decode the requested blocks of a Blosc frame.
 
     Parameters
     ----------
-    decode : decodes a frame into memory of the right length
-    touched, nbytes, memory : see `read_raw`
+    decode : callable
+        Decodes a frame into memory of its decoded length.
+    touched, nbytes, memory
+        See `read_raw`.
     """
     (head,) = yield [(0, _HEAD_NBYTES)]
     frame = BloscFrame.parse(head, nbytes)
@@ -165,7 +174,7 @@ def read_blosc(
         runs = touched(frame.block_nbytes)
         wanted = [span for first, last in runs for span in frame.spans[first:last]]
         if len(wanted) < len(frame.spans):
-            # the head comes again: if it changed, somebody replaced the value meanwhile
+            # read the head again: if it changed, another process replaced the value in the meantime
             head = head[: _HEADER.size + 4 * len(frame.spans)]
             again, *parts = yield [(0, len(head)), *wanted]
             if again == head and frame.decode(decode, runs, parts, memory()):

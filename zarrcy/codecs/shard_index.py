@@ -1,9 +1,9 @@
-"""The index of a shard: where in its value each inner chunk stands.
+"""The index of a shard: the byte range of each inner chunk.
 
 Source: Zarr v3 specification, codec ``sharding_indexed``, version 1.0. The index is an array of
-unsigned 64-bit integers, offset and length of every inner chunk in C order; both are all ones where a
-chunk is absent. Offsets count from the first byte of the value. The array has codecs of its own, as long as
-they make the same number of bytes of any index.
+unsigned 64-bit integers, offset and length of every inner chunk in C order; both are all ones if a
+chunk is missing. Offsets count from the first byte of the value. The array has its own codecs, whose output
+must have the same length for every index.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.codecs.filter_decode import undo
 from zarrcy.codecs.stages import Compressor, Pack, Shard, Transpose
 from zarrcy.types import Buffer, Shape, Span
 
@@ -23,15 +22,20 @@ ABSENT = 2**64 - 1
 
 @dataclass(frozen=True, slots=True)
 class IndexFormat:
-    """How the index of a shard is written.
+    """The encoding of shard indexes.
 
     Attributes
     ----------
-    counts : inner chunks of a shard along each axis
-    order : of the axes, slowest first; the last axis is that of offset and length
-    byteorder : ``"<"`` or ``">"``
-    checksums : codecs that add some bytes, in the order of encoding
-    at_end : of the value, or else at its start
+    counts : Shape
+        Number of inner chunks of a shard along each axis.
+    order : tuple of int
+        The axes of the index, slowest first; its last axis holds offset and length.
+    byteorder : str
+        ``"<"`` or ``">"``.
+    checksums : tuple of Compressor
+        The codecs that add checksums, in the order of encoding.
+    at_end : bool
+        Whether the index is at the end of the value, instead of its start.
     """
 
     counts: Shape
@@ -50,17 +54,28 @@ class IndexFormat:
 
     @property
     def span(self) -> Span:
-        """Where the index stands in a value."""
+        """Byte range of the index in a value."""
         return (-self.nbytes, None) if self.at_end else (0, self.nbytes)
 
     def parse(self, data: Buffer, value_nbytes: int | None) -> NDArray[np.uint64]:
-        """Read an index, and check that no chunk leaves the value.
+        """Parse an index, and check that every chunk is inside the value.
 
-        Returns rows of ``(offset, nbytes)``; a chunk that is absent has the largest of both.
+        Parameters
+        ----------
+        data : Buffer
+            The encoded index.
+        value_nbytes : int or None
+            Length of the shard, in bytes; None if it is not known.
+
+        Returns
+        -------
+        NDArray[np.uint64]
+            Rows of ``(offset, nbytes)``; both are `ABSENT` for a missing chunk.
 
         Raises
         ------
-        ValueError : it is damaged
+        ValueError
+            If the index is damaged.
         """
         view = memoryview(data).cast("B")
         if len(view) != self.nbytes:
@@ -70,14 +85,14 @@ class IndexFormat:
         index = self._decode(view)
         offsets, lengths = index[:, 0], index[:, 1]
         present = (offsets != ABSENT) | (lengths != ABSENT)
-        # a sum that wraps around is smaller than its parts
+        # offset and length are compared too, because their sum may wrap around
         limit = np.uint64(2**62 if value_nbytes is None else value_nbytes)
         bad = present & ((offsets > limit) | (lengths > limit) | (offsets + lengths > limit))
         if bad.any():
             number = int(np.flatnonzero(bad)[0])
             raise ValueError(
-                f"its index says that inner chunk {number} has {int(lengths[number])} bytes from byte "
-                f"{int(offsets[number])} on, which leaves the value"
+                f"its index states {int(lengths[number])} bytes from byte {int(offsets[number])} on for inner "
+                f"chunk {number}, which is outside the value"
             )
         return index
 
@@ -86,28 +101,29 @@ class IndexFormat:
         for stage in reversed(self.checksums):
             nbytes -= stage.added_nbytes or 0
             try:
-                data = undo(stage.codec, nbytes, 0)(data)
+                data = stage.decoder(nbytes, 0).decode(data)
             except Exception as exc:
-                raise ValueError(f"its index is damaged: {stage.name!r} says: {exc}") from exc
+                raise ValueError(f"its index is damaged: codec {stage.name!r}: {exc}") from exc
         stored = np.frombuffer(data, f"{self.byteorder}u8").astype(np.uint64, copy=False)
         shape = (*self.counts, 2)
-        turned = stored.reshape([shape[axis] for axis in self.order]).transpose(np.argsort(self.order))
-        return turned.reshape(-1, 2)
+        table = stored.reshape([shape[axis] for axis in self.order]).transpose(np.argsort(self.order))
+        return table.reshape(-1, 2)
 
     def encode(self, index: NDArray[np.uint64]) -> bytes:
-        """Return the bytes of an index: rows of ``(offset, nbytes)``."""
-        turned = index.reshape(*self.counts, 2).transpose(self.order)
-        encoded: Buffer = turned.astype(f"{self.byteorder}u8", copy=False).tobytes()
+        """Return the encoded index, given rows of ``(offset, nbytes)``."""
+        table = index.reshape(*self.counts, 2).transpose(self.order)
+        encoded: Buffer = table.astype(f"{self.byteorder}u8", copy=False).tobytes()
         for stage in self.checksums:
             encoded = stage.encode(encoded)
         return bytes(encoded)
 
     def chunks_of(self, view: memoryview) -> dict[int, memoryview]:
-        """Return the encoded chunks of a whole shard by their numbers.
+        """Return the encoded inner chunks of a shard by their numbers.
 
         Raises
         ------
-        ValueError : its index is damaged
+        ValueError
+            If the index is damaged.
         """
         at = max(0, len(view) - self.nbytes) if self.at_end else 0
         index = self.parse(view[at : at + self.nbytes], len(view))
@@ -118,7 +134,7 @@ class IndexFormat:
         }
 
     def assemble(self, chunks: dict[int, Buffer]) -> bytes:
-        """Return the value of a shard that holds encoded chunks, given by their numbers."""
+        """Return the value of a shard, given its encoded inner chunks by their numbers."""
         index = np.full((self.n_chunks, 2), ABSENT, np.uint64)
         at = 0 if self.at_end else self.nbytes
         parts: list[Buffer] = []
@@ -133,7 +149,7 @@ class IndexFormat:
 
 
 def index_format(stage: Shard, counts: Shape) -> IndexFormat:
-    """Return how the index of a shard is written that has so many chunks along each axis, in the order of memory."""
+    """Return the index format of shards with `counts` inner chunks along each axis, in the order of memory."""
     pack = next(s for s in stage.index_stages if isinstance(s, Pack))
     order = next((s.order for s in stage.index_stages if isinstance(s, Transpose)), range(len(counts) + 1))
     return IndexFormat(

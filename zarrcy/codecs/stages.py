@@ -1,67 +1,105 @@
 """The stages of a codec pipeline: array to array, array to bytes, bytes to bytes.
 
-A stage knows two directions and its name. It never asks for a format version: what a v2 document
-calls ``order``, ``filters`` and ``compressor`` and a v3 document calls ``codecs`` becomes the same
-stages.
+A stage has a name and two directions, `encode` and `decode`. It does not know a format version: ``order``,
+``filters`` and ``compressor`` of a v2 document and ``codecs`` of a v3 document become the same stages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numcodecs
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.codecs.array_codecs import as_elements
-from zarrcy.codecs.bounded_decode import bounded_decoder, is_own
-from zarrcy.types import AnyDtype, Buffer, Shape
+from zarrcy.codecs.bounded_decode import bounded_decoder, decode_whole, is_own
+from zarrcy.codecs.filter_decode import Decoder, decoder_for
+from zarrcy.types import JSON, AnyArray, AnyDtype, Buffer, Codec, Shape
+
+if TYPE_CHECKING:
+    from zarrcy.codecs.pipeline import ShardCodec
 
 # Codecs of numcodecs that add a checksum of four bytes.
 _CHECKSUMS = ("crc32", "adler32", "fletcher32", "jenkins_lookup3")
 
 
+class NamedDecoder(NamedTuple):
+    """The decoder of one stage, with the name of the stage for error messages."""
+
+    name: str
+    decode: Decoder
+
+
 @dataclass(frozen=True, slots=True)
 class Transpose:
-    """array -> array: keep the axes of a chunk in another order.
+    """array -> array: store the axes of a chunk in another order.
 
-    `order` lists the axes from the slowest to the fastest in memory. The pipeline does not execute
-    it: the kernels walk a chunk in any order of its axes.
+    The pipeline does not run this stage: the kernels walk a chunk in any order of its axes.
+
+    Attributes
+    ----------
+    order : tuple of int
+        The axes from the slowest to the fastest in memory.
     """
 
     order: tuple[int, ...]
     name = "transpose"
 
+    def encode(self, chunk: AnyArray) -> AnyArray:
+        """Return a chunk with its axes in the stored order."""
+        return np.ascontiguousarray(chunk.transpose(self.order))
+
+    def decode(self, data: AnyArray) -> AnyArray:
+        """Return a stored chunk with its axes in the order of the array."""
+        return np.ascontiguousarray(data.transpose(np.argsort(self.order)))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filter:
-    """array -> array, or array -> bytes for an object codec: a numcodecs codec that sees elements."""
+    """array -> array, or array -> bytes for an object codec: a numcodecs codec that sees elements.
 
-    codec: Any
+    Attributes
+    ----------
+    codec : Codec
+        The codec.
+    """
+
+    codec: Codec
 
     @property
     def name(self) -> str:
         return str(self.codec.codec_id)
 
     def of_elements(self, n: int) -> Filter:
-        """Return the filter for chunks of so many elements; few have to know it."""
+        """Return the filter for chunks of `n` elements. Few codecs depend on the number."""
         for_elements = getattr(self.codec, "for_elements", None)
         return self if for_elements is None else Filter(for_elements(n))
 
-    def encode(self, chunk: NDArray[Any]) -> Any:
+    def encode(self, chunk: AnyArray) -> Buffer:
+        """Return the encoded elements of a chunk: an array or bytes."""
         return self.codec.encode(chunk)
+
+    def decode(self, data: Buffer) -> Buffer:
+        """Return the elements of a chunk. The codec trusts the lengths in the bytes; `decoder` checks them."""
+        return decode_whole(self.codec, data)
+
+    def decoder(self, nbytes: int | None, n_elements: int) -> NamedDecoder:
+        """Return the decoder for chunks of a known length, see `decoder_for`."""
+        return NamedDecoder(self.name, decoder_for(self.codec, nbytes, n_elements))
 
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """array -> bytes: the elements of a chunk one after the other.
+    """array -> bytes: the elements of a chunk one after another.
 
     Attributes
     ----------
-    stored, memory : their data types in the store and in memory, which differ in byte order; None where
-        they are stored as they lie in memory
+    stored, memory : AnyDtype or None
+        The data types in the store and in memory, which differ in byte order; None if the stored bytes are
+        those in memory.
     """
 
     stored: AnyDtype | None = None
@@ -70,74 +108,110 @@ class Pack:
 
     @property
     def swaps(self) -> bool:
-        """Do the bytes of an element stand in another order in the store than in memory?"""
+        """Whether the byte order in the store differs from that in memory."""
         return self.stored is not None
 
-    def encode(self, elements: Any) -> NDArray[np.uint8]:
-        """Return the bytes of elements, in the order of the store."""
-        stored, memory = self._dtypes
-        return as_elements(elements, memory).astype(stored).view(np.uint8)
+    def encode(self, chunk: AnyArray | Buffer) -> NDArray[np.uint8]:
+        """Return the bytes of elements, in the byte order of the store."""
+        if self.stored is None:
+            return as_elements(chunk, np.dtype(np.uint8))
+        return as_elements(chunk, self._memory).astype(self.stored).view(np.uint8)
 
-    def decode(self, data: Any) -> NDArray[np.uint8]:
-        """Return the bytes of elements, in the order of memory."""
-        stored, memory = self._dtypes
-        return as_elements(data, stored).astype(memory).view(np.uint8)
+    def decode(self, data: Buffer) -> NDArray[np.uint8]:
+        """Return the bytes of elements, in the byte order of memory."""
+        if self.stored is None:
+            return as_elements(data, np.dtype(np.uint8))
+        return as_elements(data, self.stored).astype(self._memory).view(np.uint8)
 
-    def decode_into(self, data: Any, out: NDArray[np.uint8]) -> None:
-        """Put the bytes of elements in memory that has just the place for them."""
-        stored, memory = self._dtypes
-        elements = as_elements(data, stored)
+    def decode_into(self, data: Buffer, out: NDArray[np.uint8]) -> None:
+        """Write the bytes of elements to `out`, in the byte order of memory.
+
+        Raises
+        ------
+        ValueError
+            If `data` and `out` differ in length.
+        """
+        assert self.stored is not None, "the caller checks that the stage swaps bytes"
+        elements = as_elements(data, self.stored)
         if elements.nbytes != out.nbytes:
             raise ValueError(f"decoded to {elements.nbytes} bytes")
-        out.view(memory)[:] = elements
+        out.view(self._memory)[:] = elements
 
     @property
-    def _dtypes(self) -> tuple[AnyDtype, AnyDtype]:
-        assert self.stored is not None, "it is asked only where it swaps"
-        assert self.memory is not None
-        return self.stored, self.memory
+    def _memory(self) -> AnyDtype:
+        assert self.memory is not None, "a stage that swaps bytes knows both data types"
+        return self.memory
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """array -> bytes: many small chunks in one stored value, with an index of where each of them is.
+    """array -> bytes: many inner chunks in one stored value, with an index of their byte ranges.
+
+    To encode and decode, the stage needs to know what it is given: `codec` returns its two directions.
 
     Attributes
     ----------
-    chunk_shape : of the inner chunks, in elements, along the axes in the order of memory
-    stages : of the inner chunks
-    index_stages : of the index: a `Pack`, and checksums
-    index_at_end : the index stands behind the chunks, not before them
+    chunk_shape : Shape
+        Shape of the inner chunks, in elements, with the axes in the order of memory.
+    stages : tuple of Stage
+        The stages of the inner chunks.
+    index_stages : tuple of Stage
+        The stages of the index: a `Pack`, and checksums.
+    index_at_end : bool
+        Whether the index follows the chunks, instead of preceding them.
+    dtype : AnyDtype or None
+        Data type of the elements that the stage is given; None for that of the array.
     """
 
     chunk_shape: Shape
     stages: tuple[Stage, ...]
     index_stages: tuple[Stage, ...]
     index_at_end: bool = True
+    dtype: AnyDtype | None = None
     name = "sharding_indexed"
+
+    def codec(self, shape: Shape, dtype: AnyDtype, fill_bytes: Buffer | None = None) -> ShardCodec:
+        """Return the codec of shards of one shape, in elements along the axes in the order of memory."""
+        from zarrcy.codecs.pipeline import ShardCodec  # inner chunks have a pipeline, which has stages
+
+        return ShardCodec(self, shape, dtype, fill_bytes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compressor:
     """bytes -> bytes: a numcodecs codec.
 
-    Where the decoded length is known, `decode_into` decodes no more than that, whatever the stored
-    bytes say of themselves.
+    Attributes
+    ----------
+    codec : Codec
+        The codec.
     """
 
-    codec: Any
+    codec: Codec
 
     @property
     def name(self) -> str:
         return str(self.codec.codec_id)
 
-    def encode(self, chunk: NDArray[Any] | Buffer) -> Buffer:
-        encoded: Buffer = self.codec.encode(chunk)
-        return encoded
+    def encode(self, chunk: AnyArray | Buffer) -> Buffer:
+        """Return the encoded bytes."""
+        return self.codec.encode(chunk)
+
+    def decode(self, data: Buffer) -> Buffer:
+        """Return decoded bytes whose length is not known, but limited: see `decoder_for`."""
+        return decoder_for(self.codec, None, 0)(data)
+
+    def decoder(self, nbytes: int | None, n_elements: int) -> NamedDecoder:
+        """Return the decoder for bytes that decode to a known length, see `decoder_for`."""
+        return NamedDecoder(self.name, decoder_for(self.codec, nbytes, n_elements))
+
+    def decoder_into(self) -> Callable[[Buffer, NDArray[np.uint8]], None]:
+        """Return a function that decodes bytes into memory of the length that they must have."""
+        return bounded_decoder(self.codec)
 
     @property
     def added_nbytes(self) -> int | None:
-        """How many bytes it adds, whatever they are; None where that depends on them."""
+        """Number of bytes that the codec adds to any input; None if the number depends on the input."""
         if self.name in _CHECKSUMS and is_own(self.codec):
             return 4
         added: int | None = getattr(self.codec, "added_nbytes", None)
@@ -145,21 +219,39 @@ class Compressor:
 
     @property
     def has_blocks(self) -> bool:
-        """Is what it makes a Blosc frame, whose blocks can be decoded one by one?"""
+        """Whether the encoded bytes are a Blosc frame, whose blocks can be decoded one by one."""
         return self.name == "blosc" and is_own(self.codec)
-
-    def decoder(self) -> Callable[[Buffer, NDArray[np.uint8]], None]:
-        """Return a function that decodes bytes into memory of the length that they must have."""
-        return bounded_decoder(self.codec)
 
 
 Stage: TypeAlias = Transpose | Filter | Pack | Shard | Compressor
 
 
-def as_codec(codec: Any) -> Any:
-    """Return a codec: itself, or the one that a configuration names."""
+def as_codec(codec: Codec | dict[str, JSON]) -> Codec:
+    """Return a codec, given itself or its configuration.
+
+    Parameters
+    ----------
+    codec : Codec or dict
+        A numcodecs codec, an object with the same interface, or a configuration with an ``id``.
+
+    Returns
+    -------
+    Codec
+        The codec.
+
+    Raises
+    ------
+    ValueError
+        If `codec` is neither a codec nor the configuration of a registered codec.
+
+    Examples
+    --------
+    >>> as_codec({"id": "gzip", "level": 3})
+    GZip(level=3)
+    """
     if isinstance(codec, dict):
-        return numcodecs.get_codec(dict(codec))
+        named: Codec = numcodecs.get_codec(dict(codec))
+        return named
     if not hasattr(codec, "encode") or not hasattr(codec, "get_config"):
-        raise ValueError(f"{codec!r} is no codec: give a numcodecs codec, its configuration, or None")
+        raise ValueError(f"{codec!r} is not a codec; pass a numcodecs codec, its configuration, or None")
     return codec

@@ -317,7 +317,7 @@ def _shard(ext: Extension, given: ChunkSpec) -> ParsedCodec:
         )
     location = config.get("index_location")
     at_end = location is None or location.choice("start", "end") == "end"
-    return _pack(given, Shard(inner, stages, index_stages, at_end))
+    return _pack(given, Shard(inner, stages, index_stages, at_end, given.dtype))
 
 
 # -- codecs of bytes -------------------------------------------------------------------------------

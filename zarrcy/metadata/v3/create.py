@@ -8,6 +8,7 @@ from typing import Any
 import numcodecs
 
 from zarrcy.codecs import Filter, as_codec
+from zarrcy.codecs.typed_blosc import blosc_shuffle
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shards
 from zarrcy.metadata.array_metadata import ArrayMetadata
 from zarrcy.metadata.array_spec import ArraySpec
@@ -283,8 +284,7 @@ def _blosc(config: dict[str, Any], itemsize: int) -> JSON:
     typesize = config.get("typesize") or itemsize
     shuffle = config["shuffle"]
     if shuffle == -1:
-        # as Blosc itself decides: single bytes by bits, others by bytes
-        shuffle = 2 if typesize == 1 else 1
+        shuffle = blosc_shuffle(typesize)
     if shuffle == 1 and typesize == 1:
         # no effect on single bytes, and slow to undo
         shuffle = 0

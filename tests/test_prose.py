@@ -51,7 +51,6 @@ NOT_YET = (
     "zarrcy/_kernels",
     "zarrcy/api",
     "zarrcy/chunk_io",
-    
     "zarrcy/compat.py",
     "zarrcy/hierarchy",
     "zarrcy/indexing",

@@ -167,7 +167,7 @@ def test_out_must_have_the_shape_and_data_type_of_the_selection(a):
         ({"chunks": (1, 2, 3)}, "more axes"),
         ({"compressor": 5}, "5 is not a codec"),
         ({"compressor": {"id": "nonesuch"}}, "nonesuch"),
-        ({"filters": ["delta"]}, "no codec"),
+        ({"filters": ["delta"]}, "is not a codec"),
         ({"fill_value": "x"}, "fill value 'x'"),
         ({"fill_value": 2**40, "dtype": "i4"}, "fill value 1099511627776.*int32"),
         ({"fill_value": 0.5, "dtype": "i4"}, "fill value 0.5"),

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 import zarrcy
 
 from .cases import Case
-from .zarr2_worker import as_array, run_snippet
+from .programs.families import Program
+from .zarr2_worker import as_array, run_program, run_snippet
 
 Region = tuple[slice, ...]
 ANSWER_TIMEOUT = 60.0
@@ -93,6 +94,9 @@ class Zarrcy(_InProcess):
 
     def write(self, path: Path, region: Region, values: NDArray[Any], empty_chunks: bool = True) -> None:
         self._open(path, "r+", write_empty_chunks=empty_chunks)[region] = values
+
+    def program(self, program: Program, place: Path) -> Any:
+        return run_program(zarrcy, program.run, str(place))
 
     def snippet(self, code: str, place: Path) -> Any:
         return run_snippet(zarrcy, code, str(place))
@@ -211,6 +215,9 @@ class Zarr2:
 
     def codecs(self) -> list[str]:
         return self._ask("codecs")
+
+    def program(self, program: Program, place: Path) -> Any:
+        return self._ask("program", address=program.address, place=str(place))
 
     def snippet(self, code: str, place: Path) -> Any:
         return self._ask("snippet", code=code, place=str(place))

@@ -1,8 +1,8 @@
-"""Serve zarr-python 2 to the tests: one JSON request a line on stdin, one JSON answer a line on stdout.
+"""Serve zarr-python 2 to the tests: one JSON request per line on stdin, one JSON answer per line on stdout.
 
-zarr-python 2 and 3 can't be in one environment, so this script runs in a second one. It uses the standard
-library, numpy and zarr-python 2 alone. Arrays travel as ``.npy`` files. `run_snippet` and `describe` are
-imported by the tests too, so that both sides say in the same words what they saw.
+zarr-python 2 and 3 cannot be installed in one environment, so this script runs in a second one. It uses only the
+standard library, numpy, numcodecs and zarr-python 2. Arrays are exchanged as ``.npy`` files. The tests import
+`run_program`, `run_snippet` and `describe` too, so both sides describe outcomes in the same way.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import json
 import os
 import sys
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-# In the draft of Zarr v3, which zarr-python 2 has if it is told so, an array is not at the root of its store.
-_WHERE: dict[str, Any] = (
+# An environment variable makes zarr-python 2 use the draft of Zarr v3, in which arrays are not at the root.
+_LOCATION: dict[str, Any] = (
     {"zarr_version": 3, "path": "in/x"} if os.environ.get("ZARR_V3_EXPERIMENTAL_API") else {}
 )
 
@@ -26,8 +28,8 @@ _WHERE: dict[str, Any] = (
 def main() -> None:
     import zarr
 
-    answers, sys.stdout = sys.stdout, sys.stderr  # whatever prints must not stand between the answers
-    # what zarr-python 2 warns of is not under test; its answers are
+    answers, sys.stdout = sys.stdout, sys.stderr  # printed text must not mix with the answers
+    # the tests compare outcomes, not warnings
     warnings.simplefilter("ignore")
     for line in sys.stdin:
         request = json.loads(line)
@@ -39,65 +41,74 @@ def main() -> None:
         answers.flush()
 
 
-# -- what a request can ask for ------------------------------------------------------------------
+# -- operations ------------------------------------------------------------------------------------
 
 
 def _create(
-    zarr: ModuleType, path: str, dtype: str, fill: Any, compressor: Any, filters: Any, **rest: Any
+    zarr: ModuleType, path: str, dtype: str, fill: Any, compressor: Any, filters: Any, **options: Any
 ) -> None:
     from numcodecs import get_codec
 
-    made: Any = np.load(dtype, allow_pickle=True).dtype
-    options = {name: value for name, value in rest.items() if value is not None}
+    array_dtype: Any = np.load(dtype, allow_pickle=True).dtype
+    options = {name: value for name, value in options.items() if value is not None}
     if options.get("object_codec"):
         options["object_codec"] = get_codec(options["object_codec"])
     zarr.create(
         store=path,
-        dtype=made,
+        dtype=array_dtype,
         fill_value=fill_of(fill),
         compressor=None if compressor is None else get_codec(compressor),
         filters=None if filters is None else [get_codec(config) for config in filters],
         **options,
-        **_WHERE,
+        **_LOCATION,
     )
 
 
 def _write(zarr: ModuleType, path: str, values: str, region: list[list[int]], empty_chunks: bool) -> None:
-    array = zarr.open_array(path, mode="r+", write_empty_chunks=empty_chunks, **_WHERE)
-    given = np.load(values, allow_pickle=True)
-    # zarr-python 2 would store the array as the object
-    array[selection_of(region)] = given if region else given[()]
+    array = zarr.open_array(path, mode="r+", write_empty_chunks=empty_chunks, **_LOCATION)
+    elements = np.load(values, allow_pickle=True)
+    # zarr-python 2 would store an array without axes as the object
+    array[selection_of(region)] = elements if region else elements[()]
 
 
 def _read(zarr: ModuleType, path: str, region: Any, out: str) -> None:
-    array = zarr.open_array(path, mode="r", **_WHERE)
+    array = zarr.open_array(path, mode="r", **_LOCATION)
     np.save(
         out, as_array(array[... if region is None else selection_of(region)], array.dtype), allow_pickle=True
     )
 
 
 def _resize(zarr: ModuleType, path: str, shape: list[int]) -> None:
-    zarr.open_array(path, mode="r+", **_WHERE).resize(*shape)
+    zarr.open_array(path, mode="r+", **_LOCATION).resize(*shape)
 
 
 def _append(zarr: ModuleType, path: str, values: str, axis: int) -> list[int]:
     return list(
-        zarr.open_array(path, mode="r+", **_WHERE).append(np.load(values, allow_pickle=True), axis=axis)
+        zarr.open_array(path, mode="r+", **_LOCATION).append(np.load(values, allow_pickle=True), axis=axis)
     )
 
 
 def _put_attrs(zarr: ModuleType, path: str, attrs: dict[str, Any]) -> None:
-    zarr.open_array(path, mode="r+", **_WHERE).attrs.put(attrs)
+    zarr.open_array(path, mode="r+", **_LOCATION).attrs.put(attrs)
 
 
 def _attrs(zarr: ModuleType, path: str) -> dict[str, Any]:
-    return dict(zarr.open_array(path, mode="r", **_WHERE).attrs.asdict())
+    return dict(zarr.open_array(path, mode="r", **_LOCATION).attrs.asdict())
 
 
 def _codecs(zarr: ModuleType) -> list[str]:
     from numcodecs.registry import codec_registry
 
     return sorted(codec_registry)
+
+
+def _program(zarr: ModuleType, address: list[Any], place: str) -> Any:
+    folder = str(Path(__file__).parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    from programs.families import find_program
+
+    return run_program(zarr, find_program(*address).run, place)
 
 
 def _snippet(zarr: ModuleType, code: str, place: str) -> Any:
@@ -113,6 +124,7 @@ _OPERATIONS = {
     "put_attrs": _put_attrs,
     "attrs": _attrs,
     "codecs": _codecs,
+    "program": _program,
     "snippet": _snippet,
 }
 
@@ -121,27 +133,45 @@ def selection_of(region: list[list[int]]) -> tuple[slice, ...]:
     return tuple(slice(*item) for item in region)
 
 
-def fill_of(spelled: Any) -> Any:
-    """Return a fill value that came as JSON, or as the path of a ``.npy`` file in a list."""
-    return np.load(spelled[0], allow_pickle=True)[()] if isinstance(spelled, list) else spelled
+def fill_of(value: Any) -> Any:
+    """Return a fill value that was sent as JSON, or as the path of a ``.npy`` file in a list."""
+    return np.load(value[0], allow_pickle=True)[()] if isinstance(value, list) else value
 
 
-# -- the same on both sides ----------------------------------------------------------------------
+# -- functions that both sides use -----------------------------------------------------------------
 
 
-def as_array(read: Any, dtype: Any) -> np.ndarray:
-    """Return what was read as an array, also where it is the one element of an array without axes."""
-    if isinstance(read, np.ndarray) and read.dtype == dtype:
-        return read
+def as_array(elements: Any, dtype: Any) -> np.ndarray:
+    """Return the result of a read as an array, also the single element of an array without axes."""
+    if isinstance(elements, np.ndarray) and elements.dtype == dtype:
+        return elements
     out = np.empty((), dtype)
-    out[()] = read
+    out[()] = elements
     return out
 
 
-def run_snippet(zarr: ModuleType, code: str, place: str) -> Any:
-    """Run lines of Python and describe the value of the last one, or the exception that ended them.
+def run_program(zarr: ModuleType, program: Callable[[ModuleType, str], Any], place: str) -> Any:
+    """Describe the result of a program, or the exception that it raises.
 
-    They see `zarr`, whichever library that is, `np`, `numcodecs` and `place`, a folder of their own.
+    Parameters
+    ----------
+    zarr : module
+        The library: zarr-python 2 or zarrcy.
+    program : callable
+        Called with the library and `place`.
+    place : str
+        Path of a folder that the program may create.
+    """
+    try:
+        return describe(program(zarr, place))
+    except Exception as exc:
+        return {"raises": classes_of(exc)}
+
+
+def run_snippet(zarr: ModuleType, code: str, place: str) -> Any:
+    """Run lines of Python; describe the value of the last line, or the exception that they raise.
+
+    The names `zarr`, `np`, `numcodecs` and `place` are defined.
     """
     import numcodecs
 
@@ -156,12 +186,12 @@ def run_snippet(zarr: ModuleType, code: str, place: str) -> Any:
 
 
 def classes_of(exc: BaseException) -> list[str]:
-    """Return the names of the classes that catch an exception, without those that catch nearly all."""
+    """Return the names of the classes of an exception, without the most general ones."""
     return [c.__name__ for c in type(exc).__mro__ if c not in (Exception, BaseException, object)]
 
 
 def describe(value: Any) -> Any:
-    """Return JSON that tells the type and the bits of a value."""
+    """Return the type and the bits of a value as JSON."""
     if isinstance(value, np.ndarray):
         content = describe(value.tolist()) if value.dtype.hasobject else value.tobytes().hex()
         return {"array": repr(value.dtype), "shape": list(value.shape), "content": content}

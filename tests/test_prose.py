@@ -53,11 +53,9 @@ NOT_YET = (
     "zarrcy/chunk_io",
     "zarrcy/compat.py",
     "zarrcy/hierarchy",
-    "zarrcy/indexing",
     "zarrcy/metadata",
     "zarrcy/storage",
     "zarrcy/testing",
-    "zarrcy/types.py",
 )
 
 # Phrase -> what to write instead.

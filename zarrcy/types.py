@@ -23,8 +23,8 @@ from zarrcy._kernels.protocols import (
 
 __all__ = [
     "JSON", "AnyArray", "AnyDtype", "Box", "Buffer", "ChunkGrid", "ChunkLayout", "Codec", "Coords", "Elements", "Field",
-    "FlatPlan", "Kernels", "Key", "MaskedArray", "Option", "OuterPlan", "Plan", "Planner", "Record", "Selection",
-    "Shape", "Span", "Store", "StoreLike", "Synchronizer", "ZarrFormat",
+    "FlatPlan", "Kernels", "Key", "MaskedArray", "Option", "OuterPlan", "Plan", "Planner", "Points", "Positions",
+    "Record", "Selection", "Shape", "Span", "Store", "StoreLike", "Synchronizer", "ZarrFormat",
 ]  # fmt: skip
 
 Key: TypeAlias = str
@@ -33,10 +33,10 @@ Coords: TypeAlias = tuple[int, ...]
 JSON: TypeAlias = Any
 """What ``json`` reads and writes: None, bool, int, float, str, and lists and dicts of these."""
 Span: TypeAlias = tuple[int, int | None]
-"""Where a run of bytes stands in a value: its start, and its length; None is all the rest. A negative start
-counts from the end."""
+"""A run of bytes of a value: its start, which counts from the end if it is negative, and its length; None for all
+bytes up to the end."""
 Store: TypeAlias = MutableMapping[str, Any]
-"""Bytes by key. A mapping of str to bytes-like is enough; what a store may add stands in `zarrcy.storage`."""
+"""Bytes by key. A mapping of str to bytes-like is enough; `zarrcy.storage.capabilities` has what a store may add."""
 StoreLike: TypeAlias = Any
 """What a user passes as a store: a mapping of str to bytes, a store object, a path, a URL, or None for memory."""
 ZarrFormat: TypeAlias = int | str
@@ -54,7 +54,11 @@ Elements: TypeAlias = Any
 Option: TypeAlias = Any
 """Value of a keyword argument that a function passes on, for example to `zarrcy.create`."""
 Selection: TypeAlias = Any
-"""What a user puts between brackets: integers, slices, lists, arrays, masks, field names."""
+"""What a user puts between brackets, or an item of it: integers, slices, lists, arrays, masks, field names."""
+Positions: TypeAlias = "tuple[NDArray[np.int64] | None, ...]"
+"""Positions on each axis that is selected with a list; None for the other axes."""
+Points: TypeAlias = list[Any]
+"""Positions of points on each axis, as flat arrays of int64; then the number of points."""
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=False)

@@ -266,7 +266,7 @@ def test_impossible_shards_print_one_line(v2, tmp_path, capsys):
     assert main(["copy", str(v2), location, "--shards", "10x10", "--zarr-format", "2"]) == 2
     assert "--shards needs Zarr format 3" in error_of(capsys)
     assert main(["copy", str(v2), location, "--shards", "7x10"]) == 2
-    assert "no multiple of the chunks" in error_of(capsys)
+    assert "must be a multiple of the chunks" in error_of(capsys)
 
 
 @pytest.mark.parametrize("text", ["gzip", "zstd:", "zstd:99", "zlib:x", "none:1"])

@@ -1,4 +1,4 @@
-"""Chunks and shards whose shapes are guessed: their sizes are those that the documentation states."""
+"""Guessed chunk and shard shapes have the sizes that the documentation states."""
 
 import math
 
@@ -51,7 +51,7 @@ def test_the_index_of_a_guessed_shard_stays_small():
     assert math.prod(shards) // 16 <= 2**16
 
 
-def test_guessed_chunks_divide_shards_that_are_given():
+def test_guessed_chunks_divide_the_stated_shards():
     a = zarrcy.zeros((2000, 3000), chunks="auto", shards=(600, 900), dtype="f8", zarr_format=3)
     assert a.shards == (600, 900)
     assert a.chunks == (300, 450)
@@ -59,7 +59,7 @@ def test_guessed_chunks_divide_shards_that_are_given():
     assert prime.chunks == (1009, 1)
 
 
-def test_guessed_shards_are_multiples_of_chunks_that_are_given():
+def test_guessed_shards_are_multiples_of_the_stated_chunks():
     a = zarrcy.zeros((5000, 5000), chunks=(70, 90), shards="auto", dtype="f8", zarr_format=3)
     assert a.chunks == (70, 90)
     assert (a.shards[0] % 70, a.shards[1] % 90) == (0, 0)
@@ -67,7 +67,7 @@ def test_guessed_shards_are_multiples_of_chunks_that_are_given():
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
-def test_auto_without_shards_is_what_true_is(zarr_format):
+def test_auto_without_shards_guesses_like_true(zarr_format):
     guessed = zarrcy.zeros((3000, 3000), chunks=True, zarr_format=zarr_format)
     assert zarrcy.zeros((3000, 3000), chunks="auto", zarr_format=zarr_format).chunks == guessed.chunks
 
@@ -75,7 +75,7 @@ def test_auto_without_shards_is_what_true_is(zarr_format):
 @pytest.mark.parametrize("words", [{"chunks": "big"}, {"shards": "big"}])
 def test_other_words_are_refused(words):
     (name,) = words
-    with pytest.raises(ValueError, match=f"{name} is 'big'; the one word"):
+    with pytest.raises(ValueError, match=f"{name} is 'big'; the only word"):
         zarrcy.zeros((10, 10), zarr_format=3, **words)
 
 

@@ -214,7 +214,7 @@ class TestShards:
         assert document(a)["chunk_grid"]["configuration"] == {"chunk_shape": [4, 8]}
         config = document(a)["codecs"][0]["configuration"]
         assert config["index_codecs"] == [LITTLE, {"name": "crc32c"}]
-        with pytest.raises(ValueError, match="no multiple"):
+        with pytest.raises(ValueError, match="must be a multiple"):
             zarrcy.create((8, 8), chunks=(3, 2), shards=(4, 8), zarr_format=3)
 
 

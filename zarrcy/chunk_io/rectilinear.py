@@ -21,10 +21,20 @@ from zarrcy.chunk_io import ChunkIO
 from zarrcy.codecs import fill_bytes
 from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.metadata import ArrayMetadata
-from zarrcy.types import AnyArray, Box, Buffer, ChunkGrid, ChunkLayout, Field, Kernels, Plan, Selection, Shape
-
-Lists = tuple[NDArray[np.int64] | None, ...]
-"""Positions on each axis that is selected with a list; None for the other axes."""
+from zarrcy.types import (
+    AnyArray,
+    Box,
+    Buffer,
+    ChunkGrid,
+    ChunkLayout,
+    Field,
+    Kernels,
+    Plan,
+    Points,
+    Positions,
+    Selection,
+    Shape,
+)
 
 
 class RectilinearChunkIO:
@@ -173,7 +183,9 @@ class AxisPart:
 class OuterPlan(RectilinearPlan):
     """A range, or a list, along each axis."""
 
-    def __init__(self, planner: RectilinearPlanner, box: Box, grid: ChunkGrid, lists: Lists | None) -> None:
+    def __init__(
+        self, planner: RectilinearPlanner, box: Box, grid: ChunkGrid, lists: Positions | None
+    ) -> None:
         super().__init__(planner, grid, box.shape, lists is not None)
         self.box, self.lists = box, lists
 
@@ -195,7 +207,7 @@ class OuterPlan(RectilinearPlan):
             split = partial(self._split, within, lists)
             yield self.part([part.run for part in parts], split, within.shape, where, is_box)
 
-    def _split(self, box: Box, lists: Lists | None, grid: ChunkGrid) -> Plan:
+    def _split(self, box: Box, lists: Positions | None, grid: ChunkGrid) -> Plan:
         return self.planner.regular.split_outer(box, grid, lists)
 
     def _axis_parts(self, axis: int) -> Iterator[AxisPart]:
@@ -244,7 +256,7 @@ def _grouped(keys: list[NDArray[np.int64]]) -> Iterator[tuple[list[int], NDArray
 class PointsPlan(RectilinearPlan):
     """Points."""
 
-    def __init__(self, planner: RectilinearPlanner, coords: list[Selection], grid: ChunkGrid) -> None:
+    def __init__(self, planner: RectilinearPlanner, coords: Points, grid: ChunkGrid) -> None:
         super().__init__(planner, grid, (coords[-1],), True)
         self.coords = coords[:-1]
 
@@ -273,11 +285,11 @@ class RectilinearPlanner:
         self.regular, self.axes = regular, axes
         self.Grid, self.Box, self.parse_box = regular.Grid, regular.Box, regular.parse_box
 
-    def split_outer(self, box: Box, grid: ChunkGrid, lists: Lists | None = None) -> Plan:
+    def split_outer(self, box: Box, grid: ChunkGrid, lists: Positions | None = None) -> Plan:
         """Cut a box, or an outer product of ranges and lists, into regular parts."""
         return cast(Plan, OuterPlan(self, box, grid, lists))
 
-    def split_points(self, coords: list[Selection], grid: ChunkGrid) -> Plan:
+    def split_points(self, coords: Points, grid: ChunkGrid) -> Plan:
         """Cut points into regular parts."""
         return cast(Plan, PointsPlan(self, coords, grid))
 

@@ -1,67 +1,104 @@
-"""Chunk shapes: the ones the user gave, or a guess that suits most stores."""
+"""Chunk and shard shapes: check the shapes that a user states, or guess shapes that suit most stores."""
 
 from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, SupportsIndex, TypeAlias
 
 from zarrcy.types import Shape
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 MAX_NDIM = 64
-"""Axes that an array can have: as many as NumPy 2 can hold."""
-
-# A chunk should be large enough to be worth a request and small enough to be worth reading for a
-# part of it. The aim grows with the array: 256 KiB for an array of 1 MiB, doubled for each factor of 10.
-_AIM_AT_1_MIB = 256 * 1024
-_SMALLEST_AIM = 128 * 1024
-_LARGEST_AIM = 64 * 1024 * 1024
-# A chunk inside a shard is no request of its own. Decoded whole, 1 MiB still fits into a cache: arrays of such
-# chunks are read fastest, and windows out of them as fast as out of smaller ones.
-_INNER_AIM = 1024 * 1024
-# A shard is a file: about a thousand of them for an array, unless they would be larger than what a
-# writer likes to hold in memory, or too small to be worth it.
-_MOST_SHARDS = 1000
-_SMALLEST_SHARD_AIM = 32 * 1024 * 1024
-_LARGEST_SHARD_AIM = 512 * 1024 * 1024
-# The index of a shard is read before its first chunk: 1 MiB at most.
-_MOST_IN_A_SHARD = 2**16
+"""Most axes of an array: as many as NumPy 2 supports."""
 AUTO = "auto"
+"""The word for a guess."""
+
+ShapeLike: TypeAlias = "SupportsIndex | Iterable[SupportsIndex]"
+"""A shape as a user states it: an int for one axis, or one int for each axis."""
+Lengths: TypeAlias = "bool | str | SupportsIndex | Iterable[SupportsIndex | None] | None"
+"""Chunk or shard lengths as a user states them: see `normalize_chunks` and `normalize_shards`."""
+
+# A chunk should be large enough to be worth a request, and small enough that reading a part of it wastes little. The
+# target grows with the array: 256 KiB for an array of 1 MiB, doubled for each factor of 10.
+_TARGET_AT_1_MIB = 256 * 1024
+_MIN_TARGET = 128 * 1024
+_MAX_TARGET = 64 * 1024 * 1024
+# An inner chunk of a shard needs no request of its own. A decoded chunk of 1 MiB still fits into a processor cache:
+# whole arrays of such chunks are read fastest, and windows as fast as from smaller chunks.
+_INNER_TARGET = 1024 * 1024
+# A shard is a file. The target is 1000 files for an array, unless the shards would need more memory than a writer
+# should use, or be too small to be worth a file.
+_MAX_SHARDS = 1000
+_MIN_SHARD_TARGET = 32 * 1024 * 1024
+_MAX_SHARD_TARGET = 512 * 1024 * 1024
+# The index of a shard is read before its first chunk: at most 1 MiB.
+_MAX_CHUNKS_IN_SHARD = 2**16
 
 
-def normalize_shape(shape: Any) -> Shape:
-    """Return a shape as a tuple of non-negative ints; an int is a shape of one axis.
+def normalize_shape(shape: ShapeLike | None) -> Shape:
+    """Return a shape as a tuple of non-negative ints.
 
-    >>> normalize_shape(5)
-    (5,)
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Length of each axis, in elements. An int is the shape of an array with one axis.
+
+    Returns
+    -------
+    tuple of int
+        The shape.
 
     Raises
     ------
-    TypeError : `shape` is None, or a length is not an integer
-    ValueError : a length is negative, or there are more axes than an array can have
+    TypeError
+        If `shape` is None, or a length is not an integer.
+    ValueError
+        If a length is negative, or there are more axes than an array can have.
+
+    Examples
+    --------
+    >>> normalize_shape(5)
+    (5,)
     """
     if shape is None:
-        raise TypeError("shape is None: give an int, or a sequence of one int per axis")
+        raise TypeError("shape is None; pass an int, or a sequence with one int for each axis")
     try:
-        lengths: Shape = (operator.index(shape),)
+        lengths: Shape = (operator.index(shape),)  # type: ignore[arg-type]
     except TypeError:
-        lengths = tuple(operator.index(n) for n in shape)
+        lengths = tuple(operator.index(n) for n in shape)  # type: ignore[union-attr]
     if any(n < 0 for n in lengths):
-        raise ValueError(f"bad shape {lengths}: a length must be 0 or more")
+        raise ValueError(f"shape is {lengths}; each length must be 0 or more")
     if len(lengths) > MAX_NDIM:
-        raise ValueError(f"{len(lengths)} axes; an array has at most {MAX_NDIM}")
+        raise ValueError(f"shape has {len(lengths)} axes; an array has at most {MAX_NDIM}")
     return lengths
 
 
 def guess_chunks(shape: Shape, itemsize: int, in_shards: bool = False) -> Shape:
-    """Guess a chunk shape: halve the axes in turn until a chunk has about the aimed-at size.
+    """Guess a chunk shape: halve the axes in turn until a chunk has about the target size.
 
     Parameters
     ----------
-    shape : of the array, in elements
-    itemsize : in bytes
-    in_shards : the chunks are kept together in shards: they may be small
+    shape : tuple of int
+        Shape of the array, in elements.
+    itemsize : int
+        Size of an element, in bytes.
+    in_shards : bool, optional
+        Whether the chunks will be stored in shards, so that they may be small. False by default.
 
+    Returns
+    -------
+    tuple of int
+        The chunk shape, in elements.
+
+    See Also
+    --------
+    guess_shards : Guess a shard shape.
+
+    Examples
+    --------
     >>> guess_chunks((10000, 10000), 8)
     (313, 625)
     >>> guess_chunks((1000, 1000), 8), guess_chunks((1000, 1000), 8, in_shards=True)
@@ -69,15 +106,15 @@ def guess_chunks(shape: Shape, itemsize: int, in_shards: bool = False) -> Shape:
     """
     chunks = [max(1, n) for n in shape]
     if in_shards:
-        aim: float = _INNER_AIM
+        target: float = _INNER_TARGET
     else:
         total = math.prod(chunks) * max(1, itemsize)
-        aim = _AIM_AT_1_MIB * 2 ** math.log10(total / 2**20)
-        aim = min(max(aim, _SMALLEST_AIM), _LARGEST_AIM)
+        target = _TARGET_AT_1_MIB * 2 ** math.log10(total / 2**20)
+        target = min(max(target, _MIN_TARGET), _MAX_TARGET)
     axis = 0
     while math.prod(chunks) > 1:
         nbytes = math.prod(chunks) * max(1, itemsize)
-        if nbytes < 1.5 * aim and nbytes < _LARGEST_AIM:
+        if nbytes < 1.5 * target and nbytes < _MAX_TARGET:
             break
         chunks[axis] = -(-chunks[axis] // 2)
         axis = (axis + 1) % len(chunks)
@@ -85,44 +122,75 @@ def guess_chunks(shape: Shape, itemsize: int, in_shards: bool = False) -> Shape:
 
 
 def guess_shards(shape: Shape, itemsize: int, chunks: Shape) -> Shape:
-    """Guess a shard shape, a multiple of `chunks`: halve the axes in turn until a shard has the aimed-at size.
+    """Guess a shard shape, a multiple of `chunks`: halve the axes in turn until a shard has about the target size.
 
-    An array has about a thousand shards at most where that makes them no larger than 512 MiB; they have
-    some 32 MiB at least, or hold the whole array.
+    An array has at most about 1000 shards, if that makes none larger than 512 MiB. A shard has at least about 32 MiB,
+    or holds the whole array.
 
     Parameters
     ----------
-    shape : of the array, in elements
-    itemsize : in bytes
-    chunks : the lengths of a chunk in a shard
+    shape : tuple of int
+        Shape of the array, in elements.
+    itemsize : int
+        Size of an element, in bytes.
+    chunks : tuple of int
+        Shape of an inner chunk, in elements.
 
+    Returns
+    -------
+    tuple of int
+        The shard shape, in elements.
+
+    See Also
+    --------
+    guess_chunks : Guess a chunk shape.
+
+    Examples
+    --------
     >>> guess_shards((100000, 100000), 4, (500, 500))
     (3500, 3500)
     """
     counts = grid_shape(tuple(max(1, n) for n in shape), chunks)
     chunk_nbytes = math.prod(chunks) * max(1, itemsize)
-    aim = math.prod(counts) * chunk_nbytes / _MOST_SHARDS
-    aim = min(max(aim, _SMALLEST_SHARD_AIM), _LARGEST_SHARD_AIM)
-    most = max(1, min(int(min(1.5 * aim, _LARGEST_SHARD_AIM) / chunk_nbytes), _MOST_IN_A_SHARD))
-    held = list(counts)
+    target = math.prod(counts) * chunk_nbytes / _MAX_SHARDS
+    target = min(max(target, _MIN_SHARD_TARGET), _MAX_SHARD_TARGET)
+    max_chunks = int(min(1.5 * target, _MAX_SHARD_TARGET) / chunk_nbytes)
+    max_chunks = max(1, min(max_chunks, _MAX_CHUNKS_IN_SHARD))
+    in_shard = list(counts)
     axis = 0
-    while math.prod(held) > most:
-        held[axis] = -(-held[axis] // 2)
-        axis = (axis + 1) % len(held)
-    return tuple(n * c for n, c in zip(held, chunks, strict=True))
+    while math.prod(in_shard) > max_chunks:
+        in_shard[axis] = -(-in_shard[axis] // 2)
+        axis = (axis + 1) % len(in_shard)
+    return tuple(n * c for n, c in zip(in_shard, chunks, strict=True))
 
 
-def normalize_chunks(chunks: Any, shape: Shape, itemsize: int, shards: Any = None) -> Shape:
-    """Return the chunk shape that `chunks` asks for.
+def normalize_chunks(chunks: Lengths, shape: Shape, itemsize: int, shards: Lengths = None) -> Shape:
+    """Return the chunk shape that the argument `chunks` of a function that creates arrays means.
 
     Parameters
     ----------
-    chunks : True, None or "auto" (guess), False (one chunk), an int for each axis, or one int per axis,
-        where None or -1 is the whole axis; axes that are left out are whole too
-    shape : of the array, in elements
-    itemsize : in bytes
-    shards : what is asked for the shards, if the chunks are to be in shards
+    chunks : int, sequence of int or None, bool, "auto" or None
+        True, None and "auto": guess. False: one chunk. An int: the length on each axis. A sequence: one length for
+        each axis, where None and -1 mean the whole axis; so are axes that it leaves out.
+    shape : tuple of int
+        Shape of the array, in elements.
+    itemsize : int
+        Size of an element, in bytes.
+    shards : int, sequence of int or None, bool, "auto" or None, optional
+        The argument `shards` of the function, as `normalize_shards` takes it.
 
+    Returns
+    -------
+    tuple of int
+        The chunk shape, in elements.
+
+    Raises
+    ------
+    ValueError
+        If there are too many lengths, a length is less than 1, or a word is not "auto".
+
+    Examples
+    --------
     >>> normalize_chunks((10, None), (100, 20, 3), 8)
     (10, 20, 3)
     >>> normalize_chunks("auto", (1000, 1000), 8, shards=(600, 900))
@@ -136,16 +204,32 @@ def normalize_chunks(chunks: Any, shape: Shape, itemsize: int, shards: Any = Non
     return _lengths("chunks", chunks, shape)
 
 
-def normalize_shards(shards: Any, shape: Shape, itemsize: int, chunks: Shape) -> Shape | None:
-    """Return the shard shape that `shards` asks for, or None for no shards.
+def normalize_shards(shards: Lengths, shape: Shape, itemsize: int, chunks: Shape) -> Shape | None:
+    """Return the shard shape that the argument `shards` of a function that creates arrays means.
 
     Parameters
     ----------
-    shards : None or False (none), True or "auto" (guess), or lengths as `normalize_chunks` takes them
-    shape : of the array, in elements
-    itemsize : in bytes
-    chunks : the lengths of a chunk in a shard, which must divide those of the shard
+    shards : int, sequence of int or None, bool, "auto" or None
+        None and False: no shards. True and "auto": guess. Else lengths, as `normalize_chunks` takes them.
+    shape : tuple of int
+        Shape of the array, in elements.
+    itemsize : int
+        Size of an element, in bytes.
+    chunks : tuple of int
+        Shape of an inner chunk, in elements.
 
+    Returns
+    -------
+    tuple of int or None
+        The shard shape, in elements; None for an array without shards.
+
+    Raises
+    ------
+    ValueError
+        If a length is not a multiple of that of a chunk, or not valid, see `normalize_chunks`.
+
+    Examples
+    --------
     >>> normalize_shards(40, (100, 100), 8, (20, 10))
     (40, 40)
     """
@@ -156,56 +240,63 @@ def normalize_shards(shards: Any, shape: Shape, itemsize: int, chunks: Shape) ->
     lengths = _lengths("shards", shards, shape)
     if any(n % m for n, m in zip(lengths, chunks, strict=True)):
         raise ValueError(
-            f"shards {lengths} are no multiple of the chunks {chunks} in them along each axis; "
-            'give shards="auto", or lengths that the chunks divide'
+            f"shards {lengths} must be a multiple of the chunks {chunks} on each axis; "
+            'pass shards="auto", or lengths that the chunks divide'
         )
     return lengths
 
 
-def _is_auto(name: str, value: Any) -> bool:
-    if isinstance(value, str) and value != AUTO:
-        raise ValueError(f'{name} is {value!r}; the one word that it can be is "auto"')
-    return isinstance(value, str)
+def _is_auto(name: str, lengths: Lengths) -> bool:
+    """Return whether a user asks for a guess.
+
+    Raises
+    ------
+    ValueError
+        If the argument is another word.
+    """
+    if isinstance(lengths, str) and lengths != AUTO:
+        raise ValueError(f'{name} is {lengths!r}; the only word that it can be is "auto"')
+    return isinstance(lengths, str)
 
 
-def _lengths(name: str, asked: Any, shape: Shape) -> Shape:
-    """Return one length per axis; what is left open is the whole axis."""
+def _lengths(name: str, lengths: Lengths, shape: Shape) -> Shape:
+    """Return one length for each axis; lengths that are left open are those of the array."""
     whole = tuple(max(1, n) for n in shape)
-    if asked is False:
+    if lengths is False:
         return whole
     try:
-        given: tuple[Any, ...] = (operator.index(asked),) * len(shape)
+        stated: tuple[SupportsIndex | None, ...] = (operator.index(lengths),) * len(shape)  # type: ignore[arg-type]
     except TypeError:
-        given = tuple(asked)
-    if len(given) > len(shape):
-        raise ValueError(f"{name} {given} have more axes than the shape {shape}")
-    lengths = []
-    for axis, n in enumerate(given):
+        stated = tuple(lengths)  # type: ignore[arg-type]
+    if len(stated) > len(shape):
+        raise ValueError(f"{name} {stated} have more axes than the shape {shape}")
+    checked = []
+    for axis, n in enumerate(stated):
         if n is None or operator.index(n) == -1:
-            lengths.append(whole[axis])
+            checked.append(whole[axis])
         elif operator.index(n) < 1:
-            raise ValueError(f"bad {name} {given}: the length of axis {axis} must be 1 or more, not {n}")
+            raise ValueError(f"{name} is {stated}; the length on axis {axis} must be 1 or more")
         else:
-            lengths.append(operator.index(n))
-    return (*lengths, *whole[len(lengths) :])
+            checked.append(operator.index(n))
+    return (*checked, *whole[len(checked) :])
 
 
 def _divide(shards: Shape, itemsize: int) -> Shape:
-    """Return a chunk shape that divides a shard: its longest axis is divided until it has the aimed-at size."""
+    """Return a chunk shape that divides a shard: divide its longest axis until a chunk has the target size."""
     chunks = list(shards)
-    while math.prod(chunks) * max(1, itemsize) >= 1.5 * _INNER_AIM:
+    while math.prod(chunks) * max(1, itemsize) >= 1.5 * _INNER_TARGET:
         axis = max(range(len(chunks)), key=chunks.__getitem__)
         chunks[axis] //= _smallest_factor(chunks[axis])
     return tuple(chunks)
 
 
 def _smallest_factor(n: int) -> int:
-    """Return the smallest factor of a number above 1; of one without small factors, the number itself."""
+    """Return the smallest factor of a number above 1; if it has no factor below 10,000, the number itself."""
     return next((factor for factor in range(2, min(n, math.isqrt(n) + 1, 10_000)) if n % factor == 0), n)
 
 
 def grid_shape(shape: Shape, chunk_shape: Shape) -> Shape:
-    """Return the number of chunks along each axis.
+    """Return the number of chunks on each axis of a regular grid.
 
     >>> grid_shape((10, 0), (3, 5))
     (4, 0)

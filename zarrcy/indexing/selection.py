@@ -1,115 +1,73 @@
-"""What the user wrote between the brackets -> what is to be read; knows the shape, not the chunks.
+"""From a selection as a user writes it to the input of a planner. Pure computation, without I/O.
 
-Keys of integers and slices are parsed in a kernel. What the kernel does not take comes here: the
-rest of NumPy's dialect, and every error, each with its axis, before any store is asked.
+The way from the brackets of an array to a plan has five steps. All errors of selections arise here, each with its
+axis, before any store is used.
+
+1. Separate the names of fields from the indices: `pop_fields`.
+2. Choose the kind of the selection: a mask (`is_mask`), points (`is_coordinates`), an outer product with a list
+   (`has_one_list`), else basic. ``oindex``, ``vindex``, ``blocks`` and the ``get_*_selection`` methods state the kind.
+3. Assign the items to axes: one item for each axis, with an Ellipsis and missing items replaced by whole axes:
+   `_split_at_ellipsis`, `_one_item_per_axis`.
+4. Check each item against the length of its axis, and count from the start of the axis. The result is
+
+   ========================  =====================================================  ===========================
+   kind                      function                                               result
+   ========================  =====================================================  ===========================
+   basic                     `normalize_basic`                                      a `Box`
+   outer product             `normalize_orthogonal`                                 a `Box`, and positions
+   points                    `normalize_coordinates`                                positions on each axis
+   mask                      `normalize_mask`                                       the mask
+   whole chunks              `normalize_blocks`                                     slices: a basic selection
+   ========================  =====================================================  ===========================
+
+5. Cut the result at the chunk edges: the array passes it to `Planner.split_outer`, `split_points` or `split_mask`,
+   which return the `Plan`.
+
+Hot path: for integers, slices and one Ellipsis, `Planner.parse_box` does steps 3 and 4 in a kernel; an array tries it
+first. Where it returns None, this module finds out whether the selection is of another kind or wrong.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.errors import BoundsCheckError, SelectionError, VindexInvalidSelectionError
 from zarrcy.indexing.axis_chunks import AxisChunks
-from zarrcy.types import Planner, Shape
+from zarrcy.types import AnyArray, Box, ChunkGrid, Elements, Planner, Points, Positions, Selection, Shape
+
+if TYPE_CHECKING:
+    from types import EllipsisType
+
+BasicItem: TypeAlias = "int | slice | EllipsisType"
+"""An item of a basic selection; a new axis is not among them, as it does not select."""
+NewAxesKey: TypeAlias = "tuple[slice | None, ...]"
+"""A key that inserts the new axes into a result: None for each of them, a whole slice for any other axis."""
+FieldNames: TypeAlias = "str | list[str] | None"
+"""A field of a structured data type, several fields, or None for all of each element."""
+
+_WHOLE = slice(None)
 
 
-def normalize_basic(kernels: Planner, selection: Any, grid: Any) -> tuple[Any, tuple[Any, ...] | None]:
-    """Parse a basic selection: integers, slices of any step, Ellipsis, newaxis.
-
-    Returns
-    -------
-    box : of the selected elements
-    reshape : a key that gives the result its new axes, or None where there are none
-
-    Raises
-    ------
-    BoundsCheckError : an index beyond the end of its axis
-    SelectionError : too many indices, a second Ellipsis, or something that is no basic index
-    """
-    items = selection if isinstance(selection, tuple) else (selection,)
-    new_axes = any(item is None for item in items)
-    shape: Shape = grid.shape
-    plain = tuple(_plain_item(item, shape) for item in items if item is not None)
-    if sum(item is Ellipsis for item in plain) > 1:
-        raise SelectionError("an index can only have a single ellipsis ('...')", shape)
-    n_indices = sum(item is not Ellipsis for item in plain)
-    if n_indices > len(shape):
-        raise SelectionError(
-            f"too many indices for array: array is {len(shape)}-dimensional, but {n_indices} were indexed",
-            shape,
-        )
-    box = kernels.parse_box(plain, grid)
-    if box is None:
-        raise _first_error(plain, shape)
-    return box, _new_axes_key(items, len(shape)) if new_axes else None
+# -- step 1: fields --------------------------------------------------------------------------------
 
 
-def unwrap(out: NDArray[Any], selection: Any) -> Any:
-    """Return a result without axes as NumPy does: a scalar, or an array where an Ellipsis was given."""
-    if selection is Ellipsis:
-        return out
-    if isinstance(selection, tuple) and any(item is Ellipsis for item in selection):
-        return out
-    return out[()]
-
-
-def _plain_item(item: Any, shape: Shape) -> Any:
-    """Return an item as the kernel knows it: a slice, Ellipsis or a Python int."""
-    if isinstance(item, slice) or item is Ellipsis:
-        return item
-    if isinstance(item, (bool, np.bool_)) or (isinstance(item, np.ndarray) and item.dtype == bool):
-        raise SelectionError("a Boolean is no basic index: use a mask of the array's shape", shape)
-    try:
-        return operator.index(item)
-    except TypeError:
-        raise SelectionError(
-            f"unsupported selection item: expected an integer, a slice, Ellipsis or None, not {item!r} "
-            f"({type(item).__name__})",
-            shape,
-        ) from None
-
-
-def _first_error(items: tuple[Any, ...], shape: Shape) -> SelectionError:
-    at = items.index(Ellipsis) if Ellipsis in items else len(items)
-    axes = [*range(at), at, *range(len(shape) - (len(items) - at - 1), len(shape))]
-    for item, axis in zip(items, axes, strict=False):
-        if isinstance(item, int) and not -shape[axis] <= item < shape[axis]:
-            return BoundsCheckError(item, axis, shape)
-    return SelectionError(f"unsupported selection {items!r}", shape)
-
-
-def _new_axes_key(items: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:
-    """Return the key that puts new axes into the result: None where one is new, a full slice where not."""
-    n_named = sum(item is not None and item is not Ellipsis for item in items)
-    if Ellipsis not in items:
-        items = (*items, Ellipsis)
-    key: list[Any] = []
-    for item in items:
-        if item is None:
-            key.append(None)
-        elif item is Ellipsis:
-            key.extend([slice(None)] * (ndim - n_named))
-        elif isinstance(item, slice):
-            key.append(slice(None))
-    return tuple(key)
-
-
-# -- lists, points and masks ---------------------------------------------------------------------
-
-
-def pop_fields(selection: Any) -> tuple[Any, Any]:
-    """Take the names of fields out of a selection, as in ``a["x"]`` and ``a[0, "x", "y"]``.
+def pop_fields(selection: Selection) -> tuple[FieldNames, Selection]:
+    """Separate the names of fields from a selection, as in ``a["x"]`` and ``a[0, "x", "y"]``.
 
     Returns
     -------
-    fields : None, a name, or a list of several names
-    selection : what is left; Ellipsis where nothing is
+    fields : str, list of str or None
+        A name, several names, or None if the selection has no names.
+    indices : Selection
+        The selection without the names; Ellipsis if nothing is left.
 
+    Examples
+    --------
     >>> pop_fields((0, "x"))
     ('x', 0)
     """
@@ -120,26 +78,31 @@ def pop_fields(selection: Any) -> tuple[Any, Any]:
     fields = [item for item in selection if isinstance(item, str)]
     if not fields:
         return None, selection
-    rest = tuple(item for item in selection if not isinstance(item, str))
-    left = Ellipsis if not rest else rest[0] if len(rest) == 1 else rest
-    return fields[0] if len(fields) == 1 else fields, left
+    indices = tuple(item for item in selection if not isinstance(item, str))
+    names: FieldNames = fields[0] if len(fields) == 1 else fields
+    if not indices:
+        return names, Ellipsis
+    return names, indices[0] if len(indices) == 1 else indices
 
 
-def is_list(item: Any) -> bool:
-    """Is this a sequence of indices, rather than one index?"""
+# -- step 2: the kind of a selection -----------------------------------------------------------------
+
+
+def is_list(item: Selection) -> bool:
+    """Return whether an item is a sequence of indices, rather than one index."""
     return isinstance(item, list) or (isinstance(item, np.ndarray) and item.ndim > 0)
 
 
-def is_mask(selection: Any, shape: Shape) -> bool:
-    """Is this a Boolean mask of a whole array?"""
+def is_mask(selection: Selection, shape: Shape) -> bool:
+    """Return whether a selection is a Boolean mask of a whole array."""
     if isinstance(selection, tuple) and len(selection) == 1:
         selection = selection[0]
     return getattr(selection, "dtype", None) == np.bool_ and np.shape(selection) == shape
 
 
-def is_coordinates(selection: Any, ndim: int) -> bool:
-    """Are these coordinates of points: an integer or a list of them for each axis, and a list for one?"""
-    items = selection if isinstance(selection, tuple) else (selection,)
+def is_coordinates(selection: Selection, ndim: int) -> bool:
+    """Return whether a selection has an integer, or a list of integers, for each axis, and at least one list."""
+    items = _as_tuple(selection)
     return (
         len(items) == ndim
         and any(map(is_list, items))
@@ -148,93 +111,223 @@ def is_coordinates(selection: Any, ndim: int) -> bool:
     )
 
 
-def has_one_list(selection: Any) -> bool:
-    """Is this a list for one axis, with integers and slices for others?"""
-    items = selection if isinstance(selection, tuple) else (selection,)
-    return sum(map(is_list, items)) == 1
+def has_one_list(selection: Selection) -> bool:
+    """Return whether a selection has a list for exactly one axis."""
+    return sum(map(is_list, _as_tuple(selection))) == 1
 
 
-def normalize_orthogonal(kernels: Planner, selection: Any, grid: Any) -> tuple[Any, tuple[Any, ...] | None]:
-    """Parse an orthogonal selection: for each axis an integer, a slice, or a list of either kind.
+# -- step 3: items and axes ------------------------------------------------------------------------
+
+
+def _as_tuple(selection: Selection) -> tuple[Selection, ...]:
+    return selection if isinstance(selection, tuple) else (selection,)
+
+
+def _split_at_ellipsis(
+    items: tuple[Selection, ...], ndim: int
+) -> tuple[tuple[Selection, ...], int, tuple[Selection, ...]]:
+    """Return the items before the Ellipsis, the number of axes that it covers, and the items after it.
+
+    Without an Ellipsis, the axes that have no item are at the end. The number is negative if there are too many items.
+    """
+    at = next((i for i, item in enumerate(items) if item is Ellipsis), len(items))
+    before, after = items[:at], items[at + 1 :]
+    return before, ndim - len(before) - len(after), after
+
+
+def _one_item_per_axis(items: tuple[Selection, ...], ndim: int) -> tuple[Selection, ...]:
+    """Replace the Ellipsis and missing items by whole axes; the result is too long if there are too many items."""
+    before, n_covered, after = _split_at_ellipsis(items, ndim)
+    return (*before, *(_WHOLE,) * n_covered, *after)
+
+
+def _check_one_ellipsis(items: tuple[Selection, ...], shape: Shape) -> None:
+    # an item may be an array, which `in` and `count` compare element by element
+    if sum(item is Ellipsis for item in items) > 1:
+        raise SelectionError("an index can only have a single ellipsis ('...')", shape)
+
+
+def _check_count(n_indices: int, shape: Shape) -> None:
+    if n_indices > len(shape):
+        raise SelectionError(
+            f"too many indices for array: array is {len(shape)}-dimensional, but {n_indices} were indexed",
+            shape,
+        )
+
+
+# -- step 4: basic selections ------------------------------------------------------------------------
+
+
+def normalize_basic(planner: Planner, selection: Selection, grid: ChunkGrid) -> tuple[Box, NewAxesKey | None]:
+    """Parse a basic selection: integers, slices of any step, Ellipsis, newaxis.
 
     Returns
     -------
-    box : of the selected elements; on a listed axis only its count matters
-    lists : positions per axis, None where the axis has no list; None if no axis has one
+    box : Box
+        The selected elements.
+    new_axes : tuple of slice and None, or None
+        The key that inserts the new axes into the result; None if there are no new axes.
 
     Raises
     ------
-    BoundsCheckError : an index beyond the end of its axis
-    SelectionError : a list of more than one axis, a mask of another length, too many indices ...
+    BoundsCheckError
+        If an index is beyond the end of its axis.
+    SelectionError
+        If there are too many indices, a second Ellipsis, or an item of another kind.
     """
-    shape: Shape = grid.shape
-    items = selection if isinstance(selection, tuple) else (selection,)
-    if sum(item is Ellipsis for item in items) > 1:
-        raise SelectionError("an index can only have a single ellipsis ('...')", shape)
+    shape, items = grid.shape, _as_tuple(selection)
+    basic = tuple(_basic_item(item, shape) for item in items if item is not None)
+    _check_one_ellipsis(basic, shape)
+    _check_count(sum(item is not Ellipsis for item in basic), shape)
+    box = planner.parse_box(basic, grid)
+    if box is None:
+        raise _basic_error(basic, shape)
+    return box, _new_axes_key(items, len(shape)) if len(basic) < len(items) else None
+
+
+def _basic_item(item: Selection, shape: Shape) -> BasicItem:
+    """Return an item in the form that `Planner.parse_box` takes: a slice, Ellipsis or a Python int."""
+    if isinstance(item, slice) or item is Ellipsis:
+        return item
+    if isinstance(item, (bool, np.bool_)) or (isinstance(item, np.ndarray) and item.dtype == bool):
+        raise SelectionError(
+            "a Boolean cannot select on one axis; use a mask of the shape of the array", shape
+        )
+    try:
+        return operator.index(item)
+    except TypeError:
+        raise SelectionError(
+            f"unsupported selection item: expected an integer, a slice, Ellipsis or None, not {item!r} "
+            f"({type(item).__name__})",
+            shape,
+        ) from None
+
+
+def _basic_error(items: tuple[BasicItem, ...], shape: Shape) -> SelectionError:
+    """Return the error for the first integer that is out of bounds."""
+    for axis, item in enumerate(_one_item_per_axis(items, len(shape))):
+        if isinstance(item, int) and not -shape[axis] <= item < shape[axis]:
+            return BoundsCheckError(item, axis, shape)
+    return SelectionError(f"unsupported selection {items!r}", shape)
+
+
+def _new_axes_key(items: tuple[Selection, ...], ndim: int) -> NewAxesKey:
+    """Return the key that inserts new axes into the result, which has no axis for an integer."""
+    n_new = sum(item is None for item in items)
+    # for this purpose a new axis is an axis of the array, too
+    expanded = _one_item_per_axis(items, ndim + n_new)
+    return tuple(
+        None if item is None else _WHOLE for item in expanded if item is None or isinstance(item, slice)
+    )
+
+
+def unwrap(out: AnyArray, selection: Selection) -> Elements:
+    """Return a result without axes as NumPy does: a scalar, or an array if the selection has an Ellipsis."""
+    if selection is Ellipsis:
+        return out
+    if isinstance(selection, tuple) and any(item is Ellipsis for item in selection):
+        return out
+    return out[()]
+
+
+# -- step 4: outer products --------------------------------------------------------------------------
+
+
+def normalize_orthogonal(
+    planner: Planner, selection: Selection, grid: ChunkGrid
+) -> tuple[Box, Positions | None]:
+    """Parse an orthogonal selection: for each axis an integer, a slice, or a list of integers or Booleans.
+
+    Returns
+    -------
+    box : Box
+        The selected elements. On an axis with a list, only the count matters.
+    positions : tuple of array of int64, or None
+        Positions on each axis with a list, None for the other axes; None if no axis has a list.
+
+    Raises
+    ------
+    BoundsCheckError
+        If an index is beyond the end of its axis.
+    SelectionError
+        If there are too many indices, a list of several axes, a mask of another length, or an unsupported item.
+    """
+    shape, items = grid.shape, _as_tuple(selection)
+    _check_one_ellipsis(items, shape)
     if any(item is None for item in items):
-        raise SelectionError("an orthogonal selection takes no new axis (None)", shape)
-    if not any(item is Ellipsis for item in items):
-        items = (*items, Ellipsis)
-    at = next(i for i, item in enumerate(items) if item is Ellipsis)
-    missing = len(shape) - len(items) + 1
-    if missing < 0:
         raise SelectionError(
-            f"too many indices for array: array is {len(shape)}-dimensional, but {len(items) - 1} were indexed",
-            shape,
+            "an orthogonal selection cannot have a new axis (None); use a basic selection", shape
         )
-    items = (*items[:at], *(slice(None),) * missing, *items[at + 1 :])
-    lists = tuple(_positions(item, axis, shape) if is_list(item) else None for axis, item in enumerate(items))
-    plain = tuple(item if found is None else slice(0, 0) for item, found in zip(items, lists, strict=True))
-    box, _ = normalize_basic(kernels, plain, grid)
-    if all(found is None for found in lists):
+    _check_count(sum(item is not Ellipsis for item in items), shape)
+    items = _one_item_per_axis(items, len(shape))
+    positions = tuple(
+        _positions(item, axis, shape) if is_list(item) else None for axis, item in enumerate(items)
+    )
+    basic = tuple(
+        item if listed is None else slice(0, 0) for item, listed in zip(items, positions, strict=True)
+    )
+    box, _ = normalize_basic(planner, basic, grid)
+    if all(listed is None for listed in positions):
         return box, None
-    counts = tuple(n if found is None else len(found) for n, found in zip(box.counts, lists, strict=True))
-    return kernels.Box(box.starts, counts, box.steps, box.dropped, box.flipped), lists
+    counts = tuple(
+        n if listed is None else len(listed) for n, listed in zip(box.counts, positions, strict=True)
+    )
+    return planner.Box(box.starts, counts, box.steps, box.dropped, box.flipped), positions
 
 
-def _positions(item: Any, axis: int, shape: Shape) -> NDArray[np.int64]:
-    given = np.asarray(item)
-    if given.ndim != 1:
+def _positions(item: Selection, axis: int, shape: Shape) -> NDArray[np.int64]:
+    """Return the positions that a list of integers or Booleans selects on one axis."""
+    indices = np.asarray(item)
+    if indices.ndim != 1:
         raise SelectionError(
-            f"the list for axis {axis} has {given.ndim} axes; an orthogonal selection takes lists of one axis",
+            f"the list for axis {axis} has {indices.ndim} axes; an orthogonal selection takes lists of one axis",
             shape,
         )
-    if given.dtype == np.bool_:
-        if len(given) != shape[axis]:
+    if indices.dtype == np.bool_:
+        if len(indices) != shape[axis]:
             raise SelectionError(
-                f"the mask for axis {axis} has {len(given)} elements, the axis has {shape[axis]}", shape
+                f"the mask for axis {axis} has {len(indices)} elements, the axis has {shape[axis]}", shape
             )
-        return np.flatnonzero(given).astype(np.int64, copy=False)
-    return _wrapped(given, axis, shape)
+        return np.flatnonzero(indices).astype(np.int64, copy=False)
+    return _from_start(indices, axis, shape)
 
 
-def _wrapped(given: NDArray[Any], axis: int, shape: Shape) -> NDArray[np.int64]:
-    """Return indices counted from the start of their axis, as one run of int64."""
-    if given.size == 0:
-        return np.empty(given.shape, np.int64)
-    if given.dtype.kind not in "iu":
-        raise SelectionError(f"the indices for axis {axis} are of type {given.dtype}, not integers", shape)
-    low, high = int(given.min()), int(given.max())
+def _from_start(indices: AnyArray, axis: int, shape: Shape) -> NDArray[np.int64]:
+    """Check the indices of one axis, and return them counted from its start, as contiguous int64."""
+    if indices.size == 0:
+        return np.empty(indices.shape, np.int64)
+    if indices.dtype.kind not in "iu":
+        raise SelectionError(
+            f"the indices for axis {axis} have the data type {indices.dtype}, not integers", shape
+        )
+    low, high = int(indices.min()), int(indices.max())
     if low < -shape[axis] or high >= shape[axis]:
         raise BoundsCheckError(low if low < -shape[axis] else high, axis, shape)
-    positions = np.ascontiguousarray(given, np.int64)
+    positions = np.ascontiguousarray(indices, np.int64)
     return positions if low >= 0 else np.where(positions < 0, positions + shape[axis], positions)
 
 
-def normalize_coordinates(selection: Any, shape: Shape) -> tuple[list[Any], Shape]:
-    """Parse coordinates of points: an integer or an array for each axis, broadcast against each other.
+# -- step 4: points and masks --------------------------------------------------------------------------
+
+
+def normalize_coordinates(selection: Selection, shape: Shape) -> tuple[Points, Shape]:
+    """Parse the coordinates of points: an integer or an array for each axis, broadcast against each other.
 
     Returns
     -------
-    coords : positions per axis, flat; then the number of points
-    result_shape : of the broadcast coordinates
+    points : Points
+        Positions on each axis, flat; then the number of points.
+    result_shape : tuple of int
+        Shape of the broadcast coordinates.
 
     Raises
     ------
-    VindexInvalidSelectionError : `selection` is none of coordinates
-    BoundsCheckError : an index beyond the end of its axis
+    VindexInvalidSelectionError
+        If the items are not coordinates, or do not broadcast.
+    BoundsCheckError
+        If an index is beyond the end of its axis.
     """
-    items = selection if isinstance(selection, tuple) else (selection,)
+    items = _as_tuple(selection)
     if len(items) != len(shape) or any(
         item is None or item is Ellipsis or isinstance(item, (slice, str, bool)) for item in items
     ):
@@ -247,75 +340,81 @@ def normalize_coordinates(selection: Any, shape: Shape) -> tuple[list[Any], Shap
     for axis, array in enumerate(arrays):
         if array.size and array.dtype.kind not in "iu":
             raise VindexInvalidSelectionError(
-                f"the coordinates for axis {axis} are of type {array.dtype}, not integers", shape
+                f"the coordinates for axis {axis} have the data type {array.dtype}, not integers", shape
             )
     try:
         result_shape = np.broadcast_shapes(*(array.shape for array in arrays)) or (1,)
     except ValueError:
         raise VindexInvalidSelectionError(
-            f"coordinates of shapes {[array.shape for array in arrays]} can't be broadcast against each other",
+            f"coordinates of shapes {[array.shape for array in arrays]} cannot be broadcast against each other",
             shape,
         ) from None
-    wrapped = [_wrapped(array, axis, shape) for axis, array in enumerate(arrays)]
-    flat = [np.ascontiguousarray(np.broadcast_to(array, result_shape)).reshape(-1) for array in wrapped]
+    positions = [_from_start(array, axis, shape) for axis, array in enumerate(arrays)]
+    flat = [np.ascontiguousarray(np.broadcast_to(array, result_shape)).reshape(-1) for array in positions]
     return [*flat, math.prod(result_shape)], result_shape
 
 
-def normalize_mask(mask: Any, shape: Shape) -> NDArray[np.bool_]:
-    """Return a mask as an array, if it has the shape of the array and Boolean elements.
+def normalize_mask(mask: Selection, shape: Shape) -> NDArray[np.bool_]:
+    """Return a mask as an array.
 
     Raises
     ------
-    SelectionError : it has another shape, or other elements
+    SelectionError
+        If the mask has another shape than the array, or its elements are not Booleans.
     """
     if isinstance(mask, tuple) and len(mask) == 1:
         mask = mask[0]
-    found = np.asarray(mask)
-    if found.dtype != np.bool_ or found.shape != shape:
+    array: AnyArray = np.asarray(mask)
+    if array.dtype != np.bool_ or array.shape != shape:
         raise SelectionError(
-            f"a mask of shape {found.shape} and type {found.dtype}; a mask has the shape of the array and is Boolean",
+            f"the mask has shape {array.shape} and data type {array.dtype}; it must have the shape {shape} of the "
+            "array and be Boolean",
             shape,
         )
-    return found
+    return array
 
 
-def normalize_blocks(selection: Any, shape: Shape, axes: tuple[AxisChunks, ...]) -> tuple[slice, ...]:
-    """Return the slices of elements that a selection of whole chunks means.
+# -- step 4: whole chunks ----------------------------------------------------------------------------
+
+
+def normalize_blocks(selection: Selection, shape: Shape, axes: tuple[AxisChunks, ...]) -> tuple[slice, ...]:
+    """Return the slices of elements that a selection of whole chunks covers.
 
     Parameters
     ----------
-    selection : integers and slices of chunks
-    shape : of the array, in elements
-    axes : where the chunks of each axis begin
+    selection : Selection
+        Integers and slices that count chunks.
+    shape : Shape
+        Shape of the array, in elements.
+    axes : tuple of AxisChunks
+        Edges of the chunks.
 
     Raises
     ------
-    BoundsCheckError : an index beyond the last chunk
-    SelectionError : something other than integers and slices of step 1
+    BoundsCheckError
+        If an index is beyond the last chunk.
+    SelectionError
+        If an item is not an integer or a slice of step 1.
     """
     counts = tuple(axis.count(n) for axis, n in zip(axes, shape, strict=True))
-    items = selection if isinstance(selection, tuple) else (selection,)
-    at = next((i for i, item in enumerate(items) if item is Ellipsis), None)
-    if at is not None:
-        items = (*items[:at], *(slice(None),) * (len(shape) - len(items) + 1), *items[at + 1 :])
+    items = _one_item_per_axis(_as_tuple(selection), len(shape))
     if len(items) > len(shape):
         raise SelectionError(
             f"too many indices: the array has {len(shape)} axes, {len(items)} were indexed", shape
         )
-    items = (*items, *(slice(None),) * (len(shape) - len(items)))
-    found = []
-    for axis, (item, n) in enumerate(zip(items, counts, strict=True)):
+    slices = []
+    for number, (item, axis, n_chunks, n) in enumerate(zip(items, axes, counts, shape, strict=True)):
         if isinstance(item, slice) and item.step in (None, 1):
-            start, stop, _ = item.indices(n)
+            first, stop, _ = item.indices(n_chunks)
         elif isinstance(item, (int, np.integer)) and not isinstance(item, bool):
-            if not -n <= item < n:
-                raise BoundsCheckError(int(item), axis, counts)
-            start = int(item) % n
-            stop = start + 1
+            if not -n_chunks <= item < n_chunks:
+                raise BoundsCheckError(int(item), number, counts)
+            first = int(item) % n_chunks
+            stop = first + 1
         else:
             raise SelectionError(
-                f"a selection of blocks takes integers and slices of step 1, not {item!r} for axis {axis}",
+                f"a selection of blocks takes integers and slices of step 1, not {item!r} for axis {number}",
                 shape,
             )
-        found.append(slice(axes[axis].start_of(start), min(axes[axis].start_of(stop), shape[axis])))
-    return tuple(found)
+        slices.append(slice(axis.start_of(first), min(axis.start_of(stop), n)))
+    return tuple(slices)

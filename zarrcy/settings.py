@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypedDict, cast, get_args
+from typing import Literal, TypeAlias, TypedDict, cast, get_args
 
 import numpy as np
 
-from zarrcy.types import Record
+from zarrcy.types import Elements, Option, Record
 
 
 def _flag(text: str) -> bool:
@@ -37,7 +37,7 @@ class Setting(Record):
     kind : str
         What a value may be, for documentation.
     default : str
-        Value that an absent variable stands for; "" if the value depends on the computer or the caller.
+        Value if the environment does not have the variable; "" if it depends on the computer or the caller.
     meaning : str
         Effect of the variable, in one sentence.
     read : {"import", "call", "build"}
@@ -203,6 +203,8 @@ class ArrayConfig:
 
     `zarrcy.Array` documents each option. A new option is a field here and in `ExtraOptions`.
 
+    The class is a dataclass without ``repr`` and comparison, which would cost time at each import.
+
     Raises
     ------
     ValueError
@@ -219,7 +221,7 @@ class ArrayConfig:
     cache_attrs: bool = True
     partial_decompress: bool = False
     write_empty_chunks: bool = True
-    meta_array: Any = None
+    meta_array: Elements = None
     read_missing: ReadMissing = "fill"
     unaligned: Unaligned = "lock"
     threads: int | None = None
@@ -238,7 +240,7 @@ class ArrayConfig:
             )
 
     @property
-    def like(self) -> Any:
+    def like(self) -> Elements:
         """Array that results are allocated like; None for plain NumPy arrays."""
         return np.ma.empty(()) if self.read_missing == "mask" else self.meta_array
 
@@ -247,19 +249,21 @@ class ArrayConfig:
         return cast(ExtraOptions, {name: getattr(self, name) for name in ExtraOptions.__annotations__})
 
 
-def _check(name: str, value: Any, possible: tuple[str, ...]) -> None:
+def _check(name: str, value: object, possible: tuple[str, ...]) -> None:
     if value not in possible:
         raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, possible))}")
 
 
-def _check_cache_bytes(n: Any) -> None:
+def _check_cache_bytes(n: object) -> None:
     if isinstance(n, bool) or not hasattr(n, "__index__") or n.__index__() < 0:
         raise ValueError(f"cache_bytes is {n!r}; it must be a number of bytes, or 0 for no cache")
 
 
-def take_options(kwargs: dict[str, Any]) -> ExtraOptions:
+def take_options(kwargs: dict[str, Option]) -> ExtraOptions:
     """Remove the options of an open array from keyword arguments, and return them.
 
+    Examples
+    --------
     >>> kwargs = {"shape": 3, "unaligned": "error"}
     >>> take_options(kwargs), kwargs
     ({'unaligned': 'error'}, {'shape': 3})
@@ -268,9 +272,16 @@ def take_options(kwargs: dict[str, Any]) -> ExtraOptions:
     return cast(ExtraOptions, options)
 
 
-def check_n_threads(n: Any) -> int:
-    """Return a number of threads that a user gave, if it is valid.
+def check_n_threads(n: object) -> int:
+    """Return a number of threads as an int.
 
+    Raises
+    ------
+    ValueError
+        If it is not a positive integer.
+
+    Examples
+    --------
     >>> check_n_threads(0)
     Traceback (most recent call last):
     ValueError: threads is 0; it must be a positive integer

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zarrcy
-from zarrcy import errors
+from zarrcy import _kernels, errors
+from zarrcy.chunk_io.rectilinear import RectilinearPlanner
+from zarrcy.indexing.axis_chunks import AxisChunks
 
 LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
 CRC32C = {"name": "crc32c"}
@@ -246,3 +248,33 @@ def test_conversion_keeps_the_elements(grid):
     zarrcy.convert(source.store, target, zarr_format=2)
     converted = zarrcy.open_array(target)
     np.testing.assert_array_equal(converted[...], source[...])
+
+
+@PROPERTY
+@given(data=st.data(), grid=grids())
+def test_the_pieces_of_a_plan_are_the_touched_stored_values(data, grid):
+    axes = tuple(
+        AxisChunks(tuple((length, len(list(group))) for length, group in itertools.groupby(axis)))
+        for axis in grid.lengths
+    )
+    planner = RectilinearPlanner(_kernels.default, axes)
+    flat = planner.Grid(grid.shape, tuple(axis.longest for axis in axes))
+    region = data.draw(regions(grid.shape))
+    mask = np.zeros(grid.shape, bool)
+    mask[region] = True
+    plan = planner.split_outer(planner.parse_box(region, flat), flat)
+    expected = {coords: mask[key] for coords, key in grid.cells() if mask[key].any()}
+    pieces = [plan.coords(number) for number in range(plan.n_pieces)]
+    assert sorted(pieces) == sorted(expected)
+    assert [tuple(row) for row in plan.coords_table(0, plan.n_pieces).tolist()] == pieces
+    assert plan.keys(1, plan.n_pieces, "c/", "/") == [
+        "c/" + "/".join(map(str, coords)) for coords in pieces[1:]
+    ]
+    for number, coords in enumerate(pieces):
+        selected = expected[coords]
+        assert plan.complete(number) == selected.all()
+        assert plan.sparse(number) == (2 * selected.sum() <= selected.size)
+        lengths = [axis[i] for axis, i in zip(grid.lengths, coords, strict=True)]
+        assert plan.overhangs(number) == (selected.shape != tuple(lengths))
+    with pytest.raises(IndexError):
+        plan.coords(plan.n_pieces)

@@ -8,10 +8,10 @@ the same keys.
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import cast
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from zarrcy.types import (
     Buffer,
     ChunkGrid,
     ChunkLayout,
+    Coords,
     Field,
     Kernels,
     Plan,
@@ -79,7 +80,8 @@ class RectilinearChunkIO:
 
     def parts(self, plan: Plan) -> Iterator[tuple[Part, ChunkIO, Plan]]:
         """Iterate over the parts of a plan, each with the chunk I/O and the plan for a regular grid."""
-        for part in cast(RectilinearPlan, plan).parts():
+        assert isinstance(plan, RectilinearPlan), "the planner of a rectilinear grid makes only such plans"
+        for part in plan.parts():
             chunk_io = self._open_part(part.chunk_shape)
             yield part, chunk_io, part.split(chunk_io.planner.Grid(part.shape, chunk_io.layout.chunk_shape))
 
@@ -113,7 +115,10 @@ class Part:
 
 
 class RectilinearPlan:
-    """The elements of a selection, by the shape of the stored values that hold them.
+    """The elements of a selection, by the shape of the stored values that hold them: see `zarrcy.types.Plan`.
+
+    A piece is what the selection takes of one stored value, so of a shard, if the array has shards. Pieces are numbered
+    part by part.
 
     Attributes
     ----------
@@ -135,18 +140,58 @@ class RectilinearPlan:
         """Iterate over the parts: one for each combination of runs of equal chunks that the selection touches."""
         raise NotImplementedError
 
+    @cached_property
+    def _plans(self) -> list[Plan]:
+        """The plan of each part, for a regular grid of stored values."""
+        grid = self.planner.regular.Grid
+        return [part.split(grid(part.shape, part.chunk_shape)) for part in self.parts()]
+
+    @cached_property
+    def _firsts(self) -> list[int]:
+        """Number of the first piece of each part; the last entry is the number of pieces."""
+        return [0, *itertools.accumulate(plan.n_pieces for plan in self._plans)]
+
+    def _piece(self, number: int) -> tuple[Plan, int]:
+        """Return the plan that has a piece, and the number of the piece there."""
+        if not 0 <= number < self.n_pieces:
+            raise IndexError(f"piece {number} of a plan with {self.n_pieces} pieces")
+        part = bisect_right(self._firsts, number) - 1
+        return self._plans[part], number - self._firsts[part]
+
     @property
     def n_pieces(self) -> int:
         """Number of stored values that the selection touches."""
-        grid = self.planner.regular.Grid
-        return sum(part.split(grid(part.shape, part.chunk_shape)).n_pieces for part in self.parts())
+        return self._firsts[-1]
+
+    def coords(self, number: int) -> Coords:
+        """Return the coordinates of the stored value of a piece."""
+        plan, within = self._piece(number)
+        return plan.coords(within)
 
     def coords_table(self, first: int, last: int) -> NDArray[np.int64]:
         """Return the coordinates of the stored values ``first <= number < last``, one row for each."""
-        grid = self.planner.regular.Grid
-        plans = [part.split(grid(part.shape, part.chunk_shape)) for part in self.parts()]
-        tables = [plan.coords_table(0, plan.n_pieces) for plan in plans]
+        tables = [plan.coords_table(0, plan.n_pieces) for plan in self._plans]
         return np.concatenate(tables or [np.empty((0, self.grid.ndim), np.int64)])[first:last]
+
+    def keys(self, first: int, last: int, prefix: str, separator: str) -> list[str]:
+        """Return the keys of the stored values ``first <= number < last``."""
+        rows = self.coords_table(first, last).tolist()
+        return [prefix + separator.join(map(str, row)) for row in rows]
+
+    def complete(self, number: int) -> bool:
+        """Return whether a piece covers all of its stored value that is inside the array."""
+        plan, within = self._piece(number)
+        return plan.complete(within)
+
+    def sparse(self, number: int) -> bool:
+        """Return whether a piece covers at most half of its stored value that is inside the array."""
+        plan, within = self._piece(number)
+        return plan.sparse(within)
+
+    def overhangs(self, number: int) -> bool:
+        """Return whether the stored value of a piece reaches beyond the edge of the array."""
+        plan, within = self._piece(number)
+        return plan.overhangs(within)
 
     def part(
         self,
@@ -170,7 +215,19 @@ class RectilinearPlan:
 
 @dataclass(frozen=True, slots=True)
 class AxisPart:
-    """The elements of a box or a list in one run of an axis; the range is that of the regular grid."""
+    """The elements of a box or a list in one run of an axis.
+
+    Attributes
+    ----------
+    run : int
+        Number of the run.
+    start, count, step : int
+        The range in the regular grid. For a list, only the count matters.
+    where : slice or array of int64
+        Place of the elements in the result, on this axis.
+    positions : array of int64, optional
+        Positions in the regular grid; None if the axis has no list.
+    """
 
     run: int
     start: int
@@ -180,8 +237,8 @@ class AxisPart:
     positions: NDArray[np.int64] | None = None
 
 
-class OuterPlan(RectilinearPlan):
-    """A range, or a list, along each axis."""
+class RectilinearOuterPlan(RectilinearPlan):
+    """The outer product of ranges and lists, one for each axis."""
 
     def __init__(
         self, planner: RectilinearPlanner, box: Box, grid: ChunkGrid, lists: Positions | None
@@ -201,9 +258,9 @@ class OuterPlan(RectilinearPlan):
                 box.flipped,
             )
             lists = tuple(part.positions for part in parts) if self.has_lists else None
-            wheres = [part.where for part, gone in zip(parts, box.dropped, strict=True) if not gone]
-            is_box = all(isinstance(where, slice) for where in wheres)
-            where = (*wheres, ...) if is_box else np.ix_(*map(_positions, wheres))
+            places = [part.where for part, dropped in zip(parts, box.dropped, strict=True) if not dropped]
+            is_box = all(isinstance(place, slice) for place in places)
+            where = (*places, ...) if is_box else np.ix_(*map(_positions, places))
             split = partial(self._split, within, lists)
             yield self.part([part.run for part in parts], split, within.shape, where, is_box)
 
@@ -229,12 +286,11 @@ class OuterPlan(RectilinearPlan):
 
 
 def _parts_of_list(runs: AxisChunks, positions: NDArray[np.int64]) -> Iterator[AxisPart]:
-    found = runs.runs_at(positions)
-    for run, chosen in _grouped([found]):
-        within = positions[chosen] + runs.regular_start(run[0])
-        first, n = int(chosen[0]), len(chosen)
-        where = slice(first, first + n) if int(chosen[-1]) == first + n - 1 else chosen
-        yield AxisPart(run[0], 0, n, 1, where, within)
+    for (run,), places in _grouped([runs.runs_at(positions)]):
+        within = positions[places] + runs.regular_start(run)
+        first, n = int(places[0]), len(places)
+        where = slice(first, first + n) if int(places[-1]) == first + n - 1 else places
+        yield AxisPart(run, 0, n, 1, where, within)
 
 
 def _positions(where: slice | NDArray[np.int64]) -> NDArray[np.int64]:
@@ -242,32 +298,34 @@ def _positions(where: slice | NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _grouped(keys: list[NDArray[np.int64]]) -> Iterator[tuple[list[int], NDArray[np.int64]]]:
-    """Iterate over the different rows of a table, given by its columns, and where each stands, in order."""
-    # the last key of lexsort is the first in rank; it is stable
+    """Iterate over the distinct rows of a table, given by its columns, each with the positions of the row, in order."""
+    # lexsort is stable, and its last key is the primary one
     order = np.lexsort(keys[::-1])
     table = np.stack(keys, axis=1)[order]
     new = np.ones(len(table), bool)
     new[1:] = (table[1:] != table[:-1]).any(axis=1)
     starts = np.flatnonzero(new)
-    # without rows there is one empty list of places
+    # without rows, `split` returns one empty list
     yield from zip(table[starts].tolist(), np.split(order, starts[1:]), strict=False)
 
 
-class PointsPlan(RectilinearPlan):
-    """Points."""
+class RectilinearPointsPlan(RectilinearPlan):
+    """Points, in any order."""
 
-    def __init__(self, planner: RectilinearPlanner, coords: Points, grid: ChunkGrid) -> None:
-        super().__init__(planner, grid, (coords[-1],), True)
-        self.coords = coords[:-1]
+    def __init__(self, planner: RectilinearPlanner, points: Points, grid: ChunkGrid) -> None:
+        super().__init__(planner, grid, (points[-1],), True)
+        self.positions = points[:-1]
 
     def parts(self) -> Iterator[Part]:
         edges = self.planner.axes
-        keys = [axis.runs_at(positions) for axis, positions in zip(edges, self.coords, strict=True)]
-        for runs, chosen in _grouped(keys):
-            axes = zip(edges, runs, self.coords, strict=True)
-            within = [positions[chosen] + axis.regular_start(run) for axis, run, positions in axes]
-            split = partial(self.planner.regular.split_points, [*within, len(chosen)])
-            yield self.part(runs, split, (len(chosen),), chosen, False)
+        runs_of_points = [
+            axis.runs_at(positions) for axis, positions in zip(edges, self.positions, strict=True)
+        ]
+        for runs, places in _grouped(runs_of_points):
+            axes = zip(edges, runs, self.positions, strict=True)
+            within = [positions[places] + axis.regular_start(run) for axis, run, positions in axes]
+            split = partial(self.planner.regular.split_points, [*within, len(places)])
+            yield self.part(runs, split, (len(places),), places, False)
 
 
 class RectilinearPlanner:
@@ -287,13 +345,13 @@ class RectilinearPlanner:
 
     def split_outer(self, box: Box, grid: ChunkGrid, lists: Positions | None = None) -> Plan:
         """Cut a box, or an outer product of ranges and lists, into regular parts."""
-        return cast(Plan, OuterPlan(self, box, grid, lists))
+        return RectilinearOuterPlan(self, box, grid, lists)
 
     def split_points(self, coords: Points, grid: ChunkGrid) -> Plan:
         """Cut points into regular parts."""
-        return cast(Plan, PointsPlan(self, coords, grid))
+        return RectilinearPointsPlan(self, coords, grid)
 
     def split_mask(self, mask: NDArray[np.bool_], grid: ChunkGrid) -> Plan:
         """Cut the true elements of a mask into regular parts."""
         coords = np.nonzero(mask)
-        return cast(Plan, PointsPlan(self, [*coords, len(coords[0])], grid))
+        return RectilinearPointsPlan(self, [*coords, len(coords[0])], grid)

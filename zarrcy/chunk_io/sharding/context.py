@@ -110,7 +110,7 @@ class ShardContext(ChunkContext):
         return index
 
     def parse_index(self, key: Key, raw: Buffer, shard_nbytes: int | None) -> NDArray[np.uint64]:
-        """Parse the index of a shard, whose length is None if the store does not tell it.
+        """Parse the index of a shard, whose length is None if the store does not know it.
 
         Raises
         ------

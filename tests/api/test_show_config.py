@@ -1,4 +1,4 @@
-"""`show_config` tells the truth about this build and this process."""
+"""`show_config` describes this build and this process."""
 
 import subprocess
 import sys
@@ -15,42 +15,43 @@ from zarrcy.api import show_config
 from zarrcy.sync import thread_pool
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
-# of those who work on zarrcy, or collections of other extras
+# Extras for work on zarrcy itself, or collections of other extras.
 NOT_FEATURES = {"demo", "test", "check", "testing", "docs", "bench", "fuzz"}
 
 
-def test_what_is_printed_is_what_is_returned(capsys, monkeypatch):
+def test_the_printed_text_has_every_row_of_the_returned_sections(capsys, monkeypatch):
     monkeypatch.setenv("ZARRCY_THREADS", "3")
     assert zarrcy.show_config() is None
     printed = capsys.readouterr().out
-    found = zarrcy.show_config("dicts")
+    sections = zarrcy.show_config("dicts")
     assert capsys.readouterr().out == ""
-    for section, rows in found.items():
+    for section, rows in sections.items():
         assert section in printed
         for name, value in rows.items():
             assert name in printed
             assert (" ".join(value) if isinstance(value, list) else str(value)) in printed
-    assert found["threads"] == {"number": 3, "because of": "ZARRCY_THREADS in the environment"}
-    assert found["settings"]["ZARRCY_THREADS"] == "3"
+    assert sections["threads"] == {"number": 3, "because of": "ZARRCY_THREADS in the environment"}
+    assert sections["settings"]["ZARRCY_THREADS"] == "3"
     with zarrcy.use_threads(2):
         assert zarrcy.show_config("dicts")["threads"]["number"] == 2 == thread_pool.n_threads()
 
 
 def test_versions_and_codecs_are_those_that_are_loaded():
-    found = zarrcy.show_config("dicts")
-    assert found["versions"]["numpy"] == np.__version__
-    assert found["versions"]["numcodecs"] == numcodecs.__version__
-    assert found["codec libraries of numcodecs"]["blosc"] == numcodecs.blosc.VERSION_STRING
-    assert found["kernels"]["kernels"].startswith("compiled" if _kernels.COMPILED else "numpy twins")
+    sections = zarrcy.show_config("dicts")
+    assert sections["versions"]["numpy"] == np.__version__
+    assert sections["versions"]["numcodecs"] == numcodecs.__version__
+    assert sections["codec libraries of numcodecs"]["blosc"] == numcodecs.blosc.VERSION_STRING
+    kernels = sections["kernels"]["kernels"]
+    assert kernels.startswith("compiled" if _kernels.COMPILED else "NumPy implementation")
     if _kernels.native is not None:
-        assert found["kernels"]["codecs of the lane"] == list(_kernels.native.CODECS)
+        assert sections["kernels"]["codecs of the native path"] == list(_kernels.native.CODECS)
 
 
-def test_the_pure_twins_are_told():
+def test_a_pure_process_reports_the_numpy_implementation():
     script = "import zarrcy; print(zarrcy.show_config('dicts')['kernels'])"
     env = {"ZARRCY_PURE": "1", "PYTHONPATH": str(Path(zarrcy.__file__).parent.parent)}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=env)
-    assert "numpy twins (ZARRCY_PURE is set)" in done.stdout
+    assert "NumPy implementation (ZARRCY_PURE is set)" in done.stdout
 
 
 def test_the_extras_are_those_of_the_project():
@@ -62,11 +63,11 @@ def test_the_extras_are_those_of_the_project():
         assert any(requirement.startswith(name) for requirement in extras[extra]), extra
 
 
-def test_an_extra_that_is_not_installed_is_named(monkeypatch):
+def test_an_extra_that_is_not_installed_is_reported(monkeypatch):
     monkeypatch.setitem(show_config.EXTRAS, "netcdf", "no-such-package")
-    assert zarrcy.show_config("dicts")["extras"]["netcdf"] == "not here (no-such-package)"
+    assert zarrcy.show_config("dicts")["extras"]["netcdf"] == "not installed (no-such-package)"
 
 
-def test_another_mode_is_refused():
+def test_an_unknown_mode_is_refused():
     with pytest.raises(ValueError, match="'stdout' or 'dicts'"):
         zarrcy.show_config("json")

@@ -128,7 +128,7 @@ def test_a_change_takes_away_what_it_makes_untrue(change, store):
     change(root)
     del before["consolidated_metadata"]
     assert document(store) == before
-    with pytest.raises(errors.NotConsolidatedError, match="call consolidate_metadata"):
+    with pytest.raises(errors.NotConsolidatedError, match="Call consolidate_metadata"):
         zarr.open_consolidated(store)
     opened = zarr.consolidate_metadata(store)
     assert str(opened.tree()) == str(zarr.open_group(store).tree())

@@ -1,8 +1,6 @@
-"""Consolidated metadata: write one document for all that a group holds, and open a hierarchy from it."""
+"""Consolidated metadata: one document with the metadata of a whole hierarchy."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from zarrcy import metadata
 from zarrcy.api.open import open  # noqa: A004
@@ -13,40 +11,49 @@ from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
 from zarrcy.keys import normalize_path
 from zarrcy.storage.store_argument import normalize_store_arg
-
-# -- consolidated metadata -------------------------------------------------------------------------
+from zarrcy.types import Option, StoreLike
 
 
 def consolidate_metadata(
-    store: Any,
+    store: StoreLike,
     metadata_key: str = ".zmetadata",
     *,
     path: str | None = None,
-    storage_options: dict[str, Any] | None = None,
+    storage_options: dict[str, Option] | None = None,
 ) -> Array | Group:
-    """Write the metadata of all that a store holds into one document.
+    """Write the metadata of all arrays and groups in a store into one document.
 
-    `open_consolidated` then opens the hierarchy with one read, however many arrays there are.
+    `open_consolidated` then opens the hierarchy with one read, however many arrays it has.
 
-    In format 2 the document is a key of its own at the root, for the whole store. What is changed later is not
-    seen that way until this function is called again. In format 3 the metadata are in the document of the
-    group at `path`, where zarr-python 3 reads them whenever it opens the group; so a change to
-    anything below takes them out of it, and this function has to be called again to have them back.
+    In format 2, the document has its own key at the root and describes the whole store. It does not show later changes
+    until this function is called again. In format 3, the metadata are in the document of the group at
+    `path`, where zarr-python 3 reads them whenever it opens the group. Therefore a change below the group removes them
+    from the document; call this function again after the last change.
 
     Parameters
     ----------
-    store : a mapping, one of our stores, a path or a URL
-    metadata_key : of the document, in format 2
-    path : of the group that is returned; in format 3 it is the one that is consolidated
-    storage_options : for the store that a URL means
+    store : mapping, store, str or PathLike
+        A mapping of str to bytes, a store object, a path or a URL.
+    metadata_key : str, optional
+        Key of the document, in format 2.
+    path : str, optional
+        Path of the group that is returned. In format 3 it is the group whose metadata are consolidated.
+    storage_options : dict, optional
+        Options of the store, if `store` is a URL.
 
     Returns
     -------
-    opened : by `open_consolidated`
+    Array or Group
+        What `open_consolidated` returns for the same store and path.
 
     Raises
     ------
-    MetadataError : a document is malformed
+    MetadataError
+        If a document is malformed.
+
+    See Also
+    --------
+    open_consolidated : Open a hierarchy whose metadata are consolidated.
 
     Examples
     --------
@@ -65,21 +72,38 @@ def consolidate_metadata(
 
 
 def open_consolidated(
-    store: Any, metadata_key: str = ".zmetadata", mode: str = "r+", **kwargs: Any
+    store: StoreLike, metadata_key: str = ".zmetadata", mode: str = "r+", **kwargs: Option
 ) -> Array | Group:
-    """Open what a store holds by its consolidated metadata: one read finds all arrays and groups.
+    """Open a hierarchy by its consolidated metadata: one read finds all arrays and groups.
 
     Parameters
     ----------
-    store : a mapping, one of our stores, a path or a URL
-    metadata_key : of the document that `consolidate_metadata` wrote, in format 2
-    mode : "r" reads only; "r+" may write elements too, but create, delete and reshape nothing
-    **kwargs : see `open`. In format 3 the group at ``path`` may be in one that was consolidated
+    store : mapping, store, str or PathLike
+        A mapping of str to bytes, a store object, a path or a URL.
+    metadata_key : str, optional
+        Key of the document that `consolidate_metadata` wrote, in format 2.
+    mode : {"r", "r+"}, optional
+        "r" only reads. "r+" also writes elements, but does not create, delete or resize arrays.
+    **kwargs
+        Keywords of `open`. In format 3, the group at ``path`` may be below the group that was consolidated.
+
+    Returns
+    -------
+    Array or Group
+        The array or group at ``path``.
 
     Raises
     ------
-    NotConsolidatedError : there are none; it is a KeyError
-    MetadataError : they are malformed
+    NotConsolidatedError
+        If the store has no consolidated metadata; the error is also a KeyError.
+    MetadataError
+        If the consolidated metadata are malformed.
+    ValueError
+        If `mode` is not "r" or "r+".
+
+    See Also
+    --------
+    consolidate_metadata : Consolidate the metadata of a hierarchy.
 
     Examples
     --------
@@ -93,11 +117,11 @@ def open_consolidated(
     array([7, 2])
     """
     if mode not in ("r", "r+"):
-        raise ValueError(f"mode is {mode!r}; consolidated metadata are opened with 'r' or 'r+'")
+        raise ValueError(f"mode is {mode!r}; consolidated metadata are opened with mode 'r' or 'r+'")
     store = normalize_store_arg(store, storage_options=kwargs.pop("storage_options", None), mode=mode)
     path = normalize_path(kwargs.get("path"))
     opened = (format.open_consolidated(store, path, metadata_key) for format in metadata.FORMATS)
-    documents = next((found for found in opened if found is not None), None)
+    documents = next((documents for documents in opened if documents is not None), None)
     if documents is None:
         raise NotConsolidatedError(path)
     chunk_store = kwargs.pop("chunk_store", None)

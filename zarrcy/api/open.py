@@ -1,54 +1,78 @@
-"""Functions on whole hierarchies: open, save, load and consolidate what a store holds."""
+"""Functions that open groups, and whatever a store holds: group, open_group, open and tree."""
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from zarrcy.errors import PathNotFoundError
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import check_mode, found_array, normalize_stores, open_array
 from zarrcy.hierarchy.groups import Group, GroupState
 from zarrcy.hierarchy.node import Node
-from zarrcy.hierarchy.tree import TreeView
+from zarrcy.hierarchy.tree import AnyNode, TreeView
 from zarrcy.metadata import asked_format
 from zarrcy.settings import ArrayConfig, ExtraOptions
 from zarrcy.storage.store_argument import normalize_store_arg
-from zarrcy.types import Synchronizer, ZarrFormat
+from zarrcy.types import JSON, AnyArray, Option, StoreLike, Synchronizer, ZarrFormat
 
 # -- groups ----------------------------------------------------------------------------------------
 
 
 def group(
-    store: Any = None,
+    store: StoreLike = None,
     overwrite: bool = False,
-    chunk_store: Any = None,
+    chunk_store: StoreLike = None,
     cache_attrs: bool = True,
     synchronizer: Synchronizer | None = None,
     path: str | None = None,
     *,
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
-    meta_array: Any = None,
-    storage_options: dict[str, Any] | None = None,
-    attributes: dict[str, Any] | None = None,
+    meta_array: AnyArray | None = None,
+    storage_options: dict[str, Option] | None = None,
+    attributes: dict[str, JSON] | None = None,
     **options: Unpack[ExtraOptions],
 ) -> Group:
-    """Return a group; create it where there is none.
+    """Return a group; create it if it does not exist.
 
     Parameters
     ----------
-    store : a mapping, one of our stores, a path or a URL; None for memory
-    overwrite : delete first what is at `path`
-    chunk_store, cache_attrs, synchronizer, meta_array : see `Group`
-    path : of the group in the store
-    zarr_version, zarr_format : version of the format: 2, 3 or "3-draft". By default that of the node above, or 2
-    storage_options : for the store that a URL means
-    attributes : user attributes that are set
-    **options : ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes`` of its arrays, see `Array`
+    store : mapping, store, str or PathLike, optional
+        A mapping of str to bytes, a store object, a path or a URL. The default is memory.
+    overwrite : bool, optional
+        Delete what is at `path` first.
+    chunk_store : mapping, store, str or PathLike, optional
+        Store of the chunks, if they are not stored with the metadata.
+    cache_attrs : bool, optional
+        Keep the attributes in memory. If false, each access loads them.
+    synchronizer : mapping, optional
+        Gives the locks of parallel writers: `ThreadSynchronizer` or `ProcessSynchronizer`.
+    path : str, optional
+        Path of the group in the store. The default is the root.
+    zarr_version, zarr_format : {2, 3, "3-draft"}, optional
+        Version of the format. By default, the version of the nearest parent, or 2.
+    meta_array : array_like, optional
+        Results of reads are allocated like this array, see `Array`.
+    storage_options : dict, optional
+        Options of the store, if `store` is a URL.
+    attributes : dict, optional
+        User attributes to set.
+    **options
+        Options of its arrays: ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes``, see `Array`.
+
+    Returns
+    -------
+    Group
+        The group that exists, or the new one.
 
     Raises
     ------
-    ContainsArrayError : an array is at `path` or above it
+    ContainsArrayError
+        If there is an array at `path` and `overwrite` is false, or if an array is above `path`.
+
+    See Also
+    --------
+    open_group : Open a group with a mode, as files are opened.
 
     Examples
     --------
@@ -56,9 +80,9 @@ def group(
     >>> zarrcy.group()
     <zarrcy.Group '/'>
     """
-    asked = asked_format(zarr_format, zarr_version)
+    version = asked_format(zarr_format, zarr_version)
     store, chunk_store = normalize_stores(store, chunk_store, storage_options, "w" if overwrite else "a")
-    node = Node(store, path, chunk_store, synchronizer, asked)
+    node = Node(store, path, chunk_store, synchronizer, version)
     exists = False
     with node.hierarchy_lock():
         if overwrite:
@@ -73,36 +97,64 @@ def group(
 
 
 def open_group(
-    store: Any = None,
+    store: StoreLike = None,
     mode: str = "a",
     cache_attrs: bool = True,
     synchronizer: Synchronizer | None = None,
     path: str | None = None,
-    chunk_store: Any = None,
-    storage_options: dict[str, Any] | None = None,
+    chunk_store: StoreLike = None,
+    storage_options: dict[str, Option] | None = None,
     *,
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
-    meta_array: Any = None,
+    meta_array: AnyArray | None = None,
     **options: Unpack[ExtraOptions],
 ) -> Group:
     """Open a group, or create it.
 
     Parameters
     ----------
-    store : a mapping, one of our stores, a path or a URL; None for memory
-    mode : "r" reads only, "r+" changes what exists, "a" creates it if it does not, "w" creates it and
-        deletes what was there, "w-" (or "x") creates it and fails if something is there
-    path : of the group in the store
-    storage_options : for the store that a URL means
-    cache_attrs, synchronizer, chunk_store, meta_array : see `Group`
-    zarr_version, zarr_format : version of the format: 2, 3 or "3-draft". By default that of the node above, or 2
-    **options : ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes`` of its arrays, see `Array`
+    store : mapping, store, str or PathLike, optional
+        A mapping of str to bytes, a store object, a path or a URL. The default is memory.
+    mode : {"r", "r+", "a", "w", "w-", "x"}, optional
+        "r" only reads; "r+" changes a group that exists; "a" creates it if it does not exist; "w" deletes what is there
+        and creates the group; "w-" and "x" create it, and fail if there is anything.
+    cache_attrs : bool, optional
+        Keep the attributes in memory. If false, each access loads them.
+    synchronizer : mapping, optional
+        Gives the locks of parallel writers: `ThreadSynchronizer` or `ProcessSynchronizer`.
+    path : str, optional
+        Path of the group in the store. The default is the root.
+    chunk_store : mapping, store, str or PathLike, optional
+        Store of the chunks, if they are not stored with the metadata.
+    storage_options : dict, optional
+        Options of the store, if `store` is a URL.
+    zarr_version, zarr_format : {2, 3, "3-draft"}, optional
+        Version of the format. By default, that of the group or, for a new one, of the nearest parent, or 2.
+    meta_array : array_like, optional
+        Results of reads are allocated like this array, see `Array`.
+    **options
+        Options of its arrays: ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes``, see `Array`.
+
+    Returns
+    -------
+    Group
+        The group that exists, or the new one.
 
     Raises
     ------
-    GroupNotFoundError : there is no group, and the mode is "r" or "r+"
-    ContainsArrayError, ContainsGroupError : something else is there, or anything in mode "w-"
+    GroupNotFoundError
+        If there is no group and the mode is "r" or "r+".
+    ContainsArrayError, ContainsGroupError
+        If there is an array, or anything in mode "w-" or "x".
+    ValueError
+        If `mode` is not one of the modes.
+
+    See Also
+    --------
+    group : Return a group, and create it if it does not exist.
+    open : Open an array or a group, whichever the store holds.
+    open_array : Open an array, or create it.
 
     Examples
     --------
@@ -113,9 +165,9 @@ def open_group(
     <zarrcy.Group '/' read-only>
     """
     check_mode(mode)
-    asked = asked_format(zarr_format, zarr_version)
+    version = asked_format(zarr_format, zarr_version)
     store, chunk_store = normalize_stores(store, chunk_store, storage_options, mode)
-    node = Node(store, path, chunk_store, synchronizer, asked)
+    node = Node(store, path, chunk_store, synchronizer, version)
     if mode in ("r", "r+"):
         node.load_group()
     else:
@@ -128,23 +180,41 @@ def open_group(
     return Group(GroupState(node, config))
 
 
-# -- whatever there is -----------------------------------------------------------------------------
+# -- arrays or groups ------------------------------------------------------------------------------
 
 
-def open(store: Any = None, mode: str = "a", *, path: str | None = None, **kwargs: Any) -> Array | Group:
+def open(
+    store: StoreLike = None, mode: str = "a", *, path: str | None = None, **kwargs: Option
+) -> Array | Group:
     """Open the array or the group that a store holds, or create one.
 
     Parameters
     ----------
-    store : a mapping, one of our stores, a path or a URL; None for memory
-    mode : see `open_array` and `open_group`. What is created is an array if a ``shape`` is given, else a
-        group
-    path : in the store
-    **kwargs : see `open_array` and `open_group`
+    store : mapping, store, str or PathLike, optional
+        A mapping of str to bytes, a store object, a path or a URL. The default is memory.
+    mode : {"r", "r+", "a", "w", "w-", "x"}, optional
+        How to open it, see `open_group`. If it has to be created, it is an array if ``shape`` is given, else a group.
+    path : str, optional
+        Path in the store. The default is the root.
+    **kwargs
+        Keywords of `open_array` or `open_group`.
+
+    Returns
+    -------
+    Array or Group
+        What exists at `path`, or what was created.
 
     Raises
     ------
-    PathNotFoundError : there is nothing, and the mode is "r" or "r+"
+    PathNotFoundError
+        If there is nothing and the mode is "r" or "r+".
+    ValueError
+        If `mode` is not one of the modes.
+
+    See Also
+    --------
+    open_array : Open an array, or create it.
+    open_group : Open a group, or create it.
 
     Examples
     --------
@@ -163,19 +233,39 @@ def open(store: Any = None, mode: str = "a", *, path: str | None = None, **kwarg
         return open_array(store, mode=mode, path=path, **kwargs)
     if mode in ("r", "r+", "a"):
         node = Node(store, path)
-        found = node.load()
-        if found is None and mode != "a":
+        entry = node.load()
+        if entry is None and mode != "a":
             raise PathNotFoundError(node.path)
-        if found is not None and found.kind == "array":
+        if entry is not None and entry.kind == "array":
             if kwargs:
                 return open_array(store, mode=mode, path=path, **kwargs)
-            return found_array(node, found, mode, {})
+            return found_array(node, entry, mode, {})
     return open_group(store, mode=mode, path=path, **kwargs)
 
 
-def tree(grp: Any, expand: bool | int = False, level: int | None = None) -> TreeView:
-    """Draw a hierarchy of ours, or of h5py. See `Group.tree`.
+def tree(grp: AnyNode, expand: bool | int = False, level: int | None = None) -> TreeView:
+    """Draw the hierarchy below a group of zarrcy or h5py: text, or a nested list in a notebook.
 
+    Parameters
+    ----------
+    grp : Group
+        A group of zarrcy or h5py.
+    expand : bool or int, optional
+        Levels of the list that are unfolded in a notebook; True unfolds all.
+    level : int, optional
+        Number of levels to draw. The default is all.
+
+    Returns
+    -------
+    TreeView
+        A drawing that is made when it is printed.
+
+    See Also
+    --------
+    Group.tree : The same for a group of zarrcy.
+
+    Examples
+    --------
     >>> import zarrcy
     >>> g = zarrcy.group()
     >>> g["a"] = [1, 2]

@@ -1,4 +1,4 @@
-"""Tell someone at a terminal how far a long piece of work is, and nobody else anything."""
+"""A progress bar for work that takes long, shown only on a terminal."""
 
 from __future__ import annotations
 
@@ -11,31 +11,37 @@ from typing import TextIO
 __all__ = ["Advance", "byte_progress"]
 
 Advance = Callable[[int], None]
+"""Called with the number of bytes that were processed since the last call."""
 
 
 def _ignore(nbytes: int) -> None:
-    """Take a report of progress that nobody wants to see."""
+    """Do nothing with a report of progress."""
 
 
 @contextmanager
 def byte_progress(
     total: int | None, label: str, stream: TextIO | None = None, quiet: bool = False
 ) -> Iterator[Advance]:
-    """Show a progress bar while the block runs.
+    """Show a progress bar while a block of code runs.
 
-    There is a bar only where `stream` is a terminal and the package rich is installed; the block runs
-    the same without one. The bar is wiped when the block ends.
+    The bar is shown only if `stream` is a terminal and the package rich is installed. It is removed when the block
+    ends.
 
     Parameters
     ----------
-    total : of the work, in bytes; None if nobody knows
-    label : what the work is, in a few words
-    stream : where the bar is drawn; standard error by default
-    quiet : show nothing, wherever we are
+    total : int or None
+        Size of the work, in bytes; None if it is not known.
+    label : str
+        What is done, in a few words.
+    stream : text file, optional
+        Where the bar is drawn. The default is standard error.
+    quiet : bool, optional
+        Do not show a bar.
 
     Yields
     ------
-    Advance : a function to be called with the number of bytes that were done since the last call
+    callable
+        Call it with the number of bytes that were processed since the last call.
 
     Examples
     --------

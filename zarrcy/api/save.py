@@ -1,11 +1,9 @@
-"""Save arrays and groups to a store, and load them, in one call."""
+"""Save arrays and groups to a store, and load them into memory, in one call."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-from numpy.typing import NDArray
 
 from zarrcy.api.open import group
 from zarrcy.hierarchy.arrays import Array
@@ -13,12 +11,30 @@ from zarrcy.hierarchy.creation import array, opened_store
 from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
 from zarrcy.storage.store_argument import normalize_store_arg
-from zarrcy.types import ZarrFormat
+from zarrcy.types import AnyArray, Elements, Option, StoreLike, ZarrFormat
 
 
-def save_array(store: Any, arr: Any, *, path: str | None = None, **kwargs: Any) -> None:
-    """Save an array-like in a store, in the place of what is there. See `create` for the parameters.
+def save_array(store: StoreLike, arr: Elements, *, path: str | None = None, **kwargs: Option) -> None:
+    """Save an array in a store; replace what is there.
 
+    Parameters
+    ----------
+    store : mapping, store, str or PathLike
+        A mapping of str to bytes, a store object, a path or a URL.
+    arr : array_like
+        Elements to save.
+    path : str, optional
+        Path of the array in the store. The default is the root.
+    **kwargs
+        Keywords of `create`.
+
+    See Also
+    --------
+    save : Save one array, or several.
+    load : Load an array into memory.
+
+    Examples
+    --------
     >>> import zarrcy
     >>> store = {}
     >>> zarrcy.save_array(store, [1, 2, 3])
@@ -30,26 +46,40 @@ def save_array(store: Any, arr: Any, *, path: str | None = None, **kwargs: Any) 
 
 
 def save_group(
-    store: Any,
-    *args: Any,
+    store: StoreLike,
+    *args: Elements,
     path: str | None = None,
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
-    storage_options: dict[str, Any] | None = None,
-    **kwargs: Any,
+    storage_options: dict[str, Option] | None = None,
+    **kwargs: Elements,
 ) -> None:
-    """Save several array-likes in a group, in the place of what is there.
+    """Save several arrays in a group; replace what is there.
 
     Parameters
     ----------
-    store : a mapping, one of our stores, a path or a URL
-    *args : array-likes that are named ``arr_0``, ``arr_1`` ...
-    path : of the group in the store
-    **kwargs : array-likes by name
+    store : mapping, store, str or PathLike
+        A mapping of str to bytes, a store object, a path or a URL.
+    *args : array_like
+        Arrays that get the names ``arr_0``, ``arr_1`` and so on.
+    path : str, optional
+        Path of the group in the store. The default is the root.
+    zarr_version, zarr_format : {2, 3, "3-draft"}, optional
+        Version of the format. By default, the version of the nearest parent, or 2.
+    storage_options : dict, optional
+        Options of the store, if `store` is a URL.
+    **kwargs : array_like
+        Arrays by name.
 
     Raises
     ------
-    ValueError : there is none
+    ValueError
+        If no array is given.
+
+    See Also
+    --------
+    save : Save one array, or several.
+    load : Load the arrays of a group.
 
     Examples
     --------
@@ -61,24 +91,50 @@ def save_group(
     """
     arrays = {f"arr_{number}": values for number, values in enumerate(args)} | kwargs
     if not arrays:
-        raise ValueError("there is nothing to save: give at least one array")
+        raise ValueError("there is nothing to save: pass at least one array")
     with opened_store(store, "w", storage_options) as target:
-        made = group(target, overwrite=True, path=path, zarr_version=zarr_version, zarr_format=zarr_format)
+        saved = group(target, overwrite=True, path=path, zarr_version=zarr_version, zarr_format=zarr_format)
         for name, values in arrays.items():
-            made.array(name, values)
+            saved.array(name, values)
 
 
 def save(
-    store: Any,
-    *args: Any,
+    store: StoreLike,
+    *args: Elements,
     path: str | None = None,
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
-    storage_options: dict[str, Any] | None = None,
-    **kwargs: Any,
+    storage_options: dict[str, Option] | None = None,
+    **kwargs: Elements,
 ) -> None:
-    """Save one array-like as an array, or several as a group. See `save_array` and `save_group`.
+    """Save one array as an array, or several as a group; replace what is there.
 
+    Parameters
+    ----------
+    store : mapping, store, str or PathLike
+        A mapping of str to bytes, a store object, a path or a URL.
+    *args : array_like
+        One array that is saved as an array, or several that get the names ``arr_0``, ``arr_1`` and so on.
+    path : str, optional
+        Path in the store. The default is the root.
+    zarr_version, zarr_format : {2, 3, "3-draft"}, optional
+        Version of the format. By default, the version of the nearest parent, or 2.
+    storage_options : dict, optional
+        Options of the store, if `store` is a URL.
+    **kwargs : array_like
+        Arrays by name; with any, a group is saved.
+
+    Raises
+    ------
+    ValueError
+        If no array is given.
+
+    See Also
+    --------
+    save_array, save_group, load
+
+    Examples
+    --------
     >>> import zarrcy
     >>> store = {}
     >>> zarrcy.save(store, [1.5])
@@ -88,7 +144,7 @@ def save(
     >>> zarrcy.load(store)["b"]
     array([2, 3])
     """
-    options: dict[str, Any] = {
+    options: dict[str, Option] = {
         "path": path,
         "zarr_version": zarr_version,
         "zarr_format": zarr_format,
@@ -101,11 +157,12 @@ def save(
 
 
 class LazyLoader(Mapping[str, Any]):
-    """The arrays of a group, each loaded into memory when it is first asked for.
+    """The arrays of a group; each is loaded into memory at its first access.
 
     Parameters
     ----------
-    grp : the group
+    grp : Group
+        The group.
 
     Examples
     --------
@@ -120,9 +177,9 @@ class LazyLoader(Mapping[str, Any]):
 
     def __init__(self, grp: Group) -> None:
         self.grp = grp
-        self.cache: dict[str, Any] = {}
+        self.cache: dict[str, AnyArray | LazyLoader] = {}
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Elements:
         if name not in self.cache:
             member = self.grp[name]
             self.cache[name] = member[...] if isinstance(member, Array) else LazyLoader(member)
@@ -142,34 +199,47 @@ class LazyLoader(Mapping[str, Any]):
 
 
 def load(
-    store: Any,
+    store: StoreLike,
     zarr_version: ZarrFormat | None = None,
     path: str | None = None,
     *,
-    storage_options: dict[str, Any] | None = None,
-) -> NDArray[Any] | LazyLoader | None:
-    """Load an array into memory, or the arrays of a group, each when it is asked for.
+    storage_options: dict[str, Option] | None = None,
+) -> AnyArray | LazyLoader | None:
+    """Load an array into memory, or the arrays of a group at their first access.
 
     Parameters
     ----------
-    store : a mapping, one of our stores, a path or a URL
-    zarr_version : kept for users of zarr-python 2; the format is found by looking
-    path : in the store
-    storage_options : for the store that a URL means
+    store : mapping, store, str or PathLike
+        A mapping of str to bytes, a store object, a path or a URL.
+    zarr_version : {2, 3}, optional
+        Has no effect: the format is detected. Users of zarr-python 2 may pass it.
+    path : str, optional
+        Path in the store. The default is the root.
+    storage_options : dict, optional
+        Options of the store, if `store` is a URL.
 
     Returns
     -------
-    loaded : an array of NumPy, or a mapping of names to such; None if there is nothing
+    ndarray, LazyLoader or None
+        A NumPy array, or a mapping of names to NumPy arrays; None if there is nothing at `path`.
+
+    See Also
+    --------
+    save : Save one array, or several.
 
     Examples
     --------
     >>> import zarrcy
+    >>> store = {}
+    >>> zarrcy.save(store, [1, 2])
+    >>> zarrcy.load(store)
+    array([1, 2])
     >>> zarrcy.load({}) is None
     True
     """
     store = normalize_store_arg(store, storage_options=storage_options, mode="r")
     kind = Node(store, path).kind()
     if kind == "array":
-        values: NDArray[Any] = Array(store, path=path, read_only=True)[...]
+        values: AnyArray = Array(store, path=path, read_only=True)[...]
         return values
     return LazyLoader(Group(store, path=path)) if kind == "group" else None

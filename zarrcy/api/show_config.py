@@ -1,14 +1,16 @@
-"""What this zarrcy is and does: versions, what was compiled, codecs, threads, optional packages."""
+"""Describe this installation: versions, compiled parts, codecs, threads, optional packages and settings."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, overload
+from typing import Literal, TypeAlias, overload
 
 from zarrcy import _kernels, settings
 from zarrcy.chunk_io import native
 from zarrcy.sync import thread_pool
 
-# The optional packages that `pip install 'zarrcy[EXTRA]'` brings, by extra.
+Section: TypeAlias = dict[str, str | int | list[str]]
+
+# The optional packages that `pip install 'zarrcy[EXTRA]'` installs, by extra.
 EXTRAS = {
     "netcdf": "h5py",
     "progress": "rich",
@@ -24,19 +26,30 @@ EXTRAS = {
     "mpi": "mpi4py",
     "dask": "distributed",
 }
-_PYTHON_CODECS = ("blosc", "zstd", "lz4")
+_CODEC_MODULES = ("blosc", "zstd", "lz4")
 
 
 @overload
 def show_config(mode: Literal["stdout"] = "stdout") -> None: ...
 @overload
-def show_config(mode: Literal["dicts"]) -> dict[str, dict[str, Any]]: ...
-def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, dict[str, Any]] | None:
-    """Print what this zarrcy is: versions, what was compiled, codecs, threads, optional packages.
+def show_config(mode: Literal["dicts"]) -> dict[str, Section]: ...
+def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Section] | None:
+    """Print the versions, compiled parts, codecs, threads, optional packages and settings of this installation.
 
     Parameters
     ----------
-    mode : "stdout" prints, "dicts" returns the same as a mapping of mappings
+    mode : {"stdout", "dicts"}, optional
+        "stdout" prints the description, "dicts" returns it.
+
+    Returns
+    -------
+    dict of dict or None
+        The sections by name, each a mapping of labels to values; None if `mode` is "stdout".
+
+    Raises
+    ------
+    ValueError
+        If `mode` is another string.
 
     Examples
     --------
@@ -46,13 +59,13 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, dict[s
     """
     if mode not in ("stdout", "dicts"):
         raise ValueError(f"mode is {mode!r}; it must be 'stdout' or 'dicts'")
-    found = {
+    sections: dict[str, Section] = {
         "versions": _versions(),
         "kernels": _compiled(),
-        "codec libraries of numcodecs": _python_codecs(),
+        "codec libraries of numcodecs": _codec_libraries(),
         "processor": _processor(),
         "threads": _threads(),
-        "extras": {extra: _version(name) or f"not here ({name})" for extra, name in EXTRAS.items()},
+        "extras": {extra: _version(name) or f"not installed ({name})" for extra, name in EXTRAS.items()},
         "settings": {
             setting.name: setting.text()
             if setting.is_set()
@@ -62,8 +75,8 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, dict[s
         },
     }
     if mode == "dicts":
-        return found
-    for section, rows in found.items():
+        return sections
+    for section, rows in sections.items():
         print(section if rows else f"{section}: nothing set")
         width = max(map(len, rows), default=0)
         for name, value in rows.items():
@@ -80,7 +93,7 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _versions() -> dict[str, str]:
+def _versions() -> Section:
     import platform
 
     import numcodecs
@@ -97,41 +110,41 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _compiled() -> dict[str, Any]:
+def _compiled() -> Section:
     if not _kernels.COMPILED:
         why = "ZARRCY_PURE is set" if settings.PURE.value() else "a pure build"
-        return {"kernels": f"numpy twins ({why})", "native lane": "not here"}
+        return {"kernels": f"NumPy implementation ({why})", "native path": "not built"}
     from zarrcy._kernels import _plan_outer
 
-    lane = "not built" if _kernels.native is None else "on" if native.enabled else "off (ZARRCY_NATIVE)"
+    state = "not built" if _kernels.native is None else "on" if native.enabled else "off (ZARRCY_NATIVE)"
     return {
         "kernels": "compiled, with bounds checks" if _plan_outer.CHECKED else "compiled",
-        "native lane": lane,
-        "codecs of the lane": list(native.codecs()),
+        "native path": state,
+        "codecs of the native path": list(native.codecs()),
         "deflate": "numcodecs" if _kernels.native is None else _kernels.native.DEFLATE_LIBRARY or "numcodecs",
     }
 
 
-def _python_codecs() -> dict[str, str]:
-    """Return the versions of the C libraries that decode what the lane does not."""
-    found = {}
-    for name in _PYTHON_CODECS:
+def _codec_libraries() -> Section:
+    """Return the versions of the C libraries that numcodecs uses for chunks outside the native path."""
+    versions: Section = {}
+    for name in _CODEC_MODULES:
         module = __import__(f"numcodecs.{name}", fromlist=["VERSION_STRING"])
         if hasattr(module, "VERSION_STRING"):
-            found[name] = module.VERSION_STRING
+            versions[name] = module.VERSION_STRING
         else:
             parts = (getattr(module, f"{part}_VERSION_NUMBER") for part in ("MAJOR", "MINOR", "MICRO"))
-            found[name] = ".".join(map(str, parts))
-    return found
+            versions[name] = ".".join(map(str, parts))
+    return versions
 
 
-def _processor() -> dict[str, Any]:
-    """Return what the processor offers; the codecs, NumPy and the checksum choose at run time what they use."""
+def _processor() -> Section:
+    """Return the name and the vector instructions of the processor; codecs and NumPy choose from them at run time."""
     import platform
 
     import numpy as np
 
-    config: Any = np.show_config(mode="dicts")  # type: ignore[no-untyped-call, unused-ignore]
+    config = np.show_config(mode="dicts")  # type: ignore[no-untyped-call, unused-ignore]
     simd = config.get("SIMD Extensions", {})
     return {
         "name": platform.processor() or platform.machine(),
@@ -139,6 +152,6 @@ def _processor() -> dict[str, Any]:
     }
 
 
-def _threads() -> dict[str, Any]:
+def _threads() -> Section:
     choice = thread_pool.choice()
     return {"number": choice.n, "because of": choice.why}

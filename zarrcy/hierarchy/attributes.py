@@ -1,4 +1,4 @@
-"""Attributes: a mapping of JSON values that is written through to the store."""
+"""Attributes: a mapping of names to JSON values; each change is written to the store at once."""
 
 from __future__ import annotations
 
@@ -8,19 +8,27 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from zarrcy.hierarchy.node import Node, refuse_read_only
-from zarrcy.types import JSON, Synchronizer
+from zarrcy.types import JSON, Key, Store, Synchronizer
 
 
 class Attributes(MutableMapping[str, Any]):
-    """The user attributes of an array or a group.
+    """The user attributes of an array or group: a mapping of names to values that JSON can represent.
 
-    A change is in the store when it returns. `update` and `put` write once for all their values.
+    When a change returns, it is in the store. `update` and `put` write once for all their values.
 
     Parameters
     ----------
-    node : where the attributes are
-    read_only : refuse changes
-    cache : keep what was read; otherwise every access asks the store
+    node : Node
+        Node that has the attributes.
+    read_only : bool, optional
+        Refuse changes.
+    cache : bool, optional
+        Keep the attributes in memory. If false, each access loads them.
+
+    See Also
+    --------
+    zarrcy.Array.attrs : Attributes of an array.
+    zarrcy.Group.attrs : Attributes of a group.
 
     Examples
     --------
@@ -39,17 +47,18 @@ class Attributes(MutableMapping[str, Any]):
         self._cached: dict[str, JSON] | None = None
 
     @property
-    def key(self) -> str:
+    def key(self) -> Key:
         """Key of the document that holds the attributes."""
         return self._node.attributes_key
 
     @property
-    def store(self) -> Any:
+    def store(self) -> Store:
+        """Store of the document."""
         return self._node.store
 
     @property
     def synchronizer(self) -> Synchronizer | None:
-        """What gives the lock under which attributes are changed."""
+        """Mapping of keys to the locks under which attributes are changed, or None."""
         return self._node.synchronizer
 
     def _ipython_key_completions_(self) -> list[str]:
@@ -58,17 +67,42 @@ class Attributes(MutableMapping[str, Any]):
     def _load(self) -> dict[str, JSON]:
         if self._cached is not None and self.cache:
             return self._cached
-        loaded = self._node.load_attributes()
+        attributes = self._node.load_attributes()
         if self.cache:
-            self._cached = loaded
-        return loaded
+            self._cached = attributes
+        return attributes
 
     def asdict(self) -> dict[str, JSON]:
-        """Return the attributes as a dictionary of its own."""
+        """Return a copy of the attributes as a dictionary.
+
+        Returns
+        -------
+        dict
+            Names and values. Changing it does not change the attributes.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.zeros(3, attributes={"units": "K"}).attrs.asdict()
+        {'units': 'K'}
+        """
         return dict(self._load())
 
     def refresh(self) -> None:
-        """Forget what was read: the next access asks the store."""
+        """Drop the copy in memory: the next access loads the attributes from the store.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros(3)
+        >>> other = zarrcy.open_array(a.store)
+        >>> dict(a.attrs)
+        {}
+        >>> other.attrs["units"] = "K"
+        >>> a.attrs.refresh()
+        >>> dict(a.attrs)
+        {'units': 'K'}
+        """
         self._cached = None
 
     def __getitem__(self, name: str) -> JSON:
@@ -90,18 +124,67 @@ class Attributes(MutableMapping[str, Any]):
         self._change({}, remove=name)
 
     def put(self, d: dict[str, JSON]) -> None:
-        """Replace all attributes by these, in one write."""
+        """Replace all attributes, in one write.
+
+        Parameters
+        ----------
+        d : dict
+            The new attributes.
+
+        Raises
+        ------
+        ReadOnlyError
+            If the array or group is read-only.
+
+        See Also
+        --------
+        update : Set some attributes and keep the others.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros(3, attributes={"units": "K"})
+        >>> a.attrs.put({"title": "demo"})
+        >>> dict(a.attrs)
+        {'title': 'demo'}
+        """
         self._change(d, keep=False)
 
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set several attributes in one write."""
+    def update(self, *args: JSON, **kwargs: JSON) -> None:
+        """Set several attributes in one write; the others do not change.
+
+        Parameters
+        ----------
+        *args : mapping or iterable of pairs
+            At most one: names and values.
+        **kwargs
+            More names and values.
+
+        Raises
+        ------
+        ReadOnlyError
+            If the array or group is read-only.
+
+        See Also
+        --------
+        put : Replace all attributes.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros(3, attributes={"units": "K"})
+        >>> a.attrs.update({"levels": [1, 2]}, title="demo")
+        >>> dict(a.attrs)
+        {'units': 'K', 'levels': [1, 2], 'title': 'demo'}
+        """
         self._change(dict(*args, **kwargs))
 
     def _change(self, values: dict[str, JSON], remove: str | None = None, keep: bool = True) -> None:
+        """Write attributes: first remove one or, without `keep`, all; then set `values`."""
         refuse_read_only(self.read_only, self._node.path)
         values = {_attribute_name(name): value for name, value in values.items()}
         with self._node.lock(self.key):
-            # what the store has now, not what was read once: another writer may have been here
+            # another process may have changed them since they were cached
             attributes = self._node.load_attributes() if keep else {}
             if remove is not None:
                 del attributes[remove]
@@ -109,29 +192,31 @@ class Attributes(MutableMapping[str, Any]):
             self._node.save_attributes(attributes)
             self._cached = None
             if self.cache:
-                self._cached = attributes if _is_plain(values) else self._node.load_attributes()
+                self._cached = attributes if _is_unchanged_by_json(values) else self._node.load_attributes()
 
     def __repr__(self) -> str:
         return f"<Attributes {json.dumps(self.asdict(), default=repr)[:200]}>"
 
 
-def _attribute_name(name: Any) -> str:
+def _attribute_name(name: object) -> str:
     if isinstance(name, str):
         return name
     if isinstance(name, (int, float, bool)) or name is None:
         warnings.warn(
-            f"attribute name {name!r} is no str; it is stored as {str(name)!r}",
+            f"attribute name {name!r} is not a str; it is stored as {str(name)!r}",
             DeprecationWarning,
             stacklevel=4,
         )
         return str(name)
-    raise TypeError(f"an attribute name is a str, not {name!r} ({type(name).__name__})")
+    raise TypeError(f"an attribute name must be a str, not {name!r} ({type(name).__name__})")
 
 
-def _is_plain(values: Any) -> bool:
-    """Is this what JSON would give back? A tuple, for one, comes back as a list."""
-    if isinstance(values, dict):
-        return type(values) is dict and all(type(k) is str and _is_plain(v) for k, v in values.items())
-    if type(values) is list:
-        return all(map(_is_plain, values))
-    return values is None or type(values) in (str, int, bool, float)
+def _is_unchanged_by_json(value: JSON) -> bool:
+    """Return whether a value is the same after it was written as JSON and read: a tuple, for example, is not."""
+    if isinstance(value, dict):
+        return type(value) is dict and all(
+            type(key) is str and _is_unchanged_by_json(item) for key, item in value.items()
+        )
+    if type(value) is list:
+        return all(map(_is_unchanged_by_json, value))
+    return value is None or type(value) in (str, int, bool, float)

@@ -1,4 +1,4 @@
-"""What arrays and groups have in common: both are nodes of a hierarchy."""
+"""Properties that arrays and groups share: their place in a store, and their attributes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from zarrcy.types import Store, Synchronizer, ZarrFormat
 
 
 class NodeProperties:
-    """Where a node is, and its attributes."""
+    """The place of an array or group in its store, and its attributes."""
 
     _node: Node
     _attrs: Attributes
@@ -25,12 +25,12 @@ class NodeProperties:
 
     @property
     def path(self) -> str:
-        """Path in the store; empty at the root."""
+        """Path in the store; empty for the root."""
         return self._node.path
 
     @property
     def synchronizer(self) -> Synchronizer | None:
-        """What gives the locks of parallel writers."""
+        """Mapping of keys to the locks of parallel writers, or None."""
         return self._node.synchronizer
 
     @property
@@ -40,5 +40,5 @@ class NodeProperties:
 
     @property
     def zarr_format(self) -> ZarrFormat:
-        """Version of the format that the metadata follow."""
+        """Version of the format of the metadata: 2, 3 or "3-draft"."""
         return self._node.format.ZARR_FORMAT

@@ -1,11 +1,11 @@
-"""Import real climate data, check them against h5py, and draw how much two scenarios warm North America.
+"""Import real climate data, compare them with h5py, and draw the warming of North America in two scenarios.
 
-The data come with the package iris-sample-data: yearly means of the air temperature from 1860 to 2099 in
-the scenarios A1B and E1 (Met Office), and ocean temperatures on two grids of NEMO. Run it with::
+The data come with the package iris-sample-data: yearly means of the air temperature from 1860 to 2099 in the scenarios
+A1B and E1 (Met Office), and ocean temperatures on two grids of NEMO. Run it with::
 
     python docs/demo/warming.py --output demo-output
 
-It exits with 1 if anything that zarrcy gives back differs from what h5py reads, bit for bit.
+The exit status is 1 if any bit that zarrcy reads differs from what h5py reads.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ FILES = {
 }
 TEMPERATURE = "air_temperature"
 DECADE = 10
-# Variables below this size are imported and checked like the others, but have no row in the table.
+# Smaller variables are imported and checked like the others, but have no row in the table.
 ROW_NBYTES = 10 * 1024
 
 
 @dataclass
 class Checks:
-    """What was compared, and what was not equal."""
+    """Number of comparisons, and the comparisons that failed."""
 
     n_selections: int = 0
     n_variables: int = 0
@@ -56,7 +56,7 @@ class Checks:
 
 
 def same_bits(ours: Any, expected: Any) -> bool:
-    """Are two results equal in type, shape and every bit? NaN and the sign of zero count."""
+    """Return whether two results have the same type, shape and bits, NaN and signs of zeros included."""
     a, b = np.asarray(ours), np.asarray(expected)
     if a.dtype != b.dtype or a.shape != b.shape:
         return False
@@ -67,14 +67,14 @@ def same_bits(ours: Any, expected: Any) -> bool:
 
 
 def sample_folder() -> Path:
-    """Return the directory in which iris-sample-data keeps its files."""
+    """Return the directory with the files of iris-sample-data."""
     import iris_sample_data
 
     return Path(iris_sample_data.__file__).parent / "sample_data"
 
 
 def selections(shape: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
-    """Yield selections of every kind that an array of a shape has, with names."""
+    """Iterate over (name, selection) for each kind of selection of an array with this shape."""
     yield "whole", ...
     if not shape:
         yield "the element", ()
@@ -94,7 +94,7 @@ def selections(shape: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
 
 
 def check_file(name: str, source: Path, store: Path, checks: Checks) -> dict[str, float]:
-    """Compare each variable of an imported file with h5py, and return the seconds of reading each whole."""
+    """Compare each variable of an imported file with h5py. Return the seconds that reading each of them takes."""
     import h5py
 
     seconds = {}
@@ -149,14 +149,16 @@ HEADINGS = (
 
 
 def years_of(values: NDArray[Any], units: str, calendar: str) -> NDArray[np.int64]:
-    """Return the calendar year of each time, after the units and the calendar of CF.
+    """Return the calendar year of each time, from the CF units and calendar.
 
     >>> years_of(np.array([0.0, 8639.0, 8640.0]), "hours since 1970-01-01 00:00:00", "360_day")
     array([1970, 1970, 1971])
     """
     match = re.fullmatch(r"(days|hours|seconds) since (\d+)-(\d+)-(\d+)(?: 0+:0+:0+)?", units)
     if match is None or calendar != "360_day":
-        raise ValueError(f"years of times in {units!r}, calendar {calendar!r}: this demo knows 360_day only")
+        raise ValueError(
+            f"the calendar is {calendar!r} with units {units!r}; this demo supports only 360_day"
+        )
     per_day = {"days": 1, "hours": 24, "seconds": 86400}[match[1]]
     year, month, day = (int(match[n]) for n in (2, 3, 4))
     origin = (year * 12 + month - 1) * 30 + day - 1
@@ -164,21 +166,23 @@ def years_of(values: NDArray[Any], units: str, calendar: str) -> NDArray[np.int6
 
 
 def decades(years: NDArray[np.int64]) -> tuple[slice, slice]:
-    """Return the first and the last ten years, as ranges of an axis that is sorted by time."""
+    """Return the first and the last ten years as slices of the time axis."""
     if (np.diff(years) != 1).any():
-        raise ValueError("the data are not one value per year")
+        raise ValueError("the years are not consecutive; the data must have one value per year")
     first = np.flatnonzero(years < years[0] + DECADE)
     last = np.flatnonzero(years > years[-1] - DECADE)
     return slice(int(first[0]), int(first[-1]) + 1), slice(int(last[0]), int(last[-1]) + 1)
 
 
 def warming_of(temperature: Any, times: Any) -> tuple[NDArray[np.float64], tuple[int, int]]:
-    """Return mean(last decade) - mean(first decade) per grid cell, and the years that the decades begin in.
+    """Return mean(last decade) - mean(first decade) per grid cell, and the first years of the decades.
 
     Parameters
     ----------
-    temperature : array of zarrcy or dataset of h5py, of axes time, latitude, longitude
-    times : the same of its times; the attributes name units and calendar
+    temperature : zarrcy.Array or h5py.Dataset
+        Temperatures with the axes time, latitude, longitude.
+    times : zarrcy.Array or h5py.Dataset
+        Times, with the attributes ``units`` and ``calendar``.
     """
     years = years_of(times[...], as_text(times.attrs["units"]), as_text(times.attrs["calendar"]))
     first, last = decades(years)
@@ -191,7 +195,7 @@ def as_text(value: bytes | str) -> str:
 
 
 def save_warming(output: Path, checks: Checks) -> tuple[Path, tuple[int, int]]:
-    """Compute the warming from the imported arrays, store it, and compare it with numpy and h5py."""
+    """Compute the warming from the imported arrays, store it, and compare it with h5py and NumPy."""
     import h5py
 
     store = output / "warming.zarr"
@@ -251,18 +255,18 @@ def save_warming(output: Path, checks: Checks) -> tuple[Path, tuple[int, int]]:
 
 
 def mean_over_area(values: NDArray[Any], latitude: NDArray[Any]) -> float:
-    """Return the mean of a map with the areas of its cells as weights."""
+    """Return the mean of a map, weighted with the areas of its cells."""
     return float(np.average(values.mean(axis=1), weights=np.cos(np.deg2rad(latitude))))
 
 
 def edges_of(centres: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the borders of evenly spaced cells."""
+    """Return the edges of evenly spaced cells."""
     step = float(centres[1] - centres[0])
     return np.append(centres - step / 2, centres[-1] + step / 2).astype("f8")
 
 
 def draw(store: Path, began: tuple[int, int], picture: Path) -> list[float]:
-    """Draw both maps from what is stored, and return the mean warming of each."""
+    """Draw both stored maps and return the mean warming of each."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -304,9 +308,14 @@ def draw(store: Path, began: tuple[int, int], picture: Path) -> list[float]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the demo; the result is the exit code."""
+    """Run the demo and return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--output", type=Path, default=Path("demo-output"), help="directory of what is made")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("demo-output"),
+        help="directory for all files (default: demo-output)",
+    )
     output: Path = parser.parse_args(argv).output
     for package in ("h5py", "iris_sample_data", "matplotlib"):
         if importlib.util.find_spec(package) is None:

@@ -70,7 +70,7 @@ def nested(depth):
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
-        (nested(128), "lie in one another"),
+        (nested(128), "nested more than 128 deep"),
         (nested(100_000), "no JSON"),
         (b'{"a": "' + b"x" * 2000 + b'"}', "at most 1000"),
         (b'{"a": ' + b"1" * 900 + b"", "no JSON"),

@@ -224,8 +224,8 @@ def test_consolidated_metadata_are_documents_that_can_be_read_only():
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
-        (b"{", "it is no JSON"),
-        (b"\xff", "it is no JSON"),
+        (b"{", "it is not JSON"),
+        (b"\xff", "it is not JSON"),
         (b"[1]", "it is a JSON list"),
         (b"{}", "'zarr_consolidated_format' is None; only 1"),
         (DOCUMENT.replace(b"1", b"2", 1), "'zarr_consolidated_format' is 2; only 1"),

@@ -162,7 +162,7 @@ def test_a_key_that_lmdb_can_not_hold_is_refused(path):
         longest = "é" * 255 + "k"
         store[longest] = b"1"
         assert store[longest] == b"1"
-        with pytest.raises(errors.KeyPathError, match="it has 512 bytes; LMDB allows 511"):
+        with pytest.raises(errors.KeyPathError, match="it has 512 bytes; LMDB allows at most 511"):
             store["é" * 256] = b"1"
 
 

@@ -101,7 +101,7 @@ def test_a_directory_is_no_value(store):
     assert "a" not in store
     assert store.get("a") is None
     assert store.get("a/b/c") is None
-    with pytest.raises(errors.KeyPathError, match="other keys lie below"):
+    with pytest.raises(errors.KeyPathError, match="it is the path of other keys"):
         store["a"] = b"y"
     assert dict(store) == {"a/b": b"x"}
 

@@ -176,7 +176,7 @@ def test_a_directory_that_can_not_be_made_durable_is_an_error_that_says_so(tmp_p
         raise OSError(22, "Invalid argument")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="its changes are made, but are not known to be on the disk"):
+    with pytest.raises(OSError, match="the change is made, but may not be on disk yet"):
         store["a"] = b"new"
 
 

@@ -102,7 +102,7 @@ def test_a_write_that_fails_tells_key_and_cause_and_leaves_the_old_value(outcome
         assert error is not None, (call, errno.errorcode[number])
         kind, found, text, _ = error
         assert (kind, found) == (type(OSError(number, "")).__name__, number)
-        assert "/a' can't be written, and the key has the value that it had" in text
+        assert "/a' can't be written; the key still has its previous value" in text
         assert (value, left) == ("old", []), (call, errno.errorcode[number])
 
 

@@ -313,7 +313,7 @@ def test_the_document_of_n5_itself_is_no_key(store):
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
-        (b"{", "no JSON"),
+        (b"{", "not JSON"),
         (b"[]", "a JSON list"),
         (b'{"dimensions": [5]}', "lacks 'blockSize', 'compression', 'dataType'"),
         (

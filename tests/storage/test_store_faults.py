@@ -282,7 +282,7 @@ def test_a_full_database_is_an_error_with_the_old_data_intact(small_disk):
         z[:100_000] = values[:100_000]
         with pytest.raises(Exception, match="full") as caught:
             z[50_000:] = values[50_000:]
-        assert "can't be written; the store has what it had" in caught.value.__notes__[0]
+        assert "can't be written; the store still has the previous values" in caught.value.__notes__[0]
         assert z.verify().ok
         np.testing.assert_array_equal(z[:100_000], values[:100_000])
 

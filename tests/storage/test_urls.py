@@ -80,7 +80,7 @@ def test_what_is_no_store_is_refused(argument):
 
 @pytest.mark.parametrize("path", ["a.zarr", "a.zip", "a.n5"])
 def test_options_for_a_file_system_are_refused_where_there_is_none(tmp_path, path):
-    with pytest.raises(ValueError, match=r"\['anon'\] are for URLs.*file://"):
+    with pytest.raises(ValueError, match=r"\['anon'\] are options for URLs.*file://"):
         normalize_store_arg(str(tmp_path / path), storage_options={"anon": True})
     assert list(tmp_path.iterdir()) == []
 

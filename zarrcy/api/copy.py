@@ -415,8 +415,8 @@ def copy_store(
                 chosen[target] = key
             if dry_run:
                 continue
-            values = dict(zip(chosen, fetch(list(chosen.values())), strict=True))
-            values = {target: value for target, value in values.items() if value is not None}
+            fetched = zip(chosen, fetch(list(chosen.values())), strict=True)
+            values = {target: value for target, value in fetched if value is not None}
             put(values)
             nbytes = sum(memoryview(value).nbytes for value in values.values())
             n_bytes += nbytes

@@ -411,6 +411,7 @@ class _Survey:
             entries = index.parse(raw, nbytes)[pieces.chunks[pieces.first[shard] : pieces.first[shard + 1]]]
             present = [int(entry[1]) for entry in entries if (entry != ABSENT).any()]
             counts[:] += (len(entries) - len(present), sum(present), 1 + len(present), index.nbytes)
+            return None
 
         def done(place: int, present: bool, _: Any) -> None:
             if not present:

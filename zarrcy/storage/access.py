@@ -1,7 +1,7 @@
 """Use a store in the fastest way that it offers: functions that read, write and delete many keys at once.
 
-A store's capabilities (`zarrcy.storage.capabilities`) are used where it has them; a plain mapping is asked key by
-key. A missing value is None, never an exception. No function here knows a concrete store class.
+A store's capabilities (`zarrcy.storage.capabilities`) are used if it has them; other mappings are used key by key.
+A missing value is None, never an exception. No function here knows a concrete store class.
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, cast
+from typing import cast
 
 from zarrcy.storage.base import offers
 from zarrcy.storage.capabilities import (
+    ChecksMany,
     DeletesMany,
     HasFiles,
     HasIdentity,
     KeepsLeftovers,
     KnowsValueSizes,
     OpensFiles,
+    PeeksDocuments,
     ReadsMany,
     RenamesKeys,
     Unwraps,
@@ -27,7 +29,7 @@ from zarrcy.storage.capabilities import (
 )
 from zarrcy.types import JSON, Buffer, Key, Store
 
-Reader = Callable[[list[Key]], list[Any]]
+Reader = Callable[[list[Key]], list[Buffer | None]]
 """Maps keys to stored values, None for a key that does not exist."""
 Writer = Callable[[dict[Key, Buffer]], None]
 Deleter = Callable[[Iterable[Key]], None]
@@ -46,17 +48,17 @@ def mapping_of(store: Store) -> Store:
 
 
 def is_thread_safe(store: Store) -> bool:
-    """Return whether several threads may call a store at the same time: a dictionary, or a store that says so."""
+    """Return whether several threads may call a store at the same time; True for a dictionary."""
     return _declares(mapping_of(store), "is_thread_safe")
 
 
 def is_in_memory(store: Store) -> bool:
-    """Return whether the values of a store are in memory, so that to read one copies nothing."""
+    """Return whether the values of a store are in memory, so that a read copies nothing."""
     return _declares(mapping_of(store), "is_in_memory")
 
 
 def is_local(store: Store) -> bool:
-    """Return whether a store answers with a system call or less, without a trip over a network."""
+    """Return whether a store needs at most a system call for a request, and no network."""
     return _declares(mapping_of(store), "is_local") or is_in_memory(store)
 
 
@@ -66,15 +68,15 @@ def _declares(store: Store, name: str) -> bool:
 
 
 def directory_of(store: Store) -> str | None:
-    """Return the path that, with a key appended, is the file of the key; None if keys are not simply files."""
+    """Return a path prefix that makes the path of a key's file; None if keys are not files."""
     store = mapping_of(store)
     return cast(HasFiles, store).file_prefix() if has_capability(type(store), "file_prefix") else None
 
 
 def place_of(store: Store) -> str:
-    """Return what distinguishes the keys of a store from those of other stores, however often it was opened.
+    """Return an identifier of the stored values, which is the same for all store objects that give access to them.
 
-    An empty string means that it is not known: equal keys of different stores are then treated as the same.
+    An empty string means that it is not known: equal keys of different stores are then treated as the same value.
     """
     store = mapping_of(store)
     if has_capability(type(store), "identity"):
@@ -100,10 +102,22 @@ def durability(store: Store) -> str:
 
 
 def keeps_documents(store: Store) -> bool:
-    """Return whether a document reads exactly as it was written: a dictionary, or a store that says so."""
+    """Return whether a store returns a metadata document exactly as it was written.
+
+    True for a dictionary, and for a store whose method `keeps_documents` returns True.
+    """
     store = mapping_of(store)
     own: Callable[[], bool] | None = getattr(store, "keeps_documents", None)
     return type(store) is dict if own is None else own()
+
+
+def dimension_separator(store: Store) -> str | None:
+    """Return the separator of chunk coordinates for arrays whose metadata do not name one; None if not set.
+
+    The attribute has the name that zarr-python 2 gave it, so that stores written for it work.
+    """
+    separator: str | None = getattr(store, "_dimension_separator", None)
+    return separator
 
 
 def batch_nbytes(store: Store) -> int:
@@ -135,12 +149,12 @@ def reader(store: Store) -> Reader:
 def document_reader(store: Store) -> Reader:
     """Return a function that maps keys to what `parse_json` takes: a document, or a function that parses it."""
     if has_capability(type(store), "peek"):
-        return _reader_of(store.peek)  # type: ignore[attr-defined]
+        return _reader_of(cast(PeeksDocuments, store).peek)
     return reader(store)
 
 
-def _reader_of(get_one: Callable[[Key], Any]) -> Reader:
-    def read(keys: list[Key]) -> list[Any]:
+def _reader_of(get_one: Callable[[Key], Buffer | None]) -> Reader:
+    def read(keys: list[Key]) -> list[Buffer | None]:
         return list(map(get_one, keys))
 
     return read
@@ -153,14 +167,14 @@ def _batch_reader(store: ReadsMany) -> Reader:
         {"contexts": {}} if "contexts" in inspect.signature(getitems).parameters else {}
     )
 
-    def read(keys: list[Key]) -> list[Any]:
+    def read(keys: list[Key]) -> list[Buffer | None]:
         values = getitems(keys, **contexts)
         return [values.get(key) for key in keys]
 
     return read
 
 
-def get(store: Store, key: Key) -> Any:
+def get(store: Store, key: Key) -> Buffer | None:
     """Return the value of `key`, or None if the key does not exist."""
     if type(store) is dict or has_capability(type(store), "get"):
         return store.get(key)
@@ -174,16 +188,16 @@ def finder(store: Store) -> Finder:
     """Return a function that maps keys of documents to whether they exist."""
     store = mapping_of(store)
     if has_capability(type(store), "has_each"):
-        return store.has_each  # type: ignore[attr-defined,no-any-return]
+        return cast(ChecksMany, store).has_each
     if offers(store, "getitems"):
-        # to read many documents in one request is faster than to look for them one by one
+        # one request that reads many documents is faster than one request per document
         fetch = _batch_reader(cast(ReadsMany, store))
         return lambda keys: [value is not None for value in fetch(keys)]
     return lambda keys: [key in store for key in keys]
 
 
 def has_no_prefix(store: Store, prefix: str) -> bool:
-    """Return whether one system call shows that no key begins with `prefix`, which ends with a slash.
+    """Return whether one system call can show that no key begins with `prefix`, which ends with a slash.
 
     False if keys exist, or if the answer needs more than one system call.
     """
@@ -295,11 +309,11 @@ def move_value(store: Store, key: Key, new: Key) -> None:
     del store[key]
 
 
-# -- files that killed writers left ----------------------------------------------------------------
+# -- files that interrupted writers left ----------------------------------------------------------------
 
 
 def leftovers(store: Store, older_than: float = 0) -> Iterator[str]:
-    """Iterate over the files that killed writers left in a store; see `DirectoryStore.leftovers`."""
+    """Iterate over the files that interrupted writers left in a store; see `DirectoryStore.leftovers`."""
     keeper = _keeper_of_leftovers(store)
     return iter(()) if keeper is None else keeper.leftovers(older_than)
 
@@ -307,7 +321,7 @@ def leftovers(store: Store, older_than: float = 0) -> Iterator[str]:
 def remove_leftover(store: Store, path: str) -> None:
     """Delete a file that `leftovers` returned."""
     keeper = _keeper_of_leftovers(store)
-    assert keeper is not None, "a store without the method `leftovers` has none"
+    assert keeper is not None, "the store has no method `leftovers`"
     keeper.remove_leftover(path)
 
 

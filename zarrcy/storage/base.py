@@ -1,14 +1,14 @@
 """The base classes of stores, and functions for stored values and byte ranges.
 
-A mapping of str to bytes-like is enough to be a store. `Store` adds the other methods by a look at all keys. What a
-backend can do better than that, a subclass declares by the methods that `zarrcy.storage.capabilities` lists.
+Any mapping of str to bytes-like is a store. `Store` adds listing, renaming and sizes, computed from all keys. A
+subclass whose backend can do better declares that by the methods that `zarrcy.storage.capabilities` lists.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
@@ -16,21 +16,26 @@ from zarrcy.errors import NotErasableError
 from zarrcy.keys import normalize_path
 from zarrcy.storage.capabilities import KeyRange, is_overridden
 from zarrcy.storage.listing import list_keys, remove_keys, rename_keys
-from zarrcy.types import Buffer
+from zarrcy.types import JSON, Buffer
+
+Items: TypeAlias = Any
+"""What ``dict.update`` takes: a mapping, or an iterable of pairs of a key and a value."""
 
 
-class BaseStore(MutableMapping[str, Any]):
-    """A mapping of keys to bytes that says what can be done with it.
+class BaseStore(MutableMapping[str, Buffer]):
+    """A mapping of keys to bytes that also says which operations it supports.
 
     Derive from `Store`, unless the keys can't be listed.
 
     Attributes
     ----------
-    consumes_values : a value is copied or written when ``__setitem__`` returns; otherwise it is given
-        bytes, which can't change any more
-    range_gap : bytes that are as cheap to read as one more range is
-    durability : what a write waits for before it returns, as `DirectoryStore` tells it: "none" is all that
-        is known here; behind a server, that is the server's to say
+    consumes_values : bool
+        Whether ``__setitem__`` has copied or written the value when it returns. If not, the store gets bytes,
+        which can't change.
+    range_gap : int
+        Number of bytes; reading this many extra bytes costs as much as one more range.
+    durability : str
+        What a write waits for before it returns, as `DirectoryStore` describes it. "none" if it is not known.
     """
 
     _readable: ClassVar[bool] = True
@@ -44,23 +49,47 @@ class BaseStore(MutableMapping[str, Any]):
     durability: str = "none"
 
     def is_readable(self) -> bool:
-        """Can values be read?"""
+        """Return whether values can be read.
+
+        Returns
+        -------
+        bool
+            True by default.
+        """
         return self._readable
 
     def is_writeable(self) -> bool:
-        """Can values be written?"""
+        """Return whether values can be written.
+
+        Returns
+        -------
+        bool
+            True by default.
+        """
         return self._writeable
 
     def is_listable(self) -> bool:
-        """Can the keys be listed?"""
+        """Return whether the keys can be listed.
+
+        Returns
+        -------
+        bool
+            True by default.
+        """
         return self._listable
 
     def is_erasable(self) -> bool:
-        """Can keys be deleted?"""
+        """Return whether keys can be deleted.
+
+        Returns
+        -------
+        bool
+            True by default.
+        """
         return self._erasable
 
     def is_local(self) -> bool:
-        """Return whether a request is a system call or less, without a trip over a network; False by default."""
+        """Return whether a request needs at most a system call, and no network; False by default."""
         return False
 
     def is_thread_safe(self) -> bool:
@@ -68,19 +97,25 @@ class BaseStore(MutableMapping[str, Any]):
         return False
 
     def is_in_memory(self) -> bool:
-        """Return whether the values are in memory, so that to read one copies nothing; False by default."""
+        """Return whether the values are in memory, so that a read copies nothing; False by default."""
         return False
 
     def file_prefix(self) -> str | None:
-        """Return the path that, with a key appended, is the file of the key; None if keys are not simply files."""
+        """Return a path prefix that makes the path of a key's file; None, the default, if keys are not files."""
         return None
 
     def identity(self) -> str:
-        """Return what distinguishes the values from those of other stores; empty by default: it is not known."""
+        """Return an identifier of the stored values; an empty string, the default, if it is not known."""
         return ""
 
     def keeps_documents(self) -> bool:
-        """Does a document read as it was written? Not from a store that keeps it in another format."""
+        """Return whether a metadata document reads exactly as it was written.
+
+        Returns
+        -------
+        bool
+            True by default; False for a store that translates documents to another format.
+        """
         return True
 
     def __enter__(self) -> Self:
@@ -92,34 +127,60 @@ class BaseStore(MutableMapping[str, Any]):
         self.close()
 
     def close(self) -> None:
-        """Write what is not written yet, and let go of files and connections; here there is nothing to do."""
+        """Write pending values, and close files and connections. This method does nothing."""
 
     def getitems(
-        self, keys: Sequence[str], *, contexts: Mapping[str, Any] | None = None
-    ) -> Mapping[str, Any]:
-        """Return the values of those `keys` that are there.
+        self, keys: Sequence[str], *, contexts: Mapping[str, JSON] | None = None
+    ) -> Mapping[str, Buffer]:
+        """Return the values of those `keys` that exist.
 
         Parameters
         ----------
-        keys : any number
-        contexts : kept for users of zarr-python 2; has no effect
+        keys : sequence of str
+            The keys.
+        contexts : mapping, optional
+            Ignored; kept for compatibility with zarr-python 2.
+
+        Returns
+        -------
+        mapping of str to bytes
+            The values by their keys.
         """
         missing = object()
-        found = {key: self.get(key, missing) for key in keys}
-        return {key: value for key, value in found.items() if value is not missing}
+        values = {key: self.get(key, missing) for key in keys}
+        return {key: value for key, value in values.items() if value is not missing}
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        """Move the key `src_path`, and all keys below it, to `dst_path`."""
+        """Move the value of the key `src_path`, and all keys below it, to `dst_path`.
+
+        Parameters
+        ----------
+        src_path : str
+            A key, or the path of a node.
+        dst_path : str
+            The new key or path.
+
+        Raises
+        ------
+        NotErasableError
+            If the store can't delete keys.
+        KeyError
+            If there is nothing at `src_path`.
+        """
         if not self.is_erasable():
             raise NotErasableError(src_path, type(self).__name__)
         rename_keys(self, normalize_path(src_path), normalize_path(dst_path))
 
 
 class Store(BaseStore):
-    """The base of a store whose keys can be listed.
+    """Base class of stores whose keys can be listed.
 
-    A store needs the five methods of a mapping: ``__getitem__``, ``__setitem__``, ``__delitem__``,
-    ``__iter__`` and ``__len__``. Those below work with any of them; override what yours does better.
+    A subclass must define the five methods of a mapping: ``__getitem__``, ``__setitem__``, ``__delitem__``,
+    ``__iter__`` and ``__len__``. The other methods are built on these; override those that the backend does better.
+
+    See Also
+    --------
+    BaseStore : Base class of stores whose keys can't be listed.
 
     Examples
     --------
@@ -137,31 +198,63 @@ class Store(BaseStore):
     """
 
     def listdir(self, path: str = "") -> list[str]:
-        """Return the names directly below `path`, sorted."""
+        """Return the names directly below `path`, sorted.
+
+        Parameters
+        ----------
+        path : str, default ""
+            Path of a node; empty for the root.
+
+        Returns
+        -------
+        list of str
+            The names, without `path`.
+        """
         return list_keys(self, normalize_path(path))
 
     def rmdir(self, path: str = "") -> None:
-        """Delete all keys below `path`."""
+        """Delete all keys below `path`.
+
+        Parameters
+        ----------
+        path : str, default ""
+            Path of a node; empty for the root.
+
+        Raises
+        ------
+        NotErasableError
+            If there are such keys and the store can't delete keys.
+        """
         path = normalize_path(path)
         if self.is_erasable():
             remove_keys(self, path)
         elif list_keys(self, path):
-            # only what is there can't be deleted: a new node may be written "over" nothing
+            # deleting nothing succeeds, so that a new node can be created with overwrite=True
             raise NotErasableError(path, type(self).__name__)
 
     def getsize(self, path: str = "") -> int:
-        """Return the bytes of the values directly below `path`, or of the value that is its key.
+        """Return the stored bytes of the values directly below `path`, or of the value whose key is `path`.
 
-        -1 if that is not known without reading them, which is what this method says.
+        Parameters
+        ----------
+        path : str, default ""
+            Path of a node, or a key.
+
+        Returns
+        -------
+        int
+            Number of bytes; -1 if the store would have to read the values. This default implementation returns -1.
         """
         return -1
 
 
-def offers(store: Any, name: str) -> bool:
-    """Return whether a store has a method of its own, not the default that goes through the keys one by one.
+def offers(store: object, name: str) -> bool:
+    """Return whether a store has its own method, not the default that goes through the keys one by one.
 
-    A method for many keys does not count where a subclass overrides only the method for one key.
+    A method for many keys does not count if a subclass overrides only the method for one key.
 
+    Examples
+    --------
     >>> offers(Store, "getitems"), offers({}, "getitems"), offers({}, "clear")
     (False, False, True)
     """
@@ -177,19 +270,22 @@ def offers(store: Any, name: str) -> bool:
 
 
 def flat(value: Buffer) -> bytes | memoryview:
-    """Return a value as one run of bytes: itself, or a view of its memory where that is one run.
+    """Return a value as contiguous bytes: the value itself, a view of its memory, or a copy if it is not contiguous.
 
     Raises
     ------
-    TypeError : it is not bytes-like
+    TypeError
+        If the value is not bytes-like.
 
+    Examples
+    --------
     >>> bytes(flat(np.array([[1, 2], [3, 4]], "u2", order="F")))
     b'\\x01\\x00\\x03\\x00\\x02\\x00\\x04\\x00'
     """
     if type(value) is bytes:
         return value
     if isinstance(value, np.ndarray) and value.dtype.char != "B":
-        # not every dtype can be had as a buffer
+        # some data types do not have the buffer protocol
         value = value.reshape(-1, order="A").view(np.uint8)
     view = memoryview(value)
     if view.ndim == 1 and view.itemsize == 1 and view.contiguous:
@@ -198,8 +294,10 @@ def flat(value: Buffer) -> bytes | memoryview:
 
 
 def slice_of(key_range: tuple[int, int | None], size: int) -> slice:
-    """Return which part of a value of `size` bytes a range ``(start, nbytes)`` is.
+    """Return the slice of a value of `size` bytes that a range ``(start, nbytes)`` describes.
 
+    Examples
+    --------
     >>> slice_of((2, 5), 10), slice_of((8, 5), 10), slice_of((-3, None), 10), slice_of((20, None), 10)
     (slice(2, 7, None), slice(8, 10, None), slice(7, 10, None), slice(10, 10, None))
     """
@@ -210,11 +308,11 @@ def slice_of(key_range: tuple[int, int | None], size: int) -> slice:
 
 
 def check_ranges(key_ranges: Iterable[KeyRange]) -> None:
-    """Refuse ranges that can't be, before a server is asked. Raises ValueError."""
+    """Raise ValueError for ranges with a negative length, before a request is sent."""
     for _, (_, nbytes) in key_ranges:
         _check_nbytes(nbytes)
 
 
 def _check_nbytes(nbytes: int | None) -> None:
     if nbytes is not None and nbytes < 0:
-        raise ValueError(f"a range has {nbytes} bytes: the number of bytes can't be negative")
+        raise ValueError(f"a range has {nbytes} bytes; the number of bytes must be 0 or more")

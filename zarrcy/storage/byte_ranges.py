@@ -1,33 +1,37 @@
-"""Read parts of values: drive generators that ask for spans of bytes, in the way that suits the store.
+"""Read parts of values. Generators yield the spans of bytes that they need, and the functions here send the bytes.
 
-A store offers parts of its values by `get_partial_values`, and says with `range_gap` how many bytes are as
-cheap to read as one more range. A file is kept open between two questions, so that all answers
-come from the same value, even if somebody replaces it meanwhile. Of a store that offers nothing the whole
-value is taken, and what is asked for is cut out of it.
+How the bytes are read depends on the store:
+
+- A store that opens values: the file stays open until the generator ends, so all bytes come from the same value
+  even if another writer replaces it.
+- A store with `get_partial_values`: the spans of all generators are requested together. Spans that are at most
+  `range_gap` bytes apart are joined to one range.
+- Another store: the whole value is read, and the spans are cut out of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import Any, TypeAlias, cast
+from collections.abc import Callable, Generator, Hashable
+from typing import TypeAlias, cast
 
 from zarrcy.storage import access
-from zarrcy.storage.capabilities import OpenFile, OpensFiles, has_capability
+from zarrcy.storage.capabilities import OpenFile, OpensFiles, ReadsRanges, has_capability
 from zarrcy.types import Buffer, Key, Span, Store
 
-Questions: TypeAlias = Generator[list[Span], list[Buffer], Any]
-Begin: TypeAlias = Callable[[int, int | None, Any], Questions]
-"""Begin to read a value, given its place among the keys, its length, and what changes whenever the value does;
-both are None where the store does not tell."""
-Done: TypeAlias = Callable[[int, bool, Any], None]
-"""Take what a generator returned: the place among the keys, whether there is such a value, the result."""
+Questions: TypeAlias = Generator[list[Span], list[Buffer], Buffer | None]
+"""Yields the spans that it needs next, is sent their bytes, and returns a result."""
+Begin: TypeAlias = Callable[[int, int | None, Hashable], Questions]
+"""Start to read a value. The arguments are the position of its key, its length in bytes, and an identity that changes
+when the value changes; length and identity are None if the store does not provide them."""
+Done: TypeAlias = Callable[[int, bool, Buffer | None], None]
+"""Accept a result. The arguments are the position of the key, whether the key exists, and the generator's result."""
 PartsReader: TypeAlias = Callable[[list[Key], Begin, Done], None]
 
-_GAP_OF_A_NETWORK = 2**20
+_DEFAULT_GAP = 2**20
 
 
 def reads_ranges(store: Store) -> bool:
-    """Can parts of the values of a store be had for less than the whole?"""
+    """Return whether a store can read a part of a value without reading the whole value."""
     return hasattr(access.mapping_of(store), "get_partial_values")
 
 
@@ -36,25 +40,26 @@ def parts_reader(store: Store) -> PartsReader:
     store = access.mapping_of(store)
     if has_capability(type(store), "open_value"):
         files = cast(OpensFiles, store)
-        gap = getattr(store, "range_gap", _GAP_OF_A_NETWORK)
+        gap = getattr(store, "range_gap", _DEFAULT_GAP)
         return lambda keys, begin, done: _read_files(files, gap, keys, begin, done)
     if reads_ranges(store):
-        return lambda keys, begin, done: _read_ranges(store, keys, begin, done)
-    fetch, held = access.reader(store), access.is_in_memory(store)
-    return lambda keys, begin, done: _read_values(fetch, held, keys, begin, done)
+        ranged = cast(ReadsRanges, store)
+        return lambda keys, begin, done: _read_ranges(ranged, keys, begin, done)
+    fetch, in_memory = access.reader(store), access.is_in_memory(store)
+    return lambda keys, begin, done: _read_values(fetch, in_memory, keys, begin, done)
 
 
 def read_spans(store: Store, key: Key, spans: list[Span]) -> list[Buffer] | None:
-    """Read some spans of one value; None if there is no such value."""
+    """Read spans of one value; None if the key does not exist."""
     store = access.mapping_of(store)
     if reads_ranges(store):
-        parts = list(store.get_partial_values([(key, span) for span in spans]))  # type: ignore[attr-defined]
+        parts = list(cast(ReadsRanges, store).get_partial_values([(key, span) for span in spans]))
         return None if None in parts else parts
     (stored,) = access.reader(store)([key])
     return None if stored is None else [cut(memoryview(stored).cast("B"), span) for span in spans]
 
 
-def _read_values(fetch: access.Reader, held: bool, keys: list[Key], begin: Begin, done: Done) -> None:
+def _read_values(fetch: access.Reader, in_memory: bool, keys: list[Key], begin: Begin, done: Done) -> None:
     for place, stored in enumerate(fetch(keys)):
         if stored is None:
             done(place, False, None)
@@ -64,7 +69,7 @@ def _read_values(fetch: access.Reader, held: bool, keys: list[Key], begin: Begin
         def read(spans: list[Span], view: memoryview = view) -> list[Buffer]:
             return [cut(view, span) for span in spans]
 
-        done(place, True, _answer(begin(place, len(view), stored if held else None), read))
+        done(place, True, _answer(begin(place, len(view), stored if in_memory else None), read))
 
 
 def _read_files(store: OpensFiles, gap: int, keys: list[Key], begin: Begin, done: Done) -> None:
@@ -82,37 +87,38 @@ def _read_files(store: OpensFiles, gap: int, keys: list[Key], begin: Begin, done
         done(place, True, result)
 
 
-def _answer(questions: Questions, read: Callable[[list[Span]], list[Buffer]]) -> Any:
-    """Answer the questions of one generator, and return what it returns."""
+def _answer(questions: Questions, read: Callable[[list[Span]], list[Buffer]]) -> Buffer | None:
+    """Send a generator the bytes of all spans that it yields, and return its result."""
     try:
         spans = next(questions)
         while True:
             spans = questions.send(read(spans))
     except StopIteration as stop:
-        return stop.value
+        result: Buffer | None = stop.value
+        return result
 
 
-def _read_ranges(store: Any, keys: list[Key], begin: Begin, done: Done) -> None:
-    """Ask for all that the generators want next at once: each round is one trip to the store."""
-    gap = getattr(store, "range_gap", _GAP_OF_A_NETWORK)
-    asking = {place: begin(place, None, None) for place in range(len(keys))}
-    wanted = {place: next(questions) for place, questions in asking.items()}
+def _read_ranges(store: ReadsRanges, keys: list[Key], begin: Begin, done: Done) -> None:
+    """Read the spans that all generators need next with one request per round."""
+    gap = getattr(store, "range_gap", _DEFAULT_GAP)
+    running = {place: begin(place, None, None) for place in range(len(keys))}
+    wanted = {place: next(questions) for place, questions in running.items()}
     while wanted:
         ranges: list[tuple[Key, Span]] = []
         joins = {}
         for place, spans in wanted.items():
             joins[place] = join = join_spans(spans, gap)
             ranges += [(keys[place], span) for span in join[0]]
-        found = iter(store.get_partial_values(ranges))
-        answers = {place: [next(found) for _ in join[0]] for place, join in joins.items()}
+        parts_read = iter(store.get_partial_values(ranges))
+        answers = {place: [next(parts_read) for _ in join[0]] for place, join in joins.items()}
         following = {}
         for place, parts in answers.items():
             if any(part is None for part in parts):
-                asking[place].close()
+                running[place].close()
                 done(place, False, None)
                 continue
             try:
-                following[place] = asking[place].send(cut_again(parts, joins[place][1]))
+                following[place] = running[place].send(cut_again(parts, joins[place][1]))
             except StopIteration as stop:
                 done(place, True, stop.value)
         wanted = following
@@ -130,16 +136,15 @@ def cut(view: memoryview, span: Span) -> memoryview:
 
 
 def joined(spans: list[Span], gap: int, read: Callable[[list[Span]], list[Buffer]]) -> list[Buffer]:
-    """Read spans, and with them the bytes between two that are not more than `gap` apart."""
+    """Read spans; those that are at most `gap` bytes apart are read together with the bytes between them."""
     ranges, places = join_spans(spans, gap)
     return cut_again(read(ranges), places)
 
 
 def join_spans(spans: list[Span], gap: int) -> tuple[list[Span], list[tuple[int, int, int | None]]]:
-    """Join spans that are not more than `gap` apart.
+    """Join spans that are at most `gap` bytes apart.
 
-    Returns the ranges to read, and for each span the number of its range, where in it it starts, and
-    its length.
+    Return the ranges to read, and for each span the number of its range, its start in the range, and its length.
 
     >>> join_spans([(0, 4), (100, 4), (6, 2)], 8)
     ([(0, 8), (100, 4)], [(0, 0, 4), (1, 0, 4), (0, 6, 2)])
@@ -151,7 +156,7 @@ def join_spans(spans: list[Span], gap: int) -> tuple[list[Span], list[tuple[int,
     for number in sorted(range(len(spans)), key=lambda number: spans[number][0]):
         first, nbytes = spans[number]
         if first < 0 or nbytes is None:
-            # where it ends, or even starts, only the store knows
+            # only the store knows where this span starts or ends
             ranges.append(spans[number])
             places[number] = (len(ranges) - 1, 0, nbytes)
             end = None
@@ -167,7 +172,7 @@ def join_spans(spans: list[Span], gap: int) -> tuple[list[Span], list[tuple[int,
 
 
 def cut_again(parts: list[Buffer], places: list[tuple[int, int, int | None]]) -> list[Buffer]:
-    """Cut what was read into the spans that were asked for."""
+    """Cut the ranges that were read into the requested spans."""
     views = [memoryview(part).cast("B") for part in parts]
     return [
         views[number] if nbytes is None else views[number][at : at + nbytes] for number, at, nbytes in places

@@ -1,20 +1,20 @@
-"""Optional capabilities of a store: what a backend can do better than one key at a time.
+"""Optional capabilities of a store: operations that a backend does faster than key by key.
 
-Each capability is a method with a plain name. Any store may have it: a subclass of `zarrcy.storage.Store`, or a
-plain mapping. The package asks for the method and never for the class of the store.
+Each capability is a method. Any store may have it: a subclass of `zarrcy.storage.Store`, or any other mapping.
+The package looks for the method and never for the class of the store.
 
-A capability that a class inherits counts only while the class keeps the methods that the capability stands for.
-Example: a subclass of `DirectoryStore` that overrides ``__getitem__`` is no longer read through ``file_prefix``,
-so its own method is called. A subclass that defines the capability itself is believed.
+A class that inherits a capability loses it if it overrides one of the methods that the capability replaces.
+Example: a subclass of `DirectoryStore` that overrides ``__getitem__`` is not read through ``file_prefix``, so
+its own method is called. A subclass that defines the capability itself has it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
-from zarrcy.types import Buffer, Key, Span, Store
+from zarrcy.types import JSON, Buffer, Key, Span, Store
 
 KeyRange: TypeAlias = tuple[Key, Span]
 """A key and a byte range ``(start, nbytes)`` of its value; see `ReadsRanges`."""
@@ -23,8 +23,8 @@ KeyRange: TypeAlias = tuple[Key, Span]
 class ReadsMany(Protocol):
     """A store that reads many values in one request."""
 
-    def getitems(self, keys: Sequence[str]) -> Mapping[str, Any]:
-        """Return the values of those `keys` that exist. If it has a parameter `contexts`, it gets ``{}``."""
+    def getitems(self, keys: Sequence[str]) -> Mapping[str, Buffer]:
+        """Return the values of those `keys` that exist. A parameter `contexts`, if there is one, gets ``{}``."""
 
 
 class WritesMany(Protocol):
@@ -66,14 +66,14 @@ class ReadsRanges(Protocol):
 
 
 class Lists(Protocol):
-    """A store that lists one level of the hierarchy without a look at all keys."""
+    """A store that lists one level of the hierarchy without reading all keys."""
 
     def listdir(self, path: str = "") -> list[str]:
         """Return the names directly below `path`."""
 
 
 class IsLocal(Protocol):
-    """A store that answers with a system call or less, without a trip over a network."""
+    """A store that needs at most a system call for a request, and no network."""
 
     def is_local(self) -> bool:
         """Return whether the store is local."""
@@ -87,24 +87,24 @@ class IsThreadSafe(Protocol):
 
 
 class IsInMemory(Protocol):
-    """A store whose values are in memory, so that to read one copies nothing."""
+    """A store whose values are in memory, so that a read copies nothing."""
 
     def is_in_memory(self) -> bool:
         """Return whether the values are in memory."""
 
 
 class HasFiles(Protocol):
-    """A store in which each value is one file, at a path that ends with the key."""
+    """A store in which each value is a file, at a path that ends with the key."""
 
     def file_prefix(self) -> str | None:
-        """Return the path of a directory, with a slash at its end; ``file_prefix() + key`` is the file of a key.
+        """Return the path of a directory, with a trailing slash; ``file_prefix() + key`` is the file of a key.
 
-        None if the keys are not simply files. Values are then read and written through the store's methods.
+        None if keys are not files. Values are then read and written through the store's methods.
         """
 
 
 class OpensFiles(Protocol):
-    """A store that opens the file of a value, for readers and writers of parts of it."""
+    """A store that opens the file of a value, so that parts of it can be read and written."""
 
     def open_value(self, key: Key) -> OpenFile | None:
         """Open the file of a value; None if the key does not exist."""
@@ -114,7 +114,7 @@ class OpensFiles(Protocol):
 
 
 class OpenFile(Protocol):
-    """An open value: its length in bytes, and an identity that changes whenever the value does."""
+    """An open value: its length in bytes, and an identity that changes when the value changes."""
 
     @property
     def fd(self) -> int: ...
@@ -135,38 +135,52 @@ class KnowsValueSizes(Protocol):
 
 
 class HasIdentity(Protocol):
-    """A store that other store objects, in this process, may also give access to."""
+    """A store whose values may also be reached through other store objects of this process."""
 
     def identity(self) -> str:
-        """Return what distinguishes these values from those of other stores, however they were opened.
+        """Return an identifier of the stored values; all store objects that give access to them return the same.
 
-        Locks and caches of a value go by it. An empty string means that the identity is not known: values of
-        different stores that have the same key then share a lock.
+        Locks and caches of values are keyed by it. An empty string means that the identity is not known: values
+        of different stores that have the same key then share a lock.
         """
 
 
 class RenamesKeys(Protocol):
-    """A store that renames a key without a moment in which neither name can be read."""
+    """A store that renames a key so that the value can be read under one of the two keys at any moment."""
 
     def rename_key(self, key: Key, new: Key) -> None:
         """Move the value of `key` to `new`."""
 
 
 class Unwraps(Protocol):
-    """A store that only passes keys and values on to another mapping."""
+    """A store that passes all keys and values to another mapping unchanged."""
 
     def unwrapped(self) -> Store:
         """Return that mapping. The package then uses it in place of the store."""
 
 
 class KeepsLeftovers(Protocol):
-    """A store in which a writer that was killed can leave files."""
+    """A store in which an interrupted writer can leave files."""
 
     def leftovers(self, older_than: float = 0) -> Iterator[str]:
-        """Iterate over these files, if their last change is `older_than` seconds ago."""
+        """Iterate over the paths of such files that were last changed at least `older_than` seconds ago."""
 
     def remove_leftover(self, path: str) -> None:
-        """Delete one of the files that `leftovers` gave."""
+        """Delete one of the files that `leftovers` returned."""
+
+
+class ChecksMany(Protocol):
+    """A store that looks for many keys faster than one by one."""
+
+    def has_each(self, keys: list[Key]) -> list[bool]:
+        """Return for each key whether it exists."""
+
+
+class PeeksDocuments(Protocol):
+    """A store of metadata documents that are parsed on first use."""
+
+    def peek(self, key: Key) -> JSON:
+        """Return a parsed document, a function that parses and returns it, or None if the key does not exist."""
 
 
 _CONTENT = (
@@ -180,8 +194,8 @@ _DECLARED = (
     "identity", "rename_key", "keeps_documents", "durability", "consumes_values", "range_gap",
 )  # fmt: skip
 
-_STANDS_FOR: dict[str, tuple[str, ...]] = {
-    # ``get`` of a dictionary does not call ``__missing__``
+_REPLACES: dict[str, tuple[str, ...]] = {
+    # ``dict.get`` does not call ``__missing__``
     "get": ("__getitem__", "__missing__"),
     "peek": ("__getitem__", "get"),
     "setdefault": ("__setitem__",),
@@ -193,7 +207,7 @@ _SINGLE = {"getitems": "__getitem__", "setitems": "__setitem__", "delitems": "__
 
 @lru_cache(maxsize=1024)
 def has_capability(kind: type, name: str) -> bool:
-    """Return whether a class has a capability, and no subclass below it changed what the capability stands for.
+    """Return whether a class has a capability, and no subclass overrides a method that the capability replaces.
 
     Parameters
     ----------
@@ -213,13 +227,13 @@ def has_capability(kind: type, name: str) -> bool:
     """
     depth = _depth(kind, name)
     return depth < len(kind.__mro__) and all(
-        depth <= _depth(kind, method) for method in _STANDS_FOR.get(name, _CONTENT)
+        depth <= _depth(kind, method) for method in _REPLACES.get(name, _CONTENT)
     )
 
 
 @lru_cache(maxsize=1024)
 def is_overridden(kind: type, name: str) -> bool:
-    """Return whether a subclass changed the method for one key, but not the method for many that it inherits.
+    """Return whether a subclass overrides the method for one key, but inherits the method for many keys.
 
     >>> class Batched(dict):
     ...     def getitems(self, keys): return {key: self[key] for key in keys}
@@ -233,6 +247,6 @@ def is_overridden(kind: type, name: str) -> bool:
 
 
 def _depth(kind: type, name: str) -> int:
-    """Return how many bases are between a class and the one that defines a name."""
+    """Return the position, in the method resolution order, of the class that defines a name."""
     bases = kind.__mro__
     return next((i for i, base in enumerate(bases) if name in vars(base)), len(bases))

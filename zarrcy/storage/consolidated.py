@@ -1,37 +1,49 @@
-"""The documents of a hierarchy, from the one document that holds copies of them all."""
+"""A read-only store of metadata documents, read from consolidated metadata."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, ClassVar, Never, Self
+from typing import ClassVar, Never, Self
 
 from zarrcy.errors import KeyPathError, MetadataError, ReadOnlyError
 from zarrcy.keys import are_harmless, check_key, normalize_path
 from zarrcy.storage.base import Store
 from zarrcy.storage.json_reader import MAX_CONSOLIDATED_NBYTES, cut_json, parse_json, parse_spans
 from zarrcy.storage.listing import list_sorted
+from zarrcy.types import JSON, Buffer, Key
+from zarrcy.types import Store as StoreLike
 
 CONSOLIDATED_FORMAT = 1
-# Documents that are parsed one by one: so many, or this part of all.
+# This many documents, or one in this many, are parsed one by one before all documents of the kind are parsed.
 _FEW = 32
 
 
 class ConsolidatedMetadataStore(Store):
-    """The documents that ``consolidate_metadata`` put together; they can be read only.
+    """Read-only store of the metadata documents that ``consolidate_metadata`` collected.
 
-    Values are parsed JSON, not bytes. The whole is checked when the store is made; each document is parsed
-    when it is first asked for, or when many of its kind were, and kept.
+    Values are parsed JSON, not bytes. The constructor checks the whole document. Each inner document is parsed
+    on first use, or together with all documents of its kind after many of them were used.
 
     Parameters
     ----------
-    store : holds the key
-    metadata_key : of the consolidated metadata
+    store : mapping
+        Store that has the key `metadata_key`.
+    metadata_key : str, default ".zmetadata"
+        Key of the consolidated metadata.
+    documents : dict, optional
+        Parsed documents by key. If given, `store` is not read.
 
     Raises
     ------
-    KeyError : there is no such key
-    MetadataError : what it holds is no consolidated metadata, or of another version
+    KeyError
+        If the store does not have the key.
+    MetadataError
+        If the value is not consolidated metadata of a known version.
+
+    See Also
+    --------
+    zarrcy.consolidate_metadata : Write consolidated metadata.
 
     Examples
     --------
@@ -43,32 +55,45 @@ class ConsolidatedMetadataStore(Store):
     _writeable: ClassVar[bool] = False
     _erasable: ClassVar[bool] = False
 
-    def __init__(self, store: Any, metadata_key: str = ".zmetadata") -> None:
-        self._hold(*_documents(store[metadata_key], metadata_key))
+    def __init__(
+        self,
+        store: StoreLike,
+        metadata_key: str = ".zmetadata",
+        *,
+        documents: dict[Key, JSON] | None = None,
+    ) -> None:
+        # a parsed document, or its position in the whole document, which is None when all are parsed
+        self._documents, self._whole = (
+            _parse(store[metadata_key], metadata_key) if documents is None else (documents, None)
+        )
+        self._n_parsed = 0
+        # sorted keys, for the first listing
+        self._sorted: list[Key] | None = None
 
     @classmethod
-    def of(cls, documents: dict[str, Any]) -> Self:
-        """Return a store of documents that were found in another way, parsed and by their keys.
+    def of(cls, documents: dict[Key, JSON]) -> Self:
+        """Return a store of parsed documents.
 
+        Parameters
+        ----------
+        documents : dict
+            Parsed documents by key.
+
+        Returns
+        -------
+        ConsolidatedMetadataStore
+            The store.
+
+        Examples
+        --------
         >>> dict(ConsolidatedMetadataStore.of({"zarr.json": {"zarr_format": 3, "node_type": "group"}}))
         {'zarr.json': {'zarr_format': 3, 'node_type': 'group'}}
         """
-        made = object.__new__(cls)
-        made._hold(documents)
-        return made
-
-    def _hold(self, documents: dict[str, Any], whole: bytes | None = None) -> None:
-        # parsed, or the span of one in the whole
-        self._documents = documents
-        # None when all are parsed
-        self._whole = whole
-        self._n_asked = 0
-        # made when names are first listed
-        self._sorted: list[str] | None = None
+        return cls({}, documents=documents)
 
     @property
-    def meta_store(self) -> dict[str, Any]:
-        """All documents by their keys, parsed."""
+    def meta_store(self) -> dict[Key, JSON]:
+        """Parsed documents by key."""
         whole = self._whole
         if whole is not None:
             self._parse_all(whole, "")
@@ -76,33 +101,33 @@ class ConsolidatedMetadataStore(Store):
         return self._documents
 
     def _parse_all(self, whole: bytes, end: str) -> None:
-        """Parse all documents whose keys end alike. At once they take less time, and share the names of members."""
+        """Parse all documents whose key ends with `end`. That is faster, and they share member names."""
         documents = self._documents
-        left = {key: span for key, span in documents.items() if type(span) is int and key.endswith(end)}
-        for key, document in zip(left, parse_spans(whole, left.values()), strict=True):
+        spans = {key: span for key, span in documents.items() if type(span) is int and key.endswith(end)}
+        for key, document in zip(spans, parse_spans(whole, spans.values()), strict=True):
             documents[key] = document
 
-    def __getitem__(self, key: str) -> Any:
-        # in this order: another thread may parse the last document and let go of the whole in between
+    def __getitem__(self, key: str) -> JSON:
+        # keep this order: another thread may parse the last document and drop the whole document in between
         whole = self._whole
         document = self._documents[key]
         if whole is not None and type(document) is int:
-            # who asks for many documents of a kind asks for all of them
-            self._n_asked += 1
-            if self._n_asked > max(_FEW, len(self._documents) // _FEW):
-                self._n_asked = 0
+            # a caller that has used many documents of a kind will probably use all of them
+            self._n_parsed += 1
+            if self._n_parsed > max(_FEW, len(self._documents) // _FEW):
+                self._n_parsed = 0
                 self._parse_all(whole, key.rpartition("/")[2])
                 return self._documents[key]
             (document,) = parse_spans(whole, (document,))
             self._documents[key] = document
         return document
 
-    def peek(self, key: str) -> Any:
-        """Return a document, or a function that parses it; None if it is not there."""
+    def peek(self, key: str) -> JSON:
+        """Return a parsed document, or a function that parses and returns it; None if the key does not exist."""
         document = self._documents.get(key)
         return partial(self.__getitem__, key) if type(document) is int else document
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: JSON = None) -> JSON:
         return self[key] if key in self._documents else default
 
     def __contains__(self, key: object) -> bool:
@@ -114,7 +139,7 @@ class ConsolidatedMetadataStore(Store):
     def __len__(self) -> int:
         return len(self._documents)
 
-    def __setitem__(self, key: str, value: Any) -> Never:
+    def __setitem__(self, key: str, value: Buffer) -> Never:
         raise ReadOnlyError
 
     def __delitem__(self, key: str) -> Never:
@@ -127,7 +152,6 @@ class ConsolidatedMetadataStore(Store):
         raise ReadOnlyError
 
     def listdir(self, path: str | None = None) -> list[str]:
-        """Return the names directly below `path`, sorted."""
         if self._sorted is None:
             self._sorted = sorted(self._documents)
         return list_sorted(self._sorted, normalize_path(path))
@@ -141,26 +165,26 @@ class ConsolidatedMetadataStore(Store):
         return f"<{type(self).__name__} with {len(self)} keys>"
 
 
-def _documents(value: Any, key: str) -> tuple[dict[str, Any], bytes | None]:
-    """Return the documents by their keys; where they are spans, also what these are in."""
+def _parse(value: Buffer, key: Key) -> tuple[dict[Key, JSON], bytes | None]:
+    """Return the documents by key. If they are positions in the whole document, also return that, else None."""
     cut = cut_json(value, key, ("metadata",), MAX_CONSOLIDATED_NBYTES)
     parsed = parse_json(value, key, MAX_CONSOLIDATED_NBYTES) if cut is None else cut[0]
     version = parsed.get("zarr_consolidated_format")
     if version != CONSOLIDATED_FORMAT:
         raise MetadataError(
-            key, f"'zarr_consolidated_format' is {version!r}; only {CONSOLIDATED_FORMAT} is known"
+            key, f"'zarr_consolidated_format' is {version!r}; only {CONSOLIDATED_FORMAT} is supported"
         )
-    documents: Any = parsed.get("metadata") if cut is None else cut[1]
+    documents: JSON = parsed.get("metadata") if cut is None else cut[1]
     if not isinstance(documents, dict):
-        raise MetadataError(key, f"'metadata' is {documents!r}, not an object of documents")
-    # what was cut is an object of objects
+        raise MetadataError(key, f"'metadata' is {documents!r}, not an object that contains documents")
+    # `cut_json` has already checked that all members are objects
     if cut is None and set(map(type, documents.values())) - {dict}:
         name, document = next(item for item in documents.items() if not isinstance(item[1], dict))
-        raise MetadataError(key, f"what it holds for {name!r} is {document!r}, and no document")
+        raise MetadataError(key, f"its member {name!r} is {document!r}, not a document")
     if not are_harmless(documents):
         for name in documents:
             try:
                 check_key(name)
             except KeyPathError as exc:
-                raise MetadataError(key, f"it holds a document for a {exc}") from None
+                raise MetadataError(key, f"it contains a document with a {exc}") from None
     return documents, None if cut is None else value

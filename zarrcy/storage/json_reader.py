@@ -1,42 +1,47 @@
-"""Parse JSON documents: they come from outside, so their size and depth are bounded."""
+"""Parse JSON documents. Documents come from outside, so their length and nesting depth are limited."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from zarrcy import _kernels, settings
 from zarrcy.errors import MetadataError
 from zarrcy.types import JSON, Key
 
 MAX_DEPTH = 128
-"""Lists and objects that may lie in one another. What walks documents does so by recursion."""
+"""Maximum nesting of lists and objects. Functions that process documents are recursive."""
 
 _MAX_MIB = settings.MAX_DOCUMENT_MIB.value()
 assert isinstance(_MAX_MIB, int)
 MAX_NBYTES = _MAX_MIB * 2**20
-"""Length of a document. Parsed, one may take more than twenty times as much."""
+"""Maximum length of a document, in bytes. A parsed document may need more than twenty times as much memory."""
 
 MAX_CONSOLIDATED_NBYTES = 16 * MAX_NBYTES
-"""Length of a document that holds all others of a hierarchy."""
+"""Maximum length, in bytes, of a document that contains all documents of a hierarchy."""
 
 
-def parse_json(document: Any, key: Key, most: int = MAX_NBYTES) -> dict[str, JSON]:
-    """Parse a document that must be a JSON object. A store of consolidated metadata gives it parsed.
+def parse_json(document: JSON, key: Key, most: int = MAX_NBYTES) -> dict[str, JSON]:
+    """Parse a document that must be a JSON object. Return documents that a store has already parsed as they are.
 
-    What is returned is not the caller's to change.
+    The caller must not change the result.
 
     Parameters
     ----------
-    document : bytes or text, or what was parsed already, or a function that returns that
-    key : of the document, for errors
-    most : length that it may have, in bytes
+    document : bytes, str, mapping or callable
+        The document, the parsed document, or a function that returns one of these.
+    key : str
+        Key of the document, for errors.
+    most : int
+        Maximum length, in bytes.
 
     Raises
     ------
-    MetadataError : it is none, or a larger or deeper one than a document of metadata is
+    MetadataError
+        If the document is not a JSON object, or exceeds a limit.
 
+    Examples
+    --------
     >>> parse_json(b'{"a": [1]}', "key")
     {'a': [1]}
     """
@@ -51,47 +56,53 @@ def parse_json(document: Any, key: Key, most: int = MAX_NBYTES) -> dict[str, JSO
         text = document if isinstance(document, str) else bytes(memoryview(document)).decode("utf-8")
         parsed = json.loads(text)
     except (ValueError, RecursionError, TypeError) as exc:
-        raise MetadataError(key, f"it is no JSON ({exc})") from exc
+        raise MetadataError(key, f"it is not JSON ({exc})") from exc
     if not isinstance(parsed, dict):
         raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
-    # short documents have so few brackets that they need not be walked
+    # short documents with few brackets can't be too deep
     few = len(text) < _SHORT and text.count("[") + text.count("{") <= MAX_DEPTH
     if not few and _may_be_deep(text) and _is_deep(parsed):
-        raise MetadataError(key, f"more than {MAX_DEPTH} lists and objects lie in one another")
+        raise MetadataError(key, f"lists and objects are nested more than {MAX_DEPTH} deep")
     return parsed
 
 
-def _check_length(document: Any, key: Key, most: int) -> None:
+def _check_length(document: JSON, key: Key, most: int) -> None:
     if hasattr(document, "__len__") and len(document) > most:
         raise MetadataError(
             key,
-            f"it has {len(document)} bytes; a document of metadata has at most {most}. If that is meant, set "
+            f"it has {len(document)} bytes; a metadata document has at most {most}. To read it anyway, set "
             "ZARRCY_MAX_DOCUMENT_MIB to a larger number",
         )
 
 
 def cut_json(
-    document: Any, key: Key, path: tuple[str, ...], most: int = MAX_NBYTES
+    document: JSON, key: Key, path: tuple[str, ...], most: int = MAX_NBYTES
 ) -> tuple[dict[str, JSON], dict[str, int]] | None:
-    """Parse a document but for the members of one object in it, which must be objects too.
+    """Parse a document, but leave out the members of one inner object. These members must be objects.
 
-    All of it is checked; so to parse such a member later, by `parse_spans`, does not fail.
+    The whole document is checked, so parsing a member later with `parse_spans` does not fail.
 
     Parameters
     ----------
-    document, key, most : see `parse_json`
-    path : names of the objects that lie in one another, down to the one whose members are left
+    document, key, most
+        See `parse_json`.
+    path : tuple of str
+        Names of the nested objects, down to the object whose members are left out.
 
     Returns
     -------
-    cut : the document, in which that object is empty, and the spans of its members. None if only `parse_json`
-        can tell: the document is odd, malformed or not bytes; or the build has no kernels
+    document : dict
+        The document, in which that object is empty.
+    spans : dict of str to int
+        Positions of the members in the document. The function returns None instead of both if only `parse_json`
+        can read the document: it has an unusual form, is malformed or not bytes, or the build has no kernels.
 
     Raises
     ------
-    MetadataError : the document is too large
+    MetadataError
+        If the document is too long.
     """
-    # the twin of the kernel parses: to do that twice is no use
+    # the Python twin of the kernel parses the document itself, which would be done twice
     if _kernels.compiled is None or type(document) is not bytes:
         return None
     _check_length(document, key, most)
@@ -102,10 +113,10 @@ def cut_json(
     return json.loads(b"%b{}%b" % (document[:start], document[stop:])), spans
 
 
-def parse_spans(document: bytes, spans: Iterable[int]) -> list[Any]:
-    """Parse members of a document that `cut_json` found in it."""
+def parse_spans(document: bytes, spans: Iterable[int]) -> list[JSON]:
+    """Parse members of a document at the positions that `cut_json` returned."""
     pieces = [document[span >> 32 : (span >> 32) + (span & 0xFFFFFFFF)] for span in spans]
-    parsed: list[Any] = json.loads(b"[%b]" % b",".join(pieces))
+    parsed: list[JSON] = json.loads(b"[%b]" % b",".join(pieces))
     return parsed
 
 
@@ -114,21 +125,24 @@ _OTHERS = bytes(i for i in range(256) if i not in b"[]{}")
 
 
 def _may_be_deep(text: str) -> bool:
-    """Look at the brackets alone, which takes a fraction of the time; those in strings may be in the way."""
+    """Return whether the brackets of a document are nested deeply. Brackets in strings count, so True may be wrong.
+
+    This is many times faster than `_is_deep`.
+    """
     brackets = text.encode("utf-8", "surrogatepass").translate(None, _OTHERS)
     for _ in range(MAX_DEPTH // 2):
-        # take away what is innermost: one level, or two
-        rest = brackets.replace(b"[]", b"").replace(b"{}", b"")
-        if not rest:
+        # remove the innermost brackets: one level, or two
+        remaining = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not remaining:
             return False
-        if len(rest) == len(brackets):
+        if len(remaining) == len(brackets):
             break
-        brackets = rest
+        brackets = remaining
     return True
 
 
 def _is_deep(parsed: dict[str, JSON]) -> bool:
-    level: list[Any] = [parsed]
+    level: list[JSON] = [parsed]
     for _ in range(MAX_DEPTH):
         level = [
             inner

@@ -1,27 +1,29 @@
-"""What lies below a path, for any mapping: its own methods where it has them, its keys where not."""
+"""List, delete, rename and measure the keys below a path, for any mapping: by its own methods, or from all its keys."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, MutableMapping, Sequence
-from typing import Any
 
 from zarrcy.errors import KeyPathError
 from zarrcy.keys import normalize_path, prefix_of
+from zarrcy.types import Buffer
 
 AFTER_SLASH = chr(ord("/") + 1)
-"""With this for its last slash, a prefix is the first string after all keys that begin with it."""
+"""A prefix whose last slash is replaced by this character sorts directly after all keys that begin with the prefix."""
 
 
-def list_keys(store: Mapping[str, Any], path: str) -> list[str]:
-    """Return the names directly below `path`, from the keys of the mapping."""
+def list_keys(store: Mapping[str, Buffer], path: str) -> list[str]:
+    """Return the names directly below `path`, computed from all keys of the mapping."""
     prefix = prefix_of(path)
     return sorted({key[len(prefix) :].split("/", 1)[0] for key in list(store) if key.startswith(prefix)})
 
 
 def list_sorted(keys: Sequence[str], path: str) -> list[str]:
-    """Return the names directly below `path`, from sorted keys, of which few are looked at.
+    """Return the names directly below `path`, found in sorted keys by bisection.
 
+    Examples
+    --------
     >>> list_sorted(["a/0", "a/b/0", "a/b/1", "ab"], "a")
     ['0', 'b']
     """
@@ -38,24 +40,26 @@ def list_sorted(keys: Sequence[str], path: str) -> list[str]:
     return sorted(names)
 
 
-def remove_keys(store: MutableMapping[str, Any], path: str) -> None:
+def remove_keys(store: MutableMapping[str, Buffer], path: str) -> None:
     """Delete all keys below `path`."""
     prefix = prefix_of(path)
     for key in [key for key in store if key.startswith(prefix)]:
         del store[key]
 
 
-def rename_keys(store: MutableMapping[str, Any], src: str, dst: str) -> None:
-    """Move the key `src`, and all keys below it, to `dst`.
+def rename_keys(store: MutableMapping[str, Buffer], src: str, dst: str) -> None:
+    """Move the value of the key `src`, and all keys below it, to `dst`.
 
     Raises
     ------
-    KeyError : there is none
-    KeyPathError : `dst` is below `src`
+    KeyError
+        If there is nothing at `src`.
+    KeyPathError
+        If `dst` is below `src`.
     """
     if dst.startswith(prefix_of(src)):
         raise KeyPathError(dst, f"{src!r} can't be moved below itself")
-    # shorter keys first: what they make room for may be where a longer one goes
+    # shorter keys first: a moved key may free the place for a longer one
     keys = sorted((key for key in store if key == src or key.startswith(prefix_of(src))), key=len)
     if not keys:
         raise KeyError(src)
@@ -63,8 +67,8 @@ def rename_keys(store: MutableMapping[str, Any], src: str, dst: str) -> None:
         store[prefix_of(dst) + key[len(prefix_of(src)) :] if key != src else dst] = store.pop(key)
 
 
-def sizes_below(store: Mapping[str, Any], path: str) -> int:
-    """Return the bytes of the value at the key `path`, or of all values directly below it."""
+def sizes_below(store: Mapping[str, Buffer], path: str) -> int:
+    """Return the length, in bytes, of the value whose key is `path`, or of all values directly below it."""
     if path and path in store:
         return memoryview(store[path]).nbytes
     prefix = prefix_of(path)
@@ -75,16 +79,53 @@ def sizes_below(store: Mapping[str, Any], path: str) -> int:
     )
 
 
-def listdir(store: Mapping[str, Any], path: str | None = None) -> list[str]:
-    """Return the names directly below `path` in any store, sorted."""
+def listdir(store: Mapping[str, Buffer], path: str | None = None) -> list[str]:
+    """Return the names directly below `path` in any store, sorted.
+
+    Parameters
+    ----------
+    store : mapping
+        The store.
+    path : str, optional
+        Path of a node; the root by default.
+
+    Returns
+    -------
+    list of str
+        The names, without `path`.
+
+    See Also
+    --------
+    rmdir : Delete all keys below a path.
+
+    Examples
+    --------
+    >>> listdir({"a/0": b"", "a/b/0": b""}, "a")
+    ['0', 'b']
+    """
     own = getattr(store, "listdir", None)
     if own is not None:
         return sorted(own(normalize_path(path)))
     return list_keys(store, normalize_path(path))
 
 
-def rmdir(store: MutableMapping[str, Any], path: str | None = None) -> None:
-    """Delete all keys below `path` in any store."""
+def rmdir(store: MutableMapping[str, Buffer], path: str | None = None) -> None:
+    """Delete all keys below `path` in any store.
+
+    Parameters
+    ----------
+    store : mutable mapping
+        The store.
+    path : str, optional
+        Path of a node; the root by default.
+
+    Examples
+    --------
+    >>> store = {"a/0": b"", "b/0": b""}
+    >>> rmdir(store, "a")
+    >>> store
+    {'b/0': b''}
+    """
     own = getattr(store, "rmdir", None)
     if own is not None:
         own(normalize_path(path))
@@ -92,8 +133,28 @@ def rmdir(store: MutableMapping[str, Any], path: str | None = None) -> None:
         remove_keys(store, normalize_path(path))
 
 
-def rename(store: MutableMapping[str, Any], src_path: str, dst_path: str) -> None:
-    """Move all keys below `src_path` to below `dst_path` in any store."""
+def rename(store: MutableMapping[str, Buffer], src_path: str, dst_path: str) -> None:
+    """Move all keys below `src_path` to below `dst_path` in any store.
+
+    Parameters
+    ----------
+    store : mutable mapping
+        The store.
+    src_path, dst_path : str
+        Paths of nodes.
+
+    Raises
+    ------
+    KeyError
+        If there is nothing at `src_path`.
+
+    Examples
+    --------
+    >>> store = {"a/0": b""}
+    >>> rename(store, "a", "b/c")
+    >>> store
+    {'b/c/0': b''}
+    """
     own = getattr(store, "rename", None)
     if own is not None:
         own(normalize_path(src_path), normalize_path(dst_path))
@@ -101,10 +162,25 @@ def rename(store: MutableMapping[str, Any], src_path: str, dst_path: str) -> Non
         rename_keys(store, normalize_path(src_path), normalize_path(dst_path))
 
 
-def getsize(store: Mapping[str, Any], path: str | None = None) -> int:
-    """Return the bytes stored directly below `path`, or -1 where that would mean to read them.
+def getsize(store: Mapping[str, Buffer], path: str | None = None) -> int:
+    """Return the number of bytes stored directly below `path`.
 
-    A store answers with its own ``getsize``; of mappings in memory the values are looked at.
+    Parameters
+    ----------
+    store : mapping
+        The store. A store with a method `getsize` is asked; the values of a dictionary are measured.
+    path : str, optional
+        Path of a node, or a key; the root by default.
+
+    Returns
+    -------
+    int
+        Number of bytes; -1 if the values would have to be read.
+
+    Examples
+    --------
+    >>> getsize({"a/0": b"12", "a/1": b"3", "a/b/0": b"4"}, "a")
+    3
     """
     own = getattr(store, "getsize", None)
     if own is not None:
@@ -112,8 +188,8 @@ def getsize(store: Mapping[str, Any], path: str | None = None) -> int:
     return sizes_below(store, normalize_path(path)) if type(store) is dict else -1
 
 
-def getsize_deep(store: Mapping[str, Any], path: str) -> int:
-    """Return the bytes stored below `path` at any depth, or -1 as `getsize` does."""
+def getsize_deep(store: Mapping[str, Buffer], path: str) -> int:
+    """Return the number of bytes stored below `path` at any depth; -1 if the values would have to be read."""
     total = getsize(store, path)
     if total < 0:
         return total

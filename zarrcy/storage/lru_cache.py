@@ -1,34 +1,39 @@
-"""A store that keeps what was read last of another store."""
+"""A store that caches the values, keys and listings of another store in memory."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from zarrcy.keys import normalize_path
 from zarrcy.storage import access, listing
 from zarrcy.storage.base import Store, flat
 from zarrcy.sync import key_locks
-from zarrcy.types import Buffer
-from zarrcy.types import Store as Mapped
+from zarrcy.types import JSON, Buffer
+from zarrcy.types import Store as StoreLike
 
 
 class LRUStoreCache(Store):
-    """Keeps in memory what was used last of a slower store: values, keys and listings.
+    """Cache in memory for the values, keys and listings of a slower store.
 
-    What is written through the cache is seen at once; what others write to the store is seen after
-    `invalidate`. Several threads may share one cache. Closing it leaves the store open.
+    Writes through the cache are visible at once. Writes of other store objects are visible after `invalidate`.
+    Several threads may share one cache. Closing the cache leaves the store open.
 
     Parameters
     ----------
-    store : the slower store
-    max_size : most bytes of values to keep; None is no limit. A value that is larger is not kept
+    store : mapping
+        The slower store.
+    max_size : int or None
+        Maximum number of bytes of values in the cache; None is no limit. A value that is longer is not cached.
 
     Attributes
     ----------
-    hits, misses : how many values were found in the cache, or had to be read
+    hits : int
+        Number of values that were found in the cache.
+    misses : int
+        Number of values that were read from the store.
 
     Examples
     --------
@@ -39,55 +44,53 @@ class LRUStoreCache(Store):
 
     consumes_values: ClassVar[bool] = True
 
-    def __init__(self, store: Mapped, max_size: int | None) -> None:
+    def __init__(self, store: StoreLike, max_size: int | None) -> None:
         self._store = store
         self._max_size = max_size
-        self._dimension_separator = getattr(store, "_dimension_separator", None)
+        self._dimension_separator = access.dimension_separator(store)
         self.hits = self.misses = 0
-        self._start()
-
-    def _start(self) -> None:
         self.new_locks()
         key_locks.renew_in_forks(self)
-        self._values: OrderedDict[str, Any] = OrderedDict()
+        self._values: OrderedDict[str, Buffer] = OrderedDict()
         self._size = 0
         self._names: dict[str | None, list[str]] = {}
-        self._found: dict[str, bool] = {}
-        # Counts the changes. What was read from the store before a change is not kept after it.
+        self._exists: dict[str, bool] = {}
+        # number of changes; a value that was read before a change is not cached after it
         self._changes = 0
         self._put = access.writer(self._store)
         self._fetch = access.reader(self._store)
         self._discard = access.deleter(self._store)
 
     def new_locks(self) -> None:
+        """Replace the lock by a new one, which is free. Called in a forked child."""
         self._mutex = threading.Lock()
 
-    def __getstate__(self) -> dict[str, Any]:
-        names = ("_store", "_max_size", "_dimension_separator", "hits", "misses")
-        return {name: getattr(self, name) for name in names}
+    def __reduce__(
+        self,
+    ) -> tuple[type[LRUStoreCache], tuple[StoreLike, int | None], tuple[int, int]]:
+        return type(self), (self._store, self._max_size), (self.hits, self.misses)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._start()
+    def __setstate__(self, counts: tuple[int, int]) -> None:
+        self.hits, self.misses = counts
 
     def is_readable(self) -> bool:
-        return _says(self._store, "is_readable")
+        return _supports(self._store, "is_readable")
 
     def is_writeable(self) -> bool:
-        return _says(self._store, "is_writeable")
+        return _supports(self._store, "is_writeable")
 
     def is_listable(self) -> bool:
-        return _says(self._store, "is_listable")
+        return _supports(self._store, "is_listable")
 
     def is_erasable(self) -> bool:
-        return _says(self._store, "is_erasable")
+        return _supports(self._store, "is_erasable")
 
     def keeps_documents(self) -> bool:
         return access.keeps_documents(self._store)
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> Buffer:
         with self._mutex:
             value = self._values.get(key)
             if value is not None:
@@ -96,25 +99,27 @@ class LRUStoreCache(Store):
                 return value
         return self.getitems([key])[key]
 
-    def getitems(self, keys: Sequence[str], *, contexts: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return the values of those `keys` that are there; those that are not kept are asked for at once."""
+    def getitems(
+        self, keys: Sequence[str], *, contexts: Mapping[str, JSON] | None = None
+    ) -> dict[str, Buffer]:
+        """Return the values of those `keys` that exist. All values that are not cached are read in one request."""
         with self._mutex:
-            found = {key: self._values[key] for key in keys if key in self._values}
-            for key in found:
+            values = {key: self._values[key] for key in keys if key in self._values}
+            for key in values:
                 self._values.move_to_end(key)
-            self.hits += len(found)
+            self.hits += len(values)
             changes = self._changes
-        missing = [key for key in keys if key not in found]
+        missing = [key for key in keys if key not in values]
         if missing:
-            read = zip(missing, self._fetch(missing), strict=True)
-            new = {key: value for key, value in read if value is not None}
-            found.update(new)
+            fetched = zip(missing, self._fetch(missing), strict=True)
+            new = {key: value for key, value in fetched if value is not None}
+            values.update(new)
             with self._mutex:
                 self.misses += len(new)
                 if self._changes == changes:
                     for key, value in new.items():
                         self._keep(key, value)
-        return found
+        return values
 
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, str):
@@ -122,16 +127,16 @@ class LRUStoreCache(Store):
         with self._mutex:
             if key in self._values:
                 return True
-            if key in self._found:
-                return self._found[key]
+            if key in self._exists:
+                return self._exists[key]
             changes = self._changes
-        is_there = key in self._store
+        exists = key in self._store
         with self._mutex:
             if self._changes == changes:
-                self._found[key] = is_there
-        return is_there
+                self._exists[key] = exists
+        return exists
 
-    def _keep(self, key: str, value: Any) -> None:
+    def _keep(self, key: str, value: Buffer) -> None:
         self._drop(key)
         size = memoryview(flat(value)).nbytes
         if self._max_size is not None:
@@ -153,8 +158,8 @@ class LRUStoreCache(Store):
         self.setitems({key: value})
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
-        """Store all `values`, and keep them."""
-        # the cache needs values that can't change any more
+        """Store all `values` in the store and in the cache."""
+        # copies, because the caller may reuse its memory
         kept = {key: bytes(flat(value)) for key, value in values.items()}
         began = self._forget(kept)
         try:
@@ -163,12 +168,12 @@ class LRUStoreCache(Store):
             ended = self._forget(kept)
         with self._mutex:
             if began + 1 == ended == self._changes:
-                # nobody else changed anything meanwhile: this is what the store holds
+                # no other thread changed the store in between, so these are the stored values
                 for key, value in kept.items():
                     self._keep(key, value)
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """Store `default` if the key is not there, in one step if the store can, and return what is there."""
+    def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
+        """Store `default` if the key does not exist, atomically if the store can, and return the stored value."""
         is_new = access.set_if_absent(self._store, key, bytes(flat(default)))
         self._forget([key])
         return default if is_new else self[key]
@@ -181,7 +186,6 @@ class LRUStoreCache(Store):
             self._forget([key])
 
     def delitems(self, keys: Iterable[str]) -> None:
-        """Delete those `keys` that are there."""
         keys = list(keys)
         self._forget(keys)
         try:
@@ -190,12 +194,12 @@ class LRUStoreCache(Store):
             self._forget(keys)
 
     def _forget(self, keys: Iterable[str]) -> int:
-        """Forget keys that are changed, and all listings, before and after; return the number of the change."""
+        """Drop keys and all listings from the cache, before and after a change; return the number of the change."""
         with self._mutex:
             self._changes += 1
             for key in keys:
                 self._drop(key)
-                self._found.pop(key, None)
+                self._exists.pop(key, None)
             self._names.clear()
             return self._changes
 
@@ -206,14 +210,12 @@ class LRUStoreCache(Store):
             self.invalidate()
 
     def rmdir(self, path: str | None = None) -> None:
-        """Delete all keys below `path`."""
         try:
             listing.rmdir(self._store, path)
         finally:
             self.invalidate()
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        """Move the key `src_path`, and all keys below it, to `dst_path`."""
         try:
             listing.rename(self._store, src_path, dst_path)
         finally:
@@ -222,7 +224,7 @@ class LRUStoreCache(Store):
     # -- listing -----------------------------------------------------------------------------------
 
     def _listed(self, path: str | None) -> list[str]:
-        """Return the names below a path, or all keys for None."""
+        """Return the names directly below a path, or all keys if it is None."""
         with self._mutex:
             names, changes = self._names.get(path), self._changes
         if names is None:
@@ -239,33 +241,31 @@ class LRUStoreCache(Store):
         return len(self._listed(None))
 
     def listdir(self, path: str | None = None) -> list[str]:
-        """Return the names directly below `path`, sorted."""
         return list(self._listed(normalize_path(path)))
 
     def getsize(self, path: str | None = None) -> int:
-        """Return the bytes of the values directly below `path`, or of its own; -1 if not known."""
         return listing.getsize(self._store, path)
 
-    # -- forgetting --------------------------------------------------------------------------------
+    # -- invalidating --------------------------------------------------------------------------------
 
     def invalidate(self) -> None:
-        """Forget all values, keys and listings."""
+        """Drop all values, keys and listings from the cache."""
         self.invalidate_values()
         self.invalidate_keys()
 
     def invalidate_values(self) -> None:
-        """Forget all values."""
+        """Drop all values from the cache."""
         with self._mutex:
             self._changes += 1
             self._values.clear()
             self._size = 0
 
     def invalidate_keys(self) -> None:
-        """Forget which keys there are."""
+        """Drop all keys and listings from the cache."""
         with self._mutex:
             self._changes += 1
             self._names.clear()
-            self._found.clear()
+            self._exists.clear()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LRUStoreCache) and bool(self._store == other._store)
@@ -277,6 +277,6 @@ class LRUStoreCache(Store):
         return f"<{type(self).__name__} of {self._store!r}, {limit}>"
 
 
-def _says(store: Any, question: str) -> bool:
-    """Ask a store what can be done with it; of another mapping all is expected."""
-    return bool(getattr(store, question, lambda: True)())
+def _supports(store: StoreLike, method: str) -> bool:
+    """Return what a method such as ``is_erasable`` of a store returns; True for a mapping without the method."""
+    return bool(getattr(store, method, lambda: True)())

@@ -1,24 +1,31 @@
-"""Stores in memory: a dictionary of our own, or any mapping of the user's."""
+"""Stores in memory: a dictionary, or a wrapper around any mapping of the user."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from zarrcy.keys import normalize_path
 from zarrcy.storage import access, listing
 from zarrcy.storage.base import Store, flat
 from zarrcy.storage.listing import list_keys, remove_keys, rename_keys, sizes_below
-from zarrcy.types import Buffer
-from zarrcy.types import Store as Mapped
+from zarrcy.types import JSON, Buffer
+from zarrcy.types import Store as StoreLike
 
 
 class KVStore(Store):
-    """A store around a mapping of the user's.
+    """Store that wraps a mapping of the user.
 
     Parameters
     ----------
-    mutablemapping : any mapping of str to bytes-like
+    mutablemapping : mutable mapping
+        Any mapping of str to bytes-like.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk coordinates, for arrays whose metadata do not name one.
+
+    See Also
+    --------
+    MemoryStore : Store with a dictionary of its own.
 
     Examples
     --------
@@ -30,30 +37,27 @@ class KVStore(Store):
     ['.zarray']
     """
 
-    def __init__(self, mutablemapping: Mapped, dimension_separator: str | None = None) -> None:
+    def __init__(self, mutablemapping: StoreLike, dimension_separator: str | None = None) -> None:
         self._mutable_mapping = mutablemapping
         self._dimension_separator = dimension_separator
 
-    def unwrapped(self) -> Mapped:
+    def unwrapped(self) -> StoreLike:
         """Return the mapping that holds the values."""
         return self._mutable_mapping
 
     def is_local(self) -> bool:
-        """Return whether the mapping answers without a trip over a network."""
         return access.is_local(self._mutable_mapping)
 
     def is_thread_safe(self) -> bool:
-        """Return whether several threads may call the mapping at the same time."""
         return access.is_thread_safe(self._mutable_mapping)
 
     def is_in_memory(self) -> bool:
-        """Return whether the values are in memory, so that to read one copies nothing."""
         return access.is_in_memory(self._mutable_mapping)
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> Buffer:
         return self._mutable_mapping[key]
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Buffer) -> None:
         self._mutable_mapping[key] = value
 
     def __delitem__(self, key: str) -> None:
@@ -80,30 +84,33 @@ class KVStore(Store):
         return f"<{type(self).__name__} around a {kind.__module__}.{kind.__qualname__} with {len(self)} keys>"
 
     def listdir(self, path: str = "") -> list[str]:
-        """Return the names directly below `path`, sorted."""
         return listing.listdir(self._mutable_mapping, path)
 
     def rmdir(self, path: str = "") -> None:
-        """Delete all keys below `path`."""
         listing.rmdir(self._mutable_mapping, path)
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        """Move the key `src_path`, and all keys below it, to `dst_path`."""
         listing.rename(self._mutable_mapping, src_path, dst_path)
 
     def getsize(self, path: str = "") -> int:
-        """Return the bytes of the values directly below `path`, or of its own; -1 if not known."""
         return listing.getsize(self._mutable_mapping, path)
 
 
 class MemoryStore(Store):
-    """Keys in a dictionary; gone when the process ends.
+    """Store in a dictionary, which is lost when the process ends.
 
     Parameters
     ----------
-    root : what it holds at first: values by key, or by name in mappings in mappings
-    cls : kept for users of zarr-python 2; has no effect
-    dimension_separator : ``"."`` or ``"/"``, for arrays whose metadata do not say
+    root : mapping, optional
+        Initial values by key, or nested mappings of names to values.
+    cls : type
+        Ignored; kept for compatibility with zarr-python 2.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk coordinates, for arrays whose metadata do not name one.
+
+    See Also
+    --------
+    KVStore : Store that wraps a mapping of the user.
 
     Examples
     --------
@@ -117,7 +124,7 @@ class MemoryStore(Store):
 
     def __init__(
         self,
-        root: Mapping[str, Any] | None = None,
+        root: Mapping[str, JSON] | None = None,
         cls: type = dict,
         dimension_separator: str | None = None,
     ) -> None:
@@ -126,34 +133,34 @@ class MemoryStore(Store):
         if root is not None:
             self.update(_flattened(root))
 
-    def unwrapped(self) -> Mapped:
-        """Return the dictionary that holds the values. Store only bytes in it."""
+    def unwrapped(self) -> StoreLike:
+        """Return the dictionary of the values. Its values must be bytes."""
         return self._values
 
     def is_local(self) -> bool:
-        """Return True: no network is involved."""
+        """Return True: a request needs no network."""
         return True
 
     def is_thread_safe(self) -> bool:
-        """Return True: each operation is one operation of a dictionary."""
+        """Return True: each operation is one atomic operation of a dictionary."""
         return True
 
     def is_in_memory(self) -> bool:
-        """Return True: to read a value copies nothing."""
+        """Return True: a read copies nothing."""
         return True
 
     def __getitem__(self, key: str) -> bytes:
         return self._values[key]
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: Buffer | None = None) -> Buffer | None:
         return self._values.get(key, default)
 
     def __setitem__(self, key: str, value: Buffer) -> None:
-        # a copy, unless it can't change any more: the caller may use its memory again
+        # a copy, unless the value is immutable: the caller may reuse its memory
         self._values[key] = value if type(value) is bytes else bytes(flat(value))
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        # one step: of several threads that create the same node, one does
+    def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
+        # one atomic step: of several threads that create the same node, exactly one succeeds
         return self._values.setdefault(key, default if type(default) is bytes else bytes(flat(default)))
 
     def __delitem__(self, key: str) -> None:
@@ -181,23 +188,19 @@ class MemoryStore(Store):
         self._values.clear()
 
     def listdir(self, path: str = "") -> list[str]:
-        """Return the names directly below `path`, sorted."""
         return list_keys(self._values, normalize_path(path))
 
     def rmdir(self, path: str = "") -> None:
-        """Delete all keys below `path`."""
         remove_keys(self._values, normalize_path(path))
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        """Move the key `src_path`, and all keys below it, to `dst_path`."""
         rename_keys(self._values, normalize_path(src_path), normalize_path(dst_path))
 
     def getsize(self, path: str = "") -> int:
-        """Return the bytes of the values directly below `path`, or of its own."""
         return sizes_below(self._values, normalize_path(path))
 
 
-def _flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flattened(tree: Mapping[str, JSON], prefix: str = "") -> Iterator[tuple[str, Buffer]]:
     for name, value in tree.items():
         if isinstance(value, Mapping):
             yield from _flattened(value, f"{prefix}{name}/")

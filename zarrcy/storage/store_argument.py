@@ -1,44 +1,62 @@
-"""What users pass as ``store=``: a mapping, one of our stores, a path, a URL, another library's store."""
+"""Turn the argument ``store=`` into a store: a mapping, a path, a URL, or a store of another library."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import MutableMapping
-from typing import Any
 
 from zarrcy.errors import StoreArgumentError
 from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.storage.memory import KVStore, MemoryStore
-from zarrcy.types import Store, ZarrFormat
+from zarrcy.storage.optional import Client
+from zarrcy.types import JSON, Store, ZarrFormat
 
-_OF_A_MAPPING = ("__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__", "keys")
+_MAPPING_METHODS = ("__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__", "keys")
 
 
 def normalize_store_arg(
-    store: Any,
-    storage_options: dict[str, Any] | None = None,
+    store: Client,
+    storage_options: dict[str, JSON] | None = None,
     mode: str = "r",
     dimension_separator: str | None = None,
     *,
     zarr_version: ZarrFormat | None = None,
 ) -> Store:
-    """Return the store that an argument means.
+    """Return the store for an argument ``store=``.
 
     Parameters
     ----------
-    store : None for memory; a mapping of str to bytes-like, which is its own store; a path of a directory,
-        of an archive if it ends in ``.zip``, of an N5 container if it ends in ``.n5``; a URL, or several
-        chained with ``::``; a mapper of fsspec; a store of obstore or of zarr-python
-    storage_options : for the file system of a URL
-    mode : of `open_array`; "r" refuses changes of what lies at a URL or in an archive
-    dimension_separator : "." or "/", for arrays whose metadata do not say
-    zarr_version : kept for users of zarr-python 2; a store is the same for every format
+    store : None, mapping, str, os.PathLike or object
+        One of:
+
+        - None: a new store in memory.
+        - A mapping of str to bytes-like, which is used as it is.
+        - The path of a directory; of a zip archive if it ends in ``.zip``; of an N5 container if it ends in
+          ``.n5``.
+        - A URL, or several URLs chained with ``::``.
+        - A mapper of fsspec, or a store of obstore or zarr-python.
+    storage_options : dict, optional
+        Options for the file system of a URL.
+    mode : str, default "r"
+        Mode of `open_array`. "r" makes the store of a URL or archive read-only.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk coordinates, for arrays whose metadata do not name one.
+    zarr_version : int or str, optional
+        Ignored; kept for compatibility with zarr-python 2. All formats use the same stores.
+
+    Returns
+    -------
+    mutable mapping of str to bytes
+        The store.
 
     Raises
     ------
-    StoreArgumentError : it means none
-    MissingExtraError : a package is needed for it
-    ValueError : `storage_options` are given, but no URL
+    StoreArgumentError
+        If the argument is not a store.
+    MissingExtraError
+        If the store needs a package that is not installed.
+    ValueError
+        If `storage_options` are passed without a URL.
 
     Examples
     --------
@@ -58,18 +76,18 @@ def normalize_store_arg(
         return KVStore(store, dimension_separator=dimension_separator)
     if isinstance(store, MutableMapping):
         return store
-    if all(hasattr(store, name) for name in _OF_A_MAPPING):
+    if all(hasattr(store, name) for name in _MAPPING_METHODS):
         mapping: Store = store
         return mapping
     raise StoreArgumentError(store)
 
 
 def _store_at(
-    path: str, storage_options: dict[str, Any] | None, mode: str, dimension_separator: str | None
+    path: str, storage_options: dict[str, JSON] | None, mode: str, dimension_separator: str | None
 ) -> Store:
     """Return the store at a path or URL."""
     if "::" not in path and path.startswith("file://") and not storage_options:
-        # what fsspec would do, without fsspec
+        # the result is the same as with fsspec, which need not be installed
         path = path.removeprefix("file://")
     elif "://" in path or "::" in path:
         from zarrcy.storage.remote.fsspec import FSStore
@@ -77,8 +95,8 @@ def _store_at(
         return FSStore(path, mode=mode, dimension_separator=dimension_separator, **(storage_options or {}))
     if storage_options:
         raise ValueError(
-            f"storage_options {sorted(storage_options)} are for URLs, and {path!r} is a local path; "
-            f"write it as a URL, 'file://{os.path.abspath(path)}', if you mean them for fsspec"
+            f"storage_options {sorted(storage_options)} are options for URLs, but {path!r} is a local path; "
+            f"leave them out, or pass the URL 'file://{os.path.abspath(path)}' to open the path with fsspec"
         )
     if path.endswith(".zip"):
         from zarrcy.storage.local.zip import ZipStore
@@ -92,20 +110,20 @@ def _store_at(
 
 
 def _zip_mode(path: str, mode: str) -> str:
-    """Return the mode of an archive in which an array or a group is opened with `mode`."""
+    """Return the mode of the zip archive for an array or a group that is opened with `mode`."""
     if mode == "r+":
-        # to open what is not there must not make an archive
+        # opening a missing node must not create an archive
         return "a" if os.path.exists(path) else "r"
-    # whether there is something in its way is asked of the node, not of the archive
+    # these modes refuse an existing node, not an existing archive
     return "a" if mode in ("w-", "x") else mode
 
 
 def _adopt(
-    store: Any, storage_options: dict[str, Any] | None, mode: str, dimension_separator: str | None
+    store: Client, storage_options: dict[str, JSON] | None, mode: str, dimension_separator: str | None
 ) -> Store | None:
-    """Return a store around another library's; None for what is none of theirs.
+    """Return a store that wraps an object of another library; None for other objects.
 
-    They are known by their module, so that none of these libraries is imported to look.
+    The objects are recognized by the name of their module, so none of these libraries is imported.
     """
     kind = type(store)
     package = kind.__module__.split(".")[0]
@@ -131,8 +149,8 @@ def _adopt(
     return None
 
 
-def _adopt_zarr(store: Any, mode: str, dimension_separator: str | None) -> Store:
-    """Return a store in the place where a store of zarr-python 3 is; those of zarr-python 2 are mappings."""
+def _adopt_zarr(store: Client, mode: str, dimension_separator: str | None) -> Store:
+    """Return our store for the location of a store of zarr-python 3. Stores of zarr-python 2 are mappings."""
     mode = "r" if getattr(store, "read_only", False) else mode
     match type(store).__name__:
         case "LocalStore":

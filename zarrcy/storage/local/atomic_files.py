@@ -1,4 +1,4 @@
-"""What a store does with one file: read and write it whole, wait for the disk, say what went wrong."""
+"""Operations on one file: read and replace it as a whole, wait for the disk, explain errors."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ from zarrcy import _kernels, settings
 from zarrcy.storage.base import flat
 from zarrcy.types import Buffer
 
-# Files of a write, and directories of a deletion, that have not ended or never will: they are no keys.
-# zarr-python names its own so that the pattern matches too.
+# Temporary files of writes, and directories of deletions, that are in progress or were interrupted. They are not keys.
+# The temporary files of zarr-python match too.
 PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 OPEN_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 OPEN_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 native = _kernels.file_io
-"""Does in one call what the functions here do step by step; None in a pure build."""
+"""Compiled versions of some functions of this module; None in a pure build."""
 
 DURABILITIES = ("none", "data", "full")
 
 
-def as_durability(asked: str | None, default: str = "none") -> str:
-    """Return the durability that was asked for, by an argument or ``ZARRCY_DURABILITY`` in the environment.
+def as_durability(argument: str | None, default: str = "none") -> str:
+    """Return the durability that is set by an argument, or by ``ZARRCY_DURABILITY`` in the environment.
 
+    Examples
+    --------
     >>> as_durability("full"), as_durability(None, default="data")
     ('full', 'data')
     """
-    word, name = asked, "durability"
-    if asked is None:
+    word, name = argument, "durability"
+    if argument is None:
         word, name = settings.DURABILITY.text() or default, settings.DURABILITY.name
     if word not in DURABILITIES:
         raise ValueError(f"{name} is {word!r}; it must be one of {', '.join(map(repr, DURABILITIES))}")
@@ -39,21 +41,21 @@ def as_durability(asked: str | None, default: str = "none") -> str:
 
 
 class OpenValue:
-    """An open file: parts of a value, all of the same one, even if it is replaced meanwhile."""
+    """An open file of a value. All reads return parts of the same value, even if a writer replaces it."""
 
     __slots__ = ("fd", "identity", "nbytes")
 
     def __init__(self, fd: int, nbytes: int, identity: tuple[int, ...]) -> None:
         self.fd, self.nbytes = fd, nbytes
-        # a value is never changed, only replaced: another value is another file
+        # writers replace files and never change them, so another value is another file
         self.identity = identity
 
     def read(self, start: int, nbytes: int | None) -> bytes:
-        """Read so many bytes from `start`, or those that there are; see `get_partial_values`."""
+        """Read up to `nbytes` bytes from `start`; see `zarrcy.storage.capabilities.ReadsRanges`."""
         if start < 0:
             start = max(0, self.nbytes + start)
-        rest = max(0, self.nbytes - start)
-        nbytes = rest if nbytes is None else min(nbytes, rest)
+        available = max(0, self.nbytes - start)
+        nbytes = available if nbytes is None else min(nbytes, available)
         value = _read_at(self.fd, nbytes, start)
         while len(value) < nbytes:
             part = _read_at(self.fd, nbytes - len(value), start + len(value))
@@ -74,7 +76,7 @@ def _seek_and_read(fd: int, nbytes: int, start: int) -> bytes:
     return os.read(fd, nbytes)
 
 
-_read_at = getattr(os, "pread", _seek_and_read)  # Windows has none
+_read_at = getattr(os, "pread", _seek_and_read)  # Windows does not have pread
 
 _counter = itertools.count()
 _token = os.urandom(12).hex()
@@ -86,22 +88,22 @@ def _new_token() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    # a forked child counts on from where its parent is: it needs a token of its own
+    # a forked child continues the counter of its parent, so it needs another token
     os.register_at_fork(after_in_child=_new_token)
 
 
 def partial_ending() -> str:
-    """Return what the name of a file ends with while it is written: no other writer has the same."""
+    """Return the ending of a temporary file name, which no other writer uses."""
     return f".{_token}{next(_counter) & 0xFFFFFFFF:08x}.partial"
 
 
 def partial_of(path: str) -> str:
-    """Return the name under which `path` is written or deleted."""
+    """Return a temporary name beside `path`, under which it is written or deleted."""
     return path + partial_ending()
 
 
 def read_file(path: str) -> bytes | None:
-    """Return what a file holds; None if there is none, or a directory."""
+    """Return the content of a file; None if it does not exist or is a directory."""
     if native is not None:
         return native.read_file(path)  # type: ignore[no-any-return]
     try:
@@ -109,7 +111,7 @@ def read_file(path: str) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        # the size first: one read then ends the matter, and a short read is seen as one
+        # with the size known, one read is enough, and a short read is noticed
         size = os.fstat(fd).st_size
         value = os.read(fd, size)
         return value if len(value) >= size else _read_rest(fd, value, size)
@@ -120,12 +122,12 @@ def read_file(path: str) -> bytes | None:
 
 
 def replace_file(target: str, value: Buffer) -> bool:
-    """Put a value in the place of a file; False if that must be done step by step, which says what is wrong."""
+    """Replace a file by a value. Return False if it failed; the caller then repeats it to get the error."""
     return native is not None and bool(native.replace_file(partial_of(target), target, flat(value)))
 
 
 def claim_file(target: str, value: Buffer) -> bool | None:
-    """Do the same unless there is a file: True, or False if there is one, or None if that can't be told."""
+    """Create a file with a value. Return True, False if the file exists, or None if the caller must do it itself."""
     if native is None:
         return None
     answer: bool | None = _CLAIMED[native.claim_file(partial_of(target), target, flat(value))]
@@ -136,19 +138,20 @@ _CLAIMED = {1: True, 0: False, -1: None}
 
 
 def _read_rest(fd: int, value: bytes, size: int) -> bytes:
-    """Return a value of which a first part was read."""
+    """Read the remaining parts of a value, and return the whole value."""
     parts = [value]
-    have = len(value)
-    while have < size:
-        part = os.read(fd, size - have)
+    n_read = len(value)
+    while n_read < size:
+        part = os.read(fd, size - n_read)
         if not part:
             break
         parts.append(part)
-        have += len(part)
+        n_read += len(part)
     return b"".join(parts)
 
 
 def write_all(fd: int, value: Buffer) -> None:
+    """Write a whole value to a file descriptor."""
     written = 0
     view = flat(value)
     while written < len(view):
@@ -156,42 +159,42 @@ def write_all(fd: int, value: Buffer) -> None:
 
 
 def remove_partial(path: str) -> None:
-    """Remove the file of a write that failed."""
+    """Remove the temporary file of a write that failed."""
     try:
         os.unlink(path)
     except OSError:
-        # there is none yet, or what broke the write hinders this too, and is told by its own error; what stays
-        # is no key, and is found by `zarrcy.verify`
+        # The file does not exist yet, or the cause of the failed write also prevents this; the error of the write
+        # reports it. A file that stays is not a key, and `zarrcy.verify` finds it.
         return
 
 
 def remove_tree(path: str) -> None:
-    """Remove a directory and all that is in it."""
-    # who only reads need not wait for it
+    """Remove a directory and everything in it."""
+    # programs that only read do not need this import
     import shutil
 
     shutil.rmtree(path)
 
 
-# -- until it is on the disk -----------------------------------------------------------------------
+# -- waiting for the disk -----------------------------------------------------------------------
 
 
 def sync_file(fd: int) -> None:
-    """Wait until what was written to a file is on the disk."""
+    """Wait until the content of a file is on disk."""
     if sys.platform == "darwin":
         import fcntl
 
-        # its fsync leaves the data in the cache of the disk
+        # fsync of macOS leaves the data in the cache of the disk
         fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
     elif hasattr(os, "fdatasync"):
-        # the length of a file is of its data, its times are not
+        # it also writes the length of the file, but not its times
         os.fdatasync(fd)
     else:
         os.fsync(fd)
 
 
 def sync_directory(path: str) -> None:
-    """Wait until the names in a directory are on the disk. Windows has no way to say so, and does not need it."""
+    """Wait until the entries of a directory are on disk. Windows neither offers nor needs this."""
     if os.name != "posix":
         return
     fd = os.open(path, OPEN_READ | getattr(os, "O_DIRECTORY", 0))
@@ -201,12 +204,14 @@ def sync_directory(path: str) -> None:
         os.close(fd)
 
 
-# -- what went wrong -------------------------------------------------------------------------------
+# -- error messages -------------------------------------------------------------------------------
 
 
 def explained(exc: OSError, problem: str, path: str) -> OSError:
-    """Return an error of the same number, and so of the same class, that tells what could not be done.
+    """Return an error of the same number and class, with a message that describes the problem.
 
+    Examples
+    --------
     >>> explained(PermissionError(13, "Permission denied"), "the value 'a/0' can't be read", "/x/a/0")
     PermissionError(13, "Permission denied: the value 'a/0' can't be read")
     """
@@ -214,10 +219,12 @@ def explained(exc: OSError, problem: str, path: str) -> OSError:
 
 
 def not_written(keys: Collection[str]) -> str:
-    """Return what an error of a database does not say: which values it hindered.
+    """Return a message that names the values that a database failed to write.
 
+    Examples
+    --------
     >>> not_written(["a/0", "a/1", "a/2"])
-    "'a/0' to 'a/2' can't be written; the store has what it had"
+    "'a/0' to 'a/2' can't be written; the store still has the previous values"
     """
     ends = dict.fromkeys([*list(keys)[:1], *list(keys)[-1:]])
-    return f"{' to '.join(map(repr, ends))} can't be written; the store has what it had"
+    return f"{' to '.join(map(repr, ends))} can't be written; the store still has the previous values"

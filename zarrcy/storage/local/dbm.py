@@ -1,4 +1,4 @@
-"""A store in a database of the dbm family: gdbm, ndbm, Berkeley DB, or a file of Python's own."""
+"""A store in a database of the dbm family: gdbm, ndbm, Berkeley DB, or the pure-Python ``dbm.dumb``."""
 
 from __future__ import annotations
 
@@ -7,31 +7,43 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from zarrcy.errors import ReadOnlyError
 from zarrcy.keys import check_key, normalize_path
 from zarrcy.storage.base import Store, flat
 from zarrcy.storage.listing import sizes_below
+from zarrcy.storage.optional import Client, Option
 from zarrcy.types import Buffer
 
 
 class DBMStore(Store):
-    """Keys in a dbm database.
+    """Store in a dbm database.
 
-    Only one process at a time should write. Threads may share a store where the backend allows it;
-    ``dbm.sqlite3``, which Python 3.13 opens by default, does not: use a `SQLiteStore` there.
+    Only one process at a time should write. Threads may share a store if the backend allows it. The default
+    backend of Python 3.13, ``dbm.sqlite3``, does not; use a `SQLiteStore` instead.
 
     Parameters
     ----------
-    path : of the database; some backends add an ending of their own
-    flag : ``"r"`` reads, ``"w"`` reads and writes, ``"c"`` makes the database if there is none, ``"n"``
-        makes a new one
-    mode : permissions of the files
-    open : opens the database: ``open(path, flag, mode, **open_kwargs)``; `dbm.open` by default
-    write_lock : let only one thread at a time use the database
-    dimension_separator : ``"."`` or ``"/"``, for arrays whose metadata do not say
-    **open_kwargs : passed on to `open`
+    path : str or os.PathLike
+        Path of the database. Some backends add an ending to the file name.
+    flag : {"c", "r", "w", "n"}, default "c"
+        "r" reads; "w" reads and writes; "c" also creates the database if it does not exist; "n" always creates a
+        new database.
+    mode : int, default 0o666
+        Permissions of new files.
+    open : callable, optional
+        Opens the database: ``open(path, flag, mode, **open_kwargs)``. The default is `dbm.open`.
+    write_lock : bool, default True
+        Let only one thread at a time use the database.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk coordinates, for arrays whose metadata do not name one.
+    **open_kwargs : Option
+        Arguments of `open`.
+
+    See Also
+    --------
+    SQLiteStore : Store in a SQLite database, which threads can share.
 
     Examples
     --------
@@ -51,30 +63,30 @@ class DBMStore(Store):
         path: str | os.PathLike[str],
         flag: str = "c",
         mode: int = 0o666,
-        open: Callable[..., Any] | None = None,
+        open: Callable[..., Client] | None = None,
         write_lock: bool = True,
         dimension_separator: str | None = None,
-        **open_kwargs: Any,
+        **open_kwargs: Option,
     ) -> None:
         import dbm
 
         self.path = os.path.abspath(os.path.expanduser(os.fspath(path)))
         self.flag = flag
         self.mode = mode
-        default: Callable[..., Any] = dbm.open
+        default: Callable[..., Client] = dbm.open
         self.open = default if open is None else open
         self.write_lock = write_lock
         self.open_kwargs = open_kwargs
         self._dimension_separator = dimension_separator
-        self.write_mutex: AbstractContextManager[Any] = threading.RLock() if write_lock else nullcontext()
+        self.write_mutex: AbstractContextManager[object] = threading.RLock() if write_lock else nullcontext()
         self._is_closed = False
         self.db = self.open(self.path, flag, mode, **open_kwargs)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[partial[DBMStore], tuple[object, ...]]:
         self.flush()
         arguments = (
             self.path,
-            self._later_flag,
+            self._reopen_flag,
             self.mode,
             self.open,
             self.write_lock,
@@ -83,14 +95,14 @@ class DBMStore(Store):
         return partial(type(self), **self.open_kwargs), arguments
 
     @property
-    def _later_flag(self) -> str:
-        """The flag with which the database is opened again: it was made already."""
+    def _reopen_flag(self) -> str:
+        """The flag for opening the existing database again."""
         return "c" + self.flag[1:] if self.flag[0] == "n" else self.flag
 
     def is_writeable(self) -> bool:
         return self.flag[0] != "r"
 
-    def _refuse_reader(self) -> None:
+    def _check_writeable(self) -> None:
         if not self.is_writeable():
             raise ReadOnlyError
 
@@ -103,18 +115,18 @@ class DBMStore(Store):
         return value
 
     def __setitem__(self, key: str, value: Buffer) -> None:
-        self._refuse_reader()
+        self._check_writeable()
         data = bytes(flat(value))
         with self.write_mutex:
             self.db[check_key(key).encode()] = data
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """Store `default` if the key is not there, in one step for threads, and return what is there then."""
+    def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
+        """Store `default` if the key does not exist, atomically for threads, and return the stored value."""
         with self.write_mutex:
             return super().setdefault(key, default)
 
     def __delitem__(self, key: str) -> None:
-        self._refuse_reader()
+        self._check_writeable()
         try:
             with self.write_mutex:
                 del self.db[check_key(key).encode()]
@@ -135,23 +147,23 @@ class DBMStore(Store):
             return len(self.db.keys())
 
     def getsize(self, path: str = "") -> int:
-        """Return the bytes of the values directly below `path`, or of its own; they are read for it."""
+        """Return the length of the values directly below `path`, or of the value of the key `path`. This reads them."""
         return sizes_below(self, normalize_path(path))
 
     def flush(self) -> None:
-        """Write to disk what is not written yet."""
+        """Write pending values to disk."""
         if not self.is_writeable() or self._is_closed:
             return
         with self.write_mutex:
             if hasattr(self.db, "sync"):
                 self.db.sync()
             else:
-                # to close it is the only way
+                # this backend writes pending values only when it is closed
                 self.db.close()
-                self.db = self.open(self.path, self._later_flag, self.mode, **self.open_kwargs)
+                self.db = self.open(self.path, self._reopen_flag, self.mode, **self.open_kwargs)
 
     def close(self) -> None:
-        """Write to disk what is not written yet, and close the database."""
+        """Write pending values to disk, and close the database."""
         with self.write_mutex:
             if not self._is_closed:
                 self._is_closed = True

@@ -1,4 +1,4 @@
-"""A store in a directory: each key a file. A write appears whole or not at all."""
+"""A store in a directory. Each key is a file, and each write is atomic."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from zarrcy.errors import KeyPathError
 from zarrcy.keys import check_key, normalize_path
@@ -37,33 +36,42 @@ _ATTEMPTS = 100
 
 
 class _NothingError(Exception):
-    """There is nothing to store."""
+    """There is no value to store."""
 
 
 class _TakenError(Exception):
-    """A file is where one was to be put, and nothing to be replaced."""
+    """The file already exists, and must not be replaced."""
 
 
 class DirectoryStore(Store):
-    """Keys as files below one directory.
+    """Store in a directory. Each key is a file.
 
-    A value is written under a temporary name and then renamed, so readers see the old value or the
-    new one, never a part. Reading a value takes four system calls (open, fstat, read, close), writing
-    one takes four too (open, write, close, rename); directories are made only where a write finds
-    that they are missing.
+    A value is written under a temporary name and then renamed, so readers see the old value or the new value,
+    never a part of one. Reading a value takes four system calls (open, fstat, read, close), and so does writing
+    one (open, write, close, rename). Directories are created only when a write finds that they are missing.
 
     Parameters
     ----------
-    path : directory that holds the keys; made when the first value is written
-    normalize_keys : make keys lower case
-    dimension_separator : ``"."`` or ``"/"``, for arrays whose metadata do not say
-    durability : what a power failure, or the end of the operating system, may take of what was written.
-        ``"none"``: recent values, and some may be torn; ``"data"``: recent values, but each key has an
-        old value or a new one, whole; ``"full"``: nothing that a write or a deletion returned for. By
-        default the environment says, in ``ZARRCY_DURABILITY``, or "none". The end of the program
-        alone takes nothing, with any of them
-    follow_symlinks : go where symbolic links in the directory lead. False refuses keys that go through one:
-        for directories that come from somebody else, who could lead out of them with a link
+    path : str or os.PathLike
+        Directory of the store. It is created when the first value is written.
+    normalize_keys : bool, default False
+        Convert keys to lower case.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk coordinates, for arrays whose metadata do not name one.
+    durability : {"none", "data", "full"}, optional
+        What can be lost if the power fails or the operating system crashes. With "none", recently written values
+        can be lost or torn. With "data", recently written values can be lost, but each key has a complete old or
+        new value. With "full", nothing is lost after the write or deletion has returned. The default is
+        ``ZARRCY_DURABILITY`` from the environment, or "none". A crash of the program alone never loses a value
+        that was written.
+    follow_symlinks : bool, default True
+        Follow symbolic links in the directory. If False, keys whose path contains a link are refused. Use False for
+        directories from an untrusted source, whose links could lead to other files.
+
+    See Also
+    --------
+    NestedDirectoryStore : The same with "/" between chunk coordinates.
+    TempStore : The same in a temporary directory.
 
     Examples
     --------
@@ -75,10 +83,10 @@ class DirectoryStore(Store):
     """
 
     consumes_values = True
-    """A value is on disk when ``__setitem__`` returns: the caller may use its memory again."""
+    """The value is written when ``__setitem__`` returns, so the caller may reuse its memory."""
 
     range_gap = 16 * 1024
-    """So many bytes are as cheap to read as one more range."""
+    """Number of bytes; reading this many extra bytes costs as much as one more range."""
 
     def __init__(
         self,
@@ -95,14 +103,14 @@ class DirectoryStore(Store):
         self._dimension_separator = dimension_separator
         self._root = path if path.endswith(os.sep) else path + os.sep
         self.durability = as_durability(durability)
-        # directories whose own names are on the disk, and those of all above them up to the topmost made here
+        # directories whose own entries, and those of all their parents up to `_topmost`, are on disk
         self._synced_dirs: set[str] = set()
         self._topmost = os.path.dirname(path)
         self.follow_symlinks = follow_symlinks
         self._rewrites_keys = normalize_keys or not follow_symlinks
 
     def _file_of(self, key: str) -> str:
-        # most keys are seen at once to be harmless; the others are looked at closely
+        # hot path: these tests accept most keys; `check_key` decides about the others
         if (
             key.__class__ is not str
             or ".." in key
@@ -127,9 +135,11 @@ class DirectoryStore(Store):
         for name in path.split("/"):
             at = os.path.join(at, name)
             if os.path.islink(at):
-                raise KeyPathError(path, f"{at!r} is a symbolic link, and the store is one that follows none")
+                raise KeyPathError(
+                    path, f"{at!r} is a symbolic link, and the store has follow_symlinks=False"
+                )
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: Buffer | None = None) -> Buffer | None:
         try:
             value = read_file(self._file_of(key))
         except OSError as exc:
@@ -147,19 +157,19 @@ class DirectoryStore(Store):
         return True
 
     def file_prefix(self) -> str | None:
-        """Return the path of the directory with a slash at its end; None if file names are not simply the keys."""
+        """Return the path of the directory with a trailing slash; None if file names are not the keys."""
         return None if self._rewrites_keys else self._root
 
     def identity(self) -> str:
-        """Return the real path of the directory, however it was reached; empty if file names are not the keys."""
+        """Return the real path of the directory, with all links resolved; empty if file names are not the keys."""
         return "" if self._rewrites_keys else os.path.join(os.path.realpath(self._root), "")
 
     def rename_key(self, key: str, new: str) -> None:
-        """Move the value of `key` to `new`, in one step."""
+        """Move the value of `key` to `new`, atomically."""
         self.rename(key, new)
 
     def value_nbytes(self, key: str) -> int | None:
-        """Return the length of a value; None if there is none."""
+        """Return the length of a value in bytes; None if the key does not exist."""
         try:
             status = os.stat(self._file_of(key))
         except (FileNotFoundError, NotADirectoryError):
@@ -170,7 +180,7 @@ class DirectoryStore(Store):
         return explained(exc, f"the value {key!r} can't be read", self._file_of(key))
 
     def open_value(self, key: str) -> OpenValue | None:
-        """Open the file of a value, to read parts of it; None if there is none. Close it after use."""
+        """Open the file of a value, to read parts of it; None if the key does not exist. Close it after use."""
         try:
             fd = os.open(self._file_of(key), OPEN_READ)
         except (FileNotFoundError, NotADirectoryError):
@@ -190,16 +200,18 @@ class DirectoryStore(Store):
     def get_partial_values(
         self, key_ranges: Iterable[tuple[str, tuple[int, int | None]]]
     ) -> list[bytes | None]:
-        """Read parts of values: of each key so many bytes from a start.
+        """Read parts of values.
 
         Parameters
         ----------
-        key_ranges : ``(key, (start, nbytes))``; a negative start counts from the end, and None
-            bytes are all the rest
+        key_ranges : iterable of (str, (int, int or None))
+            Keys and ranges ``(start, nbytes)``, in bytes. A negative start counts from the end of the value. If
+            nbytes is None, the range ends with the value.
 
         Returns
         -------
-        The bytes that there are; None for a key without a value
+        list of bytes or None
+            The bytes that exist in each range; None for a key that does not exist.
 
         Examples
         --------
@@ -223,10 +235,10 @@ class DirectoryStore(Store):
         return parts
 
     def __getitem__(self, key: str) -> bytes:
-        value = self.get(key)
+        value: bytes | None = self.get(key)
         if value is None:
             raise KeyError(key)
-        return value  # type: ignore[no-any-return]
+        return value
 
     def __setitem__(self, key: str, value: Buffer) -> None:
         target = self._file_of(key)
@@ -234,35 +246,41 @@ class DirectoryStore(Store):
             return
         self._write(target, lambda fd: write_all(fd, value), self._replace)
 
-    def write_value(self, key: str, fill: Callable[[int], Any]) -> None:
-        """Store a value that `fill` writes to an open file. If it returns False, the key is deleted instead."""
+    def write_value(self, key: str, fill: Callable[[int], object]) -> None:
+        """Store the bytes that `fill` writes to a file descriptor. Delete the key if `fill` returns False."""
         try:
             self._write(self._file_of(key), fill, self._replace)
         except _NothingError:
             self.discard(key)
 
     def discard(self, key: str) -> None:
-        """Delete a key, if it is there."""
+        """Delete a key if it exists.
+
+        Parameters
+        ----------
+        key : str
+            The key.
+        """
         if key in self:
             del self[key]
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """Store a value unless the key is there, and return what is there then.
+    def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
+        """Store `default` if the key does not exist, and return the value of the key.
 
-        Of several processes at once one stores its value, where the file system has hard links.
+        If several processes do this at once, exactly one stores its value. That needs a file system with hard links.
         """
         target = self._file_of(key)
         while not self._claim(target, default):
-            found = self.get(key)
-            if found is not None:
-                return found
-            # it was deleted just now, unless it is a directory
+            value = self.get(key)
+            if value is not None:
+                return value
+            # the file was deleted since, or it is a directory
             if os.path.isdir(target):
-                raise KeyPathError(key, "other keys lie below it")
+                raise KeyPathError(key, "it is the path of other keys")
         return default
 
     def _claim(self, target: str, value: Buffer) -> bool:
-        """Write a file, unless there is one: then return False."""
+        """Write a file and return True, or return False if the file exists."""
         claimed = claim_file(target, value) if self.durability == "none" else None
         if claimed is None:
             try:
@@ -271,10 +289,10 @@ class DirectoryStore(Store):
                 return False
         return claimed is not False
 
-    def _write(self, target: str, fill: Callable[[int], Any], put: Callable[[str, str], None]) -> None:
-        """Write a value under a temporary name, and put it in its place.
+    def _write(self, target: str, fill: Callable[[int], object], put: Callable[[str, str], None]) -> None:
+        """Write a value under a temporary name, and move it to its final name with `put`.
 
-        Somebody may delete the directory meanwhile, with what is written in it: then it is done again.
+        Start again if another process deletes the directory in the meantime.
         """
         for attempt in range(_ATTEMPTS):
             part = partial_of(target)
@@ -305,7 +323,7 @@ class DirectoryStore(Store):
     def _unwritten(self, target: str, exc: OSError) -> OSError:
         key = target[len(self._root) :]
         return explained(
-            exc, f"the value {key!r} can't be written, and the key has the value that it had", target
+            exc, f"the value {key!r} can't be written; the key still has its previous value", target
         )
 
     def _create(self, part: str, target: str) -> int:
@@ -318,13 +336,13 @@ class DirectoryStore(Store):
             try:
                 os.makedirs(folder, exist_ok=True)
             except FileExistsError:
-                # unless a file is there, it was deleted just after somebody else had made it
+                # an error only if it is a file; otherwise another process created and deleted the directory
                 if os.path.isfile(folder):
                     raise
             return os.open(part, OPEN_NEW, 0o666)
 
     def _settle(self, folder: str) -> None:
-        """Wait until the names in a directory are on the disk, and its own among those above."""
+        """Wait until the entries of a directory, and its own entry in its parents, are on disk."""
         above = folder
         try:
             sync_directory(above)
@@ -332,10 +350,10 @@ class DirectoryStore(Store):
                 above = os.path.dirname(above)
                 self._sync_above(above)
         except FileNotFoundError:
-            # somebody deleted it, after what was done here
+            # another process deleted the directory after the change
             return
         except OSError as exc:
-            problem = "its changes are made, but are not known to be on the disk"
+            problem = "the change is made, but may not be on disk yet"
             raise explained(exc, problem, above) from exc
         self._synced_dirs.add(folder)
 
@@ -343,18 +361,18 @@ class DirectoryStore(Store):
         try:
             sync_directory(folder)
         except PermissionError:
-            # above the root there may be directories that are not ours to read; they were there before
+            # parents of the root may be unreadable; they existed before this store
             if len(folder) >= len(self.path):
                 raise
 
     def _unsettle(self) -> None:
-        """Find the directory in which the next one is made."""
+        """Find the existing directory below which the next directory is created."""
         self._synced_dirs.clear()
         while not os.path.isdir(self._topmost) and self._topmost != os.path.dirname(self._topmost):
             self._topmost = os.path.dirname(self._topmost)
 
     def _link(self, part: str, target: str) -> None:
-        """Rename a file, but replace nothing."""
+        """Rename a file, but do not replace an existing file."""
         try:
             os.link(part, target)
         except FileNotFoundError:
@@ -362,19 +380,19 @@ class DirectoryStore(Store):
         except FileExistsError:
             raise _TakenError from None
         except OSError:
-            # a file system without hard links: who is faster just now is not seen
+            # the file system has no hard links, so a writer between the test and the rename is not noticed
             if os.path.exists(target):
                 raise _TakenError from None
             os.replace(part, target)
         else:
-            # it has its own name now; the other one may be gone already, if somebody cleaned up
+            # the value has its final name now; the temporary name may already be gone, if a cleanup removed it
             remove_partial(part)
 
     def _replace(self, part: str, target: str) -> None:
         try:
             os.replace(part, target)
         except IsADirectoryError:
-            raise KeyPathError(target[len(self._root) :], "other keys lie below it") from None
+            raise KeyPathError(target[len(self._root) :], "it is the path of other keys") from None
 
     def __delitem__(self, key: str) -> None:
         path = self._file_of(check_key(key))
@@ -385,7 +403,7 @@ class DirectoryStore(Store):
         except (IsADirectoryError, PermissionError):
             if not os.path.isdir(path):
                 raise
-            # as zarr-python does: the name of a directory stands for all that lies below it
+            # as in zarr-python, the name of a directory stands for all keys below it
             remove_tree(path)
         if self.durability == "full":
             self._settle(os.path.dirname(path))
@@ -394,9 +412,19 @@ class DirectoryStore(Store):
         return isinstance(key, str) and os.path.isfile(self._file_of(check_key(key)))
 
     def has_each(self, keys: Iterable[str]) -> list[bool]:
-        """Return which of many keys are there, in less time than ``in`` takes, which looks closer.
+        """Return for each key whether it exists. This is faster than ``in``.
 
-        It can't tell a directory from a file: it is for names that no directory has.
+        It also returns True for a directory, so use it only for names that are never directories.
+
+        Parameters
+        ----------
+        keys : iterable of str
+            The keys.
+
+        Returns
+        -------
+        list of bool
+            One for each key.
         """
         return [os.access(self._file_of(key), os.F_OK) for key in keys]
 
@@ -424,7 +452,18 @@ class DirectoryStore(Store):
         self.rmdir()
 
     def dir_path(self, path: str | None = None) -> str:
-        """Return the directory in which the keys below `path` are files."""
+        """Return the directory that contains the files of the keys below `path`.
+
+        Parameters
+        ----------
+        path : str, optional
+            Path of a node; the root by default.
+
+        Returns
+        -------
+        str
+            Path in the file system.
+        """
         if not path:
             return self.path
         path = normalize_path(path)
@@ -432,14 +471,13 @@ class DirectoryStore(Store):
         return os.path.join(self.path, path)
 
     def listdir(self, path: str | None = None) -> list[str]:
-        """Return the names directly below `path`, sorted; none if there is no such directory."""
         try:
             return sorted(name for name in os.listdir(self.dir_path(path)) if not PARTIAL.search(name))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     def rmdir(self, path: str | None = None) -> None:
-        """Delete all keys below `path`, in one step for who reads or writes there meanwhile."""
+        """Delete all keys below `path`. For concurrent readers and writers they disappear at once."""
         folder = self.dir_path(path)
         if not os.path.isdir(folder):
             return
@@ -451,43 +489,44 @@ class DirectoryStore(Store):
             except FileNotFoundError:
                 return
             except OSError:
-                # it stays where it is: nothing can be written beside it, or something is mounted there
+                # it can't be renamed, because its parent is read-only or it is a mount point
                 doomed = folder
         while os.path.lexists(doomed):
             try:
                 remove_tree(doomed)
             except OSError as exc:
-                # somebody else who deletes it too was faster with a file, or somebody had just begun to
-                # write one before it was renamed
+                # another process deleted a file first, or had started to write one before the rename
                 if exc.errno not in (errno.ENOENT, errno.ENOTEMPTY):
                     raise
         self._moved(folder)
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        """Move all keys below `src_path` to below `dst_path`, in one step."""
+        """Move all keys below `src_path` to below `dst_path`, atomically."""
         target = self.dir_path(dst_path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.rename(self.dir_path(src_path), target)
         self._moved(self.dir_path(src_path), target)
 
     def _moved(self, *paths: str) -> None:
-        """Wait until it is on the disk that names are gone, or came."""
+        """Wait until the entries of renamed or deleted paths are on disk."""
         if self.durability == "full":
             self._synced_dirs.clear()
             for path in paths:
                 self._settle(os.path.dirname(path))
 
     def leftovers(self, older_than: float = 0) -> Iterator[str]:
-        """Iterate over what killed writers left, and what live ones are at.
+        """Iterate over temporary files and directories, which interrupted or active writers left.
 
         Parameters
         ----------
-        older_than : seconds since the last change; what is younger is left out
+        older_than : float, default 0
+            Leave out files that were changed less than this many seconds ago.
 
-        Returns
-        -------
-        Paths of files, and of directories that are half deleted; one beside the directory of the store
-        begins with ``"../"``
+        Yields
+        ------
+        str
+            Path of a file, or of a directory that is partly deleted. A path beside the directory of the store begins
+            with ``"../"``.
         """
         before = time.time() - older_than
         above, own = os.path.split(self.path)
@@ -504,9 +543,9 @@ class DirectoryStore(Store):
             folders[:] = [name for name in folders if not PARTIAL.search(name)]
 
     def remove_leftover(self, path: str) -> None:
-        """Remove what `leftovers` gave. A writer of ours that is at it begins anew."""
+        """Delete a path that `leftovers` returned. A writer that uses it starts again."""
         if not PARTIAL.search(path):
-            raise KeyPathError(path, "no writer left it")
+            raise KeyPathError(path, "it is not a temporary file of a writer")
         above, own = os.path.split(self.path)
         if path.startswith("../") and _is_left_of(own, path[3:]):
             place = os.path.join(above, path[3:])
@@ -518,7 +557,6 @@ class DirectoryStore(Store):
             os.unlink(place)
 
     def getsize(self, path: str | None = None) -> int:
-        """Return the bytes of the files directly below `path`, or of the file that is its key."""
         place = self.dir_path(path)
         try:
             with os.scandir(place) as entries:
@@ -534,14 +572,14 @@ class DirectoryStore(Store):
 
 
 def _absolute(path: str) -> str:
-    """Return the absolute path of a directory, which may be still to be made."""
-    # most paths are seen at once to be such
+    """Return the absolute path of a directory, which need not exist."""
+    # hot path: this test accepts most paths
     if path[:1] != "/" or "//" in path or "/." in path or path[-1] == "/":
         path = os.path.abspath(os.path.expanduser(path))
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
-        # it is not there, or can't be: what reads or writes says so
+        # it does not exist or is not accessible; reads and writes raise the error
         return path
     if not stat.S_ISDIR(mode):
         raise NotADirectoryError(f"{path!r} exists and is not a directory")
@@ -549,13 +587,13 @@ def _absolute(path: str) -> str:
 
 
 def _is_left_of(own: str, name: str) -> bool:
-    """Is this the name of a directory that is half deleted, and was called `own`?"""
-    left = PARTIAL.search(name)
-    return left is not None and name[: left.start()] == own
+    """Return whether `name` is the temporary name of a directory `own` that is partly deleted."""
+    ending = PARTIAL.search(name)
+    return ending is not None and name[: ending.start()] == own
 
 
 def _changed(place: str) -> float:
-    """Return when something was last changed; never, where it is gone."""
+    """Return the time of the last change of a file; infinity if it does not exist."""
     try:
         return os.lstat(place).st_mtime
     except FileNotFoundError:

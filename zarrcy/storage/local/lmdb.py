@@ -1,4 +1,4 @@
-"""A store in an LMDB database: a B+ tree in a memory map, with transactions."""
+"""A store in an LMDB database: a memory-mapped B+ tree with transactions."""
 
 from __future__ import annotations
 
@@ -7,38 +7,47 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 from weakref import WeakValueDictionary
 
 from zarrcy.errors import KeyPathError
 from zarrcy.keys import check_key, normalize_path, prefix_of
-from zarrcy.storage import optional
-from zarrcy.storage.base import Store, flat, slice_of
+from zarrcy.storage.base import Items, Store, flat, slice_of
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import AFTER_SLASH
 from zarrcy.storage.local.atomic_files import as_durability, not_written
-from zarrcy.types import Buffer
+from zarrcy.storage.optional import Client, Option, import_optional
+from zarrcy.types import JSON, Buffer
 
 
 class LMDBStore(Store):
-    """Keys in an LMDB database. Needs ``zarrcy[lmdb]``.
+    """Store in an LMDB database. Needs ``zarrcy[lmdb]``.
 
-    Any number of threads and processes may read while one writes, and each write is a transaction. By
-    default values are handed to the operating system when they are stored, and are on disk after `flush`
-    or `close`. A key has at most 511 bytes.
+    Any number of threads and processes may read while one writes, and each write is a transaction. By default,
+    written values are passed to the operating system at once, and are on disk after `flush` or `close`. A key has
+    at most 511 bytes.
 
     Parameters
     ----------
-    path : of the database: a directory, unless ``subdir=False``
-    buffers : kept for users of zarr-python 2; has no effect, since a buffer of LMDB's may change as soon
-        as something else is written
-    dimension_separator : ``"."`` or ``"/"``, for arrays whose metadata do not say
-    durability : as for a `DirectoryStore`, by LMDB's own ``sync`` and ``metasync``, which are used where they
-        are given: ``"none"`` sets neither, and a power failure may damage the whole database; ``"data"`` sets
-        ``sync``, where the last transactions may be undone; ``"full"`` sets both. By default the environment
-        says, or "none"
-    **kwargs : passed on to `lmdb.open`; among them ``map_size``, the most that the database may ever
-        hold, in bytes: 1 TiB by default
+    path : str or os.PathLike
+        Path of the database: a directory, or a file if ``subdir=False``.
+    buffers : bool
+        Ignored; kept for compatibility with zarr-python 2. A buffer of LMDB may change after the next write.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk coordinates, for arrays whose metadata do not name one.
+    durability : {"none", "data", "full"}, optional
+        See `DirectoryStore`. It sets the options ``sync`` and ``metasync`` of LMDB if they are not passed. "none"
+        sets neither, so a power failure may damage the whole database. "data" sets ``sync``, so a power failure may
+        undo the last transactions. "full" sets both. The default is ``ZARRCY_DURABILITY`` from the environment,
+        or "none".
+    **kwargs : Option
+        Arguments of `lmdb.open`. One of them is ``map_size``, the maximum size of the database, in bytes; the
+        default is 1 TiB.
+
+    Raises
+    ------
+    MissingExtraError
+        If the package ``lmdb`` is not installed.
 
     Examples
     --------
@@ -60,13 +69,13 @@ class LMDBStore(Store):
         buffers: bool = True,
         dimension_separator: str | None = None,
         durability: str | None = None,
-        **kwargs: Any,
+        **kwargs: Option,
     ) -> None:
-        # more than fits on most disks: files are sparse, and LMDB's own limit of 10 MiB is soon reached
+        # LMDB's default of 10 MiB is small; the file is sparse, so a large limit costs nothing
         kwargs.setdefault("map_size", 2**40 if sys.maxsize >= 2**32 else 2**28)
-        # to write through the map needs sparse files too
+        # writing through the map needs sparse files too
         kwargs.setdefault("writemap", sys.platform.startswith("linux"))
-        # by default what is written is not waited for at each value, but in flush() and close()
+        # by default, flush() and close() wait for the disk, and single writes do not
         asked = as_durability(durability)
         kwargs.setdefault("sync", asked != "none")
         kwargs.setdefault("metasync", asked == "full")
@@ -85,15 +94,15 @@ class LMDBStore(Store):
         self._pid = os.getpid()
 
     @property
-    def db(self) -> Any:
-        """The `lmdb.Environment`. A forked child opens its own: LMDB allows no other."""
+    def db(self) -> Client:
+        """The `lmdb.Environment`. A forked child opens its own, because LMDB does not allow it to use its parent's."""
         if self._environment is None:
             raise ValueError(f"the LMDB database {self.path!r} is closed")
         if self._pid != os.getpid():
             self._open()
         return self._environment.db
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[partial[LMDBStore], tuple[str, bool, str | None]]:
         if self._environment is not None:
             self.flush()
         return partial(type(self), **self.kwargs), (self.path, self.buffers, self._dimension_separator)
@@ -113,8 +122,8 @@ class LMDBStore(Store):
     def __setitem__(self, key: str, value: Buffer) -> None:
         self.setitems({key: value})
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """Store `default` if the key is not there, in one step, and return what is there then."""
+    def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
+        """Store `default` if the key does not exist, atomically, and return the stored value."""
         with self.db.begin(write=True) as transaction:
             if transaction.put(_encoded(key), flat(default), overwrite=False):
                 return default
@@ -131,14 +140,16 @@ class LMDBStore(Store):
         with self.db.begin(buffers=True) as transaction:
             return transaction.get(_encoded(key)) is not None
 
-    def getitems(self, keys: Sequence[str], *, contexts: Mapping[str, Any] | None = None) -> dict[str, bytes]:
-        """Return the values of those `keys` that are there, all from the same moment."""
+    def getitems(
+        self, keys: Sequence[str], *, contexts: Mapping[str, JSON] | None = None
+    ) -> dict[str, bytes]:
+        """Return the values of those `keys` that exist, all from the same transaction."""
         with self.db.begin() as transaction:
-            found = {key: transaction.get(_encoded(key)) for key in keys}
-        return {key: value for key, value in found.items() if value is not None}
+            values = {key: transaction.get(_encoded(key)) for key in keys}
+        return {key: value for key, value in values.items() if value is not None}
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
-        """Store all `values`, or none where that fails."""
+        """Store all `values`, or none of them if that fails."""
         try:
             with self.db.begin(write=True) as transaction:
                 for key, value in values.items():
@@ -148,16 +159,15 @@ class LMDBStore(Store):
             raise
 
     def delitems(self, keys: Iterable[str]) -> None:
-        """Delete those `keys` that are there."""
         with self.db.begin(write=True) as transaction:
             for key in keys:
                 transaction.delete(_encoded(key))
 
-    def update(self, *args: Any, **kwargs: Any) -> None:
+    def update(self, *args: Items, **kwargs: Buffer) -> None:
         self.setitems(dict(*args, **kwargs))
 
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
-        """Return parts of values, all from the same moment, without reading the rest."""
+        """Return parts of values, all from the same transaction; see `zarrcy.storage.capabilities.ReadsRanges`."""
         with self.db.begin(buffers=True) as transaction:
             return [_part(transaction.get(_encoded(key)), key_range) for key, key_range in key_ranges]
 
@@ -171,11 +181,9 @@ class LMDBStore(Store):
         return int(self.db.stat()["entries"])
 
     def listdir(self, path: str = "") -> list[str]:
-        """Return the names directly below `path`, sorted."""
         return sorted(self._sizes(path))
 
     def getsize(self, path: str = "") -> int:
-        """Return the bytes of the values directly below `path`, or of its own."""
         path = normalize_path(path)
         if path:
             with self.db.begin(buffers=True) as transaction:
@@ -185,34 +193,34 @@ class LMDBStore(Store):
         return sum(self._sizes(path).values())
 
     def _sizes(self, path: str) -> dict[str, int]:
-        """Return the names directly below `path`, with the size of the value of each.
+        """Return the names directly below `path` with the length of the value of each.
 
-        Keys are sorted, so all that is below a name is passed over with one look at the tree.
+        Keys are sorted, so one search in the tree skips all keys below a name.
         """
         prefix = prefix_of(normalize_path(path)).encode()
         sizes: dict[str, int] = {}
         with self.db.begin(buffers=True) as transaction, transaction.cursor() as cursor:
-            is_there = cursor.set_range(prefix) if prefix else cursor.first()
-            while is_there:
+            exists = cursor.set_range(prefix) if prefix else cursor.first()
+            while exists:
                 key = bytes(cursor.key())
                 if not key.startswith(prefix):
                     break
                 name, slash, _ = key[len(prefix) :].partition(b"/")
                 if slash:
                     sizes.setdefault(name.decode(), 0)
-                    is_there = cursor.set_range(prefix + name + AFTER_SLASH.encode())
+                    exists = cursor.set_range(prefix + name + AFTER_SLASH.encode())
                 else:
                     sizes[name.decode()] = len(cursor.value())
-                    is_there = cursor.next()
+                    exists = cursor.next()
         return sizes
 
     def rmdir(self, path: str = "") -> None:
-        """Delete all keys below `path`; all of them, or none where that fails."""
+        """Delete all keys below `path`, or none of them if that fails."""
         prefix = prefix_of(normalize_path(path)).encode()
         with self.db.begin(write=True) as transaction, transaction.cursor() as cursor:
-            is_there = cursor.set_range(prefix) if prefix else cursor.first()
-            while is_there and cursor.key().startswith(prefix):
-                is_there = cursor.delete()
+            exists = cursor.set_range(prefix) if prefix else cursor.first()
+            while exists and cursor.key().startswith(prefix):
+                exists = cursor.delete()
 
     def clear(self) -> None:
         self.rmdir()
@@ -220,12 +228,12 @@ class LMDBStore(Store):
     # -- the database ------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Wait until all that was stored is on disk."""
+        """Wait until all written values are on disk."""
         if self.is_writeable():
             self.db.sync(True)
 
     def close(self) -> None:
-        """Wait until all that was stored is on disk, and close the database."""
+        """Wait until all written values are on disk, and close the database."""
         if self._environment is not None:
             self.flush()
             self._environment = None
@@ -240,17 +248,17 @@ class LMDBStore(Store):
         return f"<{type(self).__name__} {self.path!r}>"
 
 
-_LONGEST_KEY = 511
+_MAX_KEY_NBYTES = 511
 
 
 def _encoded(key: str) -> bytes:
     encoded = check_key(key).encode()
-    if len(encoded) > _LONGEST_KEY:
-        raise KeyPathError(key, f"it has {len(encoded)} bytes; LMDB allows {_LONGEST_KEY}")
+    if len(encoded) > _MAX_KEY_NBYTES:
+        raise KeyPathError(key, f"it has {len(encoded)} bytes; LMDB allows at most {_MAX_KEY_NBYTES}")
     return encoded
 
 
-def _part(value: Any, key_range: tuple[int, int | None]) -> bytes | None:
+def _part(value: Buffer | None, key_range: tuple[int, int | None]) -> bytes | None:
     return None if value is None else bytes(value[slice_of(key_range, len(value))])
 
 
@@ -258,11 +266,11 @@ def _part(value: Any, key_range: tuple[int, int | None]) -> bytes | None:
 
 
 class _Environment:
-    """An open database. A process may open one only once, so its stores share it; the last closes it."""
+    """An open database. A process may open a database only once, so its stores share it; the last one closes it."""
 
-    def __init__(self, path: str, kwargs: dict[str, Any]) -> None:
+    def __init__(self, path: str, kwargs: dict[str, Option]) -> None:
         self.kwargs = kwargs
-        self.db = optional.load("lmdb", "lmdb", "LMDBStore").open(path, **kwargs)
+        self.db = import_optional("lmdb", "lmdb", "LMDBStore").open(path, **kwargs)
 
     def __del__(self) -> None:
         if hasattr(self, "db"):
@@ -273,18 +281,18 @@ _environments: WeakValueDictionary[str, _Environment] = WeakValueDictionary()
 _lock = threading.Lock()
 
 
-def _shared_environment(path: str, kwargs: dict[str, Any]) -> _Environment:
+def _shared_environment(path: str, kwargs: dict[str, Option]) -> _Environment:
     path = os.path.realpath(path)
     with _lock:
-        found = _environments.get(path)
-        if found is None or found.kwargs != kwargs:
-            # with other options LMDB refuses while it is open, and says so
-            found = _environments[path] = _Environment(path, kwargs)
-        return found
+        environment = _environments.get(path)
+        if environment is None or environment.kwargs != kwargs:
+            # LMDB raises an error if the database is already open with other options
+            environment = _environments[path] = _Environment(path, kwargs)
+        return environment
 
 
 def _forget_environments() -> None:
-    """Close what a forked child has from its parent: it can't be used there, and would bar the way."""
+    """Close the parent's databases in a forked child, where they can't be used and would prevent opening them again."""
     global _lock  # noqa: PLW0603
     _lock = threading.Lock()
     for environment in list(_environments.values()):

@@ -1,4 +1,4 @@
-"""A store in a directory whose chunks are in directories, one level for each axis."""
+"""A store in a directory that has one level of directories per axis for the chunks of an array."""
 
 from __future__ import annotations
 
@@ -8,16 +8,24 @@ from zarrcy.storage.local.directory import DirectoryStore
 
 
 class NestedDirectoryStore(DirectoryStore):
-    """A `DirectoryStore` whose arrays have ``"/"`` between the coordinates of a chunk.
+    """`DirectoryStore` whose arrays have ``"/"`` between chunk coordinates.
 
-    So no directory has more entries than there are chunks along one axis.
+    A directory then has at most as many entries as there are chunks along one axis.
 
     Parameters
     ----------
-    path : directory that holds the keys; made when the first value is written
-    normalize_keys : make keys lower case
-    dimension_separator : ``"/"``
-    durability : see `DirectoryStore`
+    path : str or os.PathLike
+        Directory of the store. It is created when the first value is written.
+    normalize_keys : bool, default False
+        Convert keys to lower case.
+    dimension_separator : {"/"}, optional
+        Separator of chunk coordinates; only "/" is supported.
+    durability : {"none", "data", "full"}, optional
+        See `DirectoryStore`.
+
+    See Also
+    --------
+    DirectoryStore : The same with any separator of chunk coordinates.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A store in one SQLite file: each key a row."""
+"""A store in a SQLite database. Each key is a row."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from zarrcy.keys import check_key, normalize_path, prefix_of
-from zarrcy.storage.base import Store, flat, slice_of
+from zarrcy.storage.base import Items, Store, flat, slice_of
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import AFTER_SLASH
 from zarrcy.storage.local.atomic_files import as_durability, not_written
-from zarrcy.types import Buffer
+from zarrcy.storage.optional import Option
+from zarrcy.types import JSON, Buffer
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,19 +30,23 @@ _SYNCHRONOUS = {"none": "OFF", "data": "FULL", "full": "EXTRA"}
 
 
 class SQLiteStore(Store):
-    """Keys in a table of a SQLite database.
+    """Store in a table of a SQLite database.
 
-    Each write is a transaction and waits for the disk, so many of them at once (`setitems`, `update`) take far
-    less time than one by one. Threads may share a store; each process needs its own.
+    Each write is a transaction and waits for the disk, so writing many values together (`setitems`, `update`) is
+    much faster than one by one. Threads may share a store; each process needs its own.
 
     Parameters
     ----------
-    path : of the database, or ``":memory:"``
-    dimension_separator : ``"."`` or ``"/"``, for arrays whose metadata do not say
-    durability : as for a `DirectoryStore`, by ``PRAGMA synchronous``: ``"none"`` is OFF, with which a power
-        failure may damage the whole database; ``"data"`` is FULL, where the last transaction may be undone;
-        ``"full"`` is EXTRA. By default the environment says, or "data"
-    **kwargs : passed on to `sqlite3.connect`
+    path : str or os.PathLike
+        Path of the database, or ``":memory:"``.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk coordinates, for arrays whose metadata do not name one.
+    durability : {"none", "data", "full"}, optional
+        See `DirectoryStore`. It sets ``PRAGMA synchronous``. "none" is OFF, so a power failure may damage the whole
+        database. "data" is FULL, so a power failure may undo the last transaction. "full" is EXTRA. The default is
+        ``ZARRCY_DURABILITY`` from the environment, or "data".
+    **kwargs : Option
+        Arguments of `sqlite3.connect`.
 
     Examples
     --------
@@ -60,7 +65,7 @@ class SQLiteStore(Store):
         path: str | os.PathLike[str],
         dimension_separator: str | None = None,
         durability: str | None = None,
-        **kwargs: Any,
+        **kwargs: Option,
     ) -> None:
         path = os.fspath(path)
         if path != _IN_MEMORY and not kwargs.get("uri"):
@@ -70,15 +75,17 @@ class SQLiteStore(Store):
         self._dimension_separator = dimension_separator
         self.durability = as_durability(durability, default="data")
         self._is_closed = False
+        # the connection of the parent process, in a forked child
+        self._inherited: sqlite3.Connection | None = None
         self._connect()
 
     def _connect(self) -> None:
-        # a Python may have been built without it, and to import it takes a while
+        # the import takes time, and some builds of Python do not have the module
         import sqlite3
 
         self.lock = threading.RLock()
         self._pid = os.getpid()
-        # autocommit; and threads take turns by our lock
+        # autocommit mode; the lock lets one thread at a time use the connection
         self._db: sqlite3.Connection = sqlite3.connect(
             self.path, isolation_level=None, check_same_thread=False, **self.kwargs
         )
@@ -87,27 +94,30 @@ class SQLiteStore(Store):
 
     @property
     def db(self) -> sqlite3.Connection:
-        """The connection. A forked child makes its own, since SQLite allows no other."""
+        """The connection. A forked child opens its own, because SQLite does not allow it to use its parent's."""
         if self._pid != os.getpid() and not self._is_closed and self.path != _IN_MEMORY:
-            # that of the parent is not closed here, which could end a transaction there
+            # keep the parent's connection open here: closing it could end a transaction of the parent
             self._inherited = self._db
             self._connect()
         return self._db
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[partial[SQLiteStore], tuple[str, str | None, str]]:
         if self.path == _IN_MEMORY:
-            raise pickle.PicklingError("a SQLite database in memory can't be pickled; give it a path")
+            raise pickle.PicklingError(
+                "a SQLite database in memory can't be pickled; create the store with a path"
+            )
         return partial(type(self), **self.kwargs), (self.path, self._dimension_separator, self.durability)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """KeyLock the lock; keep all that is done inside, or nothing where it fails."""
+        """Hold the lock; commit everything that is done inside, or nothing if it fails."""
         db = self.db
         with self.lock, db:
             db.execute("BEGIN IMMEDIATE")
             yield db
 
-    def _ask(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    def _query(self, query: str, *parameters: str | int | Buffer) -> list[tuple[Buffer, ...]]:
+        """Execute a statement and return all rows."""
         db = self.db
         with self.lock:
             return db.execute(query, parameters).fetchall()
@@ -115,7 +125,7 @@ class SQLiteStore(Store):
     # -- values ------------------------------------------------------------------------------------
 
     def __getitem__(self, key: str) -> bytes:
-        rows = self._ask("SELECT v FROM zarr WHERE k = ?", check_key(key))
+        rows = self._query("SELECT v FROM zarr WHERE k = ?", check_key(key))
         if not rows:
             raise KeyError(key)
         value: bytes = rows[0][0]
@@ -124,10 +134,10 @@ class SQLiteStore(Store):
     def __setitem__(self, key: str, value: Buffer) -> None:
         row = (check_key(key), flat(value))
         with _naming([key]):
-            self._ask(_PUT, *row)
+            self._query(_PUT, *row)
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """Store `default` if the key is not there, in one step, and return what is there then."""
+    def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
+        """Store `default` if the key does not exist, atomically, and return the stored value."""
         row = (check_key(key), flat(default))
         with _naming([key]), self._transaction() as db:
             if db.execute("INSERT OR IGNORE INTO zarr VALUES (?, ?)", row).rowcount:
@@ -141,33 +151,33 @@ class SQLiteStore(Store):
                 raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and bool(self._ask("SELECT 1 FROM zarr WHERE k = ?", check_key(key)))
+        return isinstance(key, str) and bool(self._query("SELECT 1 FROM zarr WHERE k = ?", check_key(key)))
 
-    def getitems(self, keys: Sequence[str], *, contexts: Mapping[str, Any] | None = None) -> dict[str, bytes]:
-        """Return the values of those `keys` that are there."""
-        found: dict[str, bytes] = {}
+    def getitems(
+        self, keys: Sequence[str], *, contexts: Mapping[str, JSON] | None = None
+    ) -> dict[str, bytes]:
+        values: dict[str, bytes] = {}
         for first in range(0, len(keys), _MOST_VARIABLES):
             some = keys[first : first + _MOST_VARIABLES]
             marks = ", ".join("?" * len(some))
-            found.update(self._ask(f"SELECT k, v FROM zarr WHERE k IN ({marks})", *some))
-        return found
+            values.update(self._query(f"SELECT k, v FROM zarr WHERE k IN ({marks})", *some))
+        return values
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
-        """Store all `values`, or none where that fails."""
+        """Store all `values`, or none of them if that fails."""
         rows = [(check_key(key), flat(value)) for key, value in values.items()]
         with _naming(values), self._transaction() as db:
             db.executemany(_PUT, rows)
 
     def delitems(self, keys: Iterable[str]) -> None:
-        """Delete those `keys` that are there."""
         with self._transaction() as db:
             db.executemany(_DELETE, [(key,) for key in keys])
 
-    def update(self, *args: Any, **kwargs: Any) -> None:
+    def update(self, *args: Items, **kwargs: Buffer) -> None:
         self.setitems(dict(*args, **kwargs))
 
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
-        """Return parts of values, without reading the rest."""
+        """Return parts of values without reading the whole values; see `zarrcy.storage.capabilities.ReadsRanges`."""
         return [self._read_range(key, key_range) for key, key_range in key_ranges]
 
     def _read_range(self, key: str, key_range: tuple[int, int | None]) -> bytes | None:
@@ -185,25 +195,23 @@ class SQLiteStore(Store):
     # -- keys --------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[str]:
-        return iter([key for (key,) in self._ask("SELECT k FROM zarr")])
+        return iter([key for (key,) in self._query("SELECT k FROM zarr")])
 
     def __len__(self) -> int:
-        return int(self._ask("SELECT COUNT(*) FROM zarr")[0][0])
+        return int(self._query("SELECT COUNT(*) FROM zarr")[0][0])
 
     def listdir(self, path: str | None = None) -> list[str]:
-        """Return the names directly below `path`, sorted."""
         path = normalize_path(path)
         first, last = _range_below(path)
         names = (
             "SELECT DISTINCT CASE INSTR(name, '/') WHEN 0 THEN name ELSE SUBSTR(name, 1, INSTR(name, '/') - 1) END "
             "FROM (SELECT SUBSTR(k, ?) AS name FROM zarr WHERE k >= ? AND k < ?)"
         )
-        return sorted(name for (name,) in self._ask(names, len(prefix_of(path)) + 1, first, last))
+        return sorted(name for (name,) in self._query(names, len(prefix_of(path)) + 1, first, last))
 
     def getsize(self, path: str | None = None) -> int:
-        """Return the bytes of the values directly below `path`, or of its own."""
         path = normalize_path(path)
-        own = self._ask("SELECT LENGTH(v) FROM zarr WHERE k = ?", path)
+        own = self._query("SELECT LENGTH(v) FROM zarr WHERE k = ?", path)
         if own:
             return int(own[0][0])
         first, last = _range_below(path)
@@ -211,11 +219,10 @@ class SQLiteStore(Store):
             "SELECT COALESCE(SUM(LENGTH(v)), 0) FROM zarr "
             "WHERE k >= ? AND k < ? AND INSTR(SUBSTR(k, ?), '/') = 0"
         )
-        return int(self._ask(direct, first, last, len(prefix_of(path)) + 1)[0][0])
+        return int(self._query(direct, first, last, len(prefix_of(path)) + 1)[0][0])
 
     def rmdir(self, path: str | None = None) -> None:
-        """Delete all keys below `path`."""
-        self._ask("DELETE FROM zarr WHERE k >= ? AND k < ?", *_range_below(normalize_path(path)))
+        self._query("DELETE FROM zarr WHERE k >= ? AND k < ?", *_range_below(normalize_path(path)))
 
     def clear(self) -> None:
         self.rmdir()
@@ -228,7 +235,7 @@ class SQLiteStore(Store):
         self._db.close()
 
     def __del__(self) -> None:
-        # a connection that nobody closed is told by Python 3.13; that of a parent is not ours to close
+        # Python 3.13 warns about a connection that is not closed; a parent's connection must stay open
         if getattr(self, "_pid", None) == os.getpid():
             self._db.close()
 
@@ -246,7 +253,7 @@ class SQLiteStore(Store):
 
 @contextmanager
 def _naming(keys: Collection[str]) -> Iterator[None]:
-    """Let an error of the database tell what was not written."""
+    """Add a note with the keys that were not written to an error of the database."""
     try:
         yield
     except Exception as exc:
@@ -255,5 +262,5 @@ def _naming(keys: Collection[str]) -> Iterator[None]:
 
 
 def _range_below(path: str) -> tuple[str, str]:
-    """Return the first key that can be below `path`, and the first that can be no more."""
+    """Return the first possible key below `path`, and the first key after all of these."""
     return (prefix_of(path), path + AFTER_SLASH) if path else ("", chr(0x10FFFF))

@@ -1,4 +1,4 @@
-"""A store in a directory that is gone when the process ends."""
+"""A store in a temporary directory, which is deleted when the process ends."""
 
 from __future__ import annotations
 
@@ -11,13 +11,24 @@ from zarrcy.storage.local.directory import DirectoryStore
 
 
 class TempStore(DirectoryStore):
-    """A `DirectoryStore` in a new temporary directory, which is deleted when the process ends.
+    """`DirectoryStore` in a new temporary directory, which is deleted when the process ends.
 
     Parameters
     ----------
-    suffix, prefix, dir : of the directory, as `tempfile.mkdtemp` takes them
-    normalize_keys : make keys lower case
-    dimension_separator : ``"."`` or ``"/"``, for arrays whose metadata do not say
+    suffix : str, default ""
+        End of the directory's name.
+    prefix : str, default "zarr"
+        Start of the directory's name.
+    dir : str or os.PathLike, optional
+        Directory in which the new directory is created; chosen by `tempfile.mkdtemp` by default.
+    normalize_keys : bool, default False
+        Convert keys to lower case.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk coordinates, for arrays whose metadata do not name one.
+
+    See Also
+    --------
+    DirectoryStore : Store in a directory that stays.
 
     Examples
     --------
@@ -41,6 +52,6 @@ class TempStore(DirectoryStore):
 
 
 def _remove(path: str, maker: int) -> None:
-    """Delete the directory, in the process that made it: what a fork of it does on its way out is no end."""
+    """Delete the directory, but not in a forked child: only the process that created it deletes it."""
     if os.getpid() == maker:
         shutil.rmtree(path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A store in one zip archive: each key a member."""
+"""A store in a zip archive. Each key is a member."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import IO, Any, ClassVar
+from typing import IO, ClassVar, Literal, TypeAlias, cast
 
 from zarrcy.errors import ArchiveError, NotErasableError, ReadOnlyError
 from zarrcy.keys import check_key, normalize_path, prefix_of
@@ -20,14 +20,17 @@ from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import list_sorted
 from zarrcy.types import Buffer
 
+_Mode: TypeAlias = Literal["r", "w", "x", "a"]
 _LOCAL_HEADER = struct.Struct("<4s22x2H")
 _LOCAL_MAGIC = b"PK\x03\x04"
 _ENCRYPTED = 0x1
-# Deflate gives no more than 1032 bytes for one; little may become as much as a large chunk.
-_MOST_EXPANSION = 1032
-_ALWAYS_ALLOWED = 256 * 2**20
-_WORTH_A_LOOK = 2**20
-# What `zipfile` and its decoders raise where an archive is not what it should be.
+# Limit for compressed members: deflate expands at most 1032-fold. A member up to the second size, which a large chunk
+# may have, is always decoded.
+_MAX_EXPANSION = 1032
+_ALWAYS_ALLOWED_NBYTES = 256 * 2**20
+# A stated length above this is compared with the length of the archive before memory is allocated.
+_UNCHECKED_NBYTES = 2**20
+# Errors that `zipfile` and its decoders raise for a damaged archive.
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -42,26 +45,37 @@ _DAMAGE = (
 
 
 class ZipStore(Store):
-    """Keys as members of a zip archive.
+    """Store in a zip archive. Each key is a member.
 
-    An archive can only grow: members are never deleted, and one that is written again leaves the
-    older one as waste in the file (`zipfile` warns of it), so chunks should be written whole and
-    once. The archive is complete after `close` or `flush`; use the store in a ``with`` statement. A
-    program that is killed before leaves an archive without its directory, which `zipfile` can't open (the
-    values are in it, and tools such as ``zip -FF`` find them), even where a complete one was opened with
-    the mode "a". A disk that becomes full does the same. Write into a directory what must survive, and
-    make the archive of it afterwards.
-    Several threads may use one store; two stores, or two processes, must not write to one archive.
+    An archive only grows. Members can't be deleted, and a member that is written again leaves the old one as
+    waste in the file (`zipfile` warns about it). So write each chunk as a whole and once.
+
+    The archive is complete after `close` or `flush`; use the store in a ``with`` statement. If the program is
+    killed or the disk becomes full before that, the archive has no directory and `zipfile` can't open it, even if
+    a complete archive was opened with mode "a". The values are in the file, and tools such as ``zip -FF`` find
+    them. To be safe, write to a directory first and make the archive from it.
+
+    Several threads may use one store. Two stores or two processes must not write to the same archive.
 
     Parameters
     ----------
-    path : of the archive; or a binary file object that can seek, with mode ``"r"``
-    compression : of the members: ``zipfile.ZIP_STORED``, since chunks are compressed already, or another
-        method that `zipfile` knows
-    allowZip64 : allow archives beyond 2 GiB
-    mode : ``"r"`` reads; ``"w"`` makes a new archive, in place of one that is there; ``"x"`` makes one
-        and refuses if it is there; ``"a"`` reads and adds to it
-    dimension_separator : ``"."`` or ``"/"``, for arrays whose metadata do not say
+    path : str, os.PathLike or file object
+        Path of the archive, or a seekable binary file object with mode "r".
+    compression : int, default zipfile.ZIP_STORED
+        Compression method of new members, a constant of `zipfile`. The default does not compress, because chunks
+        are compressed already.
+    allowZip64 : bool, default True
+        Allow archives beyond 2 GiB.
+    mode : {"a", "r", "w", "x"}, default "a"
+        "r" reads; "a" reads and adds members; "w" creates a new archive and replaces an existing one; "x" creates
+        an archive and raises an error if it exists.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk coordinates, for arrays whose metadata do not name one.
+
+    Raises
+    ------
+    ArchiveError
+        If the file is not a zip archive.
 
     Examples
     --------
@@ -103,36 +117,36 @@ class ZipStore(Store):
         self.allowZip64 = allowZip64
         self.mode = mode
         self._dimension_separator = dimension_separator
-        self.mutex: AbstractContextManager[Any] = threading.RLock()
+        self.mutex: AbstractContextManager[bool] = threading.RLock()
         self._open(mode)
 
-    def _open(self, mode: Any) -> None:
+    def _open(self, mode: str) -> None:
         try:
-            self.zf = zipfile.ZipFile(self.path, mode, self.compression, self.allowZip64)
+            self.zf = zipfile.ZipFile(self.path, cast(_Mode, mode), self.compression, self.allowZip64)
         except _DAMAGE as exc:
             if mode not in ("r", "a"):
                 raise
-            raise ArchiveError(str(self.path), "", _told(exc)) from exc
+            raise ArchiveError(str(self.path), "", _text_of(exc)) from exc
         self._pid = os.getpid()
         self._sorted: list[str] | None = None
         self._is_flushed = mode == "r"
 
-    def _turn(self) -> AbstractContextManager[Any]:
-        """Return the lock under which the archive is used.
+    def _lock(self) -> AbstractContextManager[bool]:
+        """Return the lock for using the archive.
 
-        A forked child opens the archive anew: with its parent it would share one file position.
+        A forked child opens the archive again, because it would share the file position with its parent.
         """
         if self._pid != os.getpid() and isinstance(self.path, str) and self.zf.fp is not None:
             if self.mode != "r":
                 raise RuntimeError(
-                    f"the zip archive {self.path!r} was opened for writing before this process was forked "
-                    "off; open it in this process, with mode='r'"
+                    f"the zip archive {self.path!r} was opened for writing before this process was forked; "
+                    "open it in this process, with mode='r'"
                 )
             self.mutex = threading.RLock()
             self._open("r")
         return self.mutex
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[type[ZipStore], tuple[object, ...]]:
         self.flush()
         mode = "a" if self.mode in ("w", "x") else self.mode
         return type(self), (self.path, self.compression, self.allowZip64, mode, self._dimension_separator)
@@ -142,22 +156,22 @@ class ZipStore(Store):
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def _find(self, key: str) -> zipfile.ZipInfo:
-        self._refuse_closed()
+    def _member(self, key: str) -> zipfile.ZipInfo:
+        self._open_file()
         try:
             return self.zf.getinfo(check_key(key))
         except KeyError:
             raise KeyError(key) from None
 
-    def _refuse_closed(self) -> IO[bytes]:
+    def _open_file(self) -> IO[bytes]:
         file = self.zf.fp
         if file is None:
             raise ValueError(f"the zip archive {self.path!r} is closed")
         return file
 
     def __getitem__(self, key: str) -> bytes:
-        with self._turn():
-            member = self._find(key)
+        with self._lock():
+            member = self._member(key)
             with self._naming(key):
                 return self._read(member, slice(0, member.file_size))
 
@@ -168,8 +182,8 @@ class ZipStore(Store):
             if whole and zlib.crc32(value) != member.CRC:
                 raise zipfile.BadZipFile("its CRC-32 is wrong")
             return value
-        if member.file_size > max(_ALWAYS_ALLOWED, _MOST_EXPANSION * member.compress_size):
-            raise zipfile.BadZipFile(f"{member.compress_size} bytes that expand to {member.file_size}")
+        if member.file_size > max(_ALWAYS_ALLOWED_NBYTES, _MAX_EXPANSION * member.compress_size):
+            raise zipfile.BadZipFile(f"{member.compress_size} bytes would expand to {member.file_size}")
         if whole:
             return self.zf.read(member)
         with self.zf.open(member) as file:
@@ -178,42 +192,42 @@ class ZipStore(Store):
 
     @contextmanager
     def _naming(self, key: str) -> Iterator[None]:
-        """Name the member, whatever is wrong with it."""
+        """Raise errors of a damaged archive as ArchiveError, with the key of the member."""
         try:
             yield
         except _DAMAGE as exc:
-            raise ArchiveError(str(self.path), key, _told(exc)) from exc
+            raise ArchiveError(str(self.path), key, _text_of(exc)) from exc
         except OSError as exc:
-            # bz2 has no error of its own; what the operating system says has a number
+            # bz2 raises OSError for damaged data; errors of the operating system have a number
             if exc.errno is not None:
                 raise
-            raise ArchiveError(str(self.path), key, _told(exc)) from exc
+            raise ArchiveError(str(self.path), key, _text_of(exc)) from exc
 
     def _read_stored(self, member: zipfile.ZipInfo, part: slice) -> bytes:
-        """Read a part of a member that is not compressed: many times faster than `zipfile` does."""
-        file = self._refuse_closed()
+        """Read a part of an uncompressed member. This is many times faster than `zipfile`."""
+        file = self._open_file()
         nbytes = part.stop - part.start
-        if nbytes > _WORTH_A_LOOK and nbytes > file.seek(0, os.SEEK_END):
-            # to read it would first take that much memory
-            raise zipfile.BadZipFile(f"it states {nbytes} bytes, more than the archive has")
+        if nbytes > _UNCHECKED_NBYTES and nbytes > file.seek(0, os.SEEK_END):
+            # `read` would allocate this much memory first
+            raise zipfile.BadZipFile(f"it states {nbytes} bytes, which is more than the archive has")
         file.seek(member.header_offset)
         header = file.read(_LOCAL_HEADER.size)
-        # the lengths of name and further fields; they need not be those of the archive's directory
+        # lengths of the name and the extra field; they may differ from those in the archive's directory
         magic, *lengths = _LOCAL_HEADER.unpack(header.ljust(_LOCAL_HEADER.size))
         file.seek(member.header_offset + _LOCAL_HEADER.size + sum(lengths) + part.start)
         value = file.read(nbytes)
         if magic != _LOCAL_MAGIC or len(value) != nbytes:
-            raise zipfile.BadZipFile("it is not whole")
+            raise zipfile.BadZipFile("it is incomplete")
         return value
 
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
-        """Return parts of values; of compressed members all that is before the part is decoded."""
+        """Return parts of values. In a compressed member, everything before the part is decoded too."""
         return [self._read_range(key, key_range) for key, key_range in key_ranges]
 
     def _read_range(self, key: str, key_range: tuple[int, int | None]) -> bytes | None:
-        with self._turn():
+        with self._lock():
             try:
-                member = self._find(key)
+                member = self._member(key)
             except KeyError:
                 return None
             part = slice_of(key_range, member.file_size)
@@ -221,29 +235,29 @@ class ZipStore(Store):
                 return self._read(member, part)
 
     def __contains__(self, key: object) -> bool:
-        with self._turn():
+        with self._lock():
             return isinstance(key, str) and check_key(key) in self.zf.NameToInfo
 
     # -- writing -----------------------------------------------------------------------------------
 
     def __setitem__(self, key: str, value: Buffer) -> None:
-        self._refuse_reader()
+        self._check_writeable()
         data = flat(value)
-        with self._turn():
-            self._refuse_closed()
+        with self._lock():
+            self._open_file()
             if self._holds(check_key(key), data):
-                # written once more, it would only be waste
+                # writing the same value again would only waste space
                 return
             member = zipfile.ZipInfo(key, time.localtime()[:6])
             member.compress_type = self.compression
-            member.external_attr = 0o644 << 16  # rw-r--r-- where it is unpacked
+            member.external_attr = 0o644 << 16  # unpacked with permissions rw-r--r--
             self.zf.writestr(member, data)
             self._sorted = None
             self._is_flushed = False
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """Store `default` if the key is not there, in one step for threads, and return what is there then."""
-        with self._turn():
+    def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
+        """Store `default` if the key does not exist, atomically for threads, and return the stored value."""
+        with self._lock():
             return super().setdefault(key, default)
 
     def _holds(self, key: str, data: bytes | memoryview) -> bool:
@@ -253,40 +267,40 @@ class ZipStore(Store):
         return self[key] == data
 
     def __delitem__(self, key: str) -> None:
-        self._refuse_reader()
-        with self._turn():
-            self._find(key)
+        self._check_writeable()
+        with self._lock():
+            self._member(key)
         raise NotErasableError(key, type(self).__name__)
 
-    def _refuse_reader(self) -> None:
+    def _check_writeable(self) -> None:
         if self.mode == "r":
             raise ReadOnlyError
 
     def clear(self) -> None:
-        """Make a new archive in place of this one."""
-        self._refuse_reader()
-        with self._turn():
+        """Replace the archive by a new, empty one."""
+        self._check_writeable()
+        with self._lock():
             self.zf.close()
             self._open("w")
 
     def flush(self) -> None:
-        """Complete the archive, so that others can read what was written so far."""
-        with self._turn():
+        """Complete the archive, so that other programs can read everything that was written."""
+        with self._lock():
             if self.zf.fp is not None and not self._is_flushed:
                 self.zf.close()
                 self._open("a")
                 self._is_flushed = True
 
     def close(self) -> None:
-        """Complete the archive; the store can't be used after that."""
-        with self._turn():
+        """Complete and close the archive. The store can't be used after that."""
+        with self._lock():
             self.zf.close()
 
     # -- listing -----------------------------------------------------------------------------------
 
     def _keys(self) -> list[str]:
-        """Return the keys, sorted: the names of members without folders, and without those that are no keys."""
-        with self._turn():
+        """Return the sorted names of the members, without folders and names that are not valid keys."""
+        with self._lock():
             if self._sorted is None:
                 self._sorted = sorted(filter(_is_key, self.zf.NameToInfo))
             return self._sorted
@@ -298,17 +312,22 @@ class ZipStore(Store):
         return len(self._keys())
 
     def keylist(self) -> list[str]:
-        """Return the keys, sorted."""
+        """Return the keys, sorted.
+
+        Returns
+        -------
+        list of str
+            All keys of the store.
+        """
         return list(self._keys())
 
     def listdir(self, path: str | None = None) -> list[str]:
-        """Return the names directly below `path`, sorted."""
         return list_sorted(self._keys(), normalize_path(path))
 
     def getsize(self, path: str | None = None) -> int:
-        """Return the bytes in the archive of the values directly below `path`, or of its own."""
+        """Return the compressed length of the values directly below `path`, or of the value of the key `path`."""
         path = normalize_path(path)
-        with self._turn():
+        with self._lock():
             members = self.zf.NameToInfo
             keys = [path] if path in members else [prefix_of(path) + name for name in self.listdir(path)]
             return sum(members[key].compress_size for key in keys if key in members)
@@ -326,8 +345,8 @@ class ZipStore(Store):
         return f"<{type(self).__name__} {self.path!r} mode {self.mode!r}>"
 
 
-def _told(exc: Exception) -> str:
-    # `zipfile` quotes what it finds, which may be pages
+def _text_of(exc: Exception) -> str:
+    # `zipfile` may quote long parts of a damaged archive
     return f"{type(exc).__name__}: {str(exc)[:200]}"
 
 
@@ -339,6 +358,6 @@ def _is_key(name: str) -> bool:
     try:
         check_key(name)
     except ValueError:
-        # a folder, or a name that leaves the root: no value of ours, and nobody's to unpack
+        # a folder, or a name that leaves the root of the store
         return False
     return True

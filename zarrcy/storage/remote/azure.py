@@ -7,10 +7,10 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from zarrcy.keys import check_key, normalize_path, prefix_of
-from zarrcy.storage import optional
 from zarrcy.storage.access import as_bytes, discard
 from zarrcy.storage.base import Store, check_ranges, flat, slice_of
 from zarrcy.storage.capabilities import KeyRange
+from zarrcy.storage.optional import import_optional
 from zarrcy.storage.remote.concurrent import map_requests
 from zarrcy.types import Buffer
 
@@ -46,11 +46,11 @@ class ABSStore(Store):
         dimension_separator: str | None = None,
         client: Any = None,
     ) -> None:
-        self._errors = optional.load("azure.core.exceptions", "azure", _PURPOSE)
+        self._errors = import_optional("azure.core.exceptions", "azure", _PURPOSE)
         if client is None:
             if container is None or account_name is None:
                 raise ValueError("an ABSStore needs a client, or the names of a container and of its account")
-            client = optional.load("azure.storage.blob", "azure", _PURPOSE).ContainerClient(
+            client = import_optional("azure.storage.blob", "azure", _PURPOSE).ContainerClient(
                 f"https://{account_name}.blob.core.windows.net/",
                 container,
                 credential=account_key,

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from zarrcy.errors import MissingExtraError, ReadOnlyError
-from zarrcy.storage import access, optional
+from zarrcy.storage import access
 from zarrcy.storage.base import Store
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.local.directory import DirectoryStore
+from zarrcy.storage.optional import import_optional
 from zarrcy.storage.remote.fsspec_files import FsspecFiles
 from zarrcy.types import Buffer
 
@@ -75,7 +76,7 @@ class FSStore(Store):
         missing_exceptions: Sequence[type[BaseException]] | None = None,
         **storage_options: Any,
     ) -> None:
-        fsspec = optional.load("fsspec", "fsspec", "a store at a URL")
+        fsspec = import_optional("fsspec", "fsspec", "a store at a URL")
         if fs is not None and storage_options:
             raise ValueError(
                 f"storage_options {sorted(storage_options)} with fs: they are for a file system that is made "

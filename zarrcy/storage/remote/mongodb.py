@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from zarrcy.keys import check_key, normalize_path, prefix_of
-from zarrcy.storage import optional
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, flat
+from zarrcy.storage.optional import import_optional
 from zarrcy.storage.remote.concurrent import map_requests
 from zarrcy.types import Buffer
 
@@ -44,7 +44,7 @@ class MongoDBStore(Store):
         dimension_separator: str | None = None,
         **kwargs: Any,
     ) -> None:
-        pymongo = optional.load("pymongo", "mongodb", "MongoDBStore")
+        pymongo = import_optional("pymongo", "mongodb", "MongoDBStore")
         self._database = database
         self._collection = collection
         self._dimension_separator = dimension_separator

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from zarrcy.errors import ReadOnlyError
 from zarrcy.keys import check_key, normalize_path, prefix_of
-from zarrcy.storage import optional
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, check_ranges, flat, slice_of
 from zarrcy.storage.capabilities import KeyRange
+from zarrcy.storage.optional import import_optional
 from zarrcy.storage.remote.concurrent import map_requests
 from zarrcy.types import Buffer
 
@@ -44,7 +44,7 @@ class ObjectStore(Store):
     consumes_values: ClassVar[bool] = True
 
     def __init__(self, store: Any, dimension_separator: str | None = None, read_only: bool = False) -> None:
-        self._obstore = optional.load("obstore", "obstore", "ObjectStore")
+        self._obstore = import_optional("obstore", "obstore", "ObjectStore")
         # a folder in which nothing is left must not be listed as if there were
         self.store = _tidying(store) if type(store).__name__ == "LocalStore" else store
         self.read_only = read_only

@@ -7,10 +7,10 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from zarrcy.keys import check_key, normalize_path, prefix_of
-from zarrcy.storage import optional
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, check_ranges, flat
 from zarrcy.storage.capabilities import KeyRange
+from zarrcy.storage.optional import import_optional
 from zarrcy.types import Buffer
 
 # Keys that are asked for, or deleted, with one command.
@@ -36,7 +36,7 @@ class RedisStore(Store):
     consumes_values: ClassVar[bool] = True
 
     def __init__(self, prefix: str = "zarr", dimension_separator: str | None = None, **kwargs: Any) -> None:
-        redis = optional.load("redis", "redis", "RedisStore")
+        redis = import_optional("redis", "redis", "RedisStore")
         self._prefix = prefix
         self._dimension_separator = dimension_separator
         self._kwargs = kwargs

@@ -315,4 +315,4 @@ def check_ranges(key_ranges: Iterable[KeyRange]) -> None:
 
 def _check_nbytes(nbytes: int | None) -> None:
     if nbytes is not None and nbytes < 0:
-        raise ValueError(f"a range has {nbytes} bytes; the number of bytes must be 0 or more")
+        raise ValueError(f"a range has {nbytes} bytes; the number of bytes must not be negative")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 
 from zarrcy.errors import KeyPathError
 from zarrcy.keys import normalize_path, prefix_of
@@ -13,10 +13,10 @@ AFTER_SLASH = chr(ord("/") + 1)
 """A prefix whose last slash is replaced by this character sorts directly after all keys that begin with the prefix."""
 
 
-def list_keys(store: Mapping[str, Buffer], path: str) -> list[str]:
-    """Return the names directly below `path`, computed from all keys of the mapping."""
+def list_keys(keys: Iterable[str], path: str) -> list[str]:
+    """Return the names directly below `path`, sorted, from a mapping or from all its keys below the path."""
     prefix = prefix_of(path)
-    return sorted({key[len(prefix) :].split("/", 1)[0] for key in list(store) if key.startswith(prefix)})
+    return sorted({key[len(prefix) :].split("/", 1)[0] for key in list(keys) if key.startswith(prefix)})
 
 
 def list_sorted(keys: Sequence[str], path: str) -> list[str]:

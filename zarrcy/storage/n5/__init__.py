@@ -1,1 +1,1 @@
-"""Stores that present an N5 container as a Zarr v2 hierarchy."""
+"""Stores that present an N5 container as a hierarchy of Zarr v2."""

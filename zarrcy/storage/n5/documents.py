@@ -1,7 +1,7 @@
-"""The metadata of N5 in the words of Zarr v2, and back.
+"""Conversion of metadata between N5 and Zarr v2.
 
-Source: the N5 specification (github.com/saalfeldlab/n5, README), and what zarr-python 2 writes. N5
-has one document, ``attributes.json``, for what v2 keeps in ``.zarray``, ``.zgroup`` and ``.zattrs``.
+Source: the N5 specification (github.com/saalfeldlab/n5, README), and the documents that zarr-python 2 writes. N5 has
+one document, ``attributes.json``; it corresponds to ``.zarray``, ``.zgroup`` and ``.zattrs`` of v2.
 """
 
 from __future__ import annotations
@@ -29,17 +29,20 @@ _BLOSC_MEMBERS = ("cname", "clevel", "shuffle", "blocksize")
 
 
 def dump(document: Document) -> bytes:
-    """Return a document as zarr-python 2 writes it."""
+    """Return the bytes of a document, formatted like zarr-python 2."""
     return json.dumps(document, indent=4, sort_keys=True, separators=(",", ": ")).encode("ascii")
 
 
 def is_array(n5: Document) -> bool:
+    """Return whether a document describes an array."""
     return "dimensions" in n5
 
 
 def attributes_of(n5: Document) -> Document:
     """Return the attributes of the user.
 
+    Examples
+    --------
     >>> attributes_of({"n5": "2.0.0", "unit": "m"})
     {'unit': 'm'}
     """
@@ -47,16 +50,17 @@ def attributes_of(n5: Document) -> Document:
 
 
 def check_attributes(attributes: Document) -> None:
-    """Refuse attributes that would take the place of what describes the array.
+    """Raise an error for attributes that would replace members of the metadata.
 
     Raises
     ------
-    ValueError : one has the name of a member that N5 needs itself
+    ValueError
+        If an attribute has the name of a member that N5 reserves.
     """
     for name in N5_KEYWORDS:
         if name in attributes:
             raise ValueError(
-                f"{name!r} is a reserved N5 keyword and can't be an attribute: choose another name"
+                f"{name!r} is a reserved N5 keyword and can't be an attribute; choose another name"
             )
 
 
@@ -64,13 +68,17 @@ def check_attributes(attributes: Document) -> None:
 
 
 def array_to_n5(zarray: Document, is_root: bool) -> Document:
-    """Return the members that describe an array, from a ``.zarray`` document.
+    """Return the N5 metadata of an array from its ``.zarray`` document.
 
     Raises
     ------
-    TypeError : N5 does not have the data type
-    ValueError : N5 does not have the fill value, the order or the filters
+    TypeError
+        If N5 does not support the data type.
+    ValueError
+        If N5 does not support the fill value, the order or the filters.
 
+    Examples
+    --------
     >>> array_to_n5({"shape": [5, 7], "chunks": [2, 3], "dtype": "<i4", "compressor": None}, False)
     {'dimensions': [7, 5], 'blockSize': [3, 2], 'dataType': 'int32', 'compression': {'type': 'raw'}}
     """
@@ -81,7 +89,7 @@ def array_to_n5(zarray: Document, is_root: bool) -> Document:
         raise ValueError(f"order is {zarray['order']!r}; N5 only supports 'C'")
     if zarray.get("filters"):
         names = [config["id"] for config in zarray["filters"]]
-        raise ValueError(f"filters are {names}; N5 does not support filters, of which a checksum is one")
+        raise ValueError(f"filters are {names}; N5 does not support filters, including checksums")
     members = {
         "dimensions": zarray["shape"][::-1],
         "blockSize": zarray["chunks"][::-1],
@@ -92,15 +100,15 @@ def array_to_n5(zarray: Document, is_root: bool) -> Document:
 
 
 def _data_type(dtype: JSON) -> str:
-    """Return the name that N5 has for a data type: without its byte order, which is always the same."""
+    """Return the name of a data type in N5, which does not include a byte order."""
     native = np.dtype(dtype).newbyteorder("=") if isinstance(dtype, str) else None
     if native is None or native.kind not in _KINDS:
-        raise TypeError(f"data type {dtype!r} is not supported by N5, which has integers and floats")
+        raise TypeError(f"data type {dtype!r} is not supported by N5, which only has integers and floats")
     return native.name
 
 
 def lengths_of(n5: Document, name: str, key: Key) -> list[JSON]:
-    """Return a member that is a list with an item for each axis."""
+    """Return a member that is a list with one item per axis."""
     lengths = n5[name]
     if not isinstance(lengths, list):
         raise MetadataError(key, f"{name!r} is {lengths!r}, not a list")
@@ -108,7 +116,7 @@ def lengths_of(n5: Document, name: str, key: Key) -> list[JSON]:
 
 
 def _dtype_of(data_type: JSON, key: Key) -> AnyDtype:
-    problem = f"'dataType' is {data_type!r}, which is no type of numbers"
+    problem = f"'dataType' is {data_type!r}, which is not a numeric type"
     if not isinstance(data_type, str):
         raise MetadataError(key, problem)
     try:
@@ -125,7 +133,8 @@ def array_to_zarr(n5: Document, key: Key) -> Document:
 
     Raises
     ------
-    MetadataError : members of the N5 document are missing, or make no sense
+    MetadataError
+        If members of the N5 document are missing or invalid.
     """
     missing = {"dimensions", "blockSize", "dataType", "compression"} - set(n5)
     if missing:
@@ -141,7 +150,7 @@ def array_to_zarr(n5: Document, key: Key) -> Document:
         "shape": shape,
         "chunks": chunks,
         "dtype": dtype.str,
-        # N5 has no fill value; what was never written is 0
+        # N5 has no fill value; elements that were never written are 0
         "fill_value": np.zeros((), dtype).item() if dtype.kind == "b" else 0,
         "order": "C",
         "filters": [],
@@ -159,8 +168,10 @@ def array_to_zarr(n5: Document, key: Key) -> Document:
 
 
 def compressor_to_n5(config: Document | None) -> Document:
-    """Return what N5 calls a numcodecs configuration.
+    """Return the N5 compression for a numcodecs configuration.
 
+    Examples
+    --------
     >>> compressor_to_n5({"id": "zlib", "level": 3})
     {'type': 'gzip', 'level': 3, 'useZlib': True}
     """
@@ -189,8 +200,10 @@ def compressor_to_n5(config: Document | None) -> Document:
 
 
 def compressor_to_zarr(compression: Document) -> Document | None:
-    """Return the numcodecs configuration of what N5 calls a compression.
+    """Return the numcodecs configuration for an N5 compression.
 
+    Examples
+    --------
     >>> compressor_to_zarr({"type": "xz", "preset": 6})
     {'id': 'lzma', 'format': 1, 'check': -1, 'preset': 6, 'filters': None}
     """
@@ -209,7 +222,7 @@ def compressor_to_zarr(compression: Document) -> Document | None:
         case "lzma":
             return {"id": "lzma", **{name: compression[name] for name in (*_LZMA_MEMBERS, "preset")}}
         case "zstd":
-            # others state what the writer did, too: a level is all that a reader may need
+            # some writers add more members, which a reader does not need
             return {"id": "zstd", "level": compression["level"]}
     members = {name: value for name, value in compression.items() if name != "type"}
     return {"id": compression["type"], **members}

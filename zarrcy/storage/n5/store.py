@@ -1,11 +1,11 @@
-"""Stores that keep arrays and groups in the N5 format, in the words of Zarr v2 to those who use them."""
+"""Stores that present an N5 container as a hierarchy of Zarr v2."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from zarrcy.errors import KeyPathError
 from zarrcy.keys import normalize_path, prefix_of
@@ -16,8 +16,9 @@ from zarrcy.storage.listing import getsize_deep
 from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.storage.n5 import documents
 from zarrcy.storage.n5.documents import Document
+from zarrcy.storage.optional import Option
 from zarrcy.storage.remote.fsspec import FSStore
-from zarrcy.types import Buffer
+from zarrcy.types import JSON, Buffer
 
 _DOCUMENT = "attributes.json"
 _ZARRAY, _ZGROUP, _ZATTRS = _DOCUMENTS = (".zarray", ".zgroup", ".zattrs")
@@ -25,39 +26,40 @@ _CHUNK = re.compile(r"\d+(?:\.\d+)+\Z", re.ASCII)
 
 
 class N5Files(Store):
-    """Keys of Zarr v2 around a store whose keys are those of N5.
+    """Base of the N5 stores: keys of Zarr v2 for a store that has keys of N5.
 
-    What is written under ``.zarray``, ``.zgroup`` and ``.zattrs`` comes together in ``attributes.json``;
-    the chunk ``0.1.2`` is the block ``2/1/0``. Arrays that a group of this kind holds have the fill
-    value 0, the order C and no filters: N5 knows no others.
+    The documents ``.zarray``, ``.zgroup`` and ``.zattrs`` are stored together in ``attributes.json``, and the chunk
+    ``0.1.2`` is stored as the block ``2/1/0``. Arrays have the fill value 0, the order C and no filters, because N5
+    does not support others.
 
     Parameters
     ----------
-    files : the store of the N5 keys
+    files : DirectoryStore or FSStore
+        Store with the keys of N5.
     """
 
     consumes_values: ClassVar[bool] = True
 
-    def __init__(self, files: Any) -> None:
+    def __init__(self, files: DirectoryStore | FSStore) -> None:
         self._files = files
-        self.durability: str = getattr(files, "durability", "none")
-        # of the keys that this store takes; the keys of the blocks have "/"
+        self.durability = files.durability
+        # for the keys of chunks; the keys of blocks have "/"
         self._dimension_separator = "."
 
     def keeps_documents(self) -> bool:
-        """Does a document read as it was written? No: N5 has no byte order, and blocks have a codec of their own."""
+        """Return False: N5 has no byte order, and its blocks have a codec of their own."""
         return False
 
     # -- documents ---------------------------------------------------------------------------------
 
     def _load(self, prefix: str) -> Document | None:
-        """Return the N5 document of a node, or None."""
+        """Return the N5 document of a node; None if it does not exist."""
         key = prefix + _DOCUMENT
         document = access.get(self._files, key)
         return None if document is None else parse_json(document, key)
 
     def _zarr_document(self, prefix: str, name: str) -> Document | None:
-        """Return one of the documents of Zarr, or None if the node has none of the kind."""
+        """Return a document of Zarr v2; None if the node does not have it."""
         n5 = self._load(prefix)
         if n5 is None:
             return None
@@ -68,7 +70,7 @@ class N5Files(Store):
         return {"zarr_format": 2} if name == _ZGROUP else None
 
     def _save(self, prefix: str, name: str, document: Document) -> None:
-        """Put one of the documents of Zarr into the N5 document of a node."""
+        """Store a document of Zarr v2 in the N5 document of a node."""
         n5 = self._load(prefix) or {}
         if name == _ZARRAY:
             n5.update(documents.array_to_n5(document, is_root=not prefix))
@@ -81,7 +83,7 @@ class N5Files(Store):
         self._files[prefix + _DOCUMENT] = documents.dump(n5)
 
     def _ndim(self, prefix: str) -> int | None:
-        """Return how many axes the array at a prefix of keys has; None if there is none."""
+        """Return the number of axes of the array at a prefix; None if there is no array."""
         n5 = self._load(prefix)
         if not n5 or not documents.is_array(n5):
             return None
@@ -92,8 +94,7 @@ class N5Files(Store):
     def __getitem__(self, key: str) -> bytes:
         prefix, name = _split(key)
         if name not in _DOCUMENTS:
-            value: bytes = self._files[_block_key(key)]
-            return value
+            return self._files[_block_key(key)]
         document = self._zarr_document(prefix, name)
         if document is None:
             raise KeyError(key)
@@ -103,7 +104,8 @@ class N5Files(Store):
         prefix, name = _split(key)
         if name == _DOCUMENT:
             raise KeyPathError(
-                key, "in an N5 store this key is that of .zarray, .zgroup and .zattrs together"
+                key,
+                "an N5 store keeps .zarray, .zgroup and .zattrs under this key; write to one of these keys",
             )
         if name in _DOCUMENTS:
             self._save(prefix, name, parse_json(flat(value), key))
@@ -119,7 +121,7 @@ class N5Files(Store):
         elif name == _ZATTRS:
             self._save(prefix, _ZATTRS, {})
         else:
-            # what remained would be a node still
+            # any other member of the document would still make it a node
             del self._files[prefix + _DOCUMENT]
 
     def __contains__(self, key: object) -> bool:
@@ -146,7 +148,7 @@ class N5Files(Store):
         return [name for name in _DOCUMENTS if self._zarr_document(prefix, name) is not None]
 
     def _chunk_key(self, key: str, ndims: dict[str, int | None]) -> str:
-        """Return the key of the chunk in a block; the key itself if it is not that of one."""
+        """Return the key of the chunk that a block stores; the key itself if it is not a block of an array."""
         segments = key.split("/")
         coords: list[str] = []
         while segments and segments[-1].isdecimal():
@@ -158,13 +160,14 @@ class N5Files(Store):
                 return prefix + ".".join(coords)
         return key
 
-    def getitems(self, keys: Sequence[str], *, contexts: Mapping[str, Any] | None = None) -> dict[str, bytes]:
-        """Return the values of those `keys` that are there; `contexts` has no effect."""
+    def getitems(
+        self, keys: Sequence[str], *, contexts: Mapping[str, JSON] | None = None
+    ) -> dict[str, bytes]:
         blocks = {key: _block_key(key) for key in keys if _split(key)[1] not in _DOCUMENTS}
         values = access.reader(self._files)(list(blocks.values()))
-        found = {key: value for key, value in zip(blocks, values, strict=True) if value is not None}
+        chunks = {key: value for key, value in zip(blocks, values, strict=True) if value is not None}
         documents = ((key, self.get(key)) for key in keys if key not in blocks)
-        return found | {key: value for key, value in documents if value is not None}
+        return chunks | {key: value for key, value in documents if value is not None}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, N5Files) and type(self) is type(other) and self._files == other._files
@@ -174,22 +177,35 @@ class N5Files(Store):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path!r}>"
 
-    # -- places ------------------------------------------------------------------------------------
+    # -- paths -------------------------------------------------------------------------------------
 
     @property
     def path(self) -> str:
-        return str(self._files.path)
+        """Path of the container, in its file system."""
+        return self._files.path
 
     @property
     def normalize_keys(self) -> bool:
-        return bool(self._files.normalize_keys)
+        """Whether keys are converted to lower case."""
+        return self._files.normalize_keys
 
     def dir_path(self, path: str | None = None) -> str:
-        """Return the directory in which the keys below `path` are files."""
-        return str(self._files.dir_path(path))
+        """Return the path in the file system for a path in the container.
+
+        Parameters
+        ----------
+        path : str, optional
+            Path of a node; the root by default.
+
+        Returns
+        -------
+        str
+            Path in the file system.
+        """
+        return self._files.dir_path(path)
 
     def listdir(self, path: str | None = None) -> list[str]:
-        """Return the names directly below `path`, sorted; of an array, the keys of its chunks."""
+        """Return the names directly below `path`, sorted; for an array, these include the keys of its chunks."""
         prefix = prefix_of(normalize_path(path))
         names = set(self._files.listdir(prefix[:-1]))
         if _DOCUMENT not in names:
@@ -203,7 +219,7 @@ class N5Files(Store):
         return sorted(names.union(self._documents_at(prefix)))
 
     def _chunks_below(self, prefix: str, coords: list[str], n_axes: int) -> Iterator[str]:
-        """Yield the chunks whose blocks are below some directories, the first of `n_axes` levels of them."""
+        """Yield the keys of the chunks whose blocks are below `coords`, the first of `n_axes` levels of directories."""
         if n_axes == 1:
             yield from coords
             return
@@ -214,22 +230,20 @@ class N5Files(Store):
                 yield f"{chunk}.{coord}"
 
     def rmdir(self, path: str | None = None) -> None:
-        """Delete all keys below `path`."""
         self._files.rmdir(path)
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        """Move all keys below `src_path` to below `dst_path`."""
         self._files.rename(src_path, dst_path)
 
     def getsize(self, path: str | None = None) -> int:
-        """Return the bytes of the values directly below `path`, or of its own; of an array, with its chunks."""
+        """Return the stored bytes directly below `path`, or of its value. Includes the chunks of an array."""
         path = normalize_path(path)
         if self._ndim(prefix_of(path)):
             return getsize_deep(self._files, path)
-        return int(self._files.getsize(_block_key(path) if path else path))
+        return self._files.getsize(_block_key(path) if path else path)
 
     def leftovers(self, older_than: float = 0) -> Iterator[str]:
-        """Iterate over files that killed writers left; see `DirectoryStore.leftovers`."""
+        """Iterate over the files that interrupted writers left; see `DirectoryStore.leftovers`."""
         return access.leftovers(self._files, older_than)
 
     def remove_leftover(self, path: str) -> None:
@@ -241,16 +255,23 @@ class N5Files(Store):
 
 
 class N5Store(N5Files):
-    """An N5 container in a directory, as a store of Zarr v2.
+    """Store that presents an N5 container in a directory as a hierarchy of Zarr v2.
 
-    Needs no package. Attributes and description of a node are one file, so the attributes of an array
-    must not be written by one process while another resizes it.
+    The attributes and the metadata of a node are in the same file. So one process must not write attributes of an
+    array while another process resizes it.
 
     Parameters
     ----------
-    path : directory of the container; made when the first value is written
-    normalize_keys : make keys lower case
-    dimension_separator : kept for users of zarr-python 2; has no effect
+    path : str or os.PathLike
+        Directory of the container. It is created when the first value is written.
+    normalize_keys : bool, default False
+        Convert keys to lower case.
+    dimension_separator : str, optional
+        Ignored; kept for compatibility with zarr-python 2.
+
+    See Also
+    --------
+    N5FSStore : The same at a URL.
 
     Examples
     --------
@@ -272,9 +293,28 @@ class N5Store(N5Files):
 
 
 class N5FSStore(N5Files):
-    """An N5 container at a URL, as a store of Zarr v2.
+    """Store that presents an N5 container at a URL as a hierarchy of Zarr v2.
 
-    Needs ``zarrcy[fsspec]``. See `N5Store`, and `FSStore` for the parameters.
+    Needs ``zarrcy[fsspec]``.
+
+    Parameters
+    ----------
+    url : str or os.PathLike
+        URL of the container; see `FSStore`.
+    normalize_keys : bool, default False
+        Convert keys to lower case.
+    key_separator : str, optional
+        Ignored; kept for compatibility with zarr-python 2.
+    mode : str, default "w"
+        "r" refuses changes; all other modes allow them.
+    dimension_separator : str, optional
+        Ignored; kept for compatibility with zarr-python 2.
+    **options : Option
+        More arguments of `FSStore`.
+
+    See Also
+    --------
+    N5Store : The same in a directory.
 
     Examples
     --------
@@ -292,27 +332,29 @@ class N5FSStore(N5Files):
         key_separator: str | None = None,
         mode: str = "w",
         dimension_separator: str | None = None,
-        **options: Any,
+        **options: Option,
     ) -> None:
-        super().__init__(FSStore(url, normalize_keys, mode=mode, **options))
-        self.map, self.fs, self.mode = self._files.map, self._files.fs, mode
-        self.exceptions = self._files.exceptions
+        files = FSStore(url, normalize_keys, mode=mode, **options)
+        super().__init__(files)
+        self.map, self.fs, self.mode = files.map, files.fs, mode
+        self.exceptions = files.exceptions
         self.key_separator = "."
 
     def is_writeable(self) -> bool:
-        """Can values be written? Not with the mode "r"."""
-        return bool(self._files.is_writeable())
+        return self._files.is_writeable()
 
 
 def _split(key: str) -> tuple[str, str]:
-    """Return what comes before the last part of a key, with the slash behind it, and that part."""
+    """Return the prefix of a key, with its slash, and the last segment."""
     head, slash, name = key.rpartition("/")
     return head + slash, name
 
 
 def _block_key(key: str) -> str:
-    """Return the key of the block of a chunk; of another key, the key itself.
+    """Return the key of the block that stores a chunk; another key is returned unchanged.
 
+    Examples
+    --------
     >>> _block_key("a/0.1.2"), _block_key("a/b.c")
     ('a/2/1/0', 'a/b.c')
     """

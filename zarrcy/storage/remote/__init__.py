@@ -1,1 +1,1 @@
-"""Stores that are reached over a network: object stores, fsspec file systems and database servers."""
+"""Stores that use a network: object stores, fsspec file systems and database servers."""

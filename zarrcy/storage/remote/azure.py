@@ -4,34 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage.access import as_bytes, discard
 from zarrcy.storage.base import Store, check_ranges, flat, slice_of
 from zarrcy.storage.capabilities import KeyRange
-from zarrcy.storage.optional import import_optional
+from zarrcy.storage.optional import Client, Option, import_optional
 from zarrcy.storage.remote.concurrent import map_requests
-from zarrcy.types import Buffer
+from zarrcy.types import JSON, Buffer
 
 _PURPOSE = "ABSStore"
 
 
 class ABSStore(Store):
-    """Keys as blobs in a container of Azure Blob Storage.
+    """Store in a container of Azure Blob Storage. Each key is a blob.
 
-    Many keys are asked for, stored and deleted at once; parts of values are read as parts of blobs.
+    Requests for many keys are sent concurrently. Parts of values are read with range requests.
 
-    Needs ``zarrcy[azure]``. It is tested with Azurite, which is Microsoft's emulator of the service.
+    Needs ``zarrcy[azure]``. It is tested with Azurite, Microsoft's emulator of the service.
 
     Parameters
     ----------
-    container : its name; used where no `client` is given
-    prefix : path of the root of the store in the container
-    account_name, account_key : of the storage account; used where no `client` is given
-    blob_service_kwargs : more for `azure.storage.blob.ContainerClient`; used where no `client` is given
-    dimension_separator : "." or "/", for arrays whose metadata do not say
-    client : an `azure.storage.blob.ContainerClient`
+    container : str, optional
+        Name of the container; ignored if `client` is passed.
+    prefix : str, default ""
+        Path of the root of the store in the container.
+    account_name : str, optional
+        Name of the storage account; ignored if `client` is passed.
+    account_key : str, optional
+        Key of the storage account; ignored if `client` is passed.
+    blob_service_kwargs : dict, optional
+        More arguments of `azure.storage.blob.ContainerClient`; ignored if `client` is passed.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk coordinates, for arrays whose metadata do not name one.
+    client : azure.storage.blob.ContainerClient, optional
+        Client of the container.
+
+    Raises
+    ------
+    MissingExtraError
+        If the package ``azure-storage-blob`` is not installed.
+    ValueError
+        If neither `client` nor `container` and `account_name` are passed.
     """
 
     consumes_values: ClassVar[bool] = True
@@ -42,14 +57,16 @@ class ABSStore(Store):
         prefix: str = "",
         account_name: str | None = None,
         account_key: str | None = None,
-        blob_service_kwargs: dict[str, Any] | None = None,
+        blob_service_kwargs: dict[str, Option] | None = None,
         dimension_separator: str | None = None,
-        client: Any = None,
+        client: Client = None,
     ) -> None:
         self._errors = import_optional("azure.core.exceptions", "azure", _PURPOSE)
         if client is None:
             if container is None or account_name is None:
-                raise ValueError("an ABSStore needs a client, or the names of a container and of its account")
+                raise ValueError(
+                    "an ABSStore needs the name of a container and its account; pass both, or a client"
+                )
             client = import_optional("azure.storage.blob", "azure", _PURPOSE).ContainerClient(
                 f"https://{account_name}.blob.core.windows.net/",
                 container,
@@ -67,7 +84,7 @@ class ABSStore(Store):
         return prefix_of(self.prefix) + check_key(key)
 
     def _folder(self, path: str | None) -> str:
-        """Return what the names of the blobs below a path begin with."""
+        """Return the prefix of the names of all blobs below a path."""
         return prefix_of(self.prefix) + prefix_of(normalize_path(path))
 
     # -- one key -----------------------------------------------------------------------------------
@@ -82,8 +99,8 @@ class ABSStore(Store):
     def __setitem__(self, key: str, value: Buffer) -> None:
         self.client.upload_blob(self._blob(key), as_bytes(flat(value)), overwrite=True)
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """Store `default` if the key is not there, in one step, and return what is there then."""
+    def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
+        """Store `default` if the key does not exist, atomically, and return the stored value."""
         try:
             self.client.upload_blob(self._blob(key), as_bytes(flat(default)), overwrite=False)
         except self._errors.ResourceExistsError:
@@ -128,28 +145,26 @@ class ABSStore(Store):
 
     # -- many keys ---------------------------------------------------------------------------------
 
-    def getitems(self, keys: Sequence[str], *, contexts: Mapping[str, Any] | None = None) -> dict[str, bytes]:
-        """Return the values of those `keys` that are there; `contexts` has no effect."""
+    def getitems(
+        self, keys: Sequence[str], *, contexts: Mapping[str, JSON] | None = None
+    ) -> dict[str, bytes]:
         values = map_requests(self.get, keys)
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
-        """Store all `values`."""
         map_requests(lambda item: self.__setitem__(*item), values.items())
 
     def delitems(self, keys: Iterable[str]) -> None:
-        """Delete those `keys` that are there."""
         map_requests(lambda key: discard(self, key), keys)
 
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
-        """Return parts of values; see `zarrcy.storage.capabilities.ReadsRanges`."""
         check_ranges(key_ranges)
         return map_requests(lambda item: self._part(*item), key_ranges)
 
     def _part(self, key: str, part: tuple[int, int | None]) -> bytes | None:
         start, nbytes = part
         if start < 0 or nbytes == 0:
-            # the service counts from the start only, and sends no part in which there is nothing
+            # the service does not support offsets from the end, or empty ranges
             size = self._size(key)
             if size is None:
                 return None
@@ -167,31 +182,28 @@ class ABSStore(Store):
             return b""
         return value
 
-    # -- what lies below a path --------------------------------------------------------------------
+    # -- below a path --------------------------------------------------------------------
 
     def listdir(self, path: str | None = None) -> list[str]:
-        """Return the names directly below `path`, sorted."""
         start = len(self._folder(path))
         return sorted({entry.name[start:].rstrip("/") for entry in self._walk(path)})
 
-    def _walk(self, path: str | None) -> Iterable[Any]:
-        """Return what is directly below a path: blobs, and what the names of others begin with."""
-        found: Iterable[Any] = self.client.walk_blobs(
+    def _walk(self, path: str | None) -> Iterable[Client]:
+        """Return the blobs directly below a path, and the common prefixes of deeper blobs."""
+        entries: Iterable[Client] = self.client.walk_blobs(
             name_starts_with=self._folder(path) or None, delimiter="/"
         )
-        return found
+        return entries
 
     def rmdir(self, path: str | None = None) -> None:
-        """Delete all keys below `path`."""
         self.delitems(self._below(normalize_path(path)))
 
     def getsize(self, path: str | None = None) -> int:
-        """Return the bytes of the values directly below `path`, or of the value that is its key."""
         path = normalize_path(path)
         own = self._size(path) if path else None
         if own is not None:
             return own
-        # what only begins the names of others has no size
+        # a common prefix has no size
         return sum(getattr(entry, "size", 0) for entry in self._walk(path))
 
     def clear(self) -> None:

@@ -1,6 +1,6 @@
-"""Ask a server many questions at once: threads that wait for answers.
+"""Send several requests to a server at once, from threads that wait for the responses.
 
-They are started when they are first needed, and are shared by all stores.
+The threads are started on first use and are shared by all stores.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ _R = TypeVar("_R")
 _pools: dict[int, ThreadPoolExecutor] = {}
 
 
-def map_requests(question: Callable[[_T], _R], items: Iterable[_T], at_once: int = 10) -> list[_R]:
-    """Call `question` for each of the items, several at a time; return the answers in their order.
+def map_requests(request: Callable[[_T], _R], items: Iterable[_T], at_once: int = 10) -> list[_R]:
+    """Call `request` for each item, at most `at_once` at a time, and return the results in the order of the items.
 
-    Threads that wait are no load, so their number has nothing to do with that of the processors; but
-    clients keep a number of connections open, ten for many of them, and close those beyond it.
+    Waiting threads need no CPU, so their number does not depend on the number of CPUs. But many clients keep only
+    ten connections open, and close the others after use.
 
-    The first exception is raised when all questions that were asked have been answered.
+    The first exception is raised after all requests that were sent have returned.
 
+    Examples
+    --------
     >>> map_requests(str.upper, ["a", "b"])
     ['A', 'B']
     """
     items = list(items)
     if len(items) < 2:
-        return [question(item) for item in items]
-    waiting = [_pool_of(at_once).submit(question, item) for item in items]
+        return [request(item) for item in items]
+    waiting = [_pool_of(at_once).submit(request, item) for item in items]
     try:
         return [future.result() for future in waiting]
     finally:
@@ -49,5 +51,5 @@ def _pool_of(n_threads: int) -> ThreadPoolExecutor:
 
 
 if hasattr(os, "register_at_fork"):
-    # a forked child has none of its parent's threads
+    # the threads of the parent do not exist in a forked child
     os.register_at_fork(after_in_child=_pools.clear)

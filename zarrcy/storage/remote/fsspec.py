@@ -1,47 +1,70 @@
-"""A store in any file system that fsspec knows: S3, Google Cloud Storage, HTTP, SFTP, memory, archives ..."""
+"""A store in any file system of fsspec: S3, Google Cloud Storage, HTTP, SFTP, memory, archives ..."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from types import ModuleType
+from typing import ClassVar
 
 from zarrcy.errors import MissingExtraError, ReadOnlyError
 from zarrcy.storage import access
 from zarrcy.storage.base import Store
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.local.directory import DirectoryStore
-from zarrcy.storage.optional import import_optional
+from zarrcy.storage.optional import Client, Option, import_optional
 from zarrcy.storage.remote.fsspec_files import FsspecFiles
-from zarrcy.types import Buffer
+from zarrcy.types import JSON, Buffer
 
 _S3 = {"s3", "s3a"}
 
 
 class FSStore(Store):
-    """Keys as files below a URL, through fsspec.
+    """Store in a file system of fsspec. Each key is a file below a URL.
 
-    On the local file system it stores as a `DirectoryStore` does: a value appears whole or not at all.
-    Elsewhere it does what the backend promises; object stores promise the same. Many keys are asked for,
-    stored and deleted at once where the file system can do so.
+    On the local file system, values are written as by a `DirectoryStore`: readers see a complete value or none.
+    Other file systems give the guarantees of their backend; object stores give the same. Requests for many keys are
+    sent concurrently if the file system can do that.
 
-    Needs ``zarrcy[fsspec]``, and the package of the protocol: ``zarrcy[s3]`` has that of ``s3://``.
+    Needs ``zarrcy[fsspec]`` and the package of the protocol, such as ``zarrcy[s3]`` for ``s3://``.
 
     Parameters
     ----------
-    url : what fsspec opens, ``"s3://bucket/path"`` or ``"simplecache::https://host/path"``; with `fs`, a
-        path in it
-    normalize_keys : make keys lower case
-    key_separator : `dimension_separator` by another name, which comes first
-    mode : "r" refuses changes; any other mode allows them
-    exceptions : errors that mean that a key is not there. Others, of the network for instance, are raised:
-        what could not be read is not the same as what was never written
-    dimension_separator : "." or "/", for arrays whose metadata do not say
-    fs : a file system of fsspec, in the place of one that is made for the URL
-    check : write and delete a file, to see that it can be done
-    create : make the directory
-    missing_exceptions : more errors that mean that a key is not there
-    **storage_options : for the file system
+    url : str or os.PathLike
+        URL that fsspec opens, such as ``"s3://bucket/path"`` or ``"simplecache::https://host/path"``. If `fs` is
+        passed, a path in that file system.
+    normalize_keys : bool, default False
+        Convert keys to lower case.
+    key_separator : {".", "/"}, optional
+        Other name for `dimension_separator`; takes precedence.
+    mode : str, default "w"
+        "r" refuses changes; all other modes allow them.
+    exceptions : sequence of type
+        Errors that mean that a key does not exist. Other errors, such as network errors, are raised, because a value
+        that could not be read may exist.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk coordinates, for arrays whose metadata do not name one.
+    fs : fsspec.AbstractFileSystem, optional
+        File system to use, instead of the file system of the URL.
+    check : bool, default False
+        Write and delete a file, to check that this is possible.
+    create : bool, default False
+        Create the directory.
+    missing_exceptions : sequence of type, optional
+        More errors that mean that a key does not exist.
+    **storage_options : Option
+        Options of the file system.
+
+    Raises
+    ------
+    MissingExtraError
+        If fsspec or the package of the protocol is not installed.
+    ReadOnlyError
+        On a change, if `mode` is "r".
+
+    See Also
+    --------
+    ObjectStore : Store in an object store of obstore.
 
     Examples
     --------
@@ -70,17 +93,17 @@ class FSStore(Store):
             NotADirectoryError,
         ),
         dimension_separator: str | None = None,
-        fs: Any = None,
+        fs: Client = None,
         check: bool = False,
         create: bool = False,
         missing_exceptions: Sequence[type[BaseException]] | None = None,
-        **storage_options: Any,
+        **storage_options: Option,
     ) -> None:
         fsspec = import_optional("fsspec", "fsspec", "a store at a URL")
         if fs is not None and storage_options:
             raise ValueError(
-                f"storage_options {sorted(storage_options)} with fs: they are for a file system that is made "
-                "for the URL, and fs is one already"
+                f"storage_options {sorted(storage_options)} can't be combined with fs; pass them to the "
+                "constructor of the file system"
             )
         root = os.fspath(url)
         if fs is None:
@@ -96,37 +119,47 @@ class FSStore(Store):
         self.key_separator = self._dimension_separator or "."
         is_local = type(fs) is fsspec.get_filesystem_class("file")
         self._parts = FsspecFiles(self.map, self.exceptions)
-        self._files: Any = DirectoryStore(self.path) if is_local else self._parts
+        self._files: DirectoryStore | FsspecFiles = DirectoryStore(self.path) if is_local else self._parts
         self.durability = self._files.durability
 
     def _key(self, key: str) -> str:
         return key.lower() if self.normalize_keys else key
 
-    def _writable(self) -> Any:
-        """Return the files, if they may be changed."""
+    def _writable(self) -> DirectoryStore | FsspecFiles:
+        """Return the files, or raise ReadOnlyError if they can't be changed."""
         if self.mode == "r":
             raise ReadOnlyError(self.path)
         return self._files
 
     def is_writeable(self) -> bool:
-        """Can values be written? Not with the mode "r"."""
         return self.mode != "r"
 
     def dir_path(self, path: str | None = None) -> str:
-        """Return the path in the file system of what has this path in the store."""
-        return str(self._files.dir_path(path))
+        """Return the path in the file system for a path in the store.
+
+        Parameters
+        ----------
+        path : str, optional
+            Path of a node, or a key; the root by default.
+
+        Returns
+        -------
+        str
+            Path in the file system.
+        """
+        return self._files.dir_path(path)
 
     def __getitem__(self, key: str) -> bytes:
-        value: bytes = self._files[self._key(key)]
-        return value
+        return self._files[self._key(key)]
 
     def __setitem__(self, key: str, value: Buffer) -> None:
         self._writable()[self._key(key)] = value
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """Store `default` if the key is not there, and return what is there then.
+    def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
+        """Store `default` if the key does not exist, and return the stored value.
 
-        Of several writers at once one stores its value, if the file system can do that in one step.
+        If several writers do this at once, exactly one stores its value. That needs a file system that can create a
+        file atomically.
         """
         return self._writable().setdefault(self._key(key), default)
 
@@ -155,42 +188,36 @@ class FSStore(Store):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.fs.unstrip_protocol(self.path)!r} mode={self.mode!r}>"
 
-    def getitems(self, keys: Sequence[str], *, contexts: Mapping[str, Any] | None = None) -> dict[str, bytes]:
-        """Return the values of those `keys` that are there; `contexts` has no effect."""
-        found = self._files.getitems([self._key(key) for key in keys])
-        return {key: found[self._key(key)] for key in keys if self._key(key) in found}
+    def getitems(
+        self, keys: Sequence[str], *, contexts: Mapping[str, JSON] | None = None
+    ) -> dict[str, bytes]:
+        values = self._files.getitems([self._key(key) for key in keys])
+        return {key: values[self._key(key)] for key in keys if self._key(key) in values}
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
-        """Store all `values`."""
         access.writer(self._writable())({self._key(key): value for key, value in values.items()})
 
     def delitems(self, keys: Iterable[str]) -> None:
-        """Delete those `keys` that are there."""
         access.deleter(self._writable())([self._key(key) for key in keys])
 
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
-        """Return parts of values; see `zarrcy.storage.capabilities.ReadsRanges`."""
         return self._parts.get_partial_values([(self._key(key), part) for key, part in key_ranges])
 
     def listdir(self, path: str | None = None) -> list[str]:
-        """Return the names directly below `path`, sorted; none if there is no such directory."""
-        names: list[str] = self._files.listdir(path)
-        return names
+        return self._files.listdir(path)
 
     def rmdir(self, path: str | None = None) -> None:
-        """Delete all keys below `path`."""
         self._writable().rmdir(path)
 
     def rename(self, src_path: str, dst_path: str) -> None:
-        """Move the key `src_path`, and all keys below it, to `dst_path`."""
         self._writable().rename(src_path, dst_path)
 
     def getsize(self, path: str | None = None) -> int:
-        """Return the bytes of the values directly below `path`, or of its own; -1 over HTTP."""
-        return int(self._files.getsize(path))
+        """Return the stored bytes directly below `path`, or of the value of the key `path`; -1 over HTTP."""
+        return self._files.getsize(path)
 
     def leftovers(self, older_than: float = 0) -> Iterator[str]:
-        """Iterate over files that killed writers left; see `DirectoryStore.leftovers`."""
+        """Iterate over the files that interrupted writers left; see `DirectoryStore.leftovers`."""
         return access.leftovers(self._files, older_than)
 
     def remove_leftover(self, path: str) -> None:
@@ -201,7 +228,7 @@ class FSStore(Store):
         self.rmdir()
 
 
-def _open_url(fsspec: Any, url: str, options: dict[str, Any]) -> tuple[Any, str]:
+def _open_url(fsspec: ModuleType, url: str, options: dict[str, Option]) -> tuple[Client, str]:
     """Return the file system of a URL, and the path in it."""
     if fsspec.core.split_protocol(url)[0] in (None, "file", "local"):
         options = {"auto_mkdir": True, **options}

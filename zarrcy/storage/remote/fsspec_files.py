@@ -1,43 +1,47 @@
-"""Keys as files below a path in a file system of fsspec: the requests that `FSStore` makes."""
+"""A store in a file system of fsspec without the options of `FSStore`, which uses it for its requests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from zarrcy.keys import check_key, normalize_path
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, check_ranges, flat, slice_of
 from zarrcy.storage.capabilities import KeyRange
-from zarrcy.types import Buffer
+from zarrcy.storage.optional import Client
+from zarrcy.types import JSON, Buffer
 
-# fsspec takes paths with these for patterns, in the methods that take many
+# fsspec methods for many paths interpret paths with these characters as patterns
 _MAGIC = frozenset("*?[")
 
 
 class FsspecFiles(Store):
-    """Keys as files below the root of a mapper of fsspec.
+    """Store in a file system of fsspec. Each key is a file below the root of a mapper.
 
     Parameters
     ----------
-    mapper : its file system and its root are used
-    absent : exceptions that mean that a key is not there
+    mapper : fsspec.FSMap
+        Mapper with the file system and the root.
+    absent : tuple of type
+        Errors that mean that a key does not exist.
     """
 
-    def __init__(self, mapper: Any, absent: tuple[type[BaseException], ...]) -> None:
+    def __init__(self, mapper: Client, absent: tuple[type[BaseException], ...]) -> None:
         self.map = mapper
         self.fs = mapper.fs
         self.root = str(mapper.root)
         self.absent = absent
         protocols = (self.fs.protocol,) if isinstance(self.fs.protocol, str) else tuple(self.fs.protocol)
         self._is_http = "http" in protocols
-        # does the server send parts of files? None: nobody has asked yet
+        # whether the server supports range requests; None if that was not tested yet
         self._has_ranges: bool | None = None if self._is_http else True
 
     def _file(self, key: str) -> str:
+        # fsspec has no public name for the path of a key
         return str(self.map._key_to_str(check_key(key)))
 
     def dir_path(self, path: str | None = None) -> str:
+        """Return the path in the file system for a path in the store."""
         return str(self.map._key_to_str(normalize_path(path)))
 
     # -- one key -----------------------------------------------------------------------------------
@@ -51,9 +55,9 @@ class FsspecFiles(Store):
     def __setitem__(self, key: str, value: Buffer) -> None:
         self.setitems({key: value})
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
+    def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
         file, value = self._file(key), as_bytes(flat(default))
-        # servers that do not know the condition would overwrite the value, so it is looked for before
+        # servers that ignore the condition would overwrite the value, so look for it first
         if key not in self:
             try:
                 self._with_parents([file], lambda: self.fs.pipe_file(file, value, mode="create"))
@@ -81,7 +85,7 @@ class FsspecFiles(Store):
         return len(self._find(self.root))
 
     def _find(self, folder: str) -> list[str]:
-        """Return all files below a folder, or the file itself."""
+        """Return the paths of all files below a folder; if it is a file, its own path."""
         try:
             return list(self.fs.find(folder))
         except self.absent:
@@ -89,25 +93,27 @@ class FsspecFiles(Store):
 
     # -- many keys ---------------------------------------------------------------------------------
 
-    def getitems(self, keys: Sequence[str], *, contexts: Mapping[str, Any] | None = None) -> dict[str, bytes]:
+    def getitems(
+        self, keys: Sequence[str], *, contexts: Mapping[str, JSON] | None = None
+    ) -> dict[str, bytes]:
         files = {key: self._file(key) for key in keys}
         plain = [file for file in files.values() if _MAGIC.isdisjoint(file)]
         answers = self.fs.cat(plain, on_error="return") if plain else {}
-        found = {}
+        values = {}
         for key, file in files.items():
             answer = answers[file] if file in answers else self.get(key, KeyError())
             if not isinstance(answer, BaseException):
-                found[key] = bytes(answer)
+                values[key] = bytes(answer)
             elif not isinstance(answer, self.absent):
                 raise answer
-        return found
+        return values
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         files = {self._file(key): as_bytes(flat(value)) for key, value in values.items()}
         self._with_parents(files, lambda: self.fs.pipe(files))
 
-    def _with_parents(self, files: Iterable[str], write: Callable[[], Any]) -> None:
-        """Write files; make the directories that are missing, in a file system that has directories."""
+    def _with_parents(self, files: Iterable[str], write: Callable[[], object]) -> None:
+        """Call `write`; if directories are missing, create them and call it again."""
         try:
             write()
         except FileNotFoundError:
@@ -119,14 +125,14 @@ class FsspecFiles(Store):
         self._remove([self._file(key) for key in keys])
 
     def _remove(self, files: list[str]) -> None:
-        """Delete files, some of which may not be there."""
+        """Delete files; ignore files that do not exist."""
         if not files:
             return
         if all(_MAGIC.isdisjoint(file) for file in files):
             try:
                 self.fs.rm(files)
             except FileNotFoundError:
-                # it may have stopped at the first that is not there: file by file, then
+                # the call may have stopped at the first missing file; delete the files one by one
                 pass
             else:
                 return
@@ -146,7 +152,7 @@ class FsspecFiles(Store):
             ]
         files = [self._file(key) for key, _ in key_ranges]
         starts = [start for _, (start, _) in key_ranges]
-        # of a range that is counted from the end, what comes after it is cut off below
+        # a range that is counted from the end is read up to the end, and cut below
         ends = [None if n is None or start < 0 else start + n for _, (start, n) in key_ranges]
         answers = self.fs.cat_ranges(files, starts, ends, on_error="return")
         return [
@@ -154,23 +160,24 @@ class FsspecFiles(Store):
             for file, (_, part), answer in zip(files, key_ranges, answers, strict=True)
         ]
 
-    def _part(self, file: str, part: tuple[int, int | None], answer: Any) -> bytes | None:
+    def _part(self, file: str, part: tuple[int, int | None], answer: Client) -> bytes | None:
+        """Return the bytes of a range from an answer of fsspec: bytes, or an error."""
         if isinstance(answer, self.absent):
             return None
         if isinstance(answer, BaseException) or part[1] == 0:
-            # a server may refuse a range in which there is nothing, and a client may not even ask
+            # servers and clients may refuse an empty range
             try:
                 size = self.fs.info(file)["size"]
             except self.absent:
                 return None
-            wanted = slice_of(part, size)
-            if wanted.start < wanted.stop:
+            requested = slice_of(part, size)
+            if requested.start < requested.stop:
                 raise answer
             return b""
         return bytes(answer[: part[1]])
 
     def _serves_ranges(self, key_ranges: Sequence[KeyRange]) -> bool:
-        """Does the server send parts? One that does not sends the whole, which looks just like a part."""
+        """Return whether the server supports range requests. Other servers send the whole file instead."""
         if self._has_ranges is None and key_ranges:
             try:
                 self._has_ranges = bool(self.fs.info(self._file(key_ranges[0][0])).get("partial"))
@@ -178,10 +185,10 @@ class FsspecFiles(Store):
                 return False
         return bool(self._has_ranges)
 
-    # -- what lies below a path --------------------------------------------------------------------
+    # -- below a path --------------------------------------------------------------------
 
-    def _ls(self, path: str | None) -> list[dict[str, Any]]:
-        """Return what is directly below a path, or the file that is there."""
+    def _ls(self, path: str | None) -> list[dict[str, JSON]]:
+        """Return the entries directly below a path; if it is a file, its own entry."""
         try:
             return list(self.fs.ls(self.dir_path(path).rstrip("/"), detail=True))
         except self.absent:
@@ -189,13 +196,13 @@ class FsspecFiles(Store):
 
     def listdir(self, path: str | None = None) -> list[str]:
         folder = self.dir_path(path).rstrip("/")
-        # a file lists itself, and so do the placeholders that stand for folders in object stores
-        places = {entry["name"].rstrip("/") for entry in self._ls(path)} - {folder}
-        return sorted(place.rsplit("/", 1)[-1] for place in places)
+        # a file lists itself, and so do the placeholders of folders in object stores
+        paths = {entry["name"].rstrip("/") for entry in self._ls(path)} - {folder}
+        return sorted(below.rsplit("/", 1)[-1] for below in paths)
 
     def rmdir(self, path: str | None = None) -> None:
         self.fs.invalidate_cache()
-        # never the root itself: it may be a bucket
+        # do not delete the root itself, which may be a bucket
         below = [self.dir_path(path)] if normalize_path(path) else [entry["name"] for entry in self._ls("")]
         for folder in below:
             if not _MAGIC.isdisjoint(folder):

@@ -4,32 +4,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from functools import partial
+from typing import ClassVar
 
 from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, flat
-from zarrcy.storage.optional import import_optional
+from zarrcy.storage.listing import list_keys
+from zarrcy.storage.optional import Option, import_optional
 from zarrcy.storage.remote.concurrent import map_requests
-from zarrcy.types import Buffer
+from zarrcy.types import JSON, Buffer
 
 
 class MongoDBStore(Store):
-    """Keys as documents of a MongoDB collection, each with the members ``key`` and ``value``.
+    """Store in a MongoDB collection. Each key is a document with the members ``key`` and ``value``.
 
-    A document holds 16 MB at most, and so does a chunk. Many keys are asked for and deleted with one
-    command, and stored several at a time. The first write makes a unique index of the keys, without
-    which the server would look through all documents for each.
+    A document has at most 16 MB, so this is also the limit of a stored chunk. Many keys are read or deleted with one
+    command, and written with concurrent commands. The first write creates a unique index of the keys, so that the
+    server does not scan all documents for each key.
 
-    Needs ``zarrcy[mongodb]``. Pickles by its arguments: the copy has a connection of its own. It is
-    tested with mongomock, which plays the server in the process of the tests, not with a server.
+    Needs ``zarrcy[mongodb]``. A pickled copy opens a connection of its own. The store is tested with mongomock,
+    which emulates the server, not with a real server.
 
     Parameters
     ----------
-    database : its name
-    collection : its name
-    dimension_separator : "." or "/", for arrays whose metadata do not say
-    **kwargs : for `pymongo.MongoClient`
+    database : str, default "mongodb_zarr"
+        Name of the database.
+    collection : str, default "zarr_collection"
+        Name of the collection.
+    dimension_separator : {".", "/"}, optional
+        Separator of chunk coordinates, for arrays whose metadata do not name one.
+    **kwargs : Option
+        Arguments of `pymongo.MongoClient`.
+
+    Raises
+    ------
+    MissingExtraError
+        If the package ``pymongo`` is not installed.
     """
 
     consumes_values: ClassVar[bool] = True
@@ -42,7 +53,7 @@ class MongoDBStore(Store):
         database: str = "mongodb_zarr",
         collection: str = "zarr_collection",
         dimension_separator: str | None = None,
-        **kwargs: Any,
+        **kwargs: Option,
     ) -> None:
         pymongo = import_optional("pymongo", "mongodb", "MongoDBStore")
         self._database = database
@@ -50,17 +61,17 @@ class MongoDBStore(Store):
         self._dimension_separator = dimension_separator
         self._kwargs = kwargs
         self._has_index = False
-        self._taken = pymongo.errors.DuplicateKeyError
+        self._duplicate_key_error = pymongo.errors.DuplicateKeyError
         self.client = pymongo.MongoClient(**kwargs)
         self.db = self.client.get_database(database)
         self.collection = self.db.get_collection(collection)
 
-    def __getstate__(self) -> dict[str, Any]:
-        names = {"database": self._database, "collection": self._collection}
-        return {**names, "dimension_separator": self._dimension_separator, **self._kwargs}
+    def _arguments(self) -> tuple[tuple[str, str, str | None], dict[str, Option]]:
+        return (self._database, self._collection, self._dimension_separator), self._kwargs
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        MongoDBStore.__init__(self, **state)
+    def __reduce__(self) -> tuple[partial[MongoDBStore], tuple[str, str, str | None]]:
+        args, kwargs = self._arguments()
+        return partial(type(self), **kwargs), args
 
     # -- one key -----------------------------------------------------------------------------------
 
@@ -73,16 +84,16 @@ class MongoDBStore(Store):
     def __setitem__(self, key: str, value: Buffer) -> None:
         self.setitems({key: value})
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """Store `default` if the key is not there, in one step, and return what is there then."""
+    def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
+        """Store `default` if the key does not exist, atomically, and return the stored value."""
         self._require_index()
         names = {self._key: check_key(key)}
         fields = {"$setOnInsert": {self._value: as_bytes(flat(default))}}
         try:
             if self.collection.update_one(names, fields, upsert=True).upserted_id is not None:
                 return default
-        except self._taken:
-            # another writer was faster
+        except self._duplicate_key_error:
+            # another writer created the document first
             pass
         return self[key]
 
@@ -103,14 +114,15 @@ class MongoDBStore(Store):
 
     def _below(self, path: str) -> list[str]:
         """Return the keys below a path."""
-        found = self.collection.find(self._is_below(path), {self._key: 1, "_id": 0})
-        return [document[self._key] for document in found]
+        documents = self.collection.find(self._is_below(path), {self._key: 1, "_id": 0})
+        return [document[self._key] for document in documents]
 
-    def _is_below(self, path: str) -> dict[str, Any]:
+    def _is_below(self, path: str) -> dict[str, JSON]:
+        """Return the query for the documents of all keys below a path."""
         return {self._key: {"$regex": "^" + re.escape(prefix_of(path))}} if path else {}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, MongoDBStore) and self.__getstate__() == other.__getstate__()
+        return isinstance(other, MongoDBStore) and self._arguments() == other._arguments()
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -119,13 +131,13 @@ class MongoDBStore(Store):
 
     # -- many keys ---------------------------------------------------------------------------------
 
-    def getitems(self, keys: Sequence[str], *, contexts: Mapping[str, Any] | None = None) -> dict[str, bytes]:
-        """Return the values of those `keys` that are there; `contexts` has no effect."""
-        found = self.collection.find({self._key: {"$in": [check_key(key) for key in keys]}})
-        return {document[self._key]: bytes(document[self._value]) for document in found}
+    def getitems(
+        self, keys: Sequence[str], *, contexts: Mapping[str, JSON] | None = None
+    ) -> dict[str, bytes]:
+        documents = self.collection.find({self._key: {"$in": [check_key(key) for key in keys]}})
+        return {document[self._key]: bytes(document[self._value]) for document in documents}
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
-        """Store all `values`."""
         self._require_index()
         map_requests(lambda item: self._replace(*item), values.items())
 
@@ -133,30 +145,26 @@ class MongoDBStore(Store):
         document = {self._key: check_key(key), self._value: as_bytes(flat(value))}
         try:
             self.collection.replace_one({self._key: key}, document, upsert=True)
-        except self._taken:
-            # another writer made the document at the same time: now there is one to replace
+        except self._duplicate_key_error:
+            # another writer created the document at the same time; replace it
             self.collection.replace_one({self._key: key}, document)
 
     def _require_index(self) -> None:
-        """Make the index of the keys: without it two writers at once could make two documents of one key."""
+        """Create the unique index of the keys. Without it, two writers could create two documents for one key."""
         if not self._has_index:
             self.collection.create_index(self._key, unique=True)
             self._has_index = True
 
     def delitems(self, keys: Iterable[str]) -> None:
-        """Delete those `keys` that are there."""
         self.collection.delete_many({self._key: {"$in": [check_key(key) for key in keys]}})
 
-    # -- what lies below a path --------------------------------------------------------------------
+    # -- below a path --------------------------------------------------------------------
 
     def listdir(self, path: str | None = None) -> list[str]:
-        """Return the names directly below `path`, sorted."""
         path = normalize_path(path)
-        start = len(prefix_of(path))
-        return sorted({key[start:].split("/", 1)[0] for key in self._below(path)})
+        return list_keys(self._below(path), path)
 
     def rmdir(self, path: str | None = None) -> None:
-        """Delete all keys below `path`."""
         self.collection.delete_many(self._is_below(normalize_path(path)))
 
     def clear(self) -> None:

@@ -241,7 +241,7 @@ def test_the_options_of_zarr_python_2_are_those_of_an_fsstore(recorder, tmp_path
     store["FOO/0"] = b"x"
     assert list(store) == ["foo/0"]
     assert store["Foo/0"] == store.getitems(["fOO/0"])["fOO/0"] == b"x"
-    with pytest.raises(ValueError, match=r"\["'auto_mkdir'\] can't be combined with fs"):
+    with pytest.raises(ValueError, match=r"\['auto_mkdir'\] can't be combined with fs"):
         FSStore("/a", fs=recorder, auto_mkdir=True)
     with pytest.raises(ValueError, match="does not exist"):
         FSStore(f"{tmp_path}/new", check=True)

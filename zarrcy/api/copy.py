@@ -290,7 +290,7 @@ def words_like(source: Any, dest: Any, asked: Mapping[str, Any]) -> dict[str, An
                 source.dimension_names, source.attrs.asdict(), source.ndim
             )
             kws |= {} if names is None else {"dimension_names": names}
-        said = "chunk_key_encoding" in kws or getattr(dest.store, "_dimension_separator", None) is not None
+        said = "chunk_key_encoding" in kws or access.dimension_separator(dest.store) is not None
         if not said and source.dimension_separator != ".":
             kws["dimension_separator"] = source.dimension_separator
     elif _is_text(source):

@@ -97,7 +97,7 @@ def take_inventory(store: Store, path: str, chunk_store: Store | None = None) ->
     account = Inventory()
     names, others = _listed(store, path)
     documents = _fetched(store, [prefix + name for prefix in names for name in names[prefix]], account)
-    separator = getattr(store, "_dimension_separator", None) or "."
+    separator = access.dimension_separator(store) or "."
     for prefix in sorted(names):
         if all(prefix + name in documents for name in names[prefix]):
             _look(documents, prefix, names[prefix], separator, account)

@@ -16,6 +16,7 @@ from zarrcy.hierarchy.node import Node
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shape
 from zarrcy.metadata import ArrayMetadata, ArraySpec, NodeEntry, asked_format
 from zarrcy.settings import ArrayConfig, ExtraOptions, take_options
+from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import AnyDtype, Store, Synchronizer, ZarrFormat
 
@@ -187,7 +188,7 @@ def describe(
         compressor,
         object_codec,
         dimension_separator,
-        getattr(node.store, "_dimension_separator", None),
+        access.dimension_separator(node.store),
         codecs,
         chunk_key_encoding,
         dimension_names,

@@ -513,7 +513,7 @@ class Node:
 
 def default_separator(store: Store) -> str:
     """Return the separator of chunk keys whose document does not state one; a store may prefer "/"."""
-    return getattr(store, "_dimension_separator", None) or "."
+    return access.dimension_separator(store) or "."
 
 
 def _contains(kind: str, path: str) -> ContainsArrayError | ContainsGroupError:

@@ -1,9 +1,7 @@
-"""Bytes by key: where arrays live.
+"""Stores: mappings of keys to the bytes of metadata documents and chunks.
 
-A mapping of str to bytes-like is enough to be a store. Each store is loaded when it is first asked for.
+Any mapping of str to bytes-like is a store. Each class is loaded from its module on first use.
 """
-
-from typing import Any
 
 from zarrcy._lazy import find_zarr2_name, lazy_names, zarr2_names
 
@@ -11,7 +9,7 @@ array_meta_key = ".zarray"
 group_meta_key = ".zgroup"
 attrs_key = ".zattrs"
 
-# Module -> names; `__init__.pyi` tells type checkers the same.
+# Module -> names; `__init__.pyi` gives type checkers the same.
 _HOMES = {
     "zarrcy.storage.store_argument": "normalize_store_arg",
     "zarrcy.storage.remote.azure": "ABSStore",
@@ -32,15 +30,15 @@ _HOMES = {
     "zarrcy.storage.local.sqlite": "SQLiteStore",
     "zarrcy.storage.local.temporary": "TempStore",
     "zarrcy.storage.local.zip": "ZipStore",
-    # they know what arrays and groups are, so they are above this package
+    # these functions need arrays and groups, so they are in a package above this one
     "zarrcy.api.v2_functions": "contains_array contains_group init_array init_group",
 }
 _names, _find = lazy_names(__name__, _HOMES)
 __all__ = [*_names, "array_meta_key", "attrs_key", "group_meta_key"]  # noqa: PLE0604
 
 
-def __getattr__(name: str) -> Any:
-    # the other names of zarr-python 2's module ``storage``, such as `default_compressor`
+def __getattr__(name: str) -> object:
+    # other names that zarr-python 2 has in its module ``storage``, such as `default_compressor`
     value = _find(name) if name in _names else find_zarr2_name(__name__, __path__[0], name)
     globals()[name] = value
     return value

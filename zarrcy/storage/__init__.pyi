@@ -1,6 +1,6 @@
-"""Bytes by key: where arrays live.
+"""Stores: mappings of keys to the bytes of metadata documents and chunks.
 
-A mapping of str to bytes-like is enough to be a store.
+Any mapping of str to bytes-like is a store.
 """
 
 from zarrcy.api.v2_functions import contains_array, contains_group, init_array, init_group

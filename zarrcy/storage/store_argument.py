@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import MutableMapping
+from typing import TYPE_CHECKING
 
 from zarrcy.errors import StoreArgumentError
 from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.storage.memory import KVStore, MemoryStore
-from zarrcy.storage.optional import Client
 from zarrcy.types import JSON, Store, ZarrFormat
+
+if TYPE_CHECKING:
+    from zarrcy.storage.optional import Client
 
 _MAPPING_METHODS = ("__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__", "keys")
 

@@ -51,10 +51,10 @@ def use_threads(n: int) -> Iterator[None]:
     n : int
         Number of threads, at least 1. The calling thread is one of them.
 
-    Returns
-    -------
-    context manager
-        Restores the previous number at the end of the block.
+    Yields
+    ------
+    None
+        The previous number of threads is restored at the end of the block.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""Stores on this machine: directories, archives and database files."""
+"""Stores on the local machine: directories, archives and database files."""

@@ -42,7 +42,7 @@ class N5Files(Store):
 
     def __init__(self, files: DirectoryStore | FSStore) -> None:
         self._files = files
-        self.durability = files.durability
+        self.durability = access.durability(files)
         # for the keys of chunks; the keys of blocks have "/"
         self._dimension_separator = "."
 

@@ -1,4 +1,4 @@
-"""Documents, values and keys that lie are refused before they cost anything, by an error that names them."""
+"""Invalid documents, values and keys are refused before they cost memory, by an error that names them."""
 
 import bz2
 import io
@@ -30,7 +30,7 @@ ZSTD = {"id": "zstd", "level": 1}
 
 
 def opened(value=b"", **members):
-    """Open an array of v2 whose document has these members, and whose first chunk is this value."""
+    """Open an array of format 2 with these members in its document and this value as its first chunk."""
     document = {
         "zarr_format": 2, "shape": [10], "chunks": [10], "dtype": "<i4", "fill_value": 0, "order": "C",
         "filters": None, "compressor": None, **members,
@@ -49,7 +49,7 @@ def opened_v3(**members):
 
 
 class Peak:
-    """The most memory that was allocated in a ``with`` statement."""
+    """Peak of the memory that is allocated in a ``with`` block."""
 
     def __enter__(self):
         tracemalloc.start()
@@ -76,7 +76,7 @@ def nested(depth):
         (b'{"a": ' + b"1" * 900 + b"", "no JSON"),
     ],
 )
-def test_a_document_is_not_larger_or_deeper_than_documents_are(document, problem):
+def test_a_document_that_is_too_large_or_too_deep_is_refused(document, problem):
     with pytest.raises(errors.MetadataError, match=problem) as caught:
         json_reader.parse_json(
             document, "a/.zattrs", most=1000 if "1000" in problem else json_reader.MAX_NBYTES
@@ -119,7 +119,7 @@ def test_documents_of_usual_depth_are_read():
     ],
     ids=lambda members: str(members)[:40],
 )
-def test_a_document_that_claims_what_can_not_be_is_refused_without_cost(members):
+def test_an_impossible_document_is_refused_without_cost(members):
     with Peak() as peak, pytest.raises(errors.MetadataError, match=r"a/\.zarray") as caught:
         opened(**members)[0]
     assert peak.nbytes < 64 * MIB
@@ -145,13 +145,13 @@ def test_a_document_that_claims_what_can_not_be_is_refused_without_cost(members)
     ],
     ids=lambda members: str(members)[:60],
 )
-def test_a_document_of_v3_that_claims_what_can_not_be_is_refused_without_cost(members):
+def test_an_impossible_document_of_format_3_is_refused_without_cost(members):
     with Peak() as peak, pytest.raises(errors.MetadataError, match=r"a/zarr\.json"):
         opened_v3(**members)[0]
     assert peak.nbytes < 64 * MIB
 
 
-def test_a_chunk_that_no_memory_holds_is_an_error_where_it_is_needed():
+def test_a_chunk_larger_than_memory_is_an_error_when_it_is_allocated():
     value = numcodecs.Zstd(1).encode(bytes(100))
     a = opened(value, chunks=[2**58], compressor=ZSTD)
     with pytest.raises(errors.ChunkDecodeError, match="a/0"):
@@ -166,7 +166,7 @@ def test_a_chunk_that_no_memory_holds_is_an_error_where_it_is_needed():
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "a\\..\\x", "a\0"])
-def test_consolidated_metadata_hold_no_key_outside_of_the_root(name):
+def test_consolidated_metadata_with_a_key_outside_the_root_are_refused(name):
     document = {
         "zarr_consolidated_format": 1,
         "metadata": {".zgroup": {"zarr_format": 2}, f"{name}/.zarray": {}},
@@ -203,7 +203,7 @@ def test_a_bomb_does_not_expand_beyond_a_chunk(compressor, bomb, filters):
 
 
 @pytest.mark.parametrize("codec", ["zlib", "gzip", "bz2", "blosc", "zstd", "lz4"])
-def test_filters_that_compress_are_held_to_a_chunk_too(codec):
+def test_a_bomb_in_a_filter_does_not_expand_beyond_a_chunk(codec):
     bomb = numcodecs.get_codec({"id": codec}).encode(bytes(32 * MIB))
     with Peak() as peak, pytest.raises(errors.ChunkDecodeError, match=f"a/0.*{codec}"):
         opened(bomb, filters=[{"id": codec}])[0]
@@ -223,7 +223,7 @@ def test_filters_that_compress_are_held_to_a_chunk_too(codec):
     ],
     ids=str,
 )
-def test_objects_are_as_many_as_a_chunk_has(value, codec):
+def test_more_objects_than_a_chunk_has_are_refused(value, codec):
     if codec["id"] == "msgpack2":
         pytest.importorskip("msgpack")
     with Peak() as peak, pytest.raises(errors.ChunkDecodeError, match="a/0"):
@@ -232,10 +232,10 @@ def test_objects_are_as_many_as_a_chunk_has(value, codec):
 
 
 @pytest.mark.parametrize("codec", ["vlen-utf8", "vlen-bytes"])
-def test_objects_are_no_more_than_the_bytes_can_hold(codec):
+def test_more_objects_than_the_bytes_can_hold_are_refused(codec):
     value = struct.pack("<I", 2**27) + bytes(100)
     objects = opened(value, dtype="|O", chunks=[2**27], filters=[{"id": codec}], fill_value=None)
-    # the same where bytes ought to be
+    # the same codec where bytes are expected
     numbers = opened(value, chunks=[2**27], compressor={"id": codec})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for a, problem in ((objects, "too few for"), (numbers, "decodes to objects")):
@@ -244,7 +244,7 @@ def test_objects_are_no_more_than_the_bytes_can_hold(codec):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
 
 
-def test_objects_of_unknown_length_may_be_many_times_the_stored_bytes_but_not_any_number():
+def test_objects_may_be_much_longer_than_their_stored_bytes_up_to_a_limit():
     texts = np.array(["x" * 100_000] * 10, object)
     value = numcodecs.Zlib(9).encode(numcodecs.VLenUTF8().encode(texts))
     a = opened(value, dtype="|O", filters=[{"id": "vlen-utf8"}], compressor={"id": "zlib"}, fill_value="")
@@ -254,8 +254,8 @@ def test_objects_of_unknown_length_may_be_many_times_the_stored_bytes_but_not_an
         decoder_for(numcodecs.LZ4(), None, 10)(stated)
 
 
-def test_a_zstd_frame_without_a_size_tells_by_its_blocks_how_long_it_can_get():
-    # a window descriptor, no size; blocks: raw of 3 bytes, one byte 100,000 times, the last one compressed
+def test_the_blocks_of_a_zstd_frame_without_a_size_bound_its_decoded_length():
+    # A window descriptor, no size, and three blocks: 3 raw bytes, one byte 100,000 times, a compressed block.
     blocks = [(3 << 3, b"abc"), (100_000 << 3 | 1 << 1, b"x"), (5 << 3 | 2 << 1 | 1, b"12345")]
     frame = b"\x28\xb5\x2f\xfd\x00\x58" + b"".join(head.to_bytes(3, "little") + body for head, body in blocks)
     assert zstd_most_nbytes(memoryview(frame)) == 3 + 100_000 + 128 * 1024
@@ -263,7 +263,7 @@ def test_a_zstd_frame_without_a_size_tells_by_its_blocks_how_long_it_can_get():
         zstd_most_nbytes(memoryview(frame[:12]))
 
 
-def test_a_frame_that_states_more_than_its_bytes_can_become_takes_no_memory():
+def test_a_frame_that_states_an_impossible_length_allocates_no_memory():
     stated = b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 2**40) + (3 << 3 | 1).to_bytes(3, "little") + b"abc"
     for codec, frame in ((numcodecs.Zstd(), stated), (numcodecs.LZ4(), struct.pack("<I", 2**30) + b"abc")):
         decode = new_decoder(codec)
@@ -272,9 +272,9 @@ def test_a_frame_that_states_more_than_its_bytes_can_become_takes_no_memory():
         assert peak.nbytes < MIB
 
 
-def test_no_codec_unpickles_wherever_it_stands(monkeypatch):
+def test_pickle_is_refused_at_any_place_in_the_pipeline(monkeypatch):
     monkeypatch.delenv("ZARRCY_ALLOW_PICKLE", raising=False)
-    # older versions of numcodecs have no switch of their own
+    # older versions of numcodecs do not have this switch
     monkeypatch.setattr(numcodecs.pickles, "ALLOW_UNSAFE_PICKLE_DECODE", True, raising=False)
     ran = []
 
@@ -313,7 +313,7 @@ SIDE = 2**17
 
 
 def n5_files(codec, shape, block_shape, stated, values):
-    """Return an array of N5 with one block, whose header states a shape, and which holds these values."""
+    """Return an N5 array with one block. The header of the block states a shape; the block has these values."""
     compression, encoder = N5_CODECS[codec]
     document = {
         "dimensions": shape[::-1], "blockSize": block_shape[::-1], "dataType": "uint8",
@@ -341,7 +341,7 @@ def use_a_small_block(codec, shape, block_shape, stated):
     assert max(map(len, files.values())) < 2 * MIB
 
 
-def use_a_block_that_lies(codec, shape, block_shape, stated):
+def use_a_block_with_a_wrong_header(codec, shape, block_shape, stated):
     a = zarrcy.open(n5_files(codec, shape, block_shape, stated, bytes(MIB)), mode="r+")
     for use in (lambda: a[(0,) * a.ndim], lambda: a.__setitem__((0,) * a.ndim, 1)):
         with Peak() as peak, pytest.raises(errors.ChunkDecodeError, match="n5_wrapper"):
@@ -351,7 +351,7 @@ def use_a_block_that_lies(codec, shape, block_shape, stated):
 
 
 def use_a_list(codec, shape, block_shape, stated):
-    """Points and lists are found in whole chunks: whether there is address space for one is up to the system."""
+    """Points and lists are read from whole chunks; the system decides whether there is address space for one."""
     values = np.arange(1, 1 + np.prod(stated), dtype="u1").reshape(stated)
     a = zarrcy.open(n5_files(codec, shape, block_shape, stated, values), mode="r+")
     where = tuple(np.array([2, 0, 1]) for _ in shape)
@@ -362,7 +362,7 @@ def use_a_list(codec, shape, block_shape, stated):
 
 
 def grown(use, *cases, address_space=8 * 2**30):
-    """Call a function with lists of arguments in a process of its own; return by how many MiB that grew."""
+    """Call a function with each list of arguments in a new process; return by how many MiB its memory grew."""
     code = (
         "import resource, sys\n"
         f"sys.path[:0] = {[str(Path(__file__).parent), *sys.path]!r}\n"
@@ -378,7 +378,7 @@ def grown(use, *cases, address_space=8 * 2**30):
 
 
 @pytest.mark.parametrize("codec", ["raw", "gzip"])
-def test_a_small_block_of_n5_costs_no_more_than_it_holds(codec):
+def test_a_small_n5_block_takes_only_the_memory_of_its_content(codec):
     cases = [
         ([12], [2**32 - 1], [12]),
         ([4, 6], [SIDE, SIDE], [4, 6]),
@@ -389,18 +389,18 @@ def test_a_small_block_of_n5_costs_no_more_than_it_holds(codec):
     assert grown(use_a_small_block, *[(codec, *case) for case in cases]) < 64
 
 
-def test_a_block_of_n5_is_not_larger_than_its_bytes_can_get():
+def test_an_n5_block_that_states_an_impossible_shape_is_refused():
     cases = [(codec, [12], [2**32 - 1], [2**32 - 1]) for codec in N5_CODECS]
-    assert grown(use_a_block_that_lies, *cases) < 64
+    assert grown(use_a_block_with_a_wrong_header, *cases) < 64
 
 
-def test_a_list_of_a_small_block_touches_no_more_of_a_chunk_than_that():
+def test_reading_a_list_from_a_small_n5_block_touches_little_memory():
     cases = [("gzip", [12], [2**32 - 1], [12]), ("gzip", [12, 5], [SIDE, SIDE], [12, 5])]
     assert grown(use_a_list, *cases, address_space=2**40) < 64
 
 
 def test_an_n5_block_that_takes_much_more_memory_when_padded_is_refused():
-    # by a list: each of its 2**16 elements would lie on a page of its own
+    # read with a list, each of its 2**16 elements would touch another page of memory
     shape = [2**8] * 4
     a = zarrcy.open(n5_files("gzip", [2**8] * 4, shape, [2**4] * 4, bytes(2**16)), mode="r")
     with pytest.raises(errors.ChunkDecodeError, match="padded to a chunk of 4294967296 bytes"):
@@ -408,10 +408,10 @@ def test_an_n5_block_that_takes_much_more_memory_when_padded_is_refused():
     assert a[:3, 0, 0, 0].tolist() == [0, 0, 0]
 
 
-def test_a_block_of_n5_is_held_to_a_chunk():
+def test_an_n5_block_does_not_expand_beyond_a_chunk():
     codec = N5ChunkWrapper("<i4", (2**30,), {"id": "zlib", "level": 1})
     block = struct.pack(">HHI", 0, 1, 2**30) + zlib.compress(bytes(32 * MIB))
-    # the codec is made for other chunks than the array has, or for the same
+    # the codec states other chunks than the array, or the same
     for chunks in ([10], [2**30]):
         a = opened(block, chunks=chunks, compressor=codec.get_config())
         with Peak() as peak, pytest.raises(errors.ChunkDecodeError, match="a/0"):
@@ -436,7 +436,7 @@ def sharded(inner, value, outer=2**40, **more):
     return zarrcy.open_array(a.store, path="a", mode="r+")
 
 
-def test_an_index_of_a_million_million_chunks_is_compared_with_the_value_first():
+def test_an_index_that_is_longer_than_the_shard_is_refused_before_it_is_allocated():
     little = {"name": "bytes", "configuration": {"endian": "little"}}
     one = {
         "name": "sharding_indexed",
@@ -446,13 +446,13 @@ def test_an_index_of_a_million_million_chunks_is_compared_with_the_value_first()
         sharded(1, bytes(1000))[0]
     assert peak.nbytes < 8 * MIB
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # whether there is address space for a chunk of this one is up to the system; none of it is touched
+    # the system decides whether there is address space for such a chunk; none of it is touched
     with pytest.raises((errors.ChunkDecodeError, errors.ChunkMemoryError), match="a/c/0"):
         sharded(2**40, bytes(1000), codecs=[one])[0]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
 
 
-def test_a_shard_whose_chunks_overlap_is_read_but_not_written():
+def test_a_shard_with_overlapping_chunks_is_read_but_not_changed():
     index = struct.pack("<QQ", 0, 16) * 4
     a = sharded(4, np.arange(4, dtype="<i4").tobytes() + index, outer=16)
     assert a[:].tolist() == [0, 1, 2, 3] * 4
@@ -461,7 +461,7 @@ def test_a_shard_whose_chunks_overlap_is_read_but_not_written():
 
 
 @pytest.mark.parametrize("entry", [(0, 2**63), (2**63, 2**63), (2**64 - 8, 16), (60, 100)])
-def test_an_index_entry_that_leaves_the_value_is_refused(entry):
+def test_an_index_entry_outside_the_shard_is_refused(entry):
     a = sharded(4, bytes(16) + struct.pack("<QQ", *entry) * 4, outer=16)
     with pytest.raises(errors.ChunkDecodeError, match="outside the value"):
         a[0]
@@ -473,7 +473,7 @@ def test_an_index_entry_that_leaves_the_value_is_refused(entry):
 @pytest.mark.parametrize(
     "key", ["..", "../x", "a/../x", "/x", "a\\..\\x", "a\0b", "\ud800", "", "a//b", "./a", "a/."]
 )
-def test_no_key_leaves_the_root_of_a_directory(key, tmp_path):
+def test_a_key_outside_the_root_of_a_directory_is_refused(key, tmp_path):
     store = zarrcy.DirectoryStore(tmp_path / "root")
     for use in (
         lambda: store.__setitem__(key, b""),
@@ -488,7 +488,7 @@ def test_no_key_leaves_the_root_of_a_directory(key, tmp_path):
 
 @pytest.fixture
 def linked(tmp_path):
-    """A directory with an array, and links to another one outside."""
+    """A directory with an array, and links to an array outside of it."""
     for name, value in (("outside", 7), ("root/inside", 1)):
         zarrcy.array([value], store=str(tmp_path / name))
     root = tmp_path / "root"
@@ -498,13 +498,13 @@ def linked(tmp_path):
     return root
 
 
-def test_links_in_a_directory_are_followed(linked):
+def test_links_in_a_directory_are_followed_by_default(linked):
     group = zarrcy.open_group(zarrcy.DirectoryStore(linked), mode="r")
     assert group["link"][:].tolist() == [7]
     assert group.store["inside/1"]
 
 
-def test_links_are_refused_by_a_store_that_follows_none(linked):
+def test_links_are_refused_with_follow_symlinks_false(linked):
     store = zarrcy.DirectoryStore(linked, follow_symlinks=False)
     assert zarrcy.open_array(store, path="inside", mode="r")[:].tolist() == [1]
     for use in (
@@ -523,7 +523,7 @@ def test_links_are_refused_by_a_store_that_follows_none(linked):
 
 
 def with_stated_size(member_nbytes, compression=zipfile.ZIP_STORED):
-    """Return an archive whose directory and local header state another length than the member has."""
+    """Return an archive whose directory and local header state a wrong length of the member."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", compression) as archive:
         archive.writestr("a", b"x" * 1000)
@@ -532,7 +532,7 @@ def with_stated_size(member_nbytes, compression=zipfile.ZIP_STORED):
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_a_member_is_not_as_large_as_it_says(compression):
+def test_a_member_with_a_wrong_stated_length_is_refused(compression):
     store = zarrcy.ZipStore(with_stated_size(2**31 - 1, compression), mode="r")
     with Peak() as peak, pytest.raises(errors.ArchiveError, match="'a'") as caught:
         store["a"]
@@ -541,7 +541,7 @@ def test_a_member_is_not_as_large_as_it_says(compression):
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
-def test_members_with_names_outside_of_the_root_are_no_keys():
+def test_members_with_names_outside_the_root_are_not_keys():
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w") as archive:
         for name in ("good", "../bad", "/bad", "a/../../bad"):
@@ -552,7 +552,7 @@ def test_members_with_names_outside_of_the_root_are_no_keys():
         store["../bad"]
 
 
-def test_what_is_no_archive_is_an_error_of_ours(tmp_path):
+def test_a_file_that_is_not_an_archive_raises_an_archive_error(tmp_path):
     path = Path(tmp_path / "a.zip")
     path.write_bytes(b"PK\x05\x06" + bytes(10))
     with pytest.raises(errors.ArchiveError, match=r"a\.zip"):
@@ -560,7 +560,7 @@ def test_what_is_no_archive_is_an_error_of_ours(tmp_path):
 
 
 def use_a_short_chunk(codec):
-    """Read and write chunks that are stated to be huge, of which a few bytes are stored."""
+    """Read and write chunks that are huge by the metadata, but have only a few stored bytes."""
     array = zarrcy.create(
         40, chunks=2**32 - 1, dtype="i4", compressor=numcodecs.get_codec({"id": codec}), store={}
     )
@@ -576,5 +576,5 @@ def use_a_short_chunk(codec):
 
 
 @pytest.mark.parametrize("codec", ["zstd", "lz4", "gzip", "zlib"])
-def test_a_chunk_is_seen_to_be_short_before_there_is_memory_for_it(codec):
+def test_a_chunk_that_is_too_short_is_refused_before_it_is_allocated(codec):
     assert grown(use_a_short_chunk, (codec,)) < 64

@@ -1,4 +1,4 @@
-"""The cache of decoded chunks: the same answers, fewer questions to the store, no more bytes than were said."""
+"""The cache of decoded chunks: results stay the same, the store gets fewer requests, and the size limit holds."""
 
 import gc
 import multiprocessing
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zarrcy
-from zarrcy.chunk_io.chunk_cache import CacheInfo, ChunkCache
+from zarrcy.chunk_io.chunk_cache import CacheInfo, ChunkCache, live_caches
 from zarrcy.testing import CountingStore
 
 SHAPE, CHUNKS = (10, 13), (4, 5)  # edge chunks on both axes
@@ -39,7 +39,7 @@ def filled(kind, store, cache_bytes=10**6):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_chunk_that_was_read_is_not_asked_for_again(kind):
+def test_a_chunk_that_was_read_is_not_requested_again(kind):
     store = CountingStore()
     a = filled(kind, store)
     values = model()
@@ -57,7 +57,7 @@ def test_a_chunk_that_was_read_is_not_asked_for_again(kind):
 
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(sorted(KINDS)), st.sampled_from([300, 1000, 10**6]), st.data())
-def test_reads_and_writes_in_any_order_are_those_of_numpy(kind, cache_bytes, data):
+def test_reads_and_writes_in_any_order_match_numpy(kind, cache_bytes, data):
     a, values = filled(kind, {}, cache_bytes), model()
     view = a.view(dtype="u8") if kind != "filtered" else a
     for step in range(data.draw(st.integers(1, 12))):
@@ -65,25 +65,27 @@ def test_reads_and_writes_in_any_order_are_those_of_numpy(kind, cache_bytes, dat
             slice(data.draw(st.integers(0, n)), data.draw(st.integers(0, n)), data.draw(st.integers(1, 3)))
             for n in values.shape
         )
-        what = data.draw(st.sampled_from(["read", "read view", "write", "write view", "resize", "append"]))
-        if what == "read":
+        operation = data.draw(
+            st.sampled_from(["read", "read view", "write", "write view", "resize", "append"])
+        )
+        if operation == "read":
             assert same_bits(a[key], values[key])
-        elif what == "read view" and view.shape == values.shape:
+        elif operation == "read view" and view.shape == values.shape:
             assert same_bits(np.ascontiguousarray(view[key]).view("f8"), np.ascontiguousarray(values[key]))
-        elif what == "write":
+        elif operation == "write":
             a[key] = values[key] = step
-        elif what == "write view" and view.shape == values.shape and kind != "filtered":
+        elif operation == "write view" and view.shape == values.shape and kind != "filtered":
             view[key] = np.float64(step).view("u8")
             values[key] = step
-        elif what == "resize":
+        elif operation == "resize":
             rows = data.draw(st.integers(1, 12))
             a.resize(rows, None)
             kept = values[:rows]
             values = np.full((rows, values.shape[1]), -1.0)
             values[: len(kept)] = kept
-            # what is left in a chunk at the edge comes back when the array grows
+            # elements that were cut off in an edge chunk come back when the array grows
             a[len(kept) :] = -1
-        elif what == "append":
+        elif operation == "append":
             a.append(np.full((2, values.shape[1]), step + 0.5))
             values = np.concatenate([values, np.full((2, values.shape[1]), step + 0.5)])
         info = a.cache_info()
@@ -92,11 +94,11 @@ def test_reads_and_writes_in_any_order_are_those_of_numpy(kind, cache_bytes, dat
     assert same_bits(a[...], values)
 
 
-def test_the_chunks_that_were_used_last_stay():
+def test_the_most_recently_used_chunks_stay():
     store = CountingStore()
     a = filled("blosc", store, cache_bytes=3 * (CHUNK_NBYTES + 256))
     a[0, 0], a[0, 5], a[0, 10], a[0, 1]
-    a[4, 0]  # the fourth: the chunk of a[0, 5] gives way
+    a[4, 0]  # a fourth chunk evicts the chunk of a[0, 5]
     assert a.cache_info()[:4] == (1, 4, 1, 3)
     store.counts.clear()
     a[0, 0], a[0, 10], a[4, 0]
@@ -105,7 +107,7 @@ def test_the_chunks_that_were_used_last_stay():
     assert store.gets == 1
 
 
-def test_a_read_of_more_than_fits_leaves_the_cache_as_it_is():
+def test_a_read_of_more_than_fits_does_not_change_the_cache():
     a = filled("blosc", {}, cache_bytes=3 * (CHUNK_NBYTES + 256))
     a[0, 0]
     before = a.cache_info()
@@ -113,14 +115,14 @@ def test_a_read_of_more_than_fits_leaves_the_cache_as_it_is():
     assert a.cache_info() == before
 
 
-def test_without_a_cache_there_is_none():
+def test_without_cache_bytes_there_is_no_cache():
     a = filled("blosc", {}, cache_bytes=0)
     a[...]
     assert a.cache_info() == CacheInfo()
-    assert type(a._chunk_io).__module__ == "zarrcy.chunk_io.unsharded"
+    assert "cache" not in repr(a.explain())
 
 
-def test_absent_chunks_are_looked_for_again():
+def test_missing_chunks_are_requested_again():
     store = {}
     a = zarrcy.open_array(store, shape=4, chunks=2, dtype="i4", cache_bytes=10**6)
     assert a[...].tolist() == [0, 0, 0, 0]
@@ -128,7 +130,7 @@ def test_absent_chunks_are_looked_for_again():
     assert a[...].tolist() == [5, 5, 5, 5]
 
 
-def test_a_view_that_decodes_otherwise_has_chunks_of_its_own():
+def test_a_view_that_decodes_in_another_way_has_its_own_cached_chunks():
     a = zarrcy.array(np.array([1.5, 2.5]), chunks=2, cache_bytes=10**6)
     as_integers = a.astype("i4")
     assert (a[0], as_integers[0], a[1], as_integers[1]) == (1.5, 1, 2.5, 2)
@@ -137,7 +139,7 @@ def test_a_view_that_decodes_otherwise_has_chunks_of_its_own():
     assert (a[0], as_integers[0]) == (7.5, 7)
 
 
-def test_a_failed_write_leaves_no_old_chunk():
+def test_a_failed_write_leaves_no_stale_chunk():
     class Failing(dict):
         fails = False
 
@@ -156,7 +158,7 @@ def test_a_failed_write_leaves_no_old_chunk():
     assert a[0] == zarrcy.open_array(store)[0] == 2
 
 
-def test_a_chunk_that_was_read_before_a_write_and_kept_after_it_is_refused():
+def test_a_chunk_that_was_read_before_a_write_is_not_cached_after_it():
     cache = ChunkCache(10**6)
     _, changes = cache.get("stored", ["0"])
     cache.forget(["0"])
@@ -168,16 +170,16 @@ def test_a_chunk_that_was_read_before_a_write_and_kept_after_it_is_refused():
 
 
 def test_threads_that_read_and_write_see_what_was_written():
-    """Each thread writes and reads rows of its own; neighbours share no chunk, but all share the cache."""
+    """Each thread writes and reads its own rows. Threads do not share chunks, but they share the cache."""
     a = zarrcy.open_array({}, shape=(4, 64), chunks=(1, 16), dtype="i8", cache_bytes=6 * (128 + 256))
     wrong = []
 
     def work(row):
         for turn in range(150):
             a[row] = turn
-            found = a[row]
-            if not (found == turn).all():
-                wrong.append((row, turn, found))
+            values = a[row]
+            if not (values == turn).all():
+                wrong.append((row, turn, values))
 
     workers = [threading.Thread(target=work, args=(row,)) for row in range(4)]
     for worker in workers:
@@ -188,7 +190,7 @@ def test_threads_that_read_and_write_see_what_was_written():
     assert a.cache_info().nbytes <= a.cache_info().max_nbytes
 
 
-def test_what_was_damaged_is_not_kept():
+def test_a_damaged_chunk_is_not_cached():
     store = {}
     a = filled("blosc", store)
     good, store["0.0"] = store["0.0"], b"damaged"
@@ -198,7 +200,7 @@ def test_what_was_damaged_is_not_kept():
     assert a[0, 1] == 1
 
 
-def test_fields_come_from_the_same_chunk():
+def test_fields_are_read_from_the_same_cached_chunk():
     store = CountingStore()
     records = np.array([(1, 2.5), (3, 4.5)], [("n", "i4"), ("x", "f8")])
     zarrcy.array(records, store=store)
@@ -209,19 +211,19 @@ def test_fields_come_from_the_same_chunk():
     assert store.gets == 0
 
 
-def test_objects_are_not_kept():
+def test_objects_are_not_cached():
     a = zarrcy.array(["a", "bc"], dtype=str, cache_bytes=10**6)
     assert a[...].tolist() == ["a", "bc"]
     assert a.cache_info().n_chunks == 0
 
 
 @pytest.mark.parametrize("n", [-1, 1.5, "1 MB", True])
-def test_what_is_no_number_of_bytes_is_refused(n):
+def test_an_invalid_number_of_bytes_is_refused(n):
     with pytest.raises(ValueError, match="cache_bytes"):
         zarrcy.zeros(3, cache_bytes=n)
 
 
-def test_options_travel_with_groups_pickles_and_views():
+def test_groups_pickles_and_views_pass_the_options_on():
     g = zarrcy.open_group({}, cache_bytes=5000, threads=3)
     g["a"] = np.arange(6)
     a = g["a"]
@@ -240,24 +242,24 @@ def in_child(array, queue):
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork")
 def test_a_forked_child_begins_with_an_empty_cache_even_if_the_lock_was_held():
+    before = set(live_caches)
     a = zarrcy.array(np.ones(4, "i4"), chunks=2, cache_bytes=10**6)
     a[...]
+    (cache,) = set(live_caches) - before
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
-    with a._cache._lock:
+    with cache.lock:
         child = context.Process(target=in_child, args=(a, queue))
         child.start()
     assert queue.get(timeout=60) == (0, 4, 2)
     child.join(60)
 
 
-def test_a_cache_goes_with_its_array():
-    from zarrcy.chunk_io import chunk_cache
-
+def test_a_cache_is_freed_with_its_array():
     gc.collect()
-    before = len(chunk_cache._live)
+    before = len(live_caches)
     a = zarrcy.zeros(3, cache_bytes=1000)
-    assert len(chunk_cache._live) == before + 1
+    assert len(live_caches) == before + 1
     del a
     gc.collect()
-    assert len(chunk_cache._live) == before
+    assert len(live_caches) == before

@@ -1,4 +1,4 @@
-"""What is not stored, told instead of taken for fill value; which chunks are stored."""
+"""Missing chunks are masked or raise instead of reading as fill value; listing finds the stored chunks."""
 
 import pickle
 
@@ -22,7 +22,7 @@ MODEL = np.arange(1, 111, dtype="i4").reshape(10, 11)
 
 
 def partly_written(layout, stored, store=None, **options):
-    """Return an array of which the chunks (or shards) of 3 x 4 where `stored` is true were written, and the mask."""
+    """Write the chunks (or shards) of 3 x 4 where `stored` is true; return the array, and a mask of the others."""
     a = zarrcy.zeros((10, 11), dtype="i4", store=store, **LAYOUTS[layout])
     missing = np.ones((10, 11), bool)
     for i, j in np.argwhere(stored):
@@ -39,15 +39,15 @@ STORED = npst.arrays(bool, (4, 3))
 class TestMasked:
     @settings(deadline=None, max_examples=40)
     @given(stored=STORED, data=st.data())
-    def test_basic_selections_are_those_of_a_masked_array(self, layout, stored, data):
+    def test_basic_selections_match_a_masked_array(self, layout, stored, data):
         a, missing = partly_written(layout, stored, read_missing="mask")
         model = np.ma.MaskedArray(MODEL, missing)
         key = data.draw(npst.basic_indices((10, 11), allow_newaxis=True, allow_ellipsis=True))
-        found, expected = a[key], model[key]
-        np.testing.assert_array_equal(np.ma.getmaskarray(found), np.ma.getmaskarray(expected))
-        np.testing.assert_array_equal(np.ma.filled(found, -1), np.ma.filled(expected, -1))
+        values, expected = a[key], model[key]
+        np.testing.assert_array_equal(np.ma.getmaskarray(values), np.ma.getmaskarray(expected))
+        np.testing.assert_array_equal(np.ma.filled(values, -1), np.ma.filled(expected, -1))
 
-    def test_other_selections_too(self, layout):
+    def test_other_selections_match_a_masked_array(self, layout):
         stored = np.random.default_rng(0).random((4, 3)) < 0.5
         a, missing = partly_written(layout, stored, read_missing="mask")
         model = np.ma.MaskedArray(MODEL, missing)
@@ -62,11 +62,11 @@ class TestMasked:
             (a.astype("f8")[:], model.astype("f8")),
             (pickle.loads(pickle.dumps(a))[:], model),
         ]
-        for found, expected in pairs:
-            np.testing.assert_array_equal(found.mask, expected.mask)
-            np.testing.assert_array_equal(found.filled(-1), expected.filled(-1))
+        for values, expected in pairs:
+            np.testing.assert_array_equal(values.mask, expected.mask)
+            np.testing.assert_array_equal(values.filled(-1), expected.filled(-1))
 
-    def test_a_result_that_is_given_is_filled_with_its_mask(self, layout):
+    def test_out_is_filled_with_values_and_mask(self, layout):
         stored = np.eye(4, 3, dtype=bool)
         a, missing = partly_written(layout, stored, read_missing="mask")
         for out in (np.ma.empty((10, 11), "i4"), np.ma.masked_all((10, 11), "i4")):
@@ -77,7 +77,7 @@ class TestMasked:
 
     @settings(deadline=None, max_examples=25)
     @given(stored=STORED, data=st.data())
-    def test_reading_what_is_missing_raises_where_that_is_wanted(self, layout, stored, data):
+    def test_reading_a_missing_chunk_raises_if_requested(self, layout, stored, data):
         a, missing = partly_written(layout, stored, read_missing="raise")
         key = data.draw(npst.basic_indices((10, 11), allow_newaxis=False, allow_ellipsis=False))
         if missing[key].any():
@@ -88,10 +88,10 @@ class TestMasked:
             np.testing.assert_array_equal(a[key], MODEL[key])
 
     @pytest.mark.parametrize("where", ["memory", "directory"])
-    def test_the_grid_of_stored_chunks_is_found_by_listing(self, layout, where, tmp_path):
+    def test_initialized_chunks_lists_the_stored_chunks(self, layout, where, tmp_path):
         stored = np.random.default_rng(2).random((4, 3)) < 0.5
         a, _ = partly_written(layout, stored, str(tmp_path) if where == "directory" else None)
-        # 11 columns: the last shard holds one whole inner chunk and one in part
+        # 11 columns: the last shard has one whole inner chunk and a part of another
         expected = np.repeat(stored, 2, axis=1) if layout == "shards" else stored
         grid = a.initialized_chunks()
         assert grid.shape == a.cdata_shape
@@ -99,7 +99,7 @@ class TestMasked:
         assert grid.sum() == a.nchunks_initialized
 
 
-def test_the_error_names_the_key_and_travels():
+def test_the_error_names_the_key_and_can_be_pickled():
     g = zarrcy.group()
     g.zeros("a/b", shape=4, chunks=2)
     a = zarrcy.Array(g.store, "a/b", read_missing="raise")
@@ -109,7 +109,7 @@ def test_the_error_names_the_key_and_travels():
     assert (again.key, str(again)) == ("a/b/1", str(caught.value))
 
 
-def test_a_chunk_of_fill_value_that_was_written_is_not_missing():
+def test_a_written_chunk_of_fill_value_is_not_missing():
     a = zarrcy.zeros(4, chunks=2, read_missing="raise")
     a[:] = 0
     assert a[:].tolist() == [0] * 4
@@ -122,7 +122,7 @@ def test_a_part_of_a_missing_chunk_can_be_written():
         assert a[0:2].tolist() == [0, 5]
 
 
-def test_large_chunks_of_which_a_part_is_read_are_told_too(tmp_path):
+def test_large_missing_chunks_are_reported_if_a_part_is_read(tmp_path):
     for compressor in (None, "default"):
         a = zarrcy.create(
             2**18, chunks=2**17, dtype="i4", store=str(tmp_path / str(compressor)), compressor=compressor
@@ -136,7 +136,7 @@ def test_large_chunks_of_which_a_part_is_read_are_told_too(tmp_path):
             raising[-5:-1]
 
 
-def test_fields_are_masked_as_numpy_masks_them():
+def test_fields_are_masked_as_in_numpy():
     dtype = [("x", "i4"), ("y", "f8"), ("z", "i2", (2,))]
     a = zarrcy.zeros(4, chunks=2, dtype=dtype, read_missing="mask")
     a[:2] = np.array([(1, 2, (3, 4)), (5, 6, (7, 8))], dtype)
@@ -163,12 +163,12 @@ def test_an_array_without_axes_is_masked_until_it_is_written():
     assert a.initialized_chunks().tolist() == [True]
 
 
-def test_masks_and_a_meta_array_do_not_go_together():
+def test_masks_and_a_meta_array_exclude_each_other():
     with pytest.raises(ValueError, match="leave out meta_array"):
         zarrcy.zeros(3, read_missing="mask", meta_array=np.empty(()))
 
 
-def test_the_grid_of_stored_chunks_takes_one_listing():
+def test_initialized_chunks_takes_one_listing():
     class Counting(zarrcy.MemoryStore):
         n_listings = 0
 

@@ -1,4 +1,4 @@
-"""Writers that share chunks or shards lose nothing: threads without being asked, processes with a synchronizer."""
+"""Writers that share chunks or shards lose no update: threads always, processes with a synchronizer."""
 
 import pickle
 import subprocess
@@ -15,7 +15,7 @@ from zarrcy import errors, sync
 from zarrcy.storage import access
 from zarrcy.sync import key_locks
 
-# from Python 3.12 on: of forks while threads run, which is what is tried here
+# Python 3.12 and later warn about a fork while threads run, which these tests do on purpose
 pytestmark = pytest.mark.filterwarnings("ignore:This process .*fork:DeprecationWarning")
 
 LAYOUTS = {
@@ -32,7 +32,7 @@ def add_one(array, positions, times):
 
 
 def run_together(targets):
-    """Run functions in threads of their own, started together, and raise what one of them raised."""
+    """Run each function in its own thread, start them together, and raise the first error."""
     barrier, failures = threading.Barrier(len(targets)), []
 
     def run(target):
@@ -54,7 +54,7 @@ def run_together(targets):
 
 @pytest.fixture
 def eager_threads():
-    """Let threads take turns so often that a race is found."""
+    """Switch threads so often that a race shows."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -73,7 +73,7 @@ def test_eight_threads_that_share_chunks_lose_nothing_without_a_synchronizer(
     assert a[:].tolist() == [times] * 16
 
 
-def test_threads_that_opened_the_same_directory_each_for_itself_lose_nothing(tmp_path, eager_threads):
+def test_threads_that_opened_the_same_directory_in_different_ways_lose_nothing(tmp_path, eager_threads):
     (tmp_path / "link").symlink_to(tmp_path / "real")
     zarrcy.open_group(str(tmp_path / "real")).zeros("a", shape=4, chunks=4, dtype="i4")
     opened = [
@@ -91,7 +91,7 @@ def test_writes_across_many_shared_chunks_lose_nothing_and_do_not_block_each_oth
 
     def write(n):
         for _ in range(5):
-            # both orders: who takes names one by one, in the order of the plan, would wait for ever
+            # Both directions: locks that were taken one by one, in the order of the plan, would deadlock.
             a[n::8, :: 1 if n % 2 else -1] = n + 1
             a.vindex[np.arange(n, 40, 8), np.arange(n, 40, 8)] = n + 1
 
@@ -106,7 +106,7 @@ def test_a_whole_chunk_is_written_without_a_lock():
     assert (a[:] == 1).all()
 
 
-def test_a_part_of_a_chunk_waits_for_who_holds_it():
+def test_a_partial_write_waits_for_the_lock_of_its_chunk():
     a = zarrcy.zeros((4, 10), chunks=(2, 5), dtype="i4")
     thread = threading.Thread(target=a.set_basic_selection, args=((0, 0), 1))
     with key_locks.KeyLock([access.place_of(a.store) + "0.0"]):
@@ -118,14 +118,14 @@ def test_a_part_of_a_chunk_waits_for_who_holds_it():
     assert (a[0, 0], a[3, 9]) == (1, 7)
 
 
-def test_where_parts_are_allowed_no_lock_is_taken():
+def test_unaligned_allow_takes_no_lock():
     a = zarrcy.zeros(5, chunks=5, unaligned="allow")
     with key_locks.KeyLock([access.place_of(a.store) + "0"]):
         run_together([lambda: a.set_basic_selection(0, 1)])
     assert a[0] == 1
 
 
-def test_a_codec_that_fails_leaves_no_lock_behind():
+def test_a_failing_codec_releases_the_lock():
     a = zarrcy.create(4, chunks=4, store={})
     a[:] = 1
     a.store["0"] = b"damaged"
@@ -136,13 +136,13 @@ def test_a_codec_that_fails_leaves_no_lock_behind():
     assert a[0] == 3
 
 
-class TestHold:
+class TestKeyLock:
     def test_a_thread_does_not_wait_for_itself(self):
         with key_locks.KeyLock(["x"]) as outer, key_locks.KeyLock(["x", "y"]) as inner:
             assert (list(outer.names), list(inner.names)) == (["x"], ["y"])
         assert not {"x", "y"} & key_locks.held_names()
 
-    def test_an_inner_hold_gives_back_only_its_own(self):
+    def test_an_inner_lock_releases_only_its_own_names(self):
         with key_locks.KeyLock(["x"]):
             with key_locks.KeyLock(["x", "y"]):
                 pass
@@ -174,7 +174,7 @@ class TestHold:
 
 
 def spread(array, method, n, times):
-    """Add to each element from as many processes."""
+    """Add to each element from `n` processes."""
     context = get_context(method)
     processes = [context.Process(target=add_one, args=(array, range(k, 8, n), times)) for k in range(n)]
     for process in processes:
@@ -196,7 +196,7 @@ def test_four_processes_with_file_locks_lose_nothing(method, layout, tmp_path):
 
 def test_threads_of_several_forks_with_file_locks_lose_nothing(tmp_path):
     def threads_of(array, first):
-        # each thread with a copy of its own, as dask's workers have
+        # each thread has a copy of the array, like a dask worker
         copies = [pickle.loads(pickle.dumps(array)) for _ in range(4)]
         run_together([lambda n=n, c=c: add_one(c, [first + n], 10) for n, c in enumerate(copies)])
 
@@ -211,7 +211,7 @@ def test_threads_of_several_forks_with_file_locks_lose_nothing(tmp_path):
     assert a[:].tolist() == [10] * 8
 
 
-def test_copies_of_a_thread_synchronizer_give_the_same_locks():
+def test_copies_of_a_thread_synchronizer_share_their_locks():
     locks_of_all = zarrcy.ThreadSynchronizer()
     a = zarrcy.zeros(8, chunks=8, dtype="i4", synchronizer=locks_of_all)
     copies = [pickle.loads(pickle.dumps(locks_of_all)) for _ in range(8)]
@@ -223,8 +223,8 @@ def test_copies_of_a_thread_synchronizer_give_the_same_locks():
 
 @pytest.mark.parametrize("synchronizer", [None, "threads", "files", "cache"])
 @pytest.mark.parametrize("layout", ["chunks", "shards"])
-def test_a_fork_while_others_read_and_write_does_not_hang(layout, synchronizer, tmp_path):
-    found = {
+def test_a_fork_while_other_threads_read_and_write_does_not_hang(layout, synchronizer, tmp_path):
+    array_synchronizer = {
         None: None,
         "threads": zarrcy.ThreadSynchronizer(),
         "files": sync.ProcessSynchronizer(tmp_path / "locks"),
@@ -233,7 +233,7 @@ def test_a_fork_while_others_read_and_write_does_not_hang(layout, synchronizer, 
     store = zarrcy.DirectoryStore(tmp_path / "a")
     if synchronizer == "cache":
         store = zarrcy.LRUStoreCache(store, None)
-    a = zarrcy.create(16, dtype="i4", store=store, synchronizer=found, **LAYOUTS[layout])
+    a = zarrcy.create(16, dtype="i4", store=store, synchronizer=array_synchronizer, **LAYOUTS[layout])
     a[:] = 1
     done = threading.Event()
 
@@ -256,7 +256,7 @@ def test_a_fork_while_others_read_and_write_does_not_hang(layout, synchronizer, 
         for worker in workers:
             worker.join(30)
     if synchronizer != "cache":
-        # what one child wrote, a cache of the parent may know or not when the next one starts
+        # with a cache, the parent may or may not see what a child wrote when the next child starts
         assert zarrcy.open_array(str(tmp_path / "a"))[8:10].tolist() == [7, 7]
 
 
@@ -284,7 +284,7 @@ def test_a_fork_while_reads_are_shared_among_threads_does_not_hang(layout, tmp_p
     assert exitcodes == [0] * 3
 
 
-def test_what_a_fork_leaves_held_is_free_in_the_child():
+def test_a_lock_that_is_held_during_a_fork_is_free_in_the_child():
     started, finish = threading.Event(), threading.Event()
 
     def hold():
@@ -308,15 +308,15 @@ def test_what_a_fork_leaves_held_is_free_in_the_child():
     assert child.exitcode == 0
 
 
-# -- where locks work, and who else gives them ------------------------------------------------------
+# -- where locks work, and locks of other packages ---------------------------------------------------
 
 
 class TestFileLocksWork:
-    def test_they_do_in_a_temporary_directory_and_nothing_is_left_there(self, tmp_path):
+    def test_locks_work_in_a_temporary_directory_and_leave_no_file(self, tmp_path):
         assert sync.file_locks_work(tmp_path) is True
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_file_system_that_refuses_locks_is_found_out(self, tmp_path, monkeypatch):
+    def test_a_file_system_that_refuses_locks_is_detected(self, tmp_path, monkeypatch):
         import fasteners
 
         def refuse(*args, **kwargs):
@@ -325,21 +325,21 @@ class TestFileLocksWork:
         monkeypatch.setattr(fasteners.InterProcessLock, "acquire", refuse)
         assert sync.file_locks_work(tmp_path) is False
 
-    def test_locks_that_exclude_nobody_are_found_out(self, tmp_path, monkeypatch):
+    def test_locks_that_do_not_exclude_are_detected(self, tmp_path, monkeypatch):
         import fasteners
 
         monkeypatch.setattr(fasteners.InterProcessLock, "acquire", lambda *args, **kwargs: True)
         monkeypatch.setattr(fasteners.InterProcessLock, "release", lambda *args: None)
         assert sync.file_locks_work(tmp_path) is False
 
-    def test_a_directory_that_is_not_there_is_an_error(self, tmp_path):
+    def test_a_missing_directory_is_an_error(self, tmp_path):
         with pytest.raises(FileNotFoundError):
             sync.file_locks_work(tmp_path / "nowhere")
 
 
 @pytest.mark.slow
 def test_workers_of_a_dask_cluster_lose_nothing(tmp_path):
-    """In a process of its own: a cluster leaves threads behind."""
+    """Run in a separate process, because a cluster leaves threads behind."""
     script = textwrap.dedent(
         """
         import sys

@@ -1,4 +1,4 @@
-"""A selection that touches little of a large chunk reads and decodes little of it."""
+"""A selection of a small part of a large chunk reads and decodes only a small part of it."""
 
 import os
 import struct
@@ -13,7 +13,6 @@ from numcodecs import Blosc, Zlib
 
 import zarrcy
 from zarrcy.chunk_io import policy
-from zarrcy.codecs import partial_decode
 from zarrcy.codecs.partial_decode import BloscFrame
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.storage.byte_ranges import cut, join_spans
@@ -29,7 +28,7 @@ CODECS = {
 
 
 class RangedStore(CountingStore):
-    """A store that is asked for ranges, and counts them."""
+    """A store that serves byte ranges and counts them."""
 
     range_gap = 0
 
@@ -49,11 +48,10 @@ class RangedStore(CountingStore):
 
 
 @pytest.fixture(autouse=True)
-def small_chunks_too(monkeypatch):
+def small_chunks_too():
     """Read parts of small chunks too, on the fallback path; test_native_read.py tests the native path."""
-    monkeypatch.setattr(partial_decode, "_PAGE", 64)
-    monkeypatch.setattr(partial_decode, "_HEAD_NBYTES", 48)
-    with policy.overriding(policy.IOPolicy(use_native_path=False, parts_min_chunk_nbytes=0)):
+    io_policy = policy.IOPolicy(use_native_path=False, parts_min_chunk_nbytes=0, part_nbytes=48)
+    with policy.overriding(io_policy):
         yield
 
 
@@ -69,7 +67,7 @@ def stores(tmp_path):
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("kind", ["mapping", "ranges", "directory"])
 @on_both_kernels
-def test_every_kind_of_selection_reads_what_numpy_reads(kernels, kind, codec, tmp_path_factory):
+def test_every_kind_of_selection_matches_numpy(kernels, kind, codec, tmp_path_factory):
     @settings(max_examples=12)
     @given(data=st.data(), order=st.sampled_from("CF"), dtype=st.sampled_from(["u1", "<i2", ">f4", "f8"]))
     def check(data, order, dtype):
@@ -81,16 +79,16 @@ def test_every_kind_of_selection_reads_what_numpy_reads(kernels, kind, codec, tm
             a = zarrcy.array(model, chunks=chunks, order=order, compressor=CODECS[codec], store=store)
             for _ in range(3):
                 selection = data.draw(strategies.selections(shape, chunks))
-                found = getattr(a, f"get_{selection.kind}_selection")(selection.key)
+                values = getattr(a, f"get_{selection.kind}_selection")(selection.key)
                 assert same_bits(
-                    np.asarray(found, dtype), np.asarray(model.reshape(-1)[selection.positions], dtype)
+                    np.asarray(values, dtype), np.asarray(model.reshape(-1)[selection.positions], dtype)
                 )
 
     check()
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_small_window_costs_a_small_part_of_a_chunk(codec):
+def test_a_small_window_reads_a_small_part_of_a_chunk(codec):
     model = smooth((64, 64, 64))
     a = zarrcy.array(model, chunks=model.shape, compressor=CODECS[codec], store=RangedStore())
     whole = len(a.store.values["0.0.0"])
@@ -98,11 +96,11 @@ def test_a_small_window_costs_a_small_part_of_a_chunk(codec):
     assert a.store.gets == 0
     assert a.store.nbytes_read < whole / 8
     assert a.store.trips == (1 if codec == "raw" else 3), (
-        "a header that is longer than was guessed comes twice"
+        "a header that is longer than the first request is read twice"
     )
 
 
-def test_the_windows_of_many_chunks_are_asked_for_together():
+def test_the_parts_of_many_chunks_are_requested_together():
     model = smooth((64, 64))
     a = zarrcy.array(model, chunks=(16, 16), compressor=None, store=RangedStore())
     assert same_bits(a[::16, 3], model[::16, 3])
@@ -140,8 +138,8 @@ def test_fields_are_read_from_the_blocks_that_hold_them(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["mapping", "ranges", "directory"])
-def test_blocks_in_any_order_are_found(kind, tmp_path):
-    """With several threads Blosc writes blocks in the order in which they are ready."""
+def test_blocks_may_be_stored_in_any_order(kind, tmp_path):
+    """With several threads, Blosc stores blocks in the order in which they are finished."""
     model = smooth(4096, "i4")
     store = stores(tmp_path)[kind]
     a = zarrcy.array(model, chunks=4096, compressor=CODECS["lz4"], store=store)
@@ -163,7 +161,7 @@ def test_blocks_in_any_order_are_found(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", ["mapping", "ranges", "directory"])
 @pytest.mark.parametrize("codec", ["raw", "lz4"])
-def test_a_truncated_chunk_is_an_error_where_the_part_is_missing(kind, codec, tmp_path):
+def test_a_truncated_chunk_is_an_error_if_the_part_is_missing(kind, codec, tmp_path):
     model = smooth(4096, "i4")
     store = stores(tmp_path)[kind]
     a = zarrcy.array(model, chunks=4096, compressor=CODECS[codec], store=store)
@@ -187,30 +185,30 @@ def test_a_blosc_frame_with_any_byte_changed_never_crashes(kind, tmp_path):
             damaged[at] = value
             store["0"] = bytes(damaged)
             try:
-                found = a[100:120]
+                values = a[100:120]
             except ChunkDecodeError:
                 continue
-            assert found.shape == (20,)
+            assert values.shape == (20,)
 
 
-def test_a_value_that_is_replaced_between_two_questions_is_read_anew():
-    """Header of one value, blocks of another: the answer must be one or the other."""
+def test_a_value_that_is_replaced_between_two_requests_is_read_again():
+    """The header is of one value and the blocks of another; the result must belong to one of them."""
     old, new = smooth(4096, "i4"), smooth(4096, "i4")[::-1]
     store = RangedStore()
     a = zarrcy.array(old, chunks=4096, compressor=CODECS["lz4"], store=store)
     other = zarrcy.array(new, chunks=4096, compressor=CODECS["lz4"])
-    ask = store.get_partial_values
+    read = store.get_partial_values
 
     def replacing(key_ranges):
-        found = ask(key_ranges)
+        parts = read(key_ranges)
         store.values["0"] = other.store["0"]
-        return found
+        return parts
 
     store.get_partial_values = replacing
     assert a[100:120].tolist() == new[100:120].tolist()
 
 
-def test_a_file_that_is_replaced_while_it_is_read_gives_the_old_value(tmp_path, monkeypatch):
+def test_a_file_that_is_replaced_during_a_read_gives_the_old_value(tmp_path, monkeypatch):
     old, new = smooth(4096, "i4"), smooth(4096, "i4")[::-1]
     store = zarrcy.DirectoryStore(tmp_path)
     a = zarrcy.array(old, chunks=4096, compressor=CODECS["lz4"], store=store)
@@ -240,12 +238,12 @@ def test_a_file_is_closed_when_its_chunk_is_damaged(tmp_path):
     suffix=st.booleans(),
     gap=st.integers(0, 20),
 )
-def test_joined_spans_give_what_single_spans_give(spans, suffix, gap):
+def test_joined_spans_give_the_same_bytes_as_single_spans(spans, suffix, gap):
     value = bytes(range(100))
     spans = [*spans, (-5, None)] if suffix else spans
     ranges, places = join_spans(spans, gap)
     parts = [bytes(cut(memoryview(value), span)) for span in ranges]
     for span, (number, at, nbytes) in zip(spans, places, strict=True):
-        found = parts[number][at:] if nbytes is None else parts[number][at : at + nbytes]
-        assert found == bytes(cut(memoryview(value), span))
+        part = parts[number][at:] if nbytes is None else parts[number][at : at + nbytes]
+        assert part == bytes(cut(memoryview(value), span))
     assert len(ranges) <= len(spans)

@@ -1,4 +1,4 @@
-"""Arrays whose chunks differ in length: every selection reads and writes what NumPy does."""
+"""Arrays whose chunks differ in length: every selection reads and writes like NumPy."""
 
 import itertools
 import json
@@ -18,14 +18,14 @@ GZIP = {"name": "gzip", "configuration": {"level": 1}}
 
 
 def lengths_of(axis, n):
-    """The lengths of the chunks that an item of a document means: the specification, word for word."""
+    """Return the chunk lengths that an item of a document stands for, by the specification."""
     if isinstance(axis, int):
         return [axis] * -(-n // axis)
     return [length for item in axis for length in ([item[0]] * item[1] if isinstance(item, list) else [item])]
 
 
 def stored(model, axes, store=None, codecs=(LITTLE,), encode=bytes, absent=(), fill=0):
-    """Write an array as the specification says, without this library."""
+    """Store an array by the specification, without zarrcy."""
     store = {} if store is None else store
     store["zarr.json"] = json.dumps(
         {
@@ -43,7 +43,7 @@ def stored(model, axes, store=None, codecs=(LITTLE,), encode=bytes, absent=(), f
         }
     ).encode()
     lengths = [lengths_of(axis, n) for axis, n in zip(axes, model.shape, strict=True)]
-    starts = [[0, *itertools.accumulate(found)][:-1] for found in lengths]
+    starts = [[0, *itertools.accumulate(axis)][:-1] for axis in lengths]
     for coords in itertools.product(*map(range, map(len, lengths))):
         first = [starts[axis][i] for axis, i in enumerate(coords)]
         if coords in absent or any(at >= n for at, n in zip(first, model.shape, strict=True)):
@@ -108,9 +108,9 @@ class TestReading:
             else [item]
             for item, n in zip(key, MODEL.shape, strict=True)
         ]
-        wanted = MODEL[np.ix_(*(np.array(positions, int).reshape(-1) for positions in lists))]
+        expected = MODEL[np.ix_(*(np.array(positions, int).reshape(-1) for positions in lists))]
         dropped = tuple(axis for axis, item in enumerate(key) if isinstance(item, int))
-        np.testing.assert_array_equal(array.oindex[key], wanted.squeeze(dropped))
+        np.testing.assert_array_equal(array.oindex[key], expected.squeeze(dropped))
 
     def test_points_and_masks(self, array):
         points = tuple(RNG.integers(0, n, (2, 50)) for n in MODEL.shape)
@@ -126,14 +126,14 @@ class TestReading:
     def test_rows(self, array):
         np.testing.assert_array_equal(list(array.islice(2, 23)), MODEL[2:23])
 
-    def test_what_is_not_stored_is_fill_value(self):
+    def test_missing_chunks_read_as_fill_value(self):
         a = zarrcy.open_array(stored(MODEL, AXES, absent={(0, 0, 0), (4, 3, 1)}, fill=-7))
-        wanted = MODEL.copy()
-        wanted[:3, :4, :7] = -7
-        wanted[8:13, 10:11, 7:] = -7
-        np.testing.assert_array_equal(a[...], wanted)
+        expected = MODEL.copy()
+        expected[:3, :4, :7] = -7
+        expected[8:13, 10:11, 7:] = -7
+        np.testing.assert_array_equal(a[...], expected)
 
-    def test_only_the_chunks_that_are_touched_are_read_each_once(self):
+    def test_only_touched_chunks_are_read_and_each_once(self):
         store = CountingStore()
         stored(MODEL, AXES, store)
         a = zarrcy.open_array(store)
@@ -144,7 +144,7 @@ class TestReading:
         a[...]
         assert store.gets == 7 * 10 * 2
 
-    def test_codecs_that_must_know_the_shape_of_a_chunk(self):
+    def test_codecs_may_depend_on_the_shape_of_a_chunk(self):
         flags = MODEL % 3 == 0
 
         def packed(chunk):
@@ -194,7 +194,7 @@ class TestShards:
 
         return stored(model, ([2, [6, 2]], [[4, 1], 8, 2]), codecs=[codec], encode=encode)
 
-    def test_shards_of_different_lengths_hold_equal_chunks(self):
+    def test_shards_of_different_lengths_have_equal_inner_chunks(self):
         model = np.arange(13 * 14, dtype="i4").reshape(13, 14)
         a = zarrcy.open_array(self.sharded(model))
         assert a.chunks == (2, 2)
@@ -210,7 +210,7 @@ class TestShards:
         a[1:9, 3:7] = model[1:9, 3:7] = -1
         np.testing.assert_array_equal(a[...], model)
 
-    def test_chunks_must_divide_each_of_them(self):
+    def test_inner_chunks_must_divide_every_shard(self):
         store = self.sharded(np.zeros((13, 14), "i4"))
         document = json.loads(store["zarr.json"])
         document["chunk_grid"]["configuration"]["chunk_shapes"][0] = [3, 12]
@@ -220,7 +220,7 @@ class TestShards:
 
 
 class TestFacts:
-    def test_they_tell_of_all_chunks(self, array):
+    def test_properties_describe_all_chunks(self, array):
         assert array.chunks == (9, 30, 7)
         assert array.shards is None
         assert array.read_chunk_sizes == ((3, 3, 1, 1, 5, 5, 7), (4, 2, 4, 1, 1, 1, 1, 1, 1, 6), (7, 2))
@@ -229,7 +229,7 @@ class TestFacts:
         assert dict(array.info_items())["Chunk shape"] == "up to (9, 30, 7)"
         assert "svg" in array._repr_html_()
 
-    def test_the_checksum_goes_over_all_chunks(self):
+    def test_the_checksum_covers_all_chunks(self):
         store = stored(MODEL, AXES)
         before = zarrcy.open_array(store).hexdigest()
         assert before == zarrcy.open_array(dict(store)).hexdigest()
@@ -269,7 +269,7 @@ class TestWriting:
         grid = json.loads(store["zarr.json"])["chunk_grid"]
         assert grid["configuration"]["chunk_shapes"] == json.loads(json.dumps(AXES))
 
-    def test_the_shape_ends_with_the_chunks(self):
+    def test_the_shape_cannot_exceed_the_chunks(self):
         a = zarrcy.open_array(stored(MODEL, AXES))
         with pytest.raises(ValueError, match="axis 0 differ in length, and end at element 27"):
             a.resize(28, 22, 9)
@@ -292,7 +292,7 @@ LENGTHS = st.lists(st.integers(1, 6), min_size=1, max_size=8)
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), axes=st.lists(LENGTHS, min_size=1, max_size=3))
-def test_any_grid_reads_what_numpy_reads(data, axes):
+def test_any_grid_reads_like_numpy(data, axes):
     shape = tuple(data.draw(st.integers(0, sum(axis))) for axis in axes)
     model = np.arange(np.prod(shape), dtype="i4").reshape(shape) + 1
     a = zarrcy.open_array(stored(model, axes))
@@ -310,7 +310,7 @@ def test_any_grid_reads_what_numpy_reads(data, axes):
     assert a.read_chunk_sizes == tuple(tuple(x[x > 0].tolist()) for x in sizes)
 
 
-def test_an_axis_of_many_runs_is_found_by_its_ends():
+def test_positions_are_found_on_an_axis_with_many_runs():
     axis = AxisChunks(tuple((1 + i % 2, 10**9) for i in range(1000)))
     assert axis.chunk_at(3 * 10**9 - 1) == 2 * 10**9 - 1
     assert axis.start_of(2 * 10**9) == 3 * 10**9

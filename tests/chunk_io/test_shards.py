@@ -1,4 +1,4 @@
-"""Chunks in shards: what is asked of the store, and what a damaged shard is."""
+"""Chunks in shards: the requests to the store, and the errors for damaged shards."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from zarrcy.testing import CountingStore
 
 
 class RangedStore(CountingStore):
-    """A store that is asked for ranges, and notes them."""
+    """A store that serves byte ranges and records them."""
 
     range_gap = 0
 
@@ -38,17 +38,17 @@ def sharded(store, **options):
     return a
 
 
-def test_a_window_costs_one_index_and_one_range_per_run_of_chunks():
+def test_a_window_reads_the_index_and_one_range_per_run_of_chunks():
     a = sharded(RangedStore())
     assert a[5:7, 8:16].tolist() == MODEL[5:7, 8:16].tolist()
     index, chunks = a.store.trips
     assert index == [(-INDEX_NBYTES, None)]
     runs = [span for span in chunks if span[0] >= 0]
-    assert runs == [(10 * 64, 2 * 64)], "two neighbouring chunks are one range"
+    assert runs == [(10 * 64, 2 * 64)], "two neighbouring chunks must be one range"
     assert a.store.gets == 0
 
 
-def test_a_window_of_absent_chunks_costs_the_index_alone():
+def test_a_window_of_missing_chunks_reads_only_the_index():
     store = RangedStore()
     a = zarrcy.zeros((64, 64), chunks=(4, 4), shards=(32, 32), zarr_format=3, store=store)
     a[0, 0] = 1
@@ -57,7 +57,7 @@ def test_a_window_of_absent_chunks_costs_the_index_alone():
     assert store.trips == [[(-INDEX_NBYTES, None)]]
 
 
-def test_the_index_of_a_file_is_read_once_and_again_when_the_file_changed(tmp_path, monkeypatch):
+def test_the_index_of_a_file_is_read_once_until_the_file_changes(tmp_path, monkeypatch):
     from zarrcy.codecs.shard_index import IndexFormat
 
     a = sharded(tmp_path)
@@ -85,13 +85,13 @@ def test_a_whole_shard_is_written_without_a_read():
     assert (a.store.gets, a.store.sets) == (2, 2)
 
 
-def test_a_shard_at_the_edge_is_whole_when_all_of_the_array_in_it_is():
+def test_an_edge_shard_is_written_whole_if_all_of_it_inside_the_array_is_selected():
     a = zarrcy.zeros((10, 10), chunks=(3, 3), shards=(6, 6), zarr_format=3, store=CountingStore())
     a[6:, 6:] = 1
     assert (a.store.gets, a.store.sets) == (0, 1)
 
 
-def test_a_shard_of_fill_value_is_deleted_and_a_chunk_of_it_takes_no_room():
+def test_a_shard_of_fill_value_is_deleted_and_a_chunk_of_fill_value_takes_no_space():
     a = sharded(CountingStore())
     before = len(a.store.values["c/0/0"])
     a[:4, :4] = 0
@@ -109,7 +109,7 @@ def test_a_damaged_shard_names_its_key(store, tmp_path):
         values["c/0/0"] = damaged
         with pytest.raises(ChunkDecodeError, match=r"'c/0/0"):
             a[3, 3]
-    # a right checksum over an index that lies
+    # a valid checksum of an index with wrong entries
     from zarrcy import _kernels
 
     for entry in ((2**63, 64), (0, 2**40), (len(whole), 64), (2**64 - 2, 5), (0, 3)):
@@ -123,7 +123,7 @@ def test_a_damaged_shard_names_its_key(store, tmp_path):
             a[3, 3:5] = 1
 
 
-def test_selections_of_every_kind_read_and_write(tmp_path):
+def test_every_kind_of_selection_reads_and_writes(tmp_path):
     a, model = sharded(tmp_path, compressor="default"), MODEL.copy()
     rng = np.random.default_rng(0)
     points = tuple(rng.integers(0, 64, (2, 100)))
@@ -154,7 +154,7 @@ INDEX_CODECS = {
 
 
 def index_bytes(index, codecs):
-    """An index of a shard, shape (chunks, chunks, 2), as its codecs write it."""
+    """Encode the index of a shard, of shape (chunks, chunks, 2), with its codecs."""
     import zlib
 
     if TURNED in codecs:
@@ -170,7 +170,7 @@ def index_bytes(index, codecs):
 
 @pytest.mark.parametrize("location", ["start", "end"])
 @pytest.mark.parametrize("codecs", INDEX_CODECS.values(), ids=INDEX_CODECS)
-def test_an_index_may_have_any_codecs_that_keep_its_length(codecs, location):
+def test_an_index_may_have_any_codecs_with_a_fixed_length(codecs, location):
     config = {"chunk_shape": [2, 2], "codecs": [LITTLE], "index_codecs": codecs, "index_location": location}
     shard = [{"name": "sharding_indexed", "configuration": config}]
     model = np.arange(24, dtype="i4").reshape(4, 6)
@@ -182,14 +182,14 @@ def test_an_index_may_have_any_codecs_that_keep_its_length(codecs, location):
         index[i, j] = (nbytes if location == "start" else 0) + 16 * len(parts), 16
         parts.append(model[2 * i : 2 * i + 2, 2 * j : 2 * j + 2].tobytes())
     index[0, 1] = 2**64 - 1
-    wanted = np.where((model % 6 // 2 == 1) & (model < 12), 0, model)
+    expected = np.where((model % 6 // 2 == 1) & (model < 12), 0, model)
     data, values = index_bytes(index, codecs), b"".join(parts)
     a.store["c/0/0"] = data + values if location == "start" else values + data
-    np.testing.assert_array_equal(a[...], wanted)
+    np.testing.assert_array_equal(a[...], expected)
     assert a[3, 5] == 23
     a[0, 3] = 7
-    wanted[0, 3] = 7
-    np.testing.assert_array_equal(zarrcy.open_array(a.store)[...], wanted)
+    expected[0, 3] = 7
+    np.testing.assert_array_equal(zarrcy.open_array(a.store)[...], expected)
     if CRC in codecs:
         damaged = bytearray(a.store["c/0/0"])
         damaged[8 if location == "start" else -12] ^= 1
@@ -217,7 +217,7 @@ def test_shards_hold_elements_of_any_length(dtype, compressor):
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_elements_of_any_length_in_shards_that_are_read_as_a_whole(nested):
+def test_shards_that_are_read_whole_hold_elements_of_any_length(nested):
     vlen = {"name": "vlen-utf8", "configuration": {}}
 
     def shard(chunk_shape, codecs):
@@ -239,8 +239,8 @@ LARGE = np.arange(256 * 1024, dtype="i4").reshape(256, 1024)
 
 @pytest.mark.parametrize("compressor", [None, "default"])
 @pytest.mark.parametrize("store", [dict, RangedStore, "directory"])
-def test_windows_out_of_large_chunks_are_read_in_part(store, compressor, tmp_path):
-    # chunks of 1 MiB of noise, which Blosc cuts into blocks
+def test_windows_of_large_chunks_are_read_in_part(store, compressor, tmp_path):
+    # chunks of 1 MiB of noise, which Blosc stores as several blocks
     model = LARGE ^ np.random.default_rng(0).integers(0, 2**12, LARGE.shape, "i4")
     model = np.tile(model, (2, 2))
     a = zarrcy.create(
@@ -254,23 +254,23 @@ def test_windows_out_of_large_chunks_are_read_in_part(store, compressor, tmp_pat
     )
     a[...] = model
     a[:256, :1024] = 0
-    wanted = model.copy()
-    wanted[:256, :1024] = 0
+    expected = model.copy()
+    expected[:256, :1024] = 0
     a = zarrcy.open_array(a.store)
     for key in [np.s_[250:260, 1020:1030], np.s_[300, 5], np.s_[::100, ::-512], np.s_[256:, 3:1030]]:
         if store is RangedStore:
             a.store.trips.clear()
-        np.testing.assert_array_equal(a[key], wanted[key])
+        np.testing.assert_array_equal(a[key], expected[key])
     points = tuple(np.random.default_rng(1).integers(0, n, 30) for n in model.shape)
-    np.testing.assert_array_equal(a.vindex[points], wanted[points])
+    np.testing.assert_array_equal(a.vindex[points], expected[points])
     if store is RangedStore:
         a.store.trips.clear()
-        assert a[300, 5] == wanted[300, 5]
-        asked = sum(nbytes for trip in a.store.trips for start, nbytes in trip if start >= 0)
-        assert asked < LARGE.nbytes // 2
+        assert a[300, 5] == expected[300, 5]
+        nbytes_read = sum(nbytes for trip in a.store.trips for start, nbytes in trip if start >= 0)
+        assert nbytes_read < LARGE.nbytes // 2
 
 
-def test_a_shard_that_is_replaced_between_two_questions_is_asked_again():
+def test_a_shard_that_is_replaced_between_two_requests_is_read_again():
     class Replaced(RangedStore):
         then = None
 

@@ -1,4 +1,4 @@
-"""Parts of an array for parallel writers: cut along what is stored, checked, and held to."""
+"""Regions for parallel writers: cut along the edges of stored values, checked, and enforced."""
 
 import itertools
 import math
@@ -33,7 +33,7 @@ def size_of(extent):
     data=st.data(),
     n=st.integers(1, 30),
 )
-def test_regions_cover_each_element_once_and_end_at_borders(shape, data, n):
+def test_regions_cover_each_element_once_and_end_at_edges(shape, data, n):
     cell = tuple(data.draw(st.integers(1, 20)) for _ in shape)
     regions = cut(shape, axes_of(cell), n)
     seen = np.zeros(shape, int)
@@ -45,7 +45,7 @@ def test_regions_cover_each_element_once_and_end_at_borders(shape, data, n):
     sizes = [size_of(extent) for extent in extents_of(regions)]
     assert len(regions) == n
     assert sum(size > 0 for size in sizes) == min(n, n_cells)
-    # the empty ones come last
+    # the empty regions come last
     assert sorted(sizes, key=lambda size: size == 0) == sizes
 
 
@@ -63,7 +63,7 @@ def test_regions_cover_each_element_once_and_end_at_borders(shape, data, n):
 def test_no_region_has_much_more_than_its_share(shape, cell, n):
     sizes = [size_of(extent) for extent in extents_of(cut(shape, axes_of(cell), n))]
     n_cells = math.prod(-(-a // b) for a, b in zip(shape, cell, strict=True))
-    # a share of whole cells, and a quarter for that regions are boxes
+    # a fair share of whole cells, plus a quarter because regions are boxes
     assert max(sizes) <= 1.25 * -(-n_cells // n) * math.prod(cell)
 
 
@@ -92,7 +92,7 @@ def test_regions_of_shards_are_cut_at_shards():
     assert a.write_regions(3) == [(slice(0, 8),), (slice(8, 16),), (slice(16, 20),)]
 
 
-def test_there_are_as_many_regions_as_were_asked_for():
+def test_write_regions_returns_the_requested_number_of_regions():
     a = zarrcy.zeros((4, 4), chunks=(2, 4))
     regions = a.write_regions(3)
     assert regions[2] == (slice(0, 0), slice(0, 0))
@@ -101,7 +101,7 @@ def test_there_are_as_many_regions_as_were_asked_for():
     a.check_regions(regions)
 
 
-def test_what_can_not_be_cut_is_refused():
+def test_an_array_that_cannot_be_cut_is_refused():
     with pytest.raises(ValueError, match="n is 0"):
         zarrcy.zeros(3).write_regions(0)
     with pytest.raises(ValueError, match="without axes"):
@@ -123,32 +123,32 @@ class TestCheckRegions:
     def test_aligned_and_disjoint_regions_pass(self):
         self.array.check_regions([np.s_[:30], np.s_[30:90, :20], np.s_[30:90, 20:], np.s_[90:, ...]])
 
-    def test_a_misaligned_region_is_named_with_the_nearest_that_is_safe(self):
+    def test_a_misaligned_region_is_named_with_the_nearest_safe_region(self):
         error = self.refused(np.s_[:30], np.s_[31:70])
         assert (error.number, error.nearest) == (1, (slice(30, 60), slice(0, 50)))
         assert "region 1, [31:70, 0:50]" in str(error)
         assert "[30:60, 0:50] would do" in str(error)
         self.array.check_regions([np.s_[:30], error.nearest])
 
-    def test_overlapping_regions_are_named_with_what_is_left(self):
+    def test_overlapping_regions_are_named_with_the_part_beside_the_overlap(self):
         error = self.refused(np.s_[60:], np.s_[:90], np.s_[0:0])
         assert (error.number, error.nearest) == (1, (slice(0, 60), slice(0, 50)))
         assert "overlaps with region 0" in str(error)
         self.array.check_regions([np.s_[60:], error.nearest])
 
-    def test_the_same_region_twice_leaves_nothing(self):
+    def test_a_repeated_region_has_no_safe_part(self):
         error = self.refused(np.s_[:30], np.s_[:30])
         assert error.nearest is None
         assert "leave it out" in str(error)
 
-    def test_a_region_with_steps_leaves_elements_out(self):
+    def test_a_region_with_a_step_is_refused(self):
         assert self.refused(np.s_[0:30:2]).nearest == (slice(0, 30), slice(0, 50))
 
-    def test_what_is_no_key_is_an_error_of_selections(self):
+    def test_an_invalid_selection_is_a_selection_error(self):
         with pytest.raises(errors.SelectionError):
             self.array.check_regions([np.s_[200]])
 
-    def test_the_error_travels_between_processes(self):
+    def test_the_error_can_be_pickled(self):
         error = self.refused(np.s_[1:2])
         again = pickle.loads(pickle.dumps(error))
         assert (str(again), again.nearest) == (str(error), error.nearest)
@@ -159,7 +159,7 @@ class TestCheckRegions:
         st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)), max_size=8
     )
 )
-def test_an_overlap_is_found_wherever_it_is(corners):
+def test_any_overlap_is_found(corners):
     array = zarrcy.zeros((5, 5), chunks=1)
     regions = [np.s_[min(a, b) : max(a, b), min(c, d) : max(c, d)] for a, b, c, d in corners]
     seen = np.zeros((5, 5), int)
@@ -198,7 +198,7 @@ class TestUnalignedWritesAreRefused:
             (np.s_[::2], np.s_[0:10, 0:15]),
         ],
     )
-    def test_with_the_nearest_selection_that_is_not(self, layout, key, nearest):
+    def test_the_error_has_the_nearest_aligned_selection(self, layout, key, nearest):
         a = self.array(layout)
         with pytest.raises(errors.UnalignedWriteError) as caught:
             a[key] = 1
@@ -208,7 +208,7 @@ class TestUnalignedWritesAreRefused:
         assert (a[:] == 7).all()
         a[caught.value.nearest] = 1
 
-    def test_also_of_points_lists_and_masks(self, layout):
+    def test_points_lists_and_masks_are_refused_too(self, layout):
         a = self.array(layout)
         mask = np.zeros((10, 15), bool)
         mask[5, 5] = True
@@ -227,13 +227,13 @@ class TestUnalignedWritesAreRefused:
     @pytest.mark.parametrize(
         "key", [np.s_[...], np.s_[:4], np.s_[4:8, 6:12], np.s_[8:, 12:], np.s_[::-1, :6], np.s_[0:0]]
     )
-    def test_but_not_aligned_ones(self, layout, key):
+    def test_aligned_writes_are_allowed(self, layout, key):
         a = self.array(layout)
         expected = np.full((10, 15), 7)
         a[key] = expected[key] = 1
         np.testing.assert_array_equal(a[:], expected)
 
-    def test_whole_chunks_in_any_kind_of_selection_are_aligned(self, layout):
+    def test_any_kind_of_selection_of_whole_chunks_is_aligned(self, layout):
         a = self.array(layout)
         a.set_orthogonal_selection(([3, 1, 2, 0], slice(6, 12)), 1)
         mask = np.zeros((10, 15), bool)
@@ -244,7 +244,7 @@ class TestUnalignedWritesAreRefused:
         np.testing.assert_array_equal(a[:], expected)
 
 
-def test_one_field_of_a_chunk_is_a_part_of_it():
+def test_one_field_of_a_chunk_counts_as_a_part():
     a = zarrcy.zeros(4, chunks=2, dtype=[("x", "i4"), ("y", "i4")], unaligned="error")
     with pytest.raises(errors.UnalignedWriteError, match="of all fields"):
         a["x"] = 1
@@ -258,7 +258,7 @@ def test_an_append_of_whole_chunks_is_aligned():
 
 
 @pytest.mark.parametrize("open_it", [zarrcy.open, zarrcy.open_array, zarrcy.Array])
-def test_options_are_taken_by_whatever_opens_arrays(open_it):
+def test_every_function_that_opens_arrays_takes_the_options(open_it):
     store = zarrcy.MemoryStore()
     zarrcy.zeros(4, chunks=2, store=store)
     a = open_it(store, unaligned="error", read_missing="raise")
@@ -270,7 +270,7 @@ def test_options_are_taken_by_whatever_opens_arrays(open_it):
             again[0] = 1
 
 
-def test_a_group_hands_its_options_to_its_arrays():
+def test_a_group_passes_its_options_to_its_arrays():
     store = zarrcy.MemoryStore()
     g = zarrcy.open_group(store, unaligned="error", read_missing="raise")
     made = [
@@ -293,14 +293,14 @@ def test_a_group_hands_its_options_to_its_arrays():
 
 
 @pytest.mark.parametrize(("name", "value"), [("unaligned", "never"), ("read_missing", "nan")])
-def test_an_option_that_can_not_be_is_refused_by_name(name, value):
+def test_an_invalid_option_is_refused_by_name(name, value):
     with pytest.raises(ValueError, match=f"{name} is '{value}'; it must be one of"):
         zarrcy.zeros(3, **{name: value})
     with pytest.raises(TypeError, match="bogus"):
         zarrcy.zeros(3, bogus=1)
 
 
-def test_pairs_of_neighbouring_regions_share_no_stored_value():
+def test_two_regions_never_share_a_stored_value():
     a = zarrcy.zeros((50, 50), chunks=(5, 5), shards=(10, 10), zarr_format=3)
     cells = [
         {

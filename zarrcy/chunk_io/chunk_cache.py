@@ -52,11 +52,11 @@ class ChunkCache:
 
     def __init__(self, max_nbytes: int) -> None:
         self.max_nbytes = max_nbytes
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._chunks: OrderedDict[tuple[Hashable, str], Buffer] = OrderedDict()
         self._decodings: dict[str, set[Hashable]] = {}
         self._nbytes = self._hits = self._misses = self._evictions = self._changes = 0
-        _live.add(self)
+        live_caches.add(self)
 
     def decoded_as(self, decoding: Hashable) -> CacheView:
         """Return the part of the cache that belongs to one way of decoding."""
@@ -64,7 +64,7 @@ class ChunkCache:
 
     def get(self, decoding: Hashable, keys: list[str]) -> tuple[list[Buffer | None], int]:
         """Return the chunks, None for those not in the cache, and the change counter to pass to `put`."""
-        with self._lock:
+        with self.lock:
             chunks = [self._chunks.get((decoding, key)) for key in keys]
             for key, chunk in zip(keys, chunks, strict=True):
                 if chunk is None:
@@ -76,13 +76,13 @@ class ChunkCache:
 
     def holds(self, decoding: Hashable, key: str) -> bool:
         """Return whether a chunk is in the cache. This does not count as use."""
-        with self._lock:
+        with self.lock:
             return (decoding, key) in self._chunks
 
     def put(self, decoding: Hashable, key: str, chunk: Buffer, changes: int) -> None:
         """Keep a chunk, unless stored chunks changed after `get` returned `changes`: this may be one of them."""
         nbytes = memoryview(chunk).nbytes + _ENTRY_NBYTES
-        with self._lock:
+        with self.lock:
             if changes != self._changes or nbytes > self.max_nbytes:
                 return
             self._drop(decoding, key)
@@ -95,7 +95,7 @@ class ChunkCache:
 
     def forget(self, keys: Iterable[str]) -> None:
         """Drop chunks whose stored values have changed."""
-        with self._lock:
+        with self.lock:
             self._changes += 1
             for key in keys:
                 for decoding in tuple(self._decodings.get(key, ())):
@@ -103,7 +103,7 @@ class ChunkCache:
 
     def clear(self) -> None:
         """Drop all chunks."""
-        with self._lock:
+        with self.lock:
             self._changes += 1
             self._chunks.clear()
             self._decodings.clear()
@@ -111,7 +111,7 @@ class ChunkCache:
 
     def info(self) -> CacheInfo:
         """Return the statistics of the cache."""
-        with self._lock:
+        with self.lock:
             counts = self._hits, self._misses, self._evictions
             return CacheInfo(*counts, len(self._chunks), self._nbytes, self.max_nbytes)
 
@@ -127,7 +127,7 @@ class ChunkCache:
 
     def renew(self) -> None:
         """Start with a new lock and no chunks. In a forked child, no thread can release the old lock."""
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self.clear()
 
 
@@ -164,11 +164,12 @@ class CacheView:
         self.cache.put(self.decoding, key, chunk, changes)
 
 
-_live: weakref.WeakSet[ChunkCache] = weakref.WeakSet()
+live_caches: weakref.WeakSet[ChunkCache] = weakref.WeakSet()
+"""The caches of this process. A forked child gives each of them a new lock."""
 
 
 def _after_fork() -> None:
-    for cache in list(_live):
+    for cache in list(live_caches):
         cache.renew()
 
 

@@ -36,6 +36,8 @@ class IOPolicy(Record):
 
     # Reading a smaller chunk costs no more than finding out which parts of it a selection touches.
     parts_min_chunk_nbytes: int = 64 * 1024
+    # Unit of parts that are read, and first request for the header of a Blosc frame: a page of the file cache.
+    part_nbytes: int = 4096
     # The same for a compressed inner chunk of a shard. The limit is higher: the shard is open already, so decoding
     # all of a smaller chunk costs no more than finding its blocks and decoding some of them.
     parts_min_inner_chunk_nbytes: int = 2**20

@@ -96,7 +96,7 @@ class ChunkReader:
         def begin(place: int, stored_nbytes: int | None, _: object) -> byte_ranges.Questions:
             touched = functools.partial(kernels.touched_blocks, plan, first + place, self.layout)
             memory = functools.partial(self.chunk_memory, keys[place])
-            return context.pipeline.read_parts(touched, memory, stored_nbytes)
+            return context.pipeline.read_parts(touched, memory, stored_nbytes, context.policy.part_nbytes)
 
         def done(place: int, present: bool, stored: Buffer | None) -> None:
             number = first + place

@@ -26,10 +26,15 @@ Touched: TypeAlias = Callable[[int], list[tuple[int, int]]]
 Memory: TypeAlias = Callable[[], NDArray[np.uint8]]
 
 WHOLE: Span = (0, None)
-_PAGE = 4096
 
 
-def read_raw(touched: Touched, nbytes: int, memory: Memory, stored_nbytes: int | None) -> PartialRead:
+def read_raw(
+    touched: Touched,
+    nbytes: int,
+    memory: Memory,
+    stored_nbytes: int | None,
+    part_nbytes: int,
+) -> PartialRead:
     """Read parts of a chunk that is stored without codecs.
 
     Parameters
@@ -42,10 +47,13 @@ def read_raw(touched: Touched, nbytes: int, memory: Memory, stored_nbytes: int |
         Returns the flat chunk to read into.
     stored_nbytes : int or None
         Length of the stored value, in bytes; None if the store does not know it.
+    part_nbytes : int
+        Unit of the parts, in bytes.
     """
     if stored_nbytes in (None, nbytes):
         wanted = [
-            (first * _PAGE, min(last * _PAGE, nbytes) - first * _PAGE) for first, last in touched(_PAGE)
+            (first * part_nbytes, min(last * part_nbytes, nbytes) - first * part_nbytes)
+            for first, last in touched(part_nbytes)
         ]
         # reading more than half of a chunk in pieces takes longer than reading all of it
         parts = (yield [*wanted]) if 2 * sum(length for _, length in wanted) <= nbytes else []
@@ -66,7 +74,6 @@ _MEMCPYED = 0x02
 _NOT_SPLIT = 0x10
 # An incompressible block is stored uncompressed, with four bytes before each of its streams.
 _MOST_STREAMS_NBYTES = 4 * 255
-_HEAD_NBYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +162,7 @@ def read_blosc(
     touched: Touched,
     nbytes: int,
     memory: Memory,
+    part_nbytes: int,
 ) -> PartialRead:
     """Read and decode the requested blocks of a Blosc frame.
 
@@ -164,8 +172,10 @@ def read_blosc(
         Decodes a frame into memory of its decoded length.
     touched, nbytes, memory
         See `read_raw`.
+    part_nbytes : int
+        Number of bytes that are requested first, for the header.
     """
-    (head,) = yield [(0, _HEAD_NBYTES)]
+    (head,) = yield [(0, part_nbytes)]
     frame = BloscFrame.parse(head, nbytes)
     if isinstance(frame, int):
         (head,) = yield [(0, frame)]

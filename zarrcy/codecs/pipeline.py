@@ -197,11 +197,13 @@ class Pipeline:
         """Whether parts of a chunk can be decoded from parts of the stored bytes."""
         return self.is_raw or (self._has_one_compressor and self.compressors[0].has_blocks)
 
-    def read_parts(self, touched: Touched, memory: Memory, stored_nbytes: int | None) -> PartialRead:
+    def read_parts(
+        self, touched: Touched, memory: Memory, stored_nbytes: int | None, part_nbytes: int
+    ) -> PartialRead:
         """Read parts of a chunk, see `zarrcy.codecs.partial_decode`."""
         if self._decode_into is None:
-            return read_raw(touched, self.nbytes, memory, stored_nbytes)
-        return read_blosc(self._decode_into, touched, self.nbytes, memory)
+            return read_raw(touched, self.nbytes, memory, stored_nbytes, part_nbytes)
+        return read_blosc(self._decode_into, touched, self.nbytes, memory, part_nbytes)
 
     def decode(self, data: Buffer, scratch: NDArray[np.uint8]) -> Buffer:
         """Decode stored bytes to a flat chunk, in `scratch` if `uses_memory`, else in other memory.

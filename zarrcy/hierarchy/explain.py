@@ -380,7 +380,9 @@ class _Survey:
             return runs
 
         # the generator that a read would drive, driven up to where it asks for data
-        questions = source.pipeline.read_parts(touched, lambda: source.new_chunk(key), stored_nbytes)
+        questions = source.pipeline.read_parts(
+            touched, lambda: source.new_chunk(key), stored_nbytes, source.policy.part_nbytes
+        )
         spans = next(questions)
         while decoded is None and spans != [WHOLE]:
             # it asks for the header of the chunk

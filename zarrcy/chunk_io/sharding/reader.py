@@ -180,7 +180,8 @@ class ShardReader(ChunkReader):
             return stored
         touched = partial(context.kernels.touched_blocks, plan, chunk.piece, self.layout)
         memory = partial(self.chunk_memory, key)
-        return (yield from context.pipeline.read_parts(touched, memory, chunk.nbytes))
+        part_nbytes = context.policy.part_nbytes
+        return (yield from context.pipeline.read_parts(touched, memory, chunk.nbytes, part_nbytes))
 
     def _take_chunk(self, key: Key, chunk: InnerChunk, stored: Buffer | None) -> None:
         """Take a chunk that was read whole or, if `stored` is None, in parts, which are in memory already."""

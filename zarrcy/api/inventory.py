@@ -1,4 +1,4 @@
-"""Which document accounts for each key of a store: one listing, sorted by the arrays that it belongs to."""
+"""Inventory: which array or group each key of a store belongs to, found with one listing of the keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from zarrcy import metadata
 from zarrcy.errors import MetadataError
@@ -17,23 +16,26 @@ from zarrcy.metadata.format import Format
 from zarrcy.storage import access
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.storage.json_reader import parse_json
-from zarrcy.types import Key, Shape, Store
+from zarrcy.types import Buffer, Key, Shape, Store
 
 QUARANTINE = "__quarantine__"
-"""First part of the keys of what was moved aside; no key with such a part is looked at again."""
+"""First part of the keys to which `repair` moves values. Keys with this part are not checked."""
 
 _BATCH_KEYS = 1000
 
 
 @dataclass(slots=True)
 class FoundArray:
-    """An array, and the keys that it accounts for.
+    """An array, and the keys of its stored chunks.
 
     Attributes
     ----------
-    path : in the store
-    descriptions : what its documents say; two where it is described in two formats
-    keys : of the chunks that are stored, those of each description
+    path : str
+        Path in the store.
+    descriptions : list of ArrayMetadata
+        Metadata of the array; two if there are documents of two formats.
+    keys : list of list of str
+        For each of the descriptions, the keys of the stored chunks or shards.
     """
 
     path: str
@@ -42,10 +44,11 @@ class FoundArray:
 
     @property
     def prefix(self) -> str:
+        """Prefix of the keys of the array."""
         return prefix_of(self.path)
 
-    def account(self, key: Key) -> Problem | None:
-        """Take a key that lies below the array as that of a chunk; tell why it is none."""
+    def add_key(self, key: Key) -> Problem | None:
+        """Add a key below the array to the keys of its chunks; return a problem if it is not the key of a chunk."""
         name = key[len(self.prefix) :]
         outside: Shape | None = None
         for description, keys in zip(self.descriptions, self.keys, strict=True):
@@ -58,21 +61,25 @@ class FoundArray:
                 return None
             outside = description.shape
         if outside is None:
-            return Problem("stray", key, "it is the key of no chunk of the array", self.path)
-        text = f"the chunk lies outside the shape {outside}; if the array grows, it will be seen there"
+            return Problem("stray", key, "it is not the key of a chunk of the array", self.path)
+        text = f"the chunk is outside the shape {outside}; its elements appear if the array is enlarged"
         return Problem("outside", key, text, self.path)
 
 
 @dataclass(slots=True)
 class Inventory:
-    """What was found below a path of a store.
+    """The arrays, groups and problems below a path of a store.
 
     Attributes
     ----------
-    arrays : by the prefixes of their keys
-    groups : their paths
-    unclear : prefixes of nodes whose documents can't be used: what lies below them is not judged
-    problems : what was wrong
+    arrays : dict of str to FoundArray
+        Arrays, by the prefixes of their keys.
+    groups : list of str
+        Paths of the groups.
+    unclear : set of str
+        Prefixes of nodes whose documents can't be used. Keys below them are not judged.
+    problems : list of Problem
+        What is wrong.
     """
 
     arrays: dict[str, FoundArray] = field(default_factory=dict)
@@ -80,56 +87,71 @@ class Inventory:
     unclear: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
+    def report(self, kind: str, key: Key, text: str, prefix: str | None = None) -> None:
+        """Add a problem; `prefix` is that of the node that the key belongs to."""
+        self.problems.append(Problem(kind, key, text, None if prefix is None else prefix[:-1]))
+
 
 def take_inventory(store: Store, path: str, chunk_store: Store | None = None) -> Inventory:
-    """Look at all keys and documents below a path; chunks are not read.
+    """List all keys below a path and read all documents; chunks are not read.
 
     Parameters
     ----------
-    store : of the documents
-    path : a normalized one
-    chunk_store : of the chunks, where they are not with the documents
+    store : mapping
+        Store of the metadata.
+    path : str
+        A normalized path.
+    chunk_store : mapping, optional
+        Store of the chunks, if it is not `store`.
+
+    Returns
+    -------
+    Inventory
+        The arrays, groups and problems.
+
+    Raises
+    ------
+    NotImplementedError
+        If the hierarchy has the format of the withdrawn draft.
     """
     if metadata.owns_store(store):
         raise NotImplementedError(
-            "a hierarchy in the withdrawn draft of Zarr v3 can't be verified; convert it, see zarrcy.convert"
+            "a hierarchy in the withdrawn draft of Zarr v3 can't be verified; convert it with zarrcy.convert"
         )
-    account = Inventory()
-    names, others = _listed(store, path)
-    documents = _fetched(store, [prefix + name for prefix in names for name in names[prefix]], account)
+    inventory = Inventory()
+    names, chunk_keys = _list_keys(store, path)
+    documents = _read_documents(
+        store, [prefix + name for prefix in names for name in names[prefix]], inventory
+    )
     separator = access.dimension_separator(store) or "."
     for prefix in sorted(names):
         if all(prefix + name in documents for name in names[prefix]):
-            _look(documents, prefix, names[prefix], separator, account)
+            _add_node(documents, prefix, names[prefix], separator, inventory)
         else:
-            account.unclear.add(prefix)
+            inventory.unclear.add(prefix)
     if chunk_store is not None:
-        account.problems += [Problem("stray", key, "chunks are kept in another store") for key in others]
-        misplaced, others = _listed(chunk_store, path)
-        account.problems += [
-            Problem("stray", prefix + name, "documents are kept in another store")
-            for prefix in misplaced
-            for name in misplaced[prefix]
-        ]
-    for key in others:
-        problem = _place(key, account)
+        for key in chunk_keys:
+            inventory.report("stray", key, "chunks are stored in another store")
+        misplaced, chunk_keys = _list_keys(chunk_store, path)
+        for prefix in misplaced:
+            for name in misplaced[prefix]:
+                inventory.report("stray", prefix + name, "documents are stored in another store")
+    for key in chunk_keys:
+        problem = _add_chunk_key(key, inventory)
         if problem is not None:
-            account.problems.append(problem)
-    places = [store] if chunk_store is None else [store, chunk_store]
-    for place in places:
-        account.problems += [
-            Problem("leftover", left, "a writer was killed, or is writing just now")
-            for left in sorted(access.leftovers(place))
-            if not path or left.startswith(prefix_of(path))
-        ]
-    return account
+            inventory.problems.append(problem)
+    for one in [store] if chunk_store is None else [store, chunk_store]:
+        for leftover in sorted(access.leftovers(one)):
+            if not path or leftover.startswith(prefix_of(path)):
+                inventory.report("leftover", leftover, "a writer was killed, or is writing at the moment")
+    return inventory
 
 
 def _document_names() -> set[str]:
     return {name for format in metadata.NODE_BY_NODE for name in format.documents_at("")}
 
 
-def _listed(store: Store, path: str) -> tuple[dict[str, set[str]], list[Key]]:
+def _list_keys(store: Store, path: str) -> tuple[dict[str, set[str]], list[Key]]:
     """Return the names of the documents by their prefixes, and all other keys, sorted."""
     names, prefix = _document_names(), prefix_of(path)
     documents: defaultdict[str, set[str]] = defaultdict(set)
@@ -145,109 +167,117 @@ def _listed(store: Store, path: str) -> tuple[dict[str, set[str]], list[Key]]:
     return documents, others
 
 
-def _fetched(store: Store, keys: list[Key], account: Inventory) -> dict[Key, Any]:
-    """Read documents, in few trips to a store; those that can't be read are told, and left out."""
+def _read_documents(store: Store, keys: list[Key], inventory: Inventory) -> dict[Key, Buffer]:
+    """Read documents in few requests; those that can't be read are reported and left out."""
     fetch = access.reader(store)
-    found: dict[Key, Any] = {}
+    documents: dict[Key, Buffer | None] = {}
     for first in range(0, len(keys), _BATCH_KEYS):
         batch = keys[first : first + _BATCH_KEYS]
         try:
-            found.update(zip(batch, fetch(batch), strict=True))
+            documents.update(zip(batch, fetch(batch), strict=True))
         except Exception:
-            # one of them: which one, is found out by asking for each
+            # read one by one, to find out which of them fail
             for key in batch:
                 try:
-                    found[key] = fetch([key])[0]
+                    documents[key] = fetch([key])[0]
                 except Exception as exc:
-                    account.problems.append(Problem("unchecked", key, f"{type(exc).__name__}: {exc}"))
-    # what is None was deleted since the keys were listed
-    return {key: value for key, value in found.items() if value is not None}
+                    inventory.report("unchecked", key, f"{type(exc).__name__}: {exc}")
+    # None: the document was deleted since the keys were listed
+    return {key: document for key, document in documents.items() if document is not None}
 
 
-def _above(place: str) -> Iterable[str]:
+def _prefixes_above(place: str) -> Iterable[str]:
     """Iterate over the prefixes above a key, or above a prefix, the nearest first.
 
-    >>> list(_above("a/b/0.0")), list(_above("a/b/"))
+    >>> list(_prefixes_above("a/b/0.0")), list(_prefixes_above("a/b/"))
     (['a/b/', 'a/', ''], ['a/', ''])
     """
     while place:
-        # a slash at the end is that of the prefix itself
+        # a prefix ends with a slash, which does not count
         above = place.rstrip("/").rpartition("/")[0]
         place = f"{above}/" if above else ""
         yield place
 
 
-def _look(
-    documents: dict[Key, Any], prefix: str, names: set[str], separator: str, account: Inventory
+def _add_node(
+    documents: dict[Key, Buffer], prefix: str, names: set[str], separator: str, inventory: Inventory
 ) -> None:
-    """Look at the documents at one prefix of keys."""
-    if any(above in account.arrays for above in _above(prefix)):
-        account.problems += [
-            Problem("stray", prefix + name, "an array is above it, and nothing can be below an array")
-            for name in sorted(names)
-        ]
-        account.unclear.add(prefix)
+    """Add the node with documents at a prefix of keys, and its problems."""
+    if any(above in inventory.arrays for above in _prefixes_above(prefix)):
+        for name in sorted(names):
+            inventory.report(
+                "stray", prefix + name, "there is an array above it, and an array has no members", prefix
+            )
+        inventory.unclear.add(prefix)
         return
-    found = FoundArray(prefix[:-1], [], [])
+    array = FoundArray(prefix[:-1], [], [])
     is_group = False
     for format in metadata.NODE_BY_NODE:
         kinds = [kind for kind in ("array", "group") if format.document_key("", kind) in names]
-        attributes = format.attributes_key({}, "")
         if format.CONSOLIDATED_KEY in names:
-            _compare_consolidated(documents, prefix, format, account)
+            _compare_consolidated(documents, prefix, format, inventory)
+        attributes = format.attributes_key({}, "")
         if not kinds:
             if attributes in names:
-                text = "there is neither an array nor a group whose attributes they could be"
-                account.problems.append(Problem("stray", prefix + attributes, text))
+                inventory.report(
+                    "stray",
+                    prefix + attributes,
+                    "there is neither an array nor a group with these attributes",
+                )
             continue
         if len(kinds) > 1 and not metadata.keeps_one_document(format):
-            key = format.document_key(prefix, "group")
-            text = "a place is an array or a group, and here is the document of an array too"
-            account.problems.append(Problem("metadata", key, text, prefix[:-1]))
+            inventory.report(
+                "metadata",
+                format.document_key(prefix, "group"),
+                "a node is an array or a group, but there is also the document of an array",
+                prefix,
+            )
         try:
             description = _load(documents, prefix, format, separator)
         except Exception as exc:
             key = exc.key if isinstance(exc, MetadataError) else format.document_key(prefix, kinds[0])
-            account.problems.append(Problem("metadata", key, _said(exc), prefix[:-1]))
-            account.unclear.add(prefix)
+            inventory.report("metadata", key, _text_of(exc), prefix)
+            inventory.unclear.add(prefix)
             continue
         if description is None:
             is_group = True
         else:
-            found.descriptions.append(description)
-            found.keys.append([])
-    if found.descriptions:
-        account.arrays[prefix] = found
+            array.descriptions.append(description)
+            array.keys.append([])
+    if array.descriptions:
+        inventory.arrays[prefix] = array
     elif is_group:
-        account.groups.append(prefix[:-1])
+        inventory.groups.append(prefix[:-1])
 
 
-def _load(documents: dict[Key, Any], prefix: str, format: Format, separator: str) -> ArrayMetadata | None:
-    """Parse all documents of a node; return the description of an array, or None for a group."""
-    (found,) = format.load_at(documents, [prefix], separator)
+def _load(documents: dict[Key, Buffer], prefix: str, format: Format, separator: str) -> ArrayMetadata | None:
+    """Parse all documents of a node; return the metadata of an array, or None for a group."""
+    (entry,) = format.load_at(documents, [prefix], separator)
     format.load_attributes(documents, prefix)
-    return found.parse() if found is not None and found.kind == "array" else None
+    return entry.parse() if entry is not None and entry.kind == "array" else None
 
 
-def _said(exc: Exception) -> str:
+def _text_of(exc: Exception) -> str:
     if type(exc) is MetadataError:
         return exc.problem
     return str(exc) if isinstance(exc, MetadataError) else f"{type(exc).__name__}: {exc}"
 
 
-def _compare_consolidated(documents: dict[Key, Any], prefix: str, format: Format, account: Inventory) -> None:
-    """Compare consolidated metadata with the documents that they are copies of."""
+def _compare_consolidated(
+    documents: dict[Key, Buffer], prefix: str, format: Format, inventory: Inventory
+) -> None:
+    """Report a consolidated document whose contents differ from the documents of the nodes."""
     key = prefix + str(format.CONSOLIDATED_KEY)
     try:
         copies = ConsolidatedMetadataStore(documents, key)
     except MetadataError as exc:
-        account.problems.append(Problem("metadata", key, exc.problem, prefix[:-1]))
+        inventory.report("metadata", key, exc.problem, prefix)
         return
-    copied = {*format.documents_at("")} - {format.CONSOLIDATED_KEY}
+    copied_names = {*format.documents_at("")} - {format.CONSOLIDATED_KEY}
     originals = {
-        found[len(prefix) :]: document
-        for found, document in documents.items()
-        if found.startswith(prefix) and found.rpartition("/")[2] in copied
+        original[len(prefix) :]: document
+        for original, document in documents.items()
+        if original.startswith(prefix) and original.rpartition("/")[2] in copied_names
     }
     stale = [
         name
@@ -256,27 +286,28 @@ def _compare_consolidated(documents: dict[Key, Any], prefix: str, format: Format
     ]
     if stale:
         more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
-        text = f"what it says of {stale[0]!r}{more} is not what stands there; consolidate the metadata again"
-        account.problems.append(Problem("metadata", key, text, prefix[:-1]))
+        text = f"its copy of {stale[0]!r}{more} differs from the document; consolidate the metadata again"
+        inventory.report("metadata", key, text, prefix)
 
 
 def _is_same(document: object, copy: object, key: Key) -> bool:
     try:
         parsed = parse_json(document, key)
     except MetadataError:
-        # that is told of the document itself
+        # the document itself is reported as malformed
         return True
-    # as text: NaN is not equal to itself
+    # compared as text, because NaN is not equal to itself
     return json.dumps(parsed, sort_keys=True) == json.dumps(copy, sort_keys=True)
 
 
-def _place(key: Key, account: Inventory) -> Problem | None:
-    """Give a key to the array that it belongs to; tell why it belongs to none."""
-    for prefix in _above(key):
-        problem = account.arrays[prefix].account(key) if prefix in account.arrays else None
-        if prefix in account.unclear:
-            # another document, which can't be used, might account for it
+def _add_chunk_key(key: Key, inventory: Inventory) -> Problem | None:
+    """Add a key to the array that it belongs to; return a problem if there is none."""
+    for prefix in _prefixes_above(key):
+        array = inventory.arrays.get(prefix)
+        problem = None if array is None else array.add_key(key)
+        if prefix in inventory.unclear:
+            # it may belong to the node whose document can't be used
             return None
-        if prefix in account.arrays:
+        if array is not None:
             return problem
-    return Problem("stray", key, "no array is above it that it could belong to")
+    return Problem("stray", key, "there is no array above it that it could belong to")

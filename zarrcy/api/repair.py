@@ -1,9 +1,8 @@
-"""Clean up after killed writers, and move aside what is damaged; no data are deleted."""
+"""Remove what killed writers left, and move damaged chunks aside; no data are deleted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from zarrcy.api.inventory import QUARANTINE
 from zarrcy.api.verify import check_value, verify
@@ -15,21 +14,24 @@ from zarrcy.hierarchy.verification import Problem
 from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
-from zarrcy.types import Buffer, Key, Store
+from zarrcy.types import Buffer, Key, Store, StoreLike
 
 __all__ = ["Repair", "repair"]
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """Something that was done to a store, or would be.
+    """A change that `repair` made to a store, or would make.
 
     Attributes
     ----------
-    action : ``"remove"``: a leftover; ``"move"``: a value that is damaged, or outside its array;
-        ``"rewrite"``: a shard without its damaged chunks, which is kept whole in quarantine
-    key : what it was done to
-    target : where it is now; None for what was removed
+    action : {"remove", "move", "rewrite"}
+        ``"remove"``: a leftover of a killed writer was deleted. ``"move"``: a value that is damaged, or outside its
+        array, has another key. ``"rewrite"``: a shard lost its damaged chunks; a copy of the whole shard is kept.
+    key : str
+        Key of the value before the change.
+    target : str or None
+        Key at which the value is kept; None for a leftover.
     """
 
     action: str
@@ -38,7 +40,7 @@ class Repair:
 
 
 def repair(
-    store: Any,
+    store: StoreLike,
     path: str | None = None,
     *,
     quarantine: bool = False,
@@ -46,28 +48,40 @@ def repair(
     older_than: float = 0,
     progress: bool = False,
 ) -> list[Repair]:
-    """Remove what killed writers left; on request, move chunks aside that are damaged or outside their array.
+    """Remove the leftovers of killed writers; on request, move aside chunks that are damaged or outside their array.
 
     Parameters
     ----------
-    store : a mapping, one of our stores, a path or a URL
-    path : where to begin: an array, or a group with all that it holds. The whole store by default
-    quarantine : read all chunks, as `verify` does, and give those that do not decode, and those outside the
-        shape of their array, keys below ``__quarantine__/``. They read as fill value then. Of a shard
-        only the damaged chunks are gone, and the whole of it is kept. Nobody may write meanwhile: the
-        chunks of an array that is about to grow are outside its shape, too
-    dry_run : change nothing, and tell what would be done
-    older_than : seconds since the last change of a leftover; younger ones stay. A writer of zarrcy whose
-        temporary file is removed begins anew, but others may fail
-    progress : show a bar on a terminal
-
-    Raises
-    ------
-    NotErasableError : chunks are to be moved in a store that can only grow
+    store : mapping, store, str or PathLike
+        A mapping of str to bytes, a store object, a path or a URL.
+    path : str, optional
+        Path of an array, or of a group that is repaired with everything below it. The default is the whole store.
+    quarantine : bool, optional
+        Check all chunks as `verify` does. Those that do not decode, and those outside the shape of their array,
+        get keys below ``__quarantine__/``; their elements then read as the fill value. If some chunks of a shard are
+        damaged, only these are lost, and a copy of the whole shard is kept. No other process may write meanwhile:
+        the chunks that enlarge an array are outside its shape until it has its new shape.
+    dry_run : bool, optional
+        Change nothing; return what would be done.
+    older_than : float, optional
+        Remove only leftovers that were last changed at least this many seconds ago. A writer of zarrcy
+        whose temporary file is removed starts again; other writers may fail.
+    progress : bool, optional
+        Show a progress bar on a terminal.
 
     Returns
     -------
-    list of Repair : what was done
+    list of Repair
+        What was done.
+
+    Raises
+    ------
+    NotErasableError
+        If chunks are to be moved in a store that can't delete keys.
+
+    See Also
+    --------
+    verify : Report problems without changing anything.
 
     Examples
     --------
@@ -82,41 +96,41 @@ def repair(
     """
     store = normalize_store_arg(store, mode="r+")
     path = normalize_path(path)
-    done: list[Repair] = []
+    repairs: list[Repair] = []
     if quarantine:
         if not getattr(store, "is_erasable", lambda: True)():
             raise NotErasableError(path, type(store).__name__)
-        report = verify(store, path, progress=progress)
-        wrong: dict[Key, list[Problem]] = {}
-        for problem in report.problems:
+        problems_by_key: dict[Key, list[Problem]] = {}
+        for problem in verify(store, path, progress=progress).problems:
             if problem.kind in ("chunk", "outside"):
-                wrong.setdefault(problem.key, []).append(problem)
-        done += [_set_aside(store, key, problems, dry_run) for key, problems in wrong.items()]
-    for left in list(access.leftovers(store, older_than)):
-        if not path or left.startswith(prefix_of(path)):
+                problems_by_key.setdefault(problem.key, []).append(problem)
+        repairs += [_set_aside(store, key, problems, dry_run) for key, problems in problems_by_key.items()]
+    for leftover in list(access.leftovers(store, older_than)):
+        if not path or leftover.startswith(prefix_of(path)):
             if not dry_run:
-                access.remove_leftover(store, left)
-            done.append(Repair("remove", left))
-    return done
+                access.remove_leftover(store, leftover)
+            repairs.append(Repair("remove", leftover))
+    return repairs
 
 
 def _set_aside(store: Store, key: Key, problems: list[Problem], dry_run: bool) -> Repair:
+    """Move a damaged value to the quarantine; leave the good chunks of a shard where they are."""
     target = _free_key(store, f"{QUARANTINE}/{key}")
-    kept = None
+    repaired = None
     if all(problem.inner is not None for problem in problems):
-        kept = _without(store, key, problems)
-    if kept is None:
+        repaired = _shard_without(store, key, problems)
+    if repaired is None:
         if not dry_run:
             access.move_value(store, key, target)
         return Repair("move", key, target)
     if not dry_run:
         store[target] = store[key]
-        store[key] = kept
+        store[key] = repaired
     return Repair("rewrite", key, target)
 
 
 def _free_key(store: Store, key: Key) -> Key:
-    """Return a key that nothing has: what was moved aside before stays."""
+    """Return `key`, with a number if it exists already, so that the quarantine loses nothing."""
     number, free = 0, key
     while free in store:
         number += 1
@@ -124,10 +138,9 @@ def _free_key(store: Store, key: Key) -> Key:
     return free
 
 
-def _without(store: Store, key: Key, problems: list[Problem]) -> bytes | None:
-    """Return a shard without its damaged chunks; None if nothing is left of it."""
-    path = problems[0].path
-    node = Node(store, path)
+def _shard_without(store: Store, key: Key, problems: list[Problem]) -> bytes | None:
+    """Return a shard without its damaged chunks; None if no chunk remains."""
+    node = Node(store, problems[0].path)
     description = node.load_array()
     if description.rectilinear_axes is not None:
         coords = description.chunk_keys.coords(key[len(node.prefix) :], len(description.shape))
@@ -135,12 +148,12 @@ def _without(store: Store, key: Key, problems: list[Problem]) -> bytes | None:
         description = description.with_equal_chunks(description.stored_shape_at(coords))
     context = open_chunk_context(description, store, node.prefix)
     assert isinstance(context, ShardContext), "only shards have inner chunks"
-    bad = {problem.inner for problem in problems}
+    damaged = {problem.inner for problem in problems}
     stored: Buffer = store[key]
     chunks = context.shards.index.chunks_of(memoryview(stored).cast("B"))
-    good: dict[int, Buffer] = {number: chunk for number, chunk in chunks.items() if number not in bad}
+    good: dict[int, Buffer] = {number: chunk for number, chunk in chunks.items() if number not in damaged}
     if not good:
         return None
-    kept = context.shards.index.assemble(good)
-    assert not check_value(context, key, kept, context.new_chunk(key))[1], "what is kept is whole"
-    return kept
+    repaired = context.shards.index.assemble(good)
+    assert not check_value(context, key, repaired, context.new_chunk(key))[1], "the repaired shard decodes"
+    return repaired

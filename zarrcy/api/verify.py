@@ -1,12 +1,12 @@
-"""Read all that is stored, and tell what is not as it should be; nothing is changed."""
+"""Check all documents, keys and chunks of a hierarchy; nothing is changed."""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,34 +23,51 @@ from zarrcy.metadata import ArrayMetadata
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync import thread_pool
-from zarrcy.types import Buffer, Key, Shape, Store
+from zarrcy.types import AnyArray, Buffer, Key, Shape, Store, StoreLike
 
 __all__ = ["ArrayTally", "Problem", "Report", "verify"]
 
 _MOST_KEYS = 256
-# Threads that check smaller values, in bytes, wait for each other.
-_WORTH_A_THREAD = 64 * 1024
-# What a codec raises that need be no fault of what it was given.
+# Smaller values, in bytes, are checked by one thread: several would mostly wait for the GIL.
+_SHARED_MIN_NBYTES = 64 * 1024
+# Exceptions of codecs that are not the fault of the stored value.
 _NOT_OF_THE_VALUE = (MemoryError, ImportError)
 
 
-def verify(store: Any, path: str | None = None, *, chunk_store: Any = None, progress: bool = False) -> Report:
-    """Check all that is stored below a path: documents, keys, and every chunk, which is read and decoded.
+def verify(
+    store: StoreLike, path: str | None = None, *, chunk_store: StoreLike = None, progress: bool = False
+) -> Report:
+    """Check everything below a path: the documents, the keys, and every chunk, which is read and decoded.
 
-    Checksums are compared where there are any: those of the codecs crc32c, crc32, adler32, fletcher32, gzip and
-    zlib, of Zstandard frames that have one, and of the indexes of shards. Without one, a changed bit is
-    found only if the chunk does not decode any more; ``create(checksum=True)`` adds one.
+    Checksums are compared if there are any: those of the codecs crc32c, crc32, adler32, fletcher32, gzip and
+    zlib, of Zstandard frames that have one, and of shard indexes. Without a checksum, a changed bit is
+    found only if the chunk no longer decodes; ``create(checksum=True)`` adds a checksum.
 
     Parameters
     ----------
-    store : a mapping, one of our stores, a path or a URL; its keys must be listable
-    path : where to begin: an array, or a group with all that it holds. The whole store by default
-    chunk_store : of the chunks, where they are not with the metadata
-    progress : show a bar on a terminal
+    store : mapping, store, str or PathLike
+        A mapping of str to bytes, a store object, a path or a URL. It must be able to list its keys.
+    path : str, optional
+        Path of an array, or of a group that is checked with everything below it. The default is the whole store.
+    chunk_store : mapping, store, str or PathLike, optional
+        Store of the chunks, if they are not stored with the metadata.
+    progress : bool, optional
+        Show a progress bar on a terminal.
 
     Returns
     -------
-    Report : its `problems` are empty if nothing is wrong
+    Report
+        What was read, and the problems.
+
+    Raises
+    ------
+    NotImplementedError
+        If the hierarchy has the format of the withdrawn draft of version 3.
+
+    See Also
+    --------
+    repair : Remove leftovers and move damaged chunks aside.
+    Array.verify : Check one array.
 
     Examples
     --------
@@ -66,18 +83,18 @@ def verify(store: Any, path: str | None = None, *, chunk_store: Any = None, prog
     """
     began = time.perf_counter()
     store = normalize_store_arg(store)
-    own = None if chunk_store is None else normalize_store_arg(chunk_store)
+    own_chunk_store = None if chunk_store is None else normalize_store_arg(chunk_store)
     path = normalize_path(path)
-    account = take_inventory(store, path, own)
-    problems = list(account.problems)
-    values = store if own is None else own
+    inventory = take_inventory(store, path, own_chunk_store)
+    problems = list(inventory.problems)
     checks, tallies = [], []
-    for found in account.arrays.values():
-        for description, keys in zip(found.descriptions, found.keys, strict=True):
-            tally = ArrayTally(found.path, n_possible=description.count_stored_values())
+    for array in inventory.arrays.values():
+        for description, keys in zip(array.descriptions, array.keys, strict=True):
+            tally = ArrayTally(array.path, n_possible=description.count_stored_values())
             tallies.append(tally)
-            for part, part_keys in _equal_parts(found, description, keys):
-                checks.append(_ArrayCheck(values, found.prefix, part, part_keys, tally, problems))
+            for part in _equal_parts(array, description, keys):
+                values = store if own_chunk_store is None else own_chunk_store
+                checks.append(_ArrayCheck(values, array.prefix, part, tally, problems))
     total = sum(check.value_nbytes * len(check.keys) for check in checks)
     with byte_progress(total, "verifying", quiet=not progress) as advance:
         for check in checks:
@@ -85,45 +102,48 @@ def verify(store: Any, path: str | None = None, *, chunk_store: Any = None, prog
     return Report(
         path,
         tuple(tallies),
-        len(account.groups),
+        len(inventory.groups),
         tuple(sorted(problems, key=lambda problem: (problem.key, problem.inner or 0, problem.kind))),
         time.perf_counter() - began,
     )
 
 
-def _equal_parts(
-    found: FoundArray, description: ArrayMetadata, keys: list[Key]
-) -> Iterable[tuple[ArrayMetadata, list[Key]]]:
-    """Return the stored values of an array by their shape, each with metadata in which all have that shape."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _EqualValues:
+    """Stored values of an array that have the same shape."""
+
+    description: ArrayMetadata
+    keys: list[Key]
+
+
+def _equal_parts(array: FoundArray, description: ArrayMetadata, keys: list[Key]) -> Iterator[_EqualValues]:
+    """Group the stored values of an array by their shape; the description of each group has that chunk shape."""
     if description.rectilinear_axes is None:
-        return [(description, keys)]
-    parts: dict[Shape, list[Key]] = {}
+        yield _EqualValues(description=description, keys=keys)
+        return
+    keys_by_shape: dict[Shape, list[Key]] = {}
     for key in keys:
-        coords = description.chunk_keys.coords(key[len(found.prefix) :], len(description.shape))
-        assert coords is not None, "the inventory has found a chunk key"
-        parts.setdefault(description.stored_shape_at(coords), []).append(key)
-    return [(description.with_equal_chunks(shape), some) for shape, some in parts.items()]
+        coords = description.chunk_keys.coords(key[len(array.prefix) :], len(description.shape))
+        assert coords is not None, "the inventory has only chunk keys"
+        keys_by_shape.setdefault(description.stored_shape_at(coords), []).append(key)
+    for shape, equal_keys in keys_by_shape.items():
+        yield _EqualValues(description=description.with_equal_chunks(shape), keys=equal_keys)
 
 
 class _ArrayCheck:
-    """The check of stored values of one array that have one shape; several threads share them."""
+    """The check of stored values of one array that have one shape; several threads share it."""
 
     def __init__(
-        self,
-        store: Store,
-        prefix: Key,
-        description: ArrayMetadata,
-        keys: list[Key],
-        tally: ArrayTally,
-        problems: list[Problem],
+        self, store: Store, prefix: Key, values: _EqualValues, tally: ArrayTally, problems: list[Problem]
     ) -> None:
-        self.store, self.path, self.keys, self.problems = store, tally.path, keys, problems
-        self.context = open_chunk_context(description, store, prefix)
-        self.value_nbytes = math.prod(description.chunk_shape) * description.dtype.itemsize
+        self.store, self.path, self.keys, self.problems = store, tally.path, values.keys, problems
+        self.context = open_chunk_context(values.description, store, prefix)
+        self.value_nbytes = math.prod(values.description.chunk_shape) * values.description.dtype.itemsize
         self.tally = tally
         self.lock = threading.Lock()
 
     def run(self, advance: Advance) -> None:
+        """Check all values."""
         if not self.keys:
             return
         context = self.context
@@ -132,68 +152,84 @@ class _ArrayCheck:
             access.is_thread_safe(self.store)
             and not context.pipeline.filters
             and not context.dtype.hasobject
-            and self.value_nbytes >= _WORTH_A_THREAD
+            and self.value_nbytes >= _SHARED_MIN_NBYTES
         )
-        n = min(thread_pool.n_threads(), len(self.keys)) if is_shared else 1
-        thread_pool.share(lambda: _ValueCheck(self, advance), batches(len(self.keys), size), n)
+        n_threads = min(thread_pool.n_threads(), len(self.keys)) if is_shared else 1
+        thread_pool.share(lambda: _ValueCheck(self, advance), batches(len(self.keys), size), n_threads)
 
-    def take(self, n_values: int, n_chunks: int, nbytes: int, problems: list[Problem]) -> None:
-        """Add what one thread found to the sum."""
+    def add(self, results: list[_ValueResult]) -> None:
+        """Add the results of one thread to the tally and the problems."""
         with self.lock:
-            self.tally.n_values += n_values
-            self.tally.n_chunks += n_chunks
-            self.tally.nbytes += nbytes
-            self.tally.n_bad += len({problem.key for problem in problems})
-            self.problems.extend(problems)
+            for result in results:
+                self.tally.n_values += 1
+                self.tally.n_chunks += result.n_chunks
+                self.tally.nbytes += result.nbytes
+                self.tally.n_bad += bool(result.problems)
+                self.problems.extend(result.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _ValueResult:
+    """What the check of one stored value found.
+
+    Attributes
+    ----------
+    problems : list of Problem
+        Empty if nothing is wrong.
+    n_chunks : int
+        Number of chunks in the value.
+    nbytes : int
+        Size of the value.
+    """
+
+    problems: list[Problem]
+    n_chunks: int = 0
+    nbytes: int = 0
 
 
 class _ValueCheck:
-    """Checks batches of stored values, in memory of its own."""
+    """Checks batches of stored values, decoding them to memory of its own."""
 
     def __init__(self, check: _ArrayCheck, advance: Advance) -> None:
         self.check, self.context, self.advance = check, check.context, advance
-        self.scratch: Any = None
+        self.scratch: AnyArray | None = None
 
     def __call__(self, first: int, last: int) -> None:
+        """Check the values number `first` to `last` of the array."""
         keys = self.check.keys[first:last]
-        n_values = n_chunks = nbytes = 0
-        problems: list[Problem] = []
-        for key, value in zip(keys, self._values(keys), strict=True):
-            # what is None was deleted since the keys were listed
-            if value is not None:
-                n, size, wrong = self._check(key, value)
-                n_values, n_chunks, nbytes = n_values + 1, n_chunks + n, nbytes + size
-                problems += wrong
-        self.check.take(n_values, n_chunks, nbytes, problems)
+        # None: the value was deleted since the keys were listed
+        values = zip(keys, self._read(keys), strict=True)
+        self.check.add([self._check(key, value) for key, value in values if value is not None])
         self.advance(self.check.value_nbytes * (last - first))
 
-    def _check(self, key: Key, value: Any) -> tuple[int, int, list[Problem]]:
-        """Return how many chunks are in a value, its length, and what is wrong with it."""
+    def _check(self, key: Key, value: Buffer | Exception) -> _ValueResult:
         path = self.check.path
         if isinstance(value, Exception):
-            return 0, 0, [_unchecked(key, value, path)]
+            return _ValueResult([_unchecked(key, value, path)])
         nbytes = memoryview(value).nbytes
         try:
             if self.scratch is None and self.context.blocks is None:
                 self.scratch = self.context.new_chunk(key)
-            n, wrong = check_value(self.context, key, value, self.scratch)
+            n_chunks, faults = check_value(self.context, key, value, self.scratch)
         except Exception as exc:
-            return 0, nbytes, [_unchecked(key, exc, path)]
-        return n, nbytes, [Problem("chunk", key, text, path, inner) for inner, text in wrong]
+            return _ValueResult([_unchecked(key, exc, path)], nbytes=nbytes)
+        problems = [Problem("chunk", key, text, path, inner) for inner, text in faults]
+        return _ValueResult(problems, n_chunks, nbytes)
 
-    def _values(self, keys: list[Key]) -> Iterable[Any]:
-        """Return the values; in the place of one that can't be read, the error."""
+    def _read(self, keys: list[Key]) -> Iterable[Buffer | Exception | None]:
+        """Return the stored values; for a value that can't be read, the exception."""
         try:
             return self.context.fetch(keys)
         except Exception:
-            # one of them: which one, is found out by asking for each
-            return map(self._value, keys)
+            # read one by one, to find out which of them fail
+            return map(self._read_one, keys)
 
-    def _value(self, key: Key) -> Any:
+    def _read_one(self, key: Key) -> Buffer | Exception | None:
         try:
-            return self.context.fetch([key])[0]
+            value: Buffer | None = self.context.fetch([key])[0]
         except Exception as exc:
             return exc
+        return value
 
 
 def _unchecked(key: Key, exc: Exception, path: str) -> Problem:
@@ -201,40 +237,57 @@ def _unchecked(key: Key, exc: Exception, path: str) -> Problem:
 
 
 def check_value(
-    context: ChunkContext, key: Key, stored: Buffer, scratch: Any
+    context: ChunkContext, key: Key, stored: Buffer, scratch: AnyArray | None
 ) -> tuple[int, list[tuple[int | None, str]]]:
-    """Decode a stored value, chunk by chunk.
+    """Decode all chunks of a stored value.
+
+    Parameters
+    ----------
+    context : ChunkContext
+        The chunks of the array.
+    key : str
+        Key of the value.
+    stored : bytes-like
+        The value.
+    scratch : ndarray or None
+        Memory for a decoded chunk; its contents are overwritten.
 
     Returns
     -------
-    How many chunks are in it, and what is wrong: the number of a chunk in its shard, or None, and a text
+    n_chunks : int
+        Number of chunks in the value.
+    faults : list of tuple
+        For each fault, the number of the chunk in its shard, or None, and a text.
 
     Raises
     ------
-    UnsafeCodecError, MemoryError ... : it can't be decoded here, and nothing is known of it
+    UnsafeCodecError, MemoryError, ImportError
+        If the value can't be decoded here, so that its state is not known.
     """
     if not isinstance(context, ShardContext):
-        problem = _decoding_problem(context, key, stored, scratch)
-        return 1, [] if problem is None else [(None, problem)]
+        fault = _decoding_fault(context, key, stored, scratch)
+        return 1, [] if fault is None else [(None, fault)]
     try:
         chunks = context.shards.index.chunks_of(memoryview(stored).cast("B"))
     except ValueError as exc:
         return 0, [(None, f"codec 'sharding_indexed': {exc}")]
-    wrong: list[tuple[int | None, str]] = []
+    faults: list[tuple[int | None, str]] = []
     for number, chunk in chunks.items():
-        problem = _decoding_problem(context, key, chunk, scratch)
-        if problem is not None:
-            wrong.append((number, f"inner chunk {number}: {problem}"))
-    return len(chunks), wrong
+        fault = _decoding_fault(context, key, chunk, scratch)
+        if fault is not None:
+            faults.append((number, f"inner chunk {number}: {fault}"))
+    return len(chunks), faults
 
 
-def _decoding_problem(context: ChunkContext, key: Key, stored: Buffer, scratch: Any) -> str | None:
+def _decoding_fault(context: ChunkContext, key: Key, stored: Buffer, scratch: AnyArray | None) -> str | None:
+    """Decode one chunk; return what is wrong, or None."""
     try:
         if context.blocks is not None:
-            # a block says itself how long it is, and is held to that as it is decoded
+            # the header of a block states its length, which decoding checks
             with context.using_blocks(key, stored) as blocks:
                 blocks.decode(stored)
             return None
+        assert scratch is not None, "only N5 blocks are decoded without scratch memory"
         chunk = context.decode(key, stored, scratch)
     except ChunkDecodeError as exc:
         if isinstance(exc.__cause__, _NOT_OF_THE_VALUE):

@@ -1,4 +1,4 @@
-"""What verifying a hierarchy found: problems, and a tally for each array."""
+"""The report of `verify`: problems, and a tally for each array."""
 
 from __future__ import annotations
 
@@ -9,18 +9,25 @@ from zarrcy.types import JSON, Key
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something in a store that is not as it should be.
+    """A fault in a store.
 
     Attributes
     ----------
-    kind : ``"metadata"``: a document that is malformed, or at odds with another; ``"chunk"``: a stored value that
-        is no chunk of its array; ``"unchecked"``: a value that can't be looked at here and now, so nothing is
-        known of it; ``"outside"``: a chunk outside the shape of its array; ``"stray"``: a key that belongs to
-        nothing; ``"leftover"``: what a killed writer left
-    key : in the store
-    text : what is wrong, and where that is to be said, what to do
-    path : of the array that the key belongs to; None where it belongs to none
-    inner : of a chunk that is kept in a shard, its number there
+    kind : str
+        ``"metadata"``: a document that is malformed, or contradicts another document.
+        ``"chunk"``: a stored value that does not decode to a chunk of its array.
+        ``"unchecked"``: a value that could not be read or decoded here, so that its state is not known.
+        ``"outside"``: a chunk outside the shape of its array.
+        ``"stray"``: a key that belongs to no array and no group.
+        ``"leftover"``: a temporary file of a writer that was killed.
+    key : str
+        Key in the store.
+    text : str
+        What is wrong and, where there is a remedy, what to do.
+    path : str or None
+        Path of the array that the key belongs to; None if it belongs to none.
+    inner : int or None
+        Number of a chunk in its shard; None if the problem concerns the whole value.
     """
 
     kind: str
@@ -32,16 +39,22 @@ class Problem:
 
 @dataclass(slots=True)
 class ArrayTally:
-    """What was read of one array.
+    """The number of chunks of one array that `verify` checked.
 
     Attributes
     ----------
-    path : in the store
-    n_values : stored chunks, or shards; of a chunk that is not stored nothing is read
-    n_possible : chunks, or shards, that the grid has
-    n_chunks : chunks that were decoded, those in shards one by one
-    nbytes : of the stored values
-    n_bad : values with a problem
+    path : str
+        Path in the store.
+    n_values : int
+        Stored chunks, or shards, that were read.
+    n_possible : int
+        Chunks, or shards, in the chunk grid.
+    n_chunks : int
+        Chunks that were decoded; each chunk in a shard counts.
+    nbytes : int
+        Size of the stored values, in bytes.
+    n_bad : int
+        Stored values with a problem.
     """
 
     path: str
@@ -54,15 +67,20 @@ class ArrayTally:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `verify` found.
+    """The result of `verify`.
 
     Attributes
     ----------
-    path : that was looked at
-    arrays : what was read of each
-    n_groups : how many there are
-    problems : what is wrong, in the order of the keys; empty if nothing is
-    seconds : that it took
+    path : str
+        Path at which the check began.
+    arrays : tuple of ArrayTally
+        What was read of each array.
+    n_groups : int
+        Number of groups.
+    problems : tuple of Problem
+        The problems, in the order of their keys; empty if there are none.
+    seconds : float
+        Duration of the check.
     """
 
     path: str
@@ -73,14 +91,26 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Is nothing wrong?"""
+        """Whether there are no problems."""
         return not self.problems
 
     def asdict(self) -> dict[str, JSON]:
-        """Return the report as JSON can hold it."""
+        """Return the report as a dictionary that JSON can represent.
+
+        Returns
+        -------
+        dict
+            The attributes by name, and "ok".
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.array([1, 2, 3]).verify().asdict()["ok"]
+        True
+        """
         return {"ok": self.ok, **asdict(self)}
 
     def __str__(self) -> str:
-        n = sum(array.n_chunks for array in self.arrays)
-        lines = [f"problems: {len(self.problems)}; chunks: {n}; arrays: {len(self.arrays)}"]
+        n_chunks = sum(array.n_chunks for array in self.arrays)
+        lines = [f"problems: {len(self.problems)}; chunks: {n_chunks}; arrays: {len(self.arrays)}"]
         return "\n".join(lines + [f"{p.kind}: {p.key!r}: {p.text}" for p in self.problems])

@@ -177,7 +177,7 @@ class Node:
             keys = sorted(wanted)
             documents = zip(keys, access.reader(self.store)(keys), strict=True)
             fetched = {key: document for key, document in documents if document is not None}
-        separator = default_separator(self.store)
+        separator = _default_separator(self.store)
         for format in self._candidates:
             store = self.store if fetched is None or format not in metadata.NODE_BY_NODE else fetched
             entry = format.load_one(store, self.prefix, separator)
@@ -197,7 +197,7 @@ class Node:
             If its document is malformed.
         """
         for format in self._candidates:
-            array = format.load_array(self.store, self.prefix, default_separator(self.store))
+            array = format.load_array(self.store, self.prefix, _default_separator(self.store))
             if array is not None:
                 self._format = format
                 return array
@@ -240,7 +240,7 @@ class Node:
     def load_members(self) -> Iterator[tuple[str, Node, NodeEntry]]:
         """Load the documents of the nodes directly below, sorted by name."""
         names, prefixes = self._names()
-        entries = self.format.load_at(self.store, prefixes, default_separator(self.store))
+        entries = self.format.load_at(self.store, prefixes, _default_separator(self.store))
         for name, entry in zip(names, entries, strict=True):
             if entry is not None:
                 yield name, self.at(self.prefix + name), entry
@@ -308,7 +308,7 @@ class Node:
         """
         key = self.metadata_key
         documents = self.format.array_documents(self.prefix, array, attributes)
-        written = self.format.parse_array(documents[key], key, default_separator(self.store))
+        written = self.format.parse_array(documents[key], key, _default_separator(self.store))
         with self.lock(key):
             self._create("array", documents, overwrite)
         return written if access.keeps_documents(self.store) else self.load_array()
@@ -511,7 +511,7 @@ class Node:
         access.deleter(self.chunk_store)(keys)
 
 
-def default_separator(store: Store) -> str:
+def _default_separator(store: Store) -> str:
     """Return the separator of chunk keys whose document does not state one; a store may prefer "/"."""
     return access.dimension_separator(store) or "."
 

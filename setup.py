@@ -52,6 +52,10 @@ SANITIZERS = "-fsanitize=address,undefined"
 # The first fault ends the process: a fault that is only printed is easy to overlook.
 SANITIZED = ["-O1", "-g", "-fno-omit-frame-pointer", SANITIZERS, "-fno-sanitize-recover=all"]
 
+# Trace functions that run without the GIL too. The plugin of coverage.py does not see events of sys.monitoring, which
+# Cython would use from Python 3.13 on.
+TRACED = [("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
+
 # A `# cython: boundscheck=False` line in a .pyx file would override this table, and the checked build would check
 # nothing there. `tests/test_house.py` refuses such lines.
 DIRECTIVES = {
@@ -163,7 +167,7 @@ def kernels():
             ("NPY_NO_DEPRECATED_API", "NPY_1_23_API_VERSION"),
             ("NPY_TARGET_VERSION", "NPY_1_23_API_VERSION"),
             ("ZARRCY_CHECKED", "1" if CHECKED else "0"),
-            *([("CYTHON_TRACE_NOGIL", "1")] if COVERAGE else []),
+            *(TRACED if COVERAGE else []),
         ],
         "extra_compile_args": [*optimization(), "-fvisibility=hidden"] if is_posix else [],
         "extra_link_args": [SANITIZERS] if SANITIZE else [],

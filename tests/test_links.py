@@ -41,11 +41,7 @@ def test_the_index_of_decisions_lists_every_page():
     assert set(re.findall(r"\]\(([^)]+)\)", (folder / "README.md").read_text())) == pages
 
 
-def test_the_architecture_page_names_every_room():
+def test_the_architecture_page_names_every_module():
     text = (REPO / "docs" / "architecture.md").read_text()
-    rooms = [
-        path.stem
-        for path in (REPO / "zarrcy").iterdir()
-        if path.suffix == ".py" or (path / "__init__.py").exists()
-    ]
-    assert [room for room in rooms if not room.startswith("__") and room not in text] == []
+    modules = {path.stem for suffix in ("py", "pyx") for path in (REPO / "zarrcy").rglob(f"*.{suffix}")}
+    assert [name for name in sorted(modules - {"__init__", "__main__"}) if name not in text] == []

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import zarrcy
 from zarrcy.chunk_io import native
-from zarrcy.hierarchy.arrays import Array
+from zarrcy.chunk_io.policy import IOPolicy, overriding
 from zarrcy.testing import CountingStore
 
 STORES = {
@@ -26,8 +26,9 @@ FORMATS = {
 
 
 @pytest.fixture(autouse=True)
-def every_result_is_large(monkeypatch):
-    monkeypatch.setattr(Array, "_fresh_nbytes", 0)
+def every_result_is_large():
+    with overriding(IOPolicy(fresh_result_nbytes=0)):
+        yield
 
 
 @pytest.mark.parametrize("place", STORES)

@@ -169,7 +169,7 @@ def test_a_checksum_follows_where_one_is_asked_for(name):
 def test_arrays_of_every_level_are_written_in_the_lane(name, level, tmp_path):
     values = np.cumsum(RNG.integers(0, 9, 5000)).astype("i4").reshape(50, 100)
     a = zarrcy.array(values, chunks=(20, 30), compressor=PEERS[name](level), store=tmp_path)
-    assert a._chunk_io.context.codec.encodes
+    assert a.chunk_io.context.codec.encodes
     assert np.array_equal(zarrcy.open_array(tmp_path)[:], values)
     if level == -1:
         b = zarrcy.array(values, chunks=(20, 30), compressor=PEERS[name](6))
@@ -180,7 +180,7 @@ def test_arrays_of_every_level_are_written_in_the_lane(name, level, tmp_path):
 @pytest.mark.parametrize("level", [10, -2, 2**40, "1", None, 1.5])
 def test_a_level_that_is_none_is_left_to_the_general_lane(name, level):
     a = zarrcy.zeros(100, chunks=10, compressor=PEERS[name](level))
-    assert a._chunk_io.context.codec is None or not a._chunk_io.context.codec.encodes
+    assert a.chunk_io.context.codec is None or not a.chunk_io.context.codec.encodes
     if level is not None:
         with pytest.raises(ChunkEncodeError):
             a[:] = 1
@@ -191,7 +191,7 @@ def test_a_level_that_is_none_is_left_to_the_general_lane(name, level):
 def test_other_levels_are_left_to_the_general_lane_and_read_by_the_native_one(name, level, tmp_path):
     values = np.arange(5000)
     a = zarrcy.array(values, chunks=999, compressor=PEERS[name](level), store=tmp_path)
-    assert not a._chunk_io.context.codec.encodes
+    assert not a.chunk_io.context.codec.encodes
     assert (tmp_path / "0").read_bytes()[-8:] == PEERS[name](level).encode(values[:999])[-8:]
     assert np.array_equal(zarrcy.open_array(tmp_path)[:], values)
 

@@ -52,7 +52,7 @@ def test_every_selection_reads_the_same_in_both_lanes(codec, tmp_path_factory):
         if missing and a.nchunks_initialized > 1:
             del store["p/q/" + separator.join("0" * len(shape))]
             model[tuple(slice(0, n) for n in chunks)] = np.zeros((), dtype)
-        assert a._chunk_io.read_dir is not None
+        assert a.chunk_io.read_dir is not None
         for _ in range(3):
             selection = data.draw(strategies.selections(shape, chunks))
             read = getattr(a, f"get_{selection.kind}_selection")
@@ -64,7 +64,7 @@ def test_every_selection_reads_the_same_in_both_lanes(codec, tmp_path_factory):
 
 def test_the_lane_can_be_turned_off(tmp_path, monkeypatch):
     monkeypatch.setattr(native, "enabled", False)
-    assert zarrcy.zeros(3, store=tmp_path)._chunk_io.read_dir is None
+    assert zarrcy.zeros(3, store=tmp_path).chunk_io.read_dir is None
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_the_lane_can_be_turned_off(tmp_path, monkeypatch):
 def test_what_the_lane_does_not_know_goes_the_general_way(options, tmp_path):
     options = {"store": tmp_path, "dtype": "i4"} | options
     a = zarrcy.zeros(3, **options)
-    assert a._chunk_io.read_dir is None
+    assert a.chunk_io.read_dir is None
     a[:] = 1 if options["dtype"] is not str else "1"
     assert [str(x) for x in a[:]] == ["1", "1", "1"]
 

@@ -53,8 +53,8 @@ def test_every_selection_of_shards_reads_and_writes_as_numpy_does(codecs, tmp_pa
             ((600, 700), (150, 175), (300, 350)) if large else ((60, 70), (5, 7), (20, 35))
         )
         a = sharded(tmp_path_factory.mktemp("store"), CODECS[codecs], shape, chunks, shards)
-        assert a._chunk_io.context.codec is not None
-        assert a._chunk_io.context.files is not None
+        assert a.chunk_io.context.codec is not None
+        assert a.chunk_io.context.files is not None
         model = np.zeros(shape, "<f4")
         rng = np.random.default_rng(0)
         for _ in range(3):

@@ -47,7 +47,7 @@ def test_every_selection_writes_the_same_in_both_lanes(codec, in_files, tmp_path
                         write_empty_chunks=keep_empty,
                     )
                 )  # fmt: skip
-                assert arrays[-1]._chunk_io.context.codec is not None or not is_native
+                assert arrays[-1].chunk_io.context.codec is not None or not is_native
             finally:
                 native.enabled = True
         model = np.zeros(shape, dtype)

@@ -1,7 +1,6 @@
 """Whatever NumPy reads and writes, an array reads and writes, with no needless store traffic."""
 
 import warnings
-from unittest import mock
 
 import numcodecs
 import numpy as np
@@ -21,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import zarrcy
-from zarrcy.hierarchy import array_indexing
+from zarrcy.chunk_io.policy import IOPolicy, overriding
 
 
 def stored(layout, **kwargs):
@@ -297,7 +296,7 @@ def test_a_large_value_of_another_type_is_cast_as_numpy_casts_it(kernels, data):
     target, given_ = (data.draw(st.sampled_from(["i2", ">f4", "<f8", "c16", "u1", "?"])) for _ in range(2))
     key = data.draw(basic_keys(shape))
     model = np.arange(np.prod(shape)).reshape(shape).astype(target)
-    with using(kernels), mock.patch.object(array_indexing, "_CAST_ONE_BY_ONE", 0):
+    with using(kernels), overriding(IOPolicy(cast_by_piece_nbytes=0)):
         a = zarrcy.array(model, chunks=chunks, order=data.draw(st.sampled_from("CF")))
         value = np.asarray(data.draw(npst.arrays("u1", model[key].shape))).astype(given_)
         with warnings.catch_warnings():

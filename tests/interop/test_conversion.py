@@ -103,7 +103,7 @@ def test_zarr_python_3_reads_what_was_converted_in_place(words, theirs_too, tmp_
     ]
     assert chunks_in(tmp_path) == before
     ours = zarrcy.open(tmp_path)["g/a"]
-    assert ours._node.format is zarrcy.open(tmp_path)._node.format
+    assert ours.zarr_format == zarrcy.open(tmp_path).zarr_format
     same(ours[...], values)
     # the old one is still there for who knows only that
     same(zarrcy.open_array(tmp_path, path="g/a", zarr_format=2)[...], values)

@@ -345,7 +345,7 @@ def test_reads_and_writes_use_the_number_of_threads_of_the_array():
 
 
 def test_an_array_without_a_number_of_threads_has_a_bare_source():
-    assert type(zarrcy.zeros(3)._chunk_io).__module__ == "zarrcy.chunk_io.unsharded"
+    assert type(zarrcy.zeros(3).chunk_io).__module__ == "zarrcy.chunk_io.unsharded"
 
 
 def test_an_array_can_have_threads_and_a_cache():

@@ -97,7 +97,7 @@ class FlatPlan(Plan, Protocol):
     """A plan whose result has one axis: points or a mask."""
 
     @property
-    def shape(self) -> tuple[int]: ...
+    def shape(self) -> Shape: ...
 
 
 class OuterPlan(Plan, Protocol):
@@ -138,10 +138,10 @@ class Planner(Protocol):
     ) -> Plan:
         """Cut a box, or an outer product of ranges and lists, at the chunk edges."""
 
-    def split_points(self, coords: list[Any], grid: ChunkGrid) -> Plan:
+    def split_points(self, coords: list[Any], grid: ChunkGrid) -> FlatPlan:
         """Sort points by chunk."""
 
-    def split_mask(self, mask: NDArray[np.bool_], grid: ChunkGrid) -> Plan:
+    def split_mask(self, mask: NDArray[np.bool_], grid: ChunkGrid) -> FlatPlan:
         """Cut a Boolean mask at the chunk edges."""
 
 

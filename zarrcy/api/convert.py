@@ -12,6 +12,7 @@ from zarrcy.api.convert_plan import NodeConversion, bottom_up, plan
 from zarrcy.api.copy_elements import copy_elements, move_chunks
 from zarrcy.api.progress import byte_progress
 from zarrcy.errors import ConversionError, NotConsolidatedError, PathNotFoundError
+from zarrcy.hierarchy.array_state import open_state
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.node import Node
@@ -278,7 +279,7 @@ def _convert_into(taker: Node, giver: Node, nodes: list[NodeConversion], overwri
         for node in nodes:
             at = _below(taker, node.path)
             if node.array is not None and node.description is not None:
-                array = Array._opened(at, node.description, _WRITE)
+                array = Array.from_state(open_state(at, _WRITE, node.description))
                 (move_chunks if node.how == "as stored" else copy_elements)(node.array, array, advance)
             # the document of the root is the last: before, nothing is there for readers
             for key, document in node.documents.items():

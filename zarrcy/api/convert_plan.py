@@ -16,8 +16,10 @@ import numpy as np
 from zarrcy import metadata
 from zarrcy.codecs import Compressor, Filter, N5ChunkWrapper
 from zarrcy.errors import ChunkDecodeError, PathNotFoundError
+from zarrcy.hierarchy.array_state import open_state
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Node
+from zarrcy.hierarchy.stored_chunks import stored_values
 from zarrcy.keys import prefix_of
 from zarrcy.metadata import ArrayMetadata, ArraySpec, NodeEntry
 from zarrcy.metadata.format import Format
@@ -70,13 +72,17 @@ def plan(giver: Node, target: Format, in_place: bool) -> Iterator[NodeConversion
         prefix = (giver.prefix if in_place else "") + prefix_of(path)
         name = node.path.rsplit("/", 1)[-1]
         if path and not target.names_below({target.document_key(prefix_of(name), "group"): b""}, ""):
-            array = None if entry.kind == "group" else Array._opened(node, entry.parse(), _READ)
+            array = (
+                None if entry.kind == "group" else Array.from_state(open_state(node, _READ, entry.parse()))
+            )
             why = f"format {target.ZARR_FORMAT} has another use for the name {name!r}"
             yield NodeConversion(path, array, None, {}, "impossible", why)
         elif entry.kind == "group":
             yield NodeConversion(path, None, None, target.group_documents(prefix, node.load_attributes()))
         else:
-            yield _plan_array(path, prefix, Array._opened(node, entry.parse(), _READ), target, in_place)
+            yield _plan_array(
+                path, prefix, Array.from_state(open_state(node, _READ, entry.parse())), target, in_place
+            )
 
 
 def bottom_up(node: Node, found: NodeEntry) -> Iterator[tuple[Node, NodeEntry]]:
@@ -89,7 +95,7 @@ def bottom_up(node: Node, found: NodeEntry) -> Iterator[tuple[Node, NodeEntry]]:
 
 def _plan_array(path: str, prefix: str, array: Array, target: Format, in_place: bool) -> NodeConversion:
     names, attributes = target.place_names(array.dimension_names, array.attrs.asdict(), array.ndim)
-    about = replace(array._description, dimension_names=names)
+    about = replace(array.metadata, dimension_names=names)
     how: How = "as stored"
     why = ""
     try:
@@ -136,7 +142,7 @@ def _described_as_stored(array: Array, about: ArrayMetadata, target: Format, in_
 
 def _reads_alike(array: Array, description: ArrayMetadata, target: Format) -> bool:
     """Does one stored chunk read the same, described in another way? Where none is stored, there is nothing to read."""
-    found = next(array._initialized(), None)
+    found = next(stored_values(array.node, array.metadata), None)
     if found is None:
         return True
     key, coords = found
@@ -151,7 +157,7 @@ def _reads_alike(array: Array, description: ArrayMetadata, target: Format) -> bo
         return True
     chunk_keys = description.chunk_keys
     stored = {chunk_keys.root + chunk_keys.name(coords): array.chunk_store[key]}
-    other = Array._opened(Node(stored, zarr_format=target.ZARR_FORMAT), description, _READ)
+    other = Array.from_state(open_state(Node(stored, zarr_format=target.ZARR_FORMAT), _READ, description))
     try:
         others = np.asarray(other[region])
     except ChunkDecodeError:

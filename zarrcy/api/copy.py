@@ -284,7 +284,7 @@ def words_like(source: Any, dest: Any, asked: Mapping[str, Any]) -> dict[str, An
         }
         format = source._node.format
         if format is dest._node.format:
-            kws |= format.create_kwargs_like(source._description, asked)
+            kws |= format.create_kwargs_like(source.metadata, asked)
         else:
             names, _ = dest._node.format.place_names(
                 source.dimension_names, source.attrs.asdict(), source.ndim

@@ -12,6 +12,7 @@ import numpy as np
 from zarrcy.api.progress import Advance
 from zarrcy.codecs import Compressor, Filter, Shard, Stage
 from zarrcy.hierarchy.arrays import Array
+from zarrcy.hierarchy.stored_chunks import stored_values
 from zarrcy.storage import access
 from zarrcy.types import Shape
 
@@ -71,7 +72,7 @@ def _piece_shape(shape: Shape, chunks: Shape | None, source_chunks: Shape | None
 
 def _encoding(array: Array) -> tuple[Any, ...]:
     """Return all on which the stored bytes of an array depend, but its elements."""
-    about = array._description
+    about = array.metadata
     fill = about.fill_value
     if fill is not None and not about.dtype.hasobject:
         fill = np.asarray(fill, about.dtype).tobytes()
@@ -93,11 +94,11 @@ def _spelled(stages: Sequence[Stage]) -> list[Any]:
 def move_chunks(source: Array, target: Array, advance: Advance) -> None:
     """Copy the chunks of an array as they are stored; those that are not stay so."""
     fetch, put = access.reader(source.chunk_store), access.writer(target.chunk_store)
-    nbytes = math.prod(source._description.chunk_shape) * source.itemsize
-    found = list(source._initialized())
+    nbytes = math.prod(source.metadata.chunk_shape) * source.itemsize
+    found = list(stored_values(source.node, source.metadata))
     size = max(1, min(_BATCH_KEYS, _PIECE_NBYTES // max(1, nbytes)))
-    chunk_keys = target._description.chunk_keys
-    prefix = chunk_keys.root + target._node.prefix
+    chunk_keys = target.metadata.chunk_keys
+    prefix = chunk_keys.root + target.node.prefix
     for first in range(0, len(found), size):
         batch = found[first : first + size]
         values = fetch([key for key, _ in batch])

@@ -63,6 +63,12 @@ class IOPolicy(Record):
     # Chunk shapes of a rectilinear grid whose chunk I/O is kept open.
     rectilinear_chunk_shapes: int = 1024
 
+    # From this size on, memory comes fresh from the operating system: glibc keeps and reuses smaller blocks. A result
+    # of this size is made of zeros if missing chunks read as zeros.
+    fresh_result_nbytes: int = 2**25 + 2**16
+    # A value of another data type is cast at once if it is smaller, else piece by piece as the pieces are written.
+    cast_by_piece_nbytes: int = 2**20
+
 
 _default: ContextVar[IOPolicy] = ContextVar("zarrcy_io_policy", default=IOPolicy())  # noqa: B039 - frozen
 

@@ -29,6 +29,7 @@ from zarrcy.types import (
     ChunkLayout,
     Coords,
     Field,
+    FlatPlan,
     Kernels,
     Plan,
     Points,
@@ -347,11 +348,11 @@ class RectilinearPlanner:
         """Cut a box, or an outer product of ranges and lists, into regular parts."""
         return RectilinearOuterPlan(self, box, grid, lists)
 
-    def split_points(self, coords: Points, grid: ChunkGrid) -> Plan:
+    def split_points(self, coords: Points, grid: ChunkGrid) -> FlatPlan:
         """Cut points into regular parts."""
         return RectilinearPointsPlan(self, coords, grid)
 
-    def split_mask(self, mask: NDArray[np.bool_], grid: ChunkGrid) -> Plan:
+    def split_mask(self, mask: NDArray[np.bool_], grid: ChunkGrid) -> FlatPlan:
         """Cut the true elements of a mask into regular parts."""
         coords = np.nonzero(mask)
         return RectilinearPointsPlan(self, [*coords, len(coords[0])], grid)

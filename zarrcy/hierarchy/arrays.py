@@ -1,67 +1,120 @@
-"""Array: what a user holds. No loop over chunks, and no format version, is in here."""
+"""Array: the object that users hold. It has no loop over chunks and does not know format versions."""
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Literal, Self, SupportsIndex, Unpack
 
 import numcodecs
 import numpy as np
-from numpy.typing import NDArray
 
-from zarrcy.codecs import as_codec
-from zarrcy.hierarchy.array_indexing import ArrayIndexing
+from zarrcy.codecs import Compressor, Filter, as_codec
+from zarrcy.errors import ViewError
+from zarrcy.hierarchy import array_indexing
+from zarrcy.hierarchy.array_state import ArrayState, open_state
 from zarrcy.hierarchy.attributes import Attributes
-from zarrcy.hierarchy.node import Node
+from zarrcy.hierarchy.node import Node, refuse_read_only
+from zarrcy.hierarchy.node_properties import NodeProperties
 from zarrcy.indexing import selection as selections
-from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shape
-from zarrcy.metadata import ArrayMetadata, Parse, asked_format
+from zarrcy.indexing.chunk_shapes import Lengths, ShapeLike, normalize_chunks, normalize_shape
+from zarrcy.indexing.selection import FieldNames
+from zarrcy.metadata import ArrayMetadata, asked_format
 from zarrcy.settings import ArrayConfig, ExtraOptions
 from zarrcy.storage.store_argument import normalize_store_arg
-from zarrcy.types import Shape, Synchronizer, ZarrFormat
+from zarrcy.types import (
+    JSON,
+    AnyArray,
+    AnyDtype,
+    Codec,
+    Elements,
+    Option,
+    Selection,
+    Shape,
+    StoreLike,
+    Synchronizer,
+    ZarrFormat,
+)
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    from zarrcy.chunk_io import ChunkIO
+    from zarrcy.chunk_io.chunk_cache import CacheInfo
+    from zarrcy.hierarchy.accessors import BlockIndex, OIndex, VIndex
+    from zarrcy.hierarchy.explain import Explanation
+    from zarrcy.hierarchy.report import InfoReport, Rows
     from zarrcy.hierarchy.verification import Report
     from zarrcy.indexing.regions import Region
 
 
-class Array(ArrayIndexing):
+class Array(NodeProperties):
     """A chunked, compressed, N-dimensional array that exists in a store.
 
     Parameters
     ----------
-    store : a mapping of str to bytes, one of our stores, or a path
-    path : of the array in the store
-    read_only : refuse changes
-    chunk_store : of the chunks, where they are not with the metadata
-    synchronizer : ``synchronizer[key]`` gives the lock for metadata and for chunks written in part
-    cache_metadata : keep the metadata; otherwise they are loaded before each access
-    cache_attrs : keep the attributes; otherwise they are loaded before each access
-    partial_decompress : kept for users of zarr-python 2. Parts of Blosc chunks, and of chunks without a
-        compressor, are read wherever that is less work
-    write_empty_chunks : store chunks that hold nothing but the fill value. Otherwise they are not
-        stored, and their keys are deleted
-    zarr_version : version of the format: 2, 3 or "3-draft"; found by looking where None
-    meta_array : results are allocated like this array: ``np.empty_like(meta_array, shape=...)``
-    read_missing : what elements are of which nothing is stored: "fill" reads them as the fill value,
-        "raise" refuses, "mask" masks them: results are masked arrays. What is looked for is the stored
-        value: a chunk, or with shards a shard. Chunks that hold nothing but the fill value are
-        stored unless `write_empty_chunks` is false; shards that do never are
-    unaligned : writes that cover a stored chunk, or a shard, only in part: "lock" makes threads that
-        share one wait for each other, "error" refuses such writes, "allow" leaves it to the
-        caller that nobody shares one. A synchronizer is used in any case
-    threads : that read and write; None leaves that to ``ZARRCY_THREADS`` in the environment, or else to the
-        CPUs that this process may use. A block of `zarrcy.use_threads` outranks it
-    cache_bytes : decoded chunks that are kept, those used last, in bytes; 0 keeps none. What this array object
-        and its views write is seen; what others write is not seen while the old chunk is kept
+    store : mapping, store, str or PathLike
+        A mapping of str to bytes, a store object, a path or a URL.
+    path : str, optional
+        Path of the array in the store. The default is the root.
+    read_only : bool, optional
+        Refuse changes.
+    chunk_store : mapping, store, str or PathLike, optional
+        Store of the chunks, if they are not stored with the metadata.
+    synchronizer : mapping, optional
+        ``synchronizer[key]`` gives the lock for the metadata and for chunks that are written in part:
+        `ThreadSynchronizer` or `ProcessSynchronizer`.
+    cache_metadata : bool, optional
+        Keep the metadata in memory. If false, each access loads them.
+    cache_attrs : bool, optional
+        Keep the attributes in memory. If false, each access loads them.
+    partial_decompress : bool, optional
+        Has no effect; users of zarr-python 2 may pass it. Parts of Blosc chunks, and of chunks without a
+        compressor, are read wherever that is less work.
+    write_empty_chunks : bool, optional
+        Store chunks that consist of the fill value. If false, such chunks are not stored, and their keys are deleted.
+    zarr_version : {2, 3, "3-draft"}, optional
+        Version of the format. By default it is detected.
+    meta_array : array_like, optional
+        Results are allocated like this array: ``np.empty_like(meta_array, shape=...)``.
+    **options
+        Options that zarr-python 2 does not have; see Notes.
 
     Raises
     ------
-    ArrayNotFoundError : there is no array at `path`
-    MetadataError : its metadata are malformed
+    ArrayNotFoundError
+        If there is no array at `path`.
+    MetadataError
+        If the metadata are malformed.
+
+    See Also
+    --------
+    zarrcy.open_array : Open an array, or create it.
+    zarrcy.create : Create an array.
+
+    Notes
+    -----
+    The options are:
+
+    read_missing : {"fill", "raise", "mask"}
+        What elements are whose chunk is not stored: the fill value (the default), an error, or masked. With "mask",
+        results are masked arrays. If the array has shards, a shard counts, not a chunk in it. Chunks that consist
+        of the fill value are stored unless `write_empty_chunks` is false; such shards are never stored.
+    unaligned : {"lock", "error", "allow"}
+        How a write is done that covers a stored chunk, or a shard, only in part. "lock" (the default) makes threads
+        that change the same chunk wait for each other. "error" refuses such writes. "allow" uses no locks: the
+        caller makes sure that no other thread writes to the same chunk. A synchronizer is used in any case.
+    threads : int or None
+        Number of threads that read and write. None (the default) takes it from ``ZARRCY_THREADS`` in the
+        environment, or else from the number of CPUs that this process may use. In a block of `zarrcy.use_threads`,
+        its number is used.
+    cache_bytes : int
+        Size of a cache of decoded chunks, the most recently used ones, in bytes; 0 (the default) for no cache.
+        Writes through this array object and its views update the cache. A write of another process or array object
+        is not seen while the old chunk is in the cache.
 
     Examples
     --------
@@ -76,28 +129,28 @@ class Array(ArrayIndexing):
 
     def __init__(
         self,
-        store: Any,
+        store: StoreLike,
         path: str | None = None,
         read_only: bool = False,
-        chunk_store: Any = None,
+        chunk_store: StoreLike = None,
         synchronizer: Synchronizer | None = None,
         cache_metadata: bool = True,
         cache_attrs: bool = True,
         partial_decompress: bool = False,
         write_empty_chunks: bool = True,
         zarr_version: ZarrFormat | None = None,
-        meta_array: Any = None,
+        meta_array: AnyArray | None = None,
         **options: Unpack[ExtraOptions],
     ) -> None:
-        asked = asked_format(zarr_version=zarr_version)
+        version = asked_format(zarr_version=zarr_version)
         node = Node(
             normalize_store_arg(store),
             path,
             None if chunk_store is None else normalize_store_arg(chunk_store),
             synchronizer,
-            asked,
+            version,
         )
-        chosen = ArrayConfig(
+        config = ArrayConfig(
             read_only=bool(read_only),
             cache_metadata=cache_metadata,
             cache_attrs=cache_attrs,
@@ -106,56 +159,803 @@ class Array(ArrayIndexing):
             meta_array=meta_array,
             **options,
         )
-        self._open(node, node.load_array(), chosen)
+        self._take(open_state(node, config, node.load_array()))
 
     @classmethod
-    def _opened(cls, node: Node, description: ArrayMetadata | Parse, options: ArrayConfig) -> Self:
-        """Return the array at `node`, of which the description is known, or how to parse it when it is needed."""
-        array = object.__new__(cls)
-        array._open(node, description, options)
-        return array
-
-    def _open(self, node: Node, description: ArrayMetadata | Parse, options: ArrayConfig) -> None:
-        self._node = node
-        self._options = options
-        self._reload = not options.cache_metadata
-        self._like = options.like
-        if options.cache_bytes:
-            from zarrcy.chunk_io.chunk_cache import ChunkCache
-
-            self._cache = ChunkCache(options.cache_bytes)
-        self._attrs = Attributes(node, options.read_only, options.cache_attrs)
-        if isinstance(description, ArrayMetadata):
-            self._adopt(description)
-        else:
-            self._parse = description
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        seen = self._description if self._is_view else None
-        return _open_again, (type(self), self._node, self._options, seen)
-
-    # -- walking -------------------------------------------------------------------------------
-
-    def __len__(self) -> int:
-        self._refresh()
-        if not self._description.shape:
-            raise TypeError("len() of unsized object: the array has no axes")
-        return int(self._description.shape[0])
-
-    def __iter__(self) -> Iterator[Any]:
-        return self.islice()
-
-    def islice(self, start: int | None = None, end: int | None = None) -> Iterator[Any]:
-        """Iterate over rows; each chunk is decoded once, and none outside the range.
+    def from_state(cls, state: ArrayState) -> Self:
+        """Return the array with a state that is ready. For modules of zarrcy; users call `zarrcy.open_array`.
 
         Parameters
         ----------
-        start, end : range of rows; the whole array by default
+        state : ArrayState
+            The state, see `zarrcy.hierarchy.array_state.open_state`.
+
+        Returns
+        -------
+        Array
+            The array.
+        """
+        array = cls.__new__(cls)
+        array._take(state)
+        return array
+
+    def _take(self, state: ArrayState) -> None:
+        """Set all attributes."""
+        self._state = state
+        self._node = state.node
+        self._attributes: Attributes | None = None
+
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[..., Array], tuple[type[Array], Node, ArrayConfig, ArrayMetadata | None]]:
+        state = self._state
+        return _open_again, (
+            type(self),
+            state.node,
+            state.config,
+            state.metadata if state.is_view else None,
+        )
+
+    # -- for modules of zarrcy ---------------------------------------------------------------------
+
+    def current_state(self) -> ArrayState:
+        """Return the state. If the metadata are not kept in memory, load them first. For modules of zarrcy.
+
+        Returns
+        -------
+        ArrayState
+            The state. It does not change when the array is resized: then the array has another one.
+        """
+        state = self._state
+        if state.reloads:
+            state = self._state = state.with_metadata(state.node.load_array())
+        return state
+
+    def _state_to_write(self) -> ArrayState:
+        """Return the current state, if elements may be written.
 
         Raises
         ------
-        TypeError : the array has no axes
-        ValueError : `start` or `end` is negative, or no integer
+        ReadOnlyError
+            If the array is read-only.
+        """
+        refuse_read_only(self._state.config.read_only, self.path)
+        return self.current_state()
+
+    @property
+    def node(self) -> Node:
+        """Where the array is in its store. For modules of zarrcy."""
+        return self._node
+
+    @property
+    def metadata(self) -> ArrayMetadata:
+        """The metadata that were loaded last. For modules of zarrcy."""
+        return self._state.metadata
+
+    @property
+    def chunk_io(self) -> ChunkIO:
+        """What reads and writes the chunks. For modules of zarrcy."""
+        return self._state.chunk_io
+
+    # -- properties --------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str | None:
+        """Path with one leading slash; None for the root."""
+        return f"/{self.path}" if self.path else None
+
+    @property
+    def basename(self) -> str | None:
+        """Last part of the path; None for the root."""
+        return self.path.rsplit("/", 1)[-1] if self.path else None
+
+    @property
+    def read_only(self) -> bool:
+        """Whether changes are refused."""
+        return self._state.config.read_only
+
+    @read_only.setter
+    def read_only(self, value: bool) -> None:
+        state = self._state
+        state.config = replace(state.config, read_only=bool(value))
+        self.attrs.read_only = bool(value)
+
+    @property
+    def attrs(self) -> Attributes:
+        """User attributes: a mapping of JSON values that is written through to the store.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros(3)
+        >>> a.attrs["units"] = "K"
+        >>> dict(a.attrs)
+        {'units': 'K'}
+        """
+        attributes = self._attributes
+        if attributes is None:
+            config = self._state.config
+            attributes = self._attributes = Attributes(self._node, config.read_only, config.cache_attrs)
+        return attributes
+
+    @property
+    def is_view(self) -> bool:
+        """Whether this is a view of the data of an array, made by `view` or `astype`."""
+        return self._state.is_view
+
+    @property
+    def meta_array(self) -> AnyArray:
+        """Array that results are allocated like."""
+        like: AnyArray | None = self._state.config.meta_array
+        return np.empty(()) if like is None else like
+
+    @property
+    def write_empty_chunks(self) -> bool:
+        """Whether chunks that consist of the fill value are stored."""
+        return self._state.config.write_empty_chunks
+
+    @property
+    def shape(self) -> Shape:
+        """Length of each axis, in elements. Setting it resizes the array."""
+        return self.current_state().metadata.shape
+
+    @shape.setter
+    def shape(self, value: ShapeLike) -> None:
+        self.resize(value)
+
+    @property
+    def chunks(self) -> Shape:
+        """Length of a chunk along each axis, in elements; if the array has shards, of a chunk in a shard.
+
+        If chunks differ in length, this is the longest; `read_chunk_sizes` has all lengths.
+        """
+        return self._state.metadata.chunks
+
+    @property
+    def read_chunk_sizes(self) -> tuple[tuple[int, ...], ...]:
+        """Length of each chunk along each axis, in elements, as dask has it. The last chunk ends with the axis.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.zeros((5, 4), chunks=(2, 4)).read_chunk_sizes
+        ((2, 2, 1), (4,))
+        """
+        metadata = self.current_state().metadata
+        axes = zip(metadata.chunk_axes, metadata.shape, strict=True)
+        return tuple(tuple(axis.sizes(n)) for axis, n in axes)
+
+    @property
+    def shards(self) -> Shape | None:
+        """Length of a shard along each axis, in elements; None if each chunk is stored on its own."""
+        return self._state.metadata.shards
+
+    @property
+    def dtype(self) -> AnyDtype:
+        """Data type of the elements."""
+        return self._state.dtype
+
+    @property
+    def fill_value(self) -> Elements:
+        """Value of elements that were never written. Setting it writes the metadata."""
+        return self._state.metadata.fill_value
+
+    @fill_value.setter
+    def fill_value(self, value: Elements) -> None:
+        with self._changing() as state:
+            fill_value = state.node.format.normalize_fill_value(state.metadata, value)
+            self._save(state.with_metadata(state.metadata.with_fill_value(fill_value)))
+
+    @property
+    def order(self) -> Literal["C", "F"]:
+        """Order of the elements in a chunk: "C" (the last axis varies fastest) or "F" (the first)."""
+        return self._state.metadata.order
+
+    @property
+    def compressor(self) -> Codec | None:
+        """Codec that compresses chunks, or None."""
+        return next((s.codec for s in self._state.metadata.chunk_stages if isinstance(s, Compressor)), None)
+
+    @property
+    def compression(self) -> str | None:
+        """Name of the compressor, or None. h5py has this property too."""
+        compressor = self.compressor
+        return None if compressor is None else str(compressor.codec_id)
+
+    @property
+    def compression_opts(self) -> JSON:
+        """Configuration of the compressor, or None. h5py has this property too."""
+        compressor = self.compressor
+        return None if compressor is None else compressor.get_config()
+
+    @property
+    def filters(self) -> list[Codec] | None:
+        """Codecs that are applied before the compressor, in the order of encoding, or None."""
+        return [s.codec for s in self._state.metadata.chunk_stages if isinstance(s, Filter)] or None
+
+    @property
+    def codecs(self) -> list[JSON]:
+        """Configurations of all codecs as in the metadata, in the order of encoding."""
+        return self._node.format.codecs_of(self._state.metadata)
+
+    @property
+    def dimension_names(self) -> tuple[str | None, ...] | None:
+        """Name of each axis, None for an axis without a name; None if the metadata have no names."""
+        return self._state.metadata.dimension_names
+
+    @property
+    def dimension_separator(self) -> str:
+        """Separator of the chunk coordinates in a chunk key: "." or "/"."""
+        return self._state.metadata.chunk_keys.separator
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._state.metadata.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """Size of an element, in bytes."""
+        return self._state.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all elements without compression, in bytes."""
+        return self.size * self.itemsize
+
+    @property
+    def nbytes_stored(self) -> int:
+        """Size of the stored chunks and metadata, in bytes; -1 if the store does not know it."""
+        return self._node.nbytes_stored(deep=self.dimension_separator == "/")
+
+    @property
+    def cdata_shape(self) -> Shape:
+        """Number of chunks along each axis; ``(1,)`` for an array without axes."""
+        metadata = self.current_state().metadata
+        return tuple(axis.count(n) for axis, n in zip(metadata.chunk_axes, metadata.shape, strict=True)) or (
+            1,
+        )
+
+    @property
+    def nchunks(self) -> int:
+        """Number of chunks."""
+        return math.prod(self.cdata_shape)
+
+    # -- stored chunks -----------------------------------------------------------------------------
+
+    @property
+    def nchunks_initialized(self) -> int:
+        """Number of chunks that are stored. If a shard is stored, all its chunks count."""
+        from zarrcy.hierarchy.stored_chunks import count_initialized
+
+        state = self.current_state()
+        return count_initialized(state.node, state.metadata)
+
+    initialized = nchunks_initialized
+
+    def initialized_chunks(self) -> NDArray[np.bool_]:
+        """Return which chunks are stored, from one listing of the store.
+
+        A job that was interrupted can find out where to continue. If a shard is stored, all its chunks count.
+        Chunks that consist of the fill value are not stored if ``write_empty_chunks`` is false; such shards are
+        never stored.
+
+        Returns
+        -------
+        numpy.ndarray of bool
+            One element for each chunk: an array of shape `cdata_shape`.
+
+        See Also
+        --------
+        Array.nchunks_initialized : Number of chunks that are stored.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros((4, 6), chunks=2)
+        >>> a[2:, :3] = 1
+        >>> a.initialized_chunks()
+        array([[False, False, False],
+               [ True,  True, False]])
+        >>> for i, j in np.argwhere(~a.initialized_chunks()):
+        ...     a.blocks[int(i), int(j)] = 2
+        >>> bool(a.initialized_chunks().all())
+        True
+        """
+        from zarrcy.hierarchy.stored_chunks import initialized_chunks
+
+        state = self.current_state()
+        return initialized_chunks(state.node, state.metadata)
+
+    def digest(self, hashname: str = "sha1") -> bytes:
+        """Return a checksum over the stored chunks in C order, then the metadata, then the attributes.
+
+        Parameters
+        ----------
+        hashname : str, optional
+            Name of an algorithm of `hashlib`.
+
+        Returns
+        -------
+        bytes
+            The checksum.
+
+        See Also
+        --------
+        Array.hexdigest : The same as hexadecimal digits.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> len(zarrcy.empty(shape=(10000, 10000), chunks=(1000, 1000)).digest())
+        20
+        """
+        from zarrcy.hierarchy.stored_chunks import digest
+
+        state = self.current_state()
+        return digest(state.node, state.metadata, hashname)
+
+    def hexdigest(self, hashname: str = "sha1") -> str:
+        """Return the checksum of `digest` as hexadecimal digits.
+
+        Parameters
+        ----------
+        hashname : str, optional
+            Name of an algorithm of `hashlib`.
+
+        Returns
+        -------
+        str
+            The checksum.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.empty(shape=(10000, 10000), chunks=(1000, 1000)).hexdigest()
+        '041f90bc7a571452af4f850a8ca2c6cddfa8a1ac'
+        """
+        return self.digest(hashname).hex()
+
+    def cache_info(self) -> CacheInfo:
+        """Return the statistics of the cache of decoded chunks, see the option ``cache_bytes`` of `Array`.
+
+        Returns
+        -------
+        CacheInfo
+            Hits, misses, evictions, number of chunks, their size and the largest size, in bytes. All are 0 if the
+            array has no cache.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.array([1, 2, 3, 4], chunks=2, cache_bytes=10_000)
+        >>> int(a[0]), int(a[1])
+        (1, 2)
+        >>> a.cache_info()
+        CacheInfo(hits=1, misses=1, evictions=0, n_chunks=1, nbytes=272, max_nbytes=10000)
+        """
+        from zarrcy.chunk_io.chunk_cache import CacheInfo
+
+        view = self._state.cache
+        return CacheInfo() if view is None else view.cache.info()
+
+    def verify(self, progress: bool = False) -> Report:
+        """Read and decode every stored chunk, and report what is damaged.
+
+        Parameters
+        ----------
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Report
+            The problems that were found.
+
+        See Also
+        --------
+        zarrcy.verify : Verify all arrays of a store.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.array([1, 2, 3]).verify().problems
+        ()
+        """
+        from zarrcy import verify
+
+        return verify(self.store, self.path, chunk_store=self._node.own_chunk_store, progress=progress)
+
+    # -- report ------------------------------------------------------------------------------------
+
+    @property
+    def info(self) -> InfoReport:
+        """Report on type, sizes, codecs and storage: text, or a table in a notebook.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.zeros((100, 100), chunks=50, dtype="i4").info
+        Type               : zarrcy.Array
+        Data type          : int32
+        Shape              : (100, 100)
+        Chunk shape        : (50, 50)
+        Order              : C
+        Read-only          : False
+        Compressor         : Blosc(cname='lz4', clevel=5, shuffle=SHUFFLE, blocksize=0)
+        Store type         : zarrcy.storage.memory.MemoryStore
+        No. bytes          : 40000 (39.1K)
+        No. bytes stored   : 337
+        Storage ratio      : 118.7
+        Chunks initialized : 0/4
+        """
+        from zarrcy.hierarchy.report import InfoReport
+
+        return InfoReport(self.info_items)
+
+    def info_items(self) -> Rows:
+        """Return the rows of `info`.
+
+        Returns
+        -------
+        list of tuple of str
+            Pairs of a label and a value.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.zeros(3).info_items()[0]
+        ('Type', 'zarrcy.Array')
+        """
+        from zarrcy.hierarchy.report import array_rows
+
+        return array_rows(self)
+
+    def _repr_html_(self) -> str:
+        from zarrcy.hierarchy.report import array_html
+
+        return array_html(self)
+
+    def __repr__(self) -> str:
+        name = f" {self.name!r}" if self.name else ""
+        read_only = " read-only" if self.read_only else ""
+        return f"<zarrcy.Array{name} {self.shape} {self.dtype}{read_only}>"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Array)
+            and self.store == other.store
+            and self.read_only == other.read_only
+            and self.path == other.path
+            and not self.is_view
+            and not other.is_view
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def __getitem__(self, selection: Selection) -> Elements:
+        # Hot path: as `current_state`, without a call.
+        state = self._state
+        if state.reloads:
+            state = self.current_state()
+        return array_indexing.get_selection(state, selection)
+
+    def get_basic_selection(
+        self, selection: Selection = Ellipsis, out: AnyArray | None = None, fields: FieldNames = None
+    ) -> Elements:
+        """Read integers, slices of any step, Ellipsis and newaxis.
+
+        Parameters
+        ----------
+        selection : int, slice, Ellipsis, None or tuple of these, optional
+            The selection, as in NumPy. The default selects all elements.
+        out : numpy.ndarray, optional
+            Array that is filled and returned. It has the shape and data type of the result.
+        fields : str or list of str, optional
+            Fields of a structured array to read. The default reads whole elements.
+
+        Returns
+        -------
+        numpy.ndarray or scalar
+            The elements; a scalar if the selection consists of integers only, as in NumPy.
+
+        Raises
+        ------
+        SelectionError
+            If the selection is not valid for this array.
+        ValueError
+            If `out` has another shape or data type than the result.
+        ChunkDecodeError
+            If a stored chunk is damaged.
+
+        See Also
+        --------
+        Array.set_basic_selection : Write to such a selection.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.array([[1, 2, 3], [4, 5, 6]])
+        >>> a.get_basic_selection((slice(None, None, -1), 0))
+        array([4, 1])
+        """
+        return array_indexing.get_basic_selection(self.current_state(), selection, out, fields)
+
+    def get_orthogonal_selection(
+        self, selection: Selection, out: AnyArray | None = None, fields: FieldNames = None
+    ) -> Elements:
+        """Read an outer product: each item selects along one axis, independently of the others.
+
+        Parameters
+        ----------
+        selection : int, slice, list or array of int or bool, Ellipsis, or tuple of these
+            One item for each axis. Axes that are left out are selected as a whole.
+        out : numpy.ndarray, optional
+            Array that is filled and returned. It has the shape and data type of the result.
+        fields : str or list of str, optional
+            Fields of a structured array to read. The default reads whole elements.
+
+        Returns
+        -------
+        numpy.ndarray or scalar
+            The elements.
+
+        Raises
+        ------
+        SelectionError
+            If the selection is not valid for this array.
+
+        See Also
+        --------
+        Array.oindex : The same with brackets.
+        Array.set_orthogonal_selection : Write to such a selection.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
+        >>> a.get_orthogonal_selection(([2, 0], [True, False, True]))
+        array([[7, 9],
+               [1, 3]])
+        """
+        return array_indexing.get_orthogonal_selection(self.current_state(), selection, out, fields)
+
+    def get_coordinate_selection(
+        self, selection: Selection, out: AnyArray | None = None, fields: FieldNames = None
+    ) -> Elements:
+        """Read points, given by their coordinates.
+
+        Parameters
+        ----------
+        selection : int, list or array of int, or tuple of these
+            The coordinates along each axis. They are broadcast against each other.
+        out : numpy.ndarray, optional
+            Array that is filled and returned. It has the shape and data type of the result.
+        fields : str or list of str, optional
+            Fields of a structured array to read. The default reads whole elements.
+
+        Returns
+        -------
+        numpy.ndarray
+            The elements, in the shape of the broadcast coordinates.
+
+        Raises
+        ------
+        VindexInvalidSelectionError
+            If the selection does not consist of coordinates.
+        BoundsCheckError
+            If a coordinate is beyond the end of its axis.
+
+        See Also
+        --------
+        Array.vindex : The same with brackets.
+        Array.set_coordinate_selection : Write to points.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.array([[1, 2, 3], [4, 5, 6]])
+        >>> a.get_coordinate_selection(([0, 1, -1], [2, 0, 0]))
+        array([3, 4, 4])
+        """
+        return array_indexing.get_coordinate_selection(self.current_state(), selection, out, fields)
+
+    def get_mask_selection(
+        self, selection: Selection, out: AnyArray | None = None, fields: FieldNames = None
+    ) -> AnyArray:
+        """Read the elements where a Boolean mask is true, in C order.
+
+        Parameters
+        ----------
+        selection : array_like of bool
+            The mask. It has the shape of the array.
+        out : numpy.ndarray, optional
+            Array that is filled and returned. It has the shape and data type of the result.
+        fields : str or list of str, optional
+            Fields of a structured array to read. The default reads whole elements.
+
+        Returns
+        -------
+        numpy.ndarray
+            The elements, along one axis.
+
+        Raises
+        ------
+        SelectionError
+            If the mask has another shape, or its elements are not Boolean.
+
+        See Also
+        --------
+        Array.set_mask_selection : Write to such a selection.
+
+        Examples
+        --------
+        >>> import numpy as np, zarrcy
+        >>> zarrcy.array([1, 2, 3]).get_mask_selection(np.array([True, False, True]))
+        array([1, 3])
+        """
+        return array_indexing.get_mask_selection(self.current_state(), selection, out, fields)
+
+    def get_block_selection(
+        self, selection: Selection, out: AnyArray | None = None, fields: FieldNames = None
+    ) -> Elements:
+        """Read whole chunks, given by their coordinates in the chunk grid.
+
+        Parameters
+        ----------
+        selection : int, slice, Ellipsis, or tuple of these
+            Chunk coordinates along each axis; the step of a slice is 1.
+        out : numpy.ndarray, optional
+            Array that is filled and returned. It has the shape and data type of the result.
+        fields : str or list of str, optional
+            Fields of a structured array to read. The default reads whole elements.
+
+        Returns
+        -------
+        numpy.ndarray
+            The elements of the chunks, as far as they are inside the array.
+
+        Raises
+        ------
+        BoundsCheckError
+            If a coordinate is beyond the last chunk.
+        SelectionError
+            If the selection is not valid for this array.
+
+        See Also
+        --------
+        Array.blocks : The same with brackets.
+        Array.set_block_selection : Write whole chunks.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.array([1, 2, 3, 4, 5], chunks=2).get_block_selection(-1)
+        array([5])
+        """
+        return array_indexing.get_block_selection(self.current_state(), selection, out, fields)
+
+    @property
+    def oindex(self) -> OIndex:
+        """Orthogonal selections with brackets: see `get_orthogonal_selection`.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.array([[1, 2, 3], [4, 5, 6]]).oindex[[1, 0], [2, 0]]
+        array([[6, 4],
+               [3, 1]])
+        """
+        from zarrcy.hierarchy.accessors import OIndex
+
+        return OIndex(self)
+
+    @property
+    def vindex(self) -> VIndex:
+        """Points and masks with brackets: see `get_coordinate_selection` and `get_mask_selection`.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.array([[1, 2, 3], [4, 5, 6]]).vindex[[1, 0], [2, 0]]
+        array([6, 1])
+        """
+        from zarrcy.hierarchy.accessors import VIndex
+
+        return VIndex(self)
+
+    @property
+    def blocks(self) -> BlockIndex:
+        """Whole chunks with brackets: see `get_block_selection`.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.array([1, 2, 3, 4, 5], chunks=2).blocks[1]
+        array([3, 4])
+        """
+        from zarrcy.hierarchy.accessors import BlockIndex
+
+        return BlockIndex(self)
+
+    def explain(self, selection: Selection = Ellipsis) -> Explanation:
+        """Explain what ``a[selection]`` would do, without reading a chunk.
+
+        The selection is planned as for a read. Sizes are reported if the store knows them without a request over a
+        network. If parts of Blosc chunks or of shards would be read, the headers or shard indexes of some dozens of
+        them are read. ``a.oindex``, ``a.vindex`` and ``a.blocks`` have this method too.
+
+        Parameters
+        ----------
+        selection : int, slice, list, array, Ellipsis, None, str or tuple of these, optional
+            The selection, as in brackets. The default selects all elements.
+
+        Returns
+        -------
+        Explanation
+            Numbers of chunks, bytes and byte ranges, native or fallback path and the reason, and threads. It prints
+            as a table.
+
+        Raises
+        ------
+        SelectionError
+            If the selection is not valid for this array.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros((1000, 1000), chunks=100, dtype="i4", compressor=None, filters=[zarrcy.Delta("i4")])
+        >>> a[:150] = 2
+        >>> a.explain((slice(90, 110), 5))
+        Result         : (20,) int32, 80 bytes
+        Chunks touched : 2 of 100: 0 whole, 2 in part, 0 not stored
+        Stored bytes   : 80000 (78.1K)
+        Read           : 80000 (78.1K) bytes, in 2 ranges
+        Decoded        : 80000 (78.1K) bytes, 1000.0 x the result
+        Path           : fallback: there are filters: delta
+        Threads        : 1: too little work to share, or the store or a codec is not thread-safe
+        """
+        from zarrcy.hierarchy.explain import explain_read
+
+        return explain_read(
+            self.current_state(), lambda state: array_indexing.get_selection(state, selection)
+        )
+
+    def __len__(self) -> int:
+        shape = self.shape
+        if not shape:
+            raise TypeError("len() of unsized object: the array has no axes")
+        return int(shape[0])
+
+    def __iter__(self) -> Iterator[Elements]:
+        return self.islice()
+
+    def islice(self, start: int | None = None, end: int | None = None) -> Iterator[Elements]:
+        """Return an iterator over rows. Each chunk is decoded once, and none outside the range.
+
+        Parameters
+        ----------
+        start, end : int, optional
+            The range of rows. The default is the whole array.
+
+        Returns
+        -------
+        iterator of numpy.ndarray or scalar
+            The rows, in order.
+
+        Raises
+        ------
+        TypeError
+            If the array has no axes.
+        ValueError
+            If `start` or `end` is negative or not an integer.
 
         Examples
         --------
@@ -174,38 +974,235 @@ class Array(ArrayIndexing):
         last = self.shape[0] if end is None else min(operator.index(end), self.shape[0])
         return self._rows(first, last)
 
-    def _rows(self, first: int, last: int) -> Iterator[Any]:
-        axis = self._description.chunk_axes[0]
+    def _rows(self, first: int, last: int) -> Iterator[Elements]:
+        axis = self._state.metadata.chunk_axes[0]
         while first < last:
             stop = min(last, axis.start_of(axis.chunk_at(first) + 1))
             yield from self[first:stop]
             first = stop
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> AnyArray:
         if copy is False:
-            raise ValueError("an array in a store can't be had without a copy")
-        values: NDArray[Any] = np.asarray(self[...])
+            raise ValueError("an array in a store cannot be converted without a copy; leave out copy=False")
+        values: AnyArray = np.asarray(self[...])
         return values if dtype is None else values.astype(dtype, copy=False)
 
-    # -- parts for parallel writers ----------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------
 
-    def write_regions(self, n: int) -> list[Region]:
-        """Cut the array into parts that as many writers may write at once, without locks.
+    def __setitem__(self, selection: Selection, value: Elements) -> None:
+        array_indexing.set_selection(self._state_to_write(), selection, value)
 
-        The cuts are along the borders of chunks, or of shards where there are any, and the parts have as many
-        elements each as that allows.
+    def set_basic_selection(self, selection: Selection, value: Elements, fields: FieldNames = None) -> None:
+        """Write to integers, slices of any step, Ellipsis and newaxis.
 
         Parameters
         ----------
-        n : parts. Those for which there is no chunk are empty, and come last
-
-        Returns
-        -------
-        regions : tuples of slices, which are keys of the array
+        selection : int, slice, Ellipsis, None or tuple of these
+            The selection, as in NumPy.
+        value : scalar or array_like
+            The value. It is broadcast to the shape of the selection, and cast to the data type of the array.
+        fields : str, optional
+            Field of a structured array to write. The default writes whole elements.
 
         Raises
         ------
-        ValueError : `n` is less than 1; or more than 1, and the array has no axes to cut
+        ReadOnlyError
+            If the array is read-only.
+        SelectionError
+            If the selection is not valid for this array.
+        ValueShapeError
+            If the value does not fit the selection. Nothing was written then.
+
+        See Also
+        --------
+        Array.get_basic_selection : Read such a selection.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros((2, 3))
+        >>> a.set_basic_selection((slice(None), 1), [5, 6])
+        >>> a[:]
+        array([[0., 5., 0.],
+               [0., 6., 0.]])
+        """
+        array_indexing.set_basic_selection(self._state_to_write(), selection, value, fields)
+
+    def set_orthogonal_selection(
+        self, selection: Selection, value: Elements, fields: FieldNames = None
+    ) -> None:
+        """Write to an outer product: each item selects along one axis, independently of the others.
+
+        Parameters
+        ----------
+        selection : int, slice, list or array of int or bool, Ellipsis, or tuple of these
+            One item for each axis. Axes that are left out are selected as a whole.
+        value : scalar or array_like
+            The value, as for `set_basic_selection`.
+        fields : str, optional
+            Field of a structured array to write. The default writes whole elements.
+
+        Raises
+        ------
+        ReadOnlyError
+            If the array is read-only.
+        SelectionError
+            If the selection is not valid for this array.
+        ValueShapeError
+            If the value does not fit the selection. Nothing was written then.
+
+        See Also
+        --------
+        Array.get_orthogonal_selection : Read such a selection.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros((3, 3), dtype="i4")
+        >>> a.set_orthogonal_selection(([0, 2], [0, 2]), 1)
+        >>> a[:].tolist()
+        [[1, 0, 1], [0, 0, 0], [1, 0, 1]]
+        """
+        array_indexing.set_orthogonal_selection(self._state_to_write(), selection, value, fields)
+
+    def set_coordinate_selection(
+        self, selection: Selection, value: Elements, fields: FieldNames = None
+    ) -> None:
+        """Write to points, given by their coordinates. If a point occurs twice, the last value remains.
+
+        Parameters
+        ----------
+        selection : int, list or array of int, or tuple of these
+            The coordinates along each axis. They are broadcast against each other.
+        value : scalar or array_like
+            The value, as for `set_basic_selection`.
+        fields : str, optional
+            Field of a structured array to write. The default writes whole elements.
+
+        Raises
+        ------
+        ReadOnlyError
+            If the array is read-only.
+        VindexInvalidSelectionError
+            If the selection does not consist of coordinates.
+        BoundsCheckError
+            If a coordinate is beyond the end of its axis.
+        ValueShapeError
+            If the value does not fit the selection. Nothing was written then.
+
+        See Also
+        --------
+        Array.get_coordinate_selection : Read points.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros((2, 2), dtype="i4")
+        >>> a.set_coordinate_selection(([0, 1], [1, 0]), [5, 6])
+        >>> a[:].tolist()
+        [[0, 5], [6, 0]]
+        """
+        array_indexing.set_coordinate_selection(self._state_to_write(), selection, value, fields)
+
+    def set_mask_selection(self, selection: Selection, value: Elements, fields: FieldNames = None) -> None:
+        """Write to the elements where a Boolean mask is true.
+
+        Parameters
+        ----------
+        selection : array_like of bool
+            The mask. It has the shape of the array.
+        value : scalar or array_like
+            The value, as for `set_basic_selection`; the selection has one axis.
+        fields : str, optional
+            Field of a structured array to write. The default writes whole elements.
+
+        Raises
+        ------
+        ReadOnlyError
+            If the array is read-only.
+        SelectionError
+            If the mask has another shape, or its elements are not Boolean.
+        ValueShapeError
+            If the value does not fit the selection. Nothing was written then.
+
+        See Also
+        --------
+        Array.get_mask_selection : Read such a selection.
+
+        Examples
+        --------
+        >>> import numpy as np, zarrcy
+        >>> a = zarrcy.array([1, 2, 3])
+        >>> a.set_mask_selection(np.array([True, False, True]), [7, 8])
+        >>> a[:].tolist()
+        [7, 2, 8]
+        """
+        array_indexing.set_mask_selection(self._state_to_write(), selection, value, fields)
+
+    def set_block_selection(self, selection: Selection, value: Elements, fields: FieldNames = None) -> None:
+        """Write whole chunks, given by their coordinates in the chunk grid.
+
+        Parameters
+        ----------
+        selection : int, slice, Ellipsis, or tuple of these
+            Chunk coordinates along each axis; the step of a slice is 1.
+        value : scalar or array_like
+            The value, as for `set_basic_selection`.
+        fields : str, optional
+            Field of a structured array to write. The default writes whole elements.
+
+        Raises
+        ------
+        ReadOnlyError
+            If the array is read-only.
+        BoundsCheckError
+            If a coordinate is beyond the last chunk.
+        SelectionError
+            If the selection is not valid for this array.
+        ValueShapeError
+            If the value does not fit the selection. Nothing was written then.
+
+        See Also
+        --------
+        Array.get_block_selection : Read whole chunks.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros(5, chunks=2, dtype="i4")
+        >>> a.set_block_selection(1, 7)
+        >>> a[:].tolist()
+        [0, 0, 7, 7, 0]
+        """
+        array_indexing.set_block_selection(self._state_to_write(), selection, value, fields)
+
+    # -- regions for parallel writers --------------------------------------------------------------
+
+    def write_regions(self, n: int) -> list[Region]:
+        """Cut the array into `n` regions that parallel writers can fill without locks.
+
+        The cuts follow the write grid: chunk borders, or shard borders if the array has shards. The regions have
+        about equally many elements.
+
+        Parameters
+        ----------
+        n : int
+            Number of regions, at least 1. If the write grid has fewer cells, the last regions are empty.
+
+        Returns
+        -------
+        list of tuple of slice
+            One selection for each writer. They are disjoint and cover the array once.
+
+        Raises
+        ------
+        ValueError
+            If `n` is less than 1, or if `n` is more than 1 and the array has no axes.
+
+        See Also
+        --------
+        Array.region : The region of one writer.
+        Array.check_regions : Check other regions.
 
         Examples
         --------
@@ -218,23 +1215,32 @@ class Array(ArrayIndexing):
         """
         n = operator.index(n)
         if n < 1:
-            raise ValueError(f"n is {n}; there must be 1 part or more")
+            raise ValueError(f"n is {n}; the number of regions must be 1 or more")
         if n > 1 and not self.ndim:
-            raise ValueError(f"an array without axes can't be cut into {n} parts")
+            raise ValueError(f"an array without axes cannot be cut into {n} regions")
         from zarrcy.indexing import regions
 
-        return regions.cut(self.shape, self._description.stored_axes, n)
+        return regions.cut(self.shape, self._state.metadata.stored_axes, n)
 
     def region(self, rank: int, size: int) -> Region:
-        """Return the part of one of several writers: ``write_regions(size)[rank]``.
+        """Return the region of one of several parallel writers: ``write_regions(size)[rank]``.
 
         Parameters
         ----------
-        rank, size : number of the writer, from 0, and how many there are, as MPI has them
+        rank : int
+            Number of the writer, from 0, as in MPI.
+        size : int
+            Number of writers.
+
+        Returns
+        -------
+        tuple of slice
+            The selection that this writer fills.
 
         Raises
         ------
-        ValueError : there is no such rank
+        ValueError
+            If `rank` is negative, or not less than `size`.
 
         Examples
         --------
@@ -247,18 +1253,25 @@ class Array(ArrayIndexing):
             raise ValueError(f"rank is {rank}; of {size} writers it must be 0 or more, and less than {size}")
         return self.write_regions(size)[rank]
 
-    def check_regions(self, parts: Iterable[Any]) -> None:
-        """Refuse parts that can't be written at once without locks.
+    def check_regions(self, parts: Iterable[Selection]) -> None:
+        """Raise an error if regions cannot be written in parallel without locks.
 
         Parameters
         ----------
-        parts : keys of integers, slices and Ellipsis, as for ``a[key] = ...``
+        parts : iterable of selections
+            Integers, slices and Ellipsis, or tuples of these, as for ``a[part] = ...``.
 
         Raises
         ------
-        RegionError : a part covers a chunk, or a shard, only in part, or overlaps with another. The error
-            names the nearest slices that are safe
-        SelectionError : something is no such key
+        RegionError
+            If a region covers a chunk, or a shard, only in part, or overlaps another region. The message names the
+            nearest slices that are safe.
+        SelectionError
+            If a part is not such a selection.
+
+        See Also
+        --------
+        Array.write_regions : Get regions that are safe.
 
         Examples
         --------
@@ -273,8 +1286,8 @@ class Array(ArrayIndexing):
         """
         from zarrcy.indexing import regions
 
-        self._refresh()
-        boxes = [selections.normalize_basic(self._kernels, part, self._grid)[0] for part in parts]
+        state = self.current_state()
+        boxes = [selections.normalize_basic(state.planner, part, state.grid)[0] for part in parts]
         extents, sparse = [], []
         for number, box in enumerate(boxes):
             ranges = list(zip(box.starts, box.counts, box.steps, strict=True))
@@ -283,35 +1296,56 @@ class Array(ArrayIndexing):
             )
             if any(n > 1 and step > 1 for _, n, step in ranges) and 0 not in box.counts:
                 sparse.append(number)
-        regions.check(extents, self._description.shape, self._description.stored_axes, sparse)
+        regions.check(extents, state.metadata.shape, state.metadata.stored_axes, sparse)
 
-    def verify(self, progress: bool = False) -> Report:
-        """Read and decode every stored chunk, and tell what is not as it should be; see `zarrcy.verify`.
+    # -- changing metadata and shape ---------------------------------------------------------------
 
-        Examples
-        --------
-        >>> import zarrcy
-        >>> zarrcy.array([1, 2, 3]).verify().problems
-        ()
-        """
-        from zarrcy import verify
-
-        chunk_store = self._node.own_chunk_store
-        return verify(self.store, self.path, chunk_store=chunk_store, progress=progress)
-
-    # -- changing its shape ----------------------------------------------------------------------
-
-    def resize(self, *args: Any) -> None:
-        """Change the shape. Chunks outside the new shape are deleted; growing touches none.
-
-        Parameters
-        ----------
-        *args : a shape, or one length per axis; None keeps the length of its axis
+    @contextmanager
+    def _changing(self) -> Iterator[ArrayState]:
+        """Hold the lock of the metadata from before they are loaded until after they are written.
 
         Raises
         ------
-        ReadOnlyError : the array is read-only
-        ValueError : a length per axis is missing, or is negative
+        ViewError
+            If the array is a view.
+        ReadOnlyError
+            If the array is read-only.
+        """
+        state = self._state
+        if state.is_view:
+            raise ViewError(self.path)
+        refuse_read_only(state.config.read_only, self.path)
+        with state.node.lock(state.node.metadata_key):
+            yield self.current_state()
+
+    def _save(self, state: ArrayState) -> None:
+        """Write the metadata of a new state, and make it the state of the array."""
+        state.node.save_array(state.metadata)
+        self._state = state
+        if state.cache is not None:
+            state.cache.cache.clear()
+
+    def resize(self, *args: SupportsIndex | Iterable[SupportsIndex | None] | None) -> None:
+        """Change the shape. Chunks outside the new shape are deleted. Growing does not touch chunks.
+
+        Parameters
+        ----------
+        *args : int, None, or tuple of int or None
+            The new shape, as one tuple or as one argument for each axis, in elements. None keeps the length of an
+            axis.
+
+        Raises
+        ------
+        ReadOnlyError
+            If the array is read-only.
+        ViewError
+            If the array is a view.
+        ValueError
+            If the new shape has another number of axes, or a negative length.
+
+        See Also
+        --------
+        Array.append : Add data at the end of an axis.
 
         Examples
         --------
@@ -321,40 +1355,48 @@ class Array(ArrayIndexing):
         >>> a.shape
         (2, 4)
         """
-        with self._changing():
-            old = self._description.shape
-            new = _new_shape(args, old)
-            described = self._description.with_shape(new)
-            doomed = self._keys_outside(new)
-            self._save_shape(described)
-            if doomed:
-                self._node.delete_chunks(doomed)
+        with self._changing() as state:
+            metadata = state.metadata
+            shape = _new_shape(args, metadata.shape)
+            resized = metadata.with_shape(shape)
+            outside: list[str] = []
+            if any(new < old for new, old in zip(shape, metadata.shape, strict=True)):
+                from zarrcy.hierarchy.stored_chunks import keys_outside
 
-    def _keys_outside(self, shape: Shape) -> list[str]:
-        """Return the keys of stored chunks that hold no element of `shape`."""
-        counts = self._stored_counts(shape)
-        if all(new >= old for new, old in zip(shape, self._description.shape, strict=True)):
-            return []
-        return [
-            key
-            for key, coords in list(self._initialized())
-            if any(i >= n for i, n in zip(coords, counts, strict=True))
-        ]
+                outside = keys_outside(state.node, metadata, shape)
+            self._save(state.with_shape(resized))
+            if outside:
+                state.node.delete_chunks(outside)
 
-    def append(self, data: Any, axis: int = 0) -> Shape:
-        """Add `data` at the end of an axis, and return the new shape.
+    def append(self, data: Elements, axis: int = 0) -> Shape:
+        """Add `data` at the end of an axis.
 
-        The data are written first and the shape last: a reader sees the old array or the new one.
+        The chunks are written first and the shape last: another reader sees the old array or the new one.
 
         Parameters
         ----------
-        data : array-like; its other axes have the lengths of the array's
-        axis : that grows
+        data : array_like
+            The elements. Along all axes but `axis` they have the length of the array.
+        axis : int, optional
+            The axis that grows.
+
+        Returns
+        -------
+        tuple of int
+            The new shape, in elements.
 
         Raises
         ------
-        ReadOnlyError : the array is read-only
-        ValueError : the shape of `data` does not fit
+        ReadOnlyError
+            If the array is read-only.
+        ViewError
+            If the array is a view.
+        ValueError
+            If the shape of `data` does not fit.
+
+        See Also
+        --------
+        Array.resize : Change the shape.
 
         Examples
         --------
@@ -363,56 +1405,66 @@ class Array(ArrayIndexing):
         >>> a.append([3])
         (3,)
         """
-        with self._changing():
-            return self._append(data if hasattr(data, "shape") else np.asarray(data), axis)
+        with self._changing() as state:
+            values = data if hasattr(data, "shape") else np.asarray(data)
+            old = state.metadata.shape
+            grown = _grown_shape(old, values.shape, axis)
+            axis %= len(old)
+            resized = state.metadata.with_shape(grown)
+            grid = state.planner.Grid(grown, state.grid.chunk_shape)
+            key = (slice(None),) * axis + (slice(old[axis], grown[axis]),)
+            box = state.planner.parse_box(key, grid)
+            assert box is not None, "the key consists of slices"
+            array_indexing.write(state, state.planner.split_outer(box, grid), box.shape, values)
+            self._save(state.with_shape(resized))
+            return grown
 
-    def _append(self, values: Any, axis: int) -> Shape:
-        old = self._description.shape
-        if len(values.shape) != len(old) or not -len(old) <= axis < len(old):
-            raise ValueError(
-                f"data of shape {values.shape} can't be appended to shape {old} along axis {axis}"
-            )
-        axis %= len(old)
-        if any(i != axis and n != m for i, (n, m) in enumerate(zip(values.shape, old, strict=True))):
-            raise ValueError(
-                f"data of shape {values.shape} do not fit shape {old}: all axes but {axis} must agree"
-            )
-        grown = (*old[:axis], old[axis] + values.shape[axis], *old[axis + 1 :])
-        described = self._description.with_shape(grown)
-        grid = self._kernels.Grid(grown, self._grid.chunk_shape)
-        key = (slice(None),) * axis + (slice(old[axis], grown[axis]),)
-        box = self._kernels.parse_box(key, grid)
-        assert box is not None, "the key has nothing but slices"
-        plan = self._kernels.split_outer(box, grid)
-        self._write(plan, box.shape, values)
-        self._save_shape(described)
-        return grown
-
-    # -- other looks at the same data ------------------------------------------------------------
+    # -- views -------------------------------------------------------------------------------------
 
     def view(
         self,
-        shape: Any = None,
-        chunks: Any = None,
-        dtype: Any = None,
-        fill_value: Any = None,
-        filters: Any = None,
+        shape: ShapeLike | None = None,
+        chunks: Lengths = None,
+        dtype: DTypeLike | None = None,
+        fill_value: Elements = None,
+        filters: Iterable[Codec | JSON] | None = None,
         read_only: bool | None = None,
         synchronizer: Synchronizer | None = None,
     ) -> Array:
-        """Return another look at the same stored chunks. It can't be resized.
+        """Return a view of the same stored chunks that decodes or arranges them in another way.
+
+        A view cannot be resized.
 
         Parameters
         ----------
-        shape, chunks : to see; chunks of as many elements as the stored ones
-        dtype : to see; of the same size, unless `filters` change it
-        fill_value : to see where nothing is stored
-        filters : to decode with, instead of those of the array
-        read_only, synchronizer : instead of those of the array
+        shape : int or tuple of int, optional
+            Shape of the view, in elements. The default is the shape of the array.
+        chunks : int or tuple of int, optional
+            Chunk shape of the view, in elements. A chunk of the view has as many elements as a stored chunk.
+        dtype : data-type, optional
+            Data type of the view. Its elements have the same size, unless `filters` change it.
+        fill_value : scalar, optional
+            Value of elements whose chunk is not stored.
+        filters : iterable of codec, optional
+            Codecs that decode instead of the filters of the array.
+        read_only : bool, optional
+            Refuse changes. The default is that of the array.
+        synchronizer : mapping, optional
+            Gives the locks of parallel writers. The default is that of the array.
+
+        Returns
+        -------
+        Array
+            The view.
 
         Raises
         ------
-        ValueError : a chunk would have another size
+        ValueError
+            If a chunk of the view would have another size than a stored chunk.
+
+        See Also
+        --------
+        Array.astype : Convert elements when they are read.
 
         Examples
         --------
@@ -421,56 +1473,63 @@ class Array(ArrayIndexing):
         >>> a.view(dtype=bool)[:]
         array([ True, False,  True])
         """
-        self._refresh()
-        description = self._description
-        if description.rectilinear_axes is not None and not (shape is None and chunks is None):
-            raise ValueError("an array whose chunks differ in length can't be seen in another shape")
-        if filters is not None:
-            description = description.with_filters([as_codec(codec) for codec in filters])
-        description = replace(
-            description,
-            shape=description.shape if shape is None else normalize_shape(shape),
-            dtype=description.dtype if dtype is None else np.dtype(dtype),
+        state = self.current_state()
+        stored = state.metadata
+        if stored.rectilinear_axes is not None and not (shape is None and chunks is None):
+            raise ValueError(
+                "the chunks of the array differ in length, so a view cannot have another shape; "
+                "leave out shape and chunks"
+            )
+        seen = stored if filters is None else stored.with_filters([as_codec(codec) for codec in filters])
+        seen = replace(
+            seen,
+            shape=seen.shape if shape is None else normalize_shape(shape),
+            dtype=seen.dtype if dtype is None else np.dtype(dtype),
         )
         if chunks is not None:
-            if self.shards is not None:
-                raise ValueError("the chunks of a sharded array can't be seen in another shape")
-            chunk_shape = normalize_chunks(chunks, description.shape, description.dtype.itemsize)
-            description = replace(description, chunk_shape=chunk_shape)
-        fill = self._description.fill_value_or_zero if fill_value is None else fill_value
+            if stored.shards is not None:
+                raise ValueError("a view of an array with shards cannot have other chunks; leave out chunks")
+            seen = replace(seen, chunk_shape=normalize_chunks(chunks, seen.shape, seen.dtype.itemsize))
+        fill = stored.fill_value_or_zero if fill_value is None else fill_value
         if fill is not None and (fill_value is not None or dtype is not None):
-            description = description.with_fill_value(np.asarray(fill).astype(description.dtype)[()])
-        old = math.prod(self._description.chunk_shape) * self._dtype.itemsize
-        new = math.prod(description.chunk_shape) * description.dtype.itemsize
-        if filters is None and new != old:
-            raise ValueError(f"a view with chunks of {new} bytes; the stored chunks have {old} bytes")
-        view = self._viewed(description, read_only, synchronizer)
-        if dtype is not None or filters is not None:
-            view._decoding = object()
-        return view
-
-    def _viewed(
-        self, description: ArrayMetadata, read_only: bool | None = None, synchronizer: Any = None
-    ) -> Array:
-        view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__)
-        view._is_view = True
-        view._reload = False
-        if read_only is not None:
-            view._options = replace(self._options, read_only=bool(read_only))
-        view._node = Node(
-            self.store,
-            self.path,
-            self._node.own_chunk_store,
-            synchronizer or self._node.synchronizer,
-            self.zarr_format,
+            seen = seen.with_fill_value(np.asarray(fill).astype(seen.dtype)[()])
+        stored_nbytes, seen_nbytes = (
+            math.prod(metadata.chunk_shape) * metadata.dtype.itemsize for metadata in (stored, seen)
         )
-        view._attrs = Attributes(view._node, view._options.read_only, view._options.cache_attrs)
-        view._adopt(description)
+        if filters is None and seen_nbytes != stored_nbytes:
+            raise ValueError(
+                f"a view with chunks of {seen_nbytes} bytes; the stored chunks have {stored_nbytes} bytes"
+            )
+        view = type(self).from_state(
+            state.as_view(
+                seen,
+                read_only=read_only,
+                synchronizer=synchronizer,
+                decodes_alike=dtype is None and filters is None,
+            )
+        )
+        # attributes of a subclass
+        for name, value in vars(self).items():
+            if name not in vars(view):
+                setattr(view, name, value)
         return view
 
-    def astype(self, dtype: Any) -> Array:
+    def astype(self, dtype: DTypeLike) -> Array:
         """Return a read-only view whose elements are converted when they are read.
+
+        Parameters
+        ----------
+        dtype : data-type
+            Data type of the view.
+
+        Returns
+        -------
+        Array
+            The view.
+
+        See Also
+        --------
+        Array.view : Decode or arrange the chunks in another way.
 
         Examples
         --------
@@ -478,23 +1537,37 @@ class Array(ArrayIndexing):
         >>> zarrcy.array([1.7, 2.2]).astype("i4")[:]
         array([1, 2], dtype=int32)
         """
-        self._refresh()
         dtype = np.dtype(dtype)
-        convert = numcodecs.AsType(encode_dtype=self._dtype, decode_dtype=dtype)
+        convert = numcodecs.AsType(encode_dtype=self.current_state().dtype, decode_dtype=dtype)
         return self.view(dtype=dtype, filters=[convert, *(self.filters or ())], read_only=True)
 
 
-def _new_shape(args: tuple[Any, ...], old: Shape) -> Shape:
-    """Return the shape that the arguments of `resize` mean."""
-    lengths = args[0] if len(args) == 1 else args
-    if np.ndim(lengths) == 0:
-        lengths = (lengths,)
+def _new_shape(args: tuple[Option, ...], old: Shape) -> Shape:
+    """Return the shape that the arguments of `Array.resize` mean."""
+    lengths: Option = args[0] if len(args) == 1 else args
+    lengths = (lengths,) if np.ndim(lengths) == 0 else tuple(lengths)
     if len(lengths) != len(old):
-        raise ValueError(f"new shape {tuple(lengths)} must have the {len(old)} axes of the old one, {old}")
+        raise ValueError(f"new shape {lengths} must have the {len(old)} axes of the old one, {old}")
     return normalize_shape(tuple(b if a is None else a for a, b in zip(lengths, old, strict=True)))
 
 
-def _open_again(kind: type[Array], node: Node, options: ArrayConfig, seen: ArrayMetadata | None) -> Array:
-    """Open the array that was pickled; of a view, what it sees is known."""
-    array = kind._opened(node, node.load_array(), options)
-    return array if seen is None else array._viewed(seen)
+def _grown_shape(old: Shape, added: Shape, axis: int) -> Shape:
+    """Return the shape of an array after data of shape `added` are appended along an axis.
+
+    Raises
+    ------
+    ValueError
+        If the data do not fit.
+    """
+    if len(added) != len(old) or not -len(old) <= axis < len(old):
+        raise ValueError(f"data of shape {added} can't be appended to shape {old} along axis {axis}")
+    axis %= len(old)
+    if any(i != axis and n != m for i, (n, m) in enumerate(zip(added, old, strict=True))):
+        raise ValueError(f"data of shape {added} do not fit shape {old}: all axes but {axis} must agree")
+    return (*old[:axis], old[axis] + added[axis], *old[axis + 1 :])
+
+
+def _open_again(kind: type[Array], node: Node, config: ArrayConfig, seen: ArrayMetadata | None) -> Array:
+    """Open an array that was pickled. `seen` is what a view makes of the metadata; None for an array."""
+    state = open_state(node, config, node.load_array())
+    return kind.from_state(state if seen is None else state.as_view(seen))

@@ -11,6 +11,7 @@ import numcodecs
 import numpy as np
 
 from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayError, ContainsGroupError
+from zarrcy.hierarchy.array_state import open_state
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Node
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shape
@@ -139,18 +140,16 @@ def create(
         shards=shards,
         checksum=checksum,
     )
-    return Array._opened(
-        node,
-        node.create_array(description, overwrite, attributes),
-        ArrayConfig(
-            read_only=bool(read_only),
-            cache_metadata=cache_metadata,
-            cache_attrs=cache_attrs,
-            write_empty_chunks=write_empty_chunks,
-            meta_array=meta_array,
-            **options,
-        ),
+    written = node.create_array(description, overwrite, attributes)
+    config = ArrayConfig(
+        read_only=bool(read_only),
+        cache_metadata=cache_metadata,
+        cache_attrs=cache_attrs,
+        write_empty_chunks=write_empty_chunks,
+        meta_array=meta_array,
+        **options,
     )
+    return Array.from_state(open_state(node, config, written))
 
 
 def describe(
@@ -506,4 +505,5 @@ def found_array(node: Node, found: NodeEntry, mode: str, options: dict[str, Any]
         raise ContainsGroupError(node.path)
     if mode in ("w-", "x"):
         raise ContainsArrayError(node.path)
-    return Array._opened(node, found.parse(), ArrayConfig(read_only=mode == "r", **options))
+    metadata = found.parse()
+    return Array.from_state(open_state(node, ArrayConfig(read_only=mode == "r", **options), metadata))

@@ -1,14 +1,12 @@
-"""What a read would do, told from its plan without reading a chunk."""
+"""Explain what a read would do, from its plan, without reading a chunk."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zarrcy import _kernels
 from zarrcy.chunk_io import ChunkIO, native
@@ -23,38 +21,60 @@ from zarrcy.chunk_io.unsharded import UnshardedChunkIO
 from zarrcy.codecs.partial_decode import WHOLE
 from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.codecs.stages import Pack
-from zarrcy.hierarchy.report import bytes_text, html_table
+from zarrcy.hierarchy.array_state import ArrayState
+from zarrcy.hierarchy.report import bytes_text, html_table, text_table
 from zarrcy.storage import access, byte_ranges
 from zarrcy.sync import thread_pool
 from zarrcy.types import AnyArray, AnyDtype, Buffer, ChunkLayout, Field, Plan, Planner, Shape, Span, Store
 
-# Of a plan with more pieces so many are looked at, all over it; what they have in common stands for the others.
+# A plan with more pieces is sampled: that many pieces, evenly spaced, stand for all.
 _MOST_PIECES = 4096
-# Of so many chunks, or shards, the header, or the index, is read.
+# The headers of at most that many chunks, or the indexes of that many shards, are read.
 _MOST_HEADERS = 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """What a read would do: see `zarrcy.Array.explain`. It prints as a table.
 
     Attributes
     ----------
-    shape, dtype : of the result
-    result_nbytes : of the result
-    n_chunks, n_grid : chunks that are touched, of how many
-    n_whole : chunks of which all elements are wanted
-    n_cached : chunks that the cache of the array holds
-    n_shards : stored values that hold the chunks, where they are kept in shards; else None
-    n_absent : chunks that are not stored; None where the store can't tell cheaply
-    stored_nbytes : of the stored values of the chunks; None as before
-    n_ranges : of bytes that are asked of the store: one for each chunk that is read whole; None as before
-    read_nbytes : in these ranges; None as before
-    decoded_nbytes : that come out of the codecs
-    path : "native" or "fallback"
-    why_fallback : why the native path does not read it, else None
-    n_threads, why_threads : that may share the work, and what decides that
-    is_estimate : are the numbers made from a sample?
+    shape : tuple of int
+        Shape of the result, in elements.
+    dtype : numpy.dtype
+        Data type of the result.
+    result_nbytes : int
+        Size of the result, in bytes.
+    n_chunks : int
+        Number of chunks that are touched.
+    n_grid : int
+        Number of chunks of the array.
+    n_whole : int
+        Number of chunks of which all elements are selected.
+    n_cached : int
+        Number of chunks that are read from the cache of the array.
+    n_shards : int or None
+        Number of shards that hold the chunks; None if the array has no shards.
+    n_absent : int or None
+        Number of chunks that are not stored; None if the store does not know it without a request over a network.
+    stored_nbytes : int or None
+        Size of the stored chunks, in bytes; None as for `n_absent`.
+    n_ranges : int or None
+        Number of byte ranges that are read, one for each chunk that is read whole; None as for `n_absent`.
+    read_nbytes : int or None
+        Size of these ranges, in bytes; None as for `n_absent`.
+    decoded_nbytes : int
+        Number of bytes that the codecs return.
+    path : str
+        "native" or "fallback".
+    why_fallback : str or None
+        Why the native path does not read the chunks; None if it does.
+    n_threads : int
+        Number of threads that may share the work.
+    why_threads : str
+        What decides the number of threads.
+    is_estimate : bool
+        Whether the numbers are scaled from a sample.
     """
 
     shape: Shape
@@ -77,7 +97,13 @@ class Explanation:
     is_estimate: bool
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return the rows of the table."""
+        """Return the rows of the table.
+
+        Returns
+        -------
+        list of tuple of str
+            Pairs of a label and a value.
+        """
         about = "about " if self.is_estimate else ""
         absent = "" if self.n_absent is None else f", {about}{self.n_absent} not stored"
         chunks = f"{self.n_chunks} of {self.n_grid}: {about}{self.n_whole} whole, "
@@ -93,24 +119,66 @@ class Explanation:
         if self.stored_nbytes is not None:
             rows.append(("Stored bytes", about + bytes_text(self.stored_nbytes)))
         if self.n_ranges is not None and self.read_nbytes is not None:
-            asked = _counted(self.n_ranges, "range")
-            rows.append(("Read", f"{about}{bytes_text(self.read_nbytes)} bytes, in {asked}"))
-        times = self.decoded_nbytes / self.result_nbytes if self.result_nbytes else 0
-        much = f", {times:.1f} x the result" if times else ""
+            ranges = _counted(self.n_ranges, "range")
+            rows.append(("Read", f"{about}{bytes_text(self.read_nbytes)} bytes, in {ranges}"))
+        ratio = self.decoded_nbytes / self.result_nbytes if self.result_nbytes else 0
+        of_result = f", {ratio:.1f} x the result" if ratio else ""
         rows += [
-            ("Decoded", f"{about}{bytes_text(self.decoded_nbytes)} bytes{much}"),
+            ("Decoded", f"{about}{bytes_text(self.decoded_nbytes)} bytes{of_result}"),
             ("Path", self.path + ("" if self.why_fallback is None else f": {self.why_fallback}")),
             ("Threads", f"{self.n_threads}: {self.why_threads}"),
         ]
         return rows
 
     def __repr__(self) -> str:
-        rows = self.rows()
-        width = max(len(name) for name, _ in rows)
-        return "\n".join(f"{name:<{width}} : {value}" for name, value in rows)
+        return text_table(self.rows())
 
     def _repr_html_(self) -> str:
         return html_table(self.rows())
+
+
+def explain_read(state: ArrayState, read: Callable[[ArrayState], object]) -> Explanation:
+    """Explain a read.
+
+    Parameters
+    ----------
+    state : ArrayState
+        The state of the array.
+    read : callable
+        Does the read with the state that it is given.
+    """
+    recorder = PlanRecorder(state.chunk_io)
+    recorder.record(lambda: read(_PlanningState(state, recorder)))
+    return recorder.explain(state.node.chunk_store)
+
+
+class _PlanningState(ArrayState):
+    """The state of an array that plans reads as usual, but reads nothing.
+
+    Parameters
+    ----------
+    state : ArrayState
+        The state of the array.
+    recorder : PlanRecorder
+        Takes the plan.
+    """
+
+    def __init__(self, state: ArrayState, recorder: PlanRecorder) -> None:
+        super().__init__(state.node, state.config, state.metadata, is_view=state.is_view)
+        self.chunk_io = recorder
+
+    def new_result(self, shape: Shape, dtype: AnyDtype) -> AnyArray:
+        """Return an array that needs no memory, whatever its shape."""
+        return _placeholder(shape, dtype)
+
+    def prefers_zeros(self, shape: Shape, dtype: AnyDtype) -> bool:
+        """Return False: the result stays without memory."""
+        return False
+
+
+def _placeholder(shape: Shape, dtype: AnyDtype) -> AnyArray:
+    """Return an array of any shape that needs no memory."""
+    return np.broadcast_to(np.empty((), dtype), shape)
 
 
 class _PlanRecordedError(Exception):
@@ -165,13 +233,13 @@ class PlanRecorder:
         if isinstance(chunk_io, CachedChunkIO):
             cached, chunk_io = chunk_io, chunk_io.inner
         if isinstance(chunk_io, RectilinearChunkIO):
-            return _explained_parts(chunk_io, plan, out, store, n_threads)
+            return _explain_parts(chunk_io, plan, out, store, n_threads)
         assert isinstance(chunk_io, (UnshardedChunkIO, ShardedChunkIO))
-        return _explained(plan, out, store, chunk_io.context, cached, n_threads)
+        return _explain_plan(plan, out, store, chunk_io.context, cached, n_threads)
 
 
 def _counted(n: int, noun: str) -> str:
-    """Return a number of things.
+    """Return a number and a noun, in the plural unless the number is 1.
 
     >>> _counted(1, "range"), _counted(2, "range")
     ('1 range', '2 ranges')
@@ -179,35 +247,40 @@ def _counted(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def placeholder(shape: Shape, dtype: AnyDtype) -> NDArray[Any]:
-    """Return an array of any shape that needs no memory."""
-    return np.broadcast_to(np.empty((), dtype), shape)
-
-
-def _explained(
+def _explain_plan(
     plan: Plan,
     out: AnyArray,
     store: Store,
-    source: ChunkContext,
+    context: ChunkContext,
     cached: CachedChunkIO | None,
-    wanted: int | None,
+    n_threads: int | None,
 ) -> Explanation:
+    """Explain what a read of a plan would do.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    out : AnyArray
+        The result array.
+    store : Store
+        The store of the chunks.
+    context : ChunkContext
+        The context of the chunk I/O.
+    cached : CachedChunkIO or None
+        The cache of the array.
+    n_threads : int or None
+        The number of threads with which the array was opened.
+    """
     n = plan.n_pieces
-    is_cached = cached is not None and cached.uses_cache(plan)
-    held = cached.cached_pieces(plan) if cached is not None and is_cached else set()
-    numbers = range(n) if n <= _MOST_PIECES else range(0, n, -(-n // _MOST_PIECES))
-    scale = n / max(1, len(numbers))
-    found = _Survey(plan, store, source, [number for number in numbers if number not in held], is_cached)
-    is_native = source.codec is not None and not is_cached
-    if wanted is None:
-        choice = thread_pool.choice()
-    else:
-        with thread_pool.prefer_threads(wanted):
-            choice = thread_pool.choice()
-    if n <= 1:
-        choice = thread_pool.Choice(1, "there is one chunk at most")
-    elif not is_native and not source.uses_threads(n, n * source.layout.nbytes):
-        choice = thread_pool.Choice(1, "too little work to share, or the store or a codec is not thread-safe")
+    reads_through_cache = cached is not None and cached.uses_cache(plan)
+    cached_pieces = cached.cached_pieces(plan) if cached is not None and reads_through_cache else set()
+    sample = range(n) if n <= _MOST_PIECES else range(0, n, -(-n // _MOST_PIECES))
+    scale = n / max(1, len(sample))
+    numbers = [number for number in sample if number not in cached_pieces]
+    survey = _Survey(plan, store, context, numbers, reads_through_cache)
+    is_native = context.codec is not None and not reads_through_cache
+    choice = _choose_threads(plan, context, n_threads, is_native)
 
     def scaled(count: int | None) -> int | None:
         return None if count is None else round(count * scale)
@@ -218,36 +291,36 @@ def _explained(
         result_nbytes=math.prod(out.shape) * out.dtype.itemsize,
         n_chunks=n,
         n_grid=math.prod(-(-a // c) for a, c in zip(plan.grid.shape, plan.grid.chunk_shape, strict=True)),
-        n_whole=round(sum(map(plan.complete, numbers)) * scale),
-        n_cached=len(held),
-        n_shards=found.n_shards,
-        n_absent=scaled(found.n_absent),
-        stored_nbytes=scaled(found.stored_nbytes),
-        n_ranges=scaled(found.n_ranges),
-        read_nbytes=scaled(found.read_nbytes),
-        decoded_nbytes=round(found.decoded_nbytes * scale),
+        n_whole=round(sum(map(plan.complete, sample)) * scale),
+        n_cached=len(cached_pieces),
+        n_shards=survey.n_shards,
+        n_absent=scaled(survey.n_absent),
+        stored_nbytes=scaled(survey.stored_nbytes),
+        n_ranges=scaled(survey.n_ranges),
+        read_nbytes=scaled(survey.read_nbytes),
+        decoded_nbytes=round(survey.decoded_nbytes * scale),
         path="native" if is_native else "fallback",
-        why_fallback=None if is_native else _why_fallback(source, is_cached),
+        why_fallback=None if is_native else _why_fallback(context, reads_through_cache),
         n_threads=min(choice.n, max(1, n)),
         why_threads=choice.why,
-        is_estimate=len(numbers) < n or found.is_estimate,
+        is_estimate=len(sample) < n or survey.is_estimate,
     )
 
 
-def _explained_parts(
-    chunk_io: RectilinearChunkIO, plan: Plan, out: AnyArray, store: Store, wanted: int | None
+def _explain_parts(
+    chunk_io: RectilinearChunkIO, plan: Plan, out: AnyArray, store: Store, n_threads: int | None
 ) -> Explanation:
     """Explain a read of a rectilinear grid: the sum over its parts, which are read one after the other."""
     parts, parts_io = [], []
     for part, part_io, regular in chunk_io.parts(plan):
         assert isinstance(part_io, (UnshardedChunkIO, ShardedChunkIO))
         parts_io.append(part_io)
-        result = placeholder(part.result_shape, out.dtype)
-        parts.append(_explained(regular, result, store, part_io.context, None, wanted))
+        result = _placeholder(part.result_shape, out.dtype)
+        parts.append(_explain_plan(regular, result, store, part_io.context, None, n_threads))
 
-    def total(name: str) -> int | None:
-        values = [getattr(part, name) for part in parts]
-        return None if None in values else sum(values)
+    def total(values: list[int | None]) -> int | None:
+        known = [value for value in values if value is not None]
+        return sum(known) if len(known) == len(values) else None
 
     is_sharded = any(isinstance(part_io, ShardedChunkIO) for part_io in parts_io)
     slowest = next((part for part in parts if part.path == "fallback"), parts[0] if parts else None)
@@ -265,11 +338,11 @@ def _explained_parts(
         n_grid=math.prod(counts),
         n_whole=sum(part.n_whole for part in parts),
         n_cached=0,
-        n_shards=total("n_shards") if is_sharded else None,
-        n_absent=total("n_absent"),
-        stored_nbytes=total("stored_nbytes"),
-        n_ranges=total("n_ranges"),
-        read_nbytes=total("read_nbytes"),
+        n_shards=total([part.n_shards for part in parts]) if is_sharded else None,
+        n_absent=total([part.n_absent for part in parts]),
+        stored_nbytes=total([part.stored_nbytes for part in parts]),
+        n_ranges=total([part.n_ranges for part in parts]),
+        read_nbytes=total([part.read_nbytes for part in parts]),
         decoded_nbytes=sum(part.decoded_nbytes for part in parts),
         path="native" if slowest is None else slowest.path,
         why_fallback=None if slowest is None else slowest.why_fallback,
@@ -279,16 +352,31 @@ def _explained_parts(
     )
 
 
-def _why_fallback(source: ChunkContext, is_cached: bool) -> str:
-    """Return the first thing that prevents the native path from reading the chunks."""
-    pipeline = source.pipeline
+def _choose_threads(
+    plan: Plan, context: ChunkContext, n_threads: int | None, is_native: bool
+) -> thread_pool.Choice:
+    """Return the number of threads that would share a read, and what decides it."""
+    n = plan.n_pieces
+    if n <= 1:
+        return thread_pool.Choice(1, "there is one chunk at most")
+    if not is_native and not context.uses_threads(n, n * context.layout.nbytes):
+        return thread_pool.Choice(1, "too little work to share, or the store or a codec is not thread-safe")
+    if n_threads is None:
+        return thread_pool.choice()
+    with thread_pool.prefer_threads(n_threads):
+        return thread_pool.choice()
+
+
+def _why_fallback(context: ChunkContext, reads_through_cache: bool) -> str:
+    """Return the first reason why the native path does not read the chunks."""
+    pipeline = context.pipeline
     if _kernels.native is None:
         return "this build of zarrcy has no native path"
     if not native.enabled:
         return "ZARRCY_NATIVE in the environment turns the native path off"
-    if is_cached:
+    if reads_through_cache:
         return "chunks are kept in a cache"
-    if source.dtype.hasobject:
+    if context.dtype.hasobject:
         return "the elements are Python objects"
     if pipeline.filters:
         return f"there are filters: {', '.join(stage.name for stage in pipeline.filters)}"
@@ -299,128 +387,136 @@ def _why_fallback(source: ChunkContext, is_cached: bool) -> str:
 
 
 class _Survey:
-    """What some of the pieces of a plan need of the store and the codecs.
+    """What some pieces of a plan need of the store and the codecs.
 
     Parameters
     ----------
-    plan, store, source : of the read
-    numbers : of the pieces
-    whole : are chunks read whole in any case?
+    plan, store, context
+        As for `_explain_plan`.
+    numbers : list of int
+        The numbers of the pieces.
+    reads_whole : bool
+        Whether chunks are read whole even if a part of each is selected.
     """
 
-    n_shards: int | None = None
-    n_absent: int | None = None
-    stored_nbytes: int | None = None
-    n_ranges: int | None = None
-    read_nbytes: int | None = None
-    is_estimate = False
-
     def __init__(
-        self, plan: Plan, store: Store, source: ChunkContext, numbers: list[int], whole: bool
+        self, plan: Plan, store: Store, context: ChunkContext, numbers: list[int], reads_whole: bool
     ) -> None:
-        self.plan, self.store, self.source = plan, store, source
-        self.in_parts = source.read_parts is not None and not whole
-        self.decoded_nbytes = len(numbers) * source.layout.nbytes
+        self.plan, self.store, self.context = plan, store, context
+        self.reads_parts = context.read_parts is not None and not reads_whole
+        self.n_shards: int | None = None
+        self.n_absent: int | None = None
+        self.stored_nbytes: int | None = None
+        self.n_ranges: int | None = None
+        self.read_nbytes: int | None = None
+        self.decoded_nbytes = len(numbers) * context.layout.nbytes
+        self.is_estimate = False
         if not numbers:
             self.n_absent = self.stored_nbytes = self.n_ranges = self.read_nbytes = 0
-        elif isinstance(source, ShardContext):
-            self._look_at_shards(source, numbers)
+        elif isinstance(context, ShardContext):
+            self._survey_shards(context, numbers)
         else:
-            self._look_at_chunks(numbers)
+            self._survey_chunks(numbers)
 
-    def _look_at_chunks(self, numbers: list[int]) -> None:
-        source, size_of = self.source, access.sizes(self.store)
+    def _survey_chunks(self, numbers: list[int]) -> None:
+        context, size_of = self.context, access.sizes(self.store)
         if size_of is None:
             sizes: list[int | None] = [None] * len(numbers)
             present = numbers
         else:
-            keys = [k for n in numbers for k in self.plan.keys(n, n + 1, source.prefix, source.separator)]
+            keys = [k for n in numbers for k in self.plan.keys(n, n + 1, context.prefix, context.separator)]
             sizes = size_of(keys)
             present = [number for number, size in zip(numbers, sizes, strict=True) if size is not None]
             self.n_absent = len(numbers) - len(present)
             self.stored_nbytes = sum(size for size in sizes if size is not None)
             self.n_ranges, self.read_nbytes = len(present), self.stored_nbytes
-        sparse = [n for n in present if self.in_parts and self.plan.sparse(n)]
-        self.decoded_nbytes = len(present) * source.layout.nbytes
+        sparse = [n for n in present if self.reads_parts and self.plan.sparse(n)]
+        self.decoded_nbytes = len(present) * context.layout.nbytes
         if sparse:
-            self._look_at_parts(sparse, dict(zip(numbers, sizes, strict=True)))
+            self._correct_for_parts(sparse, dict(zip(numbers, sizes, strict=True)))
 
-    def _look_at_parts(self, sparse: list[int], sizes: dict[int, int | None]) -> None:
+    def _correct_for_parts(self, sparse: list[int], sizes: dict[int, int | None]) -> None:
         """Correct the counts for chunks of which a part is read."""
-        some = sparse[:: -(-len(sparse) // _MOST_HEADERS)]
-        parts = [self._part(number, sizes[number]) for number in some]
-        known = [part for part in parts if part is not None]
-        if not known:
+        sample = sparse[:: -(-len(sparse) // _MOST_HEADERS)]
+        parts = [part for number in sample if (part := self._part(number, sizes[number])) is not None]
+        if not parts:
             return
-        self.is_estimate = len(some) < len(sparse)
-        each = len(sparse) / len(known)
-        self.decoded_nbytes += (
-            round(sum(d for _, d in known) * each) - len(sparse) * self.source.layout.nbytes
-        )
+        self.is_estimate = len(sample) < len(sparse)
+        scale = len(sparse) / len(parts)
+        decoded = round(sum(nbytes for _, nbytes in parts) * scale)
+        self.decoded_nbytes += decoded - len(sparse) * self.context.layout.nbytes
         if self.n_ranges is None or self.read_nbytes is None:
             return
-        self.n_ranges += round(sum(len(spans) for spans, _ in known) * each) - len(sparse)
-        read = sum(nbytes or 0 for spans, _ in known for _, nbytes in spans)
-        self.read_nbytes += round(read * each) - sum(sizes[number] or 0 for number in sparse)
+        self.n_ranges += round(sum(len(spans) for spans, _ in parts) * scale) - len(sparse)
+        read = sum(nbytes or 0 for spans, _ in parts for _, nbytes in spans)
+        self.read_nbytes += round(read * scale) - sum(sizes[number] or 0 for number in sparse)
 
     def _part(self, number: int, stored_nbytes: int | None) -> tuple[list[Span], int] | None:
-        """Return the spans that a piece wants of its stored chunk, and the bytes that they decode to.
+        """Return the byte ranges of a stored chunk that a piece needs, and the number of bytes that they decode to.
 
-        None where that can't be told without a trip to the store.
+        Return None if that is not known without a request over a network.
         """
-        source, nbytes = self.source, self.source.layout.nbytes
+        context, nbytes = self.context, self.context.layout.nbytes
         decoded: int | None = None
-        (key,) = self.plan.keys(number, number + 1, source.prefix, source.separator)
+        (key,) = self.plan.keys(number, number + 1, context.prefix, context.separator)
 
         def touched(block_nbytes: int) -> list[tuple[int, int]]:
             nonlocal decoded
             runs: list[tuple[int, int]]
-            runs = source.kernels.touched_blocks(self.plan, number, source.layout, block_nbytes)
+            runs = context.kernels.touched_blocks(self.plan, number, context.layout, block_nbytes)
             decoded = sum(min(last * block_nbytes, nbytes) - first * block_nbytes for first, last in runs)
             return runs
 
-        # the generator that a read would drive, driven up to where it asks for data
-        questions = source.pipeline.read_parts(
-            touched, lambda: source.new_chunk(key), stored_nbytes, source.policy.part_nbytes
+        # run the generator that a read would run, until it asks for data
+        questions = context.pipeline.read_parts(
+            touched, lambda: context.new_chunk(key), stored_nbytes, context.policy.part_nbytes
         )
         spans = next(questions)
         while decoded is None and spans != [WHOLE]:
             # it asks for the header of the chunk
             if not access.is_local(self.store):
                 return None
-            found = byte_ranges.read_spans(self.store, key, spans)
-            if found is None:
+            header = byte_ranges.read_spans(self.store, key, spans)
+            if header is None:
                 return None
-            spans = questions.send(found)
+            spans = questions.send(header)
         questions.close()
         if decoded is None or spans == [WHOLE]:
             return [(0, stored_nbytes)], nbytes
         return spans, decoded
 
-    def _look_at_shards(self, source: ShardContext, numbers: list[int]) -> None:
-        pieces = PiecesByShard(self.plan, source, np.array(numbers, np.int64))
+    def _survey_shards(self, context: ShardContext, numbers: list[int]) -> None:
+        pieces = PiecesByShard(self.plan, context, np.array(numbers, np.int64))
         self.n_shards = len(pieces.keys)
         if not access.is_local(self.store):
             return
-        some = range(0, self.n_shards, -(-self.n_shards // _MOST_HEADERS))
-        self.is_estimate = len(some) < self.n_shards
-        index = source.shards.index
-        counts = np.zeros(4, np.int64)  # absent, stored bytes, ranges, bytes of indexes
+        sample = range(0, self.n_shards, -(-self.n_shards // _MOST_HEADERS))
+        self.is_estimate = len(sample) < self.n_shards
+        index = context.shards.index
+        n_absent = stored_nbytes = n_ranges = index_nbytes = 0
 
-        def begin(place: int, nbytes: int | None, _: Any) -> byte_ranges.Questions:
+        def begin(place: int, nbytes: int | None, _: object) -> byte_ranges.Questions:
+            nonlocal n_absent, stored_nbytes, n_ranges, index_nbytes
             (raw,) = yield [index.span]
-            shard = some[place]
+            shard = sample[place]
             entries = index.parse(raw, nbytes)[pieces.chunks[pieces.first[shard] : pieces.first[shard + 1]]]
             present = [int(entry[1]) for entry in entries if (entry != ABSENT).any()]
-            counts[:] += (len(entries) - len(present), sum(present), 1 + len(present), index.nbytes)
+            n_absent += len(entries) - len(present)
+            stored_nbytes += sum(present)
+            n_ranges += 1 + len(present)
+            index_nbytes += index.nbytes
             return None
 
-        def done(place: int, present: bool, _: Any) -> None:
+        def done(place: int, present: bool, _: object) -> None:
+            nonlocal n_absent
             if not present:
-                counts[0] += pieces.first[some[place] + 1] - pieces.first[some[place]]
+                n_absent += int(pieces.first[sample[place] + 1] - pieces.first[sample[place]])
 
-        source.read_values([pieces.keys[shard] for shard in some], begin, done)
-        absent, stored, asked, indexes = (round(int(n) * self.n_shards / len(some)) for n in counts)
-        self.n_absent, self.stored_nbytes, self.n_ranges = absent, stored, asked
-        self.read_nbytes = stored + indexes
-        self.decoded_nbytes = (len(numbers) - absent) * source.layout.nbytes
+        context.read_values([pieces.keys[shard] for shard in sample], begin, done)
+        scaled = [
+            round(count * self.n_shards / len(sample))
+            for count in (n_absent, stored_nbytes, n_ranges, index_nbytes)
+        ]
+        self.n_absent, self.stored_nbytes, self.n_ranges = scaled[:3]
+        self.read_nbytes = self.stored_nbytes + scaled[3]
+        self.decoded_nbytes = (len(numbers) - self.n_absent) * context.layout.nbytes

@@ -11,6 +11,7 @@ import numpy as np
 
 from zarrcy.errors import ContainsArrayError, ContainsGroupError, KeyPathError, PathNotFoundError
 from zarrcy.hierarchy import creation
+from zarrcy.hierarchy.array_state import open_state
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.attributes import Attributes
 from zarrcy.hierarchy.creation import normalize_stores
@@ -260,7 +261,7 @@ class Group(NodeProperties, MutableMapping[str, Any]):
             raise KeyError(name)
         if entry.kind == "group":
             return self._group_at(node)
-        return Array._opened(node, entry.parse(), self._state.config)
+        return Array.from_state(open_state(node, self._state.config, entry.parse()))
 
     def __contains__(self, name: object) -> bool:
         return self._at(name).kind() is not None
@@ -873,7 +874,7 @@ class Group(NodeProperties, MutableMapping[str, Any]):
             node.synchronizer = kwargs.get("synchronizer", node.synchronizer)
             given: dict[str, Any] = {**take_options(kwargs)}
             given |= {name: kwargs[name] for name in ("cache_metadata", "cache_attrs") if name in kwargs}
-            array = Array._opened(node, entry.parse(), replace(self._state.config, **given))
+            array = Array.from_state(open_state(node, replace(self._state.config, **given), entry.parse()))
         _check_required(array, normalize_shape(shape), np.dtype(dtype), exact)
         return array
 
@@ -1233,7 +1234,10 @@ def _load_members(state: GroupState) -> Iterator[tuple[str, Member]]:
     config = state.config
     for name, node, entry in state.node.load_members():
         is_group = entry.kind == "group"
-        yield name, Group(state.at(node)) if is_group else Array._opened(node, entry.parse, config)
+        if is_group:
+            yield name, Group(state.at(node))
+        else:
+            yield name, Array.from_state(open_state(node, config, entry.parse))
 
 
 def _check_required(array: Array, shape: Shape, dtype: AnyDtype, exact: bool) -> None:

@@ -1,24 +1,45 @@
-"""Reports for people: aligned text, and a table in a notebook."""
+"""Reports about arrays and groups: aligned text for a terminal, a table for a notebook."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zarrcy.hierarchy.arrays import Array
+
+Rows = list[tuple[str, str]]
 
 
 class InfoReport:
-    """Rows of names and values that print well."""
+    """Rows of names and values that print as text, and as a table in a notebook.
 
-    def __init__(self, rows: Callable[[], list[tuple[str, str]]]) -> None:
+    Parameters
+    ----------
+    rows : callable
+        Returns the rows. It is called each time the report is printed.
+    """
+
+    def __init__(self, rows: Callable[[], Rows]) -> None:
         self._rows = rows
 
     def __repr__(self) -> str:
-        rows = self._rows()
-        width = max(len(name) for name, _ in rows)
-        return "\n".join(f"{name:<{width}} : {value}" for name, value in rows)
+        return text_table(self._rows())
 
     def _repr_html_(self) -> str:
         return html_table(self._rows())
+
+
+def text_table(rows: Sequence[tuple[str, str]]) -> str:
+    """Return rows of names and values as aligned text.
+
+    >>> print(text_table([("Name", "a"), ("Data type", "int32")]))
+    Name      : a
+    Data type : int32
+    """
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}} : {value}" for name, value in rows)
 
 
 def html_table(rows: Iterable[tuple[str, str]]) -> str:
@@ -38,7 +59,7 @@ def html_table(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def bytes_text(nbytes: int) -> str:
-    """Return a number of bytes, with a rounded one in a larger unit where that helps.
+    """Return a number of bytes and, from 1024 on, the rounded number in a larger unit.
 
     >>> bytes_text(40000), bytes_text(337)
     ('40000 (39.1K)', '337')
@@ -53,6 +74,68 @@ def bytes_text(nbytes: int) -> str:
     return f"{nbytes} ({rounded:.1f}{unit})"
 
 
-def type_name(value: Any) -> str:
+def type_name(value: object) -> str:
     """Return the full name of the type of `value`."""
     return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+# -- arrays ------------------------------------------------------------------------------------------
+
+
+def array_rows(array: Array) -> Rows:
+    """Return the rows of `zarrcy.Array.info`."""
+    stored = array.nbytes_stored
+    rows = array_metadata_rows(array)
+    if stored > 0:
+        rows.append(("No. bytes stored", bytes_text(stored)))
+        rows.append(("Storage ratio", f"{array.nbytes / stored:.1f}"))
+    rows.append(("Chunks initialized", f"{array.nchunks_initialized}/{array.nchunks}"))
+    return rows
+
+
+def array_metadata_rows(array: Array) -> Rows:
+    """Return the rows of `zarrcy.Array.info` that do not depend on the stored chunks."""
+    chunks = array.chunks
+    has_equal_chunks = array.metadata.rectilinear_axes is None
+    synchronizer, chunk_store = array.synchronizer, array.chunk_store
+    rows: list[tuple[str, object]] = [
+        ("Name", array.name),
+        ("Type", "zarrcy.Array"),
+        ("Data type", array.dtype),
+        ("Shape", array.shape),
+        ("Chunk shape", chunks if has_equal_chunks else f"up to {chunks}"),
+        *_shard_rows(array),
+        ("Order", array.order),
+        ("Read-only", array.read_only),
+        *((f"Filter [{i}]", codec) for i, codec in enumerate(array.filters or ())),
+        ("Compressor", array.compressor),
+        ("Synchronizer type", None if synchronizer is None else type_name(synchronizer)),
+        ("Store type", type_name(array.store)),
+        ("Chunk store type", None if chunk_store is array.store else type_name(chunk_store)),
+        ("No. bytes", bytes_text(array.nbytes)),
+    ]
+    # as in zarr-python 2, "Compressor : None" is a row, and other rows without a value are left out
+    return [(name, str(value)) for name, value in rows if value is not None or name == "Compressor"]
+
+
+def _shard_rows(array: Array) -> list[tuple[str, object]]:
+    """Return the rows about shards. Sizes are without compression."""
+    if array.shards is None:
+        return []
+    chunk_nbytes, shard_nbytes = (
+        math.prod(lengths) * array.itemsize for lengths in (array.chunks, array.shards)
+    )
+    return [
+        ("Shard shape", array.shards),
+        ("Chunk size", bytes_text(chunk_nbytes)),
+        ("Shard size", bytes_text(shard_nbytes)),
+    ]
+
+
+def array_html(array: Array) -> str:
+    """Return what a notebook shows for an array: a table beside a picture of the chunk grid. No chunk is read."""
+    from zarrcy.hierarchy.chunk_grid_svg import grid_svg
+
+    table = html_table([*array_metadata_rows(array), ("No. chunks", str(array.nchunks))])
+    picture = grid_svg(array.shape, array.chunks, array.metadata.chunk_axes)
+    return f'<table class="zarrcy-array"><tbody><tr><td>{table}</td><td>{picture}</td></tr></tbody></table>'

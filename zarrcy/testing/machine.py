@@ -332,7 +332,7 @@ class ArrayMachine(RuleBasedStateMachine):
     @invariant()
     def the_store_holds_the_chunks_that_were_written(self) -> None:
         model, array = self.model, self.array
-        chunk_keys = array._description.chunk_keys
+        chunk_keys = array.metadata.chunk_keys
         prefix = chunk_keys.root + (f"{array.path}/" if array.path else "")
         name_of = {at: chunk_keys.name(at) for at in np.ndindex(*model.counts)}
         stored = {key[len(prefix) :] for key in array.chunk_store if key.startswith(prefix)}

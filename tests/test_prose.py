@@ -41,7 +41,6 @@ NOT_YET = (
     "tests/test_fuzz_regressions.py",
     "tests/test_house.py",
     "zarrcy/__init__.py",
-    "zarrcy/_kernels",
     "zarrcy/api",
     "zarrcy/chunk_io/native.py",
     "zarrcy/compat.py",

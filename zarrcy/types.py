@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy._kernels.protocols import (
+    AnyArray,
     Box,
     Buffer,
     ChunkGrid,
@@ -19,6 +20,7 @@ from zarrcy._kernels.protocols import (
     OuterPlan,
     Plan,
     Planner,
+    Selection,
 )
 
 __all__ = [
@@ -45,16 +47,12 @@ AnyDtype: TypeAlias = "np.dtype[Any]"
 Field: TypeAlias = tuple[int, int]
 """Offset and size, in bytes, of a field in the elements of a structured array."""
 
-AnyArray: TypeAlias = "NDArray[Any]"
-"""A NumPy array of any data type: elements that users read or write, or a chunk in memory."""
 MaskedArray: TypeAlias = "np.ma.MaskedArray[Any, Any]"
 """A masked array of any shape and data type: a result in which missing chunks are masked."""
 Elements: TypeAlias = Any
 """A scalar or array-like that a user gave or gets: a fill value, a value to assign, an element."""
 Option: TypeAlias = Any
 """Value of a keyword argument that a function passes on, for example to `zarrcy.create`."""
-Selection: TypeAlias = Any
-"""What a user puts between brackets, or an item of it: integers, slices, lists, arrays, masks, field names."""
 Positions: TypeAlias = "tuple[NDArray[np.int64] | None, ...]"
 """Positions on each axis that is selected with a list; None for the other axes."""
 Points: TypeAlias = list[Any]

@@ -1,7 +1,7 @@
-"""Integers and bytes: the loops that run per chunk and per element, compiled, and their numpy twins.
+"""The loops that run per chunk and per element: compiled kernels, and their twins in NumPy.
 
-Knows nothing of Zarr and imports nothing else of zarrcy. ``ZARRCY_PURE=1`` in the environment
-chooses the twins at run time too.
+Kernels know integers and bytes, and nothing of Zarr. They import nothing else of zarrcy. ``ZARRCY_PURE=1`` in the
+environment chooses the twins, at build time and at run time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from zarrcy._kernels.protocols import Kernels
 
 if TYPE_CHECKING:
-    # the compiled modules have the interface that callers see
+    # a type checker compares the compiled modules with the protocol
     import zarrcy._kernels.compiled as _compiled_module
 
     _interface: Kernels = _compiled_module
@@ -26,7 +26,7 @@ if os.environ.get("ZARRCY_PURE", "") in ("", "0"):
     try:
         compiled = cast(Kernels, import_module("zarrcy._kernels.compiled"))
     except ModuleNotFoundError as exc:
-        # a pure build has no compiled modules; one that is there but does not load is an error
+        # A pure build has no compiled modules. A compiled module that exists but cannot be loaded is an error.
         if exc.name not in {
             f"zarrcy._kernels.{name}"
             for name in (
@@ -44,8 +44,8 @@ if os.environ.get("ZARRCY_PURE", "") in ("", "0"):
 COMPILED = compiled is not None
 
 
-def _load_of_unix(module: str) -> ModuleType | None:
-    """Return a module that needs the system calls of Unix; None in a pure build and on other systems."""
+def _import_on_unix(module: str) -> ModuleType | None:
+    """Import a compiled module that uses Unix system calls; None in a pure build and on other systems."""
     try:
         return import_module(f"zarrcy._kernels.{module}") if COMPILED else None
     except ModuleNotFoundError as exc:
@@ -57,12 +57,12 @@ def _load_of_unix(module: str) -> ModuleType | None:
         return None
 
 
-file_io = _load_of_unix("_file_io")
-native = _load_of_unix("native")
+file_io = _import_on_unix("_file_io")
+native = _import_on_unix("native")
 
 
 def __getattr__(name: str) -> ModuleType:
-    # importing the NumPy twins takes as long as importing everything else, and most programs do not need them
+    # importing the NumPy twins takes as long as importing the rest of zarrcy, and most programs do not use them
     if name == "reference":
         return import_module("zarrcy._kernels._reference")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -76,5 +76,5 @@ default: Kernels = compiled if compiled is not None else _reference_kernels()
 
 
 def for_dtype(dtype: np.dtype[Any]) -> Kernels:
-    """Return the kernels that can move elements of `dtype`. NumPy moves Python objects: it counts references."""
+    """Return the kernels for elements of `dtype`: the twins for Python objects, because NumPy counts references."""
     return _reference_kernels() if dtype.hasobject else default

@@ -1,15 +1,48 @@
-"""Small files, read and written whole without the GIL."""
+"""Read and write whole small files, mostly metadata documents, without the GIL.
 
-from typing import Any
+The caller must pass validated paths. `zarrcy.storage.local.atomic_files` does the same in Python, and raises errors
+that say what went wrong.
+"""
+
+from zarrcy._kernels.protocols import Buffer
 
 def read_file(path: str) -> bytes | None:
-    """Read a file; None if there is none, or a directory. Raises OSError for all else that goes wrong."""
+    """Return the bytes of a file.
 
-def replace_file(part: str, target: str, value: Any) -> bool:
-    """Write a value as `part`, and rename that to `target`. False if any step failed: nothing is left behind then.
-
-    Directories that are missing are made.
+    Returns None if the file does not exist or is a directory, and raises OSError for any other failure.
     """
 
-def claim_file(part: str, target: str, value: Any) -> int:
-    """Do the same unless `target` is there: 1, or 0 if it is, or -1 if that failed or can't be told."""
+def replace_file(partial: str, target: str, value: Buffer) -> bool:
+    """Write a new file and rename it, so that readers of `target` see the old value or the new one.
+
+    Creates missing directories.
+
+    Parameters
+    ----------
+    partial : str
+        Path of the new file until it is complete.
+    target : str
+        Path of the complete file.
+    value : buffer
+        What to write.
+
+    Returns
+    -------
+    bool
+        False if any step failed; no file is left at `partial`.
+    """
+
+def claim_file(partial: str, target: str, value: Buffer) -> int:
+    """Write a new file and rename it, unless `target` exists.
+
+    Parameters
+    ----------
+    partial, target, value
+        As for `replace_file`.
+
+    Returns
+    -------
+    int
+        1 if `target` is the new file, 0 if it existed, -1 if any step failed or the system cannot rename without
+        replacing. No file is left at `partial`.
+    """

@@ -1,6 +1,7 @@
-"""Small files, read and written whole without the GIL: documents of metadata, above all.
+"""Read and write whole small files, mostly metadata documents, without the GIL.
 
-Who calls holds harmless paths. `zarrcy.storage.local.atomic_files` says the same in Python, and says what went wrong.
+The caller must pass validated paths. `zarrcy.storage.local.atomic_files` does the same in Python, and raises errors
+that say what went wrong.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -16,33 +17,38 @@ cdef extern from "Python.h":
 cdef extern from "file_io.h":
     bint zarrcy_is_absent() nogil
     index_t zarrcy_read_file(const char* path, int* fd, char* at, size_t room, index_t* nbytes) nogil
-    index_t zarrcy_read_on(int fd, char* at, size_t n) nogil
-    int zarrcy_replace_file(char* part, const char* target, const char* at, size_t n) nogil
-    int zarrcy_claim_file(char* part, const char* target, const char* at, size_t n) nogil
+    index_t zarrcy_read_more(int fd, char* at, size_t n) nogil
+    int zarrcy_replace_file(char* partial, const char* target, const char* at, size_t n) nogil
+    int zarrcy_claim_file(char* partial, const char* target, const char* at, size_t n) nogil
     int c_close "close"(int fd) nogil
 
 cdef enum:
-    ROOM = 4096                      # most documents fit, and are read before memory is asked for
+    # most documents fit in a buffer of this size on the stack, so they are read before memory is allocated
+    HEAD_NBYTES = 4096
 
 
 def read_file(str path not None):
+    """Return the bytes of a file.
+
+    Returns None if the file does not exist or is a directory, and raises OSError for any other failure.
+    """
     cdef bytes encoded = PyUnicode_EncodeFSDefault(path)
     cdef const char* name = encoded
-    cdef char head[ROOM]
+    cdef char head[HEAD_NBYTES]
     cdef char* at = head
     cdef bytes value = None
     cdef index_t done, more, nbytes = 0
     cdef int fd = -1
     while True:
         with nogil:
-            done = zarrcy_read_file(name, &fd, head, ROOM, &nbytes)
+            done = zarrcy_read_file(name, &fd, head, HEAD_NBYTES, &nbytes)
         if done >= 0:
             break
         if zarrcy_is_absent() or errno == EISDIR:
             return None
         if errno != EINTR:
             PyErr_SetFromErrnoWithFilenameObject(OSError, path)
-        # a handler that raises ends the wait
+        # a signal handler that raises ends the loop
         PyErr_CheckSignals()
     if fd < 0:
         return head[:done]
@@ -52,7 +58,7 @@ def read_file(str path not None):
         done = 0
         while done < nbytes:
             with nogil:
-                more = zarrcy_read_on(fd, at + done, nbytes - done)
+                more = zarrcy_read_more(fd, at + done, nbytes - done)
             if more < 0:
                 if errno == EISDIR:
                     return None
@@ -60,7 +66,7 @@ def read_file(str path not None):
                     PyErr_SetFromErrnoWithFilenameObject(OSError, path)
                 PyErr_CheckSignals()
             elif more == 0:
-                # it is shorter than it was said to be
+                # the file became shorter meanwhile
                 return value[:done]
             else:
                 done += more
@@ -69,29 +75,60 @@ def read_file(str path not None):
         c_close(fd)
 
 
-def replace_file(str part not None, str target not None, value):
-    return _put(part, target, value, False) == 0
+def replace_file(str partial not None, str target not None, value):
+    """Write a new file and rename it, so that readers of `target` see the old value or the new one.
+
+    Creates missing directories.
+
+    Parameters
+    ----------
+    partial : str
+        Path of the new file until it is complete.
+    target : str
+        Path of the complete file.
+    value : buffer
+        What to write.
+
+    Returns
+    -------
+    bool
+        False if any step failed; no file is left at `partial`.
+    """
+    return _write_and_rename(partial, target, value, False) == 0
 
 
-def claim_file(str part not None, str target not None, value):
-    return _put(part, target, value, True)
+def claim_file(str partial not None, str target not None, value):
+    """Write a new file and rename it, unless `target` exists.
+
+    Parameters
+    ----------
+    partial, target, value
+        As for `replace_file`.
+
+    Returns
+    -------
+    int
+        1 if `target` is the new file, 0 if it existed, -1 if any step failed or the system cannot rename without
+        replacing. No file is left at `partial`.
+    """
+    return _write_and_rename(partial, target, value, True)
 
 
-cdef int _put(str part, str target, value, bint new) except -2:
-    cdef bytes encoded = PyUnicode_EncodeFSDefault(part)
-    cdef bytes aim = PyUnicode_EncodeFSDefault(target)
-    # changed for a moment where directories are missing: nobody else has this object
-    cdef char* name = encoded
-    cdef const char* goal = aim
+cdef int _write_and_rename(str partial, str target, value, bint must_be_new) except -2:
+    cdef bytes encoded_partial = PyUnicode_EncodeFSDefault(partial)
+    cdef bytes encoded_target = PyUnicode_EncodeFSDefault(target)
+    # C code changes this path for a moment to create directories; the bytes object is not shared
+    cdef char* partial_path = encoded_partial
+    cdef const char* target_path = encoded_target
     cdef Py_buffer view
-    cdef int done
+    cdef int result
     PyObject_GetBuffer(value, &view, PyBUF_SIMPLE)
     try:
         with nogil:
-            if new:
-                done = zarrcy_claim_file(name, goal, <const char*> view.buf, view.len)
+            if must_be_new:
+                result = zarrcy_claim_file(partial_path, target_path, <const char*> view.buf, view.len)
             else:
-                done = zarrcy_replace_file(name, goal, <const char*> view.buf, view.len)
-        return done
+                result = zarrcy_replace_file(partial_path, target_path, <const char*> view.buf, view.len)
+        return result
     finally:
         PyBuffer_Release(&view)

@@ -1,16 +1,40 @@
-"""Fill-value checks, bit by bit: NaN payloads and the sign of zero count."""
+"""Fill-value checks: find whether memory consists of copies of one element, and fill memory with one.
+
+Elements are compared bit by bit, so payloads of NaN and the sign of zero count. `_reference` is the same in NumPy.
+"""
 
 from zarrcy._kernels.protocols import Buffer, Item
 
 def is_filled(chunk: Buffer, item: Item) -> bool:
-    """Is a contiguous buffer the bytes of one element over and over?
+    """Return whether a buffer consists of copies of one element.
 
-    Looks no further than about 4 KiB behind the first difference. True for an empty buffer.
-    Raises ValueError where the length is no multiple of the element's.
+    The scan ends at most about 4 KiB after the first difference.
+
+    Parameters
+    ----------
+    chunk : buffer
+        Contiguous memory. An empty buffer counts as filled.
+    item : bytes
+        The bytes of the element.
+
+    Raises
+    ------
+    ValueError
+        If the length of the buffer is not a multiple of that of the element.
     """
 
 def fill(chunk: Buffer, item: Item) -> None:
-    """Set a writable contiguous buffer to one element over and over.
+    """Fill a buffer with copies of one element.
 
-    Raises ValueError where the length is no multiple of the element's.
+    Parameters
+    ----------
+    chunk : buffer
+        Contiguous and writable memory.
+    item : bytes
+        The bytes of the element.
+
+    Raises
+    ------
+    ValueError
+        If the length of the buffer is not a multiple of that of the element.
     """

@@ -1,6 +1,6 @@
-"""Fill-value checks: are these bytes one item over and over? Bit by bit, so NaN and -0.0 are exact.
+"""Fill-value checks: find whether memory consists of copies of one element, and fill memory with one.
 
-`_reference` says the same in numpy.
+Elements are compared bit by bit, so payloads of NaN and the sign of zero count. `_reference` is the same in NumPy.
 """
 
 cimport numpy as cnp
@@ -9,13 +9,12 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcmp, memcpy
 
 from zarrcy._kernels._gather_scatter cimport fill_run
-from zarrcy._kernels._types cimport index_t
+from zarrcy._kernels._types cimport RELEASE_GIL_NBYTES, index_t
 
 cnp.import_array()
 
 cdef enum:
-    BLOCK = 4096                     # bytes between two looks at what was found so far
-    RELEASE = 32768                  # bytes from which letting go of the GIL is worth its price
+    BLOCK_NBYTES = 4096              # compared without a branch
 
 
 cdef extern from *:
@@ -23,14 +22,14 @@ cdef extern from *:
     #include <stdint.h>
     #include <string.h>
 
-    /* glibc picks the AVX2 build of the loop where the CPU has it: a plain x86-64 build has SSE2 only,
-       which is half as fast on data in the cache. */
+    /* glibc chooses the AVX2 build of the loop if the processor has AVX2. A plain x86-64 build uses SSE2, which is half
+       as fast on data in the cache. */
     #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
     __attribute__((target_clones("avx2", "default")))
     #endif
     static int zarrcy_repeats_word(const char *at, int64_t n, uint64_t word)
     {
-        /* Two sums that do not wait for each other, and no branch inside a block of 4096 bytes. */
+        /* Two independent sums, and no branch inside a block of 4096 bytes. */
         for (const char *stop = at + n; at < stop; at += 4096) {
             uint64_t low = 0, high = 0;
             for (int i = 0; i < 2048; i += 8) {
@@ -50,6 +49,7 @@ cdef extern from *:
 
 
 cdef bint repeats(const char* at, index_t nbytes, const char* item, index_t itemsize) noexcept nogil:
+    """Return whether memory consists of copies of `item`; `nbytes` is a multiple of `itemsize`."""
     cdef char pattern[8]
     cdef uint64_t word
     cdef index_t i, whole
@@ -57,11 +57,11 @@ cdef bint repeats(const char* at, index_t nbytes, const char* item, index_t item
         return True
     if memcmp(at, item, itemsize) != 0:
         return False
-    if itemsize in (1, 2, 4, 8) and nbytes >= BLOCK:
+    if itemsize in (1, 2, 4, 8) and nbytes >= BLOCK_NBYTES:
         for i in range(8 // itemsize):
             memcpy(pattern + i * itemsize, item, itemsize)
         memcpy(&word, pattern, 8)
-        whole = nbytes // BLOCK * BLOCK
+        whole = nbytes // BLOCK_NBYTES * BLOCK_NBYTES
         if not _repeats_word(at, whole, word):
             return False
         at += whole
@@ -70,18 +70,34 @@ cdef bint repeats(const char* at, index_t nbytes, const char* item, index_t item
             return True
         if memcmp(at, item, itemsize) != 0:
             return False
-    # the first item is right, and each is equal to the one before it
+    # the first element equals `item`: compare each other element with the one before it
     return memcmp(at + itemsize, at, nbytes - itemsize) == 0
 
 
 def is_filled(chunk, bytes item):
+    """Return whether a buffer consists of copies of one element.
+
+    The scan ends at most about 4 KiB after the first difference.
+
+    Parameters
+    ----------
+    chunk : buffer
+        Contiguous memory. An empty buffer counts as filled.
+    item : bytes
+        The bytes of the element.
+
+    Raises
+    ------
+    ValueError
+        If the length of the buffer is not a multiple of that of the element.
+    """
     cdef Py_buffer view
     cdef index_t itemsize = len(item)
     cdef const char* first = item
     cdef bint result
     if isinstance(chunk, cnp.ndarray):
         if not cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray> chunk):
-            raise ValueError("a chunk must lie in one contiguous run of memory")
+            raise ValueError("the memory of a chunk must be contiguous")
         return _check(cnp.PyArray_BYTES(<cnp.ndarray> chunk), cnp.PyArray_NBYTES(<cnp.ndarray> chunk), first, itemsize)
     PyObject_GetBuffer(chunk, &view, PyBUF_SIMPLE)
     try:
@@ -92,12 +108,13 @@ def is_filled(chunk, bytes item):
 
 
 cdef bint _check(const char* at, index_t nbytes, const char* item, index_t itemsize) except -1:
+    """Check lengths, then return what `repeats` returns; release the GIL for large chunks."""
     cdef bint result
     if itemsize == 0:
         return True
     if nbytes % itemsize:
-        raise ValueError(f"{nbytes} bytes are not a whole number of items of {itemsize} bytes")
-    if nbytes < RELEASE:
+        raise ValueError(f"{nbytes} bytes are not a multiple of the element size, {itemsize} bytes")
+    if nbytes < RELEASE_GIL_NBYTES:
         return repeats(at, nbytes, item, itemsize)
     with nogil:
         result = repeats(at, nbytes, item, itemsize)
@@ -105,6 +122,20 @@ cdef bint _check(const char* at, index_t nbytes, const char* item, index_t items
 
 
 def fill(chunk, bytes item):
+    """Fill a buffer with copies of one element.
+
+    Parameters
+    ----------
+    chunk : buffer
+        Contiguous and writable memory.
+    item : bytes
+        The bytes of the element.
+
+    Raises
+    ------
+    ValueError
+        If the length of the buffer is not a multiple of that of the element.
+    """
     cdef Py_buffer view
     cdef const char* first = item
     cdef index_t itemsize = len(item), nbytes
@@ -114,7 +145,7 @@ def fill(chunk, bytes item):
     try:
         nbytes = view.len
         if nbytes % itemsize:
-            raise ValueError(f"{nbytes} bytes are not a whole number of items of {itemsize} bytes")
+            raise ValueError(f"{nbytes} bytes are not a multiple of the element size, {itemsize} bytes")
         with nogil:
             fill_run(<char*> view.buf, nbytes // itemsize, first, itemsize)
     finally:

@@ -4,20 +4,21 @@ from zarrcy._kernels._plan_outer cimport OuterPlan, Plan
 from zarrcy._kernels._types cimport MAX_NDIM, index_t
 
 
+# where the elements of a piece lie: in its chunk, or in the result
 cdef struct Side:
     char* base
     index_t strides[MAX_NDIM]
-    const index_t* lists[MAX_NDIM]   # positions along the axis, in strides; NULL where they are 0, 1, 2 ...
+    const index_t* lists[MAX_NDIM]   # per axis: positions, in strides; NULL means 0, 1, 2 ...
 
 
 cdef class ChunkLayout:
     cdef readonly int ndim
-    cdef readonly index_t itemsize   # of what is moved
-    cdef readonly index_t offset     # of what is moved, in an element of the chunk
-    cdef readonly index_t nbytes
+    cdef readonly index_t itemsize   # number of bytes that are moved per element
+    cdef readonly index_t offset     # of these bytes in an element of the chunk
+    cdef readonly index_t nbytes     # of a chunk
     cdef readonly tuple chunk_shape
     cdef readonly tuple order
-    cdef index_t* _strides           # chunk lengths, strides in bytes, then the axes in `order`
+    cdef index_t* _strides           # lengths of the axes, their strides in bytes, then the axes in `order`
 
 
 cdef void fill_run(char* dst, index_t n, const char* item, index_t itemsize) noexcept nogil

@@ -1,8 +1,10 @@
-"""Partial chunk iteration: walk the pieces of a plan and move elements between chunk and result.
+"""Partial chunk iteration: move elements between chunks and a result, along the pieces of a plan.
 
-A piece is a strided box in the chunk and another in the result. Axes are ordered, merged and then
-walked in runs: memcpy where a run is contiguous on both sides, word by word otherwise.
-`_reference` says the same in numpy.
+A piece is a strided box in its chunk and another one in the result. The kernel sorts and merges the axes, then moves
+runs of elements: with memcpy if a run is contiguous on both sides, word by word otherwise.
+
+Before the first byte moves, a piece is compared with the chunk layout, the length of the chunk's memory and the shape
+of the result. Functions raise IndexError or ValueError if they do not fit. `_reference` is the same in NumPy.
 """
 
 cimport numpy as cnp
@@ -12,23 +14,45 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from zarrcy._kernels._plan_outer cimport AxisCut, OuterPlan, Piece, Plan
-from zarrcy._kernels._types cimport MAX_NDIM, index_t, word_t
+from zarrcy._kernels._types cimport (
+    MAX_NDIM,
+    RELEASE_GIL_NBYTES,
+    Odometer,
+    advance,
+    advance_listed,
+    index_t,
+    word_t,
+)
 
 import math
 
 cnp.import_array()
 
 cdef enum:
-    TILE = 32                        # a 32 x 32 tile of 8-byte words is 8 KiB: source and target fit in L1
-    RELEASE = 32768                  # bytes from which letting go of the GIL is worth its price
+    # a tile of 32 x 32 words of 8 bytes is 8 KiB: source and target fit in the L1 cache
+    TILE = 32
 
 
 cdef class ChunkLayout:
     """Where the elements of a chunk lie in a flat buffer.
 
-    `order` lists the axes from the slowest to the fastest in memory: `(0, 1, 2)` is C order and
-    `(2, 1, 0)` is Fortran order. `field` is the offset of what is moved in the elements of the chunk,
-    and their size, where not the whole elements are moved.
+    Parameters
+    ----------
+    chunk_shape : tuple of int
+        Lengths of the axes, in elements.
+    itemsize : int
+        Number of bytes that are moved per element.
+    order : tuple of int, optional
+        The axes from the slowest to the fastest in memory: ``(0, 1, 2)`` is C order, the default, and
+        ``(2, 1, 0)`` is Fortran order.
+    field : tuple of int, optional
+        If only one field of each element is moved: its offset in the element and the size of the element, in bytes.
+
+    Raises
+    ------
+    ValueError
+        If a field is not inside its element, if `order` is not a permutation of the axes, or if the chunk has
+        2**62 bytes or more.
     """
 
     def __cinit__(self, chunk_shape, index_t itemsize, order=None, field=None):
@@ -69,7 +93,7 @@ cdef inline void _move_words(
     word_t tag, const char* src, index_t src_row, index_t src_step, char* dst, index_t dst_row, index_t dst_step,
     index_t n_rows, index_t n
 ) noexcept nogil:
-    """Move rows of words of the width of `tag`. Memory may be unaligned, so memcpy does it."""
+    """Move rows of words of the width of `tag`, with memcpy because they may be unaligned."""
     cdef word_t word
     cdef const char* a
     cdef char* b
@@ -90,6 +114,7 @@ cdef void _move_rows(
     const char* src, index_t src_row, index_t src_step, char* dst, index_t dst_row, index_t dst_step,
     index_t n_rows, index_t n, index_t itemsize
 ) noexcept nogil:
+    """Move `n_rows` rows of `n` elements; row and step are distances in bytes."""
     cdef index_t row, i
     if src_step == itemsize and dst_step == itemsize:
         for row in range(n_rows):
@@ -112,12 +137,13 @@ cdef void _move_plane(
     const char* src, index_t src_row, index_t src_step, char* dst, index_t dst_row, index_t dst_step,
     index_t n_rows, index_t n, index_t itemsize, bint tiled
 ) noexcept nogil:
+    """Move `n_rows` rows of `n` elements, tile by tile if `tiled`."""
     cdef index_t row = 0, column, rows, columns
     if not tiled:
         _move_rows(src, src_row, src_step, dst, dst_row, dst_step, n_rows, n, itemsize)
         return
-    # the source is contiguous along the rows, the target along the columns: a walk along either
-    # misses the cache on the other side, a walk over small tiles does not
+    # The source is contiguous along the rows, the target along the columns. Going along either misses the cache on
+    # the other side; going over small tiles does not.
     while row < n_rows:
         rows = TILE if n_rows - row > TILE else n_rows - row
         column = 0
@@ -131,87 +157,109 @@ cdef void _move_plane(
         row += TILE
 
 
-cdef void move_box(
-    const Side* source, const Side* target, const index_t* counts, int ndim, index_t itemsize
+cdef inline index_t _absolute(index_t n) noexcept nogil:
+    return -n if n < 0 else n
+
+
+cdef void _sort_axes(
+    Odometer* box, const Side* source, const Side* target, const index_t* counts, int ndim
 ) noexcept nogil:
-    """Move a box of elements; `counts` has no zero."""
-    cdef index_t n[MAX_NDIM]
-    cdef index_t s[MAX_NDIM]
-    cdef index_t d[MAX_NDIM]
-    cdef index_t at[MAX_NDIM]
-    cdef const char* src = source.base
-    cdef char* dst = target.base
-    cdef index_t count, a, b
-    cdef int axis, k, m = 0, outer
-    cdef bint tiled = False
+    """Set `box` to the axes of more than one element, by falling stride in the target.
+
+    The result is then written in the order of its memory.
+    """
+    cdef index_t* s = box.source.strides
+    cdef index_t* d = box.target.strides
+    cdef index_t stride
+    cdef int axis, k, n = 0
     for axis in range(ndim):
-        count = counts[axis]
-        if count == 1:
+        if counts[axis] == 1:
             continue
-        a = source.strides[axis]
-        b = target.strides[axis]
-        # insert by stride in the target, largest first: the result is written in the order of memory
-        k = m
-        while k and (-d[k - 1] if d[k - 1] < 0 else d[k - 1]) < (-b if b < 0 else b):
-            n[k], s[k], d[k] = n[k - 1], s[k - 1], d[k - 1]
+        stride = target.strides[axis]
+        k = n
+        while k and _absolute(d[k - 1]) < _absolute(stride):
+            box.counts[k], s[k], d[k] = box.counts[k - 1], s[k - 1], d[k - 1]
             k -= 1
-        n[k], s[k], d[k] = count, a, b
-        m += 1
-    if m == 0:
-        memcpy(dst, src, itemsize)
-        return
-    # merge neighbours that are one run in memory on both sides
-    k = 0
-    for axis in range(1, m):
+        box.counts[k], s[k], d[k] = counts[axis], source.strides[axis], stride
+        n += 1
+    box.ndim = n
+
+
+cdef void _merge_axes(Odometer* box) noexcept nogil:
+    """Merge neighbouring axes that are one run in memory on both sides. `box` has at least one axis."""
+    cdef index_t* n = box.counts
+    cdef index_t* s = box.source.strides
+    cdef index_t* d = box.target.strides
+    cdef int axis, k = 0
+    for axis in range(1, box.ndim):
         if s[k] == s[axis] * n[axis] and d[k] == d[axis] * n[axis]:
             n[k] *= n[axis]
             s[k], d[k] = s[axis], d[axis]
         else:
             k += 1
             n[k], s[k], d[k] = n[axis], s[axis], d[axis]
-    m = k + 1
-    if m == 1:
-        _move_rows(src, 0, s[0], dst, 0, d[0], 1, n[0], itemsize)
+    box.ndim = k + 1
+
+
+cdef bint _prepare_tiles(Odometer* box, index_t itemsize) noexcept nogil:
+    """Return whether to move the last two axes in tiles; if so, the source becomes contiguous along the first."""
+    cdef index_t* n = box.counts
+    cdef index_t* s = box.source.strides
+    cdef index_t* d = box.target.strides
+    cdef int k, row = box.ndim - 2
+    if d[row + 1] != itemsize or s[row + 1] == itemsize:
+        return False
+    for k in range(row + 1):
+        if s[k] == itemsize:
+            n[k], n[row] = n[row], n[k]
+            s[k], s[row] = s[row], s[k]
+            d[k], d[row] = d[row], d[k]
+            return True
+    return False
+
+
+cdef void move_box(
+    const Side* source, const Side* target, const index_t* counts, int ndim, index_t itemsize
+) noexcept nogil:
+    """Move a box of elements; all `counts` are at least 1."""
+    cdef Odometer box
+    cdef index_t* n = box.counts
+    cdef index_t* s = box.source.strides
+    cdef index_t* d = box.target.strides
+    cdef index_t src_row, src_step, dst_row, dst_step, n_rows, n_columns
+    cdef int row, axis
+    cdef bint tiled
+    _sort_axes(&box, source, target, counts, ndim)
+    if box.ndim == 0:
+        memcpy(target.base, source.base, itemsize)
         return
-    if d[m - 1] == itemsize and s[m - 1] != itemsize:
-        for k in range(m - 1):
-            if s[k] == itemsize:
-                n[k], n[m - 2] = n[m - 2], n[k]
-                s[k], s[m - 2] = s[m - 2], s[k]
-                d[k], d[m - 2] = d[m - 2], d[k]
-                tiled = True
-                break
-    outer = m - 2
-    for k in range(outer):
-        at[k] = 0
+    _merge_axes(&box)
+    if box.ndim == 1:
+        _move_rows(source.base, 0, s[0], target.base, 0, d[0], 1, n[0], itemsize)
+        return
+    tiled = _prepare_tiles(&box, itemsize)
+    row = box.ndim - 2
+    src_row, src_step, dst_row, dst_step = s[row], s[row + 1], d[row], d[row + 1]
+    n_rows, n_columns = n[row], n[row + 1]
+    # the odometer runs over the other axes
+    box.ndim = row
+    box.source.offset = box.target.offset = 0
+    for axis in range(row):
+        box.at[axis] = 0
     while True:
-        _move_plane(src, s[m - 2], s[m - 1], dst, d[m - 2], d[m - 1], n[m - 2], n[m - 1], itemsize, tiled)
-        k = outer - 1
-        while k >= 0:
-            at[k] += 1
-            src += s[k]
-            dst += d[k]
-            if at[k] < n[k]:
-                break
-            src -= s[k] * n[k]
-            dst -= d[k] * n[k]
-            at[k] = 0
-            k -= 1
-        if k < 0:
+        _move_plane(
+            source.base + box.source.offset, src_row, src_step, target.base + box.target.offset, dst_row, dst_step,
+            n_rows, n_columns, itemsize, tiled,
+        )
+        if not advance(&box):
             return
-
-
-cdef inline index_t _position(const Side* side, int axis, index_t i) noexcept nogil:
-    if side.lists[axis] != NULL:
-        i = side.lists[axis][i]
-    return i * side.strides[axis]
 
 
 cdef void _move_listed_run(
     const char* src, const index_t* src_at, index_t src_step,
     char* dst, const index_t* dst_at, index_t dst_step, index_t n, index_t itemsize
 ) noexcept nogil:
-    """Move `n` elements from and to listed positions; NULL lists are 0, 1, 2 ..."""
+    """Move `n` elements between listed positions; a NULL list means 0, 1, 2 ..."""
     cdef index_t i, a, b
     for i in range(n):
         a = (i if src_at == NULL else src_at[i]) * src_step
@@ -224,62 +272,67 @@ cdef void _move_listed_run(
             memcpy(dst + b, src + a, itemsize)
 
 
+cdef inline bint _is_listed(const Side* source, const Side* target, int axis) noexcept nogil:
+    return source.lists[axis] != NULL or target.lists[axis] != NULL
+
+
+cdef int _fastest_listed(
+    const Side* source, const Side* target, const index_t* counts, int ndim
+) noexcept nogil:
+    """Return the axis with the smallest stride in the target if it is listed, else -1."""
+    cdef int axis, fastest = -1
+    cdef index_t stride, least = 0
+    for axis in range(ndim):
+        stride = _absolute(target.strides[axis])
+        if counts[axis] > 1 and (fastest < 0 or stride <= least):
+            fastest, least = axis, stride
+    return fastest if fastest >= 0 and _is_listed(source, target, fastest) else -1
+
+
 cdef void move_outer(
     const Side* source, const Side* target, const index_t* counts, int ndim, index_t itemsize
 ) noexcept nogil:
-    """Move an outer product of ranges and lists; `counts` has no zero.
+    """Move an outer product of ranges and lists; all `counts` are at least 1.
 
-    Listed axes are walked entry by entry. What is left inside is a box of the other axes, or, where a
-    listed axis is the fastest in the target, a run along its list.
+    The odometer runs over listed axes, entry by entry. Inside of it is a box of the other axes or, if a listed axis
+    is the fastest in the target, a run along its list.
     """
-    cdef index_t inner_counts[MAX_NDIM]
-    cdef index_t at[MAX_NDIM]
-    cdef int walked[MAX_NDIM]
-    cdef int axis, k, n_walked = 0, fastest = -1
+    cdef Odometer entries
+    cdef index_t box_counts[MAX_NDIM]
     cdef Side src = source[0]
     cdef Side dst = target[0]
-    cdef index_t i, stride, least = 0
+    cdef int axis, k = 0, fastest = _fastest_listed(source, target, counts, ndim)
+    entries.source.offset = entries.target.offset = 0
     for axis in range(ndim):
-        inner_counts[axis] = counts[axis]
-        stride = target.strides[axis] if target.strides[axis] >= 0 else -target.strides[axis]
-        if counts[axis] > 1 and (fastest < 0 or stride <= least):
-            fastest, least = axis, stride
-    if fastest >= 0 and source.lists[fastest] == NULL and target.lists[fastest] == NULL:
-        fastest = -1
-    for axis in range(ndim):
-        if axis != fastest and (fastest >= 0 or source.lists[axis] != NULL or target.lists[axis] != NULL):
-            walked[n_walked] = axis
-            at[n_walked] = 0
-            n_walked += 1
-            inner_counts[axis] = 1
-            src.base += _position(source, axis, 0)
-            dst.base += _position(target, axis, 0)
+        box_counts[axis] = counts[axis]
+        if axis == fastest or (fastest < 0 and not _is_listed(source, target, axis)):
+            continue
+        box_counts[axis] = 1
+        entries.counts[k], entries.at[k] = counts[axis], 0
+        entries.source.lists[k], entries.source.strides[k] = source.lists[axis], source.strides[axis]
+        entries.target.lists[k], entries.target.strides[k] = target.lists[axis], target.strides[axis]
+        if source.lists[axis] != NULL:
+            entries.source.offset += source.lists[axis][0] * source.strides[axis]
+        if target.lists[axis] != NULL:
+            entries.target.offset += target.lists[axis][0] * target.strides[axis]
+        k += 1
+    entries.ndim = k
     while True:
+        src.base = source.base + entries.source.offset
+        dst.base = target.base + entries.target.offset
         if fastest >= 0:
             _move_listed_run(
                 src.base, source.lists[fastest], source.strides[fastest],
                 dst.base, target.lists[fastest], target.strides[fastest], counts[fastest], itemsize,
             )
         else:
-            move_box(&src, &dst, inner_counts, ndim, itemsize)
-        k = n_walked - 1
-        while k >= 0:
-            axis = walked[k]
-            i = at[k] + 1
-            if i == counts[axis]:
-                i = 0
-            src.base += _position(source, axis, i) - _position(source, axis, at[k])
-            dst.base += _position(target, axis, i) - _position(target, axis, at[k])
-            at[k] = i
-            if i:
-                break
-            k -= 1
-        if k < 0:
+            move_box(&src, &dst, box_counts, ndim, itemsize)
+        if not advance_listed(&entries):
             return
 
 
 cdef void fill_run(char* dst, index_t n, const char* item, index_t itemsize) noexcept nogil:
-    """Repeat `item` `n` times in contiguous memory."""
+    """Fill contiguous memory with `n` copies of `item`."""
     cdef index_t done = itemsize, total = n * itemsize, k
     cdef bint uniform = True
     if total == 0:
@@ -300,23 +353,36 @@ cdef void fill_run(char* dst, index_t n, const char* item, index_t itemsize) noe
         done += k
 
 
+cdef tuple _shape_of(cnp.ndarray array):
+    return tuple([cnp.PyArray_DIM(array, axis) for axis in range(cnp.PyArray_NDIM(array))])
+
+
+cdef object _chunk_shape_error(Plan plan, ChunkLayout layout):
+    return IndexError(
+        f"the layout has chunks of shape {layout.chunk_shape}, the grid of the plan has {plan.grid.chunk_shape}"
+    )
+
+
 cdef int check_outer(OuterPlan plan, ChunkLayout layout, cnp.ndarray result) except -1:
-    """Check that the pieces of a plan lie in chunks of a layout, and in a result of its shape."""
+    """Raise IndexError unless plan, layout and result have the same chunk shape and result shape."""
     cdef AxisCut* cut
     cdef int axis, kept = 0
     if layout.ndim != plan.ndim:
-        raise IndexError(f"a chunk of rank {layout.ndim} for a plan of rank {plan.ndim}")
+        raise IndexError(f"the chunk layout has {layout.ndim} axes, the plan has {plan.ndim}")
     for axis in range(plan.ndim):
         cut = &plan._cuts[axis]
         if layout._strides[axis] != cut.chunk_len:
-            raise IndexError(f"a layout of chunks of {layout.chunk_shape} on a grid of {plan.grid.chunk_shape}")
+            raise _chunk_shape_error(plan, layout)
         if cut.chosen.dropped and cut.rows == NULL:
             continue
         if kept >= cnp.PyArray_NDIM(result) or cnp.PyArray_DIM(result, kept) != cut.chosen.count:
-            raise IndexError(f"the result has not the shape of the selection on axis {axis}")
+            raise IndexError(
+                f"the result has shape {_shape_of(result)}; axis {kept} must have {cut.chosen.count} elements, as many "
+                f"as are selected along axis {axis} of the array"
+            )
         kept += 1
     if kept != cnp.PyArray_NDIM(result):
-        raise IndexError(f"the result has {cnp.PyArray_NDIM(result)} axes where the selection has {kept}")
+        raise IndexError(f"the result has {cnp.PyArray_NDIM(result)} axes, the selection has {kept}")
     return 0
 
 
@@ -324,7 +390,10 @@ cdef int place_outer(
     OuterPlan plan, index_t number, ChunkLayout layout, char* result, const cnp.npy_intp* result_strides,
     Side* chunk, Side* out, index_t* counts
 ) except -1 nogil:
-    """Find the two boxes of a piece; that of the chunk as an offset from NULL. `check_outer` went before."""
+    """Find where a piece lies in its chunk and in the result. The caller has called `check_outer`.
+
+    The base of `chunk` is an offset from NULL: the caller adds it to the memory of the chunk.
+    """
     cdef Piece pieces[MAX_NDIM]
     cdef AxisCut* cut
     cdef int axis, kept = 0
@@ -335,7 +404,7 @@ cdef int place_outer(
         counts[axis] = pieces[axis].count
         chunk.lists[axis] = out.lists[axis] = NULL
         if cut.rows != NULL:
-            # the entries were checked against the axis when the list was cut
+            # the split checked that the entries are inside the axis
             chunk.lists[axis] = cut.within + pieces[axis].out
             out.lists[axis] = cut.out + pieces[axis].out
             chunk.strides[axis] = layout._strides[layout.ndim + axis]
@@ -345,7 +414,7 @@ cdef int place_outer(
         if (pieces[axis].within < 0 or pieces[axis].count < 1 or
                 pieces[axis].within + (pieces[axis].count - 1) * cut.chosen.step >= layout._strides[axis]):
             with gil:
-                raise IndexError(f"piece {number} leaves the chunk on axis {axis}")
+                raise IndexError(f"piece {number} leaves its chunk on axis {axis}")
         stride = layout._strides[layout.ndim + axis]
         offset += pieces[axis].within * stride
         chunk.strides[axis] = stride * cut.chosen.step
@@ -369,6 +438,7 @@ cdef int _bind(
     OuterPlan plan, index_t number, ChunkLayout layout, cnp.ndarray result,
     Side* chunk, Side* out, index_t* counts
 ) except -1:
+    """Check plan, layout and result, then find where a piece lies."""
     check_outer(plan, layout, result)
     return place_outer(
         plan, number, layout, cnp.PyArray_BYTES(result), cnp.PyArray_STRIDES(result), chunk, out, counts
@@ -376,9 +446,9 @@ cdef int _bind(
 
 
 cdef char* line_of(Plan plan, cnp.ndarray result, index_t* step) except NULL:
-    """Find base and step, in bytes, of the result of a plan whose result has one axis."""
+    """Return the memory of a result that has one axis, and set `step` to its stride in bytes."""
     if cnp.PyArray_NDIM(result) != 1 or cnp.PyArray_DIM(result, 0) != plan.n_elements:
-        raise IndexError(f"the result has not the shape ({plan.n_elements},) of the selection")
+        raise IndexError(f"the result has shape {_shape_of(result)}, the selection has ({plan.n_elements},)")
     step[0] = cnp.PyArray_STRIDE(result, 0)
     return cnp.PyArray_BYTES(result)
 
@@ -392,13 +462,13 @@ cdef inline index_t _n_elements(const index_t* counts, int ndim) noexcept nogil:
 
 
 cdef int _open_memory(object chunk, bint writable, Py_buffer* view, char** base, index_t* nbytes) except -1:
-    """Find where the bytes of `chunk` are. Returns 1 if `view` must be released."""
+    """Find the bytes of `chunk`. Returns 1 if the caller must release `view`."""
     cdef cnp.ndarray array
     if isinstance(chunk, cnp.ndarray):
-        # not through the buffer protocol: it refuses datetime64 and read-only broadcasts
+        # the buffer protocol refuses datetime64 and read-only broadcasts
         array = <cnp.ndarray> chunk
         if not cnp.PyArray_IS_C_CONTIGUOUS(array):
-            raise ValueError("a chunk must lie in one contiguous run of memory")
+            raise ValueError("the memory of a chunk must be contiguous")
         if writable and not cnp.PyArray_ISWRITEABLE(array):
             raise ValueError("the chunk is read-only")
         base[0] = cnp.PyArray_BYTES(array)
@@ -413,23 +483,30 @@ cdef int _open_memory(object chunk, bint writable, Py_buffer* view, char** base,
 cdef void move_piece(
     const Side* source, const Side* target, const index_t* counts, int ndim, index_t itemsize, bint listed
 ) noexcept nogil:
+    """Move a box, or an outer product with lists if `listed`."""
     if listed:
         move_outer(source, target, counts, ndim, itemsize)
     else:
         move_box(source, target, counts, ndim, itemsize)
 
 
+cdef object _itemsize_error(cnp.ndarray result, ChunkLayout layout):
+    return ValueError(
+        f"elements of the result have {cnp.PyArray_ITEMSIZE(result)} bytes, those of the chunk have {layout.itemsize}"
+    )
+
+
 cdef int _transfer(
     Plan plan, index_t number, object memory, ChunkLayout layout, cnp.ndarray result, bint to_chunk
 ) except -1:
-    """Move one piece; 0 if the memory is not as long as the chunk."""
+    """Move one piece between `memory` and `result`. Returns 0 if `memory` does not have the length of a chunk."""
     cdef Py_buffer view
     cdef char* base
     cdef char* line
     cdef index_t nbytes, step = 0
     cdef bint held
     if cnp.PyArray_ITEMSIZE(result) != layout.itemsize:
-        raise ValueError(f"items of {cnp.PyArray_ITEMSIZE(result)} bytes where the chunk has {layout.itemsize}")
+        raise _itemsize_error(result, layout)
     held = _open_memory(memory, to_chunk, &view, &base, &nbytes)
     try:
         if nbytes != layout.nbytes:
@@ -450,8 +527,9 @@ cdef int _transfer(
 
 
 cdef int check_layout(Plan plan, ChunkLayout layout) except -1:
+    """Raise IndexError unless plan and layout have the same chunk shape."""
     if layout.chunk_shape != plan.grid.chunk_shape:
-        raise IndexError(f"a layout of chunks of shape {layout.chunk_shape}; the grid has {plan.grid.chunk_shape}")
+        raise _chunk_shape_error(plan, layout)
     return 0
 
 
@@ -465,7 +543,7 @@ cdef int _transfer_outer(
     cdef const Side* target = &chunk if to_chunk else &out
     _bind(plan, number, layout, result, &chunk, &out, counts)
     chunk.base = base + (chunk.base - <char*> NULL)
-    if _n_elements(counts, plan.ndim) * layout.itemsize >= RELEASE:
+    if _n_elements(counts, plan.ndim) * layout.itemsize >= RELEASE_GIL_NBYTES:
         with nogil:
             move_piece(source, target, counts, plan.ndim, layout.itemsize, plan.has_lists)
     else:
@@ -476,11 +554,11 @@ cdef int _transfer_outer(
 cdef void fill_box(
     const Side* out, const index_t* counts, int ndim, const char* item, index_t itemsize, bint listed
 ) noexcept nogil:
-    """Set a box of a result to one element; `counts` has no zero."""
+    """Set a box of a result to one element; all `counts` are at least 1."""
     cdef Side chunk
     cdef int axis
     cdef index_t run = itemsize
-    # a region that is one run of memory (the usual case: a whole result) is filled at the speed of memset
+    # the usual case, a whole result, is one run of memory: it is filled at the speed of memset
     for axis in range(ndim - 1, -1, -1):
         if counts[axis] != 1 or out.lists[axis] != NULL:
             if out.strides[axis] != run or out.lists[axis] != NULL:
@@ -499,9 +577,9 @@ cdef void fill_box(
 cdef bint whole_run(
     OuterPlan plan, ChunkLayout layout, const Side* chunk, const Side* out, const index_t* counts
 ) noexcept nogil:
-    """Is a piece a whole chunk, and one run of the result, in the layout of the chunk?"""
+    """Return whether a piece is a whole chunk that lies in the result as it lies in the chunk, in one run."""
     cdef int axis
-    # of a field there is less in a piece than in its chunk
+    # a piece of one field has fewer bytes than its chunk
     if plan.has_lists or _n_elements(counts, plan.ndim) * layout.itemsize != layout.nbytes:
         return False
     for axis in range(plan.ndim):
@@ -514,20 +592,76 @@ cdef bint whole_run(
 
 
 cdef const char* _item_of(bytes item, ChunkLayout layout) except? NULL:
+    """Return the bytes of a fill item, and raise ValueError if it does not have the size of an element."""
     if len(item) != layout.itemsize:
-        raise ValueError(f"a fill item of {len(item)} bytes where elements have {layout.itemsize}")
+        raise ValueError(f"the fill item has {len(item)} bytes, an element has {layout.itemsize}")
     return <const char*> item
 
 
 def gather(Plan plan, index_t number, chunk, ChunkLayout layout, cnp.ndarray out not None):
+    """Move one piece from a chunk to its place in a result.
+
+    Parameters
+    ----------
+    plan : Plan
+        The pieces.
+    number : int
+        Number of the piece.
+    chunk : buffer
+        The decoded chunk, contiguous.
+    layout : ChunkLayout
+        Where the elements lie in `chunk`.
+    out : ndarray
+        The result, in the shape of the selection.
+
+    Returns
+    -------
+    bool
+        False, and nothing is moved, if `chunk` does not have the length of a chunk.
+    """
     return _transfer(plan, number, chunk, layout, out, False) != 0
 
 
 def scatter(Plan plan, index_t number, chunk, ChunkLayout layout, cnp.ndarray value not None):
+    """Move one piece from its place in a value to a chunk.
+
+    Parameters
+    ----------
+    plan : Plan
+        The pieces.
+    number : int
+        Number of the piece.
+    chunk : buffer
+        The decoded chunk, contiguous and writable.
+    layout : ChunkLayout
+        Where the elements lie in `chunk`.
+    value : ndarray
+        The elements to write, in the shape of the selection.
+
+    Returns
+    -------
+    bool
+        False, and nothing is moved, if `chunk` does not have the length of a chunk.
+    """
     return _transfer(plan, number, chunk, layout, value, True) != 0
 
 
 def fill_piece(Plan plan, index_t number, ChunkLayout layout, cnp.ndarray out not None, bytes item):
+    """Set the place of one piece in a result to one element.
+
+    Parameters
+    ----------
+    plan : Plan
+        The pieces.
+    number : int
+        Number of the piece.
+    layout : ChunkLayout
+        The layout of chunks.
+    out : ndarray
+        The result, in the shape of the selection.
+    item : bytes or None
+        The bytes of the element; None leaves `out` as it is.
+    """
     cdef Side chunk
     cdef Side side
     cdef index_t counts[MAX_NDIM]
@@ -539,14 +673,14 @@ def fill_piece(Plan plan, index_t number, ChunkLayout layout, cnp.ndarray out no
     if item is None:
         return
     if cnp.PyArray_ITEMSIZE(out) != layout.itemsize:
-        raise ValueError(f"items of {cnp.PyArray_ITEMSIZE(out)} bytes where the chunk has {layout.itemsize}")
+        raise _itemsize_error(out, layout)
     at = _item_of(item, layout)
     if type(plan) is OuterPlan:
         _bind(<OuterPlan> plan, number, layout, out, &chunk, &side, counts)
         with nogil:
             fill_box(&side, counts, plan.ndim, at, layout.itemsize, (<OuterPlan> plan).has_lists)
         return
-    # every element of the chunk is the same one: strides of 0
+    # strides of 0: every element of the chunk is `item`
     for axis in range(layout.ndim):
         strides[axis] = 0
     line = line_of(plan, out, &step)
@@ -556,6 +690,28 @@ def fill_piece(Plan plan, index_t number, ChunkLayout layout, cnp.ndarray out no
 def gather_many(
     Plan plan, index_t first, list chunks, ChunkLayout layout, cnp.ndarray out not None, bytes item
 ):
+    """Move consecutive pieces from a list of chunks to their places in a result.
+
+    Parameters
+    ----------
+    plan : Plan
+        The pieces.
+    first : int
+        Number of the first piece.
+    chunks : list of buffer or None
+        The decoded chunks of the pieces. None means a missing chunk: its piece is set to `item`.
+    layout : ChunkLayout
+        Where the elements lie in a chunk.
+    out : ndarray
+        The result, in the shape of the selection.
+    item : bytes or None
+        The element of missing chunks; None leaves `out` as it is.
+
+    Returns
+    -------
+    int
+        -1, or the position in the list of the first chunk that does not have the length of a chunk.
+    """
     cdef index_t i
     for i in range(len(chunks)):
         chunk = chunks[i]
@@ -567,7 +723,10 @@ def gather_many(
 
 
 def run_of_piece(Plan plan, index_t number, ChunkLayout layout, cnp.ndarray out not None):
-    """Byte offset in `out` of a piece that is a whole chunk in one run, in the layout of the chunk; else -1."""
+    """Return the byte offset in `out` of a piece that is a whole chunk.
+
+    Returns -1 unless the piece is one run of `out` that has the layout of the chunk.
+    """
     cdef Side chunk
     cdef Side side
     cdef index_t counts[MAX_NDIM]

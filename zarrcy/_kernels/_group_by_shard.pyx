@@ -1,15 +1,43 @@
-"""Which shard holds the chunk of each piece? The pieces of a plan, sorted by shard.
-
-`_reference` says the same in numpy.
-"""
+"""Sort the pieces of a plan by the shard that holds their chunks. `_reference` is the same in NumPy."""
 
 from zarrcy._kernels._plan_outer cimport Plan
-from zarrcy._kernels._types cimport MAX_NDIM, index_t
+from zarrcy._kernels._types cimport MAX_NDIM, ceil_div, index_t
 
 import numpy as np
 
 
 def group_by_shard(Plan plan, counts, axes):
+    """Sort the pieces of a plan by the shard that holds their chunks.
+
+    Parameters
+    ----------
+    plan : Plan
+        The pieces.
+    counts : sequence of int
+        Number of chunks of a shard along each axis.
+    axes : sequence of int
+        The axes from the slowest to the fastest in the numbering of chunks in their shard.
+
+    Returns
+    -------
+    pieces : ndarray of int64
+        Numbers of the pieces, sorted by shard.
+    chunks : ndarray of int64
+        For each of them, the number of its chunk in the shard.
+    first : list of int
+        For each shard, the position of its first piece in `pieces`; then the number of pieces.
+    coords : list of tuple of int
+        Coordinates of the shards.
+    n_inside : list of int
+        For each shard, the number of its chunks that hold an element of the array.
+
+    Raises
+    ------
+    ValueError
+        If `counts` and `axes` do not fit the plan.
+    OverflowError
+        If the grid has more than 2**62 shards.
+    """
     cdef index_t of_shard[MAX_NDIM]
     cdef index_t of_grid[MAX_NDIM]
     cdef index_t n_shards[MAX_NDIM]
@@ -24,14 +52,14 @@ def group_by_shard(Plan plan, counts, axes):
     cdef list places = []
     cdef list n_inside = []
     if len(counts) != ndim or sorted(axes) != list(range(ndim)):
-        raise ValueError(f"shards of {counts} chunks, numbered along {axes}, for a plan of rank {ndim}")
+        raise ValueError(f"the plan has {ndim} axes, but shards have {counts} chunks, numbered along the axes {axes}")
     for axis in range(ndim):
         of_shard[axis], ranks[axis] = counts[axis], axes[axis]
         if of_shard[axis] < 1:
-            raise ValueError(f"shards of {counts} chunks")
+            raise ValueError(f"shards of {counts} chunks: each count must be at least 1")
         length = plan.grid._lengths[ndim + axis]
-        of_grid[axis] = (plan.grid._lengths[axis] + length - 1) // length if length else 0
-        n_shards[axis] = (of_grid[axis] + of_shard[axis] - 1) // of_shard[axis]
+        of_grid[axis] = ceil_div(plan.grid._lengths[axis], length) if length else 0
+        n_shards[axis] = ceil_div(of_grid[axis], of_shard[axis])
         if n_shards[axis] and total > (<index_t> 1 << 62) // n_shards[axis]:
             raise OverflowError("the grid has more than 2**62 shards")
         total *= n_shards[axis] if n_shards[axis] else 1

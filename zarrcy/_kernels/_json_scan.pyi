@@ -1,17 +1,36 @@
-"""Cut a JSON document at the members of one of its objects, without parsing these."""
+"""Find the members of one object of a JSON document. The kernel checks the whole document and builds no values.
+
+The document is untrusted: every position is compared with its length before a byte is read, and open objects and lists
+are kept in a table of fixed length. `_reference_json_scan` gets the same result by parsing.
+"""
 
 def scan_members(
     document: bytes, path: tuple[str, ...], most_levels: int
 ) -> tuple[int, int, dict[str, int]] | None:
-    """Check that a document is JSON in UTF-8, and find the members of an object in it.
+    """Check that a document is JSON in UTF-8, and find the members of one of its objects.
 
-    Returns where the object begins and ends, and the span of each of its members by its name, in the order of
-    `json.loads`; of names that come twice the last counts. A span is one integer, the first byte times 2**32 plus
-    the number of bytes. To parse what is there does not fail.
+    Parameters
+    ----------
+    document : bytes
+        The document.
+    path : tuple of str
+        The names that lead from the outermost object to the object; empty for the outermost object itself.
+    most_levels : int
+        The largest number of nested objects and lists that is accepted, at most 256.
 
-    None where `json.loads` has to tell: the document is no JSON in UTF-8, or has 2 GiB; more than `most_levels`
-    (at most 256) objects and lists lie in one another; there is no such object; a member of it is no object; a
-    name of the path comes twice; a whole number has more than 600 digits.
+    Returns
+    -------
+    tuple of (int, int, dict) or None
+        Where the object begins and ends, in bytes, and the spans of its members by name, in the order of `json.loads`.
+        If a name occurs twice, the last one counts. A span is one integer: the offset of the first byte times 2**32
+        plus the number of bytes. The bytes of a span are valid JSON.
 
-    `path` has the names of the objects that lie in one another, from the outermost, which has none.
+        None if the caller must parse the document with `json.loads`: it is not JSON in UTF-8, has 2 GiB or more, or has
+        too many levels; there is no such object; a member of the object is not an object; a name of the path occurs
+        twice; or an integer has more than 600 digits.
+
+    Raises
+    ------
+    ValueError
+        If `most_levels` is more than 256, or not enough for the path.
     """

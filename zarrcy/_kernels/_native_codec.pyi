@@ -1,6 +1,10 @@
-"""What turns stored bytes into a chunk and back, without the GIL: the codecs that were built in."""
+"""Encode and decode chunks with the built-in codecs, without the GIL.
 
-from typing import Any, final
+If a chunk cannot be read or decoded here, the functions only report that. The caller repeats the work on the fallback
+path, which raises an error that says what is wrong. `decode.h` decodes, `encode.h` encodes, and both use `deflate.h`.
+"""
+
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,29 +12,53 @@ from numpy.typing import NDArray
 from zarrcy._kernels.protocols import Buffer
 
 CODECS: dict[str, int]
-"""The codecs that were built in, by name."""
+"""The built-in codecs by name."""
 
 DEFLATE_LEVELS: tuple[int, ...]
-"""The levels at which chunks of gzip and zlib are encoded as short as zlib does."""
+"""The levels at which gzip and zlib chunks are encoded, on average no longer than zlib's."""
 
 DEFLATE_LIBRARY: str
-"""What does that; empty where nothing does."""
+"""The library that encodes and decodes gzip and zlib; empty if there is none."""
 
 INNER: dict[str, int]
-"""The codecs inside Blosc that can encode."""
+"""The codecs inside of Blosc that can encode."""
 
 @final
 class Workspace:
-    """What one thread needs: room for an encoded and a decoded chunk, and the contexts of the codecs."""
+    """The memory of one thread: an encoded chunk, a decoded chunk, and the state of the codecs.
+
+    Parameters
+    ----------
+    room : int
+        Bytes for an encoded chunk.
+    nbytes : int
+        Bytes for a decoded chunk.
+    """
 
     def __new__(cls, room: int, nbytes: int) -> Workspace: ...
 
 @final
 class ChunkCodec:
-    """What the chunks of an array are made of. Several threads may use it.
+    """Encodes and decodes the chunks of an array. Several threads may use it at once.
 
-    `nbytes` is the decoded size of a chunk, and `itemsize` that of an element. With `checksum` a CRC-32C follows
-    each chunk. `encoding` has what the codec needs to encode; None if it only decodes.
+    Parameters
+    ----------
+    nbytes : int
+        Length of a decoded chunk.
+    itemsize : int
+        Length of an element, in bytes.
+    codec : str
+        A key of `CODECS`.
+    checksum : bool, optional
+        Whether a CRC-32C follows each chunk.
+    encoding : dict, optional
+        The parameters for encoding: "level"; "checksum" for Zstandard; "cname", "shuffle", "typesize" and "blocksize"
+        for Blosc. Without it, the codec only decodes.
+
+    Raises
+    ------
+    ValueError
+        If the codec cannot encode with these parameters.
     """
 
     @property
@@ -38,25 +66,47 @@ class ChunkCodec:
     @property
     def itemsize(self) -> int: ...
     @property
-    def encodes(self) -> bool: ...
+    def encodes(self) -> bool:
+        """Whether the codec can encode."""
     def __new__(
         cls,
         nbytes: int,
         itemsize: int,
         codec: str,
         checksum: bool = False,
-        encoding: dict[str, Any] | None = None,
+        encoding: dict[str, int | str] | None = None,
     ) -> ChunkCodec: ...
     def encode(self, chunk: Buffer) -> bytes | None:
-        """Encode the bytes of one chunk; None if that must be done in another way."""
+        """Return the encoded bytes of one chunk; None if the fallback path must encode it."""
 
 @final
 class Decoder:
-    """Decodes chunks of one codec that are in memory already; several threads may use it at once."""
+    """Decodes chunks in memory, with one codec. Several threads may use it at once.
+
+    Parameters
+    ----------
+    codec : str
+        A key of `CODECS`.
+    checksum : bool, optional
+        Whether a CRC-32C follows each chunk.
+    """
 
     def __new__(cls, codec: str, checksum: bool = False) -> Decoder: ...
     def decode_into(self, data: Buffer, out: NDArray[np.uint8]) -> bool:
-        """Decode a buffer to memory of the right length; False if it can't be, and `out` may be anything then."""
+        """Decode a chunk to memory of the right length.
+
+        Parameters
+        ----------
+        data : buffer
+            The encoded chunk.
+        out : ndarray
+            Contiguous and writable memory, as long as the decoded chunk.
+
+        Returns
+        -------
+        bool
+            False if the chunk does not decode to this length. The content of `out` is undefined then.
+        """
 
 def decode(data: Buffer, codec: str, nbytes: int, checksum: bool = False) -> NDArray[np.uint8] | None:
-    """Decode one chunk of so many bytes to new memory; None if it can't be."""
+    """Return the `nbytes` bytes of a decoded chunk; None if it does not decode to this length."""

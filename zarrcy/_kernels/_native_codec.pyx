@@ -1,7 +1,7 @@
-"""What turns stored bytes into a chunk and back, without the GIL: the codecs that were built in.
+"""Encode and decode chunks with the built-in codecs, without the GIL.
 
-A chunk that is odd in any way - a file that can't be read, a frame that does not decode - is refused: the general
-way does it again and says what is wrong. `decode.h` decodes, `encode.h` encodes; both with `deflate.h`.
+If a chunk cannot be read or decoded here, the functions only report that. The caller repeats the work on the fallback
+path, which raises an error that says what is wrong. `decode.h` decodes, `encode.h` encodes, and both use `deflate.h`.
 """
 
 cimport numpy as cnp
@@ -12,8 +12,8 @@ from libc.string cimport memset
 
 from zarrcy._kernels._gather_scatter cimport ChunkLayout
 from zarrcy._kernels._plan_outer cimport Plan
-from zarrcy._kernels._touched_blocks cimport touch_piece
-from zarrcy._kernels._types cimport Blocks, index_t
+from zarrcy._kernels._touched_blocks cimport mark_piece
+from zarrcy._kernels._types cimport RELEASE_GIL_NBYTES, Blocks, index_t
 
 cnp.import_array()
 
@@ -26,20 +26,20 @@ cdef extern from "decode.h":
     int zarrcy_decode(
         zarrcy_decoder* decoder, int codec, bint checksum, const char* src, size_t n, char* dst, size_t nbytes
     ) nogil
-    int zarrcy_check(bint checksum, const char* src, size_t n) nogil
+    int zarrcy_verify_checksum(bint checksum, const char* src, size_t n) nogil
     void zarrcy_decoder_free(zarrcy_decoder* decoder) nogil
-    ctypedef struct zarrcy_blosc:
+    ctypedef struct zarrcy_blosc_frame:
         uint32_t nbytes, block_nbytes, stored, n_blocks
         int copied, shuffle, typesize
-    int zarrcy_blosc_open(zarrcy_blosc* frame, const unsigned char* src, size_t n, size_t nbytes) nogil
-    int zarrcy_blosc_span(
-        const zarrcy_blosc* frame, const unsigned char* src, uint32_t number, uint32_t* start, uint32_t* end
+    int zarrcy_blosc_read_header(zarrcy_blosc_frame* frame, const unsigned char* src, size_t n, size_t nbytes) nogil
+    int zarrcy_blosc_block_span(
+        const zarrcy_blosc_frame* frame, const unsigned char* src, uint32_t number, uint32_t* start, uint32_t* end
     ) nogil
-    int zarrcy_blosc_block(
-        zarrcy_decoder* decoder, const zarrcy_blosc* frame, const unsigned char* src, uint32_t number, char* dst
+    int zarrcy_blosc_decode_block(
+        zarrcy_decoder* decoder, const zarrcy_blosc_frame* frame, const unsigned char* src, uint32_t number, char* dst
     ) nogil
-    int zarrcy_blosc_rows(
-        zarrcy_decoder* decoder, const zarrcy_blosc* frame, const unsigned char* src, uint32_t number, char* dst,
+    int zarrcy_blosc_decode_rows(
+        zarrcy_decoder* decoder, const zarrcy_blosc_frame* frame, const unsigned char* src, uint32_t number, char* dst,
         const char** rows
     ) nogil
 
@@ -86,13 +86,21 @@ cdef enum:
     BLOSC = 1
     GZIP = 4
     ZLIB = 5
-    PAGE = 4096                      # raw chunks are read in part by pages
-    GAP = 4                          # as many pages are as cheap to read as one more range
-    HEAD = 8192                      # of a Blosc frame: header and offsets of two thousand blocks
-    WORTH_PARTS = 65536              # bytes of a chunk from which it is worth to look for parts
-    SPARSE = 8                       # one element in so many, or fewer, is picked without unshuffling the others
-    RELEASE = 32768                  # bytes from which letting go of the GIL is worth its price
+    PAGE = 4096                      # a part of a raw chunk is a number of pages
+    # reading this many unwanted pages costs no more than one more system call
+    GAP_PAGES = 4
+    BLOSC_HEADER = 16
+    # read first of a Blosc frame: the header, and the offsets of two thousand blocks
+    HEAD_NBYTES = 8192
+    # reading all of a smaller chunk costs no more than finding the parts that a piece touches
+    PARTS_MIN_NBYTES = 65536
+    # if at most one element in this many is wanted, elements are picked one by one from shuffled bytes
+    SPARSE = 8
     MOST_TYPESIZE = 255
+    # outcomes of an attempt to decode a part of a chunk
+    FAILED = -1                      # the fallback path must decode the chunk
+    WHOLE = 0                        # nothing was done: decode the whole chunk
+    DONE = 1
 
 CODECS = {name: i for i, name in enumerate(("raw", "blosc", "zstd", "lz4", "gzip", "zlib")[:ZARRCY_BUILT_IN])}
 DEFLATE_LEVELS = tuple([level for level in range(10) if zarrcy_can_deflate(level)])
@@ -103,7 +111,15 @@ zarrcy_crc32c_init()
 
 
 cdef class Workspace:
-    """What one thread needs: room for an encoded and a decoded chunk, and the contexts of the codecs."""
+    """The memory of one thread: an encoded chunk, a decoded chunk, and the state of the codecs.
+
+    Parameters
+    ----------
+    room : int
+        Bytes for an encoded chunk.
+    nbytes : int
+        Bytes for a decoded chunk.
+    """
 
     def __cinit__(self, index_t room, index_t nbytes):
         self.room = room
@@ -112,7 +128,7 @@ cdef class Workspace:
         self.decoder = calloc(1, sizeof(zarrcy_decoder))
         self.encoder = calloc(1, sizeof(zarrcy_encoder))
         if self.encoded == NULL or self.chunk == NULL or self.decoder == NULL or self.encoder == NULL:
-            raise MemoryError(f"no memory for a chunk of {nbytes} bytes")
+            raise MemoryError(f"cannot allocate memory for a chunk of {nbytes} bytes")
 
     def __dealloc__(self):
         free(self.encoded)
@@ -128,88 +144,115 @@ cdef class Workspace:
 
 
 cdef class ChunkCodec:
-    """What the chunks of an array are made of. Several threads may use it, each with a workspace of its own."""
+    """Encodes and decodes the chunks of an array. Several threads may use it at once.
+
+    Parameters
+    ----------
+    nbytes : int
+        Length of a decoded chunk.
+    itemsize : int
+        Length of an element, in bytes.
+    codec : str
+        A key of `CODECS`.
+    checksum : bool, optional
+        Whether a CRC-32C follows each chunk.
+    encoding : dict, optional
+        The parameters for encoding: "level"; "checksum" for Zstandard; "cname", "shuffle", "typesize" and "blocksize"
+        for Blosc. Without it, the codec only decodes.
+
+    Raises
+    ------
+    ValueError
+        If the codec cannot encode with these parameters.
+    """
 
     def __cinit__(self, index_t nbytes, index_t itemsize, str codec, bint checksum=False, dict encoding=None):
-        cdef zarrcy_encoding* how
+        cdef zarrcy_encoding* parameters
         self.nbytes, self.itemsize, self.checksum = nbytes, itemsize, checksum
         self.codec = CODECS[codec]
         self.is_raw = self.codec == RAW and not checksum
         self.idle = []
         if encoding is None:
             return
-        how = <zarrcy_encoding*> calloc(1, sizeof(zarrcy_encoding))
-        if how == NULL:
+        parameters = <zarrcy_encoding*> calloc(1, sizeof(zarrcy_encoding))
+        if parameters == NULL:
             raise MemoryError()
-        self.encoding = how
-        how.codec, how.checksum = self.codec, checksum
-        how.level = encoding.get("level", 0)
-        how.own_checksum = encoding.get("checksum", False)
+        self.encoding = parameters
+        parameters.codec, parameters.checksum = self.codec, checksum
+        parameters.level = encoding.get("level", 0)
+        parameters.own_checksum = encoding.get("checksum", False)
         if self.codec == BLOSC:
-            how.inner, how.shuffle = INNER[encoding["cname"]], encoding["shuffle"]
-            how.typesize, how.block_nbytes = encoding["typesize"], encoding["blocksize"]
-            if not 0 <= how.level <= 9 or not 0 <= how.shuffle <= 2 or how.block_nbytes < 0:
-                raise ValueError(f"Blosc can't encode with {encoding}")
-        if self.codec in (GZIP, ZLIB) and not zarrcy_can_deflate(how.level):
-            raise ValueError(f"deflate can't encode with {encoding}")
+            parameters.inner, parameters.shuffle = INNER[encoding["cname"]], encoding["shuffle"]
+            parameters.typesize, parameters.block_nbytes = encoding["typesize"], encoding["blocksize"]
+            if not 0 <= parameters.level <= 9 or not 0 <= parameters.shuffle <= 2 or parameters.block_nbytes < 0:
+                raise ValueError(f"Blosc cannot encode with {encoding}")
+        if self.codec in (GZIP, ZLIB) and not zarrcy_can_deflate(parameters.level):
+            raise ValueError(f"{codec} cannot encode with {encoding} in this build")
 
     def __dealloc__(self):
         free(self.encoding)
 
     @property
     def encodes(self):
+        """Whether the codec can encode."""
         return self.encoding != NULL
 
     cdef Workspace borrow(self):
-        """Return a workspace that no other thread has; it is given back by `self.idle.append`."""
+        """Return a workspace for one thread. The caller gives it back with `self.idle.append`."""
         try:
             return self.idle.pop()
         except IndexError:
             return Workspace(self.nbytes + self.nbytes // 8 + 65536, self.nbytes)
 
-    cdef const char* chunk_of(
-        self, const Stored* stored, Plan plan, index_t number, ChunkLayout layout, char* target, Workspace space
+    cdef const char* decode_for_piece(
+        self, const StoredChunk* stored, Plan plan, index_t number, ChunkLayout layout, char* target,
+        Workspace workspace
     ) except? NULL nogil:
-        """Decode what a piece wants of a chunk; NULL if that must be done in the general way.
+        """Return a decoded chunk, or NULL if the fallback path must decode it.
 
-        The chunk lies at `target` where that is given, or else where it takes least: in the workspace, or in its
-        stored bytes. Of large chunks there is only what the piece touches, unless a target was given.
+        The chunk is decoded to `target`. If that is NULL, it may be anywhere: in the workspace, or in its stored bytes;
+        and only the parts that the piece touches may be decoded.
         """
         cdef const char* at = stored.base
         cdef index_t n = stored.nbytes
         cdef int parts
-        if target == NULL and self.nbytes >= WORTH_PARTS and not self.checksum and self.codec in (RAW, BLOSC):
+        if target == NULL and self.nbytes >= PARTS_MIN_NBYTES and not self.checksum and self.codec in (RAW, BLOSC):
             if 2 * plan.size_of(number) * self.itemsize <= self.nbytes and (at == NULL or self.codec == BLOSC):
-                parts = _read_parts(self, stored, plan, number, layout, space)
-                if parts:
-                    return space.chunk if parts > 0 else NULL
+                if self.codec == RAW:
+                    parts = _read_pages(self, stored, plan, number, layout, workspace)
+                else:
+                    parts = _read_blosc_blocks(self, stored, plan, number, layout, workspace)
+                if parts != WHOLE:
+                    return workspace.chunk if parts == DONE else NULL
         if at == NULL and self.is_raw:
             if target == NULL:
-                target = space.chunk
+                target = workspace.chunk
             return target if _read(stored, target, self.nbytes) == self.nbytes else NULL
         if at == NULL:
-            at = space.encoded
-            n = _read(stored, space.encoded, space.room)
-            if n < 0 or n > space.room:
+            at = workspace.encoded
+            n = _read(stored, workspace.encoded, workspace.room)
+            if n < 0 or n > workspace.room:
                 return NULL
         if target == NULL:
             if self.codec == RAW:
-                n = zarrcy_check(self.checksum, at, n) if n >= 0 else -1
+                n = zarrcy_verify_checksum(self.checksum, at, n) if n >= 0 else -1
                 return at if n == self.nbytes else NULL
-            target = space.chunk
-        if zarrcy_decode(<zarrcy_decoder*> space.decoder, self.codec, self.checksum, at, n, target, self.nbytes) != 0:
+            target = workspace.chunk
+        if zarrcy_decode(
+            <zarrcy_decoder*> workspace.decoder, self.codec, self.checksum, at, n, target, self.nbytes
+        ) != 0:
             return NULL
         return target
 
-    cdef int pick(
-        self, const Stored* stored, Plan plan, index_t number, ChunkLayout layout, char* line, index_t step,
-        Workspace space
+    cdef int pick_from_shuffled(
+        self, const StoredChunk* stored, Plan plan, index_t number, ChunkLayout layout, char* line, index_t step,
+        Workspace workspace
     ) except? -2 nogil:
-        """Pick few elements out of a frame of shuffled bytes in memory, without unshuffling the others.
+        """Move a few elements from a Blosc frame of shuffled bytes in memory to a line, without unshuffling the others.
 
-        Returns 1 if that was done, 0 if it is no such chunk, -1 if it is odd.
+        Returns DONE; WHOLE if the chunk must be decoded instead; FAILED if the fallback path must decode it.
         """
-        cdef zarrcy_blosc frame
+        cdef zarrcy_blosc_frame frame
         cdef const unsigned char* encoded = <const unsigned char*> stored.base
         cdef index_t n = plan.size_of(number), i, offset, block, nbytes = self.nbytes, needed
         cdef index_t* offsets
@@ -218,179 +261,211 @@ cdef class ChunkCodec:
         cdef const char** row
         cdef char* at
         cdef int size = <int> layout.itemsize, k
-        if self.codec != BLOSC or self.checksum or nbytes < WORTH_PARTS or SPARSE * n * self.itemsize > nbytes:
-            return 0
+        if self.codec != BLOSC or self.checksum or nbytes < PARTS_MIN_NBYTES or SPARSE * n * self.itemsize > nbytes:
+            return WHOLE
         if layout.itemsize != self.itemsize or size > MOST_TYPESIZE or stored.base == NULL:
-            return 0
-        if zarrcy_blosc_open(&frame, encoded, stored.nbytes, nbytes) != 0:
-            return -1
+            return WHOLE
+        if zarrcy_blosc_read_header(&frame, encoded, stored.nbytes, nbytes) != 0:
+            return FAILED
         if frame.copied or not frame.shuffle or frame.typesize != size or frame.block_nbytes % size:
-            return 0
-        # offsets and targets of the elements, then pointers to the rows of each block: NULL until it is decoded
+            return WHOLE
+        # offsets and targets of the elements, then pointers to the rows of each block; NULL if it is not decoded yet
         needed = 2 * n + <index_t> frame.n_blocks * size
-        if needed > space.n_places:
-            free(space.places)
-            space.n_places = 0
-            space.places = <index_t*> malloc(needed * sizeof(index_t))
-            if space.places == NULL:
+        if needed > workspace.n_places:
+            free(workspace.places)
+            workspace.n_places = 0
+            workspace.places = <index_t*> malloc(needed * sizeof(index_t))
+            if workspace.places == NULL:
                 with gil:
                     raise MemoryError()
-            space.n_places = needed
-        offsets, targets = space.places, space.places + n
-        rows = <const char**> (space.places + 2 * n)
+            workspace.n_places = needed
+        offsets, targets = workspace.places, workspace.places + n
+        rows = <const char**> (workspace.places + 2 * n)
         memset(rows, 0, <size_t> frame.n_blocks * size * sizeof(index_t))
         plan.list_places(number, layout.offset, layout._strides + layout.ndim, offsets, targets)
         for i in range(n):
             block = offsets[i] // frame.block_nbytes
             offset = (offsets[i] - block * frame.block_nbytes) // size
             row = rows + block * size
-            if row[0] == NULL and zarrcy_blosc_rows(
-                <zarrcy_decoder*> space.decoder, &frame, encoded, <uint32_t> block,
-                space.chunk + block * frame.block_nbytes, row,
+            if row[0] == NULL and zarrcy_blosc_decode_rows(
+                <zarrcy_decoder*> workspace.decoder, &frame, encoded, <uint32_t> block,
+                workspace.chunk + block * frame.block_nbytes, row,
             ) != 0:
-                return -1
+                return FAILED
             at = line + targets[i] * step
             for k in range(size):
                 at[k] = row[k][offset]
-        return 1
+        return DONE
 
-    cdef index_t encode_into(self, const char* chunk, Workspace space, const char** encoded) noexcept nogil:
-        """Encode a chunk, and return its length and where it is: in the workspace, or where it was; -1 if it fails."""
+    cdef index_t encode_into(self, const char* chunk, Workspace workspace, const char** encoded) noexcept nogil:
+        """Encode a chunk. Returns its encoded length, or -1.
+
+        `encoded` is set to the encoded bytes: in the workspace or, for a raw codec, those of the chunk itself.
+        """
         if self.encoding == NULL:
             return -1
         if self.is_raw:
             encoded[0] = chunk
             return self.nbytes
-        encoded[0] = space.encoded
+        encoded[0] = workspace.encoded
         return zarrcy_encode(
-            <zarrcy_encoder*> space.encoder, <const zarrcy_encoding*> self.encoding, chunk, self.nbytes,
-            space.encoded, space.room,
+            <zarrcy_encoder*> workspace.encoder, <const zarrcy_encoding*> self.encoding, chunk, self.nbytes,
+            workspace.encoded, workspace.room,
         )
 
     def encode(self, chunk):
-        """Encode the bytes of one chunk; None if that must be done in the general way."""
+        """Return the encoded bytes of one chunk; None if the fallback path must encode it."""
         cdef Py_buffer view
-        cdef Workspace space = self.borrow()
+        cdef Workspace workspace = self.borrow()
         cdef const char* encoded = NULL
         cdef index_t n = -1
         PyObject_GetBuffer(chunk, &view, PyBUF_SIMPLE)
         try:
             if view.len == self.nbytes and self.encoding != NULL:
                 with nogil:
-                    n = self.encode_into(<const char*> view.buf, space, &encoded)
+                    n = self.encode_into(<const char*> view.buf, workspace, &encoded)
             return None if n < 0 else encoded[:n]
         finally:
             PyBuffer_Release(&view)
-            self.idle.append(space)
+            self.idle.append(workspace)
 
 
-cdef int _mark(
-    Plan plan, index_t number, ChunkLayout layout, Workspace space, index_t block, index_t n
+cdef index_t _count_touched(
+    Plan plan, index_t number, ChunkLayout layout, Workspace workspace, index_t block_nbytes, index_t n_blocks
 ) except -1 nogil:
-    """Mark the blocks of a chunk that hold a byte of a piece, and return how many they are."""
+    """Mark the blocks of a chunk that hold a byte of a piece in `workspace.touched`, and return their number."""
     cdef Blocks blocks
     cdef index_t k, n_touched = 0
-    if n + 1 > space.n_flags:
-        free(space.touched)
-        space.n_flags = 0
-        space.touched = <unsigned char*> malloc(n + 1)
-        if space.touched == NULL:
+    if n_blocks + 1 > workspace.n_flags:
+        free(workspace.touched)
+        workspace.n_flags = 0
+        workspace.touched = <unsigned char*> malloc(n_blocks + 1)
+        if workspace.touched == NULL:
             with gil:
                 raise MemoryError()
-        space.n_flags = n + 1
-    memset(space.touched, 0, n + 1)
-    blocks.nbytes, blocks.touched = block, space.touched
-    touch_piece(plan, number, layout, &blocks)
-    for k in range(n):
-        n_touched += space.touched[k]
+        workspace.n_flags = n_blocks + 1
+    memset(workspace.touched, 0, n_blocks + 1)
+    blocks.nbytes, blocks.touched = block_nbytes, workspace.touched
+    mark_piece(plan, number, layout, &blocks)
+    for k in range(n_blocks):
+        n_touched += workspace.touched[k]
     return n_touched
 
 
-cdef int _read_parts(
-    ChunkCodec codec, const Stored* stored, Plan plan, index_t number, ChunkLayout layout, Workspace space
+cdef int _read_pages(
+    ChunkCodec codec, const StoredChunk* stored, Plan plan, index_t number, ChunkLayout layout, Workspace workspace
 ) except? -2 nogil:
-    """Read what a piece touches of a large chunk to its place in the chunk of the workspace.
+    """Read the pages of a raw chunk in a file that a piece touches, each to its place in the chunk of the workspace.
 
-    Returns 1 if that was done, 0 if all of it should be read, -1 if the chunk is odd.
+    Returns DONE, WHOLE or FAILED.
     """
-    cdef zarrcy_blosc frame
-    cdef uint32_t k, start, end
-    cdef const unsigned char* encoded = <const unsigned char*> stored.base
-    cdef index_t size = stored.nbytes, head, n_blocks, first, last, length
-    if size < 0:
-        size = zarrcy_file_nbytes(stored.fd)
-    if codec.codec == RAW:
-        if size != codec.nbytes:
-            return -1
-        n_blocks = (codec.nbytes + PAGE - 1) // PAGE
-        if 2 * _mark(plan, number, layout, space, PAGE, n_blocks) > n_blocks:
-            return 0
-        first = 0
-        while first < n_blocks:
-            if not space.touched[first]:
-                first += 1
-                continue
-            last = first + 1
-            while last < n_blocks and (space.touched[last] or _is_near(space.touched, last, n_blocks)):
-                last += 1
-            length = (last * PAGE if last < n_blocks else codec.nbytes) - first * PAGE
-            if zarrcy_read_at(
-                stored.fd, space.chunk + first * PAGE, length, stored.start + first * PAGE
-            ) != length:
-                return -1
-            first = last
-        return 1
-    head = HEAD if size > HEAD else size
-    if head < 16:
-        return -1
-    if encoded == NULL:
-        encoded = <const unsigned char*> space.encoded
-        if size > space.room or zarrcy_read_at(stored.fd, space.encoded, head, stored.start) != head:
-            return -1
-    if zarrcy_blosc_open(&frame, encoded, size, codec.nbytes) != 0:
-        return -1
-    if frame.copied or frame.n_blocks < 2:
-        return 0
-    length = 16 + 4 * <index_t> frame.n_blocks
-    if stored.base == NULL and length > head:
-        if zarrcy_read_at(stored.fd, space.encoded + head, length - head, stored.start + head) != length - head:
-            return -1
-    if _mark(plan, number, layout, space, frame.block_nbytes, frame.n_blocks) >= <int> frame.n_blocks:
-        return 0
-    for k in range(frame.n_blocks):
-        if not space.touched[k]:
+    cdef index_t n_pages = (codec.nbytes + PAGE - 1) // PAGE, first = 0, last, length
+    cdef index_t nbytes = stored.nbytes if stored.nbytes >= 0 else zarrcy_file_nbytes(stored.fd)
+    if nbytes != codec.nbytes:
+        return FAILED
+    if 2 * _count_touched(plan, number, layout, workspace, PAGE, n_pages) > n_pages:
+        return WHOLE
+    while first < n_pages:
+        if not workspace.touched[first]:
+            first += 1
             continue
-        if stored.base == NULL:
-            if zarrcy_blosc_span(&frame, encoded, k, &start, &end) != 0:
-                return -1
-            length = <index_t> end - start
-            if zarrcy_read_at(stored.fd, space.encoded + start, length, stored.start + start) != length:
-                return -1
-        if zarrcy_blosc_block(
-            <zarrcy_decoder*> space.decoder, &frame, encoded, k, space.chunk + <index_t> k * frame.block_nbytes
-        ) != 0:
-            return -1
-    return 1
-
-
-cdef inline index_t _read(const Stored* stored, char* at, index_t room) noexcept nogil:
-    """Read all of a stored chunk; more than `room` tells that it is longer."""
-    if stored.nbytes < 0:
-        return zarrcy_read_all(stored.fd, at, room)
-    return zarrcy_read_at(stored.fd, at, stored.nbytes, stored.start) if stored.nbytes <= room else room + 1
+        last = first + 1
+        while last < n_pages and (workspace.touched[last] or _is_near(workspace.touched, last, n_pages)):
+            last += 1
+        length = (last * PAGE if last < n_pages else codec.nbytes) - first * PAGE
+        if zarrcy_read_at(
+            stored.fd, workspace.chunk + first * PAGE, length, stored.start + first * PAGE
+        ) != length:
+            return FAILED
+        first = last
+    return DONE
 
 
 cdef inline bint _is_near(const unsigned char* touched, index_t at, index_t n) noexcept nogil:
-    """Is one of the next pages wanted, so that it is cheaper to read on than to read again?"""
+    """Return whether one of the next pages is wanted, so that reading on costs less than another system call."""
     cdef index_t k
-    for k in range(at + 1, at + 1 + GAP if n - at > GAP + 1 else n):
+    for k in range(at + 1, at + 1 + GAP_PAGES if n - at > GAP_PAGES + 1 else n):
         if touched[k]:
             return True
     return False
 
 
+cdef int _read_blosc_blocks(
+    ChunkCodec codec, const StoredChunk* stored, Plan plan, index_t number, ChunkLayout layout, Workspace workspace
+) except? -2 nogil:
+    """Decode the blocks of a Blosc frame that a piece touches, each to its place in the chunk of the workspace.
+
+    Of a frame in a file, only the header and these blocks are read. Returns DONE, WHOLE or FAILED.
+    """
+    cdef zarrcy_blosc_frame frame
+    cdef uint32_t k, start, end
+    cdef const unsigned char* encoded = <const unsigned char*> stored.base
+    cdef index_t length
+    if not _read_blosc_header(codec, stored, workspace, &frame):
+        return FAILED
+    if frame.copied or frame.n_blocks < 2:
+        return WHOLE
+    if encoded == NULL:
+        encoded = <const unsigned char*> workspace.encoded
+        length = BLOSC_HEADER + 4 * <index_t> frame.n_blocks
+        if length > HEAD_NBYTES and zarrcy_read_at(
+            stored.fd, workspace.encoded + HEAD_NBYTES, length - HEAD_NBYTES, stored.start + HEAD_NBYTES
+        ) != length - HEAD_NBYTES:
+            return FAILED
+    if _count_touched(plan, number, layout, workspace, frame.block_nbytes, frame.n_blocks) >= frame.n_blocks:
+        return WHOLE
+    for k in range(frame.n_blocks):
+        if not workspace.touched[k]:
+            continue
+        if stored.base == NULL:
+            if zarrcy_blosc_block_span(&frame, encoded, k, &start, &end) != 0:
+                return FAILED
+            length = <index_t> end - start
+            if zarrcy_read_at(stored.fd, workspace.encoded + start, length, stored.start + start) != length:
+                return FAILED
+        if zarrcy_blosc_decode_block(
+            <zarrcy_decoder*> workspace.decoder, &frame, encoded, k,
+            workspace.chunk + <index_t> k * frame.block_nbytes,
+        ) != 0:
+            return FAILED
+    return DONE
+
+
+cdef bint _read_blosc_header(
+    ChunkCodec codec, const StoredChunk* stored, Workspace workspace, zarrcy_blosc_frame* frame
+) noexcept nogil:
+    """Read and check the header of a Blosc frame. If the frame is in a file, read its head to the workspace."""
+    cdef const char* encoded = stored.base
+    cdef index_t nbytes = stored.nbytes, head
+    if nbytes < 0:
+        nbytes = zarrcy_file_nbytes(stored.fd)
+    head = HEAD_NBYTES if nbytes > HEAD_NBYTES else nbytes
+    if head < BLOSC_HEADER:
+        return False
+    if encoded == NULL:
+        encoded = workspace.encoded
+        if nbytes > workspace.room or zarrcy_read_at(stored.fd, workspace.encoded, head, stored.start) != head:
+            return False
+    return zarrcy_blosc_read_header(frame, <const unsigned char*> encoded, nbytes, codec.nbytes) == 0
+
+
+cdef inline index_t _read(const StoredChunk* stored, char* at, index_t room) noexcept nogil:
+    """Read all of a stored chunk in a file. Returns its length, which is more than `room` if it does not fit, or -1."""
+    if stored.nbytes < 0:
+        return zarrcy_read_all(stored.fd, at, room)
+    return zarrcy_read_at(stored.fd, at, stored.nbytes, stored.start) if stored.nbytes <= room else room + 1
+
+
 cdef class Decoder:
-    """Decodes chunks of one codec that are in memory already."""
+    """Decodes chunks in memory, with one codec. Several threads may use it at once.
+
+    Parameters
+    ----------
+    codec : str
+        A key of `CODECS`.
+    checksum : bool, optional
+        Whether a CRC-32C follows each chunk.
+    """
     cdef int codec
     cdef bint checksum
     cdef list idle
@@ -399,36 +474,50 @@ cdef class Decoder:
         self.codec, self.checksum = CODECS[codec], checksum
         self.idle = []
 
+    cdef int decode_view(self, const Py_buffer* view, Workspace workspace, char* out, index_t nbytes) noexcept nogil:
+        return zarrcy_decode(
+            <zarrcy_decoder*> workspace.decoder, self.codec, self.checksum, <const char*> view.buf, view.len, out,
+            nbytes,
+        )
+
     def decode_into(self, data, cnp.ndarray out not None):
+        """Decode a chunk to memory of the right length.
+
+        Parameters
+        ----------
+        data : buffer
+            The encoded chunk.
+        out : ndarray
+            Contiguous and writable memory, as long as the decoded chunk.
+
+        Returns
+        -------
+        bool
+            False if the chunk does not decode to this length. The content of `out` is undefined then.
+        """
         cdef Py_buffer view
-        cdef Workspace space
+        cdef Workspace workspace
         cdef int failed
         if not cnp.PyArray_IS_C_CONTIGUOUS(out) or not cnp.PyArray_ISWRITEABLE(out):
-            raise ValueError("a chunk is decoded to one contiguous run of memory that can be written to")
+            raise ValueError("out must be contiguous and writable")
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:
-            space = self.idle.pop()
+            workspace = self.idle.pop()
         except IndexError:
-            space = Workspace(0, 0)
+            workspace = Workspace(0, 0)
         try:
-            if cnp.PyArray_NBYTES(out) >= RELEASE:
+            if cnp.PyArray_NBYTES(out) >= RELEASE_GIL_NBYTES:
                 with nogil:
-                    failed = zarrcy_decode(
-                        <zarrcy_decoder*> space.decoder, self.codec, self.checksum, <const char*> view.buf, view.len,
-                        cnp.PyArray_BYTES(out), cnp.PyArray_NBYTES(out),
-                    )
+                    failed = self.decode_view(&view, workspace, cnp.PyArray_BYTES(out), cnp.PyArray_NBYTES(out))
             else:
-                failed = zarrcy_decode(
-                    <zarrcy_decoder*> space.decoder, self.codec, self.checksum, <const char*> view.buf, view.len,
-                    cnp.PyArray_BYTES(out), cnp.PyArray_NBYTES(out),
-                )
+                failed = self.decode_view(&view, workspace, cnp.PyArray_BYTES(out), cnp.PyArray_NBYTES(out))
         finally:
-            self.idle.append(space)
+            self.idle.append(workspace)
             PyBuffer_Release(&view)
         return failed == 0
 
 
 def decode(data, str codec, index_t nbytes, bint checksum=False):
-    """Decode one chunk to new memory; None if that can't be done."""
+    """Return the `nbytes` bytes of a decoded chunk; None if it does not decode to this length."""
     cdef cnp.ndarray out = cnp.PyArray_EMPTY(1, [<cnp.npy_intp> nbytes], cnp.NPY_UINT8, 0)
     return out if Decoder(codec, checksum).decode_into(data, out) else None

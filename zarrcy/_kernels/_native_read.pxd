@@ -6,35 +6,35 @@ from zarrcy._kernels._plan_outer cimport Plan
 from zarrcy._kernels._types cimport index_t
 
 
-cdef class Job:
-    cdef readonly index_t n_places   # how many pieces there are to do
+cdef class PieceQueue:
+    cdef readonly index_t n_places   # number of pieces in the queue
     cdef ChunkCodec codec
     cdef Plan plan
     cdef ChunkLayout layout
     cdef cnp.ndarray array           # result or value
     cdef bytes item
     cdef const char* item_at
-    cdef const index_t[::1] numbers  # of the pieces; None where they follow one another
-    cdef bint listed                 # some numbers were given
+    cdef const index_t[::1] numbers  # of the pieces; None if they are consecutive
+    cdef bint is_listed              # numbers were given
     cdef index_t first
-    cdef index_t following           # the next place that nobody has taken
+    cdef index_t following           # the next place that no thread has taken
     cdef index_t step
-    cdef bint outer
+    cdef bint is_outer
     cdef bint has_lists
-    cdef char* line                  # of a plan whose result has one axis
+    cdef char* line                  # memory and stride of a result that has one axis
     cdef index_t line_step
 
     cdef index_t number_of(self, index_t place) noexcept nogil
     cdef bint take(self, index_t* first, index_t* last) noexcept nogil
 
 
-cdef class Folder:
+cdef class ChunkDir:
     cdef bytes prefix
     cdef bytes separator
-    cdef const char* prefix_at       # the same, without the GIL
+    cdef const char* prefix_at       # the same bytes, for use without the GIL
     cdef const char* separator_at
     cdef index_t n_prefix
     cdef index_t n_separator
 
-    cdef char* new_path(self, int ndim, index_t more) except NULL
+    cdef char* new_path(self, int ndim, index_t n_more) except NULL
     cdef char* write_path(self, char* path, Plan plan, index_t number) except NULL nogil

@@ -1,9 +1,9 @@
-"""The native lane: open, read, decode and scatter for many chunks in one call, without the GIL.
+"""The native path for reads: open, read, decode and scatter many chunks in one call, without the GIL.
 
-A job is a read, or a part of one. Several threads may work on the same job: they take places from a common
-counter, and each has a workspace of its own, so nothing is allocated per chunk. Stored chunks come from files,
-from memory, or from parts of one open file (a shard). A piece that is odd in any way is left to the general
-way: its number is returned.
+A queue has the pieces of a read. Several threads may work on one queue: they take pieces from a shared counter, and
+each has a workspace of its own, so that memory is not allocated per chunk. Stored chunks come from files, from memory,
+or from spans of one open file (a shard). If a piece cannot be read here, its number is returned, and the caller reads
+it on the fallback path.
 """
 
 cimport numpy as cnp
@@ -13,7 +13,7 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from zarrcy._kernels._native_codec cimport ChunkCodec, Stored, Workspace
+from zarrcy._kernels._native_codec cimport ChunkCodec, StoredChunk, Workspace
 from zarrcy._kernels._gather_scatter cimport (
     ChunkLayout,
     Side,
@@ -32,27 +32,59 @@ cnp.import_array()
 
 cdef extern from "file_io.h":
     bint zarrcy_is_absent() nogil
-    index_t zarrcy_take(index_t* counter, index_t step) nogil
+    index_t zarrcy_fetch_add(index_t* counter, index_t step) nogil
     index_t zarrcy_read_at(int fd, char* at, size_t n, index_t start) nogil
     int c_open "open"(const char* path, int flags) nogil
     int c_close "close"(int fd) nogil
     int O_RDONLY, O_CLOEXEC
 
 cdef enum:
-    NUMBER_LENGTH = 20               # digits of the longest coordinate
-    CALL_NBYTES = 268435456          # decoded in one call: signals are answered between two calls
+    NUMBER_LENGTH = 20               # digits of the largest coordinate
+    # decoded in one call: signals are handled between two calls
+    CALL_NBYTES = 268435456
     CALL_PIECES = 65536
-    RUN_NBYTES = 262144              # of neighbouring chunks of a shard are read at once
-    RUN_CHUNK = 32768                # longer chunks are read one by one, to their place
+    # neighbouring chunks of a shard are read at once, up to this many bytes and pieces
+    RUN_NBYTES = 262144
     RUN_PIECES = 64
-    MISSING = -2
-    RUN_GAP = 16384                  # so many bytes are as cheap to read as one more range
+    # longer chunks are read one by one, directly to their place
+    RUN_CHUNK_NBYTES = 32768
+    # reading this many unwanted bytes costs no more than one more system call
+    RUN_GAP_NBYTES = 16384
+    MISSING = -2                     # instead of a file descriptor: there is no stored value
 
+# offset and length, in a shard index, of a chunk that is not stored
 cdef uint64_t ABSENT = <uint64_t> -1
 
 
-cdef class Job:
-    """The pieces of one read or write: who asks gets the next ones."""
+cdef class PieceQueue:
+    """The pieces of one read or write, from which threads take the next `step` pieces.
+
+    Parameters
+    ----------
+    codec : ChunkCodec
+        The codec of the chunks.
+    plan : Plan
+        The pieces of the selection.
+    layout : ChunkLayout
+        Where the elements lie in a chunk.
+    array : ndarray
+        The result of a read, or the value of a write, in the shape of the selection.
+    item : bytes or None
+        The element of missing chunks. None, for reads only, leaves their places in `array` as they are.
+    step : int
+        Number of pieces that a thread takes at once.
+    first, last : int, optional
+        The queue has the pieces ``first <= number < last``; all by default.
+    numbers : ndarray of int64, optional
+        The numbers of the pieces in the queue, instead of `first` and `last`.
+
+    Raises
+    ------
+    IndexError
+        If the plan does not have these pieces, or does not fit the layout or the array.
+    ValueError
+        If codec, layout, array and item differ in the size of an element or of a chunk.
+    """
 
     def __cinit__(
         self, ChunkCodec codec not None, Plan plan not None, ChunkLayout layout not None, cnp.ndarray array not None,
@@ -64,20 +96,23 @@ cdef class Job:
             self.item_at = <const char*> item
         self.step = step if step > 0 else 1
         self.first = first
-        self.listed = numbers is not None
-        if self.listed:
+        self.is_listed = numbers is not None
+        if self.is_listed:
             self.numbers = numbers
             self.n_places = self.numbers.shape[0]
         else:
             self.n_places = (plan.n_pieces if last < 0 else last) - first
-        if not 0 <= first <= first + self.n_places <= plan.n_pieces and not self.listed:
-            raise IndexError(f"pieces {first} to {last} of a plan that has {plan.n_pieces}")
+        if not 0 <= first <= first + self.n_places <= plan.n_pieces and not self.is_listed:
+            raise IndexError(f"pieces {first} to {last} of a plan that has {plan.n_pieces} pieces")
         if layout.nbytes != codec.nbytes or layout.itemsize != cnp.PyArray_ITEMSIZE(array):
-            raise ValueError(f"a chunk of {layout.nbytes} bytes, where the codec makes chunks of {codec.nbytes}")
+            raise ValueError(
+                f"the layout has chunks of {layout.nbytes} bytes and elements of {layout.itemsize} bytes, the codec "
+                f"has chunks of {codec.nbytes} bytes, and the array has elements of {cnp.PyArray_ITEMSIZE(array)} bytes"
+            )
         if item is not None and len(item) != layout.itemsize:
-            raise ValueError(f"a fill item of {len(item)} bytes where elements have {layout.itemsize}")
-        self.outer = type(plan) is OuterPlan
-        if self.outer:
+            raise ValueError(f"the fill item has {len(item)} bytes, an element has {layout.itemsize}")
+        self.is_outer = type(plan) is OuterPlan
+        if self.is_outer:
             self.has_lists = (<OuterPlan> plan).has_lists
             check_outer(<OuterPlan> plan, layout, array)
         else:
@@ -86,38 +121,48 @@ cdef class Job:
 
     @property
     def done(self):
+        """Whether threads have taken all pieces."""
         return self.following >= self.n_places
 
     cdef index_t number_of(self, index_t place) noexcept nogil:
-        return self.numbers[place] if self.listed else self.first + place
+        """Return the number of the piece at a place in the queue."""
+        return self.numbers[place] if self.is_listed else self.first + place
 
     cdef bint take(self, index_t* first, index_t* last) noexcept nogil:
-        """Take the next places; False if there are none."""
-        first[0] = zarrcy_take(&self.following, self.step)
+        """Take the next places. False if there are none left."""
+        first[0] = zarrcy_fetch_add(&self.following, self.step)
         if first[0] >= self.n_places:
             return False
         last[0] = first[0] + self.step if self.step < self.n_places - first[0] else self.n_places
         return True
 
 
-cdef class Folder:
-    """A directory: the path of a chunk's file is `prefix` and its coordinates, with the separator between."""
+cdef class ChunkDir:
+    """A directory of chunk files.
+
+    Parameters
+    ----------
+    prefix : bytes
+        The path of a chunk's file is the prefix and the coordinates of the chunk.
+    separator : bytes
+        The separator between coordinates.
+    """
 
     def __cinit__(self, bytes prefix not None, bytes separator not None):
         self.prefix, self.separator = prefix, separator
         self.prefix_at, self.n_prefix = <const char*> prefix, len(prefix)
         self.separator_at, self.n_separator = <const char*> separator, len(separator)
 
-    cdef char* new_path(self, int ndim, index_t more) except NULL:
-        """Return memory for the path of a file, and so many more bytes; free it."""
-        cdef char* path = <char*> malloc(self.n_prefix + ndim * (NUMBER_LENGTH + self.n_separator) + 1 + more)
+    cdef char* new_path(self, int ndim, index_t n_more) except NULL:
+        """Allocate memory for the path of a file and `n_more` bytes. The caller frees it."""
+        cdef char* path = <char*> malloc(self.n_prefix + ndim * (NUMBER_LENGTH + self.n_separator) + 1 + n_more)
         if path == NULL:
             raise MemoryError()
         memcpy(path, self.prefix_at, self.n_prefix)
         return path
 
     cdef char* write_path(self, char* path, Plan plan, index_t number) except NULL nogil:
-        """Write the path of the file of a piece, and return its end."""
+        """Write the path of a piece's file to memory from `new_path`, and return its end."""
         cdef index_t coords[MAX_NDIM]
         cdef char* at = path + self.n_prefix
         cdef int axis
@@ -131,31 +176,39 @@ cdef class Folder:
         return at
 
 
-cdef class Values:
-    """Stored values in memory, which stay where they are as long as this lives; None where there is none."""
+cdef class ValueBuffers:
+    """Stored values in memory.
+
+    The buffers of the values are held, so that their memory does not move, until this object is deleted.
+
+    Parameters
+    ----------
+    values : list of buffer or None
+        The values; None if a chunk is not stored.
+    """
     cdef list values
-    cdef Stored* places
+    cdef StoredChunk* chunks
     cdef Py_buffer* views
     cdef index_t n
 
     def __cinit__(self, list values not None):
         cdef index_t k
         self.values, self.n = values, len(values)
-        self.places = <Stored*> calloc(self.n + 1, sizeof(Stored))
+        self.chunks = <StoredChunk*> calloc(self.n + 1, sizeof(StoredChunk))
         self.views = <Py_buffer*> calloc(self.n + 1, sizeof(Py_buffer))
-        if self.places == NULL or self.views == NULL:
+        if self.chunks == NULL or self.views == NULL:
             raise MemoryError()
         for k in range(self.n):
             value = values[k]
-            self.places[k].fd = -1 if value is not None else MISSING
+            self.chunks[k].fd = -1 if value is not None else MISSING
             if type(value) is bytes:
-                self.places[k].base, self.places[k].nbytes = PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)
+                self.chunks[k].base, self.chunks[k].nbytes = PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)
             elif value is not None:
                 PyObject_GetBuffer(value, &self.views[k], PyBUF_SIMPLE)
-                self.places[k].base = <const char*> self.views[k].buf
-                self.places[k].nbytes = self.views[k].len
-            if self.places[k].base == NULL:
-                self.places[k].base = b""
+                self.chunks[k].base = <const char*> self.views[k].buf
+                self.chunks[k].nbytes = self.views[k].len
+            if self.chunks[k].base == NULL:
+                self.chunks[k].base = b""
 
     def __dealloc__(self):
         cdef index_t k
@@ -163,204 +216,319 @@ cdef class Values:
             for k in range(self.n):
                 if self.views[k].buf != NULL:
                     PyBuffer_Release(&self.views[k])
-        free(self.places)
+        free(self.chunks)
         free(self.views)
 
 
-cdef bint _put(
-    Job job, Plan plan, ChunkLayout layout, index_t number, const Stored* stored, Workspace space
+cdef class _ReadState:
+    """The state of one call in one thread: a workspace, and the numbers of pieces for the fallback path."""
+    cdef PieceQueue queue
+    cdef Workspace workspace
+    cdef index_t* fallback_pieces
+    cdef index_t n_fallback
+    cdef index_t most                # pieces to read in this call
+    cdef char* path
+
+    def __cinit__(self, PieceQueue queue not None):
+        self.queue = queue
+        self.most = CALL_NBYTES // (queue.codec.nbytes + 1) + 1
+        if self.most > CALL_PIECES:
+            self.most = CALL_PIECES
+        if self.most > queue.n_places:
+            self.most = queue.n_places
+        self.fallback_pieces = <index_t*> malloc((self.most + queue.step + 1) * sizeof(index_t))
+        if self.fallback_pieces == NULL:
+            raise MemoryError()
+        self.workspace = queue.codec.borrow()
+
+    def __dealloc__(self):
+        free(self.fallback_pieces)
+        free(self.path)
+
+    cdef list finish(self):
+        """Give the workspace back, and return the numbers of pieces for the fallback path."""
+        cdef index_t i
+        self.queue.codec.idle.append(self.workspace)
+        return [self.fallback_pieces[i] for i in range(self.n_fallback)]
+
+
+cdef inline void _leave(_ReadState state, index_t number) noexcept nogil:
+    """Leave a piece to the fallback path."""
+    state.fallback_pieces[state.n_fallback] = number
+    state.n_fallback += 1
+
+
+cdef inline bint _read_piece(
+    PieceQueue queue, index_t number, const StoredChunk* stored, Workspace workspace
 ) except -1 nogil:
-    """Bring one piece to its place; False if that must be done in the general way. NULL: the chunk is missing."""
-    cdef Side chunk
-    cdef Side side
-    cdef index_t counts[MAX_NDIM]
-    cdef const char* item = job.item_at
-    cdef const char* found
-    cdef char* target = NULL
+    """Read one piece to its place. False if the fallback path must read it.
+
+    `stored` is NULL if the chunk is missing.
+    """
+    if stored == NULL and queue.item_at == NULL:
+        return True
+    if queue.is_outer:
+        return _read_outer(queue, <OuterPlan> queue.plan, queue.layout, number, stored, workspace)
+    return _read_line(queue, queue.plan, queue.layout, number, stored, workspace)
+
+
+cdef bint _read_line(
+    PieceQueue queue, Plan plan, ChunkLayout layout, index_t number, const StoredChunk* stored, Workspace workspace
+) except -1 nogil:
+    """Read one piece of points or of a mask."""
+    cdef index_t strides[MAX_NDIM]
+    cdef const char* chunk
     cdef int picked
-    if stored == NULL and item == NULL:
-        return True
-    if not job.outer:
-        if stored == NULL:
-            # every element of the chunk is the same one: strides of 0
-            memset(counts, 0, sizeof(counts))
-            plan.move(number, <char*> item, counts, layout.itemsize, job.line, job.line_step, False)
-            return True
-        picked = job.codec.pick(stored, plan, number, layout, job.line, job.line_step, space)
-        if picked:
-            return picked > 0
-        found = job.codec.chunk_of(stored, plan, number, layout, NULL, space)
-        if found == NULL:
-            return False
-        plan.move(
-            number, <char*> found + layout.offset, layout._strides + layout.ndim, layout.itemsize, job.line,
-            job.line_step, False,
-        )
-        return True
-    place_outer(
-        <OuterPlan> plan, number, layout, cnp.PyArray_BYTES(job.array), cnp.PyArray_STRIDES(job.array), &chunk, &side,
-        counts,
-    )
     if stored == NULL:
-        fill_box(&side, counts, plan.ndim, item, layout.itemsize, job.has_lists)
+        # strides of 0: every element of the chunk is `item`
+        memset(strides, 0, sizeof(strides))
+        plan.move(number, <char*> queue.item_at, strides, layout.itemsize, queue.line, queue.line_step, False)
         return True
-    if whole_run(<OuterPlan> plan, layout, &chunk, &side, counts):
-        target = side.base
-    found = job.codec.chunk_of(stored, plan, number, layout, target, space)
-    if found == NULL:
+    picked = queue.codec.pick_from_shuffled(stored, plan, number, layout, queue.line, queue.line_step, workspace)
+    if picked:
+        return picked > 0
+    chunk = queue.codec.decode_for_piece(stored, plan, number, layout, NULL, workspace)
+    if chunk == NULL:
         return False
-    if target == NULL:
-        chunk.base = <char*> found + (chunk.base - <char*> NULL)
-        move_piece(&chunk, &side, counts, plan.ndim, layout.itemsize, job.has_lists)
+    plan.move(
+        number, <char*> chunk + layout.offset, layout._strides + layout.ndim, layout.itemsize, queue.line,
+        queue.line_step, False,
+    )
     return True
 
 
-cdef class _Call:
-    """What one call of one thread needs: a workspace, and a list of what it leaves."""
-    cdef Job job
-    cdef Workspace space
-    cdef index_t* left
-    cdef index_t n_left
-    cdef index_t most
-    cdef char* path
-
-    def __cinit__(self, Job job not None):
-        self.job = job
-        self.most = CALL_NBYTES // (job.codec.nbytes + 1) + 1
-        if self.most > CALL_PIECES:
-            self.most = CALL_PIECES
-        if self.most > job.n_places:
-            self.most = job.n_places
-        self.left = <index_t*> malloc((self.most + job.step + 1) * sizeof(index_t))
-        if self.left == NULL:
-            raise MemoryError()
-        self.space = job.codec.borrow()
-
-    def __dealloc__(self):
-        free(self.left)
-        free(self.path)
-
-    cdef list end(self):
-        cdef index_t i
-        self.job.codec.idle.append(self.space)
-        return [self.left[i] for i in range(self.n_left)]
+cdef bint _read_outer(
+    PieceQueue queue, OuterPlan plan, ChunkLayout layout, index_t number, const StoredChunk* stored,
+    Workspace workspace
+) except -1 nogil:
+    """Read one piece of ranges and lists; a whole chunk is decoded to its place if it is one run there."""
+    cdef Side side
+    cdef Side out
+    cdef index_t counts[MAX_NDIM]
+    cdef const char* chunk
+    cdef char* target = NULL
+    place_outer(
+        plan, number, layout, cnp.PyArray_BYTES(queue.array), cnp.PyArray_STRIDES(queue.array), &side, &out, counts
+    )
+    if stored == NULL:
+        fill_box(&out, counts, plan.ndim, queue.item_at, layout.itemsize, queue.has_lists)
+        return True
+    if whole_run(plan, layout, &side, &out, counts):
+        target = out.base
+    chunk = queue.codec.decode_for_piece(stored, plan, number, layout, target, workspace)
+    if chunk == NULL:
+        return False
+    if target == NULL:
+        side.base = <char*> chunk + (side.base - <char*> NULL)
+        move_piece(&side, &out, counts, plan.ndim, layout.itemsize, queue.has_lists)
+    return True
 
 
-def read_files(Job job not None, Folder folder not None):
-    cdef _Call call = _Call(job)
-    call.path = folder.new_path(job.plan.ndim, 0)
+# -- files -----------------------------------------------------------------------------------------
+
+def read_files(PieceQueue queue not None, ChunkDir chunk_dir not None):
+    """Read pieces of a queue from chunk files; fill the pieces whose file is missing.
+
+    The call may return before the queue is done, so that signals are handled: call it again until then. Several threads
+    may work on one queue.
+
+    Parameters
+    ----------
+    queue : PieceQueue
+        The pieces to read.
+    chunk_dir : ChunkDir
+        The files of the chunks.
+
+    Returns
+    -------
+    list of int
+        Numbers of the pieces that the caller must read on the fallback path.
+    """
+    cdef _ReadState state = _ReadState(queue)
+    state.path = chunk_dir.new_path(queue.plan.ndim, 0)
     with nogil:
-        _read_files(call, job, folder)
-    return call.end()
+        _read_files(state, queue, chunk_dir)
+    return state.finish()
 
 
-cdef int _read_files(_Call call, Job job, Folder folder) except -1 nogil:
+cdef int _read_files(_ReadState state, PieceQueue queue, ChunkDir chunk_dir) except -1 nogil:
     cdef index_t first, last, place, number, done = 0
-    cdef Stored stored
-    cdef bint fine
+    cdef StoredChunk stored
+    cdef bint is_read
     stored.base, stored.start, stored.nbytes = NULL, 0, -1
-    while done < call.most and job.take(&first, &last):
+    while done < state.most and queue.take(&first, &last):
         for place in range(first, last):
-            number = job.number_of(place)
-            folder.write_path(call.path, job.plan, number)
-            stored.fd = c_open(call.path, O_RDONLY | O_CLOEXEC)
+            number = queue.number_of(place)
+            chunk_dir.write_path(state.path, queue.plan, number)
+            stored.fd = c_open(state.path, O_RDONLY | O_CLOEXEC)
             if stored.fd >= 0:
-                fine = _put(job, job.plan, job.layout, number, &stored, call.space)
+                is_read = _read_piece(queue, number, &stored, state.workspace)
                 c_close(stored.fd)
             else:
-                fine = zarrcy_is_absent() and _put(job, job.plan, job.layout, number, NULL, call.space)
-            if not fine:
-                call.left[call.n_left] = number
-                call.n_left += 1
+                is_read = zarrcy_is_absent() and _read_piece(queue, number, NULL, state.workspace)
+            if not is_read:
+                _leave(state, number)
         done += last - first
     return 0
 
 
-def read_values(Job job not None, Values values not None):
-    cdef _Call call
-    if values.n != job.n_places:
-        raise ValueError(f"{values.n} values for {job.n_places} pieces")
-    call = _Call(job)
+# -- values in memory ------------------------------------------------------------------------------
+
+def read_values(PieceQueue queue not None, ValueBuffers values not None):
+    """Read pieces of a queue from stored values in memory.
+
+    Call it again until the queue is done, as `read_files`.
+
+    Parameters
+    ----------
+    queue : PieceQueue
+        The pieces to read.
+    values : ValueBuffers
+        The stored values of their chunks.
+
+    Returns
+    -------
+    list of int
+        Numbers of the pieces that the caller must read on the fallback path.
+    """
+    cdef _ReadState state
+    if values.n != queue.n_places:
+        raise ValueError(f"the queue has {queue.n_places} pieces, but there are {values.n} values")
+    state = _ReadState(queue)
     with nogil:
-        _read_values(call, job, values)
-    return call.end()
+        _read_values(state, queue, values)
+    return state.finish()
 
 
-cdef int _read_values(_Call call, Job job, Values values) except -1 nogil:
+cdef int _read_values(_ReadState state, PieceQueue queue, ValueBuffers values) except -1 nogil:
     cdef index_t first, last, place, number, done = 0
-    cdef Stored* stored
-    while done < call.most and job.take(&first, &last):
+    cdef StoredChunk* stored
+    while done < state.most and queue.take(&first, &last):
         for place in range(first, last):
-            number = job.number_of(place)
-            stored = &values.places[place]
-            if not _put(job, job.plan, job.layout, number, stored if stored.fd != MISSING else NULL, call.space):
-                call.left[call.n_left] = number
-                call.n_left += 1
+            number = queue.number_of(place)
+            stored = &values.chunks[place]
+            if not _read_piece(queue, number, stored if stored.fd != MISSING else NULL, state.workspace):
+                _leave(state, number)
         done += last - first
     return 0
+
+
+# -- spans of one open file ------------------------------------------------------------------------
+
+cdef struct _Spans:
+    # chunks that are read from one file
+    int fd
+    index_t n
+    index_t places[RUN_PIECES]       # in the queue, sorted by offset in the file
+    index_t starts[RUN_PIECES]
+    index_t lengths[RUN_PIECES]
 
 
 def read_spans(
-    Job job not None, int fd, const uint64_t[:, ::1] index not None, const index_t[::1] chunks not None
+    PieceQueue queue not None, int fd, const uint64_t[:, ::1] index not None, const index_t[::1] chunks not None
 ):
-    cdef _Call call
+    """Read pieces of a queue from spans of one open file.
+
+    Call it again until the queue is done, as `read_files`.
+
+    Parameters
+    ----------
+    queue : PieceQueue
+        The pieces to read.
+    fd : int
+        Descriptor of the file.
+    index : ndarray of uint64
+        One row ``(offset, nbytes)`` per chunk of the file. Both are 2**64 - 1 for a missing chunk.
+    chunks : ndarray of int64
+        For each piece in the queue, the row of its chunk in `index`.
+
+    Returns
+    -------
+    list of int
+        Numbers of the pieces that the caller must read on the fallback path.
+    """
+    cdef _ReadState state
     cdef index_t k
-    if chunks.shape[0] != job.n_places or index.shape[1] != 2:
-        raise ValueError(f"{chunks.shape[0]} chunks of a shard for {job.n_places} pieces")
+    if chunks.shape[0] != queue.n_places or index.shape[1] != 2:
+        raise ValueError(f"the queue has {queue.n_places} pieces, but there are {chunks.shape[0]} chunk numbers")
     for k in range(chunks.shape[0]):
         if not 0 <= chunks[k] < index.shape[0]:
-            raise IndexError(f"chunk {chunks[k]} of a shard that has {index.shape[0]}")
-    job.step = job.step if job.step < RUN_PIECES else RUN_PIECES
-    call = _Call(job)
+            raise IndexError(f"chunk {chunks[k]} of a shard that has {index.shape[0]} chunks")
+    queue.step = queue.step if queue.step < RUN_PIECES else RUN_PIECES
+    state = _ReadState(queue)
     with nogil:
-        _read_spans(call, job, fd, index, chunks)
-    return call.end()
+        _read_spans(state, queue, fd, index, chunks)
+    return state.finish()
 
 
 cdef int _read_spans(
-    _Call call, Job job, int fd, const uint64_t[:, ::1] index, const index_t[::1] chunks
+    _ReadState state, PieceQueue queue, int fd, const uint64_t[:, ::1] index, const index_t[::1] chunks
 ) except -1 nogil:
-    cdef index_t first, last, done = 0
-    cdef index_t k, j, n, number, end
-    cdef index_t order[RUN_PIECES]   # places, as their chunks follow one another in the file
-    cdef Stored stored
-    cdef index_t start, at, nbytes, most = RUN_NBYTES if call.space.room > RUN_NBYTES else call.space.room
-    cdef bint together, fine
-    stored.fd = fd
-    while done < call.most and job.take(&first, &last):
-        n = 0
-        for k in range(first, last):
-            if index[chunks[k], 0] == ABSENT and index[chunks[k], 1] == ABSENT:
-                _put(job, job.plan, job.layout, job.number_of(k), NULL, call.space)
-                continue
-            j = n
-            while j and index[chunks[order[j - 1]], 0] > index[chunks[k], 0]:
-                order[j] = order[j - 1]
-                j -= 1
-            order[j] = k
-            n += 1
+    cdef _Spans spans
+    cdef index_t first, last, place, k, stop, done = 0
+    spans.fd = fd
+    while done < state.most and queue.take(&first, &last):
+        spans.n = 0
+        for place in range(first, last):
+            if index[chunks[place], 0] == ABSENT and index[chunks[place], 1] == ABSENT:
+                _read_piece(queue, queue.number_of(place), NULL, state.workspace)
+            else:
+                _insert_span(&spans, place, <index_t> index[chunks[place], 0], <index_t> index[chunks[place], 1])
         k = 0
-        while k < n:
-            # the run of chunks that is read at once, from the first to the end
-            start = <index_t> index[chunks[order[k]], 0]
-            end = start + <index_t> index[chunks[order[k]], 1]
-            j = k + 1
-            while j < n and (j > k + 1 or end - start <= RUN_CHUNK):
-                at, nbytes = <index_t> index[chunks[order[j]], 0], <index_t> index[chunks[order[j]], 1]
-                if nbytes > RUN_CHUNK or at > end + RUN_GAP or at + nbytes - start > most:
-                    break
-                end = at + nbytes if at + nbytes > end else end
-                j += 1
-            together = j > k + 1
-            fine = not together or zarrcy_read_at(fd, call.space.encoded, end - start, start) == end - start
-            while k < j:
-                number = job.number_of(order[k])
-                stored.start = <index_t> index[chunks[order[k]], 0]
-                stored.nbytes = <index_t> index[chunks[order[k]], 1]
-                stored.base = call.space.encoded + (stored.start - start) if together else NULL
-                if not fine or not _put(job, job.plan, job.layout, number, &stored, call.space):
-                    call.left[call.n_left] = number
-                    call.n_left += 1
-                k += 1
+        while k < spans.n:
+            stop = _end_of_run(&spans, k, state.workspace.room)
+            _read_run(state, queue, &spans, k, stop)
+            k = stop
         done += last - first
+    return 0
+
+
+cdef void _insert_span(_Spans* spans, index_t place, index_t start, index_t nbytes) noexcept nogil:
+    """Insert a span so that they are sorted by offset. They usually are already."""
+    cdef index_t k = spans.n
+    # an offset of 2**63 or more is damage: as a negative number it would be sorted first, so compare as unsigned
+    while k and <uint64_t> spans.starts[k - 1] > <uint64_t> start:
+        spans.places[k], spans.starts[k] = spans.places[k - 1], spans.starts[k - 1]
+        spans.lengths[k] = spans.lengths[k - 1]
+        k -= 1
+    spans.places[k], spans.starts[k], spans.lengths[k] = place, start, nbytes
+    spans.n += 1
+
+
+cdef index_t _end_of_run(const _Spans* spans, index_t first, index_t room) noexcept nogil:
+    """Return the end of the run of spans, from `first` on, that are read with one system call."""
+    cdef index_t start = spans.starts[first], end = start + spans.lengths[first], span_end
+    cdef index_t most = RUN_NBYTES if room > RUN_NBYTES else room
+    cdef index_t k = first + 1
+    if end - start > RUN_CHUNK_NBYTES:
+        return k
+    while k < spans.n:
+        span_end = spans.starts[k] + spans.lengths[k]
+        if (spans.lengths[k] > RUN_CHUNK_NBYTES or spans.starts[k] > end + RUN_GAP_NBYTES
+                or span_end - start > most):
+            break
+        end = span_end if span_end > end else end
+        k += 1
+    return k
+
+
+cdef int _read_run(
+    _ReadState state, PieceQueue queue, const _Spans* spans, index_t first, index_t last
+) except -1 nogil:
+    """Read the pieces of a run of spans. A run of several spans is read at once, to the workspace."""
+    cdef StoredChunk stored
+    cdef index_t k, number, start = spans.starts[first], end = start
+    cdef bint together = last > first + 1, is_read = True
+    if together:
+        for k in range(first, last):
+            if spans.starts[k] + spans.lengths[k] > end:
+                end = spans.starts[k] + spans.lengths[k]
+        is_read = zarrcy_read_at(spans.fd, state.workspace.encoded, end - start, start) == end - start
+    stored.fd = spans.fd
+    for k in range(first, last):
+        number = queue.number_of(spans.places[k])
+        stored.start, stored.nbytes = spans.starts[k], spans.lengths[k]
+        stored.base = state.workspace.encoded + (stored.start - start) if together else NULL
+        if not is_read or not _read_piece(queue, number, &stored, state.workspace):
+            _leave(state, number)
     return 0

@@ -1,58 +1,130 @@
-"""The native lane, the other way: gather, encode, write and rename for many chunks in one call, without the GIL."""
+"""The native path for writes: gather, encode, write and rename many chunks in one call, without the GIL.
+
+Several threads share one queue (see `_native_read`) to write whole chunks. A chunk that is written in part is read,
+changed and written alone, because the caller must hold its lock.
+"""
 
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy._kernels._native_read import Folder, Job
+from zarrcy._kernels._native_read import ChunkDir, PieceQueue
 
 @final
-class Writing:
-    """What one thread needs to write the pieces of a job."""
+class EncodeState:
+    """The state of one thread that writes pieces of a queue.
 
-    def __new__(cls, job: Job, keep_empty: bool, uniform: bool = False) -> Writing: ...
+    Parameters
+    ----------
+    queue : PieceQueue
+        The pieces to write.
+    keep_empty : bool
+        Whether chunks are stored that hold only the fill value.
+    uniform : bool, optional
+        Whether all elements of the value are the same. Whole chunks inside the array are then encoded once.
+    """
+
+    def __new__(cls, queue: PieceQueue, keep_empty: bool, uniform: bool = False) -> EncodeState: ...
 
 @final
 class FileWriter:
-    """Writes chunks to files of a folder, under another name first: `ending` is what that has more.
+    """Writes chunks to files. A file is written under another name and renamed when it is complete.
 
-    Without `keep_empty` chunks of nothing but the fill value are removed. `uniform`: the value is one element
-    everywhere.
+    Parameters
+    ----------
+    queue : PieceQueue
+        The pieces to write.
+    chunk_dir : ChunkDir
+        The files of the chunks.
+    ending : bytes
+        What is appended to the name of a file until it is complete.
+    keep_empty : bool
+        Whether chunks are stored that hold only the fill value. Otherwise their files are removed.
+    uniform : bool, optional
+        Whether all elements of the value are the same.
     """
 
     def __new__(
-        cls, job: Job, folder: Folder, ending: bytes, keep_empty: bool, uniform: bool = False
+        cls, queue: PieceQueue, chunk_dir: ChunkDir, ending: bytes, keep_empty: bool, uniform: bool = False
     ) -> FileWriter: ...
     def write(self) -> list[int]:
-        """Write pieces that are written whole, as long as the job has some; return the numbers of the others."""
+        """Write the pieces that replace their chunks.
+
+        The call may return before the queue is done, so that signals are handled: call it again until then. Several
+        threads may work on one queue, each with a writer of its own.
+
+        Returns
+        -------
+        list of int
+            Numbers of the pieces that change a part of their chunk, or that the fallback path must write.
+        """
 
     def change(self, number: int) -> bool:
-        """Change the chunk of one piece in part: its lock is held by the caller. False if that failed."""
+        """Change a part of the chunk of one piece. The caller must hold the lock of the chunk.
 
-def encodes(job: Job) -> bool:
-    """Can pieces of this job be written whole here? Those of lists and points are changed one by one."""
+        Returns False if the fallback path must write the piece.
+        """
 
-def encode_values(job: Job, made: list[bytes | bool | None], keep_empty: bool, uniform: bool) -> None:
-    """Encode the pieces of a job, each to its place in `made`; None for one that is empty and not kept.
+def encodes(queue: PieceQueue) -> bool:
+    """Return whether the native path can write whole chunks of a queue.
 
-    What must be done in another way stays as it was.
+    It needs a codec that encodes, a fill value, and a selection without lists, points or masks.
+    """
+
+def encode_values(
+    queue: PieceQueue, made: list[bytes | bool | None], keep_empty: bool, uniform: bool
+) -> None:
+    """Encode the chunks of a queue.
+
+    Parameters
+    ----------
+    queue : PieceQueue
+        The pieces.
+    made : list
+        Has an entry for each piece. The entry becomes the encoded chunk, or None if the chunk is empty and not kept.
+        It stays as it is if the fallback path must encode the chunk.
+    keep_empty : bool
+        Whether chunks are kept that hold only the fill value.
+    uniform : bool
+        Whether all elements of the value are the same.
     """
 
 def write_shard(
-    job: Job,
+    queue: PieceQueue,
     fd: int,
     index: NDArray[np.uint64],
     chunks: NDArray[np.int64],
     end: NDArray[np.int64],
     uniform: bool,
 ) -> list[int]:
-    """Encode pieces that are written whole, and write them behind one another to an open file.
+    """Encode the pieces that replace their chunks, and write them one after the other to an open file.
 
-    `end` is where the next of them begins, and `index` gets offset and length of each. Returns the numbers of
-    the pieces that are not written whole, or did not encode. Several threads may work on one job.
+    Several threads may work on one queue.
+
+    Parameters
+    ----------
+    queue : PieceQueue
+        The pieces to write.
+    fd : int
+        Descriptor of the file.
+    index : ndarray of uint64
+        The rows of the written chunks are set to ``(offset, nbytes)``; both are 2**64 - 1 for an empty chunk, which is
+        not written.
+    chunks : ndarray of int64
+        For each piece in the queue, the row of its chunk in `index`.
+    end : ndarray of int64
+        One element: the offset of the next chunk. It is moved.
+    uniform : bool
+        Whether all elements of the value are the same.
+
+    Returns
+    -------
+    list of int
+        Numbers of the pieces that change a part of their chunk, or that the fallback path must write.
 
     Raises
     ------
-    OSError : the file could not be written
+    OSError
+        If the file cannot be written.
     """

@@ -1,6 +1,6 @@
 """The native path for writes: gather, encode, write and rename many chunks in one call, without the GIL.
 
-Several threads share one job (see `_native_read`) to write whole chunks. A chunk that is written in part is read,
+Several threads share one queue (see `_native_read`) to write whole chunks. A chunk that is written in part is read,
 changed and written alone, because the caller must hold its lock.
 """
 
@@ -11,10 +11,10 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from zarrcy._kernels._native_codec cimport Stored, Workspace
+from zarrcy._kernels._native_codec cimport StoredChunk, Workspace
 from zarrcy._kernels._gather_scatter cimport ChunkLayout, Side, fill_run, move_piece, place_outer, whole_run
 from zarrcy._kernels._fill cimport repeats
-from zarrcy._kernels._native_read cimport Folder, Job
+from zarrcy._kernels._native_read cimport ChunkDir, PieceQueue
 from zarrcy._kernels._plan_outer cimport OuterPlan, Plan
 from zarrcy._kernels._types cimport MAX_NDIM, index_t
 
@@ -22,8 +22,8 @@ cnp.import_array()
 
 cdef extern from "file_io.h":
     bint zarrcy_is_absent() nogil
-    index_t zarrcy_take(index_t* counter, index_t step) nogil
-    int zarrcy_replace_file(char* part, const char* target, const char* at, size_t n) nogil
+    index_t zarrcy_fetch_add(index_t* counter, index_t step) nogil
+    int zarrcy_replace_file(char* partial, const char* target, const char* at, size_t n) nogil
     int zarrcy_write_at(int fd, const char* at, size_t n, index_t start) nogil
     int c_open "open"(const char* path, int flags) nogil
     int c_close "close"(int fd) nogil
@@ -31,60 +31,67 @@ cdef extern from "file_io.h":
     int O_RDONLY, O_CLOEXEC
 
 cdef enum:
-    CALL_NBYTES = 268435456          # encoded in one call: signals are answered between two calls
+    # encoded in one call: signals are handled between two calls
+    CALL_NBYTES = 268435456
+    # instead of the length of an encoded chunk
     NOT_KNOWN = -1
-    EMPTY = -2                       # nothing but the fill value, and such chunks are not stored
-    REFUSED = -3
+    EMPTY = -2                       # only the fill value, and such chunks are not stored
+    FALLBACK = -3                    # the fallback path must write the piece
+
+# offset and length, in a shard index, of a chunk that is not stored
+cdef uint64_t ABSENT = <uint64_t> -1
 
 
-cdef class Writing:
-    """What one thread needs to write the pieces of a job."""
-    cdef Job job
-    cdef Workspace space
-    cdef bint keep_empty             # chunks that hold nothing but the fill value are stored
-    cdef bint uniform                # the value is one element everywhere
-    cdef const char* same            # the encoded chunk of a uniform value, where it is known
-    cdef index_t same_nbytes
+cdef class EncodeState:
+    """The state of one thread that writes pieces of a queue.
 
-    def __cinit__(self, Job job not None, bint keep_empty, bint uniform=False):
-        self.job, self.keep_empty, self.uniform = job, keep_empty, uniform
+    Parameters
+    ----------
+    queue : PieceQueue
+        The pieces to write.
+    keep_empty : bool
+        Whether chunks are stored that hold only the fill value.
+    uniform : bool, optional
+        Whether all elements of the value are the same. Whole chunks inside the array are then encoded once.
+    """
+    cdef PieceQueue queue
+    cdef Workspace workspace
+    cdef bint keep_empty
+    cdef bint uniform
+    cdef const char* same            # the encoded chunk of a uniform value
+    cdef index_t same_nbytes         # its length, EMPTY or NOT_KNOWN
+
+    def __cinit__(self, PieceQueue queue not None, bint keep_empty, bint uniform=False):
+        self.queue, self.keep_empty, self.uniform = queue, keep_empty, uniform
         self.same_nbytes = NOT_KNOWN
-        self.space = job.codec.borrow()
+        self.workspace = queue.codec.borrow()
 
     cdef int finish(self) except -1:
-        """Give the workspace back. Not when this is deallocated: the garbage collector may have cleared the job."""
-        self.job.codec.idle.append(self.space)
+        """Give the workspace back. `__dealloc__` cannot: the garbage collector may have cleared the queue."""
+        self.queue.codec.idle.append(self.workspace)
         return 0
 
     cdef index_t encode(
-        self, Job job, OuterPlan plan, ChunkLayout layout, index_t number, char* place, const char** encoded
+        self, PieceQueue queue, OuterPlan plan, ChunkLayout layout, index_t number, char* place, const char** encoded
     ) except -4 nogil:
-        """Make the chunk of a piece that is written whole, and encode it. Returns its length, or why there is none.
+        """Encode the chunk that a piece replaces. Returns the encoded length, EMPTY or FALLBACK.
 
-        `place` has room for a chunk that is not one run of the value.
+        `place` has room for the chunk, which is made there if it is not one run of the value.
         """
         cdef Side chunk
         cdef Side side
         cdef index_t counts[MAX_NDIM]
-        cdef index_t coords[MAX_NDIM]
-        cdef index_t length, inside, n
-        cdef int axis
-        cdef bint overhangs = False
+        cdef index_t n
         cdef const char* made
+        cdef int overhang
         place_outer(
-            plan, number, layout, cnp.PyArray_BYTES(job.array), cnp.PyArray_STRIDES(job.array), &chunk, &side, counts
+            plan, number, layout, cnp.PyArray_BYTES(queue.array), cnp.PyArray_STRIDES(queue.array), &chunk, &side,
+            counts,
         )
-        plan.find_chunk(number, coords)
-        for axis in range(plan.ndim):
-            length = plan.grid._lengths[plan.ndim + axis]
-            inside = plan.grid._lengths[axis] - coords[axis] * length
-            if inside < length:
-                overhangs = True
-            else:
-                inside = length
-            if counts[axis] != inside:
-                return REFUSED
-        if self.uniform and not overhangs and self.same_nbytes != NOT_KNOWN:
+        overhang = _compare_with_chunk(plan, number, counts)
+        if overhang < 0:
+            return FALLBACK
+        if self.uniform and not overhang and self.same_nbytes != NOT_KNOWN:
             encoded[0] = self.same
             return self.same_nbytes
         self.same_nbytes = NOT_KNOWN
@@ -92,232 +99,321 @@ cdef class Writing:
             made = side.base
         else:
             made = place
-            if overhangs:
-                fill_run(
-                    place, layout.nbytes // layout.itemsize, job.item_at,
-                    layout.itemsize,
-                )
+            if overhang:
+                fill_run(place, layout.nbytes // layout.itemsize, queue.item_at, layout.itemsize)
             chunk.base = place + (chunk.base - <char*> NULL)
             move_piece(&side, &chunk, counts, plan.ndim, layout.itemsize, False)
         n = self.encode_chunk(layout, made, encoded)
-        if self.uniform and not overhangs and n != REFUSED:
+        if self.uniform and not overhang and n != FALLBACK:
             self.same, self.same_nbytes = encoded[0], n
         return n
 
     cdef index_t encode_chunk(self, ChunkLayout layout, const char* chunk, const char** encoded) noexcept nogil:
+        """Encode a chunk. Returns the encoded length, EMPTY or FALLBACK."""
         cdef index_t n
-        if not self.keep_empty and repeats(
-            chunk, layout.nbytes, self.job.item_at, layout.itemsize
-        ):
+        if not self.keep_empty and repeats(chunk, layout.nbytes, self.queue.item_at, layout.itemsize):
             return EMPTY
-        n = self.job.codec.encode_into(chunk, self.space, encoded)
-        return n if n >= 0 else REFUSED
+        n = self.queue.codec.encode_into(chunk, self.workspace, encoded)
+        return n if n >= 0 else FALLBACK
 
-    cdef int change(
-        self, Job job, Plan plan, ChunkLayout layout, const Stored* stored, index_t number
+    cdef bint change(
+        self, PieceQueue queue, Plan plan, ChunkLayout layout, const StoredChunk* stored, index_t number
     ) except -1 nogil:
-        """Put a piece into a chunk, in the workspace; NULL: there is no such chunk. False if it does not decode."""
+        """Decode a chunk to the workspace, and put a piece into it. False if the chunk does not decode.
+
+        `stored` is NULL if there is no such chunk: it then has the fill value.
+        """
         cdef Side chunk
         cdef Side side
         cdef index_t counts[MAX_NDIM]
-        cdef char* place = self.space.chunk
+        cdef char* place = self.workspace.chunk
         if stored == NULL:
-            fill_run(
-                place, layout.nbytes // layout.itemsize, job.item_at, layout.itemsize
-            )
-        elif job.codec.chunk_of(stored, plan, number, layout, place, self.space) == NULL:
+            fill_run(place, layout.nbytes // layout.itemsize, queue.item_at, layout.itemsize)
+        elif queue.codec.decode_for_piece(stored, plan, number, layout, place, self.workspace) == NULL:
             return False
-        if job.outer:
+        if queue.is_outer:
             place_outer(
-                <OuterPlan> plan, number, layout, cnp.PyArray_BYTES(job.array),
-                cnp.PyArray_STRIDES(job.array), &chunk, &side, counts,
+                <OuterPlan> plan, number, layout, cnp.PyArray_BYTES(queue.array),
+                cnp.PyArray_STRIDES(queue.array), &chunk, &side, counts,
             )
             chunk.base = place + (chunk.base - <char*> NULL)
-            move_piece(&side, &chunk, counts, plan.ndim, layout.itemsize, job.has_lists)
+            move_piece(&side, &chunk, counts, plan.ndim, layout.itemsize, queue.has_lists)
         else:
             plan.move(
                 number, place + layout.offset, layout._strides + layout.ndim, layout.itemsize,
-                job.line, job.line_step, True,
+                queue.line, queue.line_step, True,
             )
         return True
 
 
-def encodes(Job job not None):
-    return job.codec.encoding != NULL and job.outer and not job.has_lists and job.item_at != NULL
+cdef int _compare_with_chunk(OuterPlan plan, index_t number, const index_t* counts) except -2 nogil:
+    """Return 0 if a piece is all of its chunk, 1 if it is all that is inside the array, -1 if it is less."""
+    cdef index_t coords[MAX_NDIM]
+    cdef index_t chunk_len, inside
+    cdef int axis, overhang = 0
+    plan.find_chunk(number, coords)
+    for axis in range(plan.ndim):
+        chunk_len = plan.grid._lengths[plan.ndim + axis]
+        inside = plan.grid._lengths[axis] - coords[axis] * chunk_len
+        if inside < chunk_len:
+            overhang = 1
+        else:
+            inside = chunk_len
+        if counts[axis] != inside:
+            return -1
+    return overhang
 
 
-def encode_values(Job job not None, list made not None, bint keep_empty, bint uniform):
-    cdef Writing writing = Writing(job, keep_empty, uniform)
+def encodes(PieceQueue queue not None):
+    """Return whether the native path can write whole chunks of a queue.
+
+    It needs a codec that encodes, a fill value, and a selection without lists, points or masks.
+    """
+    return queue.codec.encoding != NULL and queue.is_outer and not queue.has_lists and queue.item_at != NULL
+
+
+def encode_values(PieceQueue queue not None, list made not None, bint keep_empty, bint uniform):
+    """Encode the chunks of a queue.
+
+    Parameters
+    ----------
+    queue : PieceQueue
+        The pieces.
+    made : list
+        Has an entry for each piece. The entry becomes the encoded chunk, or None if the chunk is empty and not kept.
+        It stays as it is if the fallback path must encode the chunk.
+    keep_empty : bool
+        Whether chunks are kept that hold only the fill value.
+    uniform : bool
+        Whether all elements of the value are the same.
+    """
+    cdef EncodeState state = EncodeState(queue, keep_empty, uniform)
     cdef index_t first, last, place, n
     cdef const char* encoded = NULL
     cdef char* at
     cdef bytes value = None
-    cdef object known = None         # the value of all chunks of a uniform value
-    if len(made) != job.n_places or not encodes(job):
-        raise ValueError(f"{len(made)} places for the values of {job.n_places} pieces")
+    cdef object known = None         # the encoded chunk of a uniform value
+    if len(made) != queue.n_places or not encodes(queue):
+        raise ValueError(f"{len(made)} entries for a queue of {queue.n_places} pieces; or they cannot be encoded here")
     try:
-        while job.take(&first, &last):
+        while queue.take(&first, &last):
             for place in range(first, last):
-                at = writing.space.chunk
-                if job.codec.is_raw and not uniform:
-                    # the chunk is made where it will stay
-                    value = PyBytes_FromStringAndSize(NULL, job.codec.nbytes)
+                at = state.workspace.chunk
+                if queue.codec.is_raw and not uniform:
+                    # make the chunk in the memory where it stays
+                    value = PyBytes_FromStringAndSize(NULL, queue.codec.nbytes)
                     at = PyBytes_AS_STRING(value)
                 with nogil:
-                    n = writing.encode(job, <OuterPlan> job.plan, job.layout, job.number_of(place), at, &encoded)
+                    n = state.encode(queue, <OuterPlan> queue.plan, queue.layout, queue.number_of(place), at, &encoded)
                 if n == EMPTY:
                     made[place] = None
                 elif n >= 0:
-                    if writing.same_nbytes == NOT_KNOWN or known is None:
-                        if not job.codec.is_raw or uniform:
+                    if state.same_nbytes == NOT_KNOWN or known is None:
+                        if not queue.codec.is_raw or uniform:
                             value = PyBytes_FromStringAndSize(NULL, n)
                             at = PyBytes_AS_STRING(value)
                         if encoded != at:
                             with nogil:
                                 memcpy(at, encoded, n)
-                        known = value if writing.same_nbytes != NOT_KNOWN else None
+                        known = value if state.same_nbytes != NOT_KNOWN else None
                     made[place] = value
     finally:
-        writing.finish()
+        state.finish()
 
 
 cdef class FileWriter:
-    """Writes chunks to files of a folder, under another name first: `ending` is what that has more."""
-    cdef Job job
-    cdef Folder folder
+    """Writes chunks to files. A file is written under another name and renamed when it is complete.
+
+    Parameters
+    ----------
+    queue : PieceQueue
+        The pieces to write.
+    chunk_dir : ChunkDir
+        The files of the chunks.
+    ending : bytes
+        What is appended to the name of a file until it is complete.
+    keep_empty : bool
+        Whether chunks are stored that hold only the fill value. Otherwise their files are removed.
+    uniform : bool, optional
+        Whether all elements of the value are the same.
+    """
+    cdef PieceQueue queue
+    cdef ChunkDir chunk_dir
     cdef bint keep_empty
     cdef bint uniform
     cdef char* path
-    cdef char* part
-    cdef bytes ending                # of the name of a file until it is complete
+    cdef char* partial
+    cdef bytes ending
     cdef const char* ending_at
     cdef index_t n_ending
 
     def __cinit__(
-        self, Job job not None, Folder folder not None, bytes ending not None, bint keep_empty, bint uniform=False
+        self, PieceQueue queue not None, ChunkDir chunk_dir not None, bytes ending not None, bint keep_empty,
+        bint uniform=False
     ):
-        cdef index_t more = len(ending)
-        self.folder, self.ending = folder, ending
-        self.ending_at, self.n_ending = <const char*> ending, more
-        self.path = folder.new_path(job.plan.ndim, more)
-        self.part = folder.new_path(job.plan.ndim, more)
-        self.job, self.keep_empty, self.uniform = job, keep_empty, uniform
+        self.chunk_dir, self.ending = chunk_dir, ending
+        self.ending_at, self.n_ending = <const char*> ending, len(ending)
+        self.path = chunk_dir.new_path(queue.plan.ndim, self.n_ending)
+        self.partial = chunk_dir.new_path(queue.plan.ndim, self.n_ending)
+        self.queue, self.keep_empty, self.uniform = queue, keep_empty, uniform
 
     def __dealloc__(self):
         free(self.path)
-        free(self.part)
+        free(self.partial)
 
-    cdef int store(self, index_t number, const char* encoded, index_t n) except -1 nogil:
-        """Write a chunk, or remove it if it is empty; False if that failed."""
-        cdef char* end = self.folder.write_path(self.path, self.job.plan, number)
+    cdef bint store(self, index_t number, const char* encoded, index_t n) except -1 nogil:
+        """Write a chunk, or remove it if `n` is EMPTY. False if that failed."""
+        cdef char* end = self.chunk_dir.write_path(self.path, self.queue.plan, number)
         cdef index_t length = end - self.path
         if n == EMPTY:
             return c_unlink(self.path) == 0 or zarrcy_is_absent()
         if n < 0:
             return False
-        memcpy(self.part, self.path, length)
-        memcpy(self.part + length, self.ending_at, self.n_ending + 1)
-        return zarrcy_replace_file(self.part, self.path, encoded, n) == 0
+        memcpy(self.partial, self.path, length)
+        memcpy(self.partial + length, self.ending_at, self.n_ending + 1)
+        return zarrcy_replace_file(self.partial, self.path, encoded, n) == 0
 
     def write(self):
-        """Write pieces that are written whole, as long as the job has some; return the numbers of the others."""
-        cdef index_t first, last, place, number, n, n_left = 0, done = 0
-        cdef index_t room
-        cdef Job job = self.job
-        cdef Writing writing
+        """Write the pieces that replace their chunks.
+
+        The call may return before the queue is done, so that signals are handled: call it again until then. Several
+        threads may work on one queue, each with a writer of its own.
+
+        Returns
+        -------
+        list of int
+            Numbers of the pieces that change a part of their chunk, or that the fallback path must write.
+        """
+        cdef index_t first, last, place, number, n, n_fallback = 0, done = 0
+        cdef PieceQueue queue = self.queue
+        cdef EncodeState state
         cdef const char* encoded = NULL
-        cdef index_t most = CALL_NBYTES // (job.codec.nbytes + 1) + 1
-        cdef index_t* left
-        if not encodes(job):
-            raise ValueError("pieces of this job are not written whole")
-        room = (most if most < job.n_places else job.n_places) + job.step
-        left = <index_t*> malloc(room * sizeof(index_t))
-        if left == NULL:
+        cdef index_t most = CALL_NBYTES // (queue.codec.nbytes + 1) + 1
+        cdef index_t* fallback_pieces
+        if not encodes(queue):
+            raise ValueError("the native path cannot write whole chunks of this queue")
+        most = most if most < queue.n_places else queue.n_places
+        fallback_pieces = <index_t*> malloc((most + queue.step) * sizeof(index_t))
+        if fallback_pieces == NULL:
             raise MemoryError()
-        writing = Writing(job, self.keep_empty, self.uniform)
+        state = EncodeState(queue, self.keep_empty, self.uniform)
         try:
             with nogil:
-                while done < most and job.take(&first, &last):
+                while done < most and queue.take(&first, &last):
                     for place in range(first, last):
-                        number = job.number_of(place)
-                        n = writing.encode(
-                            job, <OuterPlan> job.plan, job.layout, number, writing.space.chunk, &encoded
+                        number = queue.number_of(place)
+                        n = state.encode(
+                            queue, <OuterPlan> queue.plan, queue.layout, number, state.workspace.chunk, &encoded
                         )
-                        if n == REFUSED or not self.store(number, encoded, n):
-                            left[n_left] = number
-                            n_left += 1
+                        if n == FALLBACK or not self.store(number, encoded, n):
+                            fallback_pieces[n_fallback] = number
+                            n_fallback += 1
                     done += last - first
-            return [left[n] for n in range(n_left)]
+            return [fallback_pieces[n] for n in range(n_fallback)]
         finally:
-            free(left)
-            writing.finish()
+            free(fallback_pieces)
+            state.finish()
 
     def change(self, index_t number):
-        """Change the chunk of one piece in part: its lock is held by the caller. False if that failed."""
-        cdef Stored stored
+        """Change a part of the chunk of one piece. The caller must hold the lock of the chunk.
+
+        Returns False if the fallback path must write the piece.
+        """
+        cdef StoredChunk stored
         cdef const char* encoded = NULL
-        cdef Job job = self.job
-        cdef Writing writing = Writing(job, self.keep_empty)
+        cdef PieceQueue queue = self.queue
+        cdef EncodeState state = EncodeState(queue, self.keep_empty)
         cdef index_t n
-        cdef bint fine
+        cdef bint is_done
         try:
             with nogil:
-                self.folder.write_path(self.path, self.job.plan, number)
+                self.chunk_dir.write_path(self.path, self.queue.plan, number)
                 stored.base, stored.start, stored.nbytes = NULL, 0, -1
                 stored.fd = c_open(self.path, O_RDONLY | O_CLOEXEC)
                 if stored.fd >= 0:
-                    fine = writing.change(job, job.plan, job.layout, &stored, number)
+                    is_done = state.change(queue, queue.plan, queue.layout, &stored, number)
                     c_close(stored.fd)
                 else:
-                    fine = zarrcy_is_absent() and writing.change(job, job.plan, job.layout, NULL, number)
-                if fine:
-                    n = writing.encode_chunk(job.layout, writing.space.chunk, &encoded)
-                    fine = n != REFUSED and self.store(number, encoded, n)
-            return fine
+                    is_done = zarrcy_is_absent() and state.change(queue, queue.plan, queue.layout, NULL, number)
+                if is_done:
+                    n = state.encode_chunk(queue.layout, state.workspace.chunk, &encoded)
+                    is_done = n != FALLBACK and self.store(number, encoded, n)
+            return is_done
         finally:
-            writing.finish()
+            state.finish()
 
 
 def write_shard(
-    Job job not None, int fd, uint64_t[:, ::1] index not None, const index_t[::1] chunks not None,
+    PieceQueue queue not None, int fd, uint64_t[:, ::1] index not None, const index_t[::1] chunks not None,
     index_t[::1] end not None, bint uniform
 ):
-    cdef Writing writing = Writing(job, False, uniform)
-    cdef index_t first, last, place, number, n, start, n_left = 0, k
+    """Encode the pieces that replace their chunks, and write them one after the other to an open file.
+
+    Several threads may work on one queue.
+
+    Parameters
+    ----------
+    queue : PieceQueue
+        The pieces to write.
+    fd : int
+        Descriptor of the file.
+    index : ndarray of uint64
+        The rows of the written chunks are set to ``(offset, nbytes)``; both are 2**64 - 1 for an empty chunk, which is
+        not written.
+    chunks : ndarray of int64
+        For each piece in the queue, the row of its chunk in `index`.
+    end : ndarray of int64
+        One element: the offset of the next chunk. It is moved.
+    uniform : bool
+        Whether all elements of the value are the same.
+
+    Returns
+    -------
+    list of int
+        Numbers of the pieces that change a part of their chunk, or that the fallback path must write.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    cdef EncodeState state
+    cdef index_t first, last, place, number, n, start, n_fallback = 0, k
     cdef const char* encoded = NULL
-    cdef index_t* left
-    cdef bint failed = False
-    if chunks.shape[0] != job.n_places or index.shape[1] != 2 or not encodes(job):
-        raise ValueError(f"{chunks.shape[0]} chunks of a shard for {job.n_places} pieces")
+    cdef index_t* fallback_pieces
+    cdef bint has_failed = False
+    if chunks.shape[0] != queue.n_places or index.shape[1] != 2 or not encodes(queue):
+        raise ValueError(f"the queue has {queue.n_places} pieces, but there are {chunks.shape[0]} chunk numbers")
     for k in range(chunks.shape[0]):
         if not 0 <= chunks[k] < index.shape[0]:
-            raise IndexError(f"chunk {chunks[k]} of a shard that has {index.shape[0]}")
-    left = <index_t*> malloc((job.n_places + 1) * sizeof(index_t))
-    if left == NULL:
+            raise IndexError(f"chunk {chunks[k]} of a shard that has {index.shape[0]} chunks")
+    fallback_pieces = <index_t*> malloc((queue.n_places + 1) * sizeof(index_t))
+    if fallback_pieces == NULL:
         raise MemoryError()
+    state = EncodeState(queue, False, uniform)
     try:
         with nogil:
-            while not failed and job.take(&first, &last):
+            while not has_failed and queue.take(&first, &last):
                 for place in range(first, last):
-                    number = job.number_of(place)
-                    n = writing.encode(
-                        job, <OuterPlan> job.plan, job.layout, number, writing.space.chunk, &encoded
+                    number = queue.number_of(place)
+                    n = state.encode(
+                        queue, <OuterPlan> queue.plan, queue.layout, number, state.workspace.chunk, &encoded
                     )
-                    if n == REFUSED:
-                        left[n_left] = number
-                        n_left += 1
+                    if n == FALLBACK:
+                        fallback_pieces[n_fallback] = number
+                        n_fallback += 1
                         continue
                     if n == EMPTY:
-                        index[chunks[place], 0] = index[chunks[place], 1] = <uint64_t> -1
+                        index[chunks[place], 0] = index[chunks[place], 1] = ABSENT
                         continue
-                    start = zarrcy_take(&end[0], n)
+                    start = zarrcy_fetch_add(&end[0], n)
                     index[chunks[place], 0], index[chunks[place], 1] = <uint64_t> start, <uint64_t> n
                     if zarrcy_write_at(fd, encoded, n, start) != 0:
-                        failed = True
+                        has_failed = True
                         break
-        if failed:
+        if has_failed:
             PyErr_SetFromErrno(OSError)
-        return [left[k] for k in range(n_left)]
+        return [fallback_pieces[k] for k in range(n_fallback)]
     finally:
-        free(left)
-        writing.finish()
+        free(fallback_pieces)
+        state.finish()

@@ -4,9 +4,9 @@ from zarrcy._kernels._types cimport Blocks, index_t
 cdef struct AxisRange:
     index_t start                    # position of the first selected element
     index_t count                    # number of selected elements
-    index_t step                     # distance between them, always positive
-    bint dropped                     # selected by an integer: the result has no such axis
-    bint flipped                     # selected backwards: the result runs from its end
+    index_t step                     # distance between them, at least 1
+    bint dropped                     # selected by an integer: the result does not have this axis
+    bint flipped                     # selected backwards: the result is filled from its end
 
 
 cdef struct AxisCut:
@@ -16,13 +16,14 @@ cdef struct AxisCut:
     index_t first_chunk
     index_t n_pieces
     # of an axis that is selected by a list; NULL for a range
-    index_t* rows                    # per piece: chunk, first entry, number of entries, distinct positions
-    index_t* within                  # per entry: position in its chunk; entries are ordered by chunk
+    index_t* rows                    # per piece: chunk, first entry, number of entries, number of distinct positions
+    index_t* within                  # per entry: position in its chunk; entries are sorted by chunk
     index_t* out                     # per entry: position in the result
 
 
+# what a piece holds along one axis
 cdef struct Piece:
-    index_t chunk                    # chunk coordinate
+    index_t chunk                    # coordinate of the chunk
     index_t within                   # position of the first element in the chunk; 0 for a list
     index_t out                      # position of the first element in the result; first entry for a list
     index_t count
@@ -47,8 +48,8 @@ cdef class Box:
 cdef class Plan:
     cdef readonly int ndim
     cdef readonly index_t n_pieces
-    cdef index_t n_elements          # of a result that has one axis
-    cdef bint is_outer               # an OuterPlan: its result has the axes of the selection
+    cdef index_t n_elements          # length of the result, if it has one axis
+    cdef bint is_outer               # an OuterPlan: the result has the axes of the selection
     cdef readonly Grid grid
     cdef int find_chunk(self, index_t number, index_t* coords) except -1 nogil
     cdef index_t count_covered(self, index_t number, index_t inside) except -1
@@ -57,7 +58,7 @@ cdef class Plan:
         self, index_t number, char* chunk, const index_t* strides, index_t itemsize, char* line, index_t step,
         bint to_chunk
     ) except -1 nogil
-    cdef int mark(
+    cdef int mark_blocks(
         self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
     ) except -1 nogil
     cdef int list_places(
@@ -68,6 +69,14 @@ cdef class Plan:
 
 cdef class OuterPlan(Plan):
     cdef AxisCut* _cuts
-    cdef index_t* _lists             # memory of all rows, within and out
+    cdef index_t* _lists             # memory of all `rows`, `within` and `out`
     cdef readonly bint has_lists
     cdef int locate(self, index_t number, Piece* pieces) except -1 nogil
+
+
+cdef inline int check_number(Plan plan, index_t number) except -1 nogil:
+    """Raise IndexError unless a plan has a piece of this number."""
+    if not 0 <= number < plan.n_pieces:
+        with gil:
+            raise IndexError(f"piece {number} of a plan that has {plan.n_pieces} pieces")
+    return 0

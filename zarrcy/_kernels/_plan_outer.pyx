@@ -1,7 +1,8 @@
-"""Slice decomposition: read a key of integers and slices, and cut it at the chunk edges of a grid.
+"""Slice decomposition: parse integers and slices, and cut the selection at the chunk edges of a grid.
 
-The pieces of a box are computed when asked for, from a few integers per axis: a plan of a
-billion chunks is as small as a plan of one. `_reference` says the same in numpy.
+A plan computes its pieces on demand from a few integers per axis, so a plan of a billion chunks is as small as a plan
+of one. The callers in `zarrcy.indexing` validate selections. The kernels here check what could lead outside their
+memory, and rely on the callers for the rest. `_reference` is the same in NumPy.
 """
 
 cimport numpy as cnp
@@ -10,7 +11,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.string cimport memcpy
 
-from zarrcy._kernels._types cimport MAX_NDIM, Blocks, index_t
+from zarrcy._kernels._types cimport MAX_NDIM, Blocks, ceil_div, index_t
 
 import numpy as np
 
@@ -27,12 +28,26 @@ cdef extern from *:
 
 CHECKED = bool(ZARRCY_CHECKED)
 
-cdef index_t LONGEST = <index_t> 1 << 62     # room to add two lengths without an overflow
+# axes are shorter than this, so that the sum of two lengths does not overflow
+cdef index_t LONGEST = <index_t> 1 << 62
 cdef object _integer = np.integer
 
 
 cdef class Grid:
-    """Array shape and chunk shape, both in elements."""
+    """The shape of an array and the shape of its chunks.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Lengths of the axes, in elements.
+    chunk_shape : tuple of int
+        Lengths of a chunk along the axes, in elements.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ in rank or have more than 64 axes, if a length is negative, or if a length of a chunk is 0.
+    """
 
     def __cinit__(self, shape, chunk_shape):
         cdef int axis
@@ -45,10 +60,10 @@ cdef class Grid:
             raise ValueError(f"an array has at most {MAX_NDIM} axes, not {self.ndim}")
         for n in self.shape:
             if not 0 <= n < LONGEST:
-                raise ValueError(f"bad shape {self.shape}: a length must be 0 or more, and below 2**62")
+                raise ValueError(f"shape {self.shape}: each length must be at least 0 and less than 2**62")
         for n in self.chunk_shape:
             if not 1 <= n < LONGEST:
-                raise ValueError(f"bad chunk shape {self.chunk_shape}: a length must be 1 or more, below 2**62")
+                raise ValueError(f"chunk shape {self.chunk_shape}: each length must be at least 1 and less than 2**62")
         self._lengths = <index_t*> PyMem_Malloc(max(1, 2 * self.ndim) * sizeof(index_t))
         if self._lengths == NULL:
             raise MemoryError()
@@ -67,7 +82,21 @@ cdef class Grid:
 
 
 cdef class Box:
-    """One strided range per axis."""
+    """One strided range per axis: ``start + step * arange(count)``.
+
+    Parameters
+    ----------
+    starts : tuple of int, optional
+        Position of the first selected element along each axis. Without it, the box has no axes.
+    counts : tuple of int
+        Number of selected elements along each axis.
+    steps : tuple of int
+        Distance between selected elements along each axis, at least 1.
+    dropped : tuple of bool
+        Whether an integer selects along the axis, so that the result does not have it.
+    flipped : tuple of bool
+        Whether the result runs backwards along the axis.
+    """
 
     def __cinit__(self, starts=None, counts=(), steps=(), dropped=(), flipped=()):
         cdef int axis
@@ -86,26 +115,32 @@ cdef class Box:
 
     @property
     def starts(self):
+        """Position of the first selected element along each axis."""
         return tuple([self._ranges[axis].start for axis in range(self.ndim)])
 
     @property
     def counts(self):
+        """Number of selected elements along each axis."""
         return tuple([self._ranges[axis].count for axis in range(self.ndim)])
 
     @property
     def steps(self):
+        """Distance between selected elements along each axis, at least 1."""
         return tuple([self._ranges[axis].step for axis in range(self.ndim)])
 
     @property
     def dropped(self):
+        """Whether an integer selects along the axis, so that the result does not have it."""
         return tuple([self._ranges[axis].dropped != 0 for axis in range(self.ndim)])
 
     @property
     def flipped(self):
+        """Whether the result runs backwards along the axis."""
         return tuple([self._ranges[axis].flipped != 0 for axis in range(self.ndim)])
 
     @property
     def shape(self):
+        """Shape of the result: the counts of the axes that are not dropped."""
         cdef list lengths = []
         cdef int axis
         for axis in range(self.ndim):
@@ -126,7 +161,7 @@ cdef int _allocate(Box box) except -1:
 
 
 cdef int _parse_item(object item, index_t length, AxisRange* out) except -1:
-    """Read one integer or slice; 0 means that the item is another thing, or out of bounds."""
+    """Parse one integer or slice. Returns 0 if the item is neither, or is out of bounds."""
     cdef index_t position
     cdef Py_ssize_t start, stop, step, count
     if PySlice_Check(item):
@@ -138,7 +173,7 @@ cdef int _parse_item(object item, index_t length, AxisRange* out) except -1:
         if count == 0:
             out.start, out.step, out.flipped = 0, 1, False
         elif step < 0:
-            # the same elements, walked upwards; the result is _filled from its end
+            # the same elements in ascending order; the result is filled from its end
             out.step = 1 if count == 1 else -step
             out.start = start + (count - 1) * step
         else:
@@ -164,8 +199,23 @@ cdef int _parse_item(object item, index_t length, AxisRange* out) except -1:
 
 
 def parse_box(selection, Grid grid):
+    """Parse integers, slices and at most one Ellipsis.
+
+    Parameters
+    ----------
+    selection : object
+        What a user puts between brackets.
+    grid : Grid
+        Shape of the array and of its chunks.
+
+    Returns
+    -------
+    Box or None
+        None if the selection has other items, too many items, or an index that is out of bounds. The caller then
+        parses it in full and raises the right error.
+    """
     cdef int ndim = grid.ndim
-    cdef int axis = 0, missing, _filled
+    cdef int axis = 0, missing, _axis
     cdef Py_ssize_t n_items
     cdef Box box
     cdef tuple items
@@ -189,7 +239,7 @@ def parse_box(selection, Grid grid):
     _allocate(box)
     for item in items:
         if item is Ellipsis:
-            for _filled in range(missing):
+            for _axis in range(missing):
                 box._ranges[axis] = AxisRange(0, grid._lengths[axis], 1, False, False)
                 axis += 1
             missing = 0
@@ -202,11 +252,8 @@ def parse_box(selection, Grid grid):
     return box
 
 
-cdef inline index_t _ceil_div(index_t a, index_t b) noexcept nogil:
-    return (a + b - 1) // b
-
-
 cdef Piece piece_of_axis(const AxisCut* cut, index_t number) noexcept nogil:
+    """Return what the piece with this number along an axis holds."""
     cdef index_t start = cut.chosen.start, step = cut.chosen.step, low, stop
     cdef Piece piece
     if cut.rows != NULL:
@@ -216,24 +263,25 @@ cdef Piece piece_of_axis(const AxisCut* cut, index_t number) noexcept nogil:
         piece.count = cut.rows[4 * number + 2]
         return piece
     if step >= cut.chunk_len:
-        # no chunk holds two of the elements: a piece is an element
+        # no chunk holds two of the elements, so each element is a piece
         start += number * step
         piece.chunk = start // cut.chunk_len
         piece.within = start - piece.chunk * cut.chunk_len
         piece.out = number
         piece.count = 1
         return piece
-    # no chunk between the first and the last is without an element: a piece is a chunk
+    # every chunk from the first to the last holds an element, so each chunk is a piece
     piece.chunk = cut.first_chunk + number
     low = piece.chunk * cut.chunk_len
-    piece.out = 0 if low <= start else _ceil_div(low - start, step)
+    piece.out = 0 if low <= start else ceil_div(low - start, step)
     piece.within = start + piece.out * step - low
-    stop = _ceil_div(low + cut.chunk_len - start, step)
+    stop = ceil_div(low + cut.chunk_len - start, step)
     piece.count = (stop if stop < cut.chosen.count else cut.chosen.count) - piece.out
     return piece
 
 
 cdef int _fill_table(const AxisCut* cut, index_t[:, ::1] table) except -1 nogil:
+    """Write the pieces along an axis to the rows of a table."""
     cdef index_t number
     cdef Piece piece
     for number in range(cut.n_pieces):
@@ -246,50 +294,60 @@ cdef int _fill_table(const AxisCut* cut, index_t[:, ::1] table) except -1 nogil:
 
 
 cdef class Plan:
-    """Pieces of chunks, numbered; each piece is what a selection takes of one chunk."""
+    """The pieces of a selection, numbered. A piece is what the selection takes of one chunk.
+
+    The pieces cover the selection once. Each piece lies in one chunk, and no two pieces lie in the same chunk. An empty
+    selection has no pieces. Methods raise IndexError if the plan does not have a piece of the given number.
+    """
 
     cdef int find_chunk(self, index_t number, index_t* coords) except -1 nogil:
+        """Write the coordinates of the chunk of a piece to `coords`."""
         with gil:
-            raise TypeError("a plan is made by one of the split functions")
+            raise TypeError("call split_outer, split_points or split_mask to make a plan")
 
     cdef index_t count_covered(self, index_t number, index_t inside) except -1:
-        """How many different elements a piece holds; `inside` is how many its chunk has in the array."""
-        raise TypeError("a plan is made by one of the split functions")
+        """Return the number of distinct elements of a piece; `inside` is that of its chunk inside the array."""
+        raise TypeError("call split_outer, split_points or split_mask to make a plan")
 
     cdef int move(
         self, index_t number, char* chunk, const index_t* strides, index_t itemsize, char* line, index_t step,
         bint to_chunk
     ) except -1 nogil:
-        """Move the elements of a piece of a plan whose result has one axis, from or to its chunk."""
-        with gil:
-            raise TypeError("a plan is made by one of the split functions")
+        """Move the elements of a piece from or to its chunk, if the result has one axis.
 
-    cdef int mark(
+        `line` is the memory of the result, and `step` its stride in bytes.
+        """
+        with gil:
+            raise TypeError("call split_outer, split_points or split_mask to make a plan")
+
+    cdef int mark_blocks(
         self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
     ) except -1 nogil:
-        """Mark the blocks of a chunk in which the elements of a piece are."""
+        """Mark the blocks of a chunk that hold a byte of a piece."""
         with gil:
-            raise TypeError("a plan is made by one of the split functions")
+            raise TypeError("call split_outer, split_points or split_mask to make a plan")
 
     cdef int list_places(
         self, index_t number, index_t offset, const index_t* strides, index_t* offsets, index_t* targets
     ) except -1 nogil:
-        """List where the elements of a piece are in their chunk, in bytes, and in a result that has one axis."""
+        """List the offsets of the elements of a piece in their chunk, in bytes, and their positions in the result."""
         with gil:
-            raise TypeError("a plan is made by one of the split functions")
+            raise TypeError("call split_outer, split_points or split_mask to make a plan")
 
     cdef index_t size_of(self, index_t number) except -1 nogil:
-        """How many elements of the result a piece has."""
+        """Return the number of elements of a piece."""
         with gil:
-            raise TypeError("a plan is made by one of the split functions")
+            raise TypeError("call split_outer, split_points or split_mask to make a plan")
 
     def coords(self, index_t number):
+        """Return the coordinates of the chunk of a piece."""
         cdef index_t chunk[MAX_NDIM]
         cdef int axis
         self.find_chunk(number, chunk)
         return tuple([chunk[axis] for axis in range(self.ndim)])
 
     def coords_table(self, index_t first, index_t last):
+        """Return the chunk coordinates of the pieces ``first <= number < last``, one row per piece."""
         cdef index_t chunk[MAX_NDIM]
         cdef index_t[:, ::1] table = np.empty((max(0, last - first), self.ndim), dtype=np.int64)
         cdef index_t number
@@ -301,7 +359,7 @@ cdef class Plan:
         return table.base
 
     cdef index_t count_inside(self, index_t number) except -1:
-        """How many elements the chunk of a piece has inside the array."""
+        """Return the number of elements that the chunk of a piece has inside the array."""
         cdef index_t chunk[MAX_NDIM]
         cdef index_t total = 1, inside, chunk_len
         cdef int axis
@@ -313,14 +371,20 @@ cdef class Plan:
         return total
 
     def complete(self, index_t number):
+        """Return whether a piece covers every element of its chunk that is inside the array."""
         cdef index_t inside = self.count_inside(number)
         return self.count_covered(number, inside) == inside
 
     def sparse(self, index_t number):
+        """Return whether a piece covers at most half of the elements of its chunk that are inside the array.
+
+        A point that occurs twice may count twice.
+        """
         cdef index_t inside = self.count_inside(number)
         return self.count_covered(number, inside) <= inside // 2
 
     def overhangs(self, index_t number):
+        """Return whether the chunk of a piece reaches beyond the edge of the array."""
         cdef index_t chunk[MAX_NDIM]
         cdef int axis
         self.find_chunk(number, chunk)
@@ -330,6 +394,7 @@ cdef class Plan:
         return False
 
     def keys(self, index_t first, index_t last, str prefix, str separator):
+        """Return the chunk keys of the pieces ``first <= number < last``: `prefix` and the joined coordinates."""
         cdef Py_ssize_t n_prefix, n_separator
         cdef const char* head = PyUnicode_AsUTF8AndSize(prefix, &n_prefix)
         cdef const char* between = PyUnicode_AsUTF8AndSize(separator, &n_separator)
@@ -358,19 +423,17 @@ cdef class Plan:
 
 
 cdef class OuterPlan(Plan):
-    """The outer product of the pieces of the axes, in C order."""
+    """The outer product of the pieces along the axes, in C order."""
 
     def __dealloc__(self):
         PyMem_Free(self._cuts)
         PyMem_Free(self._lists)
 
     cdef int locate(self, index_t number, Piece* pieces) except -1 nogil:
-        """Find piece `number`: one `Piece` per axis."""
+        """Find what piece `number` holds along each axis."""
         cdef int axis
         cdef index_t n
-        if not 0 <= number < self.n_pieces:
-            with gil:
-                raise IndexError(f"piece {number} of a plan that has {self.n_pieces}")
+        check_number(self, number)
         for axis in range(self.ndim - 1, -1, -1):
             n = self._cuts[axis].n_pieces
             if n == 1:
@@ -414,6 +477,13 @@ cdef class OuterPlan(Plan):
         return total
 
     def slices(self, index_t number):
+        """Return the NumPy indices of a piece in its chunk and in the result.
+
+        Raises
+        ------
+        TypeError
+            If an axis is selected by a list.
+        """
         cdef Piece pieces[MAX_NDIM]
         cdef AxisRange* chosen
         cdef index_t first, n
@@ -421,7 +491,7 @@ cdef class OuterPlan(Plan):
         cdef list within = []
         cdef list out = []
         if self.has_lists:
-            raise TypeError("a piece of a list is no slice")
+            raise TypeError("a piece along a list has no slices")
         self.locate(number, pieces)
         for axis in range(self.ndim):
             chosen = &self._cuts[axis].chosen
@@ -439,8 +509,24 @@ cdef class OuterPlan(Plan):
         return tuple(within), tuple(out)
 
     def axis_table(self, int axis, index_t[:, ::1] table=None):
+        """Return the pieces along an axis.
+
+        Parameters
+        ----------
+        axis : int
+            Number of the axis.
+        table : ndarray of int64, optional
+            Where to write the rows. It must have a row for each piece; only a checked build tests that.
+
+        Returns
+        -------
+        ndarray of int64
+            One row ``(chunk, within, out, count)`` per piece: the coordinate of its chunk, the positions of its first
+            element in the chunk and in the result, and its number of elements. For an axis that is selected by a list,
+            `within` is 0 and `out` is the number of the first entry; entries are sorted by chunk.
+        """
         if not 0 <= axis < self.ndim:
-            raise IndexError(f"axis {axis} of a plan of rank {self.ndim}")
+            raise IndexError(f"axis {axis} of a plan that has {self.ndim} axes")
         if table is None:
             table = np.empty((self._cuts[axis].n_pieces, 4), dtype=np.int64)
         with nogil:
@@ -449,10 +535,11 @@ cdef class OuterPlan(Plan):
 
 
 cdef char* write_number(char* at, index_t number) noexcept nogil:
+    """Write a number of at least 0 in decimal digits, and return the end. It takes up to 20 bytes."""
     cdef char digits[20]
     cdef int n = 0
     while True:
-        digits[n] = <char> (48 + number % 10)
+        digits[n] = <char> (c'0' + number % 10)
         n += 1
         number = number // 10
         if number == 0:
@@ -465,6 +552,7 @@ cdef char* write_number(char* at, index_t number) noexcept nogil:
 
 
 cdef int _cut_range(AxisCut* cut, int axis) except -1:
+    """Cut a range at the chunk edges, and raise IndexError if it leaves the axis."""
     cdef index_t last
     if cut.chosen.count == 0:
         cut.first_chunk, cut.n_pieces = 0, 0
@@ -481,20 +569,22 @@ cdef int _cut_range(AxisCut* cut, int axis) except -1:
 
 
 cdef index_t _cut_list(AxisCut* cut, const index_t[::1] positions, index_t* memory, int axis) except -1:
-    """Order the entries of a list by chunk, stably; `memory` has room for six numbers per entry."""
+    """Sort the entries of a list by chunk; `memory` has room for six numbers per entry. Returns their number.
+
+    The sort is stable: of entries that have the same position, the last one wins in a write, as in NumPy.
+    """
     cdef index_t n = positions.shape[0], i, k, chunk, before = -1, n_pieces = 0
     cdef bint ordered = True
     cdef index_t[::1] order
     cdef index_t* row = NULL
     for i in range(n):
         if not 0 <= positions[i] < cut.length:
-            raise IndexError(f"index {positions[i]} leaves axis {axis}, which has {cut.length} elements")
+            raise IndexError(f"index {positions[i]} is out of bounds for axis {axis}, which has {cut.length} elements")
         chunk = positions[i] // cut.chunk_len
         ordered = ordered and chunk >= before
         before = chunk
     cut.rows, cut.within, cut.out = memory, memory + 4 * n, memory + 5 * n
     if not ordered:
-        # a stable order keeps what numpy does where a position comes twice: the last one wins
         order = np.argsort(np.asarray(positions) // cut.chunk_len, kind="stable").astype(np.int64, copy=False)
     before = -1
     for k in range(n):
@@ -516,7 +606,7 @@ cdef index_t _cut_list(AxisCut* cut, const index_t[::1] positions, index_t* memo
 
 
 cdef index_t _count_distinct(const index_t* within, index_t n) except -1:
-    """How many different positions are among `n`? Sorted ones, the usual case, are counted in passing."""
+    """Return the number of distinct positions among `n`, without a set if they are sorted, the usual case."""
     cdef index_t i, distinct = 1 if n else 0
     for i in range(1, n):
         if within[i] < within[i - 1]:
@@ -526,13 +616,37 @@ cdef index_t _count_distinct(const index_t* within, index_t n) except -1:
 
 
 def split_outer(Box box, Grid grid, lists=None):
+    """Cut a box, or an outer product of ranges and lists of positions, at the chunk edges of a grid.
+
+    Parameters
+    ----------
+    box : Box
+        The ranges. For an axis with a list, only its count is used.
+    grid : Grid
+        Shape of the array and of its chunks.
+    lists : tuple, optional
+        Per axis, the selected positions as a flat int64 array, or None for the range of the box. Positions may be in
+        any order and may repeat; in a write, the last of equal positions wins.
+
+    Returns
+    -------
+    OuterPlan
+        One piece per chunk that holds a selected element.
+
+    Raises
+    ------
+    IndexError
+        If a range or a list leaves the array.
+    OverflowError
+        If the selection touches more than 2**62 chunks.
+    """
     cdef int axis
     cdef OuterPlan plan
     cdef AxisCut* cut
     cdef index_t* memory
     cdef index_t n_entries = 0
     if box.ndim != grid.ndim or (lists is not None and len(lists) != grid.ndim):
-        raise ValueError(f"a box of rank {box.ndim} on a grid of rank {grid.ndim}")
+        raise ValueError(f"the box has {box.ndim} axes, the grid has {grid.ndim}")
     plan = OuterPlan.__new__(OuterPlan)
     plan.ndim = box.ndim
     plan.grid = grid
@@ -559,7 +673,9 @@ def split_outer(Box box, Grid grid, lists=None):
         if lists is None or lists[axis] is None:
             _cut_range(cut, axis)
         elif cut.chosen.count != len(lists[axis]):
-            raise ValueError(f"a list of {len(lists[axis])} entries on axis {axis}, where the box has another count")
+            raise ValueError(
+                f"axis {axis} has a list of {len(lists[axis])} entries, but the count of the box is {cut.chosen.count}"
+            )
         else:
             memory += 6 * _cut_list(cut, lists[axis], memory, axis)
         if cut.n_pieces and plan.n_pieces > LONGEST // cut.n_pieces:

@@ -1,9 +1,9 @@
-"""Points and masks: find the chunk of each selected element, and move elements one by one.
+"""Plans of points and masks: find the chunk of each selected element, and move elements one by one.
 
-The result of such a plan has one axis. Points are ordered by chunk once, when the plan is made; a mask
-is never turned into an index of the array: what is kept is one number per row of a chunk and, where
-few elements are selected, the column of each in its row, which together are no larger than the mask.
-`_reference` says the same in numpy.
+The result of such a plan has one axis. Points are sorted by chunk once, when the plan is made. A mask is never turned
+into coordinates: the plan keeps one number per row of each chunk and, if few elements are selected, the column of each
+selected element in its row. Together they take at most as much memory as the mask. `_reference` is the same in
+NumPy.
 """
 
 cimport numpy as cnp
@@ -11,14 +11,16 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from zarrcy._kernels._plan_outer cimport Grid, Plan
-from zarrcy._kernels._types cimport MAX_NDIM, Blocks, index_t, touch
+from zarrcy._kernels._plan_outer cimport Grid, Plan, check_number
+from zarrcy._kernels._types cimport MAX_NDIM, Blocks, Odometer, advance, ceil_div, index_t, mark_run
 
 import numpy as np
 
 cnp.import_array()
 
 cdef index_t MOST_CHUNKS = <index_t> 1 << 62
+cdef index_t MOST_COLUMNS = 0xFFFFFFFF       # of a chunk whose columns fit in 32 bits
+cdef uint64_t ONES = 0x0101010101010101      # a one in each of eight bytes
 
 
 cdef inline void _move_item(char* chunk, char* at, index_t itemsize, bint to_chunk) noexcept nogil:
@@ -34,11 +36,13 @@ cdef inline void _move_item(char* chunk, char* at, index_t itemsize, bint to_chu
         memcpy(dst, src, itemsize)
 
 
+# -- points ----------------------------------------------------------------------------------------
+
 cdef class PointsPlan(Plan):
-    """Points, ordered by chunk; within a chunk in the order in which they were given."""
-    cdef index_t* _coords            # axis after axis: of every point
-    cdef index_t* _order             # points, by chunk
-    cdef index_t* _first             # per piece: its first place in the order; and the end
+    """Points, sorted by chunk. The points of one chunk keep the order in which they were given."""
+    cdef index_t* _coords            # of all points, axis after axis
+    cdef index_t* _order             # points, sorted by chunk
+    cdef index_t* _first             # per piece: its first position in `_order`; then the end
 
     def __dealloc__(self):
         PyMem_Free(self._coords)
@@ -47,14 +51,13 @@ cdef class PointsPlan(Plan):
 
     @property
     def shape(self):
+        """Shape of the result: the number of points."""
         return (self.n_elements,)
 
     cdef int find_chunk(self, index_t number, index_t* coords) except -1 nogil:
         cdef int axis
         cdef index_t point
-        if not 0 <= number < self.n_pieces:
-            with gil:
-                raise IndexError(f"piece {number} of a plan that has {self.n_pieces}")
+        check_number(self, number)
         point = self._order[self._first[number]]
         for axis in range(self.ndim):
             coords[axis] = self._coords[axis * self.n_elements + point] // self.grid._lengths[self.ndim + axis]
@@ -68,76 +71,94 @@ cdef class PointsPlan(Plan):
         cdef int axis
         if n < inside:
             return n
-        different = set()
+        distinct = set()
         for k in range(self._first[number], self._first[number + 1]):
             point = self._order[k]
-            different.add(tuple([self._coords[axis * self.n_elements + point] for axis in range(self.ndim)]))
-        return len(different)
+            distinct.add(tuple([self._coords[axis * self.n_elements + point] for axis in range(self.ndim)]))
+        return len(distinct)
 
-    cdef int mark(
+    cdef int mark_blocks(
         self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
     ) except -1 nogil:
-        cdef index_t coords[MAX_NDIM]
-        cdef index_t k, point, at
-        cdef int axis
-        self.find_chunk(number, coords)
-        for axis in range(self.ndim):
-            offset -= coords[axis] * self.grid._lengths[self.ndim + axis] * strides[axis]
+        cdef index_t k, start
+        start = _chunk_start(self, number, strides)
         for k in range(self._first[number], self._first[number + 1]):
-            point = self._order[k]
-            at = offset
-            for axis in range(self.ndim):
-                at += self._coords[axis * self.n_elements + point] * strides[axis]
-            touch(blocks, at, itemsize)
+            mark_run(blocks, offset - start + _offset_of(self, self._order[k], strides), itemsize)
         return 0
 
     cdef int list_places(
         self, index_t number, index_t offset, const index_t* strides, index_t* offsets, index_t* targets
     ) except -1 nogil:
-        cdef index_t coords[MAX_NDIM]
-        cdef index_t k, point, at, first = self._first[number]
-        cdef int axis
-        self.find_chunk(number, coords)
-        for axis in range(self.ndim):
-            offset -= coords[axis] * self.grid._lengths[self.ndim + axis] * strides[axis]
+        cdef index_t k, point, start, first = self._first[number]
+        start = _chunk_start(self, number, strides)
         for k in range(first, self._first[number + 1]):
             point = self._order[k]
-            at = offset
-            for axis in range(self.ndim):
-                at += self._coords[axis * self.n_elements + point] * strides[axis]
-            offsets[k - first], targets[k - first] = at, point
+            offsets[k - first] = offset - start + _offset_of(self, point, strides)
+            targets[k - first] = point
         return 0
 
     cdef int move(
         self, index_t number, char* chunk, const index_t* strides, index_t itemsize, char* line, index_t step,
         bint to_chunk
     ) except -1 nogil:
-        cdef index_t coords[MAX_NDIM]
-        cdef index_t k, point, offset, base = 0
-        cdef int axis
-        self.find_chunk(number, coords)
-        for axis in range(self.ndim):
-            base += coords[axis] * self.grid._lengths[self.ndim + axis] * strides[axis]
+        cdef index_t k, point, start
+        start = _chunk_start(self, number, strides)
         for k in range(self._first[number], self._first[number + 1]):
             point = self._order[k]
-            offset = -base
-            for axis in range(self.ndim):
-                offset += self._coords[axis * self.n_elements + point] * strides[axis]
-            _move_item(chunk + offset, line + point * step, itemsize, to_chunk)
+            _move_item(chunk + (_offset_of(self, point, strides) - start), line + point * step, itemsize, to_chunk)
         return 0
 
 
+cdef index_t _chunk_start(PointsPlan plan, index_t number, const index_t* strides) except? -1 nogil:
+    """Return the sum of the coordinates of the first element of a piece's chunk times `strides`.
+
+    The same sum for a point, minus this one, is the offset of the point in the chunk.
+    """
+    cdef index_t coords[MAX_NDIM]
+    cdef index_t start = 0
+    cdef int axis
+    plan.find_chunk(number, coords)
+    for axis in range(plan.ndim):
+        start += coords[axis] * plan.grid._lengths[plan.ndim + axis] * strides[axis]
+    return start
+
+
+cdef inline index_t _offset_of(PointsPlan plan, index_t point, const index_t* strides) noexcept nogil:
+    """Return the sum of the coordinates of a point times `strides`."""
+    cdef index_t offset = 0
+    cdef int axis
+    for axis in range(plan.ndim):
+        offset += plan._coords[axis * plan.n_elements + point] * strides[axis]
+    return offset
+
+
 def split_points(coords, Grid grid):
+    """Sort points by chunk.
+
+    Parameters
+    ----------
+    coords : list
+        The coordinates of all points along each axis, as flat int64 arrays, and then the number of points.
+    grid : Grid
+        Shape of the array and of its chunks.
+
+    Returns
+    -------
+    PointsPlan
+        One piece per chunk that holds a point.
+
+    Raises
+    ------
+    IndexError
+        If a point is outside the array.
+    OverflowError
+        If the grid has more than 2**62 chunks.
+    """
     cdef PointsPlan plan
-    cdef int ndim = grid.ndim, axis
-    cdef index_t n, i, length, chunk_len, position, n_chunks = 1, before = -1, n_pieces = 0
-    cdef const index_t[::1] given
-    cdef index_t[::1] chunks
-    cdef index_t[::1] order
-    cdef index_t[::1] counts
-    cdef index_t chunk
+    cdef int ndim = grid.ndim
+    cdef index_t n, n_chunks
     if len(coords) != ndim + 1:
-        raise ValueError(f"coordinates of {len(coords) - 1} axes for a grid of rank {ndim}")
+        raise ValueError(f"the points have coordinates along {len(coords) - 1} axes, the grid has {ndim} axes")
     n = coords[ndim]
     plan = PointsPlan.__new__(PointsPlan)
     plan.ndim, plan.grid, plan.n_elements = ndim, grid, n
@@ -146,64 +167,123 @@ def split_points(coords, Grid grid):
     if plan._coords == NULL or plan._order == NULL:
         raise MemoryError()
     chunks = np.zeros(n, np.int64)
-    for axis in range(ndim):
-        given = coords[axis]
-        if given.shape[0] != n:
-            raise ValueError(f"{given.shape[0]} coordinates on axis {axis}, {n} on the others")
-        length, chunk_len = grid._lengths[axis], grid._lengths[ndim + axis]
-        position = (length + chunk_len - 1) // chunk_len
-        if position and n_chunks > MOST_CHUNKS // position:
-            raise OverflowError("the grid has more than 2**62 chunks")
-        n_chunks *= position
-        for i in range(n):
-            if not 0 <= given[i] < length:
-                raise IndexError(f"index {given[i]} leaves axis {axis}, which has {length} elements")
-            plan._coords[axis * n + i] = given[i]
-            chunks[i] = chunks[i] * position + given[i] // chunk_len
+    n_chunks = _take_coords(plan, coords, chunks)
     if n_chunks <= max(4 * n, 1024):
-        # few chunks: count the points of each and put them in their place, which keeps their order: where a
-        # point comes twice the last one wins, as in numpy
-        counts = np.zeros(n_chunks + 1, np.int64)
-        with nogil:
-            for i in range(n):
-                counts[chunks[i] + 1] += 1
-            for chunk in range(n_chunks):
-                n_pieces += counts[chunk + 1] != 0
-                counts[chunk + 1] += counts[chunk]
-            for i in range(n):
-                plan._order[counts[chunks[i]]] = i
-                counts[chunks[i]] += 1
+        _sort_by_counting(plan, chunks, np.zeros(n_chunks + 1, np.int64))
     else:
-        order = np.argsort(chunks, kind="stable").astype(np.int64, copy=False)
-        for i in range(n):
-            plan._order[i] = order[i]
-            n_pieces += chunks[order[i]] != before
-            before = chunks[order[i]]
-    plan.n_pieces = n_pieces
-    plan._first = <index_t*> PyMem_Malloc((n_pieces + 1) * sizeof(index_t))
+        _sort_by_comparing(plan, chunks)
+    plan._first = <index_t*> PyMem_Malloc((plan.n_pieces + 1) * sizeof(index_t))
     if plan._first == NULL:
         raise MemoryError()
-    n_pieces, before = 0, -1
-    for i in range(n):
+    _find_pieces(plan, chunks)
+    return plan
+
+
+cdef index_t _take_coords(PointsPlan plan, list coords, index_t[::1] chunks) except -1:
+    """Copy the coordinates to a plan, and set `chunks` to the chunk number of each point. Returns the number of chunks.
+
+    Chunks are numbered in C order.
+    """
+    cdef const index_t[::1] given
+    cdef index_t n = plan.n_elements, n_chunks = 1, length, chunk_len, n_along, i
+    cdef int axis
+    for axis in range(plan.ndim):
+        given = coords[axis]
+        if given.shape[0] != n:
+            raise ValueError(f"axis {axis} has {given.shape[0]} coordinates, the other axes have {n}")
+        length, chunk_len = plan.grid._lengths[axis], plan.grid._lengths[plan.ndim + axis]
+        n_along = ceil_div(length, chunk_len)
+        if n_along and n_chunks > MOST_CHUNKS // n_along:
+            raise OverflowError("the grid has more than 2**62 chunks")
+        n_chunks *= n_along
+        for i in range(n):
+            if not 0 <= given[i] < length:
+                raise IndexError(f"index {given[i]} is out of bounds for axis {axis}, which has {length} elements")
+            plan._coords[axis * n + i] = given[i]
+            chunks[i] = chunks[i] * n_along + given[i] // chunk_len
+    return n_chunks
+
+
+cdef void _sort_by_counting(PointsPlan plan, const index_t[::1] chunks, index_t[::1] counts) noexcept:
+    """Sort points by chunk, in time proportional to points and chunks; `counts` has a zero per chunk, and one more.
+
+    The sort is stable: of points that occur twice, the last one wins in a write, as in NumPy.
+    """
+    cdef index_t i, chunk, n_pieces = 0
+    with nogil:
+        for i in range(plan.n_elements):
+            counts[chunks[i] + 1] += 1
+        for chunk in range(counts.shape[0] - 1):
+            n_pieces += counts[chunk + 1] != 0
+            counts[chunk + 1] += counts[chunk]
+        for i in range(plan.n_elements):
+            plan._order[counts[chunks[i]]] = i
+            counts[chunks[i]] += 1
+        plan.n_pieces = n_pieces
+
+
+cdef int _sort_by_comparing(PointsPlan plan, const index_t[::1] chunks) except -1:
+    """Sort points by chunk, stably, if there are many more chunks than points."""
+    cdef const index_t[::1] order = np.argsort(chunks, kind="stable").astype(np.int64, copy=False)
+    cdef index_t i, before = -1, n_pieces = 0
+    for i in range(plan.n_elements):
+        plan._order[i] = order[i]
+        n_pieces += chunks[order[i]] != before
+        before = chunks[order[i]]
+    plan.n_pieces = n_pieces
+    return 0
+
+
+cdef void _find_pieces(PointsPlan plan, const index_t[::1] chunks) noexcept:
+    """Find where the points of each piece begin in the sorted points."""
+    cdef index_t i, before = -1, n_pieces = 0
+    for i in range(plan.n_elements):
         if chunks[plan._order[i]] != before:
             plan._first[n_pieces] = i
             n_pieces += 1
         before = chunks[plan._order[i]]
-    plan._first[n_pieces] = n
-    return plan
+    plan._first[n_pieces] = plan.n_elements
+
+
+# -- masks -----------------------------------------------------------------------------------------
+
+cdef struct Segment:
+    # the part of a row of the mask that lies in one chunk, and one of its selected elements
+    const uint32_t* columns          # by position in the result: where in the segment; NULL for dense masks
+    const unsigned char* flags       # of a dense mask, from the first element of the segment
+    index_t stop                     # position after the last element; for dense masks, the length of the segment
+    index_t position                 # in the result, of the present element
+    index_t column                   # in the segment, of the present element
+
+
+cdef inline bint _next_selected(Segment* segment) noexcept nogil:
+    """Move to the next selected element of a segment. False after the last one."""
+    if segment.columns != NULL:
+        segment.position += 1
+        if segment.position == segment.stop:
+            return False
+        segment.column = segment.columns[segment.position]
+        return True
+    while True:
+        segment.column += 1
+        if segment.column == segment.stop:
+            return False
+        if segment.flags[segment.column]:
+            segment.position += 1
+            return True
 
 
 cdef class MaskPlan(Plan):
-    """A Boolean mask of the shape of the array, cut at the chunk edges.
+    """A Boolean mask in the shape of the array, cut at the chunk edges.
 
-    A row is a line of the array along its last axis; a segment is what a chunk has of it.
+    A row is a line of the array along its last axis. A segment is the part of a row that lies in one chunk.
     """
-    cdef object _mask                # holds the memory of _flags
+    cdef object _mask                # owns the memory of `_flags`
     cdef const unsigned char* _flags
-    cdef index_t n_segments          # in a row
-    cdef index_t* _before            # per segment: selected elements before it, in C order of the array
+    cdef index_t n_segments          # per row
+    cdef index_t* _before            # per segment: number of selected elements before it, in C order of the array
     cdef uint32_t* _columns          # per selected element: where in its segment; NULL for dense masks
-    cdef index_t* _pieces            # per piece: number of its chunk in C order, selected elements
+    cdef index_t* _pieces            # per piece: number of its chunk in C order, number of selected elements
 
     def __dealloc__(self):
         PyMem_Free(self._before)
@@ -212,18 +292,16 @@ cdef class MaskPlan(Plan):
 
     @property
     def shape(self):
+        """Shape of the result: the number of selected elements."""
         return (self.n_elements,)
 
     cdef int find_chunk(self, index_t number, index_t* coords) except -1 nogil:
         cdef index_t chunk, n
         cdef int axis
-        if not 0 <= number < self.n_pieces:
-            with gil:
-                raise IndexError(f"piece {number} of a plan that has {self.n_pieces}")
+        check_number(self, number)
         chunk = self._pieces[2 * number]
         for axis in range(self.ndim - 1, -1, -1):
-            n = self.grid._lengths[self.ndim + axis]
-            n = (self.grid._lengths[axis] + n - 1) // n
+            n = ceil_div(self.grid._lengths[axis], self.grid._lengths[self.ndim + axis])
             coords[axis] = chunk % n
             chunk = chunk // n
         return 0
@@ -238,187 +316,261 @@ cdef class MaskPlan(Plan):
         self, index_t number, char* chunk, const index_t* strides, index_t itemsize, char* line, index_t step,
         bint to_chunk
     ) except -1 nogil:
-        return self.walk(number, chunk, 0, strides, itemsize, line, step, to_chunk, NULL, NULL, NULL)
+        cdef Odometer rows
+        cdef Segment segment
+        cdef index_t stride = strides[self.ndim - 1], along
+        cdef char* at
+        along = _find_rows(self, number, strides, &rows, &segment)
+        while True:
+            _open_segment(self, rows.target.offset, along, &segment)
+            at = chunk + rows.source.offset
+            while _next_selected(&segment):
+                _move_item(at + segment.column * stride, line + segment.position * step, itemsize, to_chunk)
+            if not advance(&rows):
+                return 0
 
-    cdef int mark(
+    cdef int mark_blocks(
         self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
     ) except -1 nogil:
-        return self.walk(number, NULL, offset, strides, itemsize, NULL, 0, False, blocks, NULL, NULL)
+        cdef Odometer rows
+        cdef Segment segment
+        cdef index_t stride = strides[self.ndim - 1], along
+        along = _find_rows(self, number, strides, &rows, &segment)
+        while True:
+            _open_segment(self, rows.target.offset, along, &segment)
+            while _next_selected(&segment):
+                mark_run(blocks, offset + rows.source.offset + segment.column * stride, itemsize)
+            if not advance(&rows):
+                return 0
 
     cdef int list_places(
         self, index_t number, index_t offset, const index_t* strides, index_t* offsets, index_t* targets
     ) except -1 nogil:
-        return self.walk(number, NULL, offset, strides, 0, NULL, 0, False, NULL, offsets, targets)
-
-    cdef int walk(
-        self, index_t number, char* chunk, index_t offset, const index_t* strides, index_t itemsize,
-        char* line, index_t step, bint to_chunk, Blocks* blocks, index_t* offsets, index_t* targets
-    ) except -1 nogil:
-        """Move the selected elements of a piece; or mark or list where they are, if `blocks` or `offsets` are given."""
-        cdef index_t coords[MAX_NDIM]
-        cdef index_t at[MAX_NDIM]
-        cdef index_t count[MAX_NDIM]
-        cdef index_t rows[MAX_NDIM]
-        cdef index_t low, row = 0, position, length, chunk_len, j, stride, high, n = 0
-        cdef int axis, last = self.ndim - 1
-        cdef const unsigned char* flags
-        self.find_chunk(number, coords)
-        position = 1
-        for axis in range(last, -1, -1):
-            length, chunk_len = self.grid._lengths[axis], self.grid._lengths[self.ndim + axis]
-            low = coords[axis] * chunk_len
-            count[axis] = chunk_len if length - low > chunk_len else length - low
-            at[axis] = 0
-            if axis != last:
-                rows[axis] = position
-                row += low * position
-                position *= length
-        length, low = self.grid._lengths[last], coords[last] * self.grid._lengths[self.ndim + last]
-        stride = strides[last]
+        cdef Odometer rows
+        cdef Segment segment
+        cdef index_t stride = strides[self.ndim - 1], along, n = 0
+        along = _find_rows(self, number, strides, &rows, &segment)
         while True:
-            position = self._before[row * self.n_segments + coords[last]]
-            flags = self._flags + row * length + low
-            if self._columns != NULL:
-                high = self._before[row * self.n_segments + coords[last] + 1]
-                if blocks != NULL:
-                    for position in range(position, high):
-                        touch(blocks, offset + self._columns[position] * stride, itemsize)
-                elif offsets != NULL:
-                    for position in range(position, high):
-                        offsets[n], targets[n] = offset + self._columns[position] * stride, position
-                        n += 1
+            _open_segment(self, rows.target.offset, along, &segment)
+            while _next_selected(&segment):
+                offsets[n] = offset + rows.source.offset + segment.column * stride
+                targets[n] = segment.position
+                n += 1
+            if not advance(&rows):
+                return 0
+
+
+cdef index_t _find_rows(
+    MaskPlan plan, index_t number, const index_t* strides, Odometer* rows, Segment* segment
+) except -1 nogil:
+    """Set an odometer to the rows of a piece, and return the number of the piece's segment in each row.
+
+    The source offset is that of the segment in the chunk, in bytes; the target offset is the number of the row.
+    `segment` is prepared for `_open_segment`.
+    """
+    cdef index_t coords[MAX_NDIM]
+    cdef index_t length, chunk_len, low, n_rows = 1
+    cdef int axis, last = plan.ndim - 1
+    plan.find_chunk(number, coords)
+    rows.ndim, rows.source.offset, rows.target.offset = last, 0, 0
+    for axis in range(last - 1, -1, -1):
+        length, chunk_len = plan.grid._lengths[axis], plan.grid._lengths[plan.ndim + axis]
+        low = coords[axis] * chunk_len
+        rows.counts[axis] = chunk_len if length - low > chunk_len else length - low
+        rows.at[axis] = 0
+        rows.source.strides[axis], rows.target.strides[axis] = strides[axis], n_rows
+        rows.target.offset += low * n_rows
+        n_rows *= length
+    length, chunk_len = plan.grid._lengths[last], plan.grid._lengths[plan.ndim + last]
+    low = coords[last] * chunk_len
+    segment.columns, segment.stop = plan._columns, chunk_len if length - low > chunk_len else length - low
+    return coords[last]
+
+
+cdef inline void _open_segment(MaskPlan plan, index_t row, index_t number, Segment* segment) noexcept nogil:
+    """Move to a segment of a row, before its first selected element."""
+    cdef const index_t* before = plan._before + row * plan.n_segments + number
+    segment.position = before[0] - 1
+    if segment.columns != NULL:
+        segment.stop = before[1]
+        return
+    segment.column = -1
+    segment.flags = (
+        plan._flags + row * plan.grid._lengths[plan.ndim - 1] + number * plan.grid._lengths[2 * plan.ndim - 1]
+    )
+
+
+cdef index_t _count_selected(const unsigned char* flags, index_t n) noexcept nogil:
+    """Return how many of `n` flags are set, eight at a time."""
+    cdef uint64_t eight
+    cdef index_t i = 0, total = 0
+    while i < n:
+        if i + 8 <= n:
+            memcpy(&eight, flags + i, 8)
+            # a byte that is neither 0 nor 1 is counted below
+            if eight & ~ONES == 0:
+                total += (eight * ONES) >> 56
+                i += 8
+                continue
+        total += flags[i] != 0
+        i += 1
+    return total
+
+
+cdef index_t _list_selected(const unsigned char* flags, index_t n, uint32_t* columns) noexcept nogil:
+    """List the positions of the set flags among `n`; `columns` has room for all. Returns their number."""
+    cdef uint64_t eight
+    cdef index_t i = 0, total = 0, stop
+    while i < n:
+        stop = n
+        if i + 8 <= n:
+            memcpy(&eight, flags + i, 8)
+            stop = i + 8
+            if eight == 0:
+                i = stop
+                continue
+        while i < stop:
+            # without a branch, which the processor could not predict
+            columns[total] = <uint32_t> i
+            total += flags[i] != 0
+            i += 1
+    return total
+
+
+cdef index_t _first_chunk_of_row(Grid grid, index_t row, index_t n_segments) noexcept nogil:
+    """Return the number, in C order, of the chunk that holds the first segment of a row."""
+    cdef index_t chunk = 0, scale = n_segments, length, chunk_len
+    cdef int axis
+    for axis in range(grid.ndim - 2, -1, -1):
+        length, chunk_len = grid._lengths[axis], grid._lengths[grid.ndim + axis]
+        chunk += row % length // chunk_len * scale
+        row = row // length
+        scale *= ceil_div(length, chunk_len)
+    return chunk
+
+
+cdef bint _scan_rows(
+    MaskPlan plan, Grid grid, index_t n_rows, index_t room, index_t[::1] counts
+) noexcept nogil:
+    """Count the selected elements of each segment and, in `counts`, of each chunk; list their columns.
+
+    Returns False if the mask is too dense to list columns: there are more than `room` of them.
+    """
+    cdef int last = plan.ndim - 1
+    cdef index_t length = grid._lengths[last], chunk_len = grid._lengths[plan.ndim + last]
+    cdef index_t row, segment, chunk, low, n, found, total = 0, number = 0
+    cdef const unsigned char* flags
+    cdef uint32_t* columns = plan._columns
+    if plan.n_segments:
+        for row in range(n_rows):
+            chunk = _first_chunk_of_row(grid, row, plan.n_segments)
+            for segment in range(plan.n_segments):
+                low = segment * chunk_len
+                n = chunk_len if length - low > chunk_len else length - low
+                flags = plan._flags + row * length + low
+                if columns != NULL and total + n > room:
+                    columns = NULL
+                if columns == NULL:
+                    found = _count_selected(flags, n)
                 else:
-                    for position in range(position, high):
-                        _move_item(
-                            chunk + offset + self._columns[position] * stride, line + position * step, itemsize,
-                            to_chunk,
-                        )
-            elif blocks != NULL:
-                for j in range(count[last]):
-                    if flags[j]:
-                        touch(blocks, offset + j * stride, itemsize)
-            elif offsets != NULL:
-                for j in range(count[last]):
-                    if flags[j]:
-                        offsets[n], targets[n] = offset + j * stride, position
-                        n += 1
-                        position += 1
-            else:
-                for j in range(count[last]):
-                    if flags[j]:
-                        _move_item(chunk + offset + j * stride, line + position * step, itemsize, to_chunk)
-                        position += 1
-            axis = last - 1
-            while axis >= 0:
-                at[axis] += 1
-                row += rows[axis]
-                offset += strides[axis]
-                if at[axis] < count[axis]:
-                    break
-                row -= rows[axis] * count[axis]
-                offset -= strides[axis] * count[axis]
-                at[axis] = 0
-                axis -= 1
-            if axis < 0:
-                break
-        return 0
+                    found = _list_selected(flags, n, columns + total)
+                plan._before[number] = total
+                total += found
+                counts[chunk + segment] += found
+                number += 1
+    plan._before[number] = total
+    plan.n_elements = total
+    return columns != NULL
+
+
+cdef int _allocate_segments(MaskPlan plan, index_t n_segments, index_t room) except -1:
+    """Allocate `_before` for all segments, and `_columns` if a column fits in 32 bits."""
+    plan._before = <index_t*> PyMem_Malloc((n_segments + 1) * sizeof(index_t))
+    if plan._before == NULL:
+        raise MemoryError()
+    if plan.grid._lengths[2 * plan.ndim - 1] <= MOST_COLUMNS:
+        plan._columns = <uint32_t*> PyMem_Malloc((room + 8) * sizeof(uint32_t))
+        if plan._columns == NULL:
+            raise MemoryError()
+    return 0
+
+
+cdef int _shrink_columns(MaskPlan plan, bint is_listed) except -1:
+    """Free the columns, or the part of their memory that is not used."""
+    cdef void* columns = NULL
+    if is_listed:
+        columns = PyMem_Realloc(plan._columns, (plan.n_elements + 1) * sizeof(uint32_t))
+        if columns == NULL:
+            raise MemoryError()
+    else:
+        PyMem_Free(plan._columns)
+    plan._columns = <uint32_t*> columns
+    return 0
+
+
+cdef int _list_pieces(MaskPlan plan, const index_t[::1] counts) except -1:
+    """Make a piece of each chunk that has selected elements."""
+    cdef index_t chunk, n = 0
+    for chunk in range(counts.shape[0]):
+        n += counts[chunk] != 0
+    plan._pieces = <index_t*> PyMem_Malloc((2 * n + 1) * sizeof(index_t))
+    if plan._pieces == NULL:
+        raise MemoryError()
+    plan.n_pieces = n
+    n = 0
+    for chunk in range(counts.shape[0]):
+        if counts[chunk]:
+            plan._pieces[2 * n], plan._pieces[2 * n + 1] = chunk, counts[chunk]
+            n += 1
+    return 0
 
 
 def split_mask(mask, Grid grid):
+    """Cut a Boolean mask at the chunk edges.
+
+    Parameters
+    ----------
+    mask : ndarray of bool
+        The mask, in the shape of the array.
+    grid : Grid
+        Shape of the array and of its chunks.
+
+    Returns
+    -------
+    MaskPlan
+        One piece per chunk that holds a selected element.
+
+    Raises
+    ------
+    ValueError
+        If the mask is not Boolean, does not have the shape of the array, or has no axis.
+    """
     cdef MaskPlan plan
     cdef int ndim = grid.ndim, axis, last = grid.ndim - 1
-    cdef index_t n_rows = 1, n_chunks = 1, row, segment, chunk, rest, n, low, high, i, found, total = 0
-    cdef index_t length, chunk_len, scale
-    cdef index_t room, stop
-    cdef uint32_t* columns
-    cdef uint64_t eight, ONES = 0x0101010101010101
+    cdef index_t n_rows = 1, n_chunks = 1, room
     cdef index_t[::1] counts
     cdef cnp.ndarray flags
+    cdef bint is_listed
     if ndim == 0 or np.shape(mask) != grid.shape or mask.dtype != np.bool_:
-        raise ValueError(f"a mask has the shape {grid.shape} of the array and its elements are Boolean")
+        raise ValueError(
+            f"the mask has shape {np.shape(mask)} and data type {mask.dtype}; it must have the shape {grid.shape} of "
+            "the array, with at least one axis, and be Boolean"
+        )
     flags = np.ascontiguousarray(mask).view(np.uint8)
     plan = MaskPlan.__new__(MaskPlan)
     plan.ndim, plan.grid, plan._mask = ndim, grid, flags
     plan._flags = <const unsigned char*> cnp.PyArray_BYTES(flags)
     for axis in range(ndim):
-        length, chunk_len = grid._lengths[axis], grid._lengths[ndim + axis]
-        n_chunks *= (length + chunk_len - 1) // chunk_len
+        n_chunks *= ceil_div(grid._lengths[axis], grid._lengths[ndim + axis])
         if axis != last:
-            n_rows *= length
-    length, chunk_len = grid._lengths[last], grid._lengths[ndim + last]
-    plan.n_segments = (length + chunk_len - 1) // chunk_len
-    plan._before = <index_t*> PyMem_Malloc((n_rows * plan.n_segments + 1) * sizeof(index_t))
-    if plan._before == NULL:
-        raise MemoryError()
-    counts = np.zeros(n_chunks, np.int64)
+            n_rows *= grid._lengths[axis]
+    plan.n_segments = ceil_div(grid._lengths[last], grid._lengths[ndim + last])
+    # columns have 4 bytes, so that they are never larger than the mask
     room = flags.size // 4
-    if chunk_len <= <index_t> 0xFFFFFFFF:
-        plan._columns = <uint32_t*> PyMem_Malloc((room + 8) * sizeof(uint32_t))
-        if plan._columns == NULL:
-            raise MemoryError()
-    columns = plan._columns
+    _allocate_segments(plan, n_rows * plan.n_segments, room)
+    counts = np.zeros(n_chunks, np.int64)
     with nogil:
-        for row in range(n_rows if plan.n_segments else 0):
-            chunk, rest, scale = 0, row, plan.n_segments
-            for axis in range(last - 1, -1, -1):
-                n = grid._lengths[axis]
-                chunk += rest % n // grid._lengths[ndim + axis] * scale
-                rest = rest // n
-                scale *= (n + grid._lengths[ndim + axis] - 1) // grid._lengths[ndim + axis]
-            for segment in range(plan.n_segments):
-                low = row * length + segment * chunk_len
-                high = low + (chunk_len if length - segment * chunk_len > chunk_len else length - segment * chunk_len)
-                found, i = 0, low
-                if columns != NULL and total + (high - low) > room:
-                    # dense
-                    columns = NULL
-                if columns == NULL:
-                    while i < high:
-                        if i + 8 <= high:
-                            memcpy(&eight, plan._flags + i, 8)
-                            if eight & ~ONES == 0:
-                                found += (eight * ONES) >> 56
-                                i += 8
-                                continue
-                        found += plan._flags[i] != 0
-                        i += 1
-                else:
-                    while i < high:
-                        if i + 8 <= high:
-                            memcpy(&eight, plan._flags + i, 8)
-                            if eight == 0:
-                                i += 8
-                                continue
-                            stop = i + 8
-                        else:
-                            stop = high
-                        while i < stop:
-                            # without a branch, which would be guessed wrong as often as not
-                            columns[total + found] = <uint32_t> (i - low)
-                            found += plan._flags[i] != 0
-                            i += 1
-                plan._before[row * plan.n_segments + segment] = total
-                total += found
-                counts[chunk + segment] += found
-    plan.n_elements = total
-    plan._before[n_rows * plan.n_segments] = total
-    if columns == NULL:
-        PyMem_Free(plan._columns)
-        plan._columns = NULL
-    else:
-        plan._columns = <uint32_t*> PyMem_Realloc(plan._columns, (total + 1) * sizeof(uint32_t))
-        if plan._columns == NULL:
-            raise MemoryError()
-    n = 0
-    for chunk in range(n_chunks):
-        n += counts[chunk] != 0
-    plan.n_pieces = n
-    plan._pieces = <index_t*> PyMem_Malloc((2 * n + 1) * sizeof(index_t))
-    if plan._pieces == NULL:
-        raise MemoryError()
-    n = 0
-    for chunk in range(n_chunks):
-        if counts[chunk]:
-            plan._pieces[2 * n], plan._pieces[2 * n + 1] = chunk, counts[chunk]
-            n += 1
+        is_listed = _scan_rows(plan, grid, n_rows, room, counts)
+    _shrink_columns(plan, is_listed)
+    _list_pieces(plan, counts)
     return plan

@@ -1,8 +1,8 @@
-"""The kernels in numpy: the oracle of the tests, the pure fallback, and what moves Python objects.
+"""The kernels in NumPy: the oracle of the tests, the fallback of a pure build, and the kernels for Python objects.
 
-Each name says and does what its compiled namesake does; the contracts stand in ``_plan_outer.pyi``,
-``_gather_scatter.pyi`` and ``_fill.pyi``. Arrays of objects always come here, since only numpy counts
-their references.
+Each function does the same as the compiled function of the same name. The stubs of the compiled modules, such as
+``_plan_outer.pyi`` and ``_gather_scatter.pyi``, document them. Arrays of Python objects always use this module, because
+NumPy counts references.
 """
 
 from __future__ import annotations
@@ -12,15 +12,21 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy._kernels._reference_crc32c import crc32c
 from zarrcy._kernels._reference_json_scan import scan_members
+from zarrcy._kernels.protocols import AnyArray, Buffer, Item, Selection
 
 __all__ = ["crc32c", "scan_members"]
+
+Index: TypeAlias = Any
+"""What NumPy takes between brackets: slices and integer arrays."""
+Lists: TypeAlias = Sequence[NDArray[np.int64] | None] | None
+"""Per axis, the selected positions, or None for a range."""
 
 LONGEST = 1 << 62
 MAX_NDIM = 64
@@ -28,7 +34,7 @@ MAX_NDIM = 64
 
 @dataclass(frozen=True)
 class Grid:
-    """Array shape and chunk shape, both in elements."""
+    """The shape of an array and the shape of its chunks, in elements."""
 
     shape: tuple[int, ...]
     chunk_shape: tuple[int, ...]
@@ -41,9 +47,11 @@ class Grid:
         if self.ndim > MAX_NDIM:
             raise ValueError(f"an array has at most {MAX_NDIM} axes, not {self.ndim}")
         if not all(0 <= n < LONGEST for n in self.shape):
-            raise ValueError(f"bad shape {self.shape}: a length must be 0 or more, and below 2**62")
+            raise ValueError(f"shape {self.shape}: each length must be at least 0 and less than 2**62")
         if not all(1 <= n < LONGEST for n in self.chunk_shape):
-            raise ValueError(f"bad chunk shape {self.chunk_shape}: a length must be 1 or more, below 2**62")
+            raise ValueError(
+                f"chunk shape {self.chunk_shape}: each length must be at least 1 and less than 2**62"
+            )
 
     @property
     def ndim(self) -> int:
@@ -69,7 +77,7 @@ class Box:
         return tuple(n for n, gone in zip(self.counts, self.dropped, strict=True) if not gone)
 
 
-def parse_box(selection: Any, grid: Grid) -> Box | None:
+def parse_box(selection: Selection, grid: Grid) -> Box | None:
     items = selection if type(selection) is tuple else (selection,)
     n_ellipsis = sum(item is Ellipsis for item in items)
     missing = grid.ndim - len(items) + n_ellipsis
@@ -98,7 +106,7 @@ def parse_box(selection: Any, grid: Grid) -> Box | None:
 
 
 class Plan:
-    """Pieces of chunks, numbered; each piece is what a selection takes of one chunk."""
+    """The pieces of a selection, numbered. A piece is what the selection takes of one chunk."""
 
     grid: Grid
     n_pieces: int
@@ -115,20 +123,20 @@ class Plan:
         rows = [self.coords(number) for number in range(first, last)]
         return np.array(rows, np.int64).reshape(len(rows), self.ndim)
 
-    def places(self, number: int) -> tuple[Any, Any]:
-        """Where the elements of a piece are: keys into the chunk and into the result."""
+    def places(self, number: int) -> tuple[Index, Index]:
+        """Return the NumPy indices of a piece in its chunk and in the result."""
         raise NotImplementedError
 
     def covered(self, number: int) -> int:
-        """How many different elements a piece holds. A chunk may be stated to be huge: no memory is taken for it."""
+        """Return the number of distinct elements of a piece. Metadata may state huge chunks, so allocate none."""
         raise NotImplementedError
 
-    def widened(self, result: NDArray[Any]) -> NDArray[Any]:
-        """The result with the axes that the keys of `places` have."""
+    def widened(self, result: AnyArray) -> AnyArray:
+        """Return the result with the axes that the indices from `places` have."""
         return result
 
     def inside(self, number: int) -> int:
-        """How many elements the chunk of a piece has inside the array."""
+        """Return the number of elements that the chunk of a piece has inside the array."""
         axes = zip(self.coords(number), self.grid.shape, self.grid.chunk_shape, strict=True)
         return math.prod(min(chunk_len, length - chunk * chunk_len) for chunk, length, chunk_len in axes)
 
@@ -147,13 +155,13 @@ class Plan:
 
     def _check(self, number: int) -> None:
         if not 0 <= number < self.n_pieces:
-            raise IndexError(f"piece {number} of a plan that has {self.n_pieces}")
+            raise IndexError(f"piece {number} of a plan that has {self.n_pieces} pieces")
 
 
 class OuterPlan(Plan):
-    """The outer product of the pieces of the axes, in C order."""
+    """The outer product of the pieces along the axes, in C order."""
 
-    def __init__(self, box: Box, grid: Grid, lists: Any) -> None:
+    def __init__(self, box: Box, grid: Grid, lists: Lists) -> None:
         self.box, self.grid, self.shape = box, grid, box.shape
         self.has_lists = lists is not None
         self.tables, self.within, self.out = [], [], []
@@ -163,33 +171,34 @@ class OuterPlan(Plan):
             _check_positions(positions, grid, axis)
             if len(positions) != box.counts[axis]:
                 raise ValueError(
-                    f"a list of {len(positions)} entries on axis {axis}, the box has another count"
+                    f"axis {axis} has a list of {len(positions)} entries, but the count of the box is "
+                    f"{box.counts[axis]}"
                 )
             chunks = positions // grid.chunk_shape[axis]
             order = np.argsort(chunks, kind="stable")
-            found, first, counts = np.unique(chunks[order], return_index=True, return_counts=True)
+            distinct, first, counts = np.unique(chunks[order], return_index=True, return_counts=True)
             within = positions[order] - chunks[order] * grid.chunk_shape[axis]
             at = np.zeros_like(first) if given is not None else within[first]
-            self.tables.append(np.stack([found, at, first, counts], axis=1).astype(np.int64))
+            self.tables.append(np.stack([distinct, at, first, counts], axis=1).astype(np.int64))
             self.within.append(within)
             self.out.append(box.counts[axis] - 1 - order if box.flipped[axis] else order)
         self.n_pieces = math.prod(len(table) for table in self.tables)
         if self.n_pieces > LONGEST:
             raise OverflowError("the selection touches more than 2**62 chunks")
 
-    def rows(self, number: int) -> list[Any]:
-        """Find piece `number`: chunk, within, first entry and number of entries of each axis."""
+    def rows(self, number: int) -> list[list[int]]:
+        """Return what a piece holds along each axis: chunk, within, first entry and number of entries."""
         self._check(number)
-        found: list[Any] = []
+        rows: list[list[int]] = []
         for table in reversed(self.tables):
             number, row = divmod(number, len(table))
-            found.append(table[row].tolist())
-        return found[::-1]
+            rows.append(table[row].tolist())
+        return rows[::-1]
 
     def coords(self, number: int) -> tuple[int, ...]:
         return tuple(row[0] for row in self.rows(number))
 
-    def places(self, number: int) -> tuple[Any, Any]:
+    def places(self, number: int) -> tuple[Index, Index]:
         entries = [slice(first, first + count) for _, _, first, count in self.rows(number)]
         within = [positions[part] for positions, part in zip(self.within, entries, strict=True)]
         out = [positions[part] for positions, part in zip(self.out, entries, strict=True)]
@@ -197,15 +206,15 @@ class OuterPlan(Plan):
 
     def covered(self, number: int) -> int:
         within = self.places(number)[0]
-        # in a list an element may come twice
+        # a list may repeat a position
         return math.prod(len(np.unique(axis)) if self.has_lists else axis.size for axis in within)
 
-    def widened(self, result: NDArray[Any]) -> NDArray[Any]:
+    def widened(self, result: AnyArray) -> AnyArray:
         return result[(*(None if gone else slice(None) for gone in self.box.dropped), ...)]
 
     def slices(self, number: int) -> tuple[tuple[int | slice, ...], tuple[slice, ...]]:
         if self.has_lists:
-            raise TypeError("a piece of a list is no slice")
+            raise TypeError("a piece along a list has no slices")
         within: list[int | slice] = []
         out = []
         for axis, (_, at, first, n) in enumerate(self.rows(number)):
@@ -234,26 +243,30 @@ def _range_of(box: Box, grid: Grid, axis: int) -> NDArray[np.int64]:
 
 def _check_positions(positions: NDArray[np.int64], grid: Grid, axis: int) -> None:
     for position in positions[(positions < 0) | (positions >= grid.shape[axis])]:
-        raise IndexError(f"index {position} leaves axis {axis}, which has {grid.shape[axis]} elements")
+        raise IndexError(
+            f"index {position} is out of bounds for axis {axis}, which has {grid.shape[axis]} elements"
+        )
 
 
-def split_outer(box: Box, grid: Grid, lists: Any = None) -> OuterPlan:
+def split_outer(box: Box, grid: Grid, lists: Lists = None) -> OuterPlan:
     if box.ndim != grid.ndim or (lists is not None and len(lists) != grid.ndim):
-        raise ValueError(f"a box of rank {box.ndim} on a grid of rank {grid.ndim}")
+        raise ValueError(f"the box has {box.ndim} axes, the grid has {grid.ndim}")
     return OuterPlan(box, grid, lists)
 
 
 class PointsPlan(Plan):
-    """Points, ordered by chunk; within a chunk in the order in which they were given."""
+    """Points, sorted by chunk. The points of one chunk keep the order in which they were given."""
 
     def __init__(self, coords: list[NDArray[np.int64]], n_points: int, grid: Grid) -> None:
         self.grid, self.shape = grid, (n_points,)
         for axis, positions in enumerate(coords):
             if len(positions) != n_points:
-                raise ValueError(f"{len(positions)} coordinates on axis {axis}, {n_points} on the others")
+                raise ValueError(
+                    f"axis {axis} has {len(positions)} coordinates, the other axes have {n_points}"
+                )
             _check_positions(positions, grid, axis)
         chunks = [positions // n for positions, n in zip(coords, grid.chunk_shape, strict=True)]
-        # the last key of lexsort is the first in rank; it is stable
+        # lexsort is stable, and its last key is the primary one
         order = np.lexsort(chunks[::-1]) if chunks else np.arange(n_points)
         rows = (
             np.stack([chunk[order] for chunk in chunks], axis=1) if chunks else np.zeros((n_points, 0), int)
@@ -268,7 +281,7 @@ class PointsPlan(Plan):
         self._check(number)
         return self.chunks[number]
 
-    def places(self, number: int) -> tuple[Any, Any]:
+    def places(self, number: int) -> tuple[Index, Index]:
         self._check(number)
         points = self.pieces[number]
         axes = zip(self.positions, self.chunks[number], self.grid.chunk_shape, strict=True)
@@ -279,16 +292,19 @@ class PointsPlan(Plan):
         return np.unique(np.stack(self.places(number)[0]), axis=1).shape[1] if self.ndim else 1
 
 
-def split_points(coords: Any, grid: Grid) -> PointsPlan:
+def split_points(coords: list[Any], grid: Grid) -> PointsPlan:
     *axes, n_points = coords
     if len(axes) != grid.ndim:
-        raise ValueError(f"coordinates of {len(axes)} axes for a grid of rank {grid.ndim}")
+        raise ValueError(f"the points have coordinates along {len(axes)} axes, the grid has {grid.ndim} axes")
     return PointsPlan(axes, n_points, grid)
 
 
-def split_mask(mask: Any, grid: Grid) -> PointsPlan:
+def split_mask(mask: NDArray[np.bool_], grid: Grid) -> PointsPlan:
     if grid.ndim == 0 or np.shape(mask) != grid.shape or mask.dtype != np.bool_:
-        raise ValueError(f"a mask has the shape {grid.shape} of the array and its elements are Boolean")
+        raise ValueError(
+            f"the mask has shape {np.shape(mask)} and data type {mask.dtype}; it must have the shape {grid.shape} of "
+            "the array, with at least one axis, and be Boolean"
+        )
     coords = [positions.astype(np.int64) for positions in np.nonzero(mask)]
     return PointsPlan(coords, len(coords[0]), grid)
 
@@ -331,10 +347,12 @@ class ChunkLayout:
     def whole(self) -> int:
         return self.itemsize if self.field is None else self.field[1]
 
-    def array_of(self, chunk: Any, dtype: np.dtype[Any]) -> NDArray[Any] | None:
-        """The flat `chunk` as an array of the chunk shape; None if it has another length."""
+    def array_of(self, chunk: Buffer, dtype: np.dtype[Any]) -> AnyArray | None:
+        """Return the flat `chunk` as an array of the chunk shape; None if it has another length."""
         if dtype.itemsize != self.itemsize:
-            raise ValueError(f"items of {dtype.itemsize} bytes where the chunk has {self.itemsize}")
+            raise ValueError(
+                f"elements of the result have {dtype.itemsize} bytes, those of the chunk have {self.itemsize}"
+            )
         if dtype.hasobject:
             flat = chunk
             if flat.size != math.prod(self.chunk_shape):
@@ -352,26 +370,28 @@ class ChunkLayout:
             )
         inverse = sorted(range(self.ndim), key=self.order.__getitem__)
         in_memory = flat.reshape([self.chunk_shape[axis] for axis in self.order])
-        array: NDArray[Any] = in_memory.transpose(inverse)
+        array: AnyArray = in_memory.transpose(inverse)
         return array
 
 
-def _flat_bytes(chunk: Any) -> NDArray[np.uint8]:
+def _flat_bytes(chunk: Buffer) -> NDArray[np.uint8]:
     if isinstance(chunk, np.ndarray):
         if not chunk.flags.c_contiguous:
-            raise ValueError("a chunk must lie in one contiguous run of memory")
+            raise ValueError("the memory of a chunk must be contiguous")
         return chunk.reshape(-1).view(np.uint8)
     return np.frombuffer(chunk, np.uint8)
 
 
-def _check_result(plan: Plan, layout: ChunkLayout, result: NDArray[Any]) -> None:
+def _check_result(plan: Plan, layout: ChunkLayout, result: AnyArray) -> None:
     if result.shape != plan.shape:
-        raise IndexError(f"the result has shape {result.shape} where the selection has {plan.shape}")
+        raise IndexError(f"the result has shape {result.shape}, the selection has {plan.shape}")
     if layout.chunk_shape != plan.grid.chunk_shape:
-        raise IndexError(f"a layout of chunks of {layout.chunk_shape}; the grid has {plan.grid.chunk_shape}")
+        raise IndexError(
+            f"the layout has chunks of shape {layout.chunk_shape}, the grid of the plan has {plan.grid.chunk_shape}"
+        )
 
 
-def gather(plan: Plan, number: int, chunk: Any, layout: ChunkLayout, out: NDArray[Any]) -> bool:
+def gather(plan: Plan, number: int, chunk: Buffer, layout: ChunkLayout, out: AnyArray) -> bool:
     array = layout.array_of(chunk, out.dtype)
     if array is None:
         return False
@@ -381,7 +401,7 @@ def gather(plan: Plan, number: int, chunk: Any, layout: ChunkLayout, out: NDArra
     return True
 
 
-def scatter(plan: Plan, number: int, chunk: Any, layout: ChunkLayout, value: NDArray[Any]) -> bool:
+def scatter(plan: Plan, number: int, chunk: Buffer, layout: ChunkLayout, value: AnyArray) -> bool:
     array = layout.array_of(chunk, value.dtype)
     if array is None:
         return False
@@ -391,17 +411,19 @@ def scatter(plan: Plan, number: int, chunk: Any, layout: ChunkLayout, value: NDA
     return True
 
 
-def fill_piece(plan: Plan, number: int, layout: ChunkLayout, out: NDArray[Any], item: Any) -> None:
+def fill_piece(plan: Plan, number: int, layout: ChunkLayout, out: AnyArray, item: Item) -> None:
     if item is None and not out.dtype.hasobject:
         return
     if out.dtype.itemsize != layout.itemsize:
-        raise ValueError(f"items of {out.dtype.itemsize} bytes where the chunk has {layout.itemsize}")
+        raise ValueError(
+            f"elements of the result have {out.dtype.itemsize} bytes, those of the chunk have {layout.itemsize}"
+        )
     _check_result(plan, layout, out)
     one = np.empty((), out.dtype)
     if out.dtype.hasobject:
         one[()] = item
     elif len(item) != layout.itemsize:
-        raise ValueError(f"a fill item of {len(item)} bytes where elements have {layout.itemsize}")
+        raise ValueError(f"the fill item has {len(item)} bytes, an element has {layout.itemsize}")
     else:
         one = np.frombuffer(item, np.uint8).view(out.dtype).reshape(())
     _, where = plan.places(number)
@@ -409,7 +431,7 @@ def fill_piece(plan: Plan, number: int, layout: ChunkLayout, out: NDArray[Any], 
 
 
 def gather_many(
-    plan: Plan, first: int, chunks: list[Any], layout: ChunkLayout, out: NDArray[Any], item: Any
+    plan: Plan, first: int, chunks: list[Buffer | None], layout: ChunkLayout, out: AnyArray, item: Item
 ) -> int:
     for i, chunk in enumerate(chunks):
         if chunk is None:
@@ -419,8 +441,7 @@ def gather_many(
     return -1
 
 
-def run_of_piece(plan: Plan, number: int, layout: ChunkLayout, out: NDArray[Any]) -> int:
-    """Byte offset in `out` of a piece that is a whole chunk in one run, in the layout of the chunk; else -1."""
+def run_of_piece(plan: Plan, number: int, layout: ChunkLayout, out: AnyArray) -> int:
     if not isinstance(plan, OuterPlan) or plan.has_lists:
         return -1
     if out.dtype.itemsize != layout.itemsize or out.dtype.hasobject:
@@ -448,13 +469,13 @@ def run_of_piece(plan: Plan, number: int, layout: ChunkLayout, out: NDArray[Any]
 
 def touched_blocks(plan: Plan, number: int, layout: ChunkLayout, block_nbytes: int) -> list[tuple[int, int]]:
     if block_nbytes < 1:
-        raise ValueError(f"blocks of {block_nbytes} bytes")
+        raise ValueError(f"blocks of {block_nbytes} bytes: a block must have at least 1 byte")
     chosen = np.zeros(layout.chunk_shape, bool)
     chosen[plan.places(number)[0]] = True
     starts = np.flatnonzero(chosen.transpose(layout.order)) * layout.whole + layout.offset
     if not layout.itemsize or not starts.size:
         return []
-    # an element may reach over several blocks: what begins and ends there is counted up
+    # an element may extend over several blocks: count the elements that begin and end in each, and sum up
     change = np.zeros(-(-layout.nbytes // block_nbytes) + 1, np.int64)
     np.add.at(change, starts // block_nbytes, 1)
     np.add.at(change, (starts + layout.itemsize - 1) // block_nbytes + 1, -1)
@@ -463,19 +484,19 @@ def touched_blocks(plan: Plan, number: int, layout: ChunkLayout, block_nbytes: i
     return list(zip(edges[::2], edges[1::2], strict=True))
 
 
-def is_filled(chunk: Any, item: Any) -> bool:
+def is_filled(chunk: Buffer, item: Item) -> bool:
     if isinstance(chunk, np.ndarray) and chunk.dtype.hasobject:
         return all(_same_object(value, item) for value in chunk.reshape(-1))
     flat = _flat_bytes(chunk)
     if not item:
         return True
     if flat.nbytes % len(item):
-        raise ValueError(f"{flat.nbytes} bytes are not a whole number of items of {len(item)} bytes")
+        raise ValueError(f"{flat.nbytes} bytes are not a multiple of the element size, {len(item)} bytes")
     return bool((flat.reshape(-1, len(item)) == np.frombuffer(item, np.uint8)).all())
 
 
-def _same_object(a: Any, b: Any) -> bool:
-    """Would the two be stored alike? 1 and True, or 0.0 and -0.0, are equal, and are not the same."""
+def _same_object(a: Item, b: Item) -> bool:
+    """Return whether two objects have the same stored form. 1 and True, or 0.0 and -0.0, are equal but differ."""
     if type(a) is not type(b):
         return False
     if isinstance(a, float):
@@ -489,7 +510,7 @@ def _same_object(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def fill(chunk: Any, item: Any) -> None:
+def fill(chunk: Buffer, item: Item) -> None:
     if isinstance(chunk, np.ndarray) and chunk.dtype.hasobject:
         flat = chunk.reshape(-1)
         for i in range(flat.size):
@@ -499,17 +520,17 @@ def fill(chunk: Any, item: Any) -> None:
         return
     raw = _flat_bytes(chunk)
     if raw.nbytes % len(item):
-        raise ValueError(f"{raw.nbytes} bytes are not a whole number of items of {len(item)} bytes")
+        raise ValueError(f"{raw.nbytes} bytes are not a multiple of the element size, {len(item)} bytes")
     raw.reshape(-1, len(item))[:] = np.frombuffer(item, np.uint8)
 
 
 def group_by_shard(
-    plan: Any, counts: Sequence[int], axes: Sequence[int]
+    plan: Plan, counts: Sequence[int], axes: Sequence[int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[int], list[tuple[int, ...]], list[int]]:
     coords = plan.coords_table(0, plan.n_pieces)
     of_shard = np.array(counts, np.int64)
     shards = coords // of_shard
-    # the last key of lexsort is the first in rank; it is stable
+    # lexsort is stable, and its last key is the primary one
     order = np.lexsort(shards.T[::-1]) if shards.size else np.arange(len(shards))
     within = (coords - shards * of_shard)[order]
     shards = shards[order]

@@ -3,4 +3,4 @@ from zarrcy._kernels._plan_outer cimport Plan
 from zarrcy._kernels._types cimport Blocks, index_t
 
 
-cdef int touch_piece(Plan plan, index_t number, ChunkLayout layout, Blocks* blocks) except -1 nogil
+cdef int mark_piece(Plan plan, index_t number, ChunkLayout layout, Blocks* blocks) except -1 nogil

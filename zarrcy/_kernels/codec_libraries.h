@@ -1,5 +1,5 @@
-/* The functions of LZ4 and Zstandard, and of zlib-ng and BloscLZ, which only the archive of C-Blosc2 carries.
- * Their headers do not come with it, so what is used of their stable interfaces is declared here. */
+/* Declarations for LZ4 and Zstandard and, in the static archive of C-Blosc2, for zlib-ng and BloscLZ. The archive comes
+ * without their headers, so this file declares the functions that zarrcy uses. Their interfaces are stable. */
 #ifndef ZARRCY_CODEC_LIBRARIES_H
 #define ZARRCY_CODEC_LIBRARIES_H
 

@@ -1,4 +1,4 @@
-"""The compiled kernels under one name, as `_reference` is the numpy ones."""
+"""All compiled kernels, with the interface of `_reference`."""
 
 from zarrcy._kernels._crc32c import crc32c
 from zarrcy._kernels._fill import fill, is_filled

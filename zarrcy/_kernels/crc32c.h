@@ -1,6 +1,6 @@
 /* CRC-32C (Castagnoli): reflected polynomial 0x82F63B78, initial value and final xor of all ones.
- * Source: RFC 3720, appendix B.4. Eight bytes at a time by tables ("slicing by 8", Kounavis and Berry,
- * 2005), or by the processor's own instruction where it has one. */
+ * Source: RFC 3720, appendix B.4. Uses the CRC instruction of the processor if there is one, else tables for eight
+ * bytes at a time ("slicing by 8", Kounavis and Berry, 2005). */
 #ifndef ZARRCY_CRC32C_H
 #define ZARRCY_CRC32C_H
 
@@ -25,7 +25,7 @@ static void zarrcy_crc32c_init(void) {
 
 static uint32_t zarrcy_crc32c_tables(uint32_t crc, const unsigned char *p, size_t n) {
     while (n >= 8) {
-        /* bytes are put together by hand, so that the order of the machine does not matter */
+        /* words are assembled from bytes, so the byte order of the machine does not matter */
         uint32_t low = crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
         crc = zarrcy_crc32c_table[7][low & 0xff] ^ zarrcy_crc32c_table[6][low >> 8 & 0xff]
             ^ zarrcy_crc32c_table[5][low >> 16 & 0xff] ^ zarrcy_crc32c_table[4][low >> 24]
@@ -76,7 +76,7 @@ static uint32_t zarrcy_crc32c_hardware(uint32_t crc, const unsigned char *p, siz
 #define ZARRCY_HAS_CRC32C() 0
 #endif
 
-/* The checksum of a run of bytes that goes on after one whose checksum is `crc`; begin with 0. */
+/* Return the checksum of bytes that follow others whose checksum is `crc`; 0 if there are none before. */
 static uint32_t zarrcy_crc32c(uint32_t crc, const unsigned char *p, size_t n, int by_tables) {
     crc = ~crc;
     crc = !by_tables && ZARRCY_HAS_CRC32C() ? zarrcy_crc32c_hardware(crc, p, n) : zarrcy_crc32c_tables(crc, p, n);

@@ -1,8 +1,8 @@
-/* Decode compressed chunks into memory of a known length. Whatever comes from outside - a length, an offset, a
- * count - is compared with what there is before it is used. A frame that is odd in any way is refused with -1:
- * the caller then takes the general way, which says what is wrong with it. */
-#ifndef ZARRCY_FRAMES_H
-#define ZARRCY_FRAMES_H
+/* Decode compressed chunks into memory of a known length. Stored bytes are untrusted: every length, offset and count is
+ * checked before it is used. Functions return -1 for any frame that they cannot decode; the caller then uses the
+ * fallback path, which reports what is wrong with the frame. */
+#ifndef ZARRCY_DECODE_H
+#define ZARRCY_DECODE_H
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 enum { ZARRCY_RAW, ZARRCY_BLOSC, ZARRCY_ZSTD, ZARRCY_LZ4, ZARRCY_GZIP, ZARRCY_ZLIB };
 
-/* What one thread needs to decode; nothing of it is allocated per chunk. */
+/* The decoder of one thread. Its memory is allocated once and reused for all chunks. */
 typedef struct {
     char *block;            /* one decoded block of a Blosc frame, before it is unshuffled */
     size_t block_size;
@@ -32,39 +32,40 @@ static void zarrcy_decoder_free(zarrcy_decoder *d) {
     zarrcy_inflater_free(&d->inflater);
 }
 
-static uint32_t zarrcy_u32(const unsigned char *p) {
+static uint32_t zarrcy_read_u32(const unsigned char *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 #ifdef ZARRCY_CODECS
 
-static int zarrcy_zstd(zarrcy_decoder *d, const char *src, size_t n, char *dst, size_t nbytes) {
-    size_t found;
+static int zarrcy_zstd_decode(zarrcy_decoder *d, const char *src, size_t n, char *dst, size_t nbytes) {
+    size_t decoded;
     if (!d->zstd && !(d->zstd = ZSTD_createDCtx()))
         return -1;
-    found = ZSTD_decompressDCtx(d->zstd, dst, nbytes, src, n);
-    return ZSTD_isError(found) || found != nbytes ? -1 : 0;
+    decoded = ZSTD_decompressDCtx(d->zstd, dst, nbytes, src, n);
+    return ZSTD_isError(decoded) || decoded != nbytes ? -1 : 0;
 }
 
-/* numcodecs' LZ4: the decoded length, little-endian, and one block. */
-static int zarrcy_lz4(const char *src, size_t n, char *dst, size_t nbytes) {
-    if (n < 4 || n > 0x7fffffff || nbytes > 0x7fffffff || zarrcy_u32((const unsigned char *)src) != nbytes)
+/* LZ4 as numcodecs writes it: the decoded length as a little-endian integer, then one block. */
+static int zarrcy_lz4_decode(const char *src, size_t n, char *dst, size_t nbytes) {
+    if (n < 4 || n > 0x7fffffff || nbytes > 0x7fffffff || zarrcy_read_u32((const unsigned char *)src) != nbytes)
         return -1;
     return LZ4_decompress_safe(src + 4, dst, (int)(n - 4), (int)nbytes) == (int)nbytes ? 0 : -1;
 }
 
-/* A Blosc-1 frame. Source: c-blosc 1.21, README_CHUNK_FORMAT.rst. */
+/* The header of a Blosc-1 frame. Source: c-blosc 1.21, README_CHUNK_FORMAT.rst. */
 typedef struct {
     uint32_t nbytes, block_nbytes, stored, n_blocks;
     int typesize, format, shuffle, bitshuffle, copied, split;
-} zarrcy_blosc;
+} zarrcy_blosc_frame;
 
-static int zarrcy_blosc_open(zarrcy_blosc *f, const unsigned char *src, size_t n, size_t nbytes) {
+/* Read and check the header of a frame of `n` bytes that decodes to `nbytes`. Returns 0, or -1. */
+static int zarrcy_blosc_read_header(zarrcy_blosc_frame *f, const unsigned char *src, size_t n, size_t nbytes) {
     if (n < 16 || src[0] != 2)
         return -1;
-    f->nbytes = zarrcy_u32(src + 4);
-    f->block_nbytes = zarrcy_u32(src + 8);
-    f->stored = zarrcy_u32(src + 12);
+    f->nbytes = zarrcy_read_u32(src + 4);
+    f->block_nbytes = zarrcy_read_u32(src + 8);
+    f->stored = zarrcy_read_u32(src + 12);
     f->typesize = src[3];
     f->shuffle = (src[2] & 1) && f->typesize > 1;
     f->copied = src[2] & 2;
@@ -83,14 +84,16 @@ static int zarrcy_blosc_open(zarrcy_blosc *f, const unsigned char *src, size_t n
     return f->format == 0 || f->format == 1 || f->format == 4 ? 0 : -1;
 }
 
-/* The streams of a block: where it begins in the frame, how many bytes it has, and in how many streams. */
+/* The streams of a block: the offset of the next one in the frame, the decoded length of the block, the number of
+ * streams, and the decoded length of each. */
 typedef struct {
     uint32_t at, size, streams, part;
-} zarrcy_blosc_part;
+} zarrcy_blosc_streams;
 
-static int zarrcy_blosc_find(const zarrcy_blosc *f, const unsigned char *src, uint32_t number, zarrcy_blosc_part *b) {
+static int zarrcy_blosc_find_streams(const zarrcy_blosc_frame *f, const unsigned char *src, uint32_t number,
+                                     zarrcy_blosc_streams *b) {
     int last_is_short = f->nbytes % f->block_nbytes != 0 && number == f->n_blocks - 1;
-    b->at = zarrcy_u32(src + 16 + 4 * (size_t)number);
+    b->at = zarrcy_read_u32(src + 16 + 4 * (size_t)number);
     b->size = last_is_short ? f->nbytes % f->block_nbytes : f->block_nbytes;
     if (b->at < 16 + 4 * (uint64_t)f->n_blocks || b->at > f->stored)
         return -1;
@@ -99,22 +102,22 @@ static int zarrcy_blosc_find(const zarrcy_blosc *f, const unsigned char *src, ui
     return b->part * b->streams == b->size ? 0 : -1;
 }
 
-/* Find the next stream of a block. Returns its bytes in the frame, and moves on behind them; NULL if they leave it. */
-static const unsigned char *zarrcy_blosc_next(const zarrcy_blosc *f, const unsigned char *src, zarrcy_blosc_part *b,
-                                              uint32_t *length) {
+/* Return the bytes of the next stream of a block, and move to the one after it. NULL if they are not in the frame. */
+static const unsigned char *zarrcy_blosc_next_stream(const zarrcy_blosc_frame *f, const unsigned char *src,
+                                                     zarrcy_blosc_streams *b, uint32_t *length) {
     uint32_t start = b->at + 4;
     if (f->stored - b->at < 4)
         return NULL;
-    *length = zarrcy_u32(src + b->at);
+    *length = zarrcy_read_u32(src + b->at);
     if (*length == 0 || *length > f->stored - start)
         return NULL;
     b->at = start + *length;
     return src + start;
 }
 
-/* Decode one stream to the `part` bytes at `dst`. */
-static int zarrcy_blosc_stream(zarrcy_decoder *d, const zarrcy_blosc *f, const unsigned char *src, uint32_t length,
-                               char *dst, uint32_t part) {
+/* Decode one stream to `part` bytes at `dst`. */
+static int zarrcy_blosc_decode_stream(zarrcy_decoder *d, const zarrcy_blosc_frame *f, const unsigned char *src,
+                                      uint32_t length, char *dst, uint32_t part) {
     if (length == part) {
         memcpy(dst, src, part);
         return 0;
@@ -124,7 +127,7 @@ static int zarrcy_blosc_stream(zarrcy_decoder *d, const zarrcy_blosc *f, const u
     if (f->format == 1)
         return LZ4_decompress_safe((const char *)src, dst, (int)length, (int)part) == (int)part ? 0 : -1;
     if (f->format == 4)
-        return zarrcy_zstd(d, (const char *)src, length, dst, part);
+        return zarrcy_zstd_decode(d, (const char *)src, length, dst, part);
 #ifdef ZARRCY_ARCHIVE
     return blosclz_decompress(src, (int)length, dst, (int)part) == (int)part ? 0 : -1;
 #else
@@ -132,18 +135,18 @@ static int zarrcy_blosc_stream(zarrcy_decoder *d, const zarrcy_blosc *f, const u
 #endif
 }
 
-/* Decode one block to `dst`, which has room for it. */
-static int zarrcy_blosc_block(zarrcy_decoder *d, const zarrcy_blosc *f, const unsigned char *src, uint32_t number,
-                              char *dst) {
-    zarrcy_blosc_part b;
+/* Decode one block to `dst`, which has room for it, and undo the shuffle. */
+static int zarrcy_blosc_decode_block(zarrcy_decoder *d, const zarrcy_blosc_frame *f, const unsigned char *src,
+                                     uint32_t number, char *dst) {
+    zarrcy_blosc_streams b;
     uint32_t length, k;
     const unsigned char *stream;
     char *to = dst;
-    int unmix;
-    if (zarrcy_blosc_find(f, src, number, &b) != 0)
+    int is_shuffled;
+    if (zarrcy_blosc_find_streams(f, src, number, &b) != 0)
         return -1;
-    unmix = f->shuffle || (f->bitshuffle && b.size >= (uint32_t)f->typesize);
-    if (unmix) {
+    is_shuffled = f->shuffle || (f->bitshuffle && b.size >= (uint32_t)f->typesize);
+    if (is_shuffled) {
         if (d->block_size < b.size) {
             free(d->block);
             d->block_size = 0;
@@ -154,13 +157,13 @@ static int zarrcy_blosc_block(zarrcy_decoder *d, const zarrcy_blosc *f, const un
         to = d->block;
     }
     for (k = 0; k < b.streams; k++)
-        if (!(stream = zarrcy_blosc_next(f, src, &b, &length))
-                || zarrcy_blosc_stream(d, f, stream, length, to + (size_t)k * b.part, b.part) != 0)
+        if (!(stream = zarrcy_blosc_next_stream(f, src, &b, &length))
+                || zarrcy_blosc_decode_stream(d, f, stream, length, to + (size_t)k * b.part, b.part) != 0)
             return -1;
     if (f->shuffle)
         return blosc2_unshuffle(f->typesize, (int32_t)b.size, to, dst) == (int32_t)b.size ? 0 : -1;
-    if (unmix) {
-        /* frames of this version shuffle the bits of a block only if it has a multiple of eight elements */
+    if (is_shuffled) {
+        /* frames of this version shuffle the bits of a block only if its number of elements is a multiple of eight */
         if (b.size / f->typesize % 8 == 0)
             return blosc2_bitunshuffle(f->typesize, (int32_t)b.size, to, dst) == (int32_t)b.size ? 0 : -1;
         memcpy(dst, to, b.size);
@@ -168,23 +171,24 @@ static int zarrcy_blosc_block(zarrcy_decoder *d, const zarrcy_blosc *f, const un
     return 0;
 }
 
-/* Decode one block of shuffled bytes and leave them so: `rows[k]` is where the k-th bytes of its elements stand one
- * after the other. What was stored as it was is not moved at all; the rest goes to `dst`, which has room for it. */
-static int zarrcy_blosc_rows(zarrcy_decoder *d, const zarrcy_blosc *f, const unsigned char *src, uint32_t number,
-                             char *dst, const char **rows) {
-    zarrcy_blosc_part b;
+/* Decode one block of shuffled bytes, and leave them shuffled. `rows[k]` points to byte k of each element of the block.
+ * Streams that are stored without compression stay where they are; the others are decoded to `dst`, which has room for
+ * the whole block. */
+static int zarrcy_blosc_decode_rows(zarrcy_decoder *d, const zarrcy_blosc_frame *f, const unsigned char *src,
+                                    uint32_t number, char *dst, const char **rows) {
+    zarrcy_blosc_streams b;
     uint32_t length, k, n_rows;
     const unsigned char *stream;
     const char *place;
-    if (!f->shuffle || zarrcy_blosc_find(f, src, number, &b) != 0 || b.size % f->typesize != 0)
+    if (!f->shuffle || zarrcy_blosc_find_streams(f, src, number, &b) != 0 || b.size % f->typesize != 0)
         return -1;
     for (k = 0; k < b.streams; k++) {
-        if (!(stream = zarrcy_blosc_next(f, src, &b, &length)))
+        if (!(stream = zarrcy_blosc_next_stream(f, src, &b, &length)))
             return -1;
         place = (const char *)stream;
         if (length != b.part) {
             place = dst + (size_t)k * b.part;
-            if (zarrcy_blosc_stream(d, f, stream, length, dst + (size_t)k * b.part, b.part) != 0)
+            if (zarrcy_blosc_decode_stream(d, f, stream, length, dst + (size_t)k * b.part, b.part) != 0)
                 return -1;
         }
         if (b.streams == 1)
@@ -196,67 +200,76 @@ static int zarrcy_blosc_rows(zarrcy_decoder *d, const zarrcy_blosc *f, const uns
     return 0;
 }
 
-/* Where the bytes of a block stand. Blocks follow one another in any order: with several threads they are written
- * as they get ready, so a block ends where the next one in the file begins. -1 if it leaves the frame. */
-static int zarrcy_blosc_span(const zarrcy_blosc *f, const unsigned char *src, uint32_t number, uint32_t *start,
-                             uint32_t *end) {
+/* Find the bytes of a block in its frame; -1 if they are not in the frame. Blocks may have any order, because several
+ * threads write them. A block ends where the next one in the frame begins. */
+static int zarrcy_blosc_block_span(const zarrcy_blosc_frame *f, const unsigned char *src, uint32_t number,
+                                   uint32_t *start, uint32_t *end) {
     uint32_t k, other;
-    *start = zarrcy_u32(src + 16 + 4 * (size_t)number);
+    *start = zarrcy_read_u32(src + 16 + 4 * (size_t)number);
     *end = f->stored;
     for (k = 0; k < f->n_blocks; k++) {
-        other = zarrcy_u32(src + 16 + 4 * (size_t)k);
+        other = zarrcy_read_u32(src + 16 + 4 * (size_t)k);
         if (other > *start && other < *end)
             *end = other;
     }
     return *start < 16 + 4 * (uint64_t)f->n_blocks || *end <= *start ? -1 : 0;
 }
 
-static int zarrcy_blosc_all(zarrcy_decoder *d, const char *src, size_t n, char *dst, size_t nbytes) {
-    zarrcy_blosc f;
+static int zarrcy_blosc_decode(zarrcy_decoder *d, const char *src, size_t n, char *dst, size_t nbytes) {
+    zarrcy_blosc_frame f;
     uint32_t k;
-    if (zarrcy_blosc_open(&f, (const unsigned char *)src, n, nbytes) != 0)
+    if (zarrcy_blosc_read_header(&f, (const unsigned char *)src, n, nbytes) != 0)
         return -1;
     if (f.copied) {
         memcpy(dst, src + 16, nbytes);
         return 0;
     }
     for (k = 0; k < f.n_blocks; k++)
-        if (zarrcy_blosc_block(d, &f, (const unsigned char *)src, k, dst + (size_t)k * f.block_nbytes) != 0)
+        if (zarrcy_blosc_decode_block(d, &f, (const unsigned char *)src, k, dst + (size_t)k * f.block_nbytes) != 0)
             return -1;
     return 0;
 }
 
 #else
+/* a build without codec libraries */
 typedef struct {
     uint32_t nbytes, block_nbytes, stored, n_blocks;
     int copied, shuffle, typesize;
-} zarrcy_blosc;
-static int zarrcy_blosc_open(zarrcy_blosc *f, const unsigned char *src, size_t n, size_t nbytes) { return -1; }
-static int zarrcy_blosc_span(const zarrcy_blosc *f, const unsigned char *src, uint32_t number, uint32_t *start,
-                             uint32_t *end) { return -1; }
-static int zarrcy_blosc_block(zarrcy_decoder *d, const zarrcy_blosc *f, const unsigned char *src, uint32_t number,
-                              char *dst) { return -1; }
-static int zarrcy_blosc_rows(zarrcy_decoder *d, const zarrcy_blosc *f, const unsigned char *src, uint32_t number,
-                             char *dst, const char **rows) { return -1; }
+} zarrcy_blosc_frame;
+static int zarrcy_blosc_read_header(zarrcy_blosc_frame *f, const unsigned char *src, size_t n, size_t nbytes) {
+    return -1;
+}
+static int zarrcy_blosc_block_span(const zarrcy_blosc_frame *f, const unsigned char *src, uint32_t number,
+                                   uint32_t *start, uint32_t *end) {
+    return -1;
+}
+static int zarrcy_blosc_decode_block(zarrcy_decoder *d, const zarrcy_blosc_frame *f, const unsigned char *src,
+                                     uint32_t number, char *dst) {
+    return -1;
+}
+static int zarrcy_blosc_decode_rows(zarrcy_decoder *d, const zarrcy_blosc_frame *f, const unsigned char *src,
+                                    uint32_t number, char *dst, const char **rows) {
+    return -1;
+}
 #endif
 
-/* How many bytes of a stored chunk come before its checksum, if it has one; -1 if that is wrong. */
-static int64_t zarrcy_check(int checksum, const char *src, size_t n) {
+/* Return the length of a stored chunk without its checksum, if it has one; -1 if the checksum is wrong. */
+static int64_t zarrcy_verify_checksum(int checksum, const char *src, size_t n) {
     if (!checksum)
         return (int64_t)n;
     if (n < 4 || zarrcy_crc32c(0, (const unsigned char *)src, n - 4, 0)
-            != zarrcy_u32((const unsigned char *)src + n - 4))
+            != zarrcy_read_u32((const unsigned char *)src + n - 4))
         return -1;
     return (int64_t)n - 4;
 }
 
-/* Decode `n` stored bytes to exactly `nbytes`; -1 if that can't be done here. `checksum`: a CRC-32C follows. */
+/* Decode `n` stored bytes to exactly `nbytes`. Returns 0, or -1. `checksum`: a CRC-32C follows the chunk. */
 static int zarrcy_decode(zarrcy_decoder *d, int codec, int checksum, const char *src, size_t n, char *dst,
                          size_t nbytes) {
-    int64_t before = zarrcy_check(checksum, src, n);
-    if (before < 0)
+    int64_t encoded_nbytes = zarrcy_verify_checksum(checksum, src, n);
+    if (encoded_nbytes < 0)
         return -1;
-    n = (size_t)before;
+    n = (size_t)encoded_nbytes;
     switch (codec) {
     case ZARRCY_RAW:
         if (n != nbytes)
@@ -265,15 +278,15 @@ static int zarrcy_decode(zarrcy_decoder *d, int codec, int checksum, const char 
         return 0;
 #ifdef ZARRCY_CODECS
     case ZARRCY_BLOSC:
-        return zarrcy_blosc_all(d, src, n, dst, nbytes);
+        return zarrcy_blosc_decode(d, src, n, dst, nbytes);
     case ZARRCY_ZSTD:
-        return zarrcy_zstd(d, src, n, dst, nbytes);
+        return zarrcy_zstd_decode(d, src, n, dst, nbytes);
     case ZARRCY_LZ4:
-        return zarrcy_lz4(src, n, dst, nbytes);
+        return zarrcy_lz4_decode(src, n, dst, nbytes);
 #endif
     case ZARRCY_GZIP:
     case ZARRCY_ZLIB:
-        return zarrcy_inflate(&d->inflater, codec == ZARRCY_GZIP, src, n, dst, nbytes);
+        return zarrcy_deflate_decode(&d->inflater, codec == ZARRCY_GZIP, src, n, dst, nbytes);
     }
     return -1;
 }

@@ -1,5 +1,6 @@
-/* Streams of gzip and zlib (RFC 1951): by libdeflate if it was found at build time, or else by zlib-ng, which comes with
- * the archive of C-Blosc2. Another member behind a stream, or padding, is left to the general way. */
+/* Encode and decode gzip and zlib (RFC 1951) with libdeflate, if it was found at build time, or else with zlib-ng,
+ * which the archive of C-Blosc2 contains. Values with a second member or with padding after the stream are left to the
+ * fallback path. */
 #ifndef ZARRCY_DEFLATE_H
 #define ZARRCY_DEFLATE_H
 
@@ -23,44 +24,45 @@ static void zarrcy_inflater_free(zarrcy_inflater *d) { libdeflate_free_decompres
 
 static void zarrcy_deflater_free(zarrcy_deflater *d) { libdeflate_free_compressor(d->library); }
 
-static int zarrcy_inflate(zarrcy_inflater *d, int is_gzip, const char *src, size_t n, char *dst, size_t nbytes) {
-    size_t taken = 0, made = 0;
+static int zarrcy_deflate_decode(zarrcy_inflater *d, int is_gzip, const char *src, size_t n, char *dst, size_t nbytes) {
+    size_t consumed = 0, decoded = 0;
     if (!d->library && !(d->library = libdeflate_alloc_decompressor()))
         return -1;
-    /* 0: the stream ended, and its own checksum was right */
-    return (is_gzip ? libdeflate_gzip_decompress_ex(d->library, src, n, dst, nbytes, &taken, &made)
-                    : libdeflate_zlib_decompress_ex(d->library, src, n, dst, nbytes, &taken, &made)) == 0
-            && taken == n && made == nbytes ? 0 : -1;
+    /* 0: the stream ended and its own checksum is right */
+    return (is_gzip ? libdeflate_gzip_decompress_ex(d->library, src, n, dst, nbytes, &consumed, &decoded)
+                    : libdeflate_zlib_decompress_ex(d->library, src, n, dst, nbytes, &consumed, &decoded)) == 0
+            && consumed == n && decoded == nbytes ? 0 : -1;
 }
 
-/* The level above zlib's takes half the time of that, and its chunks are shorter in the mean of all kinds of data. */
+/* Return whether chunks are encoded at a level, no longer on average than zlib's. */
 static int zarrcy_can_deflate(int level) { return level >= 0 && level <= 9; }
 
-static int64_t zarrcy_to_deflate(zarrcy_deflater *d, int is_gzip, int level, const char *src, size_t n, char *dst,
-                                 size_t room) {
-    size_t found;
+static int64_t zarrcy_deflate_encode(zarrcy_deflater *d, int is_gzip, int level, const char *src, size_t n, char *dst,
+                                     size_t room) {
+    size_t encoded;
     if (d->library && d->level != level) {
         libdeflate_free_compressor(d->library);
         d->library = NULL;
     }
+    /* One level above zlib's takes half the time that zlib takes, and chunks are shorter on average. */
     if (!d->library && !(d->library = libdeflate_alloc_compressor(level && level < 9 ? level + 1 : level)))
         return -1;
     d->level = level;
-    found = is_gzip ? libdeflate_gzip_compress(d->library, src, n, dst, room)
-                    : libdeflate_zlib_compress(d->library, src, n, dst, room);
-    return found ? (int64_t)found : -1;
+    encoded = is_gzip ? libdeflate_gzip_compress(d->library, src, n, dst, room)
+                      : libdeflate_zlib_compress(d->library, src, n, dst, room);
+    return encoded ? (int64_t)encoded : -1;
 }
 
 #elif defined(ZARRCY_ARCHIVE)
 
 typedef struct {
     zarrcy_zng_stream stream;
-    int bits;               /* 0 until the stream was made */
+    int bits;               /* window bits of the stream; 0 before it is created */
 } zarrcy_inflater;
 
 typedef struct {
     zarrcy_zng_stream stream;
-    int level;              /* -1 - level once the stream was made */
+    int level;              /* -1 - level of the stream; 0 before it is created */
 } zarrcy_deflater;
 
 static void zarrcy_inflater_free(zarrcy_inflater *d) {
@@ -73,7 +75,7 @@ static void zarrcy_deflater_free(zarrcy_deflater *d) {
         zng_deflateEnd(&d->stream);
 }
 
-static int zarrcy_inflate(zarrcy_inflater *d, int is_gzip, const char *src, size_t n, char *dst, size_t nbytes) {
+static int zarrcy_deflate_decode(zarrcy_inflater *d, int is_gzip, const char *src, size_t n, char *dst, size_t nbytes) {
     zarrcy_zng_stream *s = &d->stream;
     int bits = is_gzip ? 31 : 15;
     if (n > 0xffffffffu || nbytes > 0xffffffffu)
@@ -92,27 +94,32 @@ static int zarrcy_inflate(zarrcy_inflater *d, int is_gzip, const char *src, size
     s->avail_in = (uint32_t)n;
     s->next_out = (uint8_t *)dst;
     s->avail_out = (uint32_t)nbytes;
-    /* 4: finish; 1: the stream ended, and its own checksum was right */
+    /* 4: finish; 1: the stream ended and its own checksum is right */
     return zng_inflate(s, 4) == 1 && s->avail_out == 0 && s->avail_in == 0 ? 0 : -1;
 }
 
-/* How hard zlib-ng tries, by level. At levels 2 to 8 it finds no match of three bytes, so chunks of integers are up to
- * 1.7 times as long as zlib's (at level 1 it uses fixed codes: 3 times). At level 9 it does, and zlib's own numbers make
- * it as quick as zlib at the level that was asked for. They do so from 4 on: below, zlib does not note the places inside
- * a match, and zlib-ng does, whose chunks of labels and stairs then are up to 1.7 times as long, whatever the numbers.
- * So 1 to 3 are left to zlib, and 0 needs no numbers. */
-static const struct {
+/* Parameters of zlib-ng, by level. At levels 2 to 8, zlib-ng does not find matches of three bytes, so chunks of
+ * integers are up to 1.7 times as long as zlib's; at level 1 it uses fixed codes, and they are 3 times as long. At
+ * level 9 it finds such matches. So every stream uses level 9 with the parameters that zlib has for the requested
+ * level, and takes as long as zlib. This works from level 4 on. At levels 1 to 3, zlib does not index positions inside
+ * a match but zlib-ng does, and chunks of labels and steps are up to 1.7 times as long with any parameters. These
+ * levels are left to zlib. Level 0 does not use parameters. */
+typedef struct {
     int good, lazy, nice, chain;
-} zarrcy_tunings[] = {
+} zarrcy_deflate_tuning;
+
+static const zarrcy_deflate_tuning zarrcy_deflate_parameters[] = {
     {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {4, 4, 16, 16},
     {8, 16, 32, 32}, {8, 16, 128, 128}, {8, 32, 128, 256}, {32, 128, 258, 1024}, {32, 258, 258, 4096},
 };
 
+/* Return whether chunks are encoded at a level, no longer on average than zlib's. */
 static int zarrcy_can_deflate(int level) { return level == 0 || (level >= 4 && level <= 9); }
 
-static int64_t zarrcy_to_deflate(zarrcy_deflater *d, int is_gzip, int level, const char *src, size_t n, char *dst,
-                                 size_t room) {
+static int64_t zarrcy_deflate_encode(zarrcy_deflater *d, int is_gzip, int level, const char *src, size_t n, char *dst,
+                                     size_t room) {
     zarrcy_zng_stream *s = &d->stream;
+    const zarrcy_deflate_tuning *tuning;
     if (n > 0xffffffffu || !zarrcy_can_deflate(level))
         return -1;
     if (d->level != -1 - level) {
@@ -120,20 +127,20 @@ static int64_t zarrcy_to_deflate(zarrcy_deflater *d, int is_gzip, int level, con
             zng_deflateEnd(s);
         memset(s, 0, sizeof *s);
         d->level = 0;
-        /* 8: deflate; the usual memory; the usual strategy */
+        /* method 8 is deflate; 8 is the default memory level, and 0 the default strategy */
         if (zng_deflateInit2(s, level ? 9 : 0, 8, is_gzip ? 31 : 15, 8, 0) != 0)
             return -1;
         d->level = -1 - level;
     } else if (zng_deflateReset(s) != 0)
         return -1;
-    if (level && zng_deflateTune(s, zarrcy_tunings[level].good, zarrcy_tunings[level].lazy, zarrcy_tunings[level].nice,
-                                 zarrcy_tunings[level].chain) != 0)
+    tuning = &zarrcy_deflate_parameters[level];
+    if (level && zng_deflateTune(s, tuning->good, tuning->lazy, tuning->nice, tuning->chain) != 0)
         return -1;
     s->next_in = (const uint8_t *)src;
     s->avail_in = (uint32_t)n;
     s->next_out = (uint8_t *)dst;
     s->avail_out = room > 0xffffffffu ? 0xffffffffu : (uint32_t)room;
-    /* 4: finish; 1: all of it fitted */
+    /* 4: finish; 1: the whole stream fits */
     return zng_deflate(s, 4) == 1 ? (int64_t)s->total_out : -1;
 }
 
@@ -145,12 +152,12 @@ typedef struct {
 typedef zarrcy_inflater zarrcy_deflater;
 static void zarrcy_inflater_free(zarrcy_inflater *d) {}
 static void zarrcy_deflater_free(zarrcy_deflater *d) {}
-static int zarrcy_inflate(zarrcy_inflater *d, int is_gzip, const char *src, size_t n, char *dst, size_t nbytes) {
+static int zarrcy_deflate_decode(zarrcy_inflater *d, int is_gzip, const char *src, size_t n, char *dst, size_t nbytes) {
     return -1;
 }
 static int zarrcy_can_deflate(int level) { return 0; }
-static int64_t zarrcy_to_deflate(zarrcy_deflater *d, int is_gzip, int level, const char *src, size_t n, char *dst,
-                                 size_t room) {
+static int64_t zarrcy_deflate_encode(zarrcy_deflater *d, int is_gzip, int level, const char *src, size_t n, char *dst,
+                                     size_t room) {
     return -1;
 }
 

@@ -1,27 +1,27 @@
-/* Encode chunks in memory: what `decode.h` decodes. A chunk that a library refuses, or that does not fit, gives -1:
- * the caller then takes the general way, which says what is wrong. */
+/* Encode chunks in memory, in the formats that `decode.h` decodes. Functions return -1 if a library refuses a chunk or
+ * the result does not fit; the caller then uses the fallback path, which reports what is wrong. */
 #ifndef ZARRCY_ENCODE_H
 #define ZARRCY_ENCODE_H
 
 #include "decode.h"
 
-/* How chunks are encoded. What a codec has no use for is 0. */
+/* How chunks are encoded. Members that a codec does not use are 0. */
 typedef struct {
     int codec;              /* ZARRCY_RAW ... */
-    int checksum;           /* a CRC-32C follows */
-    int level;              /* of the codec; the acceleration of LZ4 */
-    int own_checksum;       /* of Zstandard */
-    int inner;              /* of Blosc: ZARRCY_INNER_LZ4 ... */
-    int shuffle;            /* of Blosc: 0 nothing, 1 bytes, 2 bits */
-    int typesize;           /* of Blosc */
-    int block_nbytes;       /* of Blosc; 0: chosen as C-Blosc does */
+    int checksum;           /* whether a CRC-32C follows each chunk */
+    int level;              /* of the codec; for LZ4, the acceleration */
+    int own_checksum;       /* Zstandard: whether a frame has a checksum of its own */
+    int inner;              /* Blosc: the codec of its streams, ZARRCY_INNER_LZ4 ... */
+    int shuffle;            /* Blosc: 0 nothing, 1 bytes, 2 bits */
+    int typesize;           /* Blosc: size of an element */
+    int block_nbytes;       /* Blosc: size of a block; 0 chooses it as C-Blosc does */
 } zarrcy_encoding;
 
 enum { ZARRCY_INNER_LZ4, ZARRCY_INNER_LZ4HC, ZARRCY_INNER_ZSTD };
 
-/* What one thread needs to encode; nothing of it is allocated per chunk. */
+/* The encoder of one thread. Its memory is allocated once and reused for all chunks. */
 typedef struct {
-    char *block;            /* one block of a Blosc frame, shuffled */
+    char *block;            /* one shuffled block of a Blosc frame */
     size_t block_size;
 #ifdef ZARRCY_CODECS
     ZSTD_CCtx *zstd;
@@ -38,7 +38,7 @@ static void zarrcy_encoder_free(zarrcy_encoder *e) {
     zarrcy_deflater_free(&e->deflater);
 }
 
-static void zarrcy_put_u32(char *p, uint32_t value) {
+static void zarrcy_write_u32(char *p, uint32_t value) {
     p[0] = (char)value, p[1] = (char)(value >> 8), p[2] = (char)(value >> 16), p[3] = (char)(value >> 24);
 }
 
@@ -46,52 +46,52 @@ static void zarrcy_put_u32(char *p, uint32_t value) {
 
 enum { ZARRCY_ZSTD_SESSION = 1, ZARRCY_ZSTD_LEVEL = 100, ZARRCY_ZSTD_CHECKSUM = 201 };
 
-static int64_t zarrcy_to_zstd(zarrcy_encoder *e, int level, int checksum, const char *src, size_t n, char *dst,
-                              size_t room) {
-    size_t found;
+static int64_t zarrcy_zstd_encode(zarrcy_encoder *e, int level, int checksum, const char *src, size_t n, char *dst,
+                                  size_t room) {
+    size_t encoded;
     if (!e->zstd && !(e->zstd = ZSTD_createCCtx()))
         return -1;
-    /* what did not fit the last time left a session open, which takes no parameters */
+    /* a chunk that did not fit left a session open, in which parameters cannot be set */
     if (ZSTD_isError(ZSTD_CCtx_reset(e->zstd, ZARRCY_ZSTD_SESSION))
             || ZSTD_isError(ZSTD_CCtx_setParameter(e->zstd, ZARRCY_ZSTD_LEVEL, level))
             || ZSTD_isError(ZSTD_CCtx_setParameter(e->zstd, ZARRCY_ZSTD_CHECKSUM, checksum)))
         return -1;
-    found = ZSTD_compress2(e->zstd, dst, room, src, n);
-    return ZSTD_isError(found) ? -1 : (int64_t)found;
+    encoded = ZSTD_compress2(e->zstd, dst, room, src, n);
+    return ZSTD_isError(encoded) ? -1 : (int64_t)encoded;
 }
 
-static int64_t zarrcy_to_lz4(int acceleration, const char *src, size_t n, char *dst, size_t room) {
-    int found;
+static int64_t zarrcy_lz4_encode(int acceleration, const char *src, size_t n, char *dst, size_t room) {
+    int encoded;
     if (n > 0x7e000000 || room < 4)
         return -1;
     if (room > 0x7fffffff)
         room = 0x7fffffff;
-    zarrcy_put_u32(dst, (uint32_t)n);
-    found = LZ4_compress_fast(src, dst + 4, (int)n, (int)(room - 4), acceleration);
-    return found > 0 ? found + 4 : -1;
+    zarrcy_write_u32(dst, (uint32_t)n);
+    encoded = LZ4_compress_fast(src, dst + 4, (int)n, (int)(room - 4), acceleration);
+    return encoded > 0 ? encoded + 4 : -1;
 }
 
 enum { ZARRCY_LEAST_SPLIT = 128, ZARRCY_MOST_SPLITS = 16, ZARRCY_L1 = 32768 };
 
-static int zarrcy_splits(const zarrcy_encoding *c, uint32_t typesize, uint32_t block) {
+static int zarrcy_blosc_is_split(const zarrcy_encoding *c, uint32_t typesize, uint32_t block) {
     return c->inner != ZARRCY_INNER_ZSTD && typesize <= ZARRCY_MOST_SPLITS && block / typesize >= ZARRCY_LEAST_SPLIT;
 }
 
-/* The size of the blocks that C-Blosc 1.21 chooses, so that frames are the same as those of other programs. */
-static uint32_t zarrcy_block_nbytes(const zarrcy_encoding *c, uint32_t nbytes, uint32_t typesize) {
+/* Choose the size of blocks as C-Blosc 1.21 does, so that frames are identical to those of other programs. */
+static uint32_t zarrcy_blosc_choose_block_nbytes(const zarrcy_encoding *c, uint32_t nbytes, uint32_t typesize) {
     static const uint8_t eighths[] = {2, 4, 8, 16, 32, 32, 64, 64, 64, 64};
     uint32_t block = nbytes, per_stream;
-    int thorough = c->inner != ZARRCY_INNER_LZ4;
+    int is_slow = c->inner != ZARRCY_INNER_LZ4;
     if (nbytes < typesize)
         return 1;
     if (c->block_nbytes > 0)
         block = c->block_nbytes < ZARRCY_LEAST_SPLIT ? ZARRCY_LEAST_SPLIT : (uint32_t)c->block_nbytes;
     else if (nbytes >= ZARRCY_L1) {
-        block = ZARRCY_L1 / 8 * eighths[c->level] << thorough;
-        if (c->level == 9 && thorough)
+        block = ZARRCY_L1 / 8 * eighths[c->level] << is_slow;
+        if (c->level == 9 && is_slow)
             block *= 2;
     }
-    if (c->level > 0 && zarrcy_splits(c, typesize, block)) {
+    if (c->level > 0 && zarrcy_blosc_is_split(c, typesize, block)) {
         per_stream = block > (1 << 18) ? (1 << 18) : block;
         block = per_stream * typesize;
         if (block < (1 << 16))
@@ -104,26 +104,27 @@ static uint32_t zarrcy_block_nbytes(const zarrcy_encoding *c, uint32_t nbytes, u
     return block > typesize ? block / typesize * typesize : block;
 }
 
-static int64_t zarrcy_to_stream(zarrcy_encoder *e, const zarrcy_encoding *c, const char *src, uint32_t n, char *dst,
-                                size_t room) {
+static int64_t zarrcy_blosc_encode_stream(zarrcy_encoder *e, const zarrcy_encoding *c, const char *src, uint32_t n,
+                                          char *dst, size_t room) {
     int level = c->level;
     if (room > n - 1)
-        /* a stream as long as its source is taken for a copy of it */
+        /* a decoder takes a stream as long as its source for an uncompressed one */
         room = n - 1;
     if (c->inner == ZARRCY_INNER_LZ4)
         return LZ4_compress_fast(src, dst, (int)n, (int)room, 10 - level);
     if (c->inner == ZARRCY_INNER_LZ4HC)
         return n > 2u << 30 ? 0 : LZ4_compress_HC(src, dst, (int)n, (int)room, level);
     level = level < 9 ? 2 * level - 1 : ZSTD_maxCLevel();
-    return zarrcy_to_zstd(e, level, 0, src, n, dst, room);
+    return zarrcy_zstd_encode(e, level, 0, src, n, dst, room);
 }
 
-/* One block: its streams, each with its length before it. 0 if that takes more than `room`, -1 if it failed. */
-static int64_t zarrcy_to_block(zarrcy_encoder *e, const zarrcy_encoding *c, uint32_t typesize, int splits,
-                               const char *src, uint32_t size, char *dst, size_t room) {
+/* Encode one block: its streams, each after its length. Returns the encoded length, or 0 if it is more
+ * than `room`, or -1. */
+static int64_t zarrcy_blosc_encode_block(zarrcy_encoder *e, const zarrcy_encoding *c, uint32_t typesize, int splits,
+                                         const char *src, uint32_t size, char *dst, size_t room) {
     uint32_t streams = splits ? typesize : 1, part = size / streams, k;
     size_t at = 0;
-    int64_t found;
+    int64_t encoded;
     if (c->shuffle == 1 && typesize > 1) {
         if (blosc2_shuffle((int32_t)typesize, (int32_t)size, src, e->block) != (int32_t)size)
             return -1;
@@ -136,40 +137,40 @@ static int64_t zarrcy_to_block(zarrcy_encoder *e, const zarrcy_encoding *c, uint
     for (k = 0; k < streams; k++, src += part) {
         if (room - at < 4 || room - at - 4 < 1)
             return 0;
-        found = part < 2 ? 0 : zarrcy_to_stream(e, c, src, part, dst + at + 4, room - at - 4);
-        if (found <= 0) {
-            /* it does not get smaller */
+        encoded = part < 2 ? 0 : zarrcy_blosc_encode_stream(e, c, src, part, dst + at + 4, room - at - 4);
+        if (encoded <= 0) {
+            /* it does not become smaller: store it uncompressed */
             if (part > room - at - 4)
                 return 0;
             memcpy(dst + at + 4, src, part);
-            found = part;
+            encoded = part;
         }
-        zarrcy_put_u32(dst + at, (uint32_t)found);
-        at += 4 + (size_t)found;
+        zarrcy_write_u32(dst + at, (uint32_t)encoded);
+        at += 4 + (size_t)encoded;
     }
     return (int64_t)at;
 }
 
-/* A frame of Blosc-1. Source: c-blosc 1.21, README_CHUNK_FORMAT.rst. */
-static int64_t zarrcy_to_blosc(zarrcy_encoder *e, const zarrcy_encoding *c, const char *src, size_t n, char *dst,
-                               size_t room) {
+/* Encode a Blosc-1 frame. Source: c-blosc 1.21, README_CHUNK_FORMAT.rst. */
+static int64_t zarrcy_blosc_encode(zarrcy_encoder *e, const zarrcy_encoding *c, const char *src, size_t n, char *dst,
+                                   size_t room) {
     uint32_t nbytes = (uint32_t)n, typesize = c->typesize, block, n_blocks, k, size, most;
     int splits, format = c->inner == ZARRCY_INNER_ZSTD ? 4 : 1;
-    int64_t at, found = -1;
+    int64_t at, encoded = -1;
     if (n == 0 || n > 0x7fffffff - 16 || room < n + 16)
         return -1;
     most = nbytes + 16;
     if (typesize < 1 || typesize > 255)
         typesize = 1;
-    block = zarrcy_block_nbytes(c, nbytes, typesize);
+    block = zarrcy_blosc_choose_block_nbytes(c, nbytes, typesize);
     n_blocks = (nbytes + block - 1) / block;
-    splits = zarrcy_splits(c, typesize, block);
+    splits = zarrcy_blosc_is_split(c, typesize, block);
     dst[0] = 2;
     dst[1] = 1;
     dst[2] = (char)(format << 5 | (splits ? 0 : 16) | (c->shuffle == 1 ? 1 : c->shuffle == 2 ? 4 : 0));
     dst[3] = (char)typesize;
-    zarrcy_put_u32(dst + 4, nbytes);
-    zarrcy_put_u32(dst + 8, block);
+    zarrcy_write_u32(dst + 4, nbytes);
+    zarrcy_write_u32(dst + 8, block);
     if (e->block_size < block) {
         free(e->block);
         e->block_size = 0;
@@ -181,29 +182,29 @@ static int64_t zarrcy_to_blosc(zarrcy_encoder *e, const zarrcy_encoding *c, cons
     if (c->level > 0 && nbytes >= ZARRCY_LEAST_SPLIT && at <= most)
         for (k = 0; k < n_blocks; k++) {
             size = k == n_blocks - 1 ? nbytes - k * block : block;
-            zarrcy_put_u32(dst + 16 + 4 * (size_t)k, (uint32_t)at);
-            found = zarrcy_to_block(e, c, typesize, splits && size == block, src + (size_t)k * block, size, dst + at,
-                                    (size_t)(most - at));
-            if (found <= 0)
+            zarrcy_write_u32(dst + 16 + 4 * (size_t)k, (uint32_t)at);
+            encoded = zarrcy_blosc_encode_block(e, c, typesize, splits && size == block, src + (size_t)k * block, size,
+                                                dst + at, (size_t)(most - at));
+            if (encoded <= 0)
                 break;
-            at += found;
+            at += encoded;
         }
-    if (found <= 0) {
-        /* it does not get smaller: the frame holds a copy */
+    if (encoded <= 0) {
+        /* it does not become smaller: the frame holds a copy */
         dst[2] |= 2;
         memcpy(dst + 16, src, n);
         at = most;
     }
-    zarrcy_put_u32(dst + 12, (uint32_t)at);
+    zarrcy_write_u32(dst + 12, (uint32_t)at);
     return at;
 }
 
 #endif
 
-/* Encode `n` bytes; returns the length of what it wrote to `dst`, or -1. */
+/* Encode `n` bytes to `dst`. Returns the encoded length, or -1. */
 static int64_t zarrcy_encode(zarrcy_encoder *e, const zarrcy_encoding *c, const char *src, size_t n, char *dst,
                              size_t room) {
-    int64_t found = -1;
+    int64_t encoded = -1;
     if (room < 4)
         return -1;
     room -= 4;
@@ -212,29 +213,29 @@ static int64_t zarrcy_encode(zarrcy_encoder *e, const zarrcy_encoding *c, const 
         if (n > room)
             return -1;
         memcpy(dst, src, n);
-        found = (int64_t)n;
+        encoded = (int64_t)n;
         break;
 #ifdef ZARRCY_CODECS
     case ZARRCY_BLOSC:
-        found = zarrcy_to_blosc(e, c, src, n, dst, room);
+        encoded = zarrcy_blosc_encode(e, c, src, n, dst, room);
         break;
     case ZARRCY_ZSTD:
-        found = zarrcy_to_zstd(e, c->level, c->own_checksum, src, n, dst, room);
+        encoded = zarrcy_zstd_encode(e, c->level, c->own_checksum, src, n, dst, room);
         break;
     case ZARRCY_LZ4:
-        found = zarrcy_to_lz4(c->level, src, n, dst, room);
+        encoded = zarrcy_lz4_encode(c->level, src, n, dst, room);
         break;
 #endif
     case ZARRCY_GZIP:
     case ZARRCY_ZLIB:
-        found = zarrcy_to_deflate(&e->deflater, c->codec == ZARRCY_GZIP, c->level, src, n, dst, room);
+        encoded = zarrcy_deflate_encode(&e->deflater, c->codec == ZARRCY_GZIP, c->level, src, n, dst, room);
         break;
     }
-    if (found >= 0 && c->checksum) {
-        zarrcy_put_u32(dst + found, zarrcy_crc32c(0, (const unsigned char *)dst, (size_t)found, 0));
-        found += 4;
+    if (encoded >= 0 && c->checksum) {
+        zarrcy_write_u32(dst + encoded, zarrcy_crc32c(0, (const unsigned char *)dst, (size_t)encoded, 0));
+        encoded += 4;
     }
-    return found;
+    return encoded;
 }
 
 #endif

@@ -1,6 +1,6 @@
-/* Files, in the words of Unix: whole values and parts of them, and values that appear whole or not at all. */
-#ifndef ZARRCY_FILES_H
-#define ZARRCY_FILES_H
+/* Read files and parts of files with Unix system calls, and replace files atomically. */
+#ifndef ZARRCY_FILE_IO_H
+#define ZARRCY_FILE_IO_H
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,31 +14,34 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static inline int64_t zarrcy_take(int64_t *counter, int64_t step) {
+/* Add `step` to a counter that threads share, and return its value before. */
+static inline int64_t zarrcy_fetch_add(int64_t *counter, int64_t step) {
     return __atomic_fetch_add(counter, step, __ATOMIC_RELAXED);
 }
 
-/* Read a whole file; one byte more than fits tells that it is longer. */
+/* Read a whole file to `at`. Returns its length, room + 1 if it is longer than `room` bytes, or -1. */
 static inline int64_t zarrcy_read_all(int fd, char *at, size_t room) {
     char more;
     struct iovec parts[2] = {{at, room}, {&more, 1}};
     return readv(fd, parts, 2);
 }
 
+/* Read `n` bytes at an offset. Returns how many were read, or -1. */
 static inline int64_t zarrcy_read_at(int fd, char *at, size_t n, int64_t start) {
     return pread(fd, at, n, start);
 }
 
+/* Return the length of a regular file, or -1. */
 static inline int64_t zarrcy_file_nbytes(int fd) {
     struct stat status;
     return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? (int64_t)status.st_size : -1;
 }
 
-/* Did the last call fail because there is no such file? */
+/* Return whether the last system call failed because the file does not exist. */
 static inline int zarrcy_is_absent(void) { return errno == ENOENT || errno == ENOTDIR; }
 
-/* Open a file and find its length. Up to `room` bytes are read at once, and the file is closed if that was all;
- * otherwise it stays open as `fd`, and nothing of it was read. Returns the bytes read, or -1. */
+/* Open a file and find its length. If it has at most `room` bytes, read and close it; otherwise leave it open as `fd`,
+ * at its start. Returns how many bytes were read, or -1. */
 static inline int64_t zarrcy_read_file(const char *path, int *fd, char *at, size_t room, int64_t *nbytes) {
     struct stat status;
     int64_t done = 0;
@@ -55,7 +58,7 @@ static inline int64_t zarrcy_read_file(const char *path, int *fd, char *at, size
             problem = errno;
     }
     if (!problem && done < *nbytes) {
-        /* more than fits, or less than there is: what follows begins anew */
+        /* the file does not fit, or the read was short: the caller reads it from the start */
         if (done > 0 && lseek(*fd, 0, SEEK_SET) != 0)
             problem = errno;
         else
@@ -67,8 +70,9 @@ static inline int64_t zarrcy_read_file(const char *path, int *fd, char *at, size
     return problem ? -1 : done;
 }
 
-static inline int64_t zarrcy_read_on(int fd, char *at, size_t n) { return read(fd, at, n); }
+static inline int64_t zarrcy_read_more(int fd, char *at, size_t n) { return read(fd, at, n); }
 
+/* Write `n` bytes. Returns 0, or -1. */
 static inline int zarrcy_write_all(int fd, const char *at, size_t n) {
     while (n > 0) {
         ssize_t done = write(fd, at, n);
@@ -83,6 +87,7 @@ static inline int zarrcy_write_all(int fd, const char *at, size_t n) {
     return 0;
 }
 
+/* Write `n` bytes at an offset. Returns 0, or -1. */
 static inline int zarrcy_write_at(int fd, const char *at, size_t n, int64_t start) {
     while (n > 0) {
         ssize_t done = pwrite(fd, at, n, start);
@@ -98,11 +103,11 @@ static inline int zarrcy_write_at(int fd, const char *at, size_t n, int64_t star
     return 0;
 }
 
-/* Make the directory of a file, and those above it that are missing. */
-static inline int zarrcy_make_folders(char *path) {
+/* Create the missing parent directories of a file. Returns 0, or -1. `path` is changed meanwhile and restored. */
+static inline int zarrcy_make_parents(char *path) {
     size_t at = strlen(path);
     int made;
-    /* up to the first that is there, or can be made */
+    /* go up to the first parent that exists or can be created */
     do {
         while (at > 0 && path[at - 1] != '/')
             at--;
@@ -114,7 +119,7 @@ static inline int zarrcy_make_folders(char *path) {
         if (!made && errno != ENOENT)
             return -1;
     } while (!made);
-    /* and down again */
+    /* create the directories below it */
     while ((at += 1 + strcspn(path + at + 1, "/")), path[at]) {
         path[at] = 0;
         made = mkdir(path, 0777) == 0 || errno == EEXIST;
@@ -125,11 +130,11 @@ static inline int zarrcy_make_folders(char *path) {
     return 0;
 }
 
-/* Write a new file whole; its directory is made if it is missing. -1 if any step failed; nothing is left behind then. */
+/* Write a new file and create missing parent directories. Returns 0, or -1 if any step failed; no file is left then. */
 static inline int zarrcy_write_new(char *path, const char *at, size_t n) {
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, failed;
     int fd = open(path, flags, 0666);
-    if (fd < 0 && errno == ENOENT && zarrcy_make_folders(path) == 0)
+    if (fd < 0 && errno == ENOENT && zarrcy_make_parents(path) == 0)
         fd = open(path, flags, 0666);
     if (fd < 0)
         return -1;
@@ -140,46 +145,47 @@ static inline int zarrcy_write_new(char *path, const char *at, size_t n) {
     return failed ? -1 : 0;
 }
 
-/* Put a value in the place of `target`: readers see the old file or the new one. -1 if any step failed; nothing is left
- * behind then. */
-static inline int zarrcy_replace_file(char *part, const char *target, const char *at, size_t n) {
-    if (zarrcy_write_new(part, at, n) != 0)
+/* Write a file as `partial` and rename it to `target`: readers see the old file or the new one. Returns 0, or -1 if any
+ * step failed; no file is left at `partial` then. */
+static inline int zarrcy_replace_file(char *partial, const char *target, const char *at, size_t n) {
+    if (zarrcy_write_new(partial, at, n) != 0)
         return -1;
-    if (rename(part, target) != 0) {
-        unlink(part);
+    if (rename(partial, target) != 0) {
+        unlink(partial);
         return -1;
     }
     return 0;
 }
 
-/* Rename a file, but replace nothing; -1 with EINVAL or ENOSYS where the system can't do that in one step. */
-static inline int zarrcy_rename_new(const char *part, const char *target) {
+/* Rename a file unless `target` exists. Returns -1 with EINVAL or ENOSYS if the system cannot do that in one step. */
+static inline int zarrcy_rename_new(const char *partial, const char *target) {
 #if defined(__APPLE__)
-    return renamex_np(part, target, RENAME_EXCL);
+    return renamex_np(partial, target, RENAME_EXCL);
 #elif defined(SYS_renameat2)
-    return (int)syscall(SYS_renameat2, AT_FDCWD, part, AT_FDCWD, target, 1u /* RENAME_NOREPLACE */);
+    return (int)syscall(SYS_renameat2, AT_FDCWD, partial, AT_FDCWD, target, 1u /* RENAME_NOREPLACE */);
 #else
     errno = ENOSYS;
     return -1;
 #endif
 }
 
-/* Put a value in the place of `target` unless something is there: 1, or 0 if it was, or -1 if that failed or can't be
- * told; nothing is left behind then. Of several at once one wins. */
-static inline int zarrcy_claim_file(char *part, const char *target, const char *at, size_t n) {
+/* Write a file as `partial` and rename it to `target` unless that exists. Returns 1 if it was renamed, 0 if `target`
+ * exists, -1 if any step failed or the system cannot do it. No file is left at `partial`. Of several concurrent calls,
+ * exactly one returns 1. */
+static inline int zarrcy_claim_file(char *partial, const char *target, const char *at, size_t n) {
     int taken;
-    if (zarrcy_write_new(part, at, n) != 0)
+    if (zarrcy_write_new(partial, at, n) != 0)
         return -1;
-    if (zarrcy_rename_new(part, target) == 0)
+    if (zarrcy_rename_new(partial, target) == 0)
         return 1;
     taken = errno == EEXIST;
-    /* not all file systems, NFS among them, rename like that; a second name tells the same */
-    if (!taken && link(part, target) == 0) {
-        unlink(part);
+    /* some file systems, NFS among them, do not support this rename; a hard link has the same effect */
+    if (!taken && link(partial, target) == 0) {
+        unlink(partial);
         return 1;
     }
     taken = taken || errno == EEXIST;
-    unlink(part);
+    unlink(partial);
     return taken ? 0 : -1;
 }
 

@@ -1,4 +1,4 @@
-"""The native lane under one name, as `compiled` is the other kernels."""
+"""The compiled modules of the native path, which exist on Unix."""
 
 from zarrcy._kernels._native_codec import (
     CODECS,
@@ -9,7 +9,14 @@ from zarrcy._kernels._native_codec import (
     Decoder,
     decode,
 )
-from zarrcy._kernels._native_read import Folder, Job, Values, read_files, read_spans, read_values
+from zarrcy._kernels._native_read import (
+    ChunkDir,
+    PieceQueue,
+    ValueBuffers,
+    read_files,
+    read_spans,
+    read_values,
+)
 from zarrcy._kernels._native_write import FileWriter, encode_values, encodes, write_shard
 
 __all__ = [
@@ -18,11 +25,11 @@ __all__ = [
     "DEFLATE_LIBRARY",
     "INNER",
     "ChunkCodec",
+    "ChunkDir",
     "Decoder",
     "FileWriter",
-    "Folder",
-    "Job",
-    "Values",
+    "PieceQueue",
+    "ValueBuffers",
     "decode",
     "encode_values",
     "encodes",

@@ -1,7 +1,7 @@
-"""The interface that the compiled kernels and their numpy twins share, as protocols for type checkers.
+"""The interface that the compiled kernels and their NumPy twins share, as protocols for type checkers.
 
-Both modules, `compiled` and `_reference`, satisfy `Kernels`. Contracts stand in the stubs of the compiled
-modules; here each member has one line.
+Both modules, `compiled` and `_reference`, satisfy `Kernels`. The stubs of the compiled modules document the functions
+in full; here each member has one line.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ Item: TypeAlias = Any
 """The bytes of one element, or the object itself where elements are Python objects."""
 Buffer: TypeAlias = Any
 """Anything with the buffer protocol; `collections.abc.Buffer` exists from Python 3.12 on."""
+AnyArray: TypeAlias = "NDArray[Any]"
+"""A NumPy array of any data type: elements that users read or write, or a chunk in memory."""
+Selection: TypeAlias = Any
+"""What a user puts between brackets, or an item of it: integers, slices, lists, arrays, masks, field names."""
 
 
 class ChunkGrid(Protocol):
@@ -31,7 +35,7 @@ class ChunkGrid(Protocol):
 
 
 class Box(Protocol):
-    """One strided range per axis: what integers and slices select."""
+    """One strided range per axis: the selection of integers and slices."""
 
     @property
     def ndim(self) -> int: ...
@@ -68,17 +72,17 @@ class ChunkLayout(Protocol):
 
 
 class Plan(Protocol):
-    """The pieces of a selection, numbered; each piece is what the selection takes of one chunk."""
+    """The pieces of a selection, numbered. A piece is what the selection takes of one chunk."""
 
     @property
     def n_pieces(self) -> int: ...
     @property
     def grid(self) -> ChunkGrid: ...
     def coords(self, number: int) -> tuple[int, ...]:
-        """Return the chunk coordinates of a piece."""
+        """Return the coordinates of the chunk of a piece."""
 
     def coords_table(self, first: int, last: int) -> NDArray[np.int64]:
-        """Return the chunk coordinates of the pieces ``first <= number < last``, one row for each."""
+        """Return the chunk coordinates of the pieces ``first <= number < last``, one row per piece."""
 
     def complete(self, number: int) -> bool:
         """Return whether a piece covers every element of its chunk that is inside the array."""
@@ -106,7 +110,7 @@ class OuterPlan(Plan, Protocol):
     @property
     def has_lists(self) -> bool: ...
     def slices(self, number: int) -> tuple[tuple[int | slice, ...], tuple[slice, ...]]:
-        """Return where a piece lies in its chunk and in the result, as NumPy indexes; only without lists."""
+        """Return the NumPy indices of a piece in its chunk and in the result; TypeError if there are lists."""
 
 
 # in the bodies of `Planner` and `Kernels` these two names are methods
@@ -130,7 +134,7 @@ class Planner(Protocol):
         dropped: tuple[bool, ...] = (),
         flipped: tuple[bool, ...] = (),
     ) -> _Box: ...
-    def parse_box(self, selection: Any, grid: ChunkGrid) -> _Box | None:
+    def parse_box(self, selection: Selection, grid: ChunkGrid) -> _Box | None:
         """Parse integers, slices and one Ellipsis; None for any other selection."""
 
     def split_outer(
@@ -146,7 +150,7 @@ class Planner(Protocol):
 
 
 class Kernels(Planner, Protocol):
-    """What one build of the kernels offers: the compiled one or the numpy twins."""
+    """The functions of one build of the kernels: the compiled ones or the NumPy twins."""
 
     def ChunkLayout(  # noqa: N802
         self,
@@ -155,36 +159,34 @@ class Kernels(Planner, Protocol):
         order: tuple[int, ...] | None = None,
         field: tuple[int, int] | None = None,
     ) -> _Layout: ...
-    def gather(self, plan: Plan, number: int, chunk: Buffer, layout: _Layout, out: NDArray[Any]) -> bool:
-        """Move one piece from a chunk to its place in `out`."""
+    def gather(self, plan: Plan, number: int, chunk: Buffer, layout: _Layout, out: AnyArray) -> bool:
+        """Move one piece from a chunk to its place in `out`. False if the chunk has another length."""
 
     def gather_many(
         self,
         plan: Plan,
         first: int,
-        chunks: list[Any],
+        chunks: list[Buffer | None],
         layout: _Layout,
-        out: NDArray[Any],
+        out: AnyArray,
         item: Item | None,
     ) -> int:
         """Move pieces from a list of chunks to their places in `out`."""
 
-    def scatter(self, plan: Plan, number: int, chunk: Buffer, layout: _Layout, value: NDArray[Any]) -> bool:
-        """Move one piece from its place in `value` to a chunk."""
+    def scatter(self, plan: Plan, number: int, chunk: Buffer, layout: _Layout, value: AnyArray) -> bool:
+        """Move one piece from its place in `value` to a chunk. False if the chunk has another length."""
 
-    def fill_piece(
-        self, plan: Plan, number: int, layout: _Layout, out: NDArray[Any], item: Item | None
-    ) -> None:
+    def fill_piece(self, plan: Plan, number: int, layout: _Layout, out: AnyArray, item: Item | None) -> None:
         """Set the place of one piece in `out` to one element."""
 
-    def run_of_piece(self, plan: Plan, number: int, layout: _Layout, out: NDArray[Any]) -> int:
+    def run_of_piece(self, plan: Plan, number: int, layout: _Layout, out: AnyArray) -> int:
         """Return the byte offset in `out` of a piece that is a whole chunk in one run, or -1."""
 
     def fill(self, chunk: Buffer, item: Item) -> None:
-        """Set a buffer to one element, repeated."""
+        """Fill a buffer with copies of one element."""
 
     def is_filled(self, chunk: Buffer, item: Item) -> bool:
-        """Return whether a buffer is one element, repeated."""
+        """Return whether a buffer consists of copies of one element."""
 
     def touched_blocks(
         self, plan: Plan, number: int, layout: _Layout, block_nbytes: int

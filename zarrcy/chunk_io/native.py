@@ -110,7 +110,7 @@ def folder(store: Store, prefix: str, separator: str) -> Any:
     root = access.directory_of(store) if _lane is not None else None
     if _lane is None or root is None:
         return None
-    return _lane.Folder(os.fsencode(root + prefix), os.fsencode(separator))
+    return _lane.ChunkDir(os.fsencode(root + prefix), os.fsencode(separator))
 
 
 def read_files(
@@ -119,7 +119,7 @@ def read_files(
     """Read the pieces of a plan from files; return the numbers of those that must go the general way."""
     assert _lane is not None
     step = _step(codec)
-    job = _lane.Job(codec, plan, layout, out, item, step)
+    job = _lane.PieceQueue(codec, plan, layout, out, item, step)
     read = _lane.read_files
     nbytes = max(out.nbytes, _touched_nbytes(codec, plan, layout, step))
     return _shared(job, lambda: read(job, where), _n_threads(plan.n_pieces, step, nbytes))
@@ -152,8 +152,8 @@ def read_values(
     """Read neighbouring pieces from the stored values of their chunks; return the numbers of the odd ones."""
     assert _lane is not None
     n = len(values)
-    job = _lane.Job(codec, plan, layout, out, item, n, first, first + n)
-    stored = _lane.Values(values)
+    job = _lane.PieceQueue(codec, plan, layout, out, item, n, first, first + n)
+    stored = _lane.ValueBuffers(values)
     rest: list[int] = []
     while not job.done:
         rest.extend(_lane.read_values(job, stored))
@@ -180,7 +180,7 @@ def read_spans(
     numbers : of the pieces
     """
     assert _lane is not None
-    job = _lane.Job(codec, plan, layout, out, item, len(chunks), 0, -1, numbers)
+    job = _lane.PieceQueue(codec, plan, layout, out, item, len(chunks), 0, -1, numbers)
     rest: list[int] = []
     while not job.done:
         rest.extend(_lane.read_spans(job, fd, index, chunks))
@@ -203,7 +203,7 @@ def encode(
     it must go the general way. None if all must.
     """
     assert _lane is not None
-    job = _lane.Job(codec, plan, layout, value, item, last - first, first, last)
+    job = _lane.PieceQueue(codec, plan, layout, value, item, last - first, first, last)
     if not _lane.encodes(job):
         return None
     made: list[bytes | bool | None] = [False] * (last - first)
@@ -238,7 +238,7 @@ class FileWriting:
         self.n_pieces = plan.n_pieces
         self.step = _step(codec)
         self.nbytes = self.n_pieces * codec.nbytes
-        self.job = _lane.Job(codec, plan, layout, value, item, self.step)
+        self.job = _lane.PieceQueue(codec, plan, layout, value, item, self.step)
         self.writes_whole = _lane.encodes(self.job)
         self._options = (where, ending, keep_empty, is_uniform(value))
 
@@ -273,7 +273,7 @@ def write_shard(
     `end` is where the next one begins; `index` gets where each is. Returns the numbers of the other pieces.
     """
     assert _lane is not None
-    job = _lane.Job(codec, plan, layout, value, item, _step(codec), 0, -1, numbers)
+    job = _lane.PieceQueue(codec, plan, layout, value, item, _step(codec), 0, -1, numbers)
     if not _lane.encodes(job):
         return [int(number) for number in numbers]
     write, uniform = _lane.write_shard, is_uniform(value)

@@ -19,7 +19,7 @@ from zarrcy.sync import thread_pool
 from zarrcy.types import AnyArray, Buffer, ChunkLayout, Field, Kernels, Plan
 
 if TYPE_CHECKING:
-    from zarrcy._kernels._native_read import Folder
+    from zarrcy._kernels._native_read import ChunkDir
 
 
 class UnshardedChunkIO:
@@ -40,8 +40,8 @@ class UnshardedChunkIO:
         context: ChunkContext,
         *,
         reader_type: type[ChunkReader] = ChunkReader,
-        read_dir: Folder | None = None,
-        write_dir: Folder | None = None,
+        read_dir: ChunkDir | None = None,
+        write_dir: ChunkDir | None = None,
     ) -> None:
         self.context = context
         self.planner: Kernels = context.kernels

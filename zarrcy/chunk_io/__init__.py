@@ -1,6 +1,20 @@
 """Chunks between memory and the store: fetch, decode and copy out; copy in, encode and store.
 
-`ChunkIO` is the interface that arrays use. `zarrcy.chunk_io.open_chunks` chooses the implementation.
+`ChunkIO` is the interface that arrays use.
+
+==================================  ===================================================================================
+`open_chunks`                       chooses the implementation for an array, the only place that does
+`context`, `policy`                 what readers and writers know about an array; thresholds and batch sizes
+`unsharded`, `reader`, `writer`     chunks that are stored one per key: the two loops, one thread of a read, of a write
+`native`                            the native path: read, decode, encode and write without the GIL
+`sharding`                          chunks in shards, and their indexes
+`rectilinear`                       chunks that differ in length
+`n5_blocks`                         chunks that are stored as N5 blocks
+`missing_chunks`                    report missing chunks, by an error or a mask
+`cached`, `chunk_cache`             keep decoded chunks
+`threaded`                          a number of threads for one array
+`chunk_locks`, `pieces`             locks of values that are changed in part; batches of the pieces of a plan
+==================================  ===================================================================================
 """
 
 from __future__ import annotations

@@ -234,7 +234,7 @@ class AxisPart:
     start: int
     count: int
     step: int
-    where: slice | NDArray[np.int64]
+    where: slice[int, int, None] | NDArray[np.int64]
     positions: NDArray[np.int64] | None = None
 
 
@@ -294,7 +294,7 @@ def _parts_of_list(runs: AxisChunks, positions: NDArray[np.int64]) -> Iterator[A
         yield AxisPart(run, 0, n, 1, where, within)
 
 
-def _positions(where: slice | NDArray[np.int64]) -> NDArray[np.int64]:
+def _positions(where: slice[int, int, None] | NDArray[np.int64]) -> NDArray[np.int64]:
     return np.arange(where.start, where.stop) if isinstance(where, slice) else where
 
 

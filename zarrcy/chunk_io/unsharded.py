@@ -68,7 +68,10 @@ class UnshardedChunkIO:
 
     def _read_files(self, plan: Plan, out: AnyArray, field: Field | None, prezeroed: bool) -> None:
         """Read chunk files on the native path, and what it returns on the fallback path."""
-        layout, fill_bytes = self.context.field_layout(field)
+        # Hot path: one element of a chunk file. Without a field, save a call.
+        layout, fill_bytes = self.layout, self.fill_bytes
+        if field is not None:
+            layout, fill_bytes = self.context.field_layout(field)
         fallback_pieces = native.read_files(
             self.context.codec, self.read_dir, plan, layout, out, None if prezeroed else fill_bytes
         )

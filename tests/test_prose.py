@@ -45,7 +45,6 @@ NOT_YET = (
     "zarrcy/chunk_io/native.py",
     "zarrcy/compat.py",
     "zarrcy/hierarchy",
-    "zarrcy/metadata",
     "zarrcy/storage",
     "zarrcy/testing",
 )

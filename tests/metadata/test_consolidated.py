@@ -7,7 +7,8 @@ import pytest
 
 import zarrcy as zarr
 from zarrcy import errors
-from zarrcy.metadata import json_writer, v2
+from zarrcy.metadata import json_writer
+from zarrcy.metadata.v2 import consolidated
 
 
 def tree_in(store):
@@ -220,7 +221,7 @@ def test_chunks_are_neither_listed_nor_read():
     for i in range(5):
         root.create_dataset(f"g/x{i}", data=np.arange(100), chunks=1).attrs["i"] = i
     store.questions.clear()
-    list(v2.documents_below(store))
+    list(consolidated.documents_of(store))
     listed = [question for question in store.questions if question[0].endswith("*")]
     assert listed == [["/*"], ["g/*"]]
     names = {key.rsplit("/", 1)[-1] for question in store.questions for key in question}

@@ -6,7 +6,7 @@ A stage has a name and two directions, `encode` and `decode`. It does not know a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -226,7 +226,7 @@ class Compressor:
 Stage: TypeAlias = Transpose | Filter | Pack | Shard | Compressor
 
 
-def as_codec(codec: Codec | dict[str, JSON]) -> Codec:
+def as_codec(codec: Codec | Mapping[str, JSON] | str) -> Codec:
     """Return a codec, given itself or its configuration.
 
     Parameters
@@ -252,6 +252,6 @@ def as_codec(codec: Codec | dict[str, JSON]) -> Codec:
     if isinstance(codec, dict):
         named: Codec = numcodecs.get_codec(dict(codec))
         return named
-    if not hasattr(codec, "encode") or not hasattr(codec, "get_config"):
+    if isinstance(codec, (str, Mapping)) or not (hasattr(codec, "encode") and hasattr(codec, "get_config")):
         raise ValueError(f"{codec!r} is not a codec; pass a numcodecs codec, its configuration, or None")
     return codec

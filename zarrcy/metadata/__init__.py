@@ -1,4 +1,4 @@
-"""What is written down: the only place that knows the formats of Zarr."""
+"""Metadata documents <-> `ArrayMetadata`. Only this package knows the formats of Zarr."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ __all__ = [
     "owns_store",
 ]
 
-# Those of which any node of a store may be. Where one is described in both, the newer version counts.
+# The formats that nodes of one store can mix. If a node has documents of both, the newer version counts.
 NODE_BY_NODE: tuple[Format, ...] = (v3, v2)
-# In the order in which they are looked for: first those that most nodes have.
+# All formats, in the order in which nodes are looked for.
 FORMATS: tuple[Format, ...] = (*NODE_BY_NODE, v3_draft)
 DEFAULT: Format = v2
 
 
 def detect(store: Store, prefixes: Iterable[str]) -> Format:
-    """Return the format of the first of some nodes that is there; if none is, that of the store, or the default.
+    """Return the format of the first node that exists; if none does, that of the store, or the default.
 
     >>> detect({"a/.zgroup": b'{"zarr_format": 2}'}, ["a/b/", "a/"]).ZARR_FORMAT
     2
@@ -52,21 +52,24 @@ def detect(store: Store, prefixes: Iterable[str]) -> Format:
 
 
 def owns_store(store: Store) -> bool:
-    """Is a store laid out as a whole by a format, so that a node is not all that is below its path?"""
+    """Return whether one format determines the layout of a whole store, with keys outside of the paths of nodes."""
     return v3_draft.exists(store)
 
 
 def of_version(version: ZarrFormat | None, word: str = "zarr_format") -> Format | None:
-    """Return the format of a version; None for None, where no version was asked for.
+    """Return the format of a version; None for None.
 
     Parameters
     ----------
-    version : 2, 3 or "3-draft"
-    word : for which it was given, for the error
+    version : ZarrFormat or None
+        2, 3 or "3-draft".
+    word : str
+        Name of the argument, for the error message.
 
     Raises
     ------
-    ValueError : there is no such version
+    ValueError
+        If there is no such version.
     """
     if version is None:
         return None
@@ -79,17 +82,17 @@ def of_version(version: ZarrFormat | None, word: str = "zarr_format") -> Format 
 
 
 def keeps_one_document(format: Format) -> bool:
-    """Has a format one document for all metadata of a node, with shards and the names of dimensions?"""
+    """Return whether a format has one document for all metadata of a node, with shards and dimension names."""
     return format.document_key("", "array") == format.document_key("", "group")
 
 
 def asked_format(
     zarr_format: ZarrFormat | None = None, zarr_version: ZarrFormat | None = None
 ) -> ZarrFormat | None:
-    """Return the version that was asked for by one of its two names.
+    """Return the version that a user requests with one of the two names of the argument.
 
-    Where the environment has ``ZARR_V3_EXPERIMENTAL_API``, the `zarr_version` 3 is the draft, as it is for
-    zarr-python 2, which knew no other.
+    If ``ZARR_V3_EXPERIMENTAL_API`` is set, ``zarr_version=3`` is the draft, as for zarr-python 2, which does not know
+    the final version.
     """
     if zarr_version == 3 and settings.V3_DRAFT.value():
         warnings.warn(

@@ -1,34 +1,41 @@
-"""What an array is, in no format's words: neutral, frozen, and enough to read and write it."""
+"""The metadata of an array, independent of a format: all that is needed to read and write its chunks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from zarrcy.codecs import Filter, Pipeline, Shard, Stage, Transpose, fill_bytes
 from zarrcy.indexing.axis_chunks import AxisChunks
-from zarrcy.types import JSON, AnyDtype, Coords, Shape
+from zarrcy.types import JSON, AnyDtype, Codec, Coords, Elements, Shape
 
 Names: TypeAlias = tuple[str | None, ...] | None
-"""Names of the axes of an array: None for an axis without a name, or for all of them."""
-# The attribute in which xarray keeps the names of dimensions where the format has no place for them.
+"""Names of the axes of an array; None for an axis without a name, or if no axis has one."""
+# The attribute in which xarray stores dimension names if the format cannot.
 DIMENSIONS_ATTRIBUTE = "_ARRAY_DIMENSIONS"
 _EMPTY = {"vlen-utf8": "", "vlen-bytes": b""}
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkKeys:
-    """How the place of a node and the coordinates of a chunk become its key.
+    """The keys of chunks.
+
+    A key consists of `root`, the prefix of the node, `lead`, and the coordinates of the chunk.
 
     Attributes
     ----------
-    lead : what stands before the coordinates
-    separator : what stands between them
-    scalar : what stands in their place for the one chunk of an array without axes
-    stated : the document names the separator, rather than leaving it to the default
-    root : what stands before the prefix of the node
+    lead : str
+        Text before the coordinates.
+    separator : str
+        Text between the coordinates.
+    scalar : str
+        Text instead of `lead` and coordinates for the single chunk of an array without axes.
+    stated : bool
+        Whether the document states the separator, instead of relying on the default.
+    root : str
+        Text before the prefix of the node.
     """
 
     lead: str
@@ -38,7 +45,7 @@ class ChunkKeys:
     root: str = ""
 
     def prefix(self, node_prefix: str, ndim: int) -> str:
-        """Return what all chunk keys of a node begin with."""
+        """Return the common prefix of the chunk keys of a node."""
         return self.root + node_prefix + (self.lead if ndim else self.scalar)
 
     def name(self, coords: Coords) -> str:
@@ -50,7 +57,7 @@ class ChunkKeys:
         return self.lead + self.separator.join(map(str, coords)) if coords else self.scalar
 
     def coords(self, name: str, ndim: int) -> Coords | None:
-        """Return the coordinates of the chunk whose key ends with `name`; None if it is no chunk's.
+        """Return the coordinates of the chunk whose key ends with `name`; None if it is not the key of a chunk.
 
         >>> ChunkKeys("c/", "/", "c").coords("c/0/12", 2)
         (0, 12)
@@ -69,26 +76,34 @@ class ChunkKeys:
 
 @dataclass(frozen=True, slots=True)
 class ArrayMetadata:
-    """An array without its data.
+    """The metadata of an array.
 
     Attributes
     ----------
-    shape, chunk_shape : in elements; a chunk is what one stored value holds, so it may be a shard. Where
-        chunks differ in length, the longest counts
-    dtype : of the elements, as users see it
-    fill_value : of elements that were never written; None where the document says nothing
-    stages : the codec pipeline, in the order of encoding
-    chunk_keys : how chunk coordinates become keys
-    extra_fields : members of the document that are written again as they were read: those that this version does
-        not know, and those that never change
-    dimension_names : a name, or None, for each axis; None where the document has none
-    rectilinear_axes : where the stored values of each axis begin, if they differ in length; None if they do not
+    shape, chunk_shape : Shape
+        Shape of the array and of a stored value, a chunk or a shard, in elements. If chunks differ in length, the
+        length of the longest.
+    dtype : AnyDtype
+        Data type of the elements, as users see it.
+    fill_value : Elements
+        Value of elements that were never written; None if the document does not state one.
+    stages : tuple of Stage
+        The codec pipeline, in the order of encoding.
+    chunk_keys : ChunkKeys
+        The keys of chunks.
+    extra_fields : Mapping
+        Members of the document that are written again as they were read: unknown ones, and those that cannot
+        change.
+    dimension_names : Names
+        A name or None for each axis; None if the document does not have the names.
+    rectilinear_axes : tuple of AxisChunks or None
+        The stored values along each axis if they differ in length; None if they have one length.
     """
 
     shape: Shape
     chunk_shape: Shape
     dtype: AnyDtype
-    fill_value: Any
+    fill_value: Elements
     stages: tuple[Stage, ...]
     chunk_keys: ChunkKeys
     extra_fields: Mapping[str, JSON] = field(default_factory=dict)
@@ -97,7 +112,7 @@ class ArrayMetadata:
 
     @property
     def order(self) -> Literal["C", "F"]:
-        """ "F" where the first axis of a chunk varies fastest, else "C"."""
+        """Order of the elements in a chunk: "F" if the first axis varies fastest, else "C"."""
         for stages in (self.stages, self.chunk_stages):
             for stage in stages:
                 if isinstance(stage, Transpose):
@@ -106,12 +121,12 @@ class ArrayMetadata:
 
     @property
     def shards(self) -> Shape | None:
-        """Lengths of a stored value that holds chunks; None where each chunk is a value."""
+        """Shape of a shard, in elements; None if the array does not have shards."""
         return self.chunk_shape if self._shard is not None else None
 
     @property
     def chunks(self) -> Shape:
-        """Lengths of the smallest part that can be read for itself, or of what one shard holds many of."""
+        """Shape of a chunk, in elements; of an inner chunk if the array has shards."""
         if self._shard is None:
             return self.chunk_shape
         inner = self._shard.chunk_shape
@@ -120,7 +135,7 @@ class ArrayMetadata:
 
     @property
     def stored_axes(self) -> tuple[AxisChunks, ...]:
-        """Where the stored values of each axis begin."""
+        """The stored values along each axis."""
         return (
             tuple(map(AxisChunks.regular, self.chunk_shape))
             if self.rectilinear_axes is None
@@ -129,7 +144,7 @@ class ArrayMetadata:
 
     @property
     def chunk_axes(self) -> tuple[AxisChunks, ...]:
-        """Where the chunks of each axis begin; in shards they have one length, whatever that of the shards."""
+        """The chunks along each axis. Inner chunks have one length, even if shards differ in length."""
         return self.stored_axes if self._shard is None else tuple(map(AxisChunks.regular, self.chunks))
 
     @property
@@ -137,11 +152,11 @@ class ArrayMetadata:
         return next((stage for stage in self.stages if isinstance(stage, Shard)), None)
 
     @property
-    def fill_value_or_zero(self) -> Any:
-        """What elements that were never written read as: the fill value, or what stands for none.
+    def fill_value_or_zero(self) -> Elements:
+        """The value that elements have which were never written.
 
-        Text and bytes of any length read as empty ones where the document has 0 or null, as
-        zarr-python 2 leaves it there.
+        It is the fill value, except that strings and bytes of variable length are empty if the document states 0 or
+        null, as zarr-python 2 writes by default.
         """
         if self.dtype.kind == "O" and (self.fill_value is None or self.fill_value == 0):
             for stage in self.chunk_stages:
@@ -151,26 +166,28 @@ class ArrayMetadata:
 
     @property
     def fill_is_stated(self) -> bool:
-        """Does every reader see a chunk that is not stored as we do?
+        """Whether all readers agree on the value of a missing chunk.
 
-        Without a fill value some readers give uninitialised memory, so such a chunk must not be left out.
+        Without a fill value, some readers return uninitialised memory, so no chunk may be left out.
         """
         return self.fill_value is not None and self.fill_value_or_zero is self.fill_value
 
     def pipeline(self) -> Pipeline:
+        """Return the codec pipeline of the stored values."""
         if self._shard is None:
             return Pipeline(self.stages, self.chunk_shape, self.dtype)
-        # what is absent inside a shard is fill value
+        # missing inner chunks have the fill value
         return Pipeline(
             self.stages, self.chunk_shape, self.dtype, fill_bytes(self.fill_value_or_zero, self.dtype)
         )
 
     def with_shape(self, shape: Shape) -> ArrayMetadata:
-        """Describe the array in another shape.
+        """Return the metadata with another shape.
 
         Raises
         ------
-        ValueError : its chunks have stated lengths, which do not go so far
+        ValueError
+            If the chunks differ in length, and do not cover the shape.
         """
         for number, (axis, n) in enumerate(
             zip(self.rectilinear_axes or (), shape, strict=self.rectilinear_axes is not None)
@@ -178,7 +195,7 @@ class ArrayMetadata:
             if not axis.covers(n):
                 raise ValueError(
                     f"the chunks of axis {number} differ in length, and end at element {axis.starts[-1]}: the axis "
-                    f"can't have {n} elements; copy the array to one with equal chunks"
+                    f"cannot have {n} elements; copy the array to one with equal chunks"
                 )
         return replace(self, shape=shape)
 
@@ -193,31 +210,32 @@ class ArrayMetadata:
         return tuple(axis.length_of(i) for axis, i in zip(self.rectilinear_axes, coords, strict=True))
 
     def with_equal_chunks(self, chunk_shape: Shape) -> ArrayMetadata:
-        """Describe what the stored values of one shape hold."""
+        """Return the metadata of an array whose stored values have one shape."""
         n_elements = math.prod(chunk_shape)
         stages = tuple(s.of_elements(n_elements) if isinstance(s, Filter) else s for s in self.stages)
         return replace(self, chunk_shape=chunk_shape, stages=stages, rectilinear_axes=None)
 
     @property
     def chunk_stages(self) -> tuple[Stage, ...]:
-        """The codecs of the chunks: those inside, where they are kept in shards."""
+        """The codecs of the chunks; of the inner chunks if the array has shards."""
         return self.stages if self._shard is None else self._shard.stages
 
-    def with_filters(self, codecs: list[Any]) -> ArrayMetadata:
-        """Describe the array with other codecs that see its elements."""
+    def with_filters(self, codecs: list[Codec]) -> ArrayMetadata:
+        """Return the metadata with other filters."""
         if self._shard is None:
             return replace(self, stages=_with_filters(self.stages, codecs))
         shard = replace(self._shard, stages=_with_filters(self._shard.stages, codecs))
         return replace(self, stages=tuple(shard if stage is self._shard else stage for stage in self.stages))
 
-    def with_fill_value(self, fill_value: Any) -> ArrayMetadata:
+    def with_fill_value(self, fill_value: Elements) -> ArrayMetadata:
+        """Return the metadata with another fill value."""
         return replace(self, fill_value=fill_value)
 
 
-def _with_filters(stages: tuple[Stage, ...], codecs: list[Any]) -> tuple[Stage, ...]:
+def _with_filters(stages: tuple[Stage, ...], codecs: list[Codec]) -> tuple[Stage, ...]:
     first = next((i for i, stage in enumerate(stages) if not isinstance(stage, Transpose)), 0)
-    rest = tuple(stage for stage in stages[first:] if not isinstance(stage, Filter))
-    return (*stages[:first], *map(Filter, codecs), *rest)
+    others = tuple(stage for stage in stages[first:] if not isinstance(stage, Filter))
+    return (*stages[:first], *map(Filter, codecs), *others)
 
 
 Parse: TypeAlias = Callable[[], ArrayMetadata]

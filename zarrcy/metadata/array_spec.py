@@ -1,46 +1,58 @@
-"""What a user asks of a new array, before a format says how it is written down."""
+"""The arguments of a new array, before a format turns them into metadata."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
-from zarrcy.types import AnyDtype, Shape, ZarrFormat
+from zarrcy.types import JSON, AnyDtype, Codec, Elements, Shape, ZarrFormat
+
+CodecLike: TypeAlias = Codec | Mapping[str, JSON] | str
+"""A codec of numcodecs, its configuration, or the name or the object of a codec in v3."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArraySpec:
-    """The words of `zarrcy.create`, shapes and data type made plain.
+    """The arguments of `zarrcy.create`, with normalized shapes and data type.
 
     Attributes
     ----------
-    shape, chunk_shape : in elements; where there are shards, the chunks are those in a shard
-    dtype : of the elements
-    fill_value, order, filters, compressor, object_codec, dimension_separator, codecs, chunk_key_encoding,
-    dimension_names, shards, checksum : as `zarrcy.create` has them
-    default_separator : what the store puts between coordinates, where that is not said
+    shape, chunk_shape : Shape
+        Shape of the array and of a chunk, in elements. If the array has shards, the chunks are those inside.
+    dtype : AnyDtype
+        Data type of the elements.
+    fill_value, order, filters, compressor, object_codec, dimension_separator, codecs, chunk_key_encoding, \
+    dimension_names, shards, checksum
+        As in `zarrcy.create`.
+    default_separator : str or None
+        The separator of chunk coordinates that the store prefers, if `dimension_separator` is None.
     """
 
     shape: Shape
     chunk_shape: Shape
     dtype: AnyDtype
-    fill_value: Any = 0
-    order: Any = "C"
-    filters: Any = None
-    compressor: Any = "default"
-    object_codec: Any = None
+    fill_value: Elements = 0
+    order: str = "C"
+    filters: Sequence[CodecLike] | None = None
+    compressor: CodecLike | None = "default"
+    object_codec: CodecLike | None = None
     dimension_separator: str | None = None
     default_separator: str | None = None
-    codecs: Any = None
-    chunk_key_encoding: Any = None
-    dimension_names: Any = None
-    shards: Any = None
+    codecs: Sequence[CodecLike] | None = None
+    chunk_key_encoding: Mapping[str, JSON] | str | None = None
+    dimension_names: Sequence[str | None] | None = None
+    shards: JSON = None
     checksum: bool = False
 
     def refuse(self, *names: str, version: ZarrFormat, remedy: str) -> None:
-        """Refuse words that a version of the format has no place for."""
+        """Raise an error if one of the named arguments, which a version of the format does not have, is given.
+
+        Raises
+        ------
+        ValueError
+            If one is given. The message ends with `remedy`.
+        """
         for name in names:
             if getattr(self, name) is not None:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r}: Zarr v{version} has no place for it; {remedy}"
-                )
+                raise ValueError(f"{name}={getattr(self, name)!r}: Zarr v{version} cannot store it; {remedy}")

@@ -1,4 +1,8 @@
-"""What the rest of the library asks of a format. The modules `v2`, `v3` and `v3_draft` are such formats."""
+"""The interface of a format. The modules `v2`, `v3` and `v3_draft` implement it with functions of these names.
+
+A node is given by its store and its prefix: the empty string for the root, else its path followed by a slash. The
+prefixes of several nodes are passed together, so that a store can answer them with one request.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +11,22 @@ from typing import Any, Protocol
 
 from zarrcy.metadata.array_metadata import ArrayMetadata, Names, NodeEntry
 from zarrcy.metadata.array_spec import ArraySpec
-from zarrcy.types import JSON, Key, Store, ZarrFormat
+from zarrcy.types import JSON, Buffer, Elements, Key, Store, ZarrFormat
 
 
-class Format(Protocol):
-    """Find, load, describe and save nodes: documents <-> descriptions.
-
-    A node is given by its store and its prefix: empty for the root, else its path and a slash.
-
-    """
+class Documents(Protocol):
+    """Keys and content of the metadata documents of a node."""
 
     @property
     def ZARR_FORMAT(self) -> ZarrFormat:  # noqa: N802 - a constant of the modules
-        """The version."""
+        """The version of the format."""
 
     @property
     def CONSOLIDATED_KEY(self) -> str | None:  # noqa: N802
-        """End of the key of a document that holds others; None where these have no document of their own."""
+        """End of the key of consolidated metadata; None if they are part of another document."""
 
     def document_key(self, prefix: str, kind: str) -> Key:
-        """Return the key of the document of an "array" or a "group"; they may share one."""
+        """Return the key of the document of an "array" or a "group"; both may have the same key."""
 
     def documents_at(self, prefix: str) -> list[Key]:
         """Return the keys of all documents that a node may have."""
@@ -35,16 +35,21 @@ class Format(Protocol):
         """Return the key of the document that holds the attributes of a node."""
 
     def storage_prefixes(self, path: str) -> tuple[list[str], list[Key]]:
-        """Return the folders that hold a node and all below it, and the keys beside them; any may be missing."""
+        """Return the folders of a node and all nodes below it, and the keys outside of them; any may be missing."""
 
-    def exists(self, store: Store, prefix: str) -> bool:
-        """Are what stands at a prefix, and what is new below it, of this format? Its documents may be malformed."""
+    def parse_array(self, document: Buffer, key: Key, default_separator: str = ".") -> ArrayMetadata:
+        """Parse the document of an array."""
 
-    def load_array(self, store: Store, prefix: str, default_separator: str = ".") -> ArrayMetadata | None:
-        """Load the description of the array that stands there; None if there is none."""
+    def array_documents(
+        self, prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
+    ) -> dict[Key, bytes]:
+        """Return the documents of a new array by their keys; the first key is `document_key`."""
+
+    def group_documents(self, prefix: str, attributes: Mapping[str, JSON] | None = None) -> dict[Key, bytes]:
+        """Return the documents of a new group by their keys; the first key is `document_key`."""
 
     def load_attributes(self, store: Store, prefix: str) -> dict[str, JSON]:
-        """Load the attributes of the node that stands there."""
+        """Load the attributes of a node."""
 
     def save_array(
         self,
@@ -53,73 +58,89 @@ class Format(Protocol):
         description: ArrayMetadata,
         attributes: Mapping[str, JSON] | None = None,
     ) -> None:
-        """Save the documents of an array; without `attributes` it keeps those that it has."""
+        """Save the documents of an array. Without `attributes`, the stored ones are kept."""
 
     def save_attributes(self, store: Store, prefix: str, attributes: Mapping[str, JSON]) -> None:
-        """Save the attributes of a node; nothing else of it is changed."""
+        """Save the attributes of a node; its other metadata do not change."""
+
+    def prepare(self, store: Store) -> None:
+        """Write the documents that a store needs before its first node."""
+
+    def codecs_of(self, description: ArrayMetadata) -> list[JSON]:
+        """Return the configurations of the codecs, in the order of encoding."""
+
+
+class Discovery(Protocol):
+    """Find the nodes of a store, one by one or from consolidated metadata."""
+
+    def exists(self, store: Store, prefix: str) -> bool:
+        """Return whether there is a node of this format. Its documents may be malformed."""
 
     def kinds_at(self, store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
-        """Iterate over what stands at prefixes, "array", "group" or None, with few questions to the store."""
+        """Iterate over the kinds of nodes: "array", "group", or None if there is no node."""
 
     def load_one(self, store: Store, prefix: str, default_separator: str = ".") -> NodeEntry | None:
-        """Return what stands at a prefix: the kind, and for an array what parses its document."""
+        """Load a node; None if there is no node."""
 
     def load_at(
         self, store: Store, prefixes: Sequence[str], default_separator: str = "."
     ) -> Iterator[NodeEntry | None]:
-        """Iterate over what stands at prefixes: the kind, and for an array what parses its document."""
+        """Load nodes; None for each prefix without a node."""
+
+    def load_array(self, store: Store, prefix: str, default_separator: str = ".") -> ArrayMetadata | None:
+        """Load the metadata of an array; None if there is no array."""
 
     def names_below(self, store: Store, prefix: str) -> list[str]:
         """Return the names directly below a node that may be those of nodes, sorted."""
 
-    def prepare(self, store: Store) -> None:
-        """Write what a store needs before its first node."""
-
-    def array_documents(
-        self, prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
-    ) -> dict[Key, bytes]:
-        """Return the documents of a new array by their keys; the first is `document_key`."""
-
-    def group_documents(self, prefix: str, attributes: Mapping[str, JSON] | None = None) -> dict[Key, bytes]:
-        """Return the documents of a new group by their keys; the first is `document_key`."""
-
     def consolidate(self, store: Store, path: str, metadata_key: str = ...) -> None:
-        """Write the metadata of what is below a path into one document."""
+        """Write the metadata of all nodes below a path into one document."""
 
     def open_consolidated(self, store: Store, path: str, metadata_key: str = ...) -> Store | None:
-        """Return a store of the documents that were consolidated; None if this format has none there."""
+        """Return a store of the consolidated documents; None if there are none in this format."""
 
     def consolidated_among(self, store: Store, prefixes: Sequence[str]) -> list[str]:
-        """Return the prefixes at which consolidated metadata may stand that a change below makes untrue."""
+        """Return the prefixes whose consolidated metadata become stale if a node below changes."""
 
     def drop_consolidated(self, store: Store, prefix: str) -> None:
-        """Take out the consolidated metadata at a prefix of keys."""
+        """Delete the consolidated metadata of a group."""
 
-    def parse_array(self, document: Any, key: str, default_separator: str = ".") -> ArrayMetadata:
-        """Parse the document of an array."""
+
+class Creation(Protocol):
+    """Make the metadata of new arrays, from the arguments of a user or from another array."""
 
     def describe_array(self, request: ArraySpec) -> ArrayMetadata:
-        """Describe a new array."""
+        """Return the metadata of a new array.
+
+        Raises
+        ------
+        ValueError
+            If the format cannot describe the array. The message says how to change it.
+        """
 
     def create_kwargs_like(self, description: ArrayMetadata, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the words of `zarrcy.create` for an array like another, beyond those that all formats have.
+        """Return the format-specific arguments of `zarrcy.create` for an array like another.
 
-        `asked` are the words in which it shall differ.
+        `asked` are the arguments in which the new array differs.
         """
 
     def translate(self, description: ArrayMetadata) -> ArrayMetadata:
-        """Describe an array of another format so that its stored chunks stay as they are, if not their keys.
+        """Return the metadata, in this format, of an array of another format with the same stored chunks.
 
-        Raises ValueError, which says why, where they can't.
+        Raises
+        ------
+        ValueError
+            If the stored chunks would have to change.
         """
 
     def place_names(
         self, names: Names, attributes: Mapping[str, JSON], ndim: int
     ) -> tuple[Names, dict[str, JSON]]:
-        """Return the names of dimensions that the document has a place for, and the attributes with the others."""
+        """Return the dimension names that the document can hold, and the attributes with the other names."""
 
-    def normalize_fill_value(self, description: ArrayMetadata, value: Any) -> Any:
-        """Return a fill value that a user gave for an array that exists."""
+    def normalize_fill_value(self, description: ArrayMetadata, value: Elements) -> Elements:
+        """Return a user's fill value as a scalar of the array's data type."""
 
-    def codecs_of(self, description: ArrayMetadata) -> list[JSON]:
-        """Return the configurations of the codecs, in the order of encoding."""
+
+class Format(Documents, Discovery, Creation, Protocol):
+    """A version of Zarr: its documents, how nodes are found, and how arrays are created."""

@@ -1,32 +1,38 @@
-"""Values of a JSON document that know where they stand: each check names the key, the member and the value."""
+"""Checked access to the values of a JSON document. Each error names the key, the member and the value."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from zarrcy.errors import MetadataError
 from zarrcy.types import JSON, Key
 
-_LONGEST = 200
-# Deeper documents are refused: what walks them does so by recursion.
+# Most characters of a value in an error message.
+_MAX_TEXT = 200
+# Most nested shards or structures; parsing is recursive.
 MAX_DEPTH = 32
-# More codecs in a row, or fields in a structure, are no array that somebody made.
+# Most codecs of an array and fields of a structure, far more than real arrays have.
 MAX_CODECS = 64
 MAX_FIELDS = 2**16
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A value in a document.
+    """A value in a JSON document.
 
     Attributes
     ----------
-    key : of the document
-    place : of the value in it, as in ``codecs[1].configuration.level``
-    value : what stands there
+    key : Key
+        Key of the document.
+    place : str
+        Position of the value in the document, such as ``codecs[1].configuration.level``.
+    value : JSON
+        The value.
 
+    Examples
+    --------
     >>> Member("zarr.json", "shape[0]", -1).integer(0)
     Traceback (most recent call last):
     ...
@@ -39,61 +45,76 @@ class Member:
     value: JSON
 
     def fail(self, problem: str) -> NoReturn:
-        """Refuse the value: `problem` says what it must be, and what to do."""
+        """Raise an error for the value.
+
+        Parameters
+        ----------
+        problem : str
+            What the value must be, and what to do.
+
+        Raises
+        ------
+        MetadataError
+            Always.
+        """
         text = repr(self.value)
-        text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+        text = text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}..."
         raise MetadataError(self.key, f"{self.place!r} is {text}; {problem}")
 
     def _inner(self, name: str, value: JSON) -> Member:
         return Member(self.key, f"{self.place}.{name}" if self.place else name, value)
 
     def object(self, known: Collection[str] | None = None) -> dict[str, JSON]:
-        """Return the value, which must be a JSON object, and have no members but the `known` ones."""
+        """Return the value, which must be a JSON object. If `known` is given, other members are an error."""
         if not isinstance(self.value, dict):
             self.fail("it must be an object")
-        if known is not None and (strange := sorted(set(self.value) - set(known))):
+        if known is not None and (unknown := sorted(set(self.value) - set(known))):
             self.fail(
-                f"its member {strange[0]!r} is not known here; known are {', '.join(map(repr, sorted(known)))}"
+                f"its member {unknown[0]!r} is not supported; supported are "
+                f"{', '.join(map(repr, sorted(known))) or 'none'}"
             )
         return self.value
 
     def get(self, name: str) -> Member | None:
-        """Return a member of the object, or None."""
+        """Return a member of the object; None if it does not exist."""
         members = self.object()
         return self._inner(name, members[name]) if name in members else None
 
     def require(self, name: str) -> Member:
-        """Return a member of the object that must be there."""
-        found = self.get(name)
-        if found is None:
+        """Return a member that the object must have."""
+        member = self.get(name)
+        if member is None:
             if self.place:
                 self.fail(f"it lacks {name!r}")
             raise MetadataError(self.key, f"it lacks {name!r}")
-        return found
+        return member
 
     def items(self) -> Iterator[Member]:
-        """Return the items of the list that the value must be."""
+        """Iterate over the items of the value, which must be a list."""
         if not isinstance(self.value, list):
             self.fail("it must be a list")
         return (Member(self.key, f"{self.place}[{i}]", item) for i, item in enumerate(self.value))
 
     def string(self) -> str:
+        """Return the value, which must be a string."""
         if not isinstance(self.value, str):
             self.fail("it must be a string")
         return self.value
 
     def choice(self, *choices: str) -> str:
+        """Return the value, which must be one of some strings."""
         if not isinstance(self.value, str) or self.value not in choices:
             self.fail(f"it must be {' or '.join(map(repr, choices))}")
         return self.value
 
     def boolean(self) -> bool:
+        """Return the value, which must be true or false."""
         if not isinstance(self.value, bool):
             self.fail("it must be true or false")
         return self.value
 
     def integer(self, least: int, most: int | None = None) -> int:
-        """Return a whole number; ``1.0`` is one too."""
+        """Return the value, which must be a whole number from `least` to `most`; ``1.0`` is one too."""
         value = self.value
         if isinstance(value, float) and value.is_integer():
             value = int(value)
@@ -107,10 +128,11 @@ class Member:
         return value
 
     def integers(self, least: int, most: int | None = None) -> tuple[int, ...]:
+        """Return the value, which must be a list of whole numbers from `least` to `most`."""
         return tuple(item.integer(least, most) for item in self.items())
 
     def extension(self) -> Extension:
-        """Return what an object with a name and a configuration, or a name alone, says."""
+        """Return the value as an extension: an object with a name and a configuration, or a name alone."""
         if isinstance(self.value, str):
             return Extension(self, self.value, self._inner("configuration", {}), True)
         members = self.object()
@@ -118,20 +140,30 @@ class Member:
             self.fail("it must be a name, or an object with a 'name' and a 'configuration'")
         configuration = self._inner("configuration", members.get("configuration", {}))
         configuration.object()
-        must = self.get("must_understand")
+        must_understand = self.get("must_understand")
         self.object(("name", "configuration", "must_understand"))
-        return Extension(self, self.require("name").string(), configuration, must is None or must.boolean())
+        return Extension(
+            self,
+            self.require("name").string(),
+            configuration,
+            must_understand is None or must_understand.boolean(),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """A name with a configuration: how v3 spells data types, codecs, grids and key encodings.
+    """A name with a configuration: the form of data types, codecs, grids and key encodings in v3.
 
     Attributes
     ----------
-    member : where it stands
-    name, configuration : what it says; the configuration is empty where it says none
-    must_understand : who does not know it may not ignore it
+    member : Member
+        The value in the document.
+    name : str
+        The name.
+    configuration : Member
+        The configuration; empty if the document does not state one.
+    must_understand : bool
+        Whether a reader that does not support the extension must refuse the document.
     """
 
     member: Member
@@ -140,17 +172,12 @@ class Extension:
     must_understand: bool
 
     def require_understood(self) -> Extension:
-        """Return the extension, which may not be one that can be ignored."""
+        """Return the extension, which readers must understand."""
         if not self.must_understand:
-            self.member.fail("'must_understand' can't be false here; leave it out")
+            self.member.fail("'must_understand' cannot be false here; leave it out")
         return self
 
     def allow_only(self, *known: str) -> Member:
-        """Return the configuration, which has none but the known members."""
+        """Return the configuration. Members that are not `known` are an error."""
         self.configuration.object(known)
         return self.configuration
-
-
-def join(value: Any) -> str:
-    """Return names as a text for people."""
-    return ", ".join(map(repr, sorted(value)))

@@ -1,9 +1,11 @@
-"""The withdrawn draft of Zarr v3, as zarr-python 2 wrote it: ``meta/root/`` and ``data/root/`` <-> descriptions.
+"""The withdrawn draft of Zarr v3, as zarr-python 2 wrote it.
 
-A hierarchy takes a whole store. ``zarr.json`` at its root says which layout it has; the documents of the
-nodes stand below ``meta/root/``, named by path and kind, and chunks below ``data/root/``. A group need
-not have a document: it is there if something is below it. Filters, for which the draft had no place,
-stand among the attributes of the array, and are not shown there.
+A hierarchy takes a whole store. ``zarr.json`` at its root states the layout. The documents of nodes are below
+``meta/root/``, named by path and kind; chunks are below ``data/root/``. A group without a document exists if a node
+is below it. The draft does not have filters: zarr-python 2 stored them as an attribute of the array, which is hidden
+from users here.
+
+The module implements `zarrcy.metadata.format.Format`.
 """
 
 from __future__ import annotations
@@ -24,14 +26,15 @@ from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, Names, Node
 from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.json_writer import dump_json
-from zarrcy.metadata.node_lookup import find
+from zarrcy.metadata.node_lookup import Answer, find
+from zarrcy.metadata.v2.documents import codec_of, config_of, stages_of
 from zarrcy.metadata.v2.dtypes import decode_dtype, decode_fill_value, encode_dtype, encode_fill_value
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.storage.json_reader import parse_json
 from zarrcy.storage.listing import listdir
-from zarrcy.types import JSON, AnyDtype, Key, Store
+from zarrcy.types import JSON, AnyDtype, Buffer, Codec, Elements, Key, Store
 
 ZARR_FORMAT = "3-draft"
 ENTRY_KEY = "zarr.json"
@@ -47,14 +50,14 @@ _ENTRY: JSON = {
     "extensions": [],
 }
 _LONGEST = 2**62 - 1
-# Members that change; all others are written again as they were read.
-_CHANGING = {"shape", "fill_value", "attributes"}
+# Members that can change; all others are written again as they were read.
+_MUTABLE = {"shape", "fill_value", "attributes"}
 _FILTERS = "filters"
 _CODEC = "https://purl.org/zarr/spec/codec/"
 _CODECS = ("blosc", "bz2", "gzip", "lz4", "lzma", "zlib", "zstd")
 _ONE_BYTE = {"|b1": "bool", "|i1": "i1", "|u1": "u1"}
 _DTYPES = "https://zarr-specs.readthedocs.io/en/"
-# What zarr-python 2 writes for the data types that the draft left to extensions.
+# The extensions that zarr-python 2 writes for data types outside of the draft itself.
 _EXTENSION_OF = {
     "c": f"{_DTYPES}core-protocol-v3.0-dev/protocol/extensions/complex-dtypes/v1.0.html",
     "m": f"{_DTYPES}latest/extensions/data-types/datetime/v1.0.html",
@@ -66,7 +69,7 @@ _EXTENSION_OF = {
 }
 
 
-# -- places ----------------------------------------------------------------------------------------
+# -- keys ------------------------------------------------------------------------------------------
 
 
 def document_key(prefix: str, kind: str) -> Key:
@@ -84,19 +87,19 @@ def documents_at(prefix: str) -> list[Key]:
 
 
 def attributes_key(store: Store, prefix: str) -> Key:
-    """Return the key of the document that holds the attributes of a node: that of the node."""
+    """Return the key of the document that holds the attributes of a node: the document of the node."""
     key = document_key(prefix, "array")
     return key if key in store else document_key(prefix, "group")
 
 
 def storage_prefixes(path: str) -> tuple[list[str], list[Key]]:
-    """Return the folders that hold a node and all below it, and the keys beside them.
+    """Return the folders of a node and all nodes below it, and the keys outside of them.
 
     >>> storage_prefixes("a")
     (['meta/root/a', 'data/root/a'], ['meta/root/a.array.json', 'meta/root/a.group.json'])
     """
     if not path:
-        # what is below the root is the store
+        # all keys of the store belong to the root
         return [""], []
     return [_META + path, _DATA + path], documents_at(f"{path}/")
 
@@ -110,11 +113,12 @@ def _chunk_keys(separator: str) -> ChunkKeys:
 
 
 def exists(store: Store, prefix: str = "") -> bool:
-    """Is a store laid out in this format? So are all its nodes then.
+    """Return whether a store, and so all its nodes, have this format.
 
     Raises
     ------
-    MetadataError : it is, and needs something that is not known here
+    MetadataError
+        If it has, and uses an extension that is not supported.
     """
     document = access.get(store, ENTRY_KEY)
     if document is None:
@@ -124,53 +128,55 @@ def exists(store: Store, prefix: str = "") -> bool:
     if written is None or not isinstance(written.value, str):
         return False
     if not written.value.startswith(_SPECIFICATION):
-        written.fail(f"a draft of Zarr v3 has '{_SPECIFICATION}0', the final version has 3")
+        written.fail(f"it must be '{_SPECIFICATION}0' for the draft of Zarr v3, or 3 for the final version")
     entry.require("metadata_key_suffix").choice(".json")
     _refuse_extensions(entry)
     return True
 
 
 def _refuse_extensions(members: Member) -> None:
-    """Refuse extensions that must be understood."""
+    """Raise an error for extensions that must be understood."""
     extensions = members.get("extensions")
     for item in () if extensions is None else extensions.items():
-        must = item.get("must_understand")
-        if must is None or must.boolean():
-            item.fail("extensions of the draft are not known here; open it with the library that wrote it")
+        must_understand = item.get("must_understand")
+        if must_understand is None or must_understand.boolean():
+            item.fail("extensions of the draft are not supported; open it with the library that wrote it")
 
 
 def prepare(store: Store) -> None:
-    """Say in the store what its layout is, before its first node.
+    """Write the document that states the layout of the store, before its first node.
 
     Raises
     ------
-    ContainsGroupError : it is that of the final version already
+    ContainsGroupError
+        If the store already has the layout of the final version.
     """
     if not access.set_if_absent(store, ENTRY_KEY, dump_json(_ENTRY)) and not exists(store):
         raise ContainsGroupError("")
 
 
 def kinds_at(store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
-    """Iterate over what stands at prefixes of keys: "array", "group" or None."""
+    """Iterate over the kinds of nodes: "array", "group", or None if there is no node."""
     present = access.finder(store)
-    found = _find(store, prefixes, lambda keys: [there or None for there in present(keys)])
-    return (None if one is None else one[0] for one in found)
+    nodes = _find(store, prefixes, lambda keys: [is_present or None for is_present in present(keys)])
+    return (None if node is None else node[0] for node in nodes)
 
 
 def load_at(
     store: Store, prefixes: Sequence[str], default_separator: str = "."
 ) -> Iterator[NodeEntry | None]:
-    """Iterate over what stands at prefixes of keys: the kind, and for an array what parses its document.
+    """Load nodes; None for each prefix without a node.
 
     Raises
     ------
-    MetadataError : the document of a group is malformed
+    MetadataError
+        If the document of a group is malformed.
     """
-    for found in _find(store, prefixes, access.reader(store)):
-        if found is None:
+    for node in _find(store, prefixes, access.reader(store)):
+        if node is None:
             yield None
             continue
-        kind, key, document = found
+        kind, key, document = node
         if kind == "array":
             yield NodeEntry(kind, parse_array, document, key)
         else:
@@ -180,23 +186,24 @@ def load_at(
 
 
 def load_one(store: Store, prefix: str, default_separator: str = ".") -> NodeEntry | None:
-    """Return what stands at a prefix of keys, as `load_at` does."""
+    """Load a node, as `load_at` does; None if there is no node."""
     return next(load_at(store, [prefix]))
 
 
 def _find(
-    store: Store, prefixes: Sequence[str], ask: Callable[[list[str]], list[Any]]
-) -> Iterator[tuple[str, Key, Any] | None]:
+    store: Store, prefixes: Sequence[str], ask: Callable[[list[str]], list[Answer | None]]
+) -> Iterator[tuple[str, Key, Answer | None] | None]:
+    """Iterate over nodes as `node_lookup.find` does; the answer is None for a group without a document."""
     if not prefixes or not exists(store):
         yield from repeat(None, len(prefixes))
         return
-    stated = find(prefixes, document_key, ask, offers(store, "getitems"))
-    for prefix, found in zip(prefixes, stated, strict=True):
-        if found is None and any(name != CONSOLIDATED_KEY for name in listdir(store, _META + prefix)):
-            # a group that is there because of what is below it
+    documented = find(prefixes, document_key, ask, offers(store, "getitems"))
+    for prefix, node in zip(prefixes, documented, strict=True):
+        if node is None and any(name != CONSOLIDATED_KEY for name in listdir(store, _META + prefix)):
+            # a group without a document, but with nodes below it
             yield "group", document_key(prefix, "group"), None
         else:
-            yield found
+            yield node
 
 
 def names_below(store: Store, prefix: str) -> list[str]:
@@ -213,7 +220,7 @@ def _stem(name: str) -> str:
 
 
 def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayMetadata | None:
-    """Load the description of the array at a prefix of keys; None if there is none."""
+    """Load the metadata of an array; None if there is no array."""
     key = document_key(prefix, "array")
     document = access.get(store, key) if exists(store) else None
     return None if document is None else parse_array(document, key)
@@ -223,7 +230,7 @@ def load_array(store: Store, prefix: str, default_separator: str = ".") -> Array
 
 
 def _load(store: Store, prefix: str) -> tuple[str, Member] | None:
-    """Load the kind and the document of a node; None if it has none."""
+    """Load the kind and the document of a node; None if it does not have one."""
     for kind in ("array", "group"):
         key = document_key(prefix, kind)
         document = access.get(store, key)
@@ -238,40 +245,46 @@ def _attributes(members: Member) -> dict[str, JSON]:
 
 
 def load_attributes(store: Store, prefix: str) -> dict[str, JSON]:
-    """Load the user attributes of the node at a prefix of keys: those that are no filters."""
-    found = _load(store, prefix)
-    if found is None:
+    """Load the attributes of a node, except the one that holds filters."""
+    node = _load(store, prefix)
+    if node is None:
         return {}
-    attributes = dict(_attributes(found[1]))
-    if found[0] == "array":
+    kind, members = node
+    attributes = dict(_attributes(members))
+    if kind == "array":
         attributes.pop(_FILTERS, None)
     return attributes
 
 
 def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -> None:
-    """Save the attributes of a node; the rest of its document stays as it is.
+    """Save the attributes of a node; the rest of its document does not change.
 
     Raises
     ------
-    ValueError : an array has no attribute of the name under which its filters stand
+    ValueError
+        If an attribute of an array has the name of the one that holds filters.
+    MetadataError
+        If the node no longer exists.
     """
-    found = _load(store, prefix)
-    if found is None:
+    node = _load(store, prefix)
+    if node is None:
         if next(kinds_at(store, [prefix])) is None:
-            raise MetadataError(document_key(prefix, "group"), "it is gone: somebody deleted the node")
+            raise MetadataError(
+                document_key(prefix, "group"), "it no longer exists: another process deleted the node"
+            )
         store[document_key(prefix, "group")] = dump_json({"attributes": dict(attributes)})
         return
-    kind, members = found
+    kind, members = node
     if kind == "array":
-        kept = {name: value for name, value in _attributes(members).items() if name == _FILTERS}
-        attributes = _with_filters(attributes, kept)
+        filters = {name: value for name, value in _attributes(members).items() if name == _FILTERS}
+        attributes = _with_filters(attributes, filters)
     store[members.key] = dump_json({**members.object(), "attributes": dict(attributes)})
 
 
 def _with_filters(attributes: Mapping[str, JSON], filters: dict[str, JSON]) -> dict[str, JSON]:
     if _FILTERS in attributes:
         raise ValueError(
-            f"an array in the draft of Zarr v3 can't have an attribute {_FILTERS!r}: its codecs stand there; "
+            f"an array in the draft of Zarr v3 cannot have an attribute {_FILTERS!r}, because it holds the filters; "
             "choose another name, or give zarr_format=3"
         )
     return {**attributes, **filters}
@@ -280,13 +293,15 @@ def _with_filters(attributes: Mapping[str, JSON], filters: dict[str, JSON]) -> d
 # -- parsing ---------------------------------------------------------------------------------------
 
 
-def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayMetadata:
+def parse_array(document: Buffer, key: Key, default_separator: str = ".") -> ArrayMetadata:
     """Parse the document of an array.
 
     Raises
     ------
-    MetadataError : the document is malformed, or has extensions that must be understood and are not
-    CodecNotAvailableError : it names a codec that is not installed
+    MetadataError
+        If the document is malformed, or has unknown extensions that must be understood.
+    CodecNotAvailableError
+        If it names a codec that is not installed.
     """
     members = Member(key, "", parse_json(document, key))
     shape = members.require("shape").integers(0, _LONGEST)
@@ -295,7 +310,7 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayM
     _refuse_extensions(members)
     transformers = members.get("storage_transformers")
     for item in () if transformers is None else transformers.items():
-        item.fail("the shards of the draft are not known here; open the array with zarr-python 2")
+        item.fail("shards of the draft are not supported; open the array with zarr-python 2")
     grid = members.require("chunk_grid")
     grid.require("type").choice("regular")
     lengths = grid.require("chunk_shape")
@@ -306,44 +321,44 @@ def parse_array(document: Any, key: Key, default_separator: str = ".") -> ArrayM
     filters = _attributes(members).get(_FILTERS) or []
     if not isinstance(filters, list):
         members.require("attributes").require(_FILTERS).fail("it must be a list of codecs")
-    chain = [v2.codec_of(config, key) for config in filters]
+    codecs = [codec_of(config, key) for config in filters]
     try:
         dtype = _parse_dtype(members.require("data_type"))
-        object_codec = chain[0].codec_id if chain else ""
+        object_codec = codecs[0].codec_id if codecs else ""
         fill_value = decode_fill_value(members.require("fill_value").value, dtype, object_codec)
     except (ValueError, TypeError, OverflowError) as exc:
         raise MetadataError(key, str(exc)) from exc
     return ArrayMetadata(
         shape=shape,
-        # an axis without elements may have been given chunks without elements
+        # chunks may have length 0 along an axis without elements
         chunk_shape=tuple(n or 1 for n in chunk_shape),
         dtype=dtype,
         fill_value=fill_value,
-        stages=v2.stages_of(order, chain, _parse_compressor(members.get("compressor")), len(shape)),
+        stages=stages_of(order, codecs, _parse_compressor(members.get("compressor")), len(shape)),
         chunk_keys=_chunk_keys(grid.require("separator").choice("/", ".")),
-        extra_fields={name: value for name, value in members.object().items() if name not in _CHANGING},
+        extra_fields={name: value for name, value in members.object().items() if name not in _MUTABLE},
     )
 
 
 def _parse_dtype(member: Member) -> AnyDtype:
-    spelled = member.require("type").value if isinstance(member.value, dict) else member.value
-    if spelled in _ONE_BYTE.values():
-        return np.dtype(spelled)
-    match spelled:
-        case [["", str() as only]] if only.startswith("|V"):
-            # how zarr-python 2 spells bytes without fields
-            return decode_dtype(only)
-    return decode_dtype(spelled)
+    value = member.require("type").value if isinstance(member.value, dict) else member.value
+    if value in _ONE_BYTE.values():
+        return np.dtype(value)
+    match value:
+        case [["", str() as typestring]] if typestring.startswith("|V"):
+            # raw bytes, as zarr-python 2 writes them
+            return decode_dtype(typestring)
+    return decode_dtype(value)
 
 
-def _parse_compressor(member: Member | None) -> Any:
+def _parse_compressor(member: Member | None) -> Codec | None:
     if member is None or member.value is None:
         return None
     codec = member.require("codec")
     name = codec.string().removeprefix(_CODEC).partition("/")[0]
     if name not in _CODECS:
-        codec.fail(f"known are {', '.join(f'{_CODEC}{name}/1.0' for name in _CODECS)}")
-    return v2.codec_of({**member.require("configuration").object(), "id": name}, member.key)
+        codec.fail(f"it must be one of {', '.join(f'{_CODEC}{name}/1.0' for name in _CODECS)}")
+    return codec_of({**member.require("configuration").object(), "id": name}, member.key)
 
 
 # -- saving ----------------------------------------------------------------------------------------
@@ -352,11 +367,11 @@ def _parse_compressor(member: Member | None) -> Any:
 def array_documents(
     prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> dict[Key, bytes]:
-    """Return the documents that describe an array, by their keys."""
-    chain = [v2.config_of(stage.codec) for stage in description.stages if isinstance(stage, Filter)]
+    """Return the documents of an array by their keys."""
+    filters = [config_of(stage.codec) for stage in description.stages if isinstance(stage, Filter)]
     members = {
         **description.extra_fields,
-        "attributes": _with_filters(attributes or {}, {_FILTERS: chain} if chain else {}),
+        "attributes": _with_filters(attributes or {}, {_FILTERS: filters} if filters else {}),
         "fill_value": encode_fill_value(description.fill_value, description.dtype),
         "shape": list(description.shape),
     }
@@ -366,7 +381,7 @@ def array_documents(
 def save_array(
     store: Store, prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> None:
-    """Save the document of an array; without `attributes`, it keeps those that it has at that moment."""
+    """Save the document of an array. Without `attributes`, it keeps those that it has at this moment."""
     if attributes is None:
         attributes = load_attributes(store, prefix)
     for key, document in array_documents(prefix, description, attributes).items():
@@ -374,7 +389,7 @@ def save_array(
 
 
 def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -> dict[Key, bytes]:
-    """Return the documents of a new group, by their keys."""
+    """Return the documents of a new group by their keys."""
     return {document_key(prefix, "group"): dump_json({"attributes": dict(attributes or {})})}
 
 
@@ -382,16 +397,19 @@ def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -
 
 
 def consolidate(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -> None:
-    """Write all documents of a store into one; `path` says nothing here."""
-    store[_consolidated_key(metadata_key)] = v2.consolidated_document(_documents(store))
+    """Write all documents of a store into one. `path` is not used in this format."""
+    from zarrcy.metadata.v2.consolidated import consolidated_document  # reading does not need it
+
+    store[_consolidated_key(metadata_key)] = consolidated_document(_documents(store))
 
 
 def open_consolidated(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -> Store | None:
-    """Return a store of the documents that one key holds; None if there is no such key.
+    """Return a store of the consolidated documents at a key; None if there is no such key.
 
     Raises
     ------
-    MetadataError : what is there are no consolidated metadata, or of another version
+    MetadataError
+        If the value is not consolidated metadata of a known version.
     """
     key = _consolidated_key(metadata_key)
     document = access.get(store, key)
@@ -403,7 +421,7 @@ def _consolidated_key(metadata_key: str) -> Key:
 
 
 def consolidated_among(store: Store, prefixes: Sequence[str]) -> list[str]:
-    """Return the prefixes at which a change below has to be told: none, as in format 2."""
+    """Return the prefixes whose consolidated metadata become stale; as in v2, there are none."""
     return []
 
 
@@ -411,7 +429,7 @@ def drop_consolidated(store: Store, prefix: str) -> None:
     """Do nothing: see `consolidated_among`."""
 
 
-def _documents(store: Store) -> Iterator[tuple[Key, Any]]:
+def _documents(store: Store) -> Iterator[tuple[Key, Buffer]]:
     """Iterate over all documents of a store and their keys."""
     fetch = access.reader(store)
     keys, folders = [ENTRY_KEY], ["meta"]
@@ -427,44 +445,46 @@ def _documents(store: Store) -> Iterator[tuple[Key, Any]]:
 
 
 def describe_array(request: ArraySpec) -> ArrayMetadata:
-    """Describe a new array, after the words of `zarrcy.create`.
+    """Return the metadata of a new array.
 
     Raises
     ------
-    ValueError : a word that the draft can't write down
+    ValueError
+        If the draft cannot describe the array.
     """
-    words = ("codecs", "chunk_key_encoding", "dimension_names", "shards")
-    request.refuse(*words, version=ZARR_FORMAT, remedy="give zarr_format=3")
-    return _in_the_draft(v2.describe_array(request), request.dimension_separator or "/")
+    names = ("codecs", "chunk_key_encoding", "dimension_names", "shards")
+    request.refuse(*names, version=ZARR_FORMAT, remedy="give zarr_format=3")
+    return _from_v2(v2.describe_array(request), request.dimension_separator or "/")
 
 
 def translate(description: ArrayMetadata) -> ArrayMetadata:
-    """Describe an array of another format in the words of this one, so that its stored chunks stay as they are.
+    """Return the metadata in the draft of an array of another format with the same stored chunks.
 
     Raises
     ------
-    ValueError : they can't
+    ValueError
+        If the stored chunks would have to change.
     """
-    return _in_the_draft(v2.translate(description), description.chunk_keys.separator)
+    return _from_v2(v2.translate(description), description.chunk_keys.separator)
 
 
-def _in_the_draft(described: ArrayMetadata, separator: str) -> ArrayMetadata:
-    """Describe an array of format 2, which has the same codecs, in the words of the draft."""
+def _from_v2(array: ArrayMetadata, separator: str) -> ArrayMetadata:
+    """Return the metadata in the draft of an array in v2, which has the same codecs."""
     chunk_keys = _chunk_keys(separator)
-    kept = {
+    members = {
         "chunk_grid": {
-            "chunk_shape": list(described.chunk_shape),
+            "chunk_shape": list(array.chunk_shape),
             "separator": chunk_keys.separator,
             "type": "regular",
         },
-        "chunk_memory_layout": described.order,
-        "data_type": _dtype_to_json(described.dtype),
+        "chunk_memory_layout": array.order,
+        "data_type": _dtype_to_json(array.dtype),
         "extensions": [],
     }
-    for stage in described.stages:
+    for stage in array.stages:
         if isinstance(stage, Compressor):
-            kept["compressor"] = _compressor_to_json(stage.codec)
-    return replace(described, chunk_keys=chunk_keys, extra_fields=kept)
+            members["compressor"] = _compressor_to_json(stage.codec)
+    return replace(array, chunk_keys=chunk_keys, extra_fields=members)
 
 
 def _dtype_to_json(dtype: AnyDtype) -> JSON:
@@ -472,35 +492,37 @@ def _dtype_to_json(dtype: AnyDtype) -> JSON:
         return _ONE_BYTE[dtype.str]
     if dtype.kind in "iuf" and dtype.itemsize <= 8:
         return dtype.str
-    of_one_unit = dtype.kind not in "mM" or np.datetime_data(dtype)[1] == 1
-    if dtype.kind not in _EXTENSION_OF or (dtype.itemsize > 16 and dtype.kind == "c") or not of_one_unit:
-        raise ValueError(f"the draft of Zarr v3 has no data type {dtype.str!r}; give zarr_format=2")
+    has_plain_unit = dtype.kind not in "mM" or np.datetime_data(dtype)[1] == 1
+    if dtype.kind not in _EXTENSION_OF or (dtype.itemsize > 16 and dtype.kind == "c") or not has_plain_unit:
+        raise ValueError(
+            f"the draft of Zarr v3 does not have the data type {dtype.str!r}; give zarr_format=2"
+        )
     return {"extension": _EXTENSION_OF[dtype.kind], "fallback": None, "type": encode_dtype(dtype)}
 
 
-def _compressor_to_json(codec: Any) -> JSON:
-    config = v2.config_of(codec)
+def _compressor_to_json(codec: Codec) -> JSON:
+    config = config_of(codec)
     name = config.pop("id")
     if name not in _CODECS:
         raise ValueError(
-            f"the draft of Zarr v3 has no compressor {name!r}, only {', '.join(_CODECS)}; give it as the last of "
-            "the filters, with compressor=None"
+            f"the draft of Zarr v3 does not have the compressor {name!r}, only {', '.join(_CODECS)}; give it as the "
+            "last of the filters, with compressor=None"
         )
     return {"codec": f"{_CODEC}{name}/1.0", "configuration": config}
 
 
 def create_kwargs_like(description: ArrayMetadata, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the words that make an array like another, beyond those that all formats have: none."""
+    """Return the format-specific arguments of `zarrcy.create` for an array like another; the draft has none."""
     return {}
 
 
 def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tuple[Names, dict[str, JSON]]:
-    """Return the names of dimensions that the document has a place for, none, and the attributes with them."""
+    """Return the dimension names that the document can hold, none, and the attributes with the names."""
     return v2.place_names(names, attributes, ndim)
 
 
-def normalize_fill_value(description: ArrayMetadata, value: Any) -> Any:
-    """Return a fill value that a user gave for an array that exists."""
+def normalize_fill_value(description: ArrayMetadata, value: Elements) -> Elements:
+    """Return a user's fill value as a scalar of the array's data type."""
     return v2.normalize_fill_value(description, value)
 
 

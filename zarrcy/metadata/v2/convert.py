@@ -1,8 +1,6 @@
-"""The stages of an array of another format -> the order, filters and compressor of Zarr v2 that mean the same."""
+"""The stages of an array of another format -> the order, filters and compressor of Zarr v2 with the same effect."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numcodecs
 
@@ -10,7 +8,7 @@ from zarrcy.codecs import Compressor, Filter, Pack, Shard, Transpose
 from zarrcy.codecs.crc32c import CRC32C
 from zarrcy.metadata.array_metadata import ArrayMetadata
 from zarrcy.metadata.v2 import dtypes
-from zarrcy.types import AnyDtype
+from zarrcy.types import AnyDtype, Codec
 
 
 def order_of(description: ArrayMetadata) -> str:
@@ -18,7 +16,8 @@ def order_of(description: ArrayMetadata) -> str:
 
     Raises
     ------
-    ValueError : it is neither
+    ValueError
+        If it is neither.
     """
     ndim = len(description.shape)
     for stage in description.stages:
@@ -29,30 +28,32 @@ def order_of(description: ArrayMetadata) -> str:
     return "C"
 
 
-def codecs_of_stages(description: ArrayMetadata) -> tuple[list[Any], Any]:
-    """Return the filters and the compressor; there is one at most, and what comes before it is a filter too.
+def codecs_of_stages(description: ArrayMetadata) -> tuple[list[Codec], Codec | None]:
+    """Return the filters and the compressor. The last compressor is the compressor; any before it are filters.
 
     Raises
     ------
-    ValueError : there is something else
+    ValueError
+        If v2 does not have one of the stages.
     """
     if any(isinstance(stage, Shard) for stage in description.stages):
-        raise ValueError("it has no shards")
+        raise ValueError("it does not have shards")
     filters = [_codec(stage.codec) for stage in description.stages if isinstance(stage, Filter)]
     compressors = [_codec(stage.codec) for stage in description.stages if isinstance(stage, Compressor)]
     return filters + compressors[:-1], compressors[-1] if compressors else None
 
 
-def _codec(codec: Any) -> Any:
+def _codec(codec: Codec) -> Codec:
     name = codec.codec_id
+    registered: Codec | None
     try:
-        found = numcodecs.get_codec(codec.get_config())
+        registered = numcodecs.get_codec(codec.get_config())
     except (ValueError, TypeError):
-        found = None
-    # what is not of numcodecs may have the name of one that is, and do something else; but for this one
-    if found is None or not (isinstance(codec, CRC32C) or type(found) in type(codec).__mro__):
-        raise ValueError(f"it has no codec {name!r}")
-    return found
+        registered = None
+    # a codec from elsewhere may have the name of one of numcodecs and do something else; CRC32C is the same
+    if registered is None or not (isinstance(codec, CRC32C) or type(registered) in type(codec).__mro__):
+        raise ValueError(f"it does not have a codec {name!r}")
+    return registered
 
 
 def dtype_of(description: ArrayMetadata) -> AnyDtype:
@@ -60,7 +61,8 @@ def dtype_of(description: ArrayMetadata) -> AnyDtype:
 
     Raises
     ------
-    ValueError : v2 has no word for it, or not for its byte order
+    ValueError
+        If v2 cannot express it, or its byte order.
     """
     dtype = description.dtype
     pack = next((stage for stage in description.stages if isinstance(stage, Pack)), None)

@@ -1,4 +1,4 @@
-"""Data types and fill values: what the user gave -> numpy, and numpy <-> what JSON can hold in v2."""
+"""Data types and fill values: from users to NumPy, and between NumPy and the JSON of v2 documents."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ import binascii
 import math
 import re
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from zarrcy.codecs.array_codecs import is_ml_dtype
 from zarrcy.metadata.json_member import MAX_FIELDS
-from zarrcy.types import JSON, AnyDtype
+from zarrcy.types import JSON, AnyDtype, Elements
 
-# Typestrings of numpy's array protocol, and no other spelling: documents come from outside.
+# Typestrings of NumPy's array protocol. Other forms that NumPy accepts are refused: documents are not trusted.
 _TYPESTR = re.compile(r"[<>|=]?[biufcmMSUVO]\d{0,9}(\[\d{0,9}(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as|generic)\])?")
 _MAX_DEPTH = 32
 MAX_ITEM_NBYTES = 2**26
-"""Length of an element. The fill value is one, so a document could ask for any amount of memory with it."""
+"""Largest length of an element, in bytes. The fill value is one, so the limit bounds the memory that it takes."""
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def encode_dtype(dtype: AnyDtype) -> JSON:
-    """Return a dtype as v2 documents spell it: a typestring, or a list of fields.
+    """Return a data type in the form of v2 documents: a typestring, or a list of fields.
 
     >>> encode_dtype(np.dtype([("x", "<f4"), ("y", "<i2", (2,))]))
     [['x', '<f4'], ['y', '<i2', [2]]]
@@ -34,33 +33,40 @@ def encode_dtype(dtype: AnyDtype) -> JSON:
     return _lists(dtype.descr)
 
 
-def _lists(descr: Any) -> JSON:
+def _lists(descr: JSON) -> JSON:
     if isinstance(descr, (list, tuple)):
         return [_lists(item) for item in descr]
     return descr
 
 
-def decode_dtype(spelled: JSON) -> AnyDtype:
-    """Return the dtype that a v2 document spells.
+def decode_dtype(value: JSON) -> AnyDtype:
+    """Return the data type that a v2 document states.
 
     Raises
     ------
-    ValueError : it spells none
+    ValueError
+        If it is not a data type that v2 has.
     """
-    dtype: AnyDtype = np.dtype(_descr_of(spelled, 0))
+    dtype: AnyDtype = np.dtype(_descr_of(value, 0))
     if dtype.char == "c":
-        raise ValueError(f"{spelled!r} is no data type: give it a length, as in '|S1' or '<c16'")
+        raise ValueError(f"{value!r} is not a data type; give it a length, as in '|S1' or '<c16'")
     check_dtype(dtype)
     return dtype
 
 
 def check_dtype(dtype: AnyDtype) -> None:
-    """Refuse data types whose elements have no bytes, or too many, or that only format 3 has a word for."""
+    """Raise an error for a data type that v2 does not have, or whose elements have no bytes or too many.
+
+    Raises
+    ------
+    ValueError
+        For such a data type.
+    """
     if _has_ml_dtype(dtype):
-        raise ValueError(f"Zarr v2 has no word for data type {dtype}; give zarr_format=3")
+        raise ValueError(f"Zarr v2 does not have the data type {dtype}; give zarr_format=3")
     if dtype.itemsize > MAX_ITEM_NBYTES:
         raise ValueError(
-            f"its elements have {dtype.itemsize} bytes, and may have {MAX_ITEM_NBYTES}; give the array one more axis"
+            f"its elements have {dtype.itemsize} bytes, more than {MAX_ITEM_NBYTES}; give the array one more axis"
         )
     if dtype.itemsize == 0:
         raise ValueError(f"data type {dtype.str!r} has elements of 0 bytes; give it a length, as in 'S10'")
@@ -74,37 +80,40 @@ def _has_ml_dtype(dtype: AnyDtype) -> bool:
     return is_ml_dtype(dtype.base)
 
 
-def _descr_of(spelled: JSON, depth: int) -> Any:
-    if isinstance(spelled, str):
-        if _TYPESTR.fullmatch(spelled) is None:
-            raise ValueError(f"{spelled!r} is no data type")
-        return spelled
-    if not isinstance(spelled, list) or not spelled or depth > _MAX_DEPTH:
-        raise ValueError(f"{spelled!r} is no data type: a string or a list of fields is one")
-    if len(spelled) > MAX_FIELDS:
-        raise ValueError(f"{len(spelled)} fields; an element has at most {MAX_FIELDS}")
+def _descr_of(value: JSON, depth: int) -> JSON:
+    if isinstance(value, str):
+        if _TYPESTR.fullmatch(value) is None:
+            raise ValueError(f"{value!r} is not a data type of NumPy's array protocol, such as '<f4'")
+        return value
+    if not isinstance(value, list) or not value or depth > _MAX_DEPTH:
+        raise ValueError(f"{value!r} is not a data type; it must be a string or a list of fields")
+    if len(value) > MAX_FIELDS:
+        raise ValueError(f"{len(value)} fields; an element has at most {MAX_FIELDS}")
     fields = []
-    for item in spelled:
+    for item in value:
         if not isinstance(item, list) or len(item) not in (2, 3) or not isinstance(item[0], str):
             raise ValueError(
-                f"{item!r} is no field of a data type: [name, type] or [name, type, shape] is one"
+                f"{item!r} is not a field of a data type; it must be [name, type] or [name, type, shape]"
             )
-        inner: tuple[Any, ...] = (item[0], _descr_of(item[1], depth + 1))
+        field: tuple[JSON, ...] = (item[0], _descr_of(item[1], depth + 1))
         if len(item) == 3:
             shape = item[2] if isinstance(item[2], list) else [item[2]]
             if not all(type(n) is int and n >= 0 for n in shape):
-                raise ValueError(f"{item[2]!r} is no shape of a field")
-            inner = (*inner, tuple(shape))
-        fields.append(inner)
+                raise ValueError(
+                    f"{item[2]!r} is not the shape of a field; it must be a list of whole numbers"
+                )
+            field = (*field, tuple(shape))
+        fields.append(field)
     return fields
 
 
-def normalize_fill_value(value: Any, dtype: AnyDtype) -> Any:
-    """Return a fill value as a scalar of `dtype`; None stays None, and objects stay what they are.
+def normalize_fill_value(value: Elements, dtype: AnyDtype) -> Elements:
+    """Return a fill value as a scalar of `dtype`. None and objects are returned as they are.
 
     Raises
     ------
-    ValueError : `value` is none that an element can hold
+    ValueError
+        If an element cannot have this value.
 
     >>> normalize_fill_value(0, np.dtype("U4"))
     np.str_('')
@@ -118,7 +127,7 @@ def normalize_fill_value(value: Any, dtype: AnyDtype) -> Any:
             and value == 0
             and dtype.kind in "SUVmM"
         ):
-            scalar: Any = np.zeros((), dtype)[()]
+            scalar: Elements = np.zeros((), dtype)[()]
         elif dtype.kind == "V" and dtype.fields and isinstance(value, bytes):
             scalar = np.frombuffer(value, dtype)[0]
         elif dtype.kind == "U" and not isinstance(value, str):
@@ -128,13 +137,13 @@ def normalize_fill_value(value: Any, dtype: AnyDtype) -> Any:
         else:
             scalar = _scalar_of(value, dtype)
     except (TypeError, ValueError, OverflowError, IndexError) as exc:
-        raise ValueError(f"fill value {value!r} is not one for data type {dtype}: {exc}") from exc
+        raise ValueError(f"fill value {value!r} does not fit data type {dtype}: {exc}") from exc
     return scalar
 
 
-def _scalar_of(value: Any, dtype: AnyDtype) -> Any:
+def _scalar_of(value: Elements, dtype: AnyDtype) -> Elements:
     if dtype.kind in "iu" and isinstance(value, (float, np.floating)) and not float(value).is_integer():
-        raise ValueError("it is no whole number")
+        raise ValueError("it is not a whole number")
     if dtype.kind in "iu" and isinstance(value, (int, float, np.number)):
         whole = int(value)
         if not np.iinfo(dtype).min <= whole <= np.iinfo(dtype).max:
@@ -142,12 +151,12 @@ def _scalar_of(value: Any, dtype: AnyDtype) -> Any:
         return np.array(whole, dtype)[()]
     scalar = np.array(value, dtype)
     if scalar.shape:
-        raise ValueError(f"it has shape {scalar.shape}, not that of one element")
+        raise ValueError(f"it has shape {scalar.shape}; it must be one element")
     return scalar[()]
 
 
-def encode_fill_value(value: Any, dtype: AnyDtype) -> JSON:
-    """Return a fill value as v2 documents spell it."""
+def encode_fill_value(value: Elements, dtype: AnyDtype) -> JSON:
+    """Return a fill value in the form of v2 documents."""
     if value is None:
         return None
     kind = dtype.kind
@@ -167,7 +176,7 @@ def encode_fill_value(value: Any, dtype: AnyDtype) -> JSON:
         return base64.standard_b64encode(bytes(value)).decode()
     if kind == "V":
         return base64.standard_b64encode(value.tobytes()).decode()
-    # an object: bytes have no other way into JSON
+    # an object: JSON does not have bytes
     return base64.standard_b64encode(value).decode() if isinstance(value, bytes) else value
 
 
@@ -179,84 +188,85 @@ def _encode_float(value: float) -> JSON:
     return value
 
 
-def decode_fill_value(spelled: JSON, dtype: AnyDtype, object_codec: str = "") -> Any:
-    """Return the fill value that a v2 document spells, as a scalar of `dtype`.
+def decode_fill_value(value: JSON, dtype: AnyDtype, object_codec: str = "") -> Elements:
+    """Return the fill value of a v2 document as a scalar of `dtype`.
 
-    `object_codec` is the name of the codec that makes bytes of objects, where the elements are such.
+    `object_codec` is the name of the codec that encodes objects, if elements are objects.
 
     Raises
     ------
-    ValueError : it spells none
+    ValueError
+        If it does not fit the data type.
     """
-    if dtype.kind == "O" and object_codec == "vlen-bytes" and isinstance(spelled, str):
-        return _decode_bytes(spelled)
-    if spelled is None or dtype.kind == "O":
-        return spelled
+    if dtype.kind == "O" and object_codec == "vlen-bytes" and isinstance(value, str):
+        return _decode_bytes(value)
+    if value is None or dtype.kind == "O":
+        return value
     kind = dtype.kind
     if kind == "f":
-        return normalize_fill_value(
-            _NON_FINITE.get(spelled, spelled) if isinstance(spelled, str) else spelled, dtype
-        )
-    if kind == "c" and isinstance(spelled, list):
-        if len(spelled) != 2:
-            raise ValueError(f"{spelled!r} is no complex fill value: [real, imaginary] is one")
-        parts = [_NON_FINITE.get(part, part) if isinstance(part, str) else part for part in spelled]
+        return normalize_fill_value(_NON_FINITE.get(value, value) if isinstance(value, str) else value, dtype)
+    if kind == "c" and isinstance(value, list):
+        if len(value) != 2:
+            raise ValueError(f"{value!r} is not a complex fill value; it must be [real, imaginary]")
+        parts = [_NON_FINITE.get(part, part) if isinstance(part, str) else part for part in value]
         out = np.zeros((), dtype)
-        # set apart, since real + 1j * imaginary loses signed zeros and infinities
+        # assigned one by one, because real + 1j * imaginary loses signed zeros and infinities
         out.real, out.imag = parts
         return out[()]
     if kind in "mM":
-        if isinstance(spelled, bool) or not isinstance(spelled, int):
-            raise ValueError(f"{spelled!r} is no fill value for {dtype}: an integer is one")
-        return np.array(spelled, dtype.str[0] + "i8").view(dtype)[()]
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(f"{value!r} is not a fill value for {dtype}; it must be an integer")
+        return np.array(value, dtype.str[0] + "i8").view(dtype)[()]
     if kind == "S":
-        return np.array(_decode_bytes(spelled), dtype)[()]
+        return np.array(_decode_bytes(value), dtype)[()]
     if kind == "V":
-        return _decode_void(spelled, dtype)
-    if kind == "b" and not isinstance(spelled, (bool, int)):
-        raise ValueError(f"{spelled!r} is no fill value for {dtype}: true or false is one")
-    if kind in "iu" and isinstance(spelled, str):
-        raise ValueError(f"{spelled!r} is no fill value for {dtype}: a number is one")
-    return normalize_fill_value(spelled, dtype)
+        return _decode_void(value, dtype)
+    if kind == "b" and not isinstance(value, (bool, int)):
+        raise ValueError(f"{value!r} is not a fill value for {dtype}; it must be true or false")
+    if kind in "iu" and isinstance(value, str):
+        raise ValueError(f"{value!r} is not a fill value for {dtype}; it must be a number")
+    return normalize_fill_value(value, dtype)
 
 
-def fill_value_of(spelled: JSON, dtype: AnyDtype, object_codec: str = "") -> Any:
-    """Return what `decode_fill_value` does; it is remembered, since most arrays have one of few.
+def fill_value_of(value: JSON, dtype: AnyDtype, object_codec: str = "") -> Elements:
+    """Return the result of `decode_fill_value`, from a cache: most arrays have one of a few fill values.
 
     >>> fill_value_of(-0.0, np.dtype("<f4")), fill_value_of(0, np.dtype("<f4"))
     (np.float32(-0.0), np.float32(0.0))
     """
-    # a number or a date of numpy can't be changed; what is equal but not the same differs in its text
+    # NumPy's numbers and dates are immutable; the text distinguishes equal values, such as 0.0 and -0.0
     if dtype.kind in "biufmM" and (
-        type(spelled) is int or type(spelled) is float or (type(spelled) is str and len(spelled) < _SHORT)
+        type(value) is int or type(value) is float or (type(value) is str and len(value) < _SHORT)
     ):
-        return _remembered(spelled, repr(spelled), dtype)
-    return decode_fill_value(spelled, dtype, object_codec)
+        return _cached_fill_value(value, repr(value), dtype)
+    return decode_fill_value(value, dtype, object_codec)
 
 
 _SHORT = 32
 
 
 @lru_cache
-def _remembered(spelled: JSON, text: str, dtype: AnyDtype) -> Any:
-    return decode_fill_value(spelled, dtype)
+def _cached_fill_value(value: JSON, text: str, dtype: AnyDtype) -> Elements:
+    return decode_fill_value(value, dtype)
 
 
-def _decode_bytes(spelled: JSON) -> bytes:
+def _decode_bytes(value: JSON) -> bytes:
     try:
-        return base64.standard_b64decode(spelled)
+        return base64.standard_b64decode(value)
     except (TypeError, ValueError, binascii.Error):
-        # files of old writers have the value itself, or 0 for an empty one
-        return b"" if spelled == 0 else str(spelled).encode()
+        # old writers stored the text itself, or 0 for an empty value: see `tolerated_spellings`
+        return b"" if value == 0 else str(value).encode()
 
 
-def _decode_void(spelled: JSON, dtype: AnyDtype) -> Any:
-    if spelled == 0 and not isinstance(spelled, str):
+def _decode_void(value: JSON, dtype: AnyDtype) -> Elements:
+    if value == 0 and not isinstance(value, str):
         return np.zeros((), dtype)[()]
     try:
-        value = base64.standard_b64decode(spelled)
+        data = base64.standard_b64decode(value)
     except (TypeError, ValueError, binascii.Error) as exc:
-        raise ValueError(f"{spelled!r} is no fill value for {dtype}: base64 of its bytes is one") from exc
-    if len(value) != dtype.itemsize:
-        raise ValueError(f"a fill value of {len(value)} bytes for elements of {dtype.itemsize}")
-    return np.frombuffer(value, np.uint8).view(dtype)[0]
+        raise ValueError(
+            f"{value!r} is not a fill value for {dtype}; it must be its bytes in base64"
+        ) from exc
+    if len(data) != dtype.itemsize:
+        raise ValueError(f"a fill value of {len(data)} bytes for elements of {dtype.itemsize}")
+    return np.frombuffer(data, np.uint8).view(dtype)[0]

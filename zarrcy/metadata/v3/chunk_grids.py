@@ -1,4 +1,4 @@
-"""Chunk grids whose chunks may differ in length along an axis."""
+"""Rectilinear chunk grids: chunks may differ in length along an axis."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from zarrcy.metadata.json_member import Extension, Member
 from zarrcy.types import Shape
 
 _LONGEST = 2**62 - 1
-# An axis may have as many chunks as elements; a document that lists more of them is refused, since a short
-# one could state a list that no memory holds.
+# Most runs of equal chunks along an axis; more are refused, so that a document cannot exhaust the memory.
 _MOST_RUNS = 2**24
 
 
 def parse_rectilinear(grid: Extension, shape: Shape) -> tuple[AxisChunks, ...]:
-    """Parse a rectilinear grid: for each axis where its chunks begin.
+    """Parse a rectilinear grid to the chunks of each axis.
 
     Raises
     ------
-    MetadataError : it is malformed, or its chunks do not cover the array
+    MetadataError
+        If the grid is malformed, or its chunks do not cover the array.
     """
     config = grid.allow_only("kind", "chunk_shapes")
     kind = config.get("kind")
@@ -49,5 +49,5 @@ def _parse_axis(axis: Member, n: int) -> AxisChunks:
             axis.fail(f"it has more than {_MOST_RUNS} items")
     if sum(length * count for length, count in runs) < n:
         axis.fail(f"the lengths must cover the {n} elements of the axis")
-    alike = groupby(runs, key=itemgetter(0))
-    return AxisChunks(tuple((length, sum(count for _, count in group)) for length, group in alike))
+    equal = groupby(runs, key=itemgetter(0))
+    return AxisChunks(tuple((length, sum(count for _, count in group)) for length, group in equal))

@@ -1,4 +1,4 @@
-"""Zarr v3's list of codecs -> the stages of a pipeline."""
+"""Parse the codecs of a Zarr v3 document to the stages of a pipeline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TypeAlias
 
 import numcodecs
 import numpy as np
@@ -28,7 +28,7 @@ from zarrcy.errors import CodecNotAvailableError
 from zarrcy.metadata.json_member import MAX_CODECS, MAX_DEPTH, Extension, Member
 from zarrcy.metadata.v3 import fill_values
 from zarrcy.metadata.v3.data_types import DataType, has_byte_order, parse_dtype
-from zarrcy.types import AnyDtype, Shape
+from zarrcy.types import AnyDtype, Codec, Elements, Shape
 
 ENTRY_POINTS = "zarrcy.codecs"
 PREFIX = "numcodecs."
@@ -57,14 +57,24 @@ _KINDS = {
     ),
     "jenkins_lookup3": BYTES,
 }
-# They make bytes of Python objects, for which v3 has no data type; one of them runs what it decodes.
+# Codecs of Python objects, for which v3 does not have a data type. One of them can run code in the data.
 OF_OBJECTS = ("pickle", "json2", "msgpack2", "categorize", "vlen-array")
 _BIT_COUNTS = {"bool": 1, "int2": 2, "uint2": 2, "int4": 4, "uint4": 4, "float4_e2m1fn": 4}
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkSpec:
-    """What a codec is given: the shape of a chunk, in elements, and their data type."""
+    """The input of a codec.
+
+    Attributes
+    ----------
+    shape : Shape
+        Shape of a chunk, in elements.
+    kind : DataType
+        Data type of the elements.
+    depth : int
+        Number of shards around the chunk.
+    """
 
     shape: Shape
     kind: DataType
@@ -77,79 +87,100 @@ class ChunkSpec:
 
 @dataclass(frozen=True, slots=True)
 class ParsedCodec:
-    """What a codec becomes: its kind, the stages, and what the next codec is given."""
+    """A parsed codec.
+
+    Attributes
+    ----------
+    kind : str
+        `ARRAY`, `PACK` or `BYTES`.
+    stages : tuple of Stage
+        The stages of the pipeline.
+    output : ChunkSpec
+        The input of the next codec.
+    """
 
     kind: str
     stages: tuple[Stage, ...]
-    given: ChunkSpec
+    output: ChunkSpec
 
 
-def parse_codecs(member: Member, given: ChunkSpec) -> tuple[Stage, ...]:
+CodecParser: TypeAlias = Callable[[Extension, ChunkSpec], ParsedCodec]
+"""Parses one codec, spec its name and configuration and its input."""
+
+
+def parse_codecs(member: Member, spec: ChunkSpec) -> tuple[Stage, ...]:
     """Parse a list of codecs.
 
     Parameters
     ----------
-    member : the list
-    given : what the first codec is given
+    member : Member
+        The list.
+    spec : ChunkSpec
+        The input of the first codec.
 
     Raises
     ------
-    MetadataError : the list is malformed
-    CodecNotAvailableError : it names a codec that is not installed
+    MetadataError
+        If the list is malformed.
+    CodecNotAvailableError
+        If it names a codec that is not installed.
     """
-    if given.depth > MAX_DEPTH:
+    if spec.depth > MAX_DEPTH:
         member.fail("it is nested too deeply")
     stages: list[Stage] = []
-    packed = False
+    is_bytes = False
     items = list(member.items())
     if len(items) > MAX_CODECS:
         member.fail(f"there may be at most {MAX_CODECS} codecs")
     for item in items:
-        step = parse_codec(item, given, packed)
-        if step is None:
+        codec = parse_codec(item, spec, is_bytes)
+        if codec is None:
             continue
-        if (step.kind == BYTES) != packed:
+        if (codec.kind == BYTES) != is_bytes:
             item.fail(
-                f"it is a codec {step.kind}; exactly one codec array -> bytes must stand between those of "
-                "arrays and those of bytes"
+                f"it is a codec {codec.kind}; exactly one codec array -> bytes must be between the codecs "
+                "array -> array and the codecs bytes -> bytes"
             )
-        packed = packed or step.kind == PACK
-        stages.extend(step.stages)
-        given = step.given
-    if not packed:
-        member.fail("it must hold one codec array -> bytes, such as 'bytes'")
+        is_bytes = is_bytes or codec.kind == PACK
+        stages.extend(codec.stages)
+        spec = codec.output
+    if not is_bytes:
+        member.fail("it must contain one codec array -> bytes, such as 'bytes'")
     return _with_first_transposes_joined(stages)
 
 
 def _with_first_transposes_joined(stages: list[Stage]) -> tuple[Stage, ...]:
-    """Make one layout, which costs nothing, of the transposes at the beginning."""
+    """Join the transposes at the beginning to one `Transpose`, which costs nothing."""
     order: tuple[int, ...] | None = None
-    rest = list(stages)
-    while rest and isinstance(rest[0], Filter) and isinstance(rest[0].codec, Reorder):
-        after = rest.pop(0).codec.order  # type: ignore[union-attr]
+    n_joined = 0
+    for stage in stages:
+        if not (isinstance(stage, Filter) and isinstance(stage.codec, Reorder)):
+            break
+        after = stage.codec.order
         order = after if order is None else tuple(order[axis] for axis in after)
+        n_joined += 1
     if order is None or order == tuple(range(len(order))):
-        return tuple(rest)
-    return (Transpose(order), *rest)
+        return tuple(stages[n_joined:])
+    return (Transpose(order), *stages[n_joined:])
 
 
-def parse_codec(item: Member, given: ChunkSpec, packed: bool) -> ParsedCodec | None:
+def parse_codec(item: Member, spec: ChunkSpec, is_bytes: bool) -> ParsedCodec | None:
     """Parse one codec; None for an unknown one that need not be understood.
 
-    `packed` says that what stands here must take bytes.
+    `is_bytes` means that a codec array -> bytes precedes it.
     """
     ext = item.extension()
-    build = _OWN.get(ext.name)
-    if build is not None:
-        return build(ext, given)
+    parse = _OWN.get(ext.name)
+    if parse is not None:
+        return parse(ext, spec)
     name = ext.name.removeprefix(PREFIX)
     if name in OF_OBJECTS:
-        item.fail("Zarr v3 has no data type for what it makes; store the array in Zarr v2")
-    # a codec of our users comes before one of that name in numcodecs
+        item.fail("Zarr v3 does not have a data type for its elements; store the array in Zarr v2")
+    # a codec that users installed takes precedence over one of the same name in numcodecs
     if ext.name in _entry_points():
-        return _installed(ext, given, _entry_points()[ext.name].load())
+        return _installed(ext, spec, _entry_points()[ext.name].load())
     if _is_registered(name):
-        return _of_numcodecs(ext, name, given, packed)
+        return _of_numcodecs(ext, name, spec, is_bytes)
     if ext.must_understand:
         raise CodecNotAvailableError(item.key, ext.name)
     return None
@@ -161,51 +192,51 @@ def _is_registered(name: str) -> bool:
 
 @cache
 def _entry_points() -> dict[str, EntryPoint]:
-    """Return what installed packages offer: to look costs some milliseconds, so it is done once."""
+    """Return the codecs of installed packages. The search takes milliseconds, so it happens once."""
     return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
 
 
-# -- codecs of arrays ------------------------------------------------------------------------------
+# -- codecs array -> array -------------------------------------------------------------------------
 
 
 def _filter(
-    codec: Any, given: ChunkSpec, dtype: AnyDtype | None = None, shape: Shape | None = None
+    codec: Codec, spec: ChunkSpec, dtype: AnyDtype | None = None, shape: Shape | None = None
 ) -> ParsedCodec:
-    after = replace(
-        given,
-        shape=given.shape if shape is None else shape,
-        kind=given.kind if dtype is None else DataType(dtype),
+    output = replace(
+        spec,
+        shape=spec.shape if shape is None else shape,
+        kind=spec.kind if dtype is None else DataType(dtype),
     )
-    return ParsedCodec(ARRAY, (Filter(codec),), after)
+    return ParsedCodec(ARRAY, (Filter(codec),), output)
 
 
-def _transpose(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+def _transpose(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
     member = ext.allow_only("order").require("order")
     if isinstance(member.value, str):
-        member.fail("it must be a list of all axes; letters are of an older version")
+        member.fail("it must be a list of all axes; letters belong to a draft of the specification")
     order = member.integers(0)
-    if sorted(order) != list(range(len(given.shape))):
-        member.fail(f"it must hold each of the {len(given.shape)} axes once")
-    reorder = Reorder(order, given.shape, given.dtype)
-    return _filter(reorder, given, shape=tuple(given.shape[axis] for axis in order))
+    if sorted(order) != list(range(len(spec.shape))):
+        member.fail(f"it must contain each of the {len(spec.shape)} axes once")
+    reorder = Reorder(order, spec.shape, spec.dtype)
+    return _filter(reorder, spec, shape=tuple(spec.shape[axis] for axis in order))
 
 
-def _numbers_only(ext: Extension, given: ChunkSpec) -> None:
-    if given.kind.variable or given.dtype.kind not in "iuf" or is_ml_dtype(given.dtype):
-        ext.member.fail(f"it takes whole numbers and floats, not {given.dtype}")
+def _numbers_only(ext: Extension, spec: ChunkSpec) -> None:
+    if spec.kind.variable or spec.dtype.kind not in "iuf" or is_ml_dtype(spec.dtype):
+        ext.member.fail(f"it encodes integers and floats, not {spec.dtype}")
 
 
-def _scale_offset(ext: Extension, given: ChunkSpec) -> ParsedCodec:
-    _numbers_only(ext, given)
+def _scale_offset(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
+    _numbers_only(ext, spec)
     config = ext.allow_only("offset", "scale")
-    offset, scale = (fill_values.parse(config.require(name), given.kind) for name in ("offset", "scale"))
+    offset, scale = (fill_values.parse(config.require(name), spec.kind) for name in ("offset", "scale"))
     if scale == 0 or not (np.isfinite(scale) and np.isfinite(offset)):
         config.fail("the scale must not be 0, and both must be finite")
-    return _filter(ScaleOffset(offset, scale, given.dtype), given)
+    return _filter(ScaleOffset(offset, scale, spec.dtype), spec)
 
 
-def _cast_value(ext: Extension, given: ChunkSpec) -> ParsedCodec:
-    _numbers_only(ext, given)
+def _cast_value(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
+    _numbers_only(ext, spec)
     config = ext.allow_only("data_type", "rounding", "out_of_range", "scalar_map")
     kind = parse_dtype(config.require("data_type"))
     _numbers_only(Extension(config.require("data_type"), ext.name, config, True), ChunkSpec((), kind))
@@ -214,64 +245,64 @@ def _cast_value(ext: Extension, given: ChunkSpec) -> ParsedCodec:
     if pairs is not None:
         pairs.object(("encode", "decode"))
     codec = CastValue(
-        given.dtype,
+        spec.dtype,
         kind.dtype,
         "nearest-even" if rounding is None else rounding.choice(*ROUNDINGS),
         "error" if outside is None else outside.choice("clamp", "wrap", "error"),
-        _pairs(pairs and pairs.get("encode"), given.kind, kind),
-        _pairs(pairs and pairs.get("decode"), kind, given.kind),
+        _pairs(pairs and pairs.get("encode"), spec.kind, kind),
+        _pairs(pairs and pairs.get("decode"), kind, spec.kind),
     )
-    return _filter(codec, given, kind.dtype)
+    return _filter(codec, spec, kind.dtype)
 
 
-def _pairs(member: Member | None, old: DataType, new: DataType) -> tuple[tuple[Any, Any], ...]:
-    found = []
+def _pairs(member: Member | None, old: DataType, new: DataType) -> tuple[tuple[Elements, Elements], ...]:
+    pairs = []
     for item in member.items() if member is not None else ():
         pair = list(item.items())
         if len(pair) != 2:
-            item.fail("it must be a pair: what is mapped, and to what")
-        found.append((fill_values.parse(pair[0], old), fill_values.parse(pair[1], new)))
-    return tuple(found)
+            item.fail("it must be a pair: a value and its replacement")
+        pairs.append((fill_values.parse(pair[0], old), fill_values.parse(pair[1], new)))
+    return tuple(pairs)
 
 
-# -- codecs that make bytes of arrays --------------------------------------------------------------
+# -- codecs array -> bytes -------------------------------------------------------------------------
 
 
-def _pack(given: ChunkSpec, *stages: Stage) -> ParsedCodec:
-    return ParsedCodec(PACK, stages, given)
+def _pack(spec: ChunkSpec, *stages: Stage) -> ParsedCodec:
+    return ParsedCodec(PACK, stages, spec)
 
 
-def _bytes(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+def _bytes(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
     config = ext.allow_only("endian")
-    if given.kind.variable:
-        ext.member.fail(f"elements of type {given.kind.variable!r} need {_VLEN[given.kind.variable]!r}")
+    if spec.kind.variable:
+        ext.member.fail(f"elements of type {spec.kind.variable!r} need {_VLEN[spec.kind.variable]!r}")
     member = config.get("endian")
     order = "little" if member is None or member.value is None else member.choice("little", "big")
-    if not has_byte_order(given.dtype):
-        return _pack(given, Pack())
-    if member is None and given.dtype.fields is None:
-        ext.member.fail(f"it lacks 'endian', and elements of {given.dtype} have a byte order")
-    memory = plain(given.dtype)
+    if not has_byte_order(spec.dtype):
+        return _pack(spec, Pack())
+    if member is None and spec.dtype.fields is None:
+        ext.member.fail(f"it lacks 'endian', and elements of {spec.dtype} have a byte order")
+    memory = plain(spec.dtype)
     stored = memory.newbyteorder("<" if order == "little" else ">")
-    return _pack(given, Pack() if stored == memory else Pack(stored, memory))
+    return _pack(spec, Pack() if stored == memory else Pack(stored, memory))
 
 
 _VLEN = {"string": "vlen-utf8", "bytes": "vlen-bytes"}
 
 
-def _vlen(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+def _vlen(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
     ext.allow_only()
-    if _VLEN.get(given.kind.variable) != ext.name:
-        ext.member.fail(f"it takes elements of any length, not {given.kind.variable or given.dtype}")
-    return _pack(given, Filter(numcodecs.get_codec({"id": ext.name})), Pack())
+    if _VLEN.get(spec.kind.variable) != ext.name:
+        ext.member.fail(f"it encodes elements of variable length, not {spec.kind.variable or spec.dtype}")
+    return _pack(spec, Filter(numcodecs.get_codec({"id": ext.name})), Pack())
 
 
-def _packbits(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+def _packbits(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
     config = ext.allow_only("padding_encoding", "first_bit", "last_bit")
-    dtype = given.dtype
+    dtype = spec.dtype
     name = dtype.name
-    if given.kind.variable or not (dtype.kind in "biufc" or is_ml_dtype(dtype)):
-        ext.member.fail(f"it takes numbers and Booleans, not {dtype}")
+    if spec.kind.variable or not (dtype.kind in "biufc" or is_ml_dtype(dtype)):
+        ext.member.fail(f"it encodes numbers and Booleans, not {dtype}")
     n_components = 2 if dtype.kind == "c" else 1
     n_bits = _BIT_COUNTS.get(name, 6 if name.startswith("float6_") else 8 * dtype.itemsize // n_components)
     first, last = (
@@ -291,43 +322,43 @@ def _packbits(ext: Extension, given: ChunkSpec) -> ParsedCodec:
         first_bit=first,
         last_bit=last,
         padding="none" if padding is None else padding.choice("none", "first_byte", "last_byte"),
-        n_elements=math.prod(given.shape),
+        n_elements=math.prod(spec.shape),
     )
-    return _pack(given, Filter(codec), Pack())
+    return _pack(spec, Filter(codec), Pack())
 
 
-def _shard(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+def _shard(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
     config = ext.allow_only("chunk_shape", "codecs", "index_codecs", "index_location")
     member = config.require("chunk_shape")
     inner = member.integers(1)
-    if len(inner) != len(given.shape) or any(n % m for n, m in zip(given.shape, inner, strict=True)):
-        member.fail(f"it must divide the shape of the shard, {list(given.shape)}, along each axis")
-    stages = parse_codecs(config.require("codecs"), replace(given, shape=inner, depth=given.depth + 1))
+    if len(inner) != len(spec.shape) or any(n % m for n, m in zip(spec.shape, inner, strict=True)):
+        member.fail(f"it must divide the shape of the shard, {list(spec.shape)}, along each axis")
+    stages = parse_codecs(config.require("codecs"), replace(spec, shape=inner, depth=spec.depth + 1))
     index = config.require("index_codecs")
-    counts = tuple(n // m for n, m in zip(given.shape, inner, strict=True))
-    index_stages = parse_codecs(index, ChunkSpec((*counts, 2), DataType(np.dtype("u8")), given.depth + 1))
+    counts = tuple(n // m for n, m in zip(spec.shape, inner, strict=True))
+    index_stages = parse_codecs(index, ChunkSpec((*counts, 2), DataType(np.dtype("u8")), spec.depth + 1))
     if not all(
         isinstance(stage, Transpose | Pack)
         or (isinstance(stage, Compressor) and stage.added_nbytes is not None)
         for stage in index_stages
     ):
         index.fail(
-            "an index must have the same length whatever is in it: only 'transpose', 'bytes', 'crc32c' and other "
-            "checksums can stand here"
+            "the encoded length of an index must not depend on its values: use only 'transpose', 'bytes', 'crc32c' "
+            "and other checksums"
         )
     location = config.get("index_location")
     at_end = location is None or location.choice("start", "end") == "end"
-    return _pack(given, Shard(inner, stages, index_stages, at_end, given.dtype))
+    return _pack(spec, Shard(inner, stages, index_stages, at_end, spec.dtype))
 
 
-# -- codecs of bytes -------------------------------------------------------------------------------
+# -- codecs bytes -> bytes -------------------------------------------------------------------------
 
 
-def _compressor(codec: Any, given: ChunkSpec) -> ParsedCodec:
-    return ParsedCodec(BYTES, (Compressor(codec),), given)
+def _compressor(codec: Codec, spec: ChunkSpec) -> ParsedCodec:
+    return ParsedCodec(BYTES, (Compressor(codec),), spec)
 
 
-def _blosc(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+def _blosc(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
     config = ext.allow_only("cname", "clevel", "shuffle", "typesize", "blocksize")
     shuffle = config.require("shuffle").choice(*SHUFFLES)
     typesize, blocksize = config.get("typesize"), config.get("blocksize")
@@ -338,89 +369,89 @@ def _blosc(ext: Extension, given: ChunkSpec) -> ParsedCodec:
         config.require("cname").choice(*CNAMES),
         config.require("clevel").integer(0, 9),
         SHUFFLES.index(shuffle),
-        # Blosc itself takes larger items for single bytes
+        # Blosc itself treats larger items as single bytes
         size if size < 256 else 1,
         0 if blocksize is None else blocksize.integer(0, 2**31 - 1),
     )
-    return _compressor(codec, given)
+    return _compressor(codec, spec)
 
 
-def _gzip(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+def _gzip(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
     level = ext.allow_only("level").get("level")
-    return _compressor(numcodecs.GZip(1 if level is None else level.integer(0, 9)), given)
+    return _compressor(numcodecs.GZip(1 if level is None else level.integer(0, 9)), spec)
 
 
-def _zstd(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+def _zstd(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
     config = ext.allow_only("level", "checksum")
     level, checksum = config.get("level"), config.get("checksum")
     n = 0 if level is None else level.integer(-131072, 22)
     if checksum is not None and checksum.value is not None and checksum.boolean():
-        return _compressor(numcodecs.Zstd(n, checksum=True), given)
-    return _compressor(numcodecs.Zstd(n), given)
+        return _compressor(numcodecs.Zstd(n, checksum=True), spec)
+    return _compressor(numcodecs.Zstd(n), spec)
 
 
-def _crc32c(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+def _crc32c(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
     ext.allow_only()
-    return _compressor(CRC32C(), given)
+    return _compressor(CRC32C(), spec)
 
 
-def _crc32c_of_numcodecs(ext: Extension, given: ChunkSpec) -> ParsedCodec:
+def _crc32c_of_numcodecs(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
     location = ext.allow_only("location").get("location")
     if location is not None and location.choice("start", "end") == "start":
-        location.fail("this version knows the checksum at the end only")
-    return _compressor(CRC32C(), given)
+        location.fail("only a checksum at the end is supported")
+    return _compressor(CRC32C(), spec)
 
 
-# -- codecs of others ------------------------------------------------------------------------------
+# -- codecs of numcodecs and of installed packages -------------------------------------------------
 
-# What zarr-python puts into a configuration that lacks it.
+# Members that zarr-python adds to a configuration without them.
 _DTYPE_OF = {"delta": "dtype", "fixedscaleoffset": "dtype", "quantize": "dtype", "astype": "decode_dtype"}
 
 
 _STORED_OF = {"delta": "astype", "fixedscaleoffset": "astype", "quantize": "astype", "astype": "encode_dtype"}
 
 
-def _of_numcodecs(ext: Extension, name: str, given: ChunkSpec, packed: bool) -> ParsedCodec:
+def _of_numcodecs(ext: Extension, name: str, spec: ChunkSpec, is_bytes: bool) -> ParsedCodec:
     config = {**ext.configuration.object(), "id": name}
     if name in _DTYPE_OF and config.get(_DTYPE_OF[name]) is None:
-        config[_DTYPE_OF[name]] = given.dtype.str
+        config[_DTYPE_OF[name]] = spec.dtype.str
     if name == "shuffle" and config.get("elementsize") is None:
-        config["elementsize"] = given.dtype.itemsize
+        config["elementsize"] = spec.dtype.itemsize
     try:
-        codec = numcodecs.get_codec(config)
+        codec: Codec = numcodecs.get_codec(config)
     except Exception as exc:
-        ext.member.fail(f"the codec {name!r} of numcodecs does not take this ({type(exc).__name__}: {exc})")
-    kind = _KINDS.get(name, BYTES if packed else ARRAY)
+        ext.member.fail(f"the codec {name!r} of numcodecs does not accept this ({type(exc).__name__}: {exc})")
+    kind = _KINDS.get(name, BYTES if is_bytes else ARRAY)
     if kind == BYTES:
-        return _compressor(codec, given)
-    if given.kind.variable:
-        ext.member.fail(f"it takes elements of fixed length, not {given.kind.variable!r}")
+        return _compressor(codec, spec)
+    if spec.kind.variable:
+        ext.member.fail(f"it encodes elements of fixed length, not {spec.kind.variable!r}")
     if kind == PACK:
-        return _pack(given, Filter(codec), Pack())
+        return _pack(spec, Filter(codec), Pack())
     if name == "packbits":
-        return _filter(codec, given, np.dtype("u1"), (1 + -(-math.prod(given.shape) // 8),))
-    return _filter(codec, given, np.dtype(getattr(codec, _STORED_OF[name])) if name in _STORED_OF else None)
+        return _filter(codec, spec, np.dtype("u1"), (1 + -(-math.prod(spec.shape) // 8),))
+    return _filter(codec, spec, np.dtype(getattr(codec, _STORED_OF[name])) if name in _STORED_OF else None)
 
 
-def _installed(ext: Extension, given: ChunkSpec, kind_of_codec: Any) -> ParsedCodec:
-    """Make a codec that a package offers by an entry point.
+def _installed(ext: Extension, spec: ChunkSpec, make_codec: Callable[..., Codec]) -> ParsedCodec:
+    """Make a codec that a package provides by an entry point.
 
-    It is called with the configuration as keywords, and has what a codec of numcodecs has; ``kind`` says
-    whether it is "array -> array", "array -> bytes" or "bytes -> bytes", which it is by default.
+    It is called with the configuration as keywords, and has the interface of a codec of numcodecs. Its attribute
+    ``kind`` is "array -> array", "array -> bytes" or "bytes -> bytes", the default.
     """
     try:
-        codec = kind_of_codec(**ext.configuration.object())
+        codec = make_codec(**ext.configuration.object())
     except Exception as exc:
-        ext.member.fail(f"the codec does not take this configuration ({type(exc).__name__}: {exc})")
+        ext.member.fail(f"the codec does not accept this configuration ({type(exc).__name__}: {exc})")
     kind = getattr(codec, "kind", BYTES)
     if kind == BYTES:
-        return _compressor(codec, given)
+        return _compressor(codec, spec)
     if kind == PACK:
-        return _pack(given, Filter(codec), Pack())
-    return _filter(codec, given, getattr(codec, "stored_dtype", None))
+        return _pack(spec, Filter(codec), Pack())
+    return _filter(codec, spec, getattr(codec, "stored_dtype", None))
 
 
-_OWN: dict[str, Callable[[Extension, ChunkSpec], ParsedCodec]] = {
+_OWN: dict[str, CodecParser] = {
     "transpose": _transpose,
     "scale_offset": _scale_offset,
     "cast_value": _cast_value,
@@ -440,17 +471,17 @@ _OWN: dict[str, Callable[[Extension, ChunkSpec], ParsedCodec]] = {
 
 
 def kind_of_numcodecs(name: str) -> str:
-    """Return what a codec of numcodecs takes and makes; of one that is not known here, that it sees elements."""
+    """Return the kind of a codec of numcodecs; `ARRAY` for an unknown one."""
     return _KINDS.get(name, ARRAY)
 
 
-def stored_dtype_of(codec: Any) -> AnyDtype | None:
-    """Return the data type of what a codec of numcodecs makes, in its byte order; None if it is what it was."""
+def stored_dtype_of(codec: Codec) -> AnyDtype | None:
+    """Return the data type of the output of a codec of numcodecs; None if it is that of the input."""
     if codec.codec_id == "packbits":
         return np.dtype("u1")
     return np.dtype(getattr(codec, _STORED_OF[codec.codec_id])) if codec.codec_id in _STORED_OF else None
 
 
 def is_only_of_numcodecs(name: str) -> bool:
-    """Has the codec of this name no name of its own in v3?"""
+    """Return whether a codec has a name in numcodecs, but none in v3."""
     return name in _KINDS and name not in _OWN

@@ -1,19 +1,21 @@
-"""The words of `zarrcy.create` <-> the document of an array in Zarr v3."""
+"""The metadata of new arrays in Zarr v3, from the arguments of `zarrcy.create`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numcodecs
 
 from zarrcy.codecs import Filter, as_codec
 from zarrcy.codecs.typed_blosc import blosc_shuffle
+from zarrcy.errors import MetadataError
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shards
-from zarrcy.metadata.array_metadata import ArrayMetadata
-from zarrcy.metadata.array_spec import ArraySpec
+from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayMetadata, Names
+from zarrcy.metadata.array_spec import ArraySpec, CodecLike
 from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.v3 import fill_values
+from zarrcy.metadata.v3.array_document import data_type_of, parse_members
 from zarrcy.metadata.v3.codecs import (
     BYTES,
     CNAMES,
@@ -26,14 +28,14 @@ from zarrcy.metadata.v3.codecs import (
     parse_codec,
 )
 from zarrcy.metadata.v3.data_types import DataType, dtype_to_json, has_byte_order, packed
-from zarrcy.types import JSON, Shape
+from zarrcy.metadata.v3.document import KEY, ZARR_FORMAT
+from zarrcy.types import JSON, Codec, Elements, Shape
 
 VARIABLE = {"vlen-utf8": "string", "vlen-bytes": "bytes"}
-_KEY = "zarr.json"
 _CHECKSUM: JSON = {"name": "crc32c"}
 _INDEX_CODECS: list[JSON] = [{"name": "bytes", "configuration": {"endian": "little"}}, _CHECKSUM]
-# Words on which the codecs depend, or that are codecs.
-_OF_CHUNKS = {
+# Arguments of `zarrcy.create` that choose the codecs, or on which codecs depend.
+_CODEC_ARGUMENTS = {
     "chunks",
     "codecs",
     "compression",
@@ -46,12 +48,27 @@ _OF_CHUNKS = {
 }
 
 
-def to_document(request: ArraySpec) -> dict[str, JSON]:
+def describe_array(request: ArraySpec) -> ArrayMetadata:
+    """Return the metadata of a new array.
+
+    Raises
+    ------
+    ValueError
+        If v3 cannot describe the array.
+    """
+    try:
+        return parse_members(Member(KEY, "", _document(request)))
+    except MetadataError as exc:
+        raise ValueError(f"Zarr v3 can't describe this array: {exc.problem}") from exc
+
+
+def _document(request: ArraySpec) -> dict[str, JSON]:
     """Return the document of a new array.
 
     Raises
     ------
-    ValueError : v3 has no words for what is asked
+    ValueError
+        If v3 cannot describe the array.
     """
     filters = [as_codec(codec) for codec in request.filters or ()]
     kind = _data_type(request, filters)
@@ -65,7 +82,7 @@ def to_document(request: ArraySpec) -> dict[str, JSON]:
         codecs = [_shard(chunk_shape, codecs)]
         chunk_shape = shards
     document = {
-        "zarr_format": 3,
+        "zarr_format": ZARR_FORMAT,
         "node_type": "array",
         "shape": list(request.shape),
         "data_type": data_type,
@@ -80,8 +97,8 @@ def to_document(request: ArraySpec) -> dict[str, JSON]:
     return document
 
 
-def _data_type(request: ArraySpec, filters: list[Any]) -> DataType:
-    """Return the data type; a codec of objects says which they are, and is taken from the filters."""
+def _data_type(request: ArraySpec, filters: list[Codec]) -> DataType:
+    """Return the data type. That of objects follows from the object codec, which is removed from `filters`."""
     if not request.dtype.hasobject:
         return DataType(packed(request.dtype))
     codec = None if request.object_codec is None else as_codec(request.object_codec)
@@ -90,8 +107,8 @@ def _data_type(request: ArraySpec, filters: list[Any]) -> DataType:
     name = getattr(codec, "codec_id", None)
     if request.dtype.kind != "O" or name not in VARIABLE:
         raise ValueError(
-            f"Zarr v3 has no data type for Python objects (data type {request.dtype}, object codec {name!r}); give "
-            "dtype=str for text, dtype=bytes for bytes of any length, or zarr_format=2"
+            f"Zarr v3 does not have a data type for Python objects (data type {request.dtype}, object codec {name!r}); "
+            "give dtype=str for text, dtype=bytes for bytes of any length, or zarr_format=2"
         )
     return DataType(request.dtype, VARIABLE[name])
 
@@ -116,34 +133,36 @@ def _chunk_keys(request: ArraySpec) -> JSON:
         default = "." if encoding == "v2" else "/"
         return {"name": encoding, "configuration": {"separator": separator or default}}
     if separator is not None:
-        raise ValueError("the separator is in chunk_key_encoding; leave out dimension_separator")
+        raise ValueError("chunk_key_encoding states the separator; leave out dimension_separator")
     return dict(encoding) if isinstance(encoding, Mapping) else encoding
 
 
-# -- and back --------------------------------------------------------------------------------------
+# -- arrays like another -----------------------------------------------------------------------------
 
 
 def create_kwargs_like(description: ArrayMetadata, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the words that make an array like another, beyond those that all formats have.
+    """Return the format-specific arguments of `zarrcy.create` for an array like another.
 
     Parameters
     ----------
-    description : of the other array
-    asked : the words in which the new one shall differ
+    description : ArrayMetadata
+        The other array.
+    asked : Mapping
+        The arguments in which the new array differs.
     """
-    kept = description.extra_fields
-    encoding = kept["chunk_key_encoding"]
+    members = description.extra_fields
+    encoding = members["chunk_key_encoding"]
     if "dimension_separator" in asked:
         encoding = encoding["name"] if isinstance(encoding, Mapping) else encoding
-    words: dict[str, Any] = {
+    kwargs: dict[str, Any] = {
         "chunk_key_encoding": encoding,
         "dimension_names": description.dimension_names,
     }
-    if _OF_CHUNKS.isdisjoint(asked):
+    if _CODEC_ARGUMENTS.isdisjoint(asked):
         codec = next((stage.codec for stage in description.chunk_stages if isinstance(stage, Filter)), None)
-        return words | {
+        return kwargs | {
             "chunks": description.chunk_shape,
-            "codecs": kept["codecs"],
+            "codecs": members["codecs"],
             "compressor": "default",
             "filters": None,
             "object_codec": codec if description.dtype.hasobject else None,
@@ -152,62 +171,84 @@ def create_kwargs_like(description: ArrayMetadata, asked: Mapping[str, Any]) -> 
     shards, chunks = description.shards, asked.get("chunks", description.chunks)
     if shards is not None:
         chunks = normalize_chunks(chunks, description.shape, description.dtype.itemsize)
-        # chunks of other lengths may not fit into them
+        # chunks of other lengths may not divide the shards
         fit = not any(n % m for n, m in zip(shards, chunks, strict=True))
-        words["shards"] = shards if fit else None
-    return words
+        kwargs["shards"] = shards if fit else None
+    return kwargs
+
+
+def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tuple[Names, dict[str, JSON]]:
+    """Return the dimension names that the document can hold, and the attributes with the other names.
+
+    >>> place_names(None, {"_ARRAY_DIMENSIONS": ["y", "x"], "units": "K"}, 2)
+    (('y', 'x'), {'units': 'K'})
+    """
+    attributes = dict(attributes)
+    in_attribute = attributes.get(DIMENSIONS_ATTRIBUTE)
+    if (
+        names is None
+        and isinstance(in_attribute, list)
+        and len(in_attribute) == ndim
+        and all(isinstance(name, str) for name in in_attribute)
+    ):
+        del attributes[DIMENSIONS_ATTRIBUTE]
+        names = tuple(in_attribute)
+    return names, attributes
+
+
+def normalize_fill_value(description: ArrayMetadata, value: Elements) -> Elements:
+    """Return a user's fill value as a scalar of the array's data type."""
+    return fill_values.normalize(value, data_type_of(description))
 
 
 # -- codecs ----------------------------------------------------------------------------------------
 
 
-def _codecs(request: ArraySpec, kind: DataType, filters: list[Any]) -> list[JSON]:
-    given = ChunkSpec(request.chunk_shape, kind)
+def _codecs(request: ArraySpec, kind: DataType, filters: list[Codec]) -> list[JSON]:
+    spec = ChunkSpec(request.chunk_shape, kind)
     if request.codecs is not None:
         if (
             filters
             or not (request.compressor is None or request.compressor == "default")
             or request.order != "C"
         ):
-            raise ValueError(
-                "codecs are all that is done to a chunk: leave out filters, compressor and order"
-            )
-        return codecs_to_json(list(request.codecs), given)
+            raise ValueError("codecs replace filters, compressor and order; leave these out")
+        return codecs_to_json(list(request.codecs), spec)
     order = request.order.upper() if isinstance(request.order, str) else request.order
     if order not in ("C", "F"):
         raise ValueError(f"order is {request.order!r}; it must be 'C' or 'F'")
-    words: list[Any] = []
+    codecs: list[CodecLike] = []
     if order == "F" and len(request.shape) > 1:
         axes = list(range(len(request.shape)))[::-1]
-        words.append({"name": "transpose", "configuration": {"order": axes}})
-    # zarr-python 2 does not compress the one element of an array without axes, and nothing would be gained
+        codecs.append({"name": "transpose", "configuration": {"order": axes}})
+    # as in zarr-python 2, the single element of an array without axes is not compressed
     default = numcodecs.Blosc() if request.shape else None
     compressor = default if request.compressor == "default" else request.compressor
-    words.extend(filters)
+    codecs.extend(filters)
     if compressor is not None:
-        words.append(as_codec(compressor))
-    return codecs_to_json(words, given)
+        codecs.append(as_codec(compressor))
+    return codecs_to_json(codecs, spec)
 
 
-def codecs_to_json(words: list[Any], given: ChunkSpec) -> list[JSON]:
-    """Return codecs as v3 spells them, and put the one that makes bytes of arrays where it is missing."""
-    codecs: list[JSON] = []
-    packed_ = False
-    for i, word in enumerate(words):
-        spelled = codec_to_json(word, given)
-        step = parse_codec(Member(_KEY, f"codecs[{i}]", spelled), given, packed_)
-        if step is not None:
-            if step.kind == BYTES and not packed_:
-                codecs.append(pack_of(given.kind))
-                packed_ = True
-            packed_ = packed_ or step.kind == PACK
-            given = step.given
-        codecs.append(spelled)
-    return codecs if packed_ else [*codecs, pack_of(given.kind)]
+def codecs_to_json(codecs: Sequence[CodecLike], spec: ChunkSpec) -> list[JSON]:
+    """Return codecs in the form of v3 documents; insert the codec array -> bytes if it is missing."""
+    documents: list[JSON] = []
+    is_bytes = False
+    for i, codec in enumerate(codecs):
+        document = codec_to_json(codec, spec)
+        parsed = parse_codec(Member(KEY, f"codecs[{i}]", document), spec, is_bytes)
+        if parsed is not None:
+            if parsed.kind == BYTES and not is_bytes:
+                documents.append(_default_pack(spec.kind))
+                is_bytes = True
+            is_bytes = is_bytes or parsed.kind == PACK
+            spec = parsed.output
+        documents.append(document)
+    return documents if is_bytes else [*documents, _default_pack(spec.kind)]
 
 
-def pack_of(kind: DataType) -> JSON:
-    """Return the codec that makes bytes of elements, where nobody chose one."""
+def _default_pack(kind: DataType) -> JSON:
+    """Return the default codec array -> bytes of a data type."""
     if kind.variable:
         return {"name": {"string": "vlen-utf8", "bytes": "vlen-bytes"}[kind.variable], "configuration": {}}
     if has_byte_order(kind.dtype):
@@ -215,28 +256,29 @@ def pack_of(kind: DataType) -> JSON:
     return {"name": "bytes"}
 
 
-def codec_to_json(word: Any, given: ChunkSpec) -> JSON:
-    """Return a codec as v3 spells it: a name or an object of v3, or a codec of numcodecs or its configuration.
+def codec_to_json(codec: CodecLike, spec: ChunkSpec) -> JSON:
+    """Return a codec in the form of v3 documents.
 
     Raises
     ------
-    ValueError : v3 has no word for it
+    ValueError
+        If v3 does not have such a codec.
 
     >>> import numpy as np
     >>> codec_to_json({"id": "gzip", "level": 3}, ChunkSpec((4,), DataType(np.dtype("i4"))))
     {'name': 'gzip', 'configuration': {'level': 3}}
     """
-    if isinstance(word, str):
-        return _completed({"name": word}, given)
-    if isinstance(word, Mapping) and "id" not in word:
-        return _completed(dict(word), given)
-    codec = as_codec(dict(word) if isinstance(word, Mapping) else word)
+    if isinstance(codec, str):
+        return _with_defaults({"name": codec}, spec)
+    if isinstance(codec, Mapping) and "id" not in codec:
+        return _with_defaults(dict(codec), spec)
+    codec = as_codec(dict(codec) if isinstance(codec, Mapping) else codec)
     config = dict(codec.get_config())
     name = str(config.pop("id", codec.codec_id))
     if name == "blosc":
         return {
             "name": "blosc",
-            "configuration": _blosc(config, given.dtype.itemsize if not given.kind.variable else 1),
+            "configuration": _blosc(config, spec.dtype.itemsize if not spec.kind.variable else 1),
         }
     if name == "gzip":
         return {"name": "gzip", "configuration": {"level": config["level"]}}
@@ -251,20 +293,20 @@ def codec_to_json(word: Any, given: ChunkSpec) -> JSON:
         return {"name": name, "configuration": {}}
     if name in OF_OBJECTS:
         raise ValueError(
-            f"the codec {name!r} makes bytes of Python objects, for which Zarr v3 has no data type; give "
+            f"the codec {name!r} encodes Python objects, for which Zarr v3 does not have a data type; give "
             "zarr_format=2, or dtype=str or bytes"
         )
     return {"name": f"{PREFIX}{name}", "configuration": config}
 
 
-def _completed(word: dict[str, JSON], given: ChunkSpec) -> JSON:
-    """Return a codec of v3 with all that readers expect in its configuration."""
-    name, config = word.get("name"), word.get("configuration") or {}
+def _with_defaults(codec: dict[str, JSON], spec: ChunkSpec) -> JSON:
+    """Return a codec of v3 with the default of each missing member that readers expect."""
+    name, config = codec.get("name"), codec.get("configuration") or {}
     if not isinstance(name, str) or not isinstance(config, Mapping):
-        return word
-    if name == "bytes" and not config and not given.kind.variable:
-        return pack_of(given.kind)
-    itemsize = 1 if given.kind.variable else given.dtype.itemsize
+        return codec
+    if name == "bytes" and not config and not spec.kind.variable:
+        return _default_pack(spec.kind)
+    itemsize = 1 if spec.kind.variable else spec.dtype.itemsize
     shuffle = "shuffle" if itemsize > 1 else "noshuffle"
     defaults: dict[str, JSON] = {
         "blosc": {"typesize": itemsize, "cname": "lz4", "clevel": 5, "shuffle": shuffle, "blocksize": 0},
@@ -274,19 +316,19 @@ def _completed(word: dict[str, JSON], given: ChunkSpec) -> JSON:
         "vlen-bytes": {},
     }
     if name in defaults:
-        return {**word, "configuration": {**defaults[name], **config}}
+        return {**codec, "configuration": {**defaults[name], **config}}
     if is_only_of_numcodecs(name):
         name = f"{PREFIX}{name}"
-    return {**word, "name": name, "configuration": dict(config)} if name.startswith(PREFIX) else word
+    return {**codec, "name": name, "configuration": dict(config)} if name.startswith(PREFIX) else codec
 
 
-def _blosc(config: dict[str, Any], itemsize: int) -> JSON:
+def _blosc(config: dict[str, JSON], itemsize: int) -> JSON:
     typesize = config.get("typesize") or itemsize
     shuffle = config["shuffle"]
     if shuffle == -1:
         shuffle = blosc_shuffle(typesize)
     if shuffle == 1 and typesize == 1:
-        # no effect on single bytes, and slow to undo
+        # a shuffle does not change single bytes, but takes time to decode
         shuffle = 0
     cname = str(config["cname"])
     if cname not in CNAMES:

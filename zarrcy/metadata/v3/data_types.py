@@ -1,11 +1,10 @@
-"""Zarr v3's data types <-> NumPy's. Byte order is no part of them: what NumPy is given is native."""
+"""Zarr v3's data types <-> NumPy's. They do not have a byte order: that of NumPy's types is native."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -28,7 +27,7 @@ _VARIABLE = {"string": "string", "bytes": "bytes", "variable_length_bytes": "byt
 _TIMES = {"numpy.datetime64": "M8", "numpy.timedelta64": "m8"}
 _TIME_NAMES = {"M": "numpy.datetime64", "m": "numpy.timedelta64"}
 _UNITS = ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "μs", "ns", "ps", "fs", "as", "generic")
-# Registered names that ml_dtypes has too; the values that fill NumPy's gaps.
+# Registered names of data types that NumPy does not have, and the package ml_dtypes has.
 ML_DTYPES = {
     "bfloat16",
     *(
@@ -47,8 +46,10 @@ class DataType:
 
     Attributes
     ----------
-    dtype : of NumPy, native
-    variable : "string" or "bytes" for elements of any length, else empty
+    dtype : AnyDtype
+        NumPy's data type, in native byte order.
+    variable : str
+        "string" or "bytes" for elements of variable length, else empty.
     """
 
     dtype: AnyDtype
@@ -56,12 +57,12 @@ class DataType:
 
     @property
     def has_byte_order(self) -> bool:
-        """Do the bytes of an element stand in some order?"""
+        """Whether the elements have a byte order."""
         return has_byte_order(self.dtype)
 
 
 def has_byte_order(dtype: AnyDtype) -> bool:
-    """Is there anything in an element that could stand in another byte order?
+    """Return whether the elements of a data type have a byte order.
 
     >>> has_byte_order(np.dtype([("a", "u1"), ("b", "S4")])), has_byte_order(np.dtype("U1"))
     (False, True)
@@ -88,8 +89,10 @@ def parse_dtype(member: Member, depth: int = 0) -> DataType:
 
     Raises
     ------
-    MetadataError : it is none, or one that is not known here
-    MissingExtraError : it needs a package that is not installed
+    MetadataError
+        If it is malformed or unknown.
+    MissingExtraError
+        If it needs a package that is not installed.
     """
     if depth > MAX_DEPTH:
         member.fail("it is nested too deeply")
@@ -126,11 +129,11 @@ def parse_dtype(member: Member, depth: int = 0) -> DataType:
     if name in ML_DTYPES:
         ext.allow_only()
         return DataType(ml_dtype(name))
-    member.fail("this data type is not known here; open the array with a library that knows it")
+    member.fail("this data type is not supported; open the array with a library that supports it")
 
 
 def _parse_struct(fields: Member, depth: int) -> AnyDtype:
-    # by name: structures may have thousands of fields
+    # a dictionary, because structures may have thousands of fields
     parts: dict[str, AnyDtype] = {}
     nbytes = 0
     items = list(fields.items())
@@ -138,35 +141,35 @@ def _parse_struct(fields: Member, depth: int) -> AnyDtype:
         fields.fail(f"an element has at most {MAX_FIELDS} fields")
     for field in items:
         if isinstance(field.value, list):
-            # the older spelling: a pair
             pair = list(field.items())
             if len(pair) != 2:
                 field.fail("it must be a pair of a name and a data type")
-            name, spelled = pair
+            name, data_type = pair
         else:
             field.object(("name", "data_type"))
-            name, spelled = field.require("name"), field.require("data_type")
-        inner = parse_dtype(spelled, depth + 1)
+            name, data_type = field.require("name"), field.require("data_type")
+        inner = parse_dtype(data_type, depth + 1)
         if inner.variable:
-            spelled.fail("a field must have a data type of fixed length, such as 'fixed_length_utf32'")
+            data_type.fail("a field must have a data type of fixed length, such as 'fixed_length_utf32'")
         if not name.string() or name.string() in parts:
-            name.fail("names of fields must not be empty, and no name may come twice")
+            name.fail("the names of fields must not be empty, and must differ")
         parts[name.string()] = inner.dtype
         nbytes += inner.dtype.itemsize
         if nbytes > MAX_ITEM_NBYTES:
             fields.fail(f"an element has at most {MAX_ITEM_NBYTES} bytes")
     if not parts:
-        fields.fail("there must be a field")
+        fields.fail("it must have at least one field")
     dtype: AnyDtype = np.dtype(list(parts.items()))
     return dtype
 
 
 def dtype_to_json(dtype: AnyDtype, variable: str = "") -> JSON:
-    """Return a data type as v3 documents spell it: the form that most readers take.
+    """Return a data type in the form of v3 documents that most readers accept.
 
     Raises
     ------
-    ValueError : v3 has no word for it
+    ValueError
+        If v3 does not have the data type.
 
     >>> dtype_to_json(np.dtype(">i4")), dtype_to_json(np.dtype("S3"))
     ('int32', {'name': 'null_terminated_bytes', 'configuration': {'length_bytes': 3}})
@@ -180,8 +183,8 @@ def dtype_to_json(dtype: AnyDtype, variable: str = "") -> JSON:
         return str(dtype.name)
     if dtype.subdtype is not None:
         raise ValueError(
-            f"Zarr v3 has no word for the fields of shape {dtype.shape} in {dtype.base}; make them fields of one "
-            "element each, or an array with one more axis, or give zarr_format=2"
+            f"Zarr v3 does not have a data type for the fields of shape {dtype.shape} in {dtype.base}; make them "
+            "fields of one element each, or an array with one more axis, or give zarr_format=2"
         )
     if dtype.fields is not None:
         fields = [
@@ -190,7 +193,7 @@ def dtype_to_json(dtype: AnyDtype, variable: str = "") -> JSON:
         return {"name": "struct", "configuration": {"fields": fields}}
     if is_ml_dtype(dtype) or dtype.itemsize == 0 or dtype.kind not in "mMUSV":
         raise ValueError(
-            f"Zarr v3 has no word for data type {dtype}; convert the elements to one that it has"
+            f"Zarr v3 does not have the data type {dtype}; convert the elements to one that it has"
         )
     if dtype.kind in "mM":
         unit, scale = np.datetime_data(dtype)
@@ -201,7 +204,7 @@ def dtype_to_json(dtype: AnyDtype, variable: str = "") -> JSON:
 
 
 def packed(dtype: AnyDtype) -> AnyDtype:
-    """Return a native data type whose fields follow one another without a gap.
+    """Return a native data type whose fields follow one another without gaps.
 
     >>> packed(np.dtype([("a", "u1"), ("b", ">f8")], align=True)).itemsize
     9
@@ -210,5 +213,5 @@ def packed(dtype: AnyDtype) -> AnyDtype:
         if dtype.subdtype is not None:
             return np.dtype((packed(dtype.base), dtype.shape))
         return dtype.newbyteorder("=")
-    fields: list[Any] = [(name, packed(dtype.fields[name][0])) for name in dtype.names or ()]
+    fields = [(name, packed(dtype.fields[name][0])) for name in dtype.names or ()]
     return np.dtype(fields)

@@ -1,17 +1,16 @@
-"""The documents ``zarr.json`` themselves: found, read, checked as far as all nodes are alike, and written."""
+"""The documents ``zarr.json``: load, parse and write what arrays and groups have in common."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from zarrcy.metadata.json_member import Member
 from zarrcy.storage import access, json_reader
 from zarrcy.storage.listing import listdir
-from zarrcy.types import JSON, Key, Store
+from zarrcy.types import JSON, Buffer, Key, Store
 
 ZARR_FORMAT = 3
 KEY = "zarr.json"
@@ -21,83 +20,105 @@ _BATCH_KEYS = 1000
 _GROUP_MEMBERS = {"zarr_format", "node_type", "attributes", CONSOLIDATED}
 
 
-def parse_json(document: Any, key: Key) -> Member:
-    """Parse a document that must be a JSON object. A store of consolidated metadata gives it parsed."""
+def parse_json(document: Buffer, key: Key) -> Member:
+    """Parse a document, which must be a JSON object. A store of consolidated metadata returns it parsed."""
     return Member(key, "", json_reader.parse_json(document, key, json_reader.MAX_CONSOLIDATED_NBYTES))
 
 
 def load(store: Store, prefix: str) -> Member | None:
-    """Load the document at a prefix of keys; None if there is none, or one that is not of this version."""
+    """Load the document at a prefix of keys; None if there is no document of this version."""
     key = prefix + KEY
     document = access.get(store, key)
     if document is None:
         return None
-    return of_this_version(parse_json(document, key))
+    return unless_draft(parse_json(document, key))
 
 
-def of_this_version(members: Member) -> Member | None:
-    """Return a document, or None if it is not of this version."""
-    # the draft of this version put the address of its text there
+def unless_draft(members: Member) -> Member | None:
+    """Return a document; None if it belongs to the draft of this version, which states a URL as ``zarr_format``."""
     return None if isinstance(members.value.get("zarr_format"), str) else members
 
 
 def load_many(store: Store, prefixes: Sequence[str]) -> Iterator[Member | None]:
-    """Iterate over the documents at prefixes of keys, as `load` gives them."""
+    """Iterate over the documents at prefixes of keys, as `load` returns them."""
     keys = [prefix + KEY for prefix in prefixes]
     for key, document in zip(keys, read_many(store, keys), strict=True):
-        yield None if document is None else of_this_version(parse_json(document, key))
+        yield None if document is None else unless_draft(parse_json(document, key))
 
 
-def read_many(store: Store, keys: Sequence[Key]) -> Iterator[Any]:
-    """Iterate over the values of keys, None where there is none."""
+def read_many(store: Store, keys: Sequence[Key]) -> Iterator[Buffer | None]:
+    """Iterate over the values of keys; None for each key that does not exist."""
     fetch = access.reader(store)
     for first in range(0, len(keys), _BATCH_KEYS):
         yield from fetch(list(keys[first : first + _BATCH_KEYS]))
 
 
 def node_type(members: Member) -> str:
-    """Return "array" or "group", whichever a document describes."""
+    """Return the kind of node that a document describes: "array" or "group".
+
+    Raises
+    ------
+    MetadataError
+        If it describes neither, or is not of this version.
+    """
     if members.require("zarr_format").value != ZARR_FORMAT:
         members.require("zarr_format").fail(f"it must be {ZARR_FORMAT}")
     return members.require("node_type").choice("array", "group")
 
 
 def names_below(store: Store, prefix: str) -> list[str]:
-    """Return the names directly below a node that may be those of nodes: no document's, and none that is reserved."""
+    """Return the names directly below a node that may be those of nodes: all except documents and reserved names."""
     return [name for name in listdir(store, prefix) if name != KEY and not name.startswith("__")]
 
 
 def attributes_of(members: Member) -> dict[str, JSON]:
-    """Return the attributes in a document, as a dictionary of their own."""
+    """Return a copy of the attributes in a document; null is read as none."""
     attributes = members.get("attributes")
-    # early versions of other libraries wrote null for none
     return {} if attributes is None or attributes.value is None else dict(attributes.object())
 
 
 def check_unknown_fields(members: Member, known: Collection[str]) -> None:
-    """Refuse a document with members that must be understood and are not."""
+    """Raise an error if a document has unknown members that must be understood.
+
+    Raises
+    ------
+    MetadataError
+        If it has.
+    """
     for name, value in members.object().items():
         if name in known or (isinstance(value, dict) and value.get("must_understand") is False):
             continue
         members.require(name).fail(
-            'this member is not known here, and does not say that it need not be ("must_understand": false); open '
-            "it with a library that knows it"
+            'this member is not supported, and is not marked as optional ("must_understand": false); open it with a '
+            "library that supports it"
         )
 
 
 def check_group(members: Member) -> None:
-    """Refuse the document of a group that has members which must be understood and are not."""
+    """Raise an error if the document of a group is malformed, or has unknown members that must be understood."""
     check_unknown_fields(members, _GROUP_MEMBERS)
     attributes_of(members)
 
 
+def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -> dict[Key, bytes]:
+    """Return the documents of a new group by their keys."""
+    members = {"zarr_format": ZARR_FORMAT, "node_type": "group", "attributes": dict(attributes or {})}
+    return {prefix + KEY: dump_json(members)}
+
+
 def dump_json(document: JSON) -> bytes:
-    """Return a document as it is written: an indent of 2, ASCII, members in the order of the specification."""
-    return json.dumps(document, indent=2, default=_plain_number).encode("ascii")
+    """Return the bytes of a document: an indent of 2, ASCII, members in the order of the specification."""
+    return json.dumps(document, indent=2, default=_python_scalar).encode("ascii")
 
 
-def _plain_number(value: Any) -> Any:
-    """Return NumPy's scalars as the numbers that they are."""
+def _python_scalar(value: object) -> JSON:
+    """Return a NumPy scalar as a Python scalar.
+
+    Raises
+    ------
+    TypeError
+        If the value is of another type.
+    """
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError(f"{value!r} ({type(value).__name__}) is no JSON value")
+    raise TypeError(f"{value!r} ({type(value).__name__}) is not a JSON value")

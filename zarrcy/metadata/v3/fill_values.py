@@ -1,4 +1,4 @@
-"""Fill values as Zarr v3 spells them <-> scalars. They are kept by their bits: NaN payloads, the sign of zero."""
+"""Fill values in Zarr v3 documents <-> scalars. Every bit is kept: NaN payloads, the sign of zero."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import binascii
 import math
 import re
-from typing import Any
 
 import numpy as np
 
@@ -14,17 +13,17 @@ from zarrcy.codecs.array_codecs import is_ml_dtype
 from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.v2.dtypes import normalize_fill_value
 from zarrcy.metadata.v3.data_types import DataType
-from zarrcy.types import JSON, AnyDtype
+from zarrcy.types import JSON, AnyArray, AnyDtype, Elements
 
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _QUIET_NANS = {"bfloat16": 0x7FC0, "float8_e5m2": 0x7E, "float8_e3m4": 0x78}
-_EMPTY: dict[str, Any] = {"string": "", "bytes": b""}
+_EMPTY: dict[str, Elements] = {"string": "", "bytes": b""}
 _NAT = np.iinfo(np.int64).min
 _INTEGERS = {"int2": (-2, 1), "int4": (-8, 7), "uint2": (0, 3), "uint4": (0, 15)}
 
 
-def default_fill_value(kind: DataType) -> Any:
-    """Return what v3 writes down where nobody gave a fill value: zero, empty, or no time."""
+def default_fill_value(kind: DataType) -> Elements:
+    """Return the default fill value of a data type: zero, an empty element, or NaT."""
     if kind.variable:
         return _EMPTY[kind.variable]
     if kind.dtype.kind in "mM":
@@ -32,12 +31,13 @@ def default_fill_value(kind: DataType) -> Any:
     return np.zeros((), kind.dtype)[()]
 
 
-def normalize(value: Any, kind: DataType) -> Any:
-    """Return what a user gave as a scalar of the data type.
+def normalize(value: Elements, kind: DataType) -> Elements:
+    """Return a user's fill value as a scalar of the data type; None is the default fill value.
 
     Raises
     ------
-    ValueError : it is none that an element can hold
+    ValueError
+        If an element cannot have this value.
     """
     if value is None:
         return default_fill_value(kind)
@@ -46,35 +46,35 @@ def normalize(value: Any, kind: DataType) -> Any:
             return _EMPTY[kind.variable]
         if not isinstance(value, str if kind.variable == "string" else bytes):
             wanted = "str" if kind.variable == "string" else "bytes"
-            raise ValueError(f"fill value {value!r} is no {wanted}, as the elements are; give a {wanted}")
+            raise ValueError(f"fill value {value!r} is not a {wanted}, as the elements are; give a {wanted}")
         return str(value) if isinstance(value, str) else bytes(value)
     if is_ml_dtype(kind.dtype):
         try:
             return np.array(value).reshape(()).astype(kind.dtype)[()]
         except (TypeError, ValueError) as exc:
-            raise ValueError(f"fill value {value!r} is not one for data type {kind.dtype}: {exc}") from exc
+            raise ValueError(f"fill value {value!r} does not fit data type {kind.dtype}: {exc}") from exc
     return normalize_fill_value(value, kind.dtype)
 
 
 # -- from documents --------------------------------------------------------------------------------
 
 
-def parse(member: Member, kind: DataType) -> Any:
-    """Parse a fill value: a scalar of the data type.
+def parse(member: Member, kind: DataType) -> Elements:
+    """Parse a fill value to a scalar of the data type.
 
     Raises
     ------
-    MetadataError : it is none for the data type
+    MetadataError
+        If it does not fit the data type.
     """
     if kind.variable == "string":
-        # early versions of zarr-python 3 wrote an empty list, or 0
         return "" if member.value in ([], 0) and member.value is not False else member.string()
     if kind.variable == "bytes":
         return b"" if member.value == 0 and member.value is not False else _bytes_of(member)
     return _parse_fixed(member, kind.dtype)
 
 
-def _parse_fixed(member: Member, dtype: AnyDtype) -> Any:
+def _parse_fixed(member: Member, dtype: AnyDtype) -> Elements:
     if dtype.fields is not None:
         return _parse_struct(member, dtype)
     kind = "f" if is_float(dtype) else "i" if dtype.name in _INTEGERS else dtype.kind
@@ -110,7 +110,7 @@ def is_float(dtype: AnyDtype) -> bool:
 
 
 def _float_bytes(member: Member, dtype: AnyDtype) -> bytes:
-    """Return the bytes of a float that is spelled as a number, a word, or its bits."""
+    """Return the bytes of a float in the form of a number, a name, or its bits in hexadecimal digits."""
     value = member.value
     if isinstance(value, str) and value.startswith("0x"):
         if re.fullmatch(rf"0x[0-9a-fA-F]{{{2 * dtype.itemsize}}}", value) is None:
@@ -151,19 +151,19 @@ def _quiet_nan(member: Member, dtype: AnyDtype) -> int:
 
 
 def _bytes_of(member: Member) -> bytes:
-    """Return bytes that are spelled in base64, or as a list of numbers."""
+    """Return bytes in the form of base64, or of a list of numbers."""
     if isinstance(member.value, list):
         return bytes(member.integers(0, 255))
     try:
         return base64.b64decode(member.string(), validate=True)
     except (ValueError, binascii.Error):
-        member.fail("it must be base64 of the bytes, or a list of them")
+        member.fail("it must be the bytes in base64, or a list of them")
 
 
-def _parse_struct(member: Member, dtype: AnyDtype) -> Any:
+def _parse_struct(member: Member, dtype: AnyDtype) -> Elements:
     out = np.zeros((), dtype)
     if isinstance(member.value, str):
-        # the older spelling: the bytes of an element, least significant first
+        # the bytes of an element, least significant first
         value = _bytes_of(member)
         if len(value) != dtype.itemsize:
             member.fail(f"it has {len(value)} bytes; the elements have {dtype.itemsize}")
@@ -177,7 +177,7 @@ def _parse_struct(member: Member, dtype: AnyDtype) -> Any:
     member.object(names)
     flat = out.reshape(1)
     for name in names:
-        # by memory: an assignment would go through a Python float, and lose what a NaN carries
+        # an array, because assigning a scalar converts it to a Python float, which loses the payload of NaN
         field = np.asarray(_parse_fixed(member.require(name), dtype[name]), dtype[name])
         flat[name] = field
     return flat[0]
@@ -186,13 +186,17 @@ def _parse_struct(member: Member, dtype: AnyDtype) -> Any:
 # -- to documents ----------------------------------------------------------------------------------
 
 
-def to_json(value: Any, kind: DataType, data_type: JSON) -> JSON:
-    """Return a fill value as v3 spells it.
+def to_json(value: Elements, kind: DataType, data_type: JSON) -> JSON:
+    """Return a fill value in the form of v3 documents.
 
     Parameters
     ----------
-    value : a scalar of the data type
-    data_type : as the document spells it; some types are the same for NumPy, and have fill values of other forms
+    value : Elements
+        A scalar of the data type.
+    kind : DataType
+        The data type.
+    data_type : JSON
+        The data type as in the document. Some types are equal for NumPy, but their fill values have other forms.
     """
     name = data_type["name"] if isinstance(data_type, dict) else data_type
     if kind.variable == "string":
@@ -207,11 +211,11 @@ def to_json(value: Any, kind: DataType, data_type: JSON) -> JSON:
     return _fixed_to_json(np.asarray(value, kind.dtype))
 
 
-def _fixed_to_json(value: Any) -> JSON:
-    """Spell an array without axes."""
+def _fixed_to_json(value: AnyArray) -> JSON:
+    """Return an array without axes in the form of v3 documents."""
     dtype = value.dtype
     if dtype.fields is not None:
-        return {name: _fixed_to_json(value[name]) for name in dtype.names}
+        return {name: _fixed_to_json(value[name]) for name in dtype.names or ()}
     if is_float(dtype):
         return _float_to_json(value)
     if dtype.kind == "c":
@@ -229,7 +233,7 @@ def _fixed_to_json(value: Any) -> JSON:
     return base64.standard_b64encode(value.tobytes()).decode()
 
 
-def _float_to_json(value: Any) -> JSON:
+def _float_to_json(value: AnyArray) -> JSON:
     number = float(value)
     if math.isnan(number):
         bits = int(value.view(f"u{value.dtype.itemsize}"))

@@ -1,0 +1,146 @@
+"""The metadata of new arrays in Zarr v2, from the arguments of `zarrcy.create` or from an array of another format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numcodecs
+
+from zarrcy.codecs import as_codec
+from zarrcy.errors import BadCompressorError
+from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayMetadata, Names
+from zarrcy.metadata.array_spec import ArraySpec, CodecLike
+from zarrcy.metadata.v2 import convert, dtypes
+from zarrcy.metadata.v2.documents import chunk_keys, stages_of
+from zarrcy.types import JSON, AnyDtype, Codec, Elements
+
+
+def describe_array(request: ArraySpec) -> ArrayMetadata:
+    """Return the metadata of a new array.
+
+    Raises
+    ------
+    ValueError
+        If v2 cannot describe the array.
+    """
+    request.refuse("codecs", version=2, remedy="give filters and compressor, or zarr_format=3")
+    request.refuse("chunk_key_encoding", version=2, remedy="give dimension_separator, or zarr_format=3")
+    request.refuse(
+        "dimension_names",
+        version=2,
+        remedy="give zarr_format=3, or the attribute _ARRAY_DIMENSIONS as xarray does",
+    )
+    request.refuse("shards", version=2, remedy="give zarr_format=3")
+    order = request.order.upper() if isinstance(request.order, str) else request.order
+    if order not in ("C", "F"):
+        raise ValueError(f"order is {order!r}; it must be 'C' or 'F'")
+    separator = (
+        request.dimension_separator if request.dimension_separator is not None else request.default_separator
+    )
+    if separator not in (None, ".", "/"):
+        raise ValueError(f"dimension_separator is {separator!r}; it must be '.' or '/'")
+    dtype, fill_value = request.dtype, request.fill_value
+    dtypes.check_dtype(dtype)
+    filters = _filters(request.filters, request.object_codec, dtype)
+    if filters and filters[0].codec_id == "vlen-bytes" and isinstance(fill_value, str) and fill_value:
+        raise ValueError(f"fill value {fill_value!r} is a str; the elements are bytes")
+    # zarr-python 2 does not compress the single element of an array without axes
+    compressor = _as_compressor(request.compressor) if request.shape else None
+    if request.checksum:
+        filters += _checksum_filters(compressor, dtype)
+    return ArrayMetadata(
+        shape=request.shape,
+        chunk_shape=request.chunk_shape,
+        dtype=dtype,
+        fill_value=dtypes.normalize_fill_value(fill_value, dtype),
+        stages=stages_of(order, filters, compressor, len(request.shape)),
+        chunk_keys=chunk_keys(separator or ".", stated=separator is not None),
+    )
+
+
+def create_kwargs_like(description: ArrayMetadata, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the format-specific arguments of `zarrcy.create` for an array like another; v2 has none."""
+    return {}
+
+
+def translate(description: ArrayMetadata) -> ArrayMetadata:
+    """Return the metadata in v2 of an array of another format with the same stored chunks; their keys may differ.
+
+    Raises
+    ------
+    ValueError
+        If the stored chunks would have to change.
+    """
+    dtype = convert.dtype_of(description)
+    filters, compressor = convert.codecs_of_stages(description)
+    order = convert.order_of(description)
+    return ArrayMetadata(
+        shape=description.shape,
+        chunk_shape=description.chunk_shape,
+        dtype=dtype,
+        fill_value=dtypes.normalize_fill_value(description.fill_value_or_zero, dtype),
+        stages=stages_of(order, filters, compressor, len(description.shape)),
+        chunk_keys=chunk_keys(description.chunk_keys.separator, stated=True),
+    )
+
+
+def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tuple[Names, dict[str, JSON]]:
+    """Return the dimension names that the document can hold, none, and the attributes with the names.
+
+    >>> place_names(("y", "x"), {"units": "K"}, 2)
+    (None, {'units': 'K', '_ARRAY_DIMENSIONS': ['y', 'x']})
+    """
+    if names is None or None in names:
+        return None, dict(attributes)
+    return None, dict(attributes) | {DIMENSIONS_ATTRIBUTE: list(names)}
+
+
+def normalize_fill_value(description: ArrayMetadata, value: Elements) -> Elements:
+    """Return a user's fill value as a scalar of the array's data type."""
+    return dtypes.normalize_fill_value(value, description.dtype)
+
+
+def _as_compressor(compressor: CodecLike | None) -> Codec | None:
+    if compressor is None:
+        return None
+    if isinstance(compressor, str) and compressor == "default":
+        default: Codec = numcodecs.Blosc()
+        return default
+    try:
+        return as_codec(compressor)
+    except ValueError as exc:
+        raise BadCompressorError(compressor, str(exc)) from exc
+
+
+def _checksum_filters(compressor: Codec | None, dtype: AnyDtype) -> list[Codec]:
+    """Return the filters that add a checksum.
+
+    Filters are the only place: the one place after them is that of the compressor. CRC-32C needs an additional
+    package in other readers; every version of numcodecs has this CRC-32.
+    """
+    checksum: Codec = numcodecs.CRC32()
+    if getattr(compressor, "shuffle", 0) and dtype.itemsize > 1 and not dtype.hasobject:
+        # Blosc gets single bytes from the checksum; without a shuffle before it, they would compress badly
+        return [numcodecs.Shuffle(dtype.itemsize), checksum]
+    return [checksum]
+
+
+def _filters(
+    filters: Sequence[CodecLike] | None,
+    object_codec: CodecLike | None,
+    dtype: AnyDtype,
+) -> list[Codec]:
+    codecs = [as_codec(codec) for codec in (filters or [])]
+    if not dtype.hasobject:
+        return codecs
+    if dtype.kind != "O":
+        raise ValueError(f"data type {dtype} holds objects in fields; make each field an array of its own")
+    if object_codec is not None:
+        codecs.insert(0, as_codec(object_codec))
+    if not codecs:
+        raise ValueError(
+            "missing object_codec for object array: give one, as in object_codec=numcodecs.VLenUTF8(), "
+            "or dtype=str for text"
+        )
+    return codecs

@@ -1,0 +1,180 @@
+"""The document of an array in Zarr v3: parsing and writing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from zarrcy.indexing.axis_chunks import AxisChunks
+from zarrcy.indexing.chunk_shapes import MAX_NDIM
+from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, Names
+from zarrcy.metadata.json_member import Extension, Member
+from zarrcy.metadata.v3 import fill_values
+from zarrcy.metadata.v3.chunk_grids import parse_rectilinear
+from zarrcy.metadata.v3.codecs import ChunkSpec, parse_codecs
+from zarrcy.metadata.v3.data_types import DataType, parse_dtype
+from zarrcy.metadata.v3.discovery import load_attributes
+from zarrcy.metadata.v3.document import (
+    KEY,
+    ZARR_FORMAT,
+    attributes_of,
+    check_unknown_fields,
+    dump_json,
+    node_type,
+    parse_json,
+)
+from zarrcy.types import JSON, Buffer, Key, Shape, Store
+
+_MEMBERS = {
+    "zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs",
+    "attributes", "storage_transformers", "dimension_names",
+}  # fmt: skip
+# Members that can change; all others are written again as they were read.
+_MUTABLE = {"shape", "fill_value", "attributes"}
+_MAX_LENGTH = 2**62 - 1
+# The separator of chunk coordinates, if the encoding does not state one.
+_SEPARATORS = {"default": "/", "v2": "."}
+
+
+# -- parsing -----------------------------------------------------------------------------------------
+
+
+def parse_array(document: Buffer, key: Key, default_separator: str = ".") -> ArrayMetadata:
+    """Parse the document of an array.
+
+    Raises
+    ------
+    MetadataError
+        If the document is malformed, or has unknown members that must be understood.
+    CodecNotAvailableError
+        If it names a codec that is not installed.
+    """
+    members = parse_json(document, key)
+    if node_type(members) != "array":
+        members.require("node_type").fail("it must be 'array'")
+    return parse_members(members)
+
+
+def parse_members(members: Member) -> ArrayMetadata:
+    """Parse the members of an array's document, as `parse_array` does."""
+    check_unknown_fields(members, _MEMBERS)
+    shape = members.require("shape").integers(0, _MAX_LENGTH)
+    if len(shape) > MAX_NDIM:
+        members.require("shape").fail(f"an array has at most {MAX_NDIM} axes")
+    transformers = members.get("storage_transformers")
+    if transformers is not None and transformers.value is not None:
+        for item in transformers.items():
+            if item.extension().must_understand:
+                item.fail("storage transformers are not supported")
+    kind = parse_dtype(members.require("data_type"))
+    axes = _parse_grid(members.require("chunk_grid"), shape, kind.dtype.itemsize)
+    # the inner chunks of shards must divide every shard
+    common = tuple(axis.common_divisor for axis in axes)
+    attributes_of(members)
+    return ArrayMetadata(
+        shape=shape,
+        chunk_shape=tuple(axis.longest for axis in axes),
+        dtype=kind.dtype,
+        fill_value=fill_values.parse(members.require("fill_value"), kind),
+        stages=parse_codecs(members.require("codecs"), ChunkSpec(common, kind)),
+        chunk_keys=_parse_chunk_keys(members.require("chunk_key_encoding")),
+        extra_fields={name: value for name, value in members.object().items() if name not in _MUTABLE},
+        dimension_names=_parse_names(members.get("dimension_names"), len(shape)),
+        rectilinear_axes=axes if any(len(axis.runs) > 1 for axis in axes) else None,
+    )
+
+
+def _parse_grid(member: Member, shape: Shape, itemsize: int) -> tuple[AxisChunks, ...]:
+    grid = member.extension().require_understood()
+    if grid.name == "rectilinear":
+        axes = parse_rectilinear(grid, shape)
+    elif grid.name == "regular":
+        axes = tuple(map(AxisChunks.regular, _parse_regular(grid, shape)))
+    else:
+        member.fail("this chunk grid is not supported; 'regular' and 'rectilinear' are")
+    if math.prod(axis.longest for axis in axes) * itemsize > _MAX_LENGTH:
+        member.fail(f"a chunk of elements of {itemsize} bytes must have fewer than 2**62 bytes")
+    return axes
+
+
+def _parse_regular(grid: Extension, shape: Shape) -> Shape:
+    lengths = grid.allow_only("chunk_shape").require("chunk_shape")
+    # chunks may have length 0 along an axis without elements
+    chunk_shape = lengths.integers(0, _MAX_LENGTH)
+    if len(chunk_shape) != len(shape) or any(n == 0 and shape[i] for i, n in enumerate(chunk_shape)):
+        lengths.fail(f"it must have a length of 1 or more for each axis of the shape {list(shape)}")
+    return tuple(max(1, n) for n in chunk_shape)
+
+
+def _parse_chunk_keys(member: Member) -> ChunkKeys:
+    encoding = member.extension().require_understood()
+    if encoding.name not in _SEPARATORS:
+        member.fail("this chunk key encoding is not supported; 'default' and 'v2' are")
+    stated = encoding.allow_only("separator").get("separator")
+    separator = _SEPARATORS[encoding.name] if stated is None else stated.choice("/", ".")
+    if encoding.name == "default":
+        return ChunkKeys(lead=f"c{separator}", separator=separator, scalar="c", stated=True)
+    return ChunkKeys(lead="", separator=separator, scalar="0", stated=True)
+
+
+def _parse_names(member: Member | None, ndim: int) -> Names:
+    if member is None or member.value is None:
+        return None
+    names = tuple(None if item.value is None else item.string() for item in member.items())
+    if len(names) != ndim:
+        member.fail(f"it must have a name or null for each of the {ndim} axes")
+    return names
+
+
+# -- writing -----------------------------------------------------------------------------------------
+
+
+def data_type_of(description: ArrayMetadata) -> DataType:
+    """Return the data type that the document of an array states."""
+    return parse_dtype(Member(KEY, "data_type", description.extra_fields["data_type"]))
+
+
+def codecs_of(description: ArrayMetadata) -> list[JSON]:
+    """Return the configurations of the codecs, in the order of encoding."""
+    codecs: list[JSON] = description.extra_fields["codecs"]
+    return codecs
+
+
+def _members_of(description: ArrayMetadata, attributes: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return the members of the document of an array."""
+    data_type = description.extra_fields["data_type"]
+    members = {
+        "zarr_format": ZARR_FORMAT,
+        "node_type": "array",
+        "shape": list(description.shape),
+        "data_type": data_type,
+        "chunk_grid": None,
+        "chunk_key_encoding": None,
+        "fill_value": fill_values.to_json(description.fill_value, data_type_of(description), data_type),
+        "codecs": None,
+        "attributes": dict(attributes),
+        **description.extra_fields,
+    }
+    grid = members["chunk_grid"]
+    if description.rectilinear_axes is None and isinstance(grid, dict) and grid["name"] == "rectilinear":
+        # its chunks have one length along each axis, so more readers understand a regular grid
+        lengths = list(description.chunk_shape)
+        members["chunk_grid"] = {"name": "regular", "configuration": {"chunk_shape": lengths}}
+    return members
+
+
+def array_documents(
+    prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
+) -> dict[Key, bytes]:
+    """Return the documents of an array by their keys."""
+    return {prefix + KEY: dump_json(_members_of(description, attributes or {}))}
+
+
+def save_array(
+    store: Store, prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
+) -> None:
+    """Save the document of an array. Without `attributes`, it keeps those that it has at this moment."""
+    if attributes is None:
+        attributes = load_attributes(store, prefix)
+    for key, document in array_documents(prefix, description, attributes).items():
+        store[key] = document

@@ -190,7 +190,7 @@ def test_an_invalid_argument_is_named_in_the_error(arguments, message):
 
 
 def test_an_unknown_data_type_is_a_type_error():
-    with pytest.raises(TypeError, match=r"'nonesuch' is no data type"):
+    with pytest.raises(TypeError, match=r"'nonesuch' is not a data type"):
         zarrcy.create(1, dtype="nonesuch")
     with pytest.raises(TypeError, match="shape is None"):
         zarrcy.create(None)

@@ -184,9 +184,9 @@ def _described_anew(about: ArrayMetadata, order: str, target: Format) -> ArrayMe
     # some filters state a byte order, and in other formats they are given native elements
     keep_filters = about.dtype.isnative and all(map(_is_native, filters))
     request = ArraySpec(
-        about.shape,
-        about.chunks,
-        about.dtype.newbyteorder("="),
+        shape=about.shape,
+        chunk_shape=about.chunks,
+        dtype=about.dtype.newbyteorder("="),
         fill_value=about.fill_value_or_zero if about.fill_value_or_zero is not None else 0,
         order=order,
         filters=(filters or None) if keep_filters else None,

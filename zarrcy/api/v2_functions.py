@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zarrcy.hierarchy.creation import describe, normalize_stores
+from zarrcy.hierarchy.creation import array_spec, normalize_stores
 from zarrcy.hierarchy.node import Node
 
 __all__ = ["contains_array", "contains_group", "init_array", "init_group"]
@@ -80,20 +80,20 @@ def init_array(
         raise ValueError(f"storage_transformers is {storage_transformers!r}; this format has none")
     store, chunk_store = normalize_stores(store, chunk_store, None, "a")
     node = Node(store, path, chunk_store, zarr_format=2)
-    description = describe(
-        node,
+    spec = array_spec(
+        store,
         shape,
         chunks,
         dtype,
-        # as in zarr-python 2, an empty list means none too
-        compressor or None,
-        fill_value,
-        order,
-        filters,
-        object_codec,
-        dimension_separator,
+        # as in zarr-python 2, an empty list means no compressor
+        compressor=compressor or None,
+        fill_value=fill_value,
+        order=order,
+        filters=filters,
+        object_codec=object_codec,
+        dimension_separator=dimension_separator,
     )
-    node.create_array(description, overwrite)
+    node.create_array(node.describe_array(spec), overwrite)
 
 
 def init_group(store: Any, overwrite: bool = False, path: str | None = None, chunk_store: Any = None) -> None:

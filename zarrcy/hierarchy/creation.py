@@ -1,11 +1,11 @@
-"""Functions that create arrays, and open them: words over `Array`."""
+"""Functions that create arrays, and open them: `create`, `open_array`, and short forms such as `zeros`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import numcodecs
 import numpy as np
@@ -14,98 +14,173 @@ from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayE
 from zarrcy.hierarchy.array_state import open_state
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Node
-from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shape
-from zarrcy.metadata import ArrayMetadata, ArraySpec, NodeEntry, asked_format
+from zarrcy.indexing.chunk_shapes import Lengths, ShapeLike, normalize_chunks, normalize_shape
+from zarrcy.metadata import ArraySpec, NodeEntry, asked_format
 from zarrcy.settings import ArrayConfig, ExtraOptions, take_options
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
-from zarrcy.types import AnyDtype, Store, Synchronizer, ZarrFormat
+from zarrcy.types import (
+    JSON,
+    AnyArray,
+    AnyDtype,
+    Elements,
+    Option,
+    Store,
+    StoreLike,
+    Synchronizer,
+    ZarrFormat,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 _OBJECT_TYPES = {str: "vlen-utf8", "str": "vlen-utf8", bytes: "vlen-bytes", "bytes": "vlen-bytes"}
 _MODES = ("r", "r+", "a", "w", "w-", "x")
-_NOT_GIVEN: Any = object()
+_NOT_GIVEN: Option = object()
+
+
+class Encoding(TypedDict, total=False):
+    """The arguments of `create` that say how elements are stored. `zarrcy.metadata.ArraySpec` takes them on."""
+
+    compressor: Option
+    fill_value: Elements
+    order: str
+    filters: Option
+    object_codec: Option
+    dimension_separator: str | None
+    codecs: Option
+    chunk_key_encoding: Option
+    dimension_names: Option
+    shards: Lengths
+    checksum: bool
 
 
 def create(
-    shape: Any,
-    chunks: Any = True,
-    dtype: Any = None,
-    compressor: Any = "default",
-    fill_value: Any = 0,
+    shape: ShapeLike,
+    chunks: Lengths = True,
+    dtype: DTypeLike | None = None,
+    compressor: Option = "default",
+    fill_value: Elements = 0,
     order: str = "C",
-    store: Any = None,
+    store: StoreLike = None,
     synchronizer: Synchronizer | None = None,
     overwrite: bool = False,
     path: str | None = None,
-    chunk_store: Any = None,
-    filters: Any = None,
+    chunk_store: StoreLike = None,
+    filters: Option = None,
     cache_metadata: bool = True,
     cache_attrs: bool = True,
     read_only: bool = False,
-    object_codec: Any = None,
+    object_codec: Option = None,
     dimension_separator: str | None = None,
     write_empty_chunks: bool = True,
     *,
     storage_transformers: tuple[()] = (),
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
-    meta_array: Any = None,
-    storage_options: dict[str, Any] | None = None,
-    attributes: dict[str, Any] | None = None,
-    compression: Any = _NOT_GIVEN,
-    compression_opts: Any = None,
-    codecs: Any = None,
-    shards: Any = None,
-    dimension_names: Any = None,
-    chunk_key_encoding: Any = None,
+    meta_array: AnyArray | None = None,
+    storage_options: dict[str, Option] | None = None,
+    attributes: dict[str, JSON] | None = None,
+    compression: Option = _NOT_GIVEN,
+    compression_opts: Option = None,
+    codecs: Option = None,
+    shards: Lengths = None,
+    dimension_names: Option = None,
+    chunk_key_encoding: Option = None,
     checksum: bool = False,
-    fillvalue: Any = _NOT_GIVEN,
+    fillvalue: Elements = _NOT_GIVEN,
     **options: Unpack[ExtraOptions],
 ) -> Array:
     """Create an array.
 
     Parameters
     ----------
-    shape : lengths of the axes, in elements; an int for one axis
-    chunks : lengths of a chunk, in elements; True or "auto" guesses: from 128 KiB for a small array to 64 MiB,
-        and about 1 MiB in shards. False makes one chunk of the whole
-    dtype : of the elements; ``float64`` by default. ``str`` and ``bytes`` are texts of any length
-    compressor : a numcodecs codec, its configuration, None, or "default" (Blosc with LZ4 and shuffle)
-    fill_value : of elements that were never written
-    order : "C" or "F", of the elements in a chunk
-    store : a mapping, one of our stores, a path, or None for memory
-    synchronizer : gives the locks of parallel writers
-    overwrite : delete what is at `path` first
-    path : of the array in the store
-    chunk_store : of the chunks, where they shall not be with the metadata
-    filters : numcodecs codecs that see the elements before the compressor does
-    cache_metadata, cache_attrs : see `Array`
-    read_only : refuse changes to the array that is returned
-    object_codec : codec that makes bytes of objects; needed for ``dtype=object``
-    dimension_separator : "." or "/", between the coordinates in the key of a chunk
-    write_empty_chunks : store chunks that hold nothing but the fill value
-    storage_transformers : kept for users of zarr-python 2; there are none
-    zarr_version, zarr_format : version of the format: 2, 3 or "3-draft". By default that of the node above, or 2
-    meta_array : see `Array`
-    storage_options : for the store that a URL means
-    attributes : user attributes of the new array
-    compression, compression_opts : the compressor as h5py spells it: a name, and its first parameter or a
-        mapping of parameters
-    codecs : format 3: all that is done to a chunk, instead of filters, compressor and order: codecs of
-        numcodecs, or names and objects as the format spells them. "bytes" is added where it is missing
-    shards : format 3: lengths of a shard, which holds many chunks in one stored value; True or "auto" guesses:
-        from 32 MiB, or the whole of a smaller array, up to 512 MiB where there would be more than a thousand
-    dimension_names : format 3: a name, or None, for each axis
-    chunk_key_encoding : format 3: "default", "v2", or an object as the format spells it
-    checksum : store a checksum with each chunk, by which a changed bit is found out when it is read: format 3
-        has the codec "crc32c" last; format 2 has the filter "crc32" last, which all readers know
-    fillvalue : the fill value as h5py spells it
-    **options : ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes``, see `Array`
+    shape : int or tuple of int
+        Length of each axis, in elements.
+    chunks : int, tuple of int, bool or "auto", optional
+        Length of a chunk along each axis, in elements. True and "auto" choose: from 128 KiB for a small array to
+        64 MiB, and about 1 MiB in shards. False makes one chunk of the whole array. None or -1 for an axis is the
+        whole axis.
+    dtype : data-type, optional
+        Data type of the elements. The default is ``float64``. ``str`` and ``bytes`` are texts of any length.
+    compressor : codec, dict, None or "default", optional
+        A codec of numcodecs, its configuration, or None for no compression. The default is Blosc with LZ4 and
+        shuffle.
+    fill_value : scalar, optional
+        Value of elements that were never written.
+    order : {"C", "F"}, optional
+        Order of the elements in a chunk.
+    store : mapping, store, str or PathLike, optional
+        A mapping of str to bytes, a store object, a path or a URL. The default is memory.
+    synchronizer : mapping, optional
+        Gives the locks of parallel writers: `ThreadSynchronizer` or `ProcessSynchronizer`.
+    overwrite : bool, optional
+        Delete what is at `path` first.
+    path : str, optional
+        Path of the array in the store. The default is the root.
+    chunk_store : mapping, store, str or PathLike, optional
+        Store of the chunks, if they are not stored with the metadata.
+    filters : sequence of codec, optional
+        Codecs of numcodecs that are applied before the compressor.
+    cache_metadata, cache_attrs : bool, optional
+        Keep the metadata and the attributes in memory, see `Array`.
+    read_only : bool, optional
+        Refuse changes to the array that is returned.
+    object_codec : codec, optional
+        Codec that encodes Python objects as bytes. It is needed for ``dtype=object``.
+    dimension_separator : {".", "/"}, optional
+        Separator of the chunk coordinates in a chunk key.
+    write_empty_chunks : bool, optional
+        Store chunks that consist of the fill value.
+    storage_transformers : tuple, optional
+        Must be empty: no format has storage transformers. Users of zarr-python 2 may pass it.
+    zarr_version, zarr_format : {2, 3, "3-draft"}, optional
+        Version of the format. By default, the version of the nearest parent, or 2.
+    meta_array : array_like, optional
+        Results of reads are allocated like this array, see `Array`.
+    storage_options : dict, optional
+        Options of the store, if `store` is a URL.
+    attributes : dict, optional
+        User attributes of the new array.
+    compression : str, codec or None, optional
+        The compressor as in h5py: its name, or "none".
+    compression_opts : int or dict, optional
+        The first parameter of this compressor, or all of its parameters by name.
+    codecs : sequence of codec, str or dict, optional
+        Format 3: the whole codec pipeline, instead of `filters`, `compressor` and `order`. Each item is a codec of
+        numcodecs, or the name or the configuration of a codec as in the metadata. "bytes" is added if it is missing.
+    shards : int, tuple of int, bool or "auto", optional
+        Format 3: length of a shard along each axis, in elements. A shard holds many chunks in one stored value. True
+        and "auto" choose: from 32 MiB, or the whole of a smaller array, up to 512 MiB for an array that would have
+        more than 1000 shards.
+    dimension_names : sequence of str or None, optional
+        Format 3: a name, or None, for each axis.
+    chunk_key_encoding : str or dict, optional
+        Format 3: "default", "v2", or a configuration as in the metadata.
+    checksum : bool, optional
+        Store a checksum with each chunk, so that a changed bit is detected when the chunk is read. In format 3 this
+        adds the codec "crc32c", in format 2 the filter "crc32", which all readers know.
+    fillvalue : scalar, optional
+        The fill value as in h5py.
+    **options
+        ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes``, see `Array`.
+
+    Returns
+    -------
+    Array
+        The new array.
 
     Raises
     ------
-    ContainsArrayError, ContainsGroupError : something is at `path`, and `overwrite` is false
-    ValueError : an argument that can't be
+    ContainsArrayError, ContainsGroupError
+        If there is a node at `path` and `overwrite` is false, or if a parent is an array.
+    ValueError
+        If an argument is not valid.
+
+    See Also
+    --------
+    open_array : Open an array, or create it.
+    zeros, ones, full, empty : Short forms.
 
     Examples
     --------
@@ -118,29 +193,31 @@ def create(
     ((625, 625), (2500, 5000))
     """
     if storage_transformers:
-        raise ValueError(f"storage_transformers is {storage_transformers!r}; no format has any")
+        raise ValueError(
+            f"storage_transformers is {storage_transformers!r}; no format has any, so leave it out"
+        )
     store, chunk_store = normalize_stores(store, chunk_store, storage_options, "w")
     if compression is not _NOT_GIVEN and compressor == "default":
         compressor = _compressor_of(compression, compression_opts)
     node = Node(store, path, chunk_store, synchronizer, asked_format(zarr_format, zarr_version))
-    description = describe(
-        node,
+    spec = array_spec(
+        store,
         shape,
         chunks,
         dtype,
-        compressor,
-        fill_value if fillvalue is _NOT_GIVEN else fillvalue,
-        order,
-        filters,
-        object_codec,
-        dimension_separator,
+        compressor=compressor,
+        fill_value=fill_value if fillvalue is _NOT_GIVEN else fillvalue,
+        order=order,
+        filters=filters,
+        object_codec=object_codec,
+        dimension_separator=dimension_separator,
         codecs=codecs,
         chunk_key_encoding=chunk_key_encoding,
         dimension_names=dimension_names,
         shards=shards,
         checksum=checksum,
     )
-    written = node.create_array(description, overwrite, attributes)
+    metadata = node.create_array(node.describe_array(spec), overwrite, attributes)
     config = ArrayConfig(
         read_only=bool(read_only),
         cache_metadata=cache_metadata,
@@ -149,67 +226,65 @@ def create(
         meta_array=meta_array,
         **options,
     )
-    return Array.from_state(open_state(node, config, written))
+    return Array.from_state(open_state(node, config, metadata))
 
 
-def describe(
-    node: Node,
-    shape: Any,
-    chunks: Any,
-    dtype: Any,
-    compressor: Any,
-    fill_value: Any,
-    order: str,
-    filters: Any,
-    object_codec: Any,
-    dimension_separator: str | None,
-    *,
-    codecs: Any = None,
-    chunk_key_encoding: Any = None,
-    dimension_names: Any = None,
-    shards: Any = None,
-    checksum: bool = False,
-) -> ArrayMetadata:
-    """Describe a new array at `node`, after the words of `create`."""
-    dtype, object_codec = _normalize_dtype(dtype, object_codec)
-    shape = normalize_shape(shape)
-    if dtype.subdtype is not None:
+def array_spec(
+    store: Store,
+    shape: ShapeLike,
+    chunks: Lengths,
+    dtype: DTypeLike | None,
+    **encoding: Unpack[Encoding],
+) -> ArraySpec:
+    """Return the normalized arguments of a new array.
+
+    Parameters
+    ----------
+    store : Store
+        The store of the metadata.
+    shape, chunks, dtype
+        As for `create`.
+    **encoding
+        The arguments of `create` that `Encoding` names.
+
+    Raises
+    ------
+    TypeError
+        If `dtype` is not a data type.
+    ValueError
+        If a length is not valid.
+    """
+    element_dtype, object_codec = _normalize_dtype(dtype, encoding.get("object_codec"))
+    lengths = normalize_shape(shape)
+    if element_dtype.subdtype is not None:
         # the axes of a sub-array type become axes of the array
-        dtype, inner = dtype.subdtype
-        shape = (*shape, *inner)
-    request = ArraySpec(
-        shape,
-        normalize_chunks(chunks, shape, dtype.itemsize, shards),
-        dtype,
-        fill_value,
-        order,
-        filters,
-        compressor,
-        object_codec,
-        dimension_separator,
-        access.dimension_separator(node.store),
-        codecs,
-        chunk_key_encoding,
-        dimension_names,
-        shards,
-        checksum,
+        element_dtype, inner = element_dtype.subdtype
+        lengths = (*lengths, *inner)
+    encoding["object_codec"] = object_codec
+    return ArraySpec(
+        shape=lengths,
+        chunk_shape=normalize_chunks(chunks, lengths, element_dtype.itemsize, encoding.get("shards")),
+        dtype=element_dtype,
+        default_separator=access.dimension_separator(store),
+        **encoding,
     )
-    return node.describe_array(request)
 
 
 def normalize_stores(
-    store: Any, chunk_store: Any, storage_options: dict[str, Any] | None, mode: str
+    store: StoreLike, chunk_store: StoreLike, storage_options: dict[str, Option] | None, mode: str
 ) -> tuple[Store, Store | None]:
-    """Return the stores that two arguments mean."""
-    store = normalize_store_arg(store, storage_options=storage_options, mode=mode)
+    """Return the stores that the arguments `store` and `chunk_store` mean."""
+    metadata_store = normalize_store_arg(store, storage_options=storage_options, mode=mode)
     if chunk_store is None:
-        return store, None
-    return store, normalize_store_arg(chunk_store, storage_options=storage_options, mode=mode)
+        return metadata_store, None
+    return metadata_store, normalize_store_arg(chunk_store, storage_options=storage_options, mode=mode)
 
 
 @contextmanager
-def opened_store(store: Any, mode: str, storage_options: dict[str, Any] | None = None) -> Iterator[Store]:
-    """KeyLock the store that an argument means, and close it if it was opened here: for a path or a URL.
+def opened_store(
+    store: StoreLike, mode: str, storage_options: dict[str, Option] | None = None
+) -> Iterator[Store]:
+    """Open the store that an argument means; close it after the ``with`` block if the argument is a path or a URL.
 
     A zip file is complete only when it is closed.
     """
@@ -222,8 +297,8 @@ def opened_store(store: Any, mode: str, storage_options: dict[str, Any] | None =
             close()
 
 
-def _compressor_of(compression: Any, opts: Any) -> Any:
-    """Return the codec that h5py's two words name."""
+def _compressor_of(compression: Option, opts: Option) -> Option:
+    """Return the compressor that the h5py arguments ``compression`` and ``compression_opts`` mean."""
     if not isinstance(compression, str) or compression in ("none", "default"):
         return None if compression == "none" else compression
     try:
@@ -235,8 +310,8 @@ def _compressor_of(compression: Any, opts: Any) -> Any:
     return type(codec)(**opts) if isinstance(opts, dict) else type(codec)(opts)
 
 
-def _normalize_dtype(dtype: Any, object_codec: Any) -> tuple[AnyDtype, Any]:
-    """Return the data type of the elements, and the codec that objects need."""
+def _normalize_dtype(dtype: Option, object_codec: Option) -> tuple[AnyDtype, Option]:
+    """Return the data type of the elements, and the codec for objects: `object_codec`, or one for texts."""
     if isinstance(dtype, (str, type)) and dtype in _OBJECT_TYPES:
         return np.dtype(object), object_codec or numcodecs.get_codec({"id": _OBJECT_TYPES[dtype]})
     if isinstance(dtype, str) and dtype.startswith("array:"):
@@ -247,14 +322,33 @@ def _normalize_dtype(dtype: Any, object_codec: Any) -> tuple[AnyDtype, Any]:
     try:
         return np.dtype(dtype), object_codec
     except TypeError as exc:
-        raise TypeError(f"{dtype!r} is no data type: {exc}") from exc
+        raise TypeError(f"{dtype!r} is not a data type: {exc}") from exc
 
 
-def empty(shape: Any, **kwargs: Any) -> Array:
-    """Create an array without a fill value; elements that were never written read as zeros.
+# -- short forms -------------------------------------------------------------------------------------
 
-    See `create` for the parameters.
 
+def empty(shape: ShapeLike, **kwargs: Option) -> Array:
+    """Create an array without a fill value. Elements that were never written read as zeros.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        Length of each axis, in elements.
+    **kwargs
+        Other arguments of `create`.
+
+    Returns
+    -------
+    Array
+        The new array.
+
+    See Also
+    --------
+    create : Create an array; has all parameters.
+
+    Examples
+    --------
     >>> import zarrcy
     >>> zarrcy.empty(3).fill_value is None
     True
@@ -262,9 +356,27 @@ def empty(shape: Any, **kwargs: Any) -> Array:
     return create(shape=shape, fill_value=None, **kwargs)
 
 
-def zeros(shape: Any, **kwargs: Any) -> Array:
-    """Create an array of zeros; none is stored. See `create` for the parameters.
+def zeros(shape: ShapeLike, **kwargs: Option) -> Array:
+    """Create an array of zeros. No chunk is stored.
 
+    Parameters
+    ----------
+    shape : int or tuple of int
+        Length of each axis, in elements.
+    **kwargs
+        Other arguments of `create`.
+
+    Returns
+    -------
+    Array
+        The new array.
+
+    See Also
+    --------
+    create : Create an array; has all parameters.
+
+    Examples
+    --------
     >>> import zarrcy
     >>> zarrcy.zeros((2, 2), dtype="u1")[...]
     array([[0, 0],
@@ -273,9 +385,27 @@ def zeros(shape: Any, **kwargs: Any) -> Array:
     return create(shape=shape, fill_value=0, **kwargs)
 
 
-def ones(shape: Any, **kwargs: Any) -> Array:
-    """Create an array of ones; none is stored. See `create` for the parameters.
+def ones(shape: ShapeLike, **kwargs: Option) -> Array:
+    """Create an array of ones. No chunk is stored.
 
+    Parameters
+    ----------
+    shape : int or tuple of int
+        Length of each axis, in elements.
+    **kwargs
+        Other arguments of `create`.
+
+    Returns
+    -------
+    Array
+        The new array.
+
+    See Also
+    --------
+    create : Create an array; has all parameters.
+
+    Examples
+    --------
     >>> import zarrcy
     >>> float(zarrcy.ones(5)[3])
     1.0
@@ -283,9 +413,29 @@ def ones(shape: Any, **kwargs: Any) -> Array:
     return create(shape=shape, fill_value=1, **kwargs)
 
 
-def full(shape: Any, fill_value: Any, **kwargs: Any) -> Array:
-    """Create an array of one value; none is stored. See `create` for the parameters.
+def full(shape: ShapeLike, fill_value: Elements, **kwargs: Option) -> Array:
+    """Create an array of one value. No chunk is stored.
 
+    Parameters
+    ----------
+    shape : int or tuple of int
+        Length of each axis, in elements.
+    fill_value : scalar
+        The value.
+    **kwargs
+        Other arguments of `create`.
+
+    Returns
+    -------
+    Array
+        The new array.
+
+    See Also
+    --------
+    create : Create an array; has all parameters.
+
+    Examples
+    --------
     >>> import zarrcy
     >>> zarrcy.full(3, 7, dtype="i2")[...]
     array([7, 7, 7], dtype=int16)
@@ -295,9 +445,28 @@ def full(shape: Any, fill_value: Any, **kwargs: Any) -> Array:
     return create(shape=shape, fill_value=fill_value, **kwargs)
 
 
-def array(data: Any, **kwargs: Any) -> Array:
-    """Create an array that holds `data`, with their shape and data type. See `create` for the parameters.
+def array(data: Elements, **kwargs: Option) -> Array:
+    """Create an array that holds `data`.
 
+    Parameters
+    ----------
+    data : array_like
+        The elements. They give the shape, the data type and, if `data` is a chunked array, the chunks.
+    **kwargs
+        Arguments of `create`, which take precedence.
+
+    Returns
+    -------
+    Array
+        The new array.
+
+    See Also
+    --------
+    create : Create an array; has all parameters.
+    save_array : Store an array in one call.
+
+    Examples
+    --------
     >>> import zarrcy
     >>> zarrcy.array([[1, 2], [3, 4]], chunks=1)[1]
     array([3, 4])
@@ -308,22 +477,40 @@ def array(data: Any, **kwargs: Any) -> Array:
     if kwargs.get("dtype") is None:
         kwargs["dtype"] = data.dtype
         if isinstance(data, Array) and data.dtype.hasobject and "object_codec" not in kwargs:
-            # objects need a codec, and theirs does
+            # objects need a codec, and the codec of `data` fits
             kwargs.setdefault("filters", data.filters)
     if kwargs.get("chunks") is None and getattr(data, "chunks", None) and not hasattr(data, "dask"):
-        # another chunked array (Zarr, HDF5): its chunks suit its data
+        # the chunks of another chunked array (Zarr, HDF5) suit its data
         kwargs["chunks"] = data.chunks
     read_only = kwargs.pop("read_only", False)
-    made = create(**kwargs)
-    if made.size:
-        made[...] = data if isinstance(data, np.ndarray) else data[...]
-    made.read_only = read_only
-    return made
+    created = create(**kwargs)
+    if created.size:
+        created[...] = data if isinstance(data, np.ndarray) else data[...]
+    created.read_only = read_only
+    return created
 
 
-def empty_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array without a fill value, of the shape, type and codecs of another. See `create`.
+def empty_like(a: Elements, **kwargs: Option) -> Array:
+    """Create an array without a fill value, with the shape, chunks, data type and codecs of another.
 
+    Parameters
+    ----------
+    a : array_like
+        Array that gives the shape, chunks, data type and codecs.
+    **kwargs
+        Arguments of `create`, which take precedence.
+
+    Returns
+    -------
+    Array
+        The new array.
+
+    See Also
+    --------
+    create : Create an array; has all parameters.
+
+    Examples
+    --------
     >>> import zarrcy
     >>> zarrcy.empty_like(zarrcy.zeros((4, 6), chunks=2, dtype="i2")).chunks
     (2, 2)
@@ -331,9 +518,27 @@ def empty_like(a: Any, **kwargs: Any) -> Array:
     return empty(**_like(a, kwargs))
 
 
-def zeros_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array of zeros, of the shape, type and codecs of another. See `create`.
+def zeros_like(a: Elements, **kwargs: Option) -> Array:
+    """Create an array of zeros, with the shape, chunks, data type and codecs of another.
 
+    Parameters
+    ----------
+    a : array_like
+        Array that gives the shape, chunks, data type and codecs.
+    **kwargs
+        Arguments of `create`, which take precedence.
+
+    Returns
+    -------
+    Array
+        The new array.
+
+    See Also
+    --------
+    create : Create an array; has all parameters.
+
+    Examples
+    --------
     >>> import numpy as np, zarrcy
     >>> zarrcy.zeros_like(np.ones(3, "i2"))[:]
     array([0, 0, 0], dtype=int16)
@@ -341,9 +546,27 @@ def zeros_like(a: Any, **kwargs: Any) -> Array:
     return zeros(**_like(a, kwargs))
 
 
-def ones_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array of ones, of the shape, type and codecs of another. See `create`.
+def ones_like(a: Elements, **kwargs: Option) -> Array:
+    """Create an array of ones, with the shape, chunks, data type and codecs of another.
 
+    Parameters
+    ----------
+    a : array_like
+        Array that gives the shape, chunks, data type and codecs.
+    **kwargs
+        Arguments of `create`, which take precedence.
+
+    Returns
+    -------
+    Array
+        The new array.
+
+    See Also
+    --------
+    create : Create an array; has all parameters.
+
+    Examples
+    --------
     >>> import zarrcy
     >>> zarrcy.ones_like(zarrcy.zeros(3))[:]
     array([1., 1., 1.])
@@ -351,11 +574,27 @@ def ones_like(a: Any, **kwargs: Any) -> Array:
     return ones(**_like(a, kwargs))
 
 
-def full_like(a: Any, **kwargs: Any) -> Array:
-    """Create an array of one value, of the shape, type and codecs of another. See `create`.
+def full_like(a: Elements, **kwargs: Option) -> Array:
+    """Create an array of one value, with the shape, chunks, data type and codecs of another.
 
-    The fill value is that of the other where none is given.
+    Parameters
+    ----------
+    a : array_like
+        Array that gives the shape, chunks, data type, codecs and, by default, the fill value.
+    **kwargs
+        Arguments of `create`, which take precedence.
 
+    Returns
+    -------
+    Array
+        The new array.
+
+    See Also
+    --------
+    create : Create an array; has all parameters.
+
+    Examples
+    --------
     >>> import zarrcy
     >>> zarrcy.full_like(zarrcy.full(3, 7))[:]
     array([7., 7., 7.])
@@ -363,13 +602,26 @@ def full_like(a: Any, **kwargs: Any) -> Array:
     return full(**_like(a, kwargs, with_fill=True))
 
 
-def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
-    """Open an array; where it has to be created, then like another. See `open_array`.
+def open_like(a: Elements, path: StoreLike, **kwargs: Option) -> Array:
+    """Open an array; if it does not exist, create it like another.
 
     Parameters
     ----------
-    a : array-like
-    path : of the store
+    a : array_like
+        Array that gives the shape, chunks, data type, codecs and fill value.
+    path : mapping, store, str or PathLike
+        The store of the array, see `open_array`.
+    **kwargs
+        Arguments of `open_array`, which take precedence.
+
+    Returns
+    -------
+    Array
+        The array.
+
+    See Also
+    --------
+    open_array : Open an array, or create it.
 
     Examples
     --------
@@ -380,21 +632,24 @@ def open_like(a: Any, path: Any, **kwargs: Any) -> Array:
     return open_array(path, **_like(a, kwargs, with_fill=True))
 
 
-def _like(a: Any, kwargs: dict[str, Any], with_fill: bool = False) -> dict[str, Any]:
-    """Return what makes an array like another, under what was asked for."""
-    found: dict[str, Any] = {}
+def _like(a: Elements, kwargs: dict[str, Option], with_fill: bool = False) -> dict[str, Option]:
+    """Return the arguments of `create` that make an array like `a`; `kwargs` take precedence."""
+    likeness: dict[str, Option] = {}
     if isinstance(getattr(a, "shape", None), tuple):
-        found["shape"] = a.shape
+        likeness["shape"] = a.shape
         chunks = getattr(a, "chunks", None)
         if isinstance(chunks, tuple) and len(chunks) == len(a.shape):
-            found["chunks"] = chunks
+            likeness["chunks"] = chunks
     if hasattr(a, "dtype"):
-        found["dtype"] = a.dtype
+        likeness["dtype"] = a.dtype
     if isinstance(a, Array):
-        found |= {"compressor": a.compressor, "order": a.order, "filters": a.filters}
+        likeness |= {"compressor": a.compressor, "order": a.order, "filters": a.filters}
         if with_fill:
-            found["fill_value"] = a.fill_value
-    return found | kwargs
+            likeness["fill_value"] = a.fill_value
+    return likeness | kwargs
+
+
+# -- opening -----------------------------------------------------------------------------------------
 
 
 def check_mode(mode: str) -> None:
@@ -404,45 +659,90 @@ def check_mode(mode: str) -> None:
 
 
 def open_array(
-    store: Any = None,
+    store: StoreLike = None,
     mode: str = "a",
-    shape: Any = None,
-    chunks: Any = True,
-    dtype: Any = None,
-    compressor: Any = "default",
-    fill_value: Any = 0,
+    shape: ShapeLike | None = None,
+    chunks: Lengths = True,
+    dtype: DTypeLike | None = None,
+    compressor: Option = "default",
+    fill_value: Elements = 0,
     order: str = "C",
     synchronizer: Synchronizer | None = None,
-    filters: Any = None,
+    filters: Option = None,
     cache_metadata: bool = True,
     cache_attrs: bool = True,
     path: str | None = None,
-    object_codec: Any = None,
-    chunk_store: Any = None,
-    storage_options: Any = None,
+    object_codec: Option = None,
+    chunk_store: StoreLike = None,
+    storage_options: dict[str, Option] | None = None,
     partial_decompress: bool | None = None,
     write_empty_chunks: bool = True,
     *,
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
     dimension_separator: str | None = None,
-    meta_array: Any = None,
-    **kwargs: Any,
+    meta_array: AnyArray | None = None,
+    **kwargs: Option,
 ) -> Array:
     """Open an array, or create it.
 
     Parameters
     ----------
-    store : a mapping, one of our stores, a path or a URL
-    mode : "r" reads only, "r+" changes what exists, "a" creates it if it does not, "w" creates it and
-        deletes what was there, "w-" (or "x") creates it and fails if something is there
-    **kwargs : ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes``, see `Array`. For others see
-        `create`; they are used where the array is created
+    store : mapping, store, str or PathLike, optional
+        A mapping of str to bytes, a store object, a path or a URL. The default is memory.
+    mode : {"r", "r+", "a", "w", "w-", "x"}, optional
+        "r" reads only. "r+" changes an array that exists. "a" (the default) creates it if it does not exist. "w"
+        creates it and deletes what was there. "w-" and "x" create it and fail if there is something.
+    shape : int or tuple of int, optional
+        Length of each axis, in elements; needed if the array is created.
+    chunks, dtype, compressor, fill_value, order : optional
+        As for `create`; used if the array is created.
+    synchronizer : mapping, optional
+        Gives the locks of parallel writers: `ThreadSynchronizer` or `ProcessSynchronizer`.
+    filters : sequence of codec, optional
+        As for `create`; used if the array is created.
+    cache_metadata, cache_attrs : bool, optional
+        Keep the metadata and the attributes in memory, see `Array`.
+    path : str, optional
+        Path of the array in the store. The default is the root.
+    object_codec : codec, optional
+        As for `create`; used if the array is created.
+    chunk_store : mapping, store, str or PathLike, optional
+        Store of the chunks, if they are not stored with the metadata.
+    storage_options : dict, optional
+        Options of the store, if `store` is a URL.
+    partial_decompress : bool, optional
+        Has no effect; users of zarr-python 2 may pass it.
+    write_empty_chunks : bool, optional
+        Store chunks that consist of the fill value.
+    zarr_version, zarr_format : {2, 3, "3-draft"}, optional
+        Version of the format. By default it is detected; a new array has that of the nearest parent, or 2.
+    dimension_separator : {".", "/"}, optional
+        As for `create`; used if the array is created.
+    meta_array : array_like, optional
+        Results of reads are allocated like this array, see `Array`.
+    **kwargs
+        ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes``, see `Array`; and other arguments of
+        `create`, which are used if the array is created.
+
+    Returns
+    -------
+    Array
+        The array.
 
     Raises
     ------
-    ArrayNotFoundError : there is no array, and the mode is "r" or "r+"
-    ContainsArrayError, ContainsGroupError : something else is there
+    ArrayNotFoundError
+        If the mode is "r" or "r+" and there is no array.
+    ContainsArrayError, ContainsGroupError
+        If there is a group, or if the mode is "w-" or "x" and there is an array.
+    TypeError
+        If the array has to be created and `shape` is not given.
+
+    See Also
+    --------
+    create : Create an array.
+    open : Open an array or a group.
 
     Examples
     --------
@@ -454,17 +754,17 @@ def open_array(
     """
     check_mode(mode)
     store, chunk_store = normalize_stores(store, chunk_store, storage_options, mode)
-    asked = asked_format(zarr_format, zarr_version)
-    node = Node(store, path, chunk_store, synchronizer, asked)
-    options: dict[str, Any] = {
+    version = asked_format(zarr_format, zarr_version)
+    node = Node(store, path, chunk_store, synchronizer, version)
+    options: dict[str, Option] = {
         "cache_metadata": cache_metadata,
         "cache_attrs": cache_attrs,
         "write_empty_chunks": write_empty_chunks,
         "meta_array": meta_array,
         **take_options(kwargs),
     }
-    found = None if mode == "w" else node.load()
-    if found is None:
+    entry = None if mode == "w" else node.load()
+    if entry is None:
         if mode in ("r", "r+"):
             raise ArrayNotFoundError(node.path)
         if shape is None:
@@ -476,34 +776,53 @@ def open_array(
                 shape,
                 chunks,
                 dtype,
-                compressor,
-                fill_value,
-                order,
-                store,
-                synchronizer,
-                mode == "w",
-                node.path,
-                chunk_store,
-                filters,
+                compressor=compressor,
+                fill_value=fill_value,
+                order=order,
+                store=store,
+                synchronizer=synchronizer,
+                overwrite=mode == "w",
+                path=node.path,
+                chunk_store=chunk_store,
+                filters=filters,
                 object_codec=object_codec,
                 dimension_separator=dimension_separator,
-                zarr_format=asked,
+                zarr_format=version,
                 **options,
                 **kwargs,
             )
         except ContainsArrayError as exc:
-            # somebody created it just now: open what they made
+            # another process created it meanwhile: open that array
             if mode != "a" or exc.path != node.path:
                 raise
-            found = NodeEntry("array", node.load_array)
-    return found_array(node, found, mode, options)
+            entry = NodeEntry("array", node.load_array)
+    return found_array(node, entry, mode, options)
 
 
-def found_array(node: Node, found: NodeEntry, mode: str, options: dict[str, Any]) -> Array:
-    """Open what was found at a node, which must be an array."""
-    if found.kind == "group":
+def found_array(node: Node, entry: NodeEntry, mode: str, options: dict[str, Option]) -> Array:
+    """Open the array that was found at a node.
+
+    Parameters
+    ----------
+    node : Node
+        The node.
+    entry : NodeEntry
+        What was found.
+    mode : str
+        The mode of `open_array`.
+    options : dict
+        Fields of `zarrcy.settings.ArrayConfig`.
+
+    Raises
+    ------
+    ContainsGroupError
+        If a group was found.
+    ContainsArrayError
+        If the mode is "w-" or "x".
+    """
+    if entry.kind == "group":
         raise ContainsGroupError(node.path)
     if mode in ("w-", "x"):
         raise ContainsArrayError(node.path)
-    metadata = found.parse()
+    metadata = entry.parse()
     return Array.from_state(open_state(node, ArrayConfig(read_only=mode == "r", **options), metadata))

@@ -12,7 +12,7 @@ CodecLike: TypeAlias = Codec | Mapping[str, JSON] | str
 """A codec of numcodecs, its configuration, or the name or the object of a codec in v3."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArraySpec:
     """The arguments of `zarrcy.create`, with normalized shapes and data type.
 

@@ -43,6 +43,7 @@ KERNELS = [
     "_json_scan",
     "_fill",
     "_group_by_shard",
+    "_locks",
     "_touched_blocks",
 ]
 # These kernels make POSIX system calls.

@@ -87,5 +87,5 @@ def test_a_lock_file_never_leaves_its_directory(tmp_path):
 def test_an_error_names_the_missing_package_and_its_extra(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "fasteners", None)
     with pytest.raises(errors.MissingExtraError, match=r"pip install 'zarrcy\[locks\]'") as caught:
-        zarrcy.ProcessSynchronizer(tmp_path)
+        zarrcy.sync.file_locks_work(tmp_path)
     assert isinstance(caught.value, ImportError)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
+from zarrcy.sync.key_locks import LiveObjects
 from zarrcy.types import Buffer
 
 # What an entry costs beside the chunk: its key, and its entries in two dictionaries.
@@ -164,12 +164,12 @@ class CacheView:
         self.cache.put(self.decoding, key, chunk, changes)
 
 
-live_caches: weakref.WeakSet[ChunkCache] = weakref.WeakSet()
+live_caches: LiveObjects[ChunkCache] = LiveObjects()
 """The caches of this process. A forked child gives each of them a new lock."""
 
 
 def _after_fork() -> None:
-    for cache in list(live_caches):
+    for cache in live_caches:
         cache.renew()
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from zarrcy.storage import access
-from zarrcy.sync import key_locks
 from zarrcy.types import Key, Store, Synchronizer
+
+if TYPE_CHECKING:
+    from zarrcy.sync.key_locks import KeyLock
 
 
 class ChunkLocks:
@@ -37,11 +40,14 @@ class ChunkLocks:
         lock: AbstractContextManager[object] = self.synchronizer[key]
         return lock
 
-    def lock_all(self, keys: list[Key]) -> key_locks.KeyLock:
+    def lock_all(self, keys: list[Key]) -> KeyLock:
         """Return one lock of several values, for arrays without a synchronizer."""
+        # only partial writes need the module
+        from zarrcy.sync.key_locks import KeyLock
+
         if not self._is_locked:
-            return key_locks.KeyLock([])
+            return KeyLock([])
         if self._prefix is None:
             self._prefix = access.place_of(self._store)
         prefix = self._prefix
-        return key_locks.KeyLock([prefix + key for key in keys] if prefix else keys)
+        return KeyLock([prefix + key for key in keys] if prefix else keys)

@@ -17,9 +17,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import NoReturn, Protocol
-from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -28,6 +28,8 @@ from zarrcy.keys import check_key
 from zarrcy.sync import key_locks
 from zarrcy.types import Synchronizer as Synchronizer  # noqa: PLC0414 - users import it from here
 
+# Locks of POSIX exclude programs that lock the same files with the package "fasteners", as zarr-python 2 does.
+_HAS_FCNTL = find_spec("fcntl") is not None
 # A rank that waits for a lock sleeps this long before it asks again: at first, and at most. In seconds.
 _FIRST_SLEEP = 1e-5
 _LONGEST_SLEEP = 1e-2
@@ -58,7 +60,7 @@ class ThreadSynchronizer:
         self.token = uuid.uuid4().hex if token is None else token
         self.new_locks()
         key_locks.renew_in_forks(self)
-        _threads.known[self.token] = self
+        _threads.known.add(self)
 
     def new_locks(self) -> None:
         """Replace all locks by new ones, which are free. Called in a forked child."""
@@ -78,7 +80,7 @@ class _ThreadSynchronizers:
     """The synchronizers of this process, by their tokens."""
 
     def __init__(self) -> None:
-        self.known: WeakValueDictionary[str, ThreadSynchronizer] = WeakValueDictionary()
+        self.known: key_locks.LiveObjects[ThreadSynchronizer] = key_locks.LiveObjects()
         self.new_locks()
         key_locks.renew_in_forks(self)
 
@@ -89,8 +91,10 @@ class _ThreadSynchronizers:
     def again(self, token: str) -> ThreadSynchronizer:
         """Return the synchronizer with a token, or make one if this process has none."""
         with self._mutex:
-            known = self.known.get(token)
-            return ThreadSynchronizer(token=token) if known is None else known
+            for synchronizer in self.known:
+                if synchronizer.token == token:
+                    return synchronizer
+            return ThreadSynchronizer(token=token)
 
 
 _threads = _ThreadSynchronizers()
@@ -113,7 +117,7 @@ class ProcessSynchronizer:
     Raises
     ------
     MissingExtraError
-        If the package ``fasteners`` is not installed.
+        If the package ``fasteners`` is not installed, on systems without POSIX locks (Windows).
 
     See Also
     --------
@@ -129,12 +133,11 @@ class ProcessSynchronizer:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        self._new_lock = _fasteners("ProcessSynchronizer").InterProcessLock
+        if not _HAS_FCNTL:
+            self._new_lock = _fasteners("ProcessSynchronizer").InterProcessLock
 
     @contextmanager
-    def _hold(self, key: str) -> Iterator[None]:
-        file = os.path.join(self.path, check_key(key))
-        # a file lock excludes other processes only, and is lost when any thread closes the file
+    def _hold(self, file: str) -> Iterator[None]:
         with key_locks.KeyLock([os.path.realpath(file)]) as hold:
             if hold.names:
                 with self._new_lock(file):
@@ -142,8 +145,12 @@ class ProcessSynchronizer:
             else:
                 yield
 
-    def __getitem__(self, key: str) -> AbstractContextManager[None]:
-        return self._hold(key)
+    def __getitem__(self, key: str) -> AbstractContextManager[object]:
+        file = os.path.join(self.path, check_key(key))
+        if not _HAS_FCNTL:
+            return self._hold(file)
+        flat_file = os.path.join(self.path, key.replace("/", "%2F"))
+        return key_locks.FileLock(file, flat_file, os.path.realpath(file))
 
     def __reduce__(self) -> tuple[type[ProcessSynchronizer], tuple[str]]:
         return ProcessSynchronizer, (self.path,)

@@ -9,16 +9,19 @@ from __future__ import annotations
 import functools
 import os
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 from zarrcy import settings
 from zarrcy.settings import check_n_threads
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from zarrcy.sync.key_locks import WorkerGroup
+
 Task = Callable[[int, int], None]
 
 VARIABLE = settings.THREADS.name
@@ -26,9 +29,8 @@ VARIABLE = settings.THREADS.name
 _of_block: ContextVar[int | None] = ContextVar("zarrcy.use_threads", default=None)
 _of_array: ContextVar[int | None] = ContextVar("zarrcy.Array.threads", default=None)
 
-_pool: ThreadPoolExecutor | None = None
-_pool_size = 0
-_pool_lock = threading.Lock()
+_groups: SimpleQueue[WorkerGroup] = SimpleQueue()
+_n_threads = 0
 _worker = threading.local()
 
 
@@ -219,72 +221,59 @@ def share(make_task: Callable[[], Task], ranges: Iterable[tuple[int, int]], n: i
         for first, last in ranges:
             task(first, last)
         return
+    from zarrcy.sync.key_locks import WorkerGroup
+
     remaining = iter(ranges)
     lock = threading.Lock()
-    failures: list[BaseException] = []
 
     def work() -> None:
+        task = make_task()
+        while not group.is_stopping:
+            with lock:
+                part = next(remaining, None)
+            if part is None:
+                return
+            task(*part)
+
+    with WorkerGroup(work) as group:
+        _start(group, n - 1)
+        work()
+    if group.failures:
+        raise group.failures[0]
+
+
+def _start(group: WorkerGroup, n: int) -> None:
+    """Give a group to `n` threads of the pool. If there are fewer, the calling thread does more of the work.
+
+    Nothing here can be left locked by an exception of a signal handler: the queue is one object of C, and a thread
+    that was started but not counted costs one thread more.
+    """
+    global _n_threads  # noqa: PLW0603
+    while _n_threads < n:
         try:
-            task = make_task()
-            while not failures:
-                with lock:
-                    part = next(remaining, None)
-                if part is None:
-                    return
-                task(*part)
-        except BaseException as exc:
-            failures.append(exc)
-
-    helpers = _submit(work, n - 1)
-    work()
-    for helper in helpers:
-        # a helper that has not started has nothing left to do; wait for the others, which use the caller's buffers
-        if not helper.cancel():
-            _wait(helper, failures)
-    if failures:
-        raise failures[0]
+            start_new_thread(_serve, (_groups,))
+        except RuntimeError:
+            # the interpreter is exiting, or the system has no more threads
+            break
+        _n_threads += 1
+    for _ in range(min(n, _n_threads)):
+        _groups.put(group)
 
 
-def _wait(helper: Future[None], failures: list[BaseException]) -> None:
-    """Wait until a helper has ended, even if the user interrupts the wait; the interruption stops the other helpers."""
-    while not helper.done():
-        try:
-            helper.result()
-        except BaseException as exc:
-            failures.append(exc)
-
-
-def _submit(work: Callable[[], None], n: int) -> list[Future[None]]:
-    """Start `work` in up to `n` threads of the pool."""
-    global _pool, _pool_size
-    helpers: list[Future[None]] = []
-    with _pool_lock:
-        pool = _pool
-        if pool is None or n > _pool_size:
-            from concurrent.futures import ThreadPoolExecutor
-
-            if pool is not None:
-                # it still completes the work that was submitted to it
-                pool.shutdown(wait=False)
-            pool = ThreadPoolExecutor(n, "zarrcy", _mark_worker)
-            _pool, _pool_size = pool, n
-        for _ in range(n):
-            try:
-                helpers.append(pool.submit(work))
-            except RuntimeError:
-                # the interpreter is exiting, or the system has no more threads; the running threads do all the work
-                break
-    return helpers
-
-
-def _mark_worker() -> None:
+def _serve(groups: SimpleQueue[WorkerGroup]) -> None:
+    """Work for one group after the other, for the rest of the process."""
     _worker.is_ours = True
+    while True:
+        group = groups.get()
+        group.run()
+        # the group refers to buffers of its caller
+        del group
 
 
 def _forget_pool() -> None:
-    """Reset the pool in a forked child, where the parent's threads do not exist and its lock may be held forever."""
-    global _pool, _pool_size, _pool_lock
-    _pool, _pool_size, _pool_lock = None, 0, threading.Lock()
+    """Start again with no thread in a forked child: the threads of the parent do not exist there."""
+    global _groups, _n_threads
+    _groups, _n_threads = SimpleQueue(), 0
     _worker.is_ours = False
 
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
-from weakref import WeakValueDictionary
+from weakref import ref
 
 from zarrcy.errors import KeyPathError
 from zarrcy.keys import check_key, normalize_path, prefix_of
@@ -277,17 +277,20 @@ class _Environment:
             self.db.close()
 
 
-_environments: WeakValueDictionary[str, _Environment] = WeakValueDictionary()
+# references without callbacks: a signal handler that raises an exception in a callback raises it nowhere
+_environments: dict[str, ref[_Environment]] = {}
 _lock = threading.Lock()
 
 
 def _shared_environment(path: str, kwargs: dict[str, Option]) -> _Environment:
     path = os.path.realpath(path)
     with _lock:
-        environment = _environments.get(path)
+        reference = _environments.get(path)
+        environment = None if reference is None else reference()
         if environment is None or environment.kwargs != kwargs:
-            # LMDB raises an error if the database is already open with other options
-            environment = _environments[path] = _Environment(path, kwargs)
+            # with other options LMDB raises an error while it is open
+            environment = _Environment(path, kwargs)
+            _environments[path] = ref(environment)
         return environment
 
 
@@ -295,8 +298,10 @@ def _forget_environments() -> None:
     """Close the parent's databases in a forked child, where they can't be used and would prevent opening them again."""
     global _lock  # noqa: PLW0603
     _lock = threading.Lock()
-    for environment in list(_environments.values()):
-        environment.db.close()
+    for reference in _environments.values():
+        environment = reference()
+        if environment is not None:
+            environment.db.close()
     _environments.clear()
 
 

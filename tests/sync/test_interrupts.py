@@ -1,0 +1,227 @@
+"""Exceptions of signal handlers, at any moment, leave no lock held, no thread at work and no call that hangs."""
+
+import gc
+import os
+import random
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import zarrcy
+from zarrcy import _kernels
+from zarrcy._kernels import _reference_locks
+from zarrcy.sync import key_locks, thread_pool
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no interval timers")
+IMPLEMENTATIONS = [_reference_locks, *([key_locks] if _kernels.COMPILED else [])]
+compiled_only = pytest.mark.skipif(not _kernels.COMPILED, reason="Python code can be interrupted anywhere")
+
+
+class Interrupted(BaseException):
+    """What the handler raises: nothing else does."""
+
+
+@pytest.fixture
+def interrupts():
+    """Return a function that calls another one until it was interrupted `n` times, at random moments."""
+
+    def handler(*_):
+        raise Interrupted
+
+    # Python ignores what is raised in such a callback, and hypothesis has one
+    callbacks, gc.callbacks[:] = gc.callbacks[:], []
+    before = signal.signal(signal.SIGALRM, handler)
+    random_delay = random.Random(1)
+
+    def repeat(call, n, longest):
+        count, deadline = 0, time.monotonic() + 60
+        while count < n and time.monotonic() < deadline:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, random_delay.uniform(1e-6, longest))
+                try:
+                    call()
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except Interrupted:
+                count += 1
+        assert count == n, "the calls were too short to be interrupted"
+
+    yield repeat
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+    gc.callbacks[:] = callbacks
+
+
+@compiled_only
+def test_an_interrupted_key_lock_is_released(interrupts):
+    def hold():
+        for _ in range(50):
+            with key_locks.KeyLock(["interrupted 1", "interrupted 2"]), key_locks.KeyLock(["interrupted 3"]):
+                pass
+
+    hold()
+    interrupts(hold, 2000, 50e-6)
+    assert not [name for name in key_locks.held_names() if name.startswith("interrupted")]
+
+
+@compiled_only
+def test_an_interrupted_wait_for_a_key_lock_ends_and_holds_nothing(interrupts):
+    held, finish = threading.Event(), threading.Event()
+
+    def holder():
+        with key_locks.KeyLock(["contended"]):
+            held.set()
+            finish.wait(120)
+
+    thread = threading.Thread(target=holder)
+    thread.start()
+    held.wait()
+
+    def wait():
+        with key_locks.KeyLock(["free", "contended"]):
+            pass
+
+    interrupts(wait, 300, 1e-3)
+    assert "free" not in key_locks.held_names()
+    finish.set()
+    thread.join()
+    wait()
+
+
+@compiled_only
+def test_an_interrupted_lock_file_is_released(interrupts, tmp_path):
+    locks = zarrcy.ProcessSynchronizer(tmp_path)
+
+    def hold():
+        for key in ("a/0.0", "a/.zarray"):
+            with locks[key]:
+                pass
+
+    hold()
+    n_files = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
+    interrupts(hold, 1000, 200e-6)
+    assert not [name for name in key_locks.held_names() if name.startswith(str(tmp_path))]
+    if n_files is not None:
+        assert len(os.listdir("/proc/self/fd")) <= n_files
+    hold()
+
+
+@compiled_only
+def test_after_an_interrupted_call_no_thread_works_and_the_next_call_does(interrupts):
+    working = set()
+
+    def make_task():
+        def task(first, last):
+            working.add(threading.get_ident())
+            np.arange(2000).sum()
+            working.discard(threading.get_ident())
+
+        return task
+
+    def call():
+        working.clear()
+        try:
+            thread_pool.share(make_task, ((n, n + 1) for n in range(300)), 4)
+        except Interrupted:
+            # the calling thread itself may have been interrupted inside the task
+            assert working <= {threading.get_ident()}
+            raise
+        assert not working
+
+    # an interrupted import, of what is loaded on first use, leaves files open
+    call()
+    interrupts(call, 500, 3e-3)
+
+
+@compiled_only
+@pytest.mark.parametrize("options", [{}, {"zarr_format": 3, "shards": (32, 64)}], ids=["chunks", "shards"])
+def test_reads_and_writes_survive_interrupts(options, interrupts, tmp_path):
+    values = np.random.default_rng(0).normal(size=(64, 64))
+    a = zarrcy.create((64, 64), chunks=(8, 8), dtype="f8", store=tmp_path / "a", threads=4, **options)
+    a[...] = values
+    out = np.empty((64, 64))
+
+    def call():
+        a[...] = values
+        a[3:50, 5:61] = values[3:50, 5:61]
+        a.get_basic_selection(..., out=out)
+
+    def call_and_check_that_out_rests():
+        try:
+            call()
+        except Interrupted:
+            seen = out.copy()
+            time.sleep(1e-4)
+            np.testing.assert_array_equal(out, seen)
+            raise
+
+    call()
+    interrupts(call_and_check_that_out_rests, 200, 2e-3)
+    assert not [name for name in key_locks.held_names() if name.startswith(str(tmp_path))]
+    a[...] = values
+    np.testing.assert_array_equal(a[...], values)
+
+
+@pytest.mark.parametrize("module", IMPLEMENTATIONS, ids=lambda module: module.__name__.rsplit(".", 1)[-1])
+class TestWorkerGroup:
+    def test_a_thread_that_comes_late_does_nothing(self, module):
+        calls = []
+        with module.WorkerGroup(lambda: calls.append(1)) as group:
+            group.run()
+        group.run()
+        assert calls == [1]
+
+    def test_leaving_the_block_waits_for_the_threads_that_work(self, module):
+        started, ended = threading.Event(), []
+
+        def work():
+            started.set()
+            time.sleep(0.05)
+            ended.append(group.is_stopping)
+
+        with module.WorkerGroup(work) as group:
+            threading.Thread(target=group.run).start()
+            started.wait()
+        assert ended == [True]
+        assert group.n_running == 0
+
+    def test_an_exception_of_a_thread_stops_the_others(self, module):
+        with module.WorkerGroup(lambda: 1 / 0) as group:
+            group.run()
+            assert group.is_stopping
+        assert [type(failure) for failure in group.failures] == [ZeroDivisionError]
+
+    def test_after_an_exception_it_waits_only_as_long_as_allowed(self, module):
+        finish = threading.Event()
+        begin = time.monotonic()
+        group = module.WorkerGroup(lambda: finish.wait(60), grace=0.05)
+
+        def fail():
+            with group:
+                threading.Thread(target=group.run).start()
+                while not group.n_running:
+                    time.sleep(0.001)
+                raise KeyError("stop")
+
+        with pytest.raises(KeyError):
+            fail()
+        assert group.n_running == 1
+        assert time.monotonic() - begin < 30
+        finish.set()
+
+
+@pytest.mark.parametrize("module", IMPLEMENTATIONS, ids=lambda module: module.__name__.rsplit(".", 1)[-1])
+def test_a_key_that_is_a_directory_of_other_keys_has_a_lock_file_too(module, tmp_path):
+    def lock(key):
+        return module.FileLock(
+            str(tmp_path / key), str(tmp_path / key.replace("/", "%2F")), str(tmp_path / key)
+        )
+
+    for key in ("a/0", "a/0/0", "a/0/0/1", "b/1/1", "b/1", "a/0"):
+        with lock(key), lock(key):
+            pass
+    assert (tmp_path / "a%2F0%2F0").is_file()
+    assert (tmp_path / "b%2F1").is_file()

@@ -1,0 +1,267 @@
+"""Locks and waits that an asynchronous exception cannot leave half done.
+
+A signal handler of Python may raise an exception (Ctrl-C, a scheduler's SIGTERM) between two bytecode instructions.
+Compiled code has none: if ``__enter__`` of a class here returns, the ``with`` statement calls ``__exit__``, and
+``__exit__`` runs to its end. Handlers run only where these methods wait, and what they raise there is kept until
+nothing is held any more.
+"""
+
+from _thread import allocate_lock
+from cpython.dict cimport PyDict_DelItem, PyDict_GetItem, PyDict_SetItem
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.ref cimport PyObject
+from time import monotonic
+
+cdef extern from "pythread.h":
+    unsigned long PyThread_get_thread_ident() nogil
+
+# A signal that comes just before a wait does not end it, so waits are short and signals are checked between them.
+cdef double WAIT_SECONDS = 0.1
+cdef dict _holders = {}              # name -> KeyLock that holds it
+cdef list _waiting = []              # for each waiting thread a lock, released when a name is released
+
+
+cdef class KeyLock:
+    """Names that one thread holds, and that no other thread of this process can hold at the same time.
+
+    All names are acquired together or none, so no order of names can cause a deadlock. A thread does not wait for
+    itself: a name that it holds already stays with the outer lock.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names. Different values have different names.
+
+    Attributes
+    ----------
+    names : sequence of str
+        The names that this lock holds; before it is acquired, those that it will hold.
+
+    Examples
+    --------
+    >>> with KeyLock(["a/0.0", "a/0.1"]) as lock:
+    ...     lock.names
+    ['a/0.0', 'a/0.1']
+    """
+
+    cdef readonly list names
+    cdef unsigned long thread
+
+    def __init__(self, names not None):
+        self.names = list(names)
+
+    def __enter__(self):
+        self.acquire()
+        return self
+
+    def __exit__(self, *exc_info):
+        self.release()
+
+    cpdef acquire(self):
+        """Wait until all names are free, and hold them.
+
+        If an exception is raised, nothing is held.
+        """
+        self.thread = PyThread_get_thread_ident()
+        if not self.take():
+            self.wait()
+
+    cpdef release(self):
+        """Release the names that this lock holds, if any."""
+        for name in self.names:
+            if PyDict_GetItem(_holders, name) == <PyObject*> self:
+                PyDict_DelItem(_holders, name)
+        for lock in _waiting:
+            if lock.locked():
+                lock.release()
+
+    cdef bint take(self) except -1:
+        """Hold all names, or none. Only C code runs here, so no other thread runs in between."""
+        cdef PyObject* holder
+        cdef bint is_nested = False
+        for name in self.names:
+            holder = PyDict_GetItem(_holders, name)
+            if holder != NULL:
+                if (<KeyLock> holder).thread != self.thread:
+                    return False
+                is_nested = True
+        try:
+            for name in self.names:
+                if PyDict_GetItem(_holders, name) == NULL:
+                    PyDict_SetItem(_holders, name, self)
+        except MemoryError:
+            self.release()
+            raise
+        if is_nested:
+            self.names = [name for name in self.names if PyDict_GetItem(_holders, name) == <PyObject*> self]
+        return True
+
+    cdef wait(self):
+        freed = allocate_lock()
+        freed.acquire()
+        _waiting.append(freed)
+        try:
+            while not self.take():
+                PyErr_CheckSignals()
+                freed.acquire(True, WAIT_SECONDS)
+        finally:
+            _waiting.remove(freed)
+
+
+def held_names():
+    """Return the names that are held in this process."""
+    return set(_holders)
+
+
+def forget_locks():
+    """Release all names in a forked child: the threads that held them do not exist there."""
+    _holders.clear()
+    _waiting.clear()
+
+
+cdef class FileLock:
+    """An exclusive lock of a file between processes (POSIX record locks), and between the threads of this process.
+
+    Closing any descriptor of a file releases a process's record locks on it. Therefore a `KeyLock` of the file's real
+    path comes first, and one thread at a time opens the file.
+
+    Parameters
+    ----------
+    path : str
+        The file; it is created when it is locked for the first time, with its directories.
+    flat_path : str
+        The file that is locked instead where `path` cannot be a file: a lock file of another key is its parent
+        directory, or it is the directory of other lock files.
+    name : str
+        Identifies the file in this process.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be created, or the file system has no locks.
+    """
+
+    cdef str path, flat_path
+    cdef KeyLock hold
+    cdef object descriptor
+
+    def __init__(self, str path not None, str flat_path not None, str name not None):
+        self.path, self.flat_path = path, flat_path
+        self.hold = KeyLock([name])
+
+    def __enter__(self):
+        self.hold.acquire()
+        try:
+            # empty if this thread holds the lock already
+            if self.hold.names:
+                self.lock_file()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    cdef lock_file(self):
+        import fcntl
+        import os
+
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            self.descriptor = os.open(self.path, flags, 0o666)
+        except FileNotFoundError:
+            try:
+                os.makedirs(os.path.dirname(self.path), exist_ok=True)
+                self.descriptor = os.open(self.path, flags, 0o666)
+            except (FileExistsError, NotADirectoryError):
+                self.descriptor = os.open(self.flat_path, flags, 0o666)
+        except (IsADirectoryError, NotADirectoryError):
+            self.descriptor = os.open(self.flat_path, flags, 0o666)
+        PyErr_CheckSignals()
+        fcntl.lockf(self.descriptor, fcntl.LOCK_EX)
+
+    cdef close(self):
+        descriptor, self.descriptor = self.descriptor, None
+        try:
+            if descriptor is not None:
+                from os import close
+
+                close(descriptor)
+        finally:
+            self.hold.release()
+
+
+cdef class WorkerGroup:
+    """Threads that work for one caller. Leaving the ``with`` block waits for those that have begun.
+
+    The caller gives the group to threads, which call `run`. A thread that calls it after the block was left returns
+    at once.
+
+    Parameters
+    ----------
+    work : callable
+        Called without arguments by each thread; it returns soon after `is_stopping` becomes True.
+    grace : float, optional
+        How long to wait for threads after an exception of the block or of a signal handler, in seconds; by default
+        until they end.
+
+    Attributes
+    ----------
+    failures : list of BaseException
+        Exceptions that threads raised.
+    n_running : int
+        Number of threads in `work`.
+    """
+
+    cdef object work, grace, ended
+    cdef readonly list failures
+    cdef readonly int n_running
+    cdef bint is_closed
+
+    def __init__(self, work not None, grace=None):
+        self.work, self.grace = work, grace
+        self.failures = []
+        self.ended = allocate_lock()
+        self.ended.acquire()
+
+    @property
+    def is_stopping(self):
+        """Whether threads must end: the caller has no more work, or there was an exception."""
+        return self.is_closed or len(self.failures) > 0
+
+    def run(self):
+        """Call `work`, in a thread of the group."""
+        if self.is_closed:
+            return
+        self.n_running += 1
+        try:
+            self.work()
+        except BaseException as exc:
+            self.failures.append(exc)
+        self.n_running -= 1
+        if self.is_closed and self.n_running == 0:
+            self.work = None
+            self.ended.release()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, exc_type, exc, traceback):
+        deadline = interrupt = None
+        self.is_closed = True
+        while self.n_running:
+            if deadline is None and self.grace is not None and (exc is not None or interrupt is not None):
+                deadline = monotonic() + self.grace
+            try:
+                PyErr_CheckSignals()
+                if deadline is None:
+                    self.ended.acquire(True, WAIT_SECONDS)
+                elif not self.ended.acquire(True, min(WAIT_SECONDS, max(0.0, deadline - monotonic()))):
+                    if monotonic() >= deadline:
+                        break
+            except BaseException as raised:
+                interrupt = interrupt or raised
+        if interrupt is not None:
+            raise interrupt
+        return False

@@ -1,0 +1,152 @@
+"""The classes of ``_locks`` in Python, for builds without compiled kernels.
+
+An exception of a signal handler may come between two instructions of this module. A build that must survive that
+needs the compiled module.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from threading import get_ident
+from time import monotonic
+
+_holders: dict[str, KeyLock] = {}
+_freed = threading.Condition()
+
+
+class KeyLock:
+    """Names that one thread holds: see ``_locks.KeyLock``."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = list(names)
+        self.thread = get_ident()
+
+    def acquire(self) -> None:
+        """Wait until all names are free, and hold them."""
+        self.thread = get_ident()
+        with _freed:
+            _freed.wait_for(self._are_free)
+            self.names = [name for name in self.names if _holders.setdefault(name, self) is self]
+
+    def _are_free(self) -> bool:
+        return all(_holders.get(name, self).thread == self.thread for name in self.names)
+
+    def release(self) -> None:
+        """Release the names that this lock holds, if any."""
+        with _freed:
+            for name in self.names:
+                if _holders.get(name) is self:
+                    del _holders[name]
+            _freed.notify_all()
+
+    def __enter__(self) -> KeyLock:
+        self.acquire()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+
+class FileLock:
+    """An exclusive lock of a file between processes: see ``_locks.FileLock``."""
+
+    def __init__(self, path: str, flat_path: str, name: str) -> None:
+        self.path, self.flat_path = path, flat_path
+        self._hold = KeyLock([name])
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> FileLock:
+        self._hold.acquire()
+        try:
+            if self._hold.names:
+                self._lock_file()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _lock_file(self) -> None:
+        import fcntl
+        import os
+
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            self._descriptor = os.open(self.path, flags, 0o666)
+        except (FileExistsError, IsADirectoryError, NotADirectoryError):
+            self._descriptor = os.open(self.flat_path, flags, 0o666)
+        fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
+
+    def __exit__(self, *exc_info: object) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        try:
+            if descriptor is not None:
+                import os
+
+                os.close(descriptor)
+        finally:
+            self._hold.release()
+
+
+class WorkerGroup:
+    """Threads that work for one caller: see ``_locks.WorkerGroup``."""
+
+    def __init__(self, work: Callable[[], object], grace: float | None = None) -> None:
+        self.work, self.grace = work, grace
+        self.failures: list[BaseException] = []
+        self.n_running = 0
+        self._is_closed = False
+        self._changed = threading.Condition()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether threads must end: the caller has no more work, or there was an exception."""
+        return self._is_closed or bool(self.failures)
+
+    def run(self) -> None:
+        """Call `work`, in a thread of the group."""
+        with self._changed:
+            if self._is_closed:
+                return
+            self.n_running += 1
+        try:
+            self.work()
+        except BaseException as exc:
+            self.failures.append(exc)
+        finally:
+            with self._changed:
+                self.n_running -= 1
+                self._changed.notify_all()
+
+    def __enter__(self) -> WorkerGroup:
+        return self
+
+    def __exit__(self, exc_type: object, exc: BaseException | None, traceback: object) -> bool:
+        deadline = interrupt = None
+        self._is_closed = True
+        while self.n_running:
+            if deadline is None and self.grace is not None and (exc is not None or interrupt is not None):
+                deadline = monotonic() + self.grace
+            try:
+                with self._changed:
+                    left = None if deadline is None else max(0.0, deadline - monotonic())
+                    if not self._changed.wait_for(lambda: not self.n_running, left):
+                        break
+            except BaseException as raised:
+                interrupt = interrupt or raised
+        if interrupt is not None:
+            raise interrupt
+        return False
+
+
+def held_names() -> set[str]:
+    """Return the names that are held in this process."""
+    return set(_holders)
+
+
+def forget_locks() -> None:
+    """Release all names in a forked child: the threads that held them do not exist there."""
+    global _freed  # noqa: PLW0603
+    _freed = threading.Condition()
+    _holders.clear()

@@ -278,3 +278,57 @@ def test_the_pieces_of_a_plan_are_the_touched_stored_values(data, grid):
         assert plan.overhangs(number) == (selected.shape != tuple(lengths))
     with pytest.raises(IndexError):
         plan.coords(plan.n_pieces)
+
+
+@PROPERTY
+@given(data=st.data(), grid=grids())
+def test_missing_chunks_are_masked_in_every_kind_of_selection(data, grid):
+    array = grid.array()
+    missing = np.zeros(grid.shape, bool)
+    cells = sorted(grid.cells(), key=str)
+    for coords, key in data.draw(st.lists(st.sampled_from(cells), unique_by=str)):
+        del array.store["c/" + "/".join(map(str, coords))]
+        missing[key] = True
+    masked = zarrcy.open_array(array.store, read_missing="mask")
+    region = data.draw(regions(grid.shape))
+    lists = tuple(data.draw(st.lists(st.integers(0, n - 1), min_size=4, max_size=4)) for n in grid.shape)
+    points = tuple(map(np.array, lists))
+    mask = np.zeros(grid.shape, bool)
+    mask[points] = True
+    for values, expected in (
+        (masked[region], missing[region]),
+        (masked.oindex[lists], missing[np.ix_(*lists)]),
+        (masked.vindex[points], missing[points]),
+        (masked.vindex[mask], missing[mask]),
+    ):
+        np.testing.assert_array_equal(np.ma.getmaskarray(values), expected)
+        np.testing.assert_array_equal(values.filled(1), np.ones(expected.shape))
+    strict = zarrcy.open_array(array.store, read_missing="raise")
+    if missing[points].any():
+        with pytest.raises(errors.MissingChunkError):
+            strict.vindex[points]
+
+
+@PROPERTY
+@given(data=st.data(), grid=grids())
+def test_resized_arrays_keep_their_elements_and_appends_are_aligned_at_edges(data, grid):
+    store = grid.array().store
+    limits = [edges[-1] for edges in grid.edges]
+    shape = tuple(data.draw(st.integers(1, limit)) for limit in limits)
+    zarrcy.open_array(store).resize(shape)
+    common = tuple(slice(0, min(n, m)) for n, m in zip(shape, grid.shape, strict=True))
+    array = zarrcy.open_array(store, unaligned="error")
+    assert (array[common] == 1).all()
+    assert array.verify().ok
+    axis = data.draw(st.sampled_from(range(len(shape))))
+    if shape[axis] == limits[axis]:
+        return
+    added = list(shape)
+    added[axis] = data.draw(st.integers(1, limits[axis] - shape[axis]))
+    if shape[axis] in grid.edges[axis]:
+        array.append(np.ones(added, "i4"), axis=axis)
+        assert array.shape[axis] == shape[axis] + added[axis]
+    else:
+        with pytest.raises(errors.UnalignedWriteError):
+            array.append(np.ones(added, "i4"), axis=axis)
+        assert array.shape == shape

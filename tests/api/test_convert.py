@@ -1,4 +1,4 @@
-"""A hierarchy is converted whole or not at all, and can be read at every moment."""
+"""A conversion is complete or changes nothing visible, and the hierarchy can be read at every moment."""
 
 import json
 
@@ -49,7 +49,7 @@ def store(request, tmp_path):
     return request.param(tmp_path / "a")
 
 
-def test_in_its_place_metadata_come_beside_the_others(store):
+def test_conversion_in_place_adds_documents_beside_the_old_ones(store):
     fill(store)
     before = {key: bytes(store[key]) for key in store}
     zarr.convert(store)
@@ -61,7 +61,7 @@ def test_in_its_place_metadata_come_beside_the_others(store):
     assert_holds(zarr.open_group(store, zarr_format=2), 2)
 
 
-def test_it_goes_on_to_be_changed(store):
+def test_a_converted_hierarchy_can_be_changed(store):
     fill(store)
     zarr.convert(store, remove_old=True)
     root = zarr.open_group(store)
@@ -72,7 +72,7 @@ def test_it_goes_on_to_be_changed(store):
     assert again["a/n"].zarr_format == 3
 
 
-def test_the_old_metadata_are_deleted_if_that_is_asked_for(store):
+def test_remove_old_deletes_the_old_documents(store):
     fill(store)
     zarr.consolidate_metadata(store)
     preview = zarr.convert(store, remove_old=True, dry_run=True)
@@ -89,7 +89,7 @@ def test_the_old_metadata_are_deleted_if_that_is_asked_for(store):
     assert zarr.convert(store, remove_old=True).nodes == []
 
 
-def test_they_may_be_deleted_later_and_only_where_there_are_others():
+def test_old_documents_are_deleted_later_only_for_converted_nodes():
     store = {}
     fill(store)
     zarr.convert(store)
@@ -100,7 +100,7 @@ def test_they_may_be_deleted_later_and_only_where_there_are_others():
 
 
 @pytest.mark.parametrize("number", range(6))
-def test_an_interrupted_conversion_leaves_what_was_and_can_be_finished(number):
+def test_an_interrupted_conversion_keeps_the_old_hierarchy_and_can_be_completed(number):
     class Dying(dict):
         left = number
 
@@ -116,7 +116,7 @@ def test_an_interrupted_conversion_leaves_what_was_and_can_be_finished(number):
         zarr.convert(store, remove_old=True)
     assert sum(key.endswith("zarr.json") for key in store) == number
     assert_holds(zarr.open_group(store), 2)
-    # whoever opens something within finds it whole too
+    # nodes below the root can be opened too
     for path in ("x", "a/b/z"):
         np.testing.assert_array_equal(zarr.open(store, path=path)[:], VALUES)
     assert list(zarr.open(store, path="a")) == ["b", "empty"]
@@ -125,7 +125,7 @@ def test_an_interrupted_conversion_leaves_what_was_and_can_be_finished(number):
     assert_holds(zarr.open_group(store), 3)
 
 
-def test_a_destination_is_nothing_before_it_is_complete(tmp_path):
+def test_a_destination_can_not_be_opened_before_it_is_complete(tmp_path):
     class Dying(zarr.MemoryStore):
         def __setitem__(self, key, value):
             if len(self) == self.most:
@@ -153,7 +153,7 @@ def test_a_destination_is_nothing_before_it_is_complete(tmp_path):
     assert source == before
 
 
-def test_chunks_are_copied_as_they_are_in_both_directions(store):
+def test_chunks_are_copied_without_decoding_in_both_directions(store):
     fill(store)
     three, two = {}, {}
     assert {node.how for node in zarr.convert(store, three).nodes} == {"as stored"}
@@ -166,7 +166,7 @@ def test_chunks_are_copied_as_they_are_in_both_directions(store):
         assert found == {key.replace("/", "."): value for key, value in chunks.items()}
 
 
-def test_a_part_is_converted_for_itself():
+def test_a_group_below_the_root_is_converted_alone():
     store, target = {}, {}
     fill(store)
     zarr.convert(store, target, path="a")
@@ -176,7 +176,7 @@ def test_a_part_is_converted_for_itself():
     np.testing.assert_array_equal(zarr.open(store, path="a/b/z")[:], VALUES)
 
 
-def test_what_was_changed_since_is_not_overwritten():
+def test_documents_changed_after_a_conversion_are_not_overwritten():
     store = {}
     fill(store)
     zarr.convert(store, path="a")
@@ -192,7 +192,7 @@ def test_what_was_changed_since_is_not_overwritten():
     assert zarr.open_group(store)["a/b/z"].shape == (6, 5)
 
 
-def test_consolidated_metadata_are_consolidated_again():
+def test_consolidated_metadata_stay_consolidated():
     store, target = {}, {}
     fill(store)
     zarr.convert(store, target)
@@ -206,7 +206,7 @@ def test_consolidated_metadata_are_consolidated_again():
     assert_holds(zarr.open_consolidated(back), 2)
 
 
-def test_a_dry_run_writes_nothing_and_tells_all(tmp_path):
+def test_a_dry_run_writes_nothing_and_returns_the_whole_plan(tmp_path):
     store = {}
     root = fill(store)
     root.create_dataset("t", data=np.array([{}, 1], object), object_codec=numcodecs.JSON())
@@ -225,7 +225,7 @@ def test_a_dry_run_writes_nothing_and_tells_all(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "zarr_format", "problem"),
+    ("kwargs", "zarr_format", "problem"),
     [
         ({"dtype": object, "object_codec": numcodecs.JSON()}, 3, "json2"),
         ({"dtype": object, "object_codec": numcodecs.Pickle()}, 3, "pickle"),
@@ -235,15 +235,15 @@ def test_a_dry_run_writes_nothing_and_tells_all(tmp_path):
         ({"dtype": "f8", "fill_value": np.array(0x7FF8000000000123, "u8").view("f8")[()]}, 2, "all bits"),
     ],
 )
-def test_what_a_format_can_not_hold_is_named(words, zarr_format, problem):
+def test_the_error_names_what_a_format_can_not_represent(kwargs, zarr_format, problem):
     store, target = {}, {}
-    zarr.group(store, zarr_format=5 - zarr_format).create_dataset("a/b", shape=3, chunks=2, **words)
+    zarr.group(store, zarr_format=5 - zarr_format).create_dataset("a/b", shape=3, chunks=2, **kwargs)
     with pytest.raises(errors.ConversionError, match=rf"a/b: .*({problem})"):
         zarr.convert(store, target, zarr_format=zarr_format)
     assert target == {}
 
 
-def test_a_name_that_is_reserved_is_named():
+def test_the_error_names_a_reserved_node_name():
     store = {}
     zarr.group(store)["__a"] = [1]
     with pytest.raises(errors.ConversionError, match="__a: format 3 has another use for the name"):
@@ -269,16 +269,16 @@ OF_V3 = {
 
 
 @pytest.mark.parametrize(
-    ("words", "how"),
+    ("kwargs", "how"),
     [
-        (words, "as stored" if name in ("three codecs", "big", "another order") else "encoded anew")
-        for name, words in OF_V3.items()
+        (kwargs, "as stored" if name in ("three codecs", "big", "another order") else "encoded anew")
+        for name, kwargs in OF_V3.items()
     ],
     ids=list(OF_V3),
 )
-def test_what_only_v3_has_is_encoded_as_v2_can(words, how):
+def test_arrays_with_features_of_v3_are_encoded_again_for_v2(kwargs, how):
     store, target = {}, {}
-    zarr.group(store, zarr_format=3).create_dataset("a", data=VALUES, **words)
+    zarr.group(store, zarr_format=3).create_dataset("a", data=VALUES, **kwargs)
     conversion = zarr.convert(store, target, zarr_format=2)
     assert [node.how for node in conversion.arrays] == [how]
     found = zarr.open_group(target)["a"]
@@ -286,7 +286,7 @@ def test_what_only_v3_has_is_encoded_as_v2_can(words, how):
     np.testing.assert_array_equal(found[:], VALUES)
 
 
-def test_without_a_destination_only_the_newer_format_can_be_had():
+def test_conversion_in_place_works_only_to_the_newer_format():
     store = {}
     fill(store, 3)
     with pytest.raises(errors.ConversionError, match="readers look for format 3 first"):
@@ -297,7 +297,7 @@ def test_without_a_destination_only_the_newer_format_can_be_had():
         zarr.convert({})
 
 
-def test_source_and_destination_are_not_mixed_up(tmp_path):
+def test_a_destination_that_overlaps_the_source_is_refused(tmp_path):
     fill(tmp_path / "a")
     zarr.group(tmp_path / "a", path="more")
     for destination in (
@@ -323,7 +323,7 @@ def test_source_and_destination_are_not_mixed_up(tmp_path):
     zarr.convert(tmp_path / "a", tmp_path / "ab", overwrite=True)
 
 
-def test_archives_hold_each_key_once(tmp_path):
+def test_an_archive_gets_each_key_once(tmp_path):
     import zipfile
 
     source, target = str(tmp_path / "a.zip"), str(tmp_path / "b.zip")
@@ -340,7 +340,7 @@ def test_archives_hold_each_key_once(tmp_path):
         assert zarr.open_group(store, mode="r")["x"].zarr_format == 3
 
 
-def test_chunks_that_are_not_stored_stay_so():
+def test_chunks_that_are_not_stored_are_not_stored_in_the_copy():
     store = {}
     array = zarr.create((6, 4), chunks=2, store=store, dtype=[("a", ">i4"), ("b", "<i4")], fill_value=None)
     array[:2, :2] = (7, 8)
@@ -350,7 +350,7 @@ def test_chunks_that_are_not_stored_stay_so():
     assert zarr.open_array(target)[:].tolist() == array[:].tolist()
 
 
-def test_a_damaged_chunk_stays_as_damaged_as_it_was():
+def test_a_damaged_chunk_is_copied_unchanged():
     store = {}
     zarr.create(6, chunks=2, store=store, dtype="i4")[:] = 1
     store["0"] = b"damaged"
@@ -361,7 +361,7 @@ def test_a_damaged_chunk_stays_as_damaged_as_it_was():
         opened[0]
 
 
-def test_n5_is_a_source_and_no_destination(tmp_path):
+def test_n5_can_be_a_source_but_not_a_destination(tmp_path):
     path = str(tmp_path / "a.n5")
     zarr.group(path)["x"] = VALUES
     with pytest.raises(errors.ConversionError, match="N5"):
@@ -384,7 +384,7 @@ def test_fill_values_keep_their_bits(bits):
         assert zarr.open_array(store)[:].view("u8").tolist() == [bits] * 3
 
 
-def test_the_documents_say_what_is_meant():
+def test_the_written_documents_have_the_expected_members():
     store = {}
     array = zarr.create(
         (4, 6),

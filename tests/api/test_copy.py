@@ -1,4 +1,4 @@
-"""What is copied reads the same; where it can be, it is not even decoded."""
+"""A copy reads the same as its source; chunks are decoded only if the encoding differs."""
 
 import io
 import pickle
@@ -47,14 +47,14 @@ def assert_same(copied, original):
     assert dict(copied.attrs) == dict(original.attrs)
 
 
-def test_an_array_is_copied_with_all_that_it_is(source, dest):
+def test_the_copy_of_an_array_has_the_same_properties(source, dest):
     assert zarr.copy(source["x"], dest) == (1, 0, 48)
     assert_same(dest["x"], source["x"])
     assert zarr.copy(source["a/y"], dest, name="deep/er") == (1, 0, 48)
     assert_same(dest["deep/er"], source["a/y"])
 
 
-def test_a_group_is_copied_with_all_that_is_in_it(source, dest):
+def test_a_group_is_copied_with_its_members(source, dest):
     assert zarr.copy(source, dest, name="n") == (6, 0, 96)
     assert paths_in(dest["n"]) == paths_in(source)
     assert_same(dest["n/a/y"], source["a/y"])
@@ -65,7 +65,7 @@ def test_a_group_is_copied_with_all_that_is_in_it(source, dest):
     assert list(dest["m"]) == ["x"]
 
 
-def test_all_of_a_group_is_copied_with_its_attributes(source, dest):
+def test_copy_all_copies_members_and_attributes(source, dest):
     source.attrs["title"] = "all"
     dest.attrs["other"] = 1
     assert zarr.copy_all(source, dest) == (5, 0, 96)
@@ -76,7 +76,7 @@ def test_all_of_a_group_is_copied_with_its_attributes(source, dest):
     assert (list(plain), dict(plain.attrs)) == (["x"], {})
 
 
-def test_what_has_no_name_must_be_given_one(source, dest):
+def test_a_root_needs_a_name_for_its_copy(source, dest):
     for thing in (source, zarr.zeros(3)):
         with pytest.raises(TypeError, match="name"):
             zarr.copy(thing, dest)
@@ -86,18 +86,18 @@ def test_what_has_no_name_must_be_given_one(source, dest):
         zarr.copy_all(source, {})
 
 
-# -- what is there already -------------------------------------------------------------------------
+# -- objects that exist already --------------------------------------------------------------------------
 
 
 @pytest.fixture
 def full():
-    """A destination with another array "x", a group "a" and an array in the place of the group "b"."""
+    """Return a destination with another array "x", a group "a" and an array instead of the group "b"."""
     group = zarr.group()
     group["x"], group["a/y"], group["b"] = [7], [8], [9]
     return group
 
 
-def test_nothing_is_overwritten_unless_it_is_asked_for(source, full):
+def test_an_existing_object_is_an_error_by_default(source, full):
     for name, what in (("x", "object 'x'"), ("a", "object 'a/y'"), ("b", "array 'b'")):
         with pytest.raises(errors.CopyError, match=f"an {what} already exists in destination '/'"):
             zarr.copy(source[name], full)
@@ -106,19 +106,19 @@ def test_nothing_is_overwritten_unless_it_is_asked_for(source, full):
         zarr.copy_all(source, full)
 
 
-def test_what_is_there_is_replaced(source, full):
+def test_replace_replaces_existing_objects(source, full):
     assert zarr.copy_all(source, full, if_exists="replace") == (5, 0, 96)
     assert paths_in(full) == paths_in(source)
     assert_same(full["x"], source["x"])
 
 
-def test_what_is_there_is_left_out(source, full):
+def test_skip_keeps_existing_objects(source, full):
     assert zarr.copy_all(source, full, if_exists="skip") == (1, 3, 0)
     assert [full[name][0] for name in ("x", "a/y", "b")] == [7, 8, 9]
     assert dict(full["a"].attrs) == {"k": [1]}
 
 
-def test_arrays_that_lack_chunks_are_replaced(source, full):
+def test_skip_initialized_replaces_arrays_that_lack_chunks(source, full):
     full.create_dataset("x", shape=6, chunks=2, overwrite=True)[:2] = 5
     assert zarr.copy_all(source, full, if_exists="skip_initialized")[:2] == (4, 1)
     assert_same(full["x"], source["x"])
@@ -126,13 +126,13 @@ def test_arrays_that_lack_chunks_are_replaced(source, full):
     assert list(full["b"]) == ["c"]
 
 
-def test_the_error_travels_between_processes_whole():
+def test_the_copy_error_can_be_pickled():
     error = errors.CopyError("an array", "x", "/a")
     back = pickle.loads(pickle.dumps(error))
     assert (type(back), str(back), vars(back)) == (errors.CopyError, str(error), vars(error))
 
 
-def test_rules_that_are_none_are_refused(source, dest):
+def test_an_unknown_rule_is_refused(source, dest):
     for function in (zarr.copy, zarr.copy_all):
         with pytest.raises(ValueError, match="if_exists is 'maybe'"):
             function(source["a"], dest, if_exists="maybe")
@@ -140,7 +140,7 @@ def test_rules_that_are_none_are_refused(source, dest):
         zarr.copy_store({}, {}, if_exists="skip_initialized")
 
 
-def test_a_dry_run_tells_what_would_be_and_does_nothing(source, full):
+def test_a_dry_run_logs_the_plan_and_changes_nothing(source, full):
     before = dict(full.store)
     said = []
     assert zarr.copy_all(source, full, if_exists="skip", dry_run=True, log=said.append) == (1, 3, 0)
@@ -188,7 +188,7 @@ def test_equal_encodings_are_copied_without_decoding(dest):
     ],
     ids=str,
 )
-def test_other_encodings_are_decoded_and_read_the_same(dest, changed):
+def test_arrays_with_other_encodings_are_decoded_and_read_the_same(dest, changed):
     source = zarr.group().create_dataset("x", shape=(7, 9), chunks=(3, 2), dtype="i4")
     source[1:5, 2:] = np.arange(28).reshape(4, 7)
     source[0, 0] = 0
@@ -202,7 +202,7 @@ def test_other_encodings_are_decoded_and_read_the_same(dest, changed):
             assert getattr(dest["x"], name) == value
 
 
-def test_a_view_is_copied_as_it_reads(source, dest):
+def test_the_copy_of_a_view_has_the_elements_of_the_view(source, dest):
     zarr.copy(source["x"].astype("f4"), dest)
     assert dest["x"].dtype == np.float32
     assert dest["x"][:].tolist() == [0, 1, 2, 3, 4, 5]
@@ -212,7 +212,7 @@ def test_a_view_is_copied_as_it_reads(source, dest):
 
 @pytest.mark.parametrize("before", [".", "/"])
 @pytest.mark.parametrize("after", [".", "/", None])
-def test_chunks_find_their_place_whatever_the_separator(dest, before, after):
+def test_chunks_are_copied_to_keys_with_another_separator(dest, before, after):
     source = zarr.group().create_dataset("x", shape=(4, 4), chunks=2, dimension_separator=before)
     source[1:3, 2:] = 5
     zarr.copy(source, dest, **({} if after is None else {"dimension_separator": after}))
@@ -221,7 +221,7 @@ def test_chunks_find_their_place_whatever_the_separator(dest, before, after):
     assert f"x/1{after or before}1" in dest.store
 
 
-def test_the_store_of_the_copy_says_its_separator(tmp_path):
+def test_the_destination_store_decides_the_separator_of_the_copy(tmp_path):
     source = zarr.group().create_dataset("x", shape=(4, 4), chunks=2, dimension_separator="/")
     source[...] = 1
     flat = zarr.group(zarr.DirectoryStore(tmp_path / "a", dimension_separator="."))
@@ -345,7 +345,7 @@ def test_hdf5_is_copied_to_hdf5(hdf5, tmp_path):
 # -- stores ----------------------------------------------------------------------------------------
 
 
-def test_keys_are_copied_as_they_are(source):
+def test_copy_store_copies_keys_and_values_unchanged(source):
     dest = {}
     n = len(source.store)
     nbytes = sum(map(len, source.store.values()))
@@ -356,7 +356,7 @@ def test_keys_are_copied_as_they_are(source):
     assert set(nested) == {f"n/m{key[1:]}" for key in dest if key.startswith("a/")}
 
 
-def test_keys_are_chosen_by_patterns(source):
+def test_patterns_include_and_exclude_keys(source):
     def copied(**chosen):
         dest = {}
         zarr.copy_store(source.store, dest, **chosen)
@@ -371,7 +371,7 @@ def test_keys_are_chosen_by_patterns(source):
     assert copied(excludes="ZGROUP", flags=2) == {key for key in everything if "zgroup" not in key}
 
 
-def test_keys_that_are_there_are_treated_as_is_asked_for(source):
+def test_if_exists_decides_about_existing_keys(source):
     def copied(**rule):
         dest = {"x/0": b"old"}
         counts = zarr.copy_store(source.store, dest, **rule)
@@ -385,7 +385,7 @@ def test_keys_that_are_there_are_treated_as_is_asked_for(source):
         copied()
 
 
-def test_paths_are_stores_and_a_zip_file_is_complete(tmp_path):
+def test_copy_store_accepts_paths_and_completes_a_zip_file(tmp_path):
     tree_in(tmp_path / "a")
     n, _, nbytes = zarr.copy_store(tmp_path / "a", str(tmp_path / "a.zip"))
     with zarr.open_group(str(tmp_path / "a.zip"), mode="r") as copied:
@@ -396,7 +396,7 @@ def test_paths_are_stores_and_a_zip_file_is_complete(tmp_path):
     assert not (tmp_path / "b.zip").exists()
 
 
-def test_many_keys_are_asked_for_at_once():
+def test_many_keys_are_read_in_one_request():
     class Batched(zarr.MemoryStore):
         n_asked = 0
 
@@ -413,10 +413,10 @@ def test_many_keys_are_asked_for_at_once():
     assert store.n_asked < 10
 
 
-# -- what is told ----------------------------------------------------------------------------------
+# -- logs and progress -----------------------------------------------------------------------------
 
 
-def test_a_log_is_a_function_a_path_or_a_file(source, dest, tmp_path):
+def test_a_log_can_be_a_function_a_path_or_a_file(source, dest, tmp_path):
     expected = ["copy /a", "copy /a/y (4, 3) float32", "all done: 2 copied, 0 skipped, 48 bytes copied"]
     said, file = [], io.StringIO()
     for number, log in enumerate((said.append, file, str(tmp_path / "log"), tmp_path / "other")):
@@ -429,7 +429,7 @@ def test_a_log_is_a_function_a_path_or_a_file(source, dest, tmp_path):
     assert "a" not in dest
 
 
-def test_someone_at_a_terminal_sees_how_far_it_is(source, dest, monkeypatch):
+def test_a_terminal_shows_the_progress_of_a_copy(source, dest, monkeypatch):
     pytest.importorskip("rich")
 
     class Terminal(io.StringIO):

@@ -1,4 +1,4 @@
-"""Copies of v3 arrays keep what only v3 has, and what crosses formats keeps what both have words for."""
+"""Copies of v3 arrays keep the features of v3; copies between formats keep what both can represent."""
 
 import json
 
@@ -29,12 +29,12 @@ LIKES = {
     "index at the start": {"chunks": (10, 8), "codecs": [SHARD_AT_START]},
     "filters": {"chunks": 10, "filters": [numcodecs.Delta("<i4")], "order": "F"},
 }  # fmt: skip
-every_kind = pytest.mark.parametrize("words", list(LIKES.values()), ids=list(LIKES))
+every_kind = pytest.mark.parametrize("kwargs", list(LIKES.values()), ids=list(LIKES))
 
 
-def made(**words):
+def made(**kwargs):
     array = zarr.group(zarr_format=3).create_dataset(
-        "a", shape=VALUES.shape, dtype="i4", fill_value=-1, **words
+        "a", shape=VALUES.shape, dtype="i4", fill_value=-1, **kwargs
     )
     array[:20] = VALUES[:20]
     array.attrs["units"] = "K"
@@ -50,14 +50,14 @@ def stored(array):
 
 
 @every_kind
-def test_a_copy_is_stored_like_its_source(words):
-    source = made(**words)
+def test_the_copy_has_the_keys_and_values_of_its_source(kwargs):
+    source = made(**kwargs)
     dest = zarr.group(zarr_format=3)
     zarr.copy(source, dest, name="b")
     assert stored(dest["b"]) == stored(source)
 
 
-def test_texts_are_copied_too():
+def test_arrays_of_texts_are_copied():
     source = zarr.group(zarr_format=3).create_dataset("a", shape=5, dtype=str, chunks=2)
     source[:] = np.array(["a", "", "œ", "bc", "d"], object)
     dest = zarr.group(zarr_format=3)
@@ -66,16 +66,16 @@ def test_texts_are_copied_too():
 
 
 @every_kind
-def test_the_command_copies_likewise(words, tmp_path):
+def test_the_command_copies_in_the_same_way(kwargs, tmp_path):
     from zarrcy.cli import main
 
-    source = made(**words)
+    source = made(**kwargs)
     zarr.copy_store(source.store, str(tmp_path / "a"))
     assert main(["copy", str(tmp_path / "a"), str(tmp_path / "b"), "--if-exists", "raise"]) == 0
     assert stored(zarr.open(tmp_path / "b")["a"]) == stored(source)
 
 
-def test_what_is_asked_for_is_changed_and_the_rest_stays():
+def test_keywords_change_some_properties_of_the_copy_and_keep_the_others():
     source = made(**LIKES["shards"])
     dest = zarr.group(zarr_format=3)
     zarr.copy(source, dest, name="b", compressor=numcodecs.GZip(1))
@@ -95,7 +95,7 @@ def test_what_is_asked_for_is_changed_and_the_rest_stays():
         assert dest[name].attrs.asdict() == {"units": "K"}
 
 
-def test_names_of_dimensions_cross_formats():
+def test_dimension_names_are_converted_between_formats():
     source = made(chunks=10, dimension_names=["y", "x"])
     two = zarr.group(zarr_format=2)
     zarr.copy(source, two)
@@ -108,7 +108,7 @@ def test_names_of_dimensions_cross_formats():
     assert two["a"].attrs["_ARRAY_DIMENSIONS"] == ["y", "x"]
 
 
-def test_no_shard_is_written_twice():
+def test_each_shard_is_written_once():
     class Counting(zarr.MemoryStore):
         def __setitem__(self, key, value):
             written.append(key)
@@ -124,7 +124,7 @@ def test_no_shard_is_written_twice():
 
 @pytest.mark.parametrize("separator", [".", "/"])
 @pytest.mark.parametrize("zarr_format", [2, 3])
-def test_stored_chunks_are_found_without_a_look_at_other_arrays(zarr_format, separator, tmp_path):
+def test_finding_stored_chunks_lists_only_the_folders_of_the_array(zarr_format, separator, tmp_path):
     class Listing(zarr.DirectoryStore):
         def listdir(self, path=None):
             listed.append(path)

@@ -1,4 +1,4 @@
-"""The functions that open, save and load what a store holds, in every mode."""
+"""The functions that open, save and load arrays and groups, in every mode."""
 
 import pathlib
 
@@ -9,7 +9,7 @@ import zarrcy as zarr
 from zarrcy import errors, storage
 
 NOTHING, ARRAY, GROUP = "nothing", "an array", "a group"
-# what becomes of what is there: an error, or what is there afterwards
+# for each mode and existing node: the error, or the node that exists afterwards
 OPEN_GROUP = {
     "r": (errors.GroupNotFoundError, errors.ContainsArrayError, "kept"),
     "r+": (errors.GroupNotFoundError, errors.ContainsArrayError, "kept"),
@@ -82,7 +82,7 @@ def test_the_modes_of_open_array(place, path, mode, there, outcome):
 
 
 @pytest.mark.parametrize("mode", ["r", "r+"])
-def test_open_finds_out_what_there_is(place, mode):
+def test_open_opens_an_array_or_a_group(place, mode):
     with pytest.raises(errors.PathNotFoundError):
         zarr.open(place, mode=mode)
     put(place, ARRAY, "x")
@@ -95,7 +95,7 @@ def test_open_finds_out_what_there_is(place, mode):
         zarr.open(place, mode=mode, path="z")
 
 
-def test_open_creates_an_array_if_a_shape_is_given_and_a_group_if_none_is():
+def test_open_creates_an_array_if_a_shape_is_given_and_a_group_otherwise():
     assert isinstance(zarr.open(), zarr.Group)
     assert isinstance(zarr.open(shape=3), zarr.Array)
     for mode in ("a", "w", "w-", "x"):
@@ -110,12 +110,12 @@ def test_open_creates_an_array_if_a_shape_is_given_and_a_group_if_none_is():
 
 
 @pytest.mark.parametrize("function", [zarr.open, zarr.open_array, zarr.open_group])
-def test_a_mode_that_is_none_is_refused(function):
+def test_an_unknown_mode_is_refused(function):
     with pytest.raises(ValueError, match="mode is 'rw'"):
         function({}, mode="rw")
 
 
-def test_group_creates_what_is_missing_and_keeps_what_is_there(place):
+def test_group_creates_a_group_or_returns_the_existing_one(place):
     zarr.group(place).create_group("old")
     assert list(zarr.group(place)) == ["old"]
     assert zarr.group(place, path="new/er").name == "/new/er"
@@ -128,7 +128,7 @@ def test_group_creates_what_is_missing_and_keeps_what_is_there(place):
     assert isinstance(zarr.group(place, path="x", overwrite=True), zarr.Group)
 
 
-def test_chunks_may_be_in_a_store_of_their_own():
+def test_chunks_can_be_stored_in_another_store():
     documents, chunks = {}, {}
     root = zarr.open_group(documents, mode="w", chunk_store=chunks)
     root["a/x"] = [1, 2]
@@ -140,7 +140,7 @@ def test_chunks_may_be_in_a_store_of_their_own():
     assert (sorted(documents), chunks) == ([".zgroup"], {})
 
 
-def test_only_format_2_is_offered():
+def test_unknown_format_versions_are_refused():
     for function in (zarr.group, zarr.open_group):
         assert function({}, zarr_version=2, zarr_format=2).zarr_format == 2
         with pytest.raises(ValueError, match="zarr_format=9"):
@@ -166,7 +166,7 @@ def test_several_arrays_are_saved_in_a_group(place):
             function(place)
 
 
-def test_the_arrays_of_a_group_are_loaded_when_they_are_asked_for(place):
+def test_the_arrays_of_a_group_are_loaded_at_first_access(place):
     zarr.save(place, a=[1, 2], b=[3])
     zarr.open_group(place, mode="r+")["c/d"] = [4]
     loaded = zarr.load(place)
@@ -192,7 +192,7 @@ def test_a_zip_file_is_complete_when_the_function_that_saved_it_returns(tmp_path
         path.unlink()
 
 
-def test_a_store_of_the_user_stays_open():
+def test_a_store_object_stays_open():
     class Closable(dict):
         closed = False
 
@@ -209,7 +209,7 @@ def test_a_store_of_the_user_stays_open():
 # -- arrays like others ----------------------------------------------------------------------------
 
 
-def test_an_array_like_another_has_its_shape_type_and_codecs():
+def test_an_array_like_another_has_its_shape_data_type_and_codecs():
     model = zarr.full((4, 6), 7, chunks=(2, 3), dtype="i2", order="F", compressor=zarr.Zlib(3))
     for function in (zarr.empty_like, zarr.zeros_like, zarr.ones_like, zarr.full_like):
         array = function(model)
@@ -258,7 +258,7 @@ def test_nodes_are_initialised_in_any_mapping():
         storage.nonesuch
 
 
-def test_paths_are_stores_for_them_too(tmp_path):
+def test_functions_on_mappings_accept_paths(tmp_path):
     storage.init_array(str(tmp_path / "a"), shape=3)
     storage.init_group(pathlib.Path(tmp_path / "b"))
     assert zarr.open(tmp_path / "a", mode="r").shape == (3,)

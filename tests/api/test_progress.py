@@ -1,4 +1,4 @@
-"""The progress bar: on a terminal only, and never needed."""
+"""The progress bar is shown only on a terminal, and the work does not need it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_bar_is_drawn_on_a_terminal_and_names_the_work_and_its_size():
+def test_a_terminal_shows_a_bar_with_label_and_size():
     stream = Terminal()
     with byte_progress(2048, "copying [bold]", stream) as advance:
         advance(2048)
@@ -23,21 +23,21 @@ def test_a_bar_is_drawn_on_a_terminal_and_names_the_work_and_its_size():
     assert "2.0/2.0 KiB" in stream.getvalue()
 
 
-def test_nothing_is_drawn_where_there_is_no_terminal():
+def test_nothing_is_drawn_without_a_terminal():
     stream = io.StringIO()
     with byte_progress(10, "copying", stream) as advance:
         advance(10)
     assert stream.getvalue() == ""
 
 
-def test_nothing_is_drawn_for_those_who_want_quiet():
+def test_quiet_draws_nothing():
     stream = Terminal()
     with byte_progress(10, "copying", stream, quiet=True) as advance:
         advance(10)
     assert stream.getvalue() == ""
 
 
-def test_work_is_done_without_rich(monkeypatch):
+def test_the_block_runs_without_rich(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich", None)
     stream = Terminal()
     with byte_progress(10, "copying", stream) as advance:
@@ -45,6 +45,6 @@ def test_work_is_done_without_rich(monkeypatch):
     assert stream.getvalue() == ""
 
 
-def test_an_error_in_the_work_is_passed_on():
+def test_an_error_in_the_block_is_raised():
     with pytest.raises(KeyError, match="lost"), byte_progress(10, "copying", Terminal()):
         raise KeyError("lost")

@@ -1,4 +1,4 @@
-"""`repair` moves aside what is damaged and loses nothing; the console script verifies and repairs."""
+"""`repair` moves damaged chunks aside and loses no value; the console script verifies and repairs."""
 
 import json
 import os
@@ -14,12 +14,12 @@ from zarrcy.storage import DirectoryStore, LMDBStore, NestedDirectoryStore, SQLi
 from zarrcy.storage.local.atomic_files import partial_of
 
 
-def found(report):
+def problems_of(report):
     return [(problem.kind, problem.key) for problem in report.problems]
 
 
 def hierarchy(store):
-    """Make two arrays of 3 times 3 chunks in a group."""
+    """Create two arrays of 3 x 3 chunks in a group."""
     root = zarrcy.open_group(store, mode="w")
     for name in ("plain", "raw"):
         compressor = None if name == "raw" else "default"
@@ -38,7 +38,7 @@ def make_store(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", [dict, DirectoryStore, NestedDirectoryStore, SQLiteStore, LMDBStore])
-def test_damaged_chunks_are_moved_aside_and_none_is_lost(kind, tmp_path):
+def test_damaged_chunks_are_moved_to_quarantine_and_no_value_is_lost(kind, tmp_path):
     store = make_store(kind, tmp_path)
     root = hierarchy(store)
     slash = "/" if kind is NestedDirectoryStore else "."
@@ -56,13 +56,13 @@ def test_damaged_chunks_are_moved_aside_and_none_is_lost(kind, tmp_path):
     after = dict(store)
     assert sorted(after.values()) == sorted(before.values())
     assert (after[f"__quarantine__/{bad}"], after["notes"]) == (b"damaged", b"mine")
-    assert found(zarrcy.verify(store)) == [("stray", "notes")]
+    assert problems_of(zarrcy.verify(store)) == [("stray", "notes")]
     assert root["some/group/plain"][0, 4] == 0, "it reads as fill value"
     store[bad] = b"damaged again"
     assert zarrcy.repair(store, quarantine=True)[0].target == f"__quarantine__/{bad}.1"
 
 
-def test_of_a_shard_only_the_damaged_chunks_go():
+def test_a_damaged_shard_keeps_its_good_chunks():
     store = {}
     z = zarrcy.create(
         8, chunks=2, shards=8, dtype="i4", store=store, zarr_format=3, codecs=["bytes", "crc32c"]
@@ -81,14 +81,14 @@ def test_of_a_shard_only_the_damaged_chunks_go():
     assert z[:].tolist() == [0] * 8
 
 
-def test_leftovers_are_told_and_removed(tmp_path):
+def test_leftovers_are_reported_and_removed(tmp_path):
     path = str(tmp_path / "a.zarr")
     hierarchy(path)
     lefts = [partial_of(path + name) for name in ("/some/group/raw/0.0", "/old", "")]
     for left, is_folder in zip(lefts, (False, True, True), strict=True):
         os.makedirs(left) if is_folder else open(left, "wb").close()
     names = sorted(os.path.relpath(left, path) for left in lefts)
-    assert found(zarrcy.verify(path)) == [("leftover", name) for name in names]
+    assert problems_of(zarrcy.verify(path)) == [("leftover", name) for name in names]
     assert zarrcy.repair(path, older_than=1000) == []
     assert len(zarrcy.repair(path, "some/group", dry_run=True)) == 1
     assert [item.key for item in zarrcy.repair(path)] == names
@@ -120,7 +120,7 @@ def damaged(tmp_path):
     return path
 
 
-def test_the_exit_code_says_whether_something_is_wrong(damaged, capsys):
+def test_the_exit_code_is_one_if_there_are_problems(damaged, capsys):
     assert main(["verify", damaged]) == 1
     out = capsys.readouterr().out.splitlines()
     assert out[0].split() == ["name", "stored", "chunks", "size", "bad"]
@@ -135,7 +135,7 @@ def test_the_exit_code_says_whether_something_is_wrong(damaged, capsys):
     assert capsys.readouterr().out.endswith("no problems\n")
 
 
-def test_a_report_as_json_holds_all(damaged, capsys):
+def test_the_json_report_has_all_parts(damaged, capsys):
     assert main(["verify", f"{damaged}/some/group/plain", "--json"]) == 1
     report = json.loads(capsys.readouterr().out)
     assert report["ok"] is False
@@ -145,7 +145,7 @@ def test_a_report_as_json_holds_all(damaged, capsys):
     assert (problem["kind"], problem["key"], problem["inner"]) == ("chunk", "1.1", None)
 
 
-def test_what_is_no_hierarchy_is_an_error(tmp_path, capsys):
+def test_a_place_without_a_hierarchy_is_an_error(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert main(["verify", str(tmp_path / "empty")]) == 2
     assert "neither an array nor a group" in capsys.readouterr().err
@@ -154,14 +154,14 @@ def test_what_is_no_hierarchy_is_an_error(tmp_path, capsys):
     assert capsys.readouterr().err.count("no such directory") == 2
 
 
-def test_a_document_that_is_damaged_is_a_problem_and_no_error(tmp_path, capsys):
+def test_a_damaged_document_is_a_problem_not_an_error(tmp_path, capsys):
     (tmp_path / ".zarray").write_bytes(b"{")
     assert main(["verify", str(tmp_path)]) == 1
     assert "metadata  .zarray" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo terminals")
-def test_a_bar_is_drawn_on_a_terminal_only(damaged):
+def test_the_command_shows_a_bar_only_on_a_terminal(damaged):
     pytest.importorskip("rich")
     command = [sys.executable, "-m", "zarrcy", "verify", damaged]
     done = subprocess.run(command, capture_output=True, check=False)

@@ -1,4 +1,4 @@
-"""`verify` finds what is damaged, and only that."""
+"""`verify` reports damaged values, documents and keys, and nothing else."""
 
 import threading
 
@@ -48,7 +48,7 @@ FORMATS = [(2, ARRAYS), (3, ARRAYS | NEWER)]
 
 
 def fill(z):
-    """Fill an array with what is not its fill value."""
+    """Write elements that differ from the fill value."""
     if z.dtype.kind == "O":
         z[...] = "text"
     elif z.dtype.names:
@@ -69,7 +69,7 @@ def hierarchy(store, format_number, arrays=ARRAYS):
     return root
 
 
-def found(report):
+def problems_of(report):
     return [(problem.kind, problem.key) for problem in report.problems]
 
 
@@ -77,7 +77,7 @@ def found(report):
 @pytest.mark.parametrize(
     "kind", [dict, MemoryStore, "DirectoryStore", "NestedDirectoryStore", "SQLiteStore", "zip"]
 )
-def test_nothing_is_wrong_where_nothing_is_wrong(kind, format_number, arrays, tmp_path):
+def test_a_sound_hierarchy_has_no_problems(kind, format_number, arrays, tmp_path):
     store = kind() if callable(kind) else {} if kind == "zip" else getattr(zarrcy, kind)(tmp_path / "a")
     root = hierarchy(store, format_number, arrays)
     if format_number == 2:
@@ -88,7 +88,7 @@ def test_nothing_is_wrong_where_nothing_is_wrong(kind, format_number, arrays, tm
         store = zarrcy.ZipStore(tmp_path / "a.zip", mode="r")
         root = zarrcy.open_group(store, mode="r")
     report = zarrcy.verify(store)
-    assert found(report) == []
+    assert problems_of(report) == []
     assert report.ok
     assert len(report.arrays) == len(arrays) + 3
     assert report.n_groups == 3
@@ -102,7 +102,7 @@ def test_nothing_is_wrong_where_nothing_is_wrong(kind, format_number, arrays, tm
 
 @pytest.mark.parametrize("damage", ["truncate", "empty", "nonsense", "longer"])
 @pytest.mark.parametrize(("format_number", "arrays"), FORMATS, ids=["v2", "v3"])
-def test_each_damaged_value_is_named_and_no_other(format_number, arrays, damage):
+def test_exactly_the_damaged_value_is_reported(format_number, arrays, damage):
     store = {}
     hierarchy(store, format_number, arrays)
     documents = (".zarray", ".zgroup", ".zattrs", "zarr.json")
@@ -111,14 +111,14 @@ def test_each_damaged_value_is_named_and_no_other(format_number, arrays, damage)
     for key in chunks:
         good = store[key]
         if damage == "longer" and not ("raw/" in key or ("checked/" in key and format_number == 3)):
-            # what stands behind the end of a frame is not looked at by every codec
+            # not every codec checks bytes after the end of its frame
             continue
         store[key] = {"truncate": good[:-1], "empty": b"", "nonsense": b"\xff" * 50, "longer": good + b"\0"}[
             damage
         ]
         report = zarrcy.verify(store)
-        assert {key for _, key in found(report)} == {key}, key
-        assert {kind for kind, _ in found(report)} == {"chunk"}
+        assert {key for _, key in problems_of(report)} == {key}, key
+        assert {kind for kind, _ in problems_of(report)} == {"chunk"}
         assert [tally.path for tally in report.arrays if tally.n_bad] == [report.problems[0].path]
         store[key] = good
 
@@ -126,7 +126,7 @@ def test_each_damaged_value_is_named_and_no_other(format_number, arrays, damage)
 @pytest.mark.parametrize(
     "options", [{"zarr_format": 2}, {"zarr_format": 3}, {"zarr_format": 3, "shards": (4, 8)}]
 )
-def test_every_flipped_bit_of_what_has_checksums_is_found_and_zarr_python_agrees(options, tmp_path):
+def test_every_flipped_bit_is_found_with_checksums_and_zarr_python_agrees(options, tmp_path):
     zarr = pytest.importorskip("zarr", minversion="3")
     z = zarrcy.create((5, 9), chunks=(2, 4), dtype="i4", store=tmp_path / "a", checksum=True, **options)
     fill(z)
@@ -138,13 +138,13 @@ def test_every_flipped_bit_of_what_has_checksums_is_found_and_zarr_python_agrees
         report = z.verify()
         try:
             is_read = np.array_equal(zarr.open_array(tmp_path / "a", mode="r")[:], values)
-        except Exception:  # whatever its codecs raise
+        except Exception:  # the codecs raise many classes of exceptions
             is_read = False
-        assert report.ok == is_read or {key for _, key in found(report)} == {key}
+        assert report.ok == is_read or {key for _, key in problems_of(report)} == {key}
         assert is_read or not report.ok, at
 
 
-def test_inner_chunks_are_named_by_their_numbers_and_the_index_has_a_checksum():
+def test_damaged_inner_chunks_have_numbers_and_a_damaged_index_is_found():
     store = {}
     z = zarrcy.create(
         8, chunks=2, shards=8, dtype="i4", store=store, zarr_format=3, codecs=["bytes", "crc32c"]
@@ -177,22 +177,22 @@ CASES = [
     (number, name, document)
     for number, name in [(2, ".zarray"), (2, ".zattrs"), (2, ".zgroup"), (3, "zarr.json")]
     for document in BAD_DOCUMENTS
-    # any object can be one of attributes
+    # any JSON object is a valid attributes document
     if name != ".zattrs" or not document.startswith(b"{")
 ]
 
 
 @pytest.mark.parametrize(("format_number", "name", "document"), CASES)
-def test_a_malformed_document_is_told_and_what_lies_below_is_not_judged(format_number, name, document):
+def test_a_malformed_document_is_reported_and_keys_below_are_not_judged(format_number, name, document):
     store = {}
     hierarchy(store, format_number)
     path = "some/group/" if name == ".zgroup" else "some/group/plain/"
     store[path + name] = document
-    assert ("metadata", path + name) in found(zarrcy.verify(store))
-    assert {key for _, key in found(zarrcy.verify(store))} == {path + name}
+    assert ("metadata", path + name) in problems_of(zarrcy.verify(store))
+    assert {key for _, key in problems_of(zarrcy.verify(store))} == {path + name}
 
 
-def test_an_unknown_codec_is_told():
+def test_an_unknown_codec_is_reported():
     store = {}
     zarrcy.create(4, chunks=2, store=store)[:] = 1
     store[".zarray"] = store[".zarray"].replace(b'"blosc"', b'"nonesuch"')
@@ -202,7 +202,7 @@ def test_an_unknown_codec_is_told():
 
 
 @pytest.mark.parametrize("format_number", [2, 3])
-def test_keys_that_no_document_accounts_for_are_told(format_number):
+def test_keys_that_belong_to_no_node_are_reported(format_number):
     store = {}
     root = hierarchy(store, format_number)
     chunk = "c/0/5" if format_number == 3 else "0.5"
@@ -216,36 +216,36 @@ def test_keys_that_no_document_accounts_for_are_told(format_number):
         "elsewhere/0.0": "stray",
     }
     store.update(dict.fromkeys(strays, b"x"))
-    assert {key: kind for kind, key in found(zarrcy.verify(store))} == strays
-    assert found(root["some/group/plain"].verify()) == sorted(
+    assert {key: kind for kind, key in problems_of(zarrcy.verify(store))} == strays
+    assert problems_of(root["some/group/plain"].verify()) == sorted(
         ((kind, key) for key, kind in strays.items() if "plain" in key), key=lambda item: item[1]
     )
-    assert found(zarrcy.verify(store, "some/group/raw")) == []
+    assert problems_of(zarrcy.verify(store, "some/group/raw")) == []
 
 
-def test_a_node_below_an_array_and_attributes_of_nothing_are_told():
+def test_a_node_below_an_array_and_attributes_without_a_node_are_reported():
     store = {}
     zarrcy.create(4, chunks=2, store=store, path="a")[:] = 1
     store["a/b/.zgroup"] = b'{"zarr_format": 2}'
     store["a/b/c"] = b""
     store["x/.zattrs"] = b"{}"
-    assert found(zarrcy.verify(store)) == [("stray", "a/b/.zgroup"), ("stray", "x/.zattrs")]
+    assert problems_of(zarrcy.verify(store)) == [("stray", "a/b/.zgroup"), ("stray", "x/.zattrs")]
     store["a/.zgroup"] = b'{"zarr_format": 2}'
-    assert ("metadata", "a/.zgroup") in found(zarrcy.verify(store))
+    assert ("metadata", "a/.zgroup") in problems_of(zarrcy.verify(store))
 
 
-def test_an_array_in_both_formats_accounts_for_the_keys_of_both():
+def test_the_chunks_of_an_array_in_two_formats_are_checked_in_both():
     store = {}
     zarrcy.create(4, chunks=2, dtype="i4", store=store, zarr_format=3)[:] = 1
     other = {}
     zarrcy.create(4, chunks=2, dtype="i4", store=other)[:] = 1
     store.update(other)
     report = zarrcy.verify(store)
-    assert found(report) == []
+    assert problems_of(report) == []
     assert [tally.n_values for tally in report.arrays] == [2, 2]
 
 
-def test_stale_consolidated_metadata_are_told():
+def test_stale_consolidated_metadata_are_reported():
     store = {}
     root = hierarchy(store, 2)
     root["some/group/plain"].attrs["nan"] = float("nan")
@@ -261,10 +261,10 @@ def test_stale_consolidated_metadata_are_told():
     (problem,) = zarrcy.verify(store).problems
     assert "'new/.zarray' and 1 more" in problem.text
     store[".zmetadata"] = b"{}"
-    assert found(zarrcy.verify(store)) == [("metadata", ".zmetadata")]
+    assert problems_of(zarrcy.verify(store)) == [("metadata", ".zmetadata")]
 
 
-def test_chunks_of_another_store_are_verified_there():
+def test_chunks_in_another_store_are_verified_there():
     store, chunks = {}, {}
     z = zarrcy.create(4, chunks=2, store=store, chunk_store=chunks, path="a")
     z[:] = 1
@@ -272,10 +272,10 @@ def test_chunks_of_another_store_are_verified_there():
     assert z.verify().arrays[0].n_values == 2
     store["a/0"] = chunks["a/.zarray"] = b"x"
     chunks["a/1"] = b"x"
-    assert found(z.verify()) == [("stray", "a/.zarray"), ("stray", "a/0"), ("chunk", "a/1")]
+    assert problems_of(z.verify()) == [("stray", "a/.zarray"), ("stray", "a/0"), ("chunk", "a/1")]
 
 
-def test_a_value_that_can_not_be_read_or_is_not_decoded_is_unchecked(monkeypatch):
+def test_a_value_that_can_not_be_read_or_decoded_is_unchecked(monkeypatch):
     store = FaultyStore({}, fault="crash", counted=lambda what, key: what == "reading" and key == "1")
     z = zarrcy.create(6, chunks=2, store=store)
     z[:] = 1
@@ -288,11 +288,11 @@ def test_a_value_that_can_not_be_read_or_is_not_decoded_is_unchecked(monkeypatch
     z[:] = ["a", "b"]
     assert z.verify().ok
     monkeypatch.delenv("ZARRCY_ALLOW_PICKLE")
-    assert found(z.verify()) == [("unchecked", "0"), ("unchecked", "1")]
+    assert problems_of(z.verify()) == [("unchecked", "0"), ("unchecked", "1")]
     assert zarrcy.repair(z.store, quarantine=True) == []
 
 
-def test_threads_share_the_work_and_find_the_same(monkeypatch, tmp_path):
+def test_several_threads_find_the_same_problems(monkeypatch, tmp_path):
     monkeypatch.setenv("ZARRCY_THREADS", "4")
     z = zarrcy.create((40, 20_000), chunks=(1, 20_000), store=tmp_path / "a", checksum=True, zarr_format=3)
     z[:] = np.random.default_rng(0).random(z.shape)
@@ -311,21 +311,21 @@ def test_threads_share_the_work_and_find_the_same(monkeypatch, tmp_path):
         place = tmp_path / "a" / "c" / str(row) / "0"
         place.write_bytes(place.read_bytes()[:-1])
     report = z.verify()
-    assert found(report) == [("chunk", f"c/{row}/0") for row in (17, 3, 39)]
+    assert problems_of(report) == [("chunk", f"c/{row}/0") for row in (17, 3, 39)]
     assert (report.arrays[0].n_values, report.arrays[0].n_bad) == (40, 3)
     assert len(seen) > 1
 
 
-def test_a_document_that_can_not_be_read_is_unchecked_and_what_lies_below_is_not_judged():
+def test_a_document_that_can_not_be_read_is_unchecked_and_keys_below_are_not_judged():
     inner = {}
     hierarchy(inner, 2)
     store = FaultyStore(
         inner, 0, "crash", lambda what, key: what == "reading" and key.endswith("plain/.zarray")
     )
-    assert found(zarrcy.verify(store)) == [("unchecked", "some/group/plain/.zarray")]
+    assert problems_of(zarrcy.verify(store)) == [("unchecked", "some/group/plain/.zarray")]
 
 
-def test_documents_are_read_in_few_trips():
+def test_documents_are_read_in_few_requests():
     class Trips(zarrcy.MemoryStore):
         n_trips = 0
 

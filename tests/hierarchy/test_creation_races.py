@@ -1,4 +1,4 @@
-"""Whoever creates nodes at the same time, each node is valid in the end, and what is above it is there."""
+"""When several writers create nodes at the same time, all nodes are valid in the end and have their parents."""
 
 import threading
 from multiprocessing import get_context
@@ -11,89 +11,89 @@ import zarrcy as zarr
 from zarrcy import errors
 
 
-class Meddled(zarr.MemoryStore):
-    """A store in which somebody else does something just before, or just after, a document is claimed."""
+class InterferingStore(zarr.MemoryStore):
+    """A store in which another writer acts just before, or just after, a document is claimed."""
 
-    def __init__(self, key, meddle, after=False):
+    def __init__(self, key, interfere, after=False):
         super().__init__()
-        self.key, self.meddle, self.after = key, meddle, after
+        self.key, self.interfere, self.after = key, interfere, after
 
     def setdefault(self, key, default=None):
         if not self.after:
-            self.meddle_once(key)
+            self.interfere_once(key)
         found = super().setdefault(key, default)
-        self.meddle_once(key)
+        self.interfere_once(key)
         return found
 
-    def meddle_once(self, key):
+    def interfere_once(self, key):
         if key == self.key:
             self.key = None
-            self.meddle(self)
+            self.interfere(self)
 
 
-def test_of_two_who_create_an_array_one_does():
-    store = Meddled("a/.zarray", lambda other: zarr.create(5, store=other, path="a", dtype="i2"))
+def test_one_of_two_creators_of_an_array_succeeds():
+    store = InterferingStore("a/.zarray", lambda other: zarr.create(5, store=other, path="a", dtype="i2"))
     with pytest.raises(errors.ContainsArrayError, match="'a'"):
         zarr.create(7, store=store, path="a")
     assert zarr.open_array(store, path="a").shape == (5,)
 
 
-def test_of_two_who_create_a_group_one_does_and_both_can_require_it():
-    store = Meddled("a/.zgroup", lambda other: zarr.group(other).create_group("a"))
+def test_one_of_two_creators_of_a_group_succeeds_and_both_can_require_it():
+    store = InterferingStore("a/.zgroup", lambda other: zarr.group(other).create_group("a"))
     root = zarr.group(store)
     with pytest.raises(errors.ContainsGroupError, match="'a'"):
         root.create_group("a")
     store.key = "b/.zgroup"
-    store.meddle = lambda other: zarr.group(other).create_group("b")
+    store.interfere = lambda other: zarr.group(other).create_group("b")
     assert root.require_group("b").name == "/b"
     store.key = "c/.zgroup"
-    store.meddle = lambda other: zarr.group(other).create_group("c")
+    store.interfere = lambda other: zarr.group(other).create_group("c")
     assert zarr.open_group(store, path="c").name == "/c"
     assert list(root) == ["a", "b", "c"]
 
 
-def test_the_groups_above_may_be_created_by_others_meanwhile():
-    store = Meddled("a/.zgroup", lambda other: zarr.create(3, store=other, path="a/theirs"))
+def test_another_writer_may_create_the_parents_meanwhile():
+    store = InterferingStore("a/.zgroup", lambda other: zarr.create(3, store=other, path="a/theirs"))
     zarr.create(3, store=store, path="a/ours")
     assert list(zarr.open_group(store)["a"]) == ["ours", "theirs"]
 
 
-def test_what_somebody_else_created_is_opened_where_opening_was_asked_for():
-    store = Meddled("a/.zarray", lambda other: zarr.create(5, store=other, path="a", dtype="i2"))
+def test_open_opens_an_array_that_another_writer_created_meanwhile():
+    store = InterferingStore("a/.zarray", lambda other: zarr.create(5, store=other, path="a", dtype="i2"))
     assert zarr.open_array(store, mode="a", path="a", shape=7).shape == (5,)
-    store = Meddled("a/.zarray", lambda other: zarr.create(5, store=other, path="a", dtype="i2"))
+    store = InterferingStore("a/.zarray", lambda other: zarr.create(5, store=other, path="a", dtype="i2"))
     assert zarr.group(store).require_dataset("a", shape=5, dtype="i2").dtype == np.int16
-    store = Meddled("a/.zarray", lambda other: zarr.create(5, store=other, path="a", dtype="i2"))
+    store = InterferingStore("a/.zarray", lambda other: zarr.create(5, store=other, path="a", dtype="i2"))
     with pytest.raises(TypeError, match="shape"):
         zarr.group(store).require_dataset("a", shape=7)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_an_array_that_was_there_first_is_never_made_a_group(after):
-    store = Meddled("a/.zgroup", lambda other: other.__setitem__("a/.zarray", document), after)
+def test_an_array_that_existed_first_never_becomes_a_group(after):
+    store = InterferingStore("a/.zgroup", lambda other: other.__setitem__("a/.zarray", document), after)
     document = zarr.zeros(5).store[".zarray"]
     with pytest.raises(errors.ContainsArrayError, match="'a'"):
         zarr.create(3, store=store, path="a/b/c")
     assert sorted(store) == [".zgroup", "a/.zarray"]
     store.key, store["d/.zarray"] = "d/.zgroup", document
     del store["d/.zarray"]
-    store.meddle = lambda other: other.__setitem__("d/.zarray", document)
+    store.interfere = lambda other: other.__setitem__("d/.zarray", document)
     with pytest.raises(errors.ContainsArrayError, match="'d'"):
         zarr.group(store, path="d")
     assert sorted(store) == [".zgroup", "a/.zarray", "d/.zarray"]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_an_array_gives_way_to_a_group_that_is_being_made(after):
-    store = Meddled("a/.zarray", lambda other: other.__setitem__("a/.zgroup", document), after)
+def test_an_array_is_withdrawn_if_a_group_is_being_created(after):
+    store = InterferingStore("a/.zarray", lambda other: other.__setitem__("a/.zgroup", document), after)
     document = zarr.group().store[".zgroup"]
     with pytest.raises(errors.ContainsGroupError, match="'a'"):
         zarr.create(3, store=store, path="a")
     assert sorted(store) == [".zgroup", "a/.zgroup"]
 
 
-def test_a_group_waits_for_an_array_that_gives_way():
-    store = Meddled("a/.zgroup", lambda other: other.__setitem__("a/.zarray", b"{}"))
+def test_a_group_waits_for_an_array_to_be_withdrawn():
+    store = InterferingStore("a/.zgroup", lambda other: other.__setitem__("a/.zarray", b"{}"))
     giving_way = threading.Timer(0.05, lambda: store.pop("a/.zarray"))
     giving_way.start()
     zarr.create(3, store=store, path="a/b")
@@ -164,7 +164,7 @@ def _create_kind(path, kind, barrier):
     return won
 
 
-def test_an_array_and_a_group_never_stand_in_one_place(tmp_path):
+def test_an_array_and_a_group_never_exist_at_one_path(tmp_path):
     barrier = get_context("fork").Barrier(2)
     path = str(tmp_path / "a")
     waiting = [in_a_fork(_create_kind, path, kind, barrier) for kind in ("array", "group")]
@@ -176,7 +176,7 @@ def test_an_array_and_a_group_never_stand_in_one_place(tmp_path):
         if i in arrays:
             assert documents == {".zarray"}
         else:
-            # where each gave way to the other there is nothing, which is no harm
+            # if both withdrew, there is no node, which is correct
             assert documents == ({".zgroup"} if i in groups else documents - {".zarray"})
         if i in groups:
             assert root[f"n{i}/m/x"].shape == (3,)
@@ -203,14 +203,14 @@ def test_processes_overwrite_each_other_without_an_error(tmp_path):
     assert not list(tmp_path.rglob("*.partial"))
 
 
-# -- what a file system may lack -------------------------------------------------------------------
+# -- file systems without some features ------------------------------------------------------------
 
 
 def _refuse(*args):
     raise PermissionError("not here")
 
 
-def test_without_hard_links_nodes_are_created_all_the_same(tmp_path, monkeypatch, step_by_step):
+def test_nodes_are_created_without_hard_links(tmp_path, monkeypatch, step_by_step):
     monkeypatch.setattr("os.link", _refuse)
     root = zarr.open_group(str(tmp_path / "a"), mode="w-")
     root["x"] = [1, 2]
@@ -223,7 +223,7 @@ def test_without_hard_links_nodes_are_created_all_the_same(tmp_path, monkeypatch
     assert not list(tmp_path.rglob("*.partial"))
 
 
-def test_what_can_not_be_renamed_is_deleted_where_it_is(tmp_path, monkeypatch):
+def test_a_folder_that_can_not_be_renamed_is_deleted_in_place(tmp_path, monkeypatch):
     root = zarr.open_group(str(tmp_path / "a"), mode="w")
     root["x/y"] = [1, 2]
     monkeypatch.setattr("os.rename", _refuse)
@@ -231,7 +231,7 @@ def test_what_can_not_be_renamed_is_deleted_where_it_is(tmp_path, monkeypatch):
     assert sorted(root.store) == [".zgroup"]
 
 
-def test_a_directory_in_the_place_of_a_document_is_an_error(tmp_path):
+def test_a_directory_with_the_name_of_a_document_is_an_error(tmp_path):
     store = zarr.DirectoryStore(tmp_path)
     (tmp_path / "x" / ".zarray").mkdir(parents=True)
     with pytest.raises(errors.KeyPathError, match=r"x/\.zarray"):

@@ -22,7 +22,7 @@ def store(request, tmp_path):
 
 
 def tree_in(store):
-    """A root with an array "x", a group "a" with an array "y", and a group "b/c"."""
+    """Return a root with an array "x", a group "a" with an array "y", and a group "b/c"."""
     root = zarr.open_group(store, mode="w")
     root.create_dataset("x", data=np.arange(6), chunks=2)
     root.create_dataset("a/y", shape=(2, 3), dtype="f4")
@@ -49,7 +49,7 @@ def test_a_group_finds_its_members_by_name_and_path(store):
         root["nonesuch"]
 
 
-def test_groups_and_arrays_can_be_had_apart_and_from_all_levels():
+def test_groups_and_arrays_are_listed_separately_and_recursively():
     root = tree_in({})
     assert list(root.group_keys()) == ["a", "b"]
     assert list(root.array_keys()) == ["x"]
@@ -59,7 +59,7 @@ def test_groups_and_arrays_can_be_had_apart_and_from_all_levels():
     assert [(name, array.path) for name, array in root.arrays(recurse=True)] == [("y", "a/y"), ("x", "x")]
 
 
-def test_a_group_tells_what_it_is():
+def test_a_group_has_a_name_a_report_and_properties():
     root = tree_in({})
     inner = root["b/c"]
     assert (root.name, root.path, root.basename) == ("/", "", "")
@@ -76,7 +76,7 @@ def test_a_group_tells_what_it_is():
     assert "<td" in root.info._repr_html_()
 
 
-def test_members_are_attributes_and_what_python_looks_for_is_not_asked_of_the_store():
+def test_members_are_attributes_and_special_names_cause_no_store_access():
     root = tree_in(CountingStore())
     assert root.a.y.shape == (2, 3)
     assert {"a", "x", "tree"} <= set(dir(root))
@@ -91,7 +91,7 @@ def test_members_are_attributes_and_what_python_looks_for_is_not_asked_of_the_st
     assert root.store.counts == before
 
 
-def test_equal_groups_have_one_place():
+def test_groups_are_equal_if_store_path_and_mode_are_equal():
     root = tree_in({})
     assert root == zarr.Group(root.store)
     assert root != zarr.Group(root.store, read_only=True)
@@ -102,7 +102,7 @@ def test_equal_groups_have_one_place():
         hash(root)
 
 
-def test_groups_travel_between_processes(store):
+def test_groups_can_be_pickled_and_copied(store):
     synchronizer = zarr.ThreadSynchronizer()
     root = zarr.Group(tree_in(store).store, path="a", cache_attrs=False, synchronizer=synchronizer)
     for again in (pickle.loads(pickle.dumps(root)), copy.deepcopy(root)):
@@ -124,7 +124,7 @@ def test_a_group_closes_its_store_when_the_block_ends(tmp_path):
     assert list(root) == ["x"]
 
 
-def test_assigning_makes_an_array_in_the_place_of_what_was_there(store):
+def test_assignment_creates_an_array_and_replaces_a_member(store):
     root = tree_in(store)
     root["a"] = [1.5, 2.5]
     root["new/er"] = 7
@@ -137,7 +137,7 @@ def test_assigning_makes_an_array_in_the_place_of_what_was_there(store):
     assert sorted(root.store) == [".zgroup"]
 
 
-def test_deleting_takes_all_that_is_below_and_its_chunks(store):
+def test_deletion_removes_everything_below_and_the_chunks(store):
     root = tree_in(store)
     del root["a"]
     assert list(root) == ["b", "x"]
@@ -151,7 +151,7 @@ def test_deleting_takes_all_that_is_below_and_its_chunks(store):
     assert chunks == {}
 
 
-def test_moving_keeps_everything_and_makes_the_groups_above(store):
+def test_move_keeps_data_and_creates_parent_groups(store):
     root = tree_in(store)
     root.move("a", "b/d/e")
     assert "a" not in root
@@ -161,7 +161,7 @@ def test_moving_keeps_everything_and_makes_the_groups_above(store):
     np.testing.assert_array_equal(root["b/x"][:], np.arange(6))
 
 
-def test_chunks_in_a_store_of_their_own_move_too(tmp_path):
+def test_move_also_moves_chunks_in_another_store(tmp_path):
     for chunks in ({}, zarr.DirectoryStore(tmp_path)):
         root = zarr.group({}, chunk_store=chunks)
         root["a/x"] = [1, 2]
@@ -186,7 +186,7 @@ def test_chunks_in_a_store_of_their_own_move_too(tmp_path):
         ("a", "../n", errors.KeyPathError),
     ],
 )
-def test_a_move_that_can_not_be_is_refused_and_changes_nothing(source, dest, error):
+def test_an_impossible_move_is_refused_and_changes_nothing(source, dest, error):
     root = tree_in({})
     before = dict(root.store)
     with pytest.raises(error):
@@ -194,7 +194,7 @@ def test_a_move_that_can_not_be_is_refused_and_changes_nothing(source, dest, err
     assert dict(root.store) == before
 
 
-def test_a_read_only_group_and_all_that_is_in_it_stay_as_they_are():
+def test_a_read_only_group_and_its_members_can_not_be_changed():
     root = tree_in({})
     before = dict(root.store)
     reader = zarr.open_group(root.store, mode="r")
@@ -220,7 +220,7 @@ def test_a_read_only_group_and_all_that_is_in_it_stay_as_they_are():
     assert dict(root.store) == before
 
 
-def test_walking_stops_at_the_first_answer():
+def test_visiting_stops_at_the_first_result():
     root = tree_in({})
     paths = []
     assert root.visit(paths.append) is None
@@ -234,7 +234,7 @@ def test_walking_stops_at_the_first_answer():
     assert root["a"].visititems(lambda path, member: path) == "y"
 
 
-def test_members_may_be_deleted_while_one_walks():
+def test_members_can_be_deleted_during_iteration():
     root = tree_in({})
     for name in root:
         del root[name]
@@ -248,7 +248,7 @@ def test_members_may_be_deleted_while_one_walks():
     assert seen[:2] == ["a", "b"]
 
 
-def test_what_is_no_node_is_no_member():
+def test_keys_that_are_not_nodes_are_not_members():
     root = tree_in({})
     root.store.update({"readme.txt": b"", "plain/file": b"", ".zmetadata": b"{}", "a/.zmetadata": b"{}"})
     assert list(root) == ["a", "b", "x"]
@@ -257,7 +257,7 @@ def test_what_is_no_node_is_no_member():
     assert ".hidden" in list(root)
 
 
-def test_attributes_are_kept_in_memory_if_wanted():
+def test_attributes_are_cached_only_with_cache_attrs():
     root = tree_in({})
     cached, fresh = root["a"], zarr.Group(root.store, cache_attrs=False)["a"]
     assert cached.attrs["k"] == fresh.attrs["k"] == 1
@@ -267,7 +267,7 @@ def test_attributes_are_kept_in_memory_if_wanted():
     assert cached.attrs["k"] == 2
 
 
-def test_the_options_of_a_group_are_those_of_its_members():
+def test_members_inherit_the_options_of_their_group():
     class Special(np.ndarray):
         pass
 
@@ -334,7 +334,7 @@ def test_a_tree_is_drawn_to_any_depth():
     assert str(zarr.tree(zarr.zeros(3))) == "/ (3,) float64"
 
 
-def test_a_tree_in_a_notebook_is_unfolded_as_far_as_is_asked():
+def test_expand_sets_how_far_a_tree_is_unfolded_in_a_notebook():
     root = zarr.group()
     root.create_group("a/<b>/c/d")
     folded = root.tree()._repr_html_()
@@ -346,7 +346,7 @@ def test_a_tree_in_a_notebook_is_unfolded_as_far_as_is_asked():
     assert root.tree(level=1)._repr_html_().count("<details") == 1
 
 
-def test_the_documents_of_a_group_must_be_well_formed():
+def test_a_malformed_group_document_is_an_error():
     with pytest.raises(errors.GroupNotFoundError, match="root"):
         zarr.Group({})
     with pytest.raises(errors.ContainsArrayError):
@@ -369,7 +369,7 @@ def test_the_documents_of_a_group_must_be_well_formed():
 # -- creating --------------------------------------------------------------------------------------
 
 
-def test_a_group_is_created_with_all_that_is_above_it(store):
+def test_creating_a_group_creates_its_parents(store):
     root = zarr.open_group(store, mode="w")
     assert root.create_group("a/b").name == "/a/b"
     assert [group.name for group in root.create_groups("c", "d/e")] == ["/c", "/d/e"]
@@ -382,7 +382,7 @@ def test_a_group_is_created_with_all_that_is_above_it(store):
     assert [group.name for group in root.require_groups("a", "n/m")] == ["/a", "/n/m"]
 
 
-def test_nothing_can_be_below_an_array():
+def test_an_array_can_not_have_members():
     root = tree_in({})
     before = dict(root.store)
     for make in (root.create_group, root.require_group, lambda name: root.zeros(name, shape=3)):
@@ -394,7 +394,7 @@ def test_nothing_can_be_below_an_array():
     assert dict(root.store) == before
 
 
-def test_overwriting_is_asked_for():
+def test_overwriting_needs_the_keyword_overwrite():
     root = tree_in({})
     with pytest.raises(errors.ContainsArrayError):
         root.create_group("x")
@@ -411,7 +411,7 @@ def test_overwriting_is_asked_for():
 
 
 @pytest.mark.parametrize("name", ["create", "empty", "zeros", "ones", "create_dataset"])
-def test_arrays_are_created_as_the_functions_of_the_same_name_do(name):
+def test_methods_create_arrays_like_the_functions_of_the_same_name(name):
     root = zarr.group()
     array = getattr(root, name)("a/x", shape=(4, 3), chunks=2, dtype="i2")
     like = zarr.create if name == "create_dataset" else getattr(zarr, name)
@@ -419,7 +419,7 @@ def test_arrays_are_created_as_the_functions_of_the_same_name_do(name):
     assert (array.name, array.shape, array.chunks, array.dtype) == ("/a/x", (4, 3), (2, 2), np.int16)
 
 
-def test_arrays_are_created_like_others():
+def test_methods_create_arrays_like_other_arrays():
     root = zarr.group()
     model = root.array("m", np.arange(6, dtype="i2"), chunks=4, compressor=None)
     for name in ("empty_like", "zeros_like", "ones_like", "full_like"):
@@ -430,7 +430,7 @@ def test_arrays_are_created_like_others():
     assert root.full("eight", 8, shape=2)[:].tolist() == [8, 8]
 
 
-def test_data_give_the_shape_and_the_type_unless_these_are_given():
+def test_shape_and_data_type_come_from_the_data_unless_given():
     root = zarr.group()
     array = root.create_dataset("a", data=np.arange(4, dtype="i2"), shape=9, dtype=None, chunks=None)
     assert (array.shape, array.dtype) == ((4,), np.int16)
@@ -439,7 +439,7 @@ def test_data_give_the_shape_and_the_type_unless_these_are_given():
         root.create_dataset("c")
 
 
-def test_a_required_array_must_fit():
+def test_require_dataset_checks_shape_and_data_type():
     root = tree_in({})
     assert root.require_dataset("x", shape=6, dtype="i4") == root["x"]
     assert root.require_dataset("x", shape=(6,), dtype="i8", exact=True) == root["x"]

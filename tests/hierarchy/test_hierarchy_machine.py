@@ -1,4 +1,4 @@
-"""Whatever is done to a hierarchy, in whatever store, it is as if it were done to a dictionary."""
+"""A hierarchy in any store behaves like a model made of dictionaries, after any sequence of changes."""
 
 import shutil
 import tempfile
@@ -19,16 +19,16 @@ class DirectoryMachine(HierarchyMachine):
         shutil.rmtree(store.path, ignore_errors=True)
 
 
-class MachineOfTheDraft(HierarchyMachine):
+class DraftMachine(HierarchyMachine):
     zarr_format = "3-draft"
 
 
-class DirectoryMachineOfTheDraft(DirectoryMachine):
+class DirectoryDraftMachine(DirectoryMachine):
     zarr_format = "3-draft"
 
 
-class Batched(zarrcy.MemoryStore):
-    """A store that is asked for many keys at once."""
+class BatchedStore(zarrcy.MemoryStore):
+    """A store that reads many keys in one request."""
 
     def getitems(self, keys):
         return {key: self[key] for key in keys if key in self}
@@ -39,10 +39,10 @@ MACHINES = {
     "MemoryStore": hierarchy_machine_for(zarrcy.MemoryStore),
     "DirectoryStore": DirectoryMachine,
     "mapping": hierarchy_machine_for(CountingStore),
-    "batched": hierarchy_machine_for(Batched),
+    "batched": hierarchy_machine_for(BatchedStore),
 }
 in_every_store = pytest.mark.parametrize("machine", list(MACHINES.values()), ids=list(MACHINES))
-of_the_draft = pytest.mark.parametrize("machine", [MachineOfTheDraft, DirectoryMachineOfTheDraft])
+in_the_draft = pytest.mark.parametrize("machine", [DraftMachine, DirectoryDraftMachine])
 QUICK = settings(
     max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
@@ -51,28 +51,28 @@ THOROUGH = settings(QUICK, max_examples=300, stateful_step_count=50)
 
 
 @in_every_store
-def test_a_hierarchy_is_as_its_model_after_any_steps(machine):
+def test_a_hierarchy_equals_its_model_after_any_steps(machine):
     run_state_machine_as_test(machine, settings=QUICK)
 
 
-@of_the_draft
-def test_a_hierarchy_of_the_draft_is_as_its_model_after_any_steps(machine):
+@in_the_draft
+def test_a_hierarchy_of_the_draft_equals_its_model_after_any_steps(machine):
     run_state_machine_as_test(machine, settings=QUICKER)
 
 
 @pytest.mark.slow
-@of_the_draft
-def test_a_hierarchy_of_the_draft_is_as_its_model_after_many_steps(machine):
+@in_the_draft
+def test_a_hierarchy_of_the_draft_equals_its_model_after_many_steps(machine):
     run_state_machine_as_test(machine, settings=THOROUGH)
 
 
 @pytest.mark.slow
 @in_every_store
-def test_a_hierarchy_is_as_its_model_after_many_steps(machine):
+def test_a_hierarchy_equals_its_model_after_many_steps(machine):
     run_state_machine_as_test(machine, settings=THOROUGH)
 
 
-class Sticky(zarrcy.MemoryStore):
+class StoreThatKeepsAKey(zarrcy.MemoryStore):
     """A store that leaves one key behind when many are deleted."""
 
     def rmdir(self, path=""):
@@ -82,7 +82,7 @@ class Sticky(zarrcy.MemoryStore):
         self.update(kept)
 
 
-class Blind(zarrcy.MemoryStore):
+class StoreThatHidesAName(zarrcy.MemoryStore):
     """A store that does not list the last of many names."""
 
     def listdir(self, path=""):
@@ -90,7 +90,7 @@ class Blind(zarrcy.MemoryStore):
         return names[:-1] if len(names) > 3 else names
 
 
-class Overwriting(zarrcy.MemoryStore):
+class StoreThatOverwrites(zarrcy.MemoryStore):
     """A store whose `setdefault` replaces what is there."""
 
     def setdefault(self, key, default=None):
@@ -101,9 +101,9 @@ class Overwriting(zarrcy.MemoryStore):
         return super().__contains__(key) and not str(key).endswith(".zarray")
 
 
-@pytest.mark.parametrize("store", [Sticky, Blind, Overwriting])
-def test_the_machine_finds_a_store_that_does_not_keep_its_word(store):
-    # not shrunk: that it is found is all that matters here
+@pytest.mark.parametrize("store", [StoreThatKeepsAKey, StoreThatHidesAName, StoreThatOverwrites])
+def test_the_machine_finds_a_store_that_breaks_its_contract(store):
+    # the example is not shrunk, because the test needs only that there is one
     many = settings(QUICK, max_examples=300, database=None, derandomize=True, phases=[Phase.generate])
     with pytest.raises((AssertionError, KeyError, ValueError, ExceptionGroup)):
         run_state_machine_as_test(hierarchy_machine_for(store), settings=many)

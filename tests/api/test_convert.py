@@ -184,9 +184,9 @@ def test_documents_changed_after_a_conversion_are_not_overwritten():
     changed.resize(9, 9)
     assert changed.zarr_format == 3
     before = dict(store)
-    with pytest.raises(errors.ConversionError, match=r"a/b/z/zarr\.json: it is there already") as caught:
+    with pytest.raises(errors.ConversionError, match=r"a/b/z/zarr\.json: it exists already") as caught:
         zarr.convert(store)
-    assert caught.value.problems == [("a/b/z/zarr.json", "it is there already, and says something else")]
+    assert caught.value.problems == [("a/b/z/zarr.json", "it exists already and has other contents")]
     assert store == before
     zarr.convert(store, overwrite=True)
     assert zarr.open_group(store)["a/b/z"].shape == (6, 5)
@@ -246,7 +246,7 @@ def test_the_error_names_what_a_format_can_not_represent(kwargs, zarr_format, pr
 def test_the_error_names_a_reserved_node_name():
     store = {}
     zarr.group(store)["__a"] = [1]
-    with pytest.raises(errors.ConversionError, match="__a: format 3 has another use for the name"):
+    with pytest.raises(errors.ConversionError, match="__a: format 3 reserves the name"):
         zarr.convert(store)
     assert "zarr.json" not in store
 

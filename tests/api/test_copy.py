@@ -322,7 +322,7 @@ def test_zarr_is_copied_to_hdf5(hdf5):
     assert hdf5["scalar"][()] == 5
     assert hdf5["nothing"].shape == (0, 3)
     assert hdf5["wide"][:].tolist() == [7, 7, 7]
-    with pytest.raises(ValueError, match="zarr only"):
+    with pytest.raises(ValueError, match="only to zarrcy"):
         zarr.copy(source["x"], hdf5, if_exists="skip_initialized")
     with pytest.raises(errors.CopyError):
         zarr.copy(source["x"], hdf5)

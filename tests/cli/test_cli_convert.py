@@ -55,7 +55,8 @@ def test_a_conversion_to_another_destination_and_back_keeps_the_elements(store, 
     code, _, errors = run(capsys, store, two)
     assert code == 2
     assert errors == [
-        "zarrcy: error: nothing was converted: /: the destination is not empty. Give another, or ask to overwrite it."
+        "zarrcy: error: nothing was converted: /: the destination is not empty. "
+        "Give another destination, or overwrite it."
     ]
     assert run(capsys, store, two, "--overwrite")[0] == 0
     assert zarrcy.open(two, mode="r").zarr_format == 3

@@ -1,15 +1,14 @@
-"""Convert a hierarchy to another format: in its place where its chunks can stay as they are, or into another."""
+"""Convert a hierarchy to another format: in place if its chunks need not change, or to a destination."""
 
 from __future__ import annotations
 
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
 
 from zarrcy import metadata
 from zarrcy.api.convert_plan import NodeConversion, bottom_up, plan
-from zarrcy.api.copy_elements import copy_elements, move_chunks
+from zarrcy.api.copy_elements import copy_elements, copy_stored_chunks
 from zarrcy.api.progress import byte_progress
 from zarrcy.errors import ConversionError, NotConsolidatedError, PathNotFoundError
 from zarrcy.hierarchy.array_state import open_state
@@ -20,28 +19,31 @@ from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access
 from zarrcy.storage.listing import listdir
 from zarrcy.storage.n5.store import N5Store
-from zarrcy.types import ZarrFormat
+from zarrcy.types import Key, Option, StoreLike, ZarrFormat
 
-# What is not stored, or is nothing but the fill value, need not be stored in the copy either.
+# A chunk that is not stored, or consists of the fill value, is not stored in the copy.
 _WRITE = ArrayConfig(write_empty_chunks=False)
-_ELSEWHERE = "Convert the groups and arrays beside it one by one, or take it out first."
+_ELSEWHERE = "Convert the other groups and arrays one by one, or move it away first."
 
 
 @dataclass(slots=True)
 class Conversion:
-    """What `convert` did, or would do.
+    """What `convert` did or, in a dry run, would do.
 
     Attributes
     ----------
-    source_format, zarr_format : versions of the format, before and after; None before, where there is no other
-    nodes : the arrays and groups; each group after what is in it
-    removed : keys of documents of the old format that were deleted
+    source_format, zarr_format : {2, 3, "3-draft"}
+        Version of the format before and after; `source_format` is None if the hierarchy has no other format.
+    nodes : list of NodeConversion
+        The arrays and groups. A group comes after its members.
+    removed : list of str
+        Keys of the documents of the old format that were deleted.
     """
 
     source_format: ZarrFormat | None
     zarr_format: ZarrFormat
     nodes: list[NodeConversion] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
+    removed: list[Key] = field(default_factory=list)
 
     @property
     def arrays(self) -> list[NodeConversion]:
@@ -50,55 +52,69 @@ class Conversion:
 
 
 def convert(
-    source: Any,
-    destination: Any = None,
+    source: StoreLike,
+    destination: StoreLike = None,
     *,
     zarr_format: ZarrFormat = 3,
     path: str | None = None,
     remove_old: bool = False,
     overwrite: bool = False,
     dry_run: bool = False,
-    storage_options: dict[str, Any] | None = None,
+    storage_options: dict[str, Option] | None = None,
 ) -> Conversion:
-    """Convert an array, or a group with all that is in it, to another version of the format.
+    """Convert an array, or a group and everything below it, to another version of the format.
 
-    Without a destination only metadata are written, beside those of the old format, and no chunk is touched.
-    If a chunk can't stay as it is, nothing is done, and the error says why: give a destination. There, chunks
-    are copied as they are stored where the format has words for them, and encoded anew where it has not.
-    The source stays as it is.
+    Without a destination, only metadata documents are written, beside those of the old format, and no chunk changes.
+    If the new format can't describe the chunks as they are stored, nothing is changed, and the error tells why: then
+    pass a destination. There, chunks are copied as stored if the format can describe their encoding, and encoded
+    again if not. The source does not change.
 
-    Before anything is written, one stored chunk of each array that is to stay is decoded both ways and
-    compared. Documents are written from the leaves to the root. So a hierarchy that is converted in place opens
-    as what it was whenever that is interrupted, and running it again finishes it; a destination can't be opened
-    before it is complete.
+    Before anything is written, one stored chunk of each array that keeps its chunks is decoded with both
+    metadata and compared. Documents are written from the leaves to the root. If a conversion in place is
+    interrupted, the hierarchy therefore still opens in the old format, and a second call completes the conversion.
+    A destination can't be opened before it is complete.
 
-    Names of dimensions move to where the format has them: from the attribute ``_ARRAY_DIMENSIONS``, as xarray
-    writes it in format 2, or to it. Metadata that were consolidated are consolidated again.
+    Dimension names are moved to where the format has them: from the attribute ``_ARRAY_DIMENSIONS``, which xarray
+    writes in format 2, or to it. Metadata that were consolidated are consolidated again.
 
     Parameters
     ----------
-    source : a mapping, one of our stores, a path or a URL
-    destination : likewise; None converts in place, which goes to format 3 only, since readers look for
-        that first
-    zarr_format : version to convert to
-    path : of the node to convert in the source; the destination gets it at its root
-    remove_old : delete the documents of the old format after an array or group was converted in place, or if it
-        was before. Otherwise they stay, and readers that know that format only go on; but they do not see what is
-        changed later
-    overwrite : delete first what is at the destination; in place, replace documents of the new format that say
-        something else
-    dry_run : write nothing, and do not look at the destination, but return what would be done; what is
-        impossible is no error then
-    storage_options : for the stores that URLs mean
+    source : mapping, store, str or PathLike
+        A mapping of str to bytes, a store object, a path or a URL.
+    destination : mapping, store, str or PathLike, optional
+        Where to write the converted hierarchy. By default it is converted in place, which is possible only to
+        format 3, because readers look for that format first.
+    zarr_format : {2, 3, "3-draft"}, optional
+        Version to convert to.
+    path : str, optional
+        Path of the array or group in the source. It becomes the root of the destination. The default is the root.
+    remove_old : bool, optional
+        Delete the documents of the old format after a conversion in place, also if it was done by an earlier call.
+        If they are kept, readers that know only the old format still work, but do not see later changes.
+    overwrite : bool, optional
+        Delete the contents of the destination first; in place, replace documents of the new format that have
+        other contents.
+    dry_run : bool, optional
+        Write nothing, and return what would be done. The destination is not opened. Arrays that can't be converted
+        are not an error.
+    storage_options : dict, optional
+        Options of the stores, if `source` or `destination` is a URL.
 
     Returns
     -------
-    conversion : what became of each node
+    Conversion
+        What was done with each array and group.
 
     Raises
     ------
-    PathNotFoundError : there is neither an array nor a group
-    ConversionError : something can't be converted, or is in the way; nothing was done
+    PathNotFoundError
+        If there is neither an array nor a group.
+    ConversionError
+        If an array can't be converted, or something is in the way. Nothing was changed.
+
+    See Also
+    --------
+    copy : Copy arrays and groups, also between formats.
 
     Examples
     --------
@@ -116,27 +132,28 @@ def convert(
         store = stack.enter_context(opened_store(source, mode, storage_options))
         target = Node(store, path, zarr_format=zarr_format)
         others = (format for format in metadata.FORMATS if format is not target.format)
-        old = next((format for format in others if format.exists(store, target.prefix)), None)
-        if old is None and target.kind() is None:
+        old_format = next((format for format in others if format.exists(store, target.prefix)), None)
+        if old_format is None and target.kind() is None:
             raise PathNotFoundError(target.path)
-        done = Conversion(None if old is None else old.ZARR_FORMAT, target.format.ZARR_FORMAT)
-        if old is None:
-            return done
-        giver = Node(store, path, zarr_format=old.ZARR_FORMAT)
+        old_version = None if old_format is None else old_format.ZARR_FORMAT
+        conversion = Conversion(old_version, target.format.ZARR_FORMAT)
+        if old_format is None:
+            return conversion
+        source_node = Node(store, path, zarr_format=old_version)
         if destination is None:
-            _convert_in_place(giver, target, done, remove_old, overwrite, dry_run)
-            return done
-        done.nodes = list(plan(giver, target.format, in_place=False))
+            _convert_in_place(source_node, target, conversion, remove_old, overwrite, dry_run)
+            return conversion
+        conversion.nodes = list(plan(source_node, target.format, in_place=False))
         if not dry_run:
-            _refuse_impossible(done.nodes)
-            _refuse_overlap(giver, destination)
-            # in an archive nothing can be deleted; what is elsewhere is, when it is known what it is
+            _refuse_impossible(conversion.nodes)
+            _refuse_overlap(source_node, destination)
+            # keys of an archive can't be deleted later; other stores are emptied after the checks below
             mode = "w" if overwrite and str(destination).endswith(".zip") else "a"
             store = stack.enter_context(opened_store(destination, mode, storage_options))
-            # now that it is known what a URL means
-            _refuse_overlap(giver, store)
-            _convert_into(Node(store, zarr_format=zarr_format), giver, done.nodes, overwrite)
-        return done
+            # again with the opened store, which knows where a URL leads
+            _refuse_overlap(source_node, store)
+            _convert_into(Node(store, zarr_format=zarr_format), source_node, conversion.nodes, overwrite)
+        return conversion
 
 
 def _refuse_impossible(nodes: list[NodeConversion]) -> None:
@@ -145,109 +162,121 @@ def _refuse_impossible(nodes: list[NodeConversion]) -> None:
         raise ConversionError(problems, _ELSEWHERE)
 
 
-def _consolidate_likewise(taker: Node, giver: Node) -> None:
-    """Consolidate the metadata of a group, if those of its source are."""
+def _consolidate_like(target: Node, source: Node) -> None:
+    """Consolidate the metadata of a group if those of its source are consolidated."""
     try:
-        held = giver.format.open_consolidated(giver.store, giver.path)
+        consolidated = source.format.open_consolidated(source.store, source.path)
     except NotConsolidatedError:
         return
-    if held is not None and taker.kind() == "group":
-        taker.format.consolidate(taker.store, taker.path)
+    if consolidated is not None and target.kind() == "group":
+        target.format.consolidate(target.store, target.path)
 
 
-# -- in its place ----------------------------------------------------------------------------------
+# -- in place --------------------------------------------------------------------------------------
 
 
 def _convert_in_place(
-    giver: Node, target: Node, done: Conversion, remove_old: bool, overwrite: bool, dry_run: bool
+    source: Node, target: Node, conversion: Conversion, remove_old: bool, overwrite: bool, dry_run: bool
 ) -> None:
     order = metadata.FORMATS.index
-    if order(giver.format) < order(target.format):
-        why = f"readers look for format {giver.format.ZARR_FORMAT} first, and would not see another in its place"
-        raise ConversionError([(giver.path, why)], "Give a destination.")
-    if isinstance(giver.store, N5Store):
-        raise ConversionError(
-            [(giver.path, "it is N5, whose chunks no format holds as they are")], "Give a destination."
+    if order(source.format) < order(target.format):
+        why = (
+            f"readers look for format {source.format.ZARR_FORMAT} first, so they would not see documents of "
+            f"format {target.format.ZARR_FORMAT} beside it"
         )
+        raise ConversionError([(source.path, why)], "Give a destination.")
+    if isinstance(source.store, N5Store):
+        why = "it is an N5 container, whose chunks no version of Zarr can describe as they are stored"
+        raise ConversionError([(source.path, why)], "Give a destination.")
     was_converted = target.kind() is not None
     if not was_converted:
-        done.nodes = list(plan(giver, target.format, in_place=True))
+        conversion.nodes = list(plan(source, target.format, in_place=True))
         if not dry_run:
-            _refuse_impossible(done.nodes)
-            moving = [(node.path, node.why) for node in done.nodes if node.how != "as stored"]
-            if moving:
-                raise ConversionError(moving, "Chunks can't stay as they are: give a destination.")
-            _write_documents(target, done.nodes, overwrite)
-            _consolidate_likewise(target, giver)
+            _refuse_impossible(conversion.nodes)
+            changed = [(node.path, node.why) for node in conversion.nodes if node.how != "as stored"]
+            if changed:
+                raise ConversionError(changed, "Its chunks would have to change: give a destination.")
+            _write_documents(target, conversion.nodes, overwrite)
+            _consolidate_like(target, source)
     if remove_old:
-        done.removed = _old_documents(giver, target, all_of_them=dry_run and not was_converted)
+        conversion.removed = _old_documents(source, target, is_planned=dry_run and not was_converted)
         if not dry_run:
-            access.deleter(giver.store)(done.removed)
+            access.deleter(source.store)(conversion.removed)
 
 
 def _write_documents(target: Node, nodes: list[NodeConversion], overwrite: bool) -> None:
-    """Write the documents of nodes, those that are deeper first.
+    """Write the documents of nodes, the deepest first.
 
     Raises
     ------
-    ConversionError : one is there already, and says something else
+    ConversionError
+        If a document exists and has other contents, and `overwrite` is false.
     """
-    levels: dict[int, dict[str, bytes]] = {}
+    levels: dict[int, dict[Key, bytes]] = {}
     for node in nodes:
-        at = _below(target, node.path)
-        levels.setdefault(at.prefix.count("/"), {}).update(node.documents)
+        depth = _below(target, node.path).prefix.count("/")
+        levels.setdefault(depth, {}).update(node.documents)
     if not overwrite:
         documents = {key: document for level in levels.values() for key, document in level.items()}
-        there = zip(documents, access.reader(target.store)(list(documents)), strict=True)
-        others = [key for key, value in there if value is not None and bytes(value) != documents[key]]
+        existing = zip(documents, access.reader(target.store)(list(documents)), strict=True)
+        others = [key for key, value in existing if value is not None and bytes(value) != documents[key]]
         if others:
             raise ConversionError(
-                [(key, "it is there already, and says something else") for key in others],
-                "It may have been changed after an earlier conversion: look at it, and delete it or the old "
-                "metadata beside it; or ask to overwrite it.",
+                [(key, "it exists already and has other contents") for key in others],
+                "It may have been changed after an earlier conversion: compare it with the old metadata, and delete "
+                "one of them; or overwrite it.",
             )
-    put = access.writer(target.store)
+    write = access.writer(target.store)
     for depth in sorted(levels, reverse=True):
-        put(levels[depth])
+        write(levels[depth])
 
 
-def _old_documents(giver: Node, target: Node, all_of_them: bool) -> list[str]:
-    """Return the keys of the documents of nodes that the target format has too, those that are deeper first."""
-    found = giver.load()
-    if found is None:
+def _old_documents(source: Node, target: Node, is_planned: bool) -> list[Key]:
+    """Return the keys of the old documents of all converted nodes, the deepest first.
+
+    Parameters
+    ----------
+    source, target : Node
+        The hierarchy in the old and the new format.
+    is_planned : bool
+        Whether the nodes are not converted yet, but all of them will be.
+    """
+    entry = source.load()
+    if entry is None:
         return []
     return [
         key
-        for node, _ in list(bottom_up(giver, found))
-        if all_of_them or target.at(node.path).kind() is not None
-        for key in giver.format.documents_at(node.prefix)
-        if key in giver.store
+        for node, _ in list(bottom_up(source, entry))
+        if is_planned or target.at(node.path).kind() is not None
+        for key in source.format.documents_at(node.prefix)
+        if key in source.store
     ]
 
 
-# -- into another place ----------------------------------------------------------------------------
+# -- to a destination ------------------------------------------------------------------------------
 
 
-def _refuse_overlap(giver: Node, destination: Any) -> None:
-    """Refuse to write into what is read.
+def _refuse_overlap(source: Node, destination: StoreLike) -> None:
+    """Refuse to write to the store or directory that is read.
 
     Raises
     ------
-    ConversionError : the destination is the source, or lies in it, or it lies in the destination
+    ConversionError
+        If source and destination are equal, or one contains the other.
     """
-    ours, theirs = _location(giver.store), _location(destination)
-    if ours is None or theirs is None:
+    source_place, place = _location(source.store), _location(destination)
+    if source_place is None or place is None:
         mapping = access.mapping_of
-        same = mapping(giver.store) is mapping(destination)
+        overlaps = mapping(source.store) is mapping(destination)
     else:
-        same = f"{ours}/".startswith(f"{theirs}/") or f"{theirs}/".startswith(f"{ours}/")
-    if same:
-        why = "the destination is the same place, or one lies in the other"
-        raise ConversionError([(giver.path, why)], "Give another, or none to convert in place.")
+        overlaps = f"{source_place}/".startswith(f"{place}/") or f"{place}/".startswith(f"{source_place}/")
+    if overlaps:
+        why = "source and destination are the same place, or one contains the other"
+        raise ConversionError([(source.path, why)], "Give another destination, or none to convert in place.")
 
 
-def _location(store: Any) -> str | None:
-    """Return the path or the URL of a store; None for one that has neither.
+def _location(store: StoreLike) -> str | None:
+    """Return the path or the URL of a store; None if it has neither.
 
     >>> _location("memory://a/"), _location({})
     ('memory://a', None)
@@ -265,27 +294,28 @@ def _location(store: Any) -> str | None:
     return place.rstrip("/") if "://" in place or "::" in place else os.path.realpath(place)
 
 
-def _convert_into(taker: Node, giver: Node, nodes: list[NodeConversion], overwrite: bool) -> None:
-    if isinstance(taker.store, N5Store):
-        raise ConversionError(
-            [("", "the destination is an N5 container, which has a format of its own")], "Give another."
-        )
+def _convert_into(target: Node, source: Node, nodes: list[NodeConversion], overwrite: bool) -> None:
+    if isinstance(target.store, N5Store):
+        why = "the destination is an N5 container, which has its own format"
+        raise ConversionError([("", why)], "Give another destination.")
     if overwrite:
-        taker.erase()
-    elif listdir(taker.store, ""):
-        raise ConversionError([("", "the destination is not empty")], "Give another, or ask to overwrite it.")
+        target.erase()
+    elif listdir(target.store, ""):
+        raise ConversionError(
+            [("", "the destination is not empty")], "Give another destination, or overwrite it."
+        )
     total = sum(node.array.nbytes for node in nodes if node.array is not None)
     with byte_progress(total, "converting") as advance:
         for node in nodes:
-            at = _below(taker, node.path)
             if node.array is not None and node.description is not None:
-                array = Array.from_state(open_state(at, _WRITE, node.description))
-                (move_chunks if node.how == "as stored" else copy_elements)(node.array, array, advance)
-            # the document of the root is the last: before, nothing is there for readers
+                state = open_state(_below(target, node.path), _WRITE, node.description)
+                copy_array = copy_stored_chunks if node.how == "as stored" else copy_elements
+                copy_array(node.array, Array.from_state(state), advance)
+            # the document of the root is written last, so readers find no incomplete hierarchy
             for key, document in node.documents.items():
-                taker.store[key] = document
-    taker.format.prepare(taker.store)
-    _consolidate_likewise(taker, giver)
+                target.store[key] = document
+    target.format.prepare(target.store)
+    _consolidate_like(target, source)
 
 
 def _below(node: Node, path: str) -> Node:

@@ -1,14 +1,14 @@
-"""What becomes of each node of a hierarchy in another format: its chunks stay, or are encoded anew, or neither.
+"""Plan a conversion: for each node, whether its chunks stay as stored, are encoded again, or can't be converted.
 
-What a format has words for is its own affair: it is asked to describe each array so that its chunks
-stay (`translate`), and where it can't, to describe a new array with the same elements.
+The target format decides: it describes the array so that its stored chunks stay (`translate`) or, if it can't, a new
+array with the same elements (`describe_array`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numcodecs
 import numpy as np
@@ -24,142 +24,158 @@ from zarrcy.keys import prefix_of
 from zarrcy.metadata import ArrayMetadata, ArraySpec, NodeEntry
 from zarrcy.metadata.format import Format
 from zarrcy.settings import ArrayConfig
+from zarrcy.types import Codec, Key
 
 How: TypeAlias = Literal["as stored", "encoded anew", "impossible"]
-"""What becomes of an array: its stored values stay as they are, or its elements are encoded anew, or neither."""
+"""What is done with the chunks of an array: copied or kept as stored, encoded again, or it can't be converted."""
 
 _READ = ArrayConfig(read_only=True)
-# Codecs of objects that are texts: any format can hold them in another way.
-_OF_TEXTS = ("categorize",)
+# Codecs whose objects are texts, which each format can encode with a codec of its own.
+_TEXT_CODECS = ("categorize",)
 
 
 @dataclass(frozen=True, slots=True)
 class NodeConversion:
-    """What becomes of one array or group.
+    """What a conversion does with one array or group.
 
     Attributes
     ----------
-    path : seen from the root of the conversion; empty for the root itself
-    array : as it is in the source; None for a group
-    description : of the converted array; None for a group, and where that is impossible
-    documents : of the converted node, by their keys
-    how : see `How`; a group has only documents
-    why : why an array can't stay as it is stored
+    path : str
+        Path relative to the root of the conversion; empty for the root itself.
+    array : Array or None
+        The array in the source; None for a group.
+    description : ArrayMetadata or None
+        Metadata of the converted array; None for a group, or if the array can't be converted.
+    documents : dict of str to bytes
+        Documents of the converted node, by their keys.
+    how : {"as stored", "encoded anew", "impossible"}
+        What is done with the chunks. A group is "as stored".
+    why : str
+        Why the chunks can't stay as they are stored; empty if they do.
     """
 
     path: str
     array: Array | None
     description: ArrayMetadata | None
-    documents: dict[str, bytes]
+    documents: dict[Key, bytes]
     how: How = "as stored"
     why: str = ""
 
 
-def plan(giver: Node, target: Format, in_place: bool) -> Iterator[NodeConversion]:
-    """Iterate over what becomes of all nodes at one and below it, each group after what is in it.
+def plan(source: Node, target: Format, in_place: bool) -> Iterator[NodeConversion]:
+    """Iterate over the conversions of a node and all nodes below it; a group comes after its members.
 
     Parameters
     ----------
-    giver : the node
-    target : the format that they are to have
-    in_place : chunks must keep their keys too
+    source : Node
+        Root of the conversion.
+    target : Format
+        Format to convert to.
+    in_place : bool
+        Whether the chunks must keep their keys.
+
+    Raises
+    ------
+    PathNotFoundError
+        If there is no node.
     """
-    found = giver.load()
-    if found is None:
-        raise PathNotFoundError(giver.path)
-    for node, entry in bottom_up(giver, found):
-        path = node.path[len(giver.prefix) :]
-        prefix = (giver.prefix if in_place else "") + prefix_of(path)
+    root = source.load()
+    if root is None:
+        raise PathNotFoundError(source.path)
+    for node, entry in bottom_up(source, root):
+        path = node.path[len(source.prefix) :]
+        prefix = (source.prefix if in_place else "") + prefix_of(path)
         name = node.path.rsplit("/", 1)[-1]
+        array = None
+        if entry.kind == "array":
+            array = Array.from_state(open_state(node, _READ, entry.parse()))
         if path and not target.names_below({target.document_key(prefix_of(name), "group"): b""}, ""):
-            array = (
-                None if entry.kind == "group" else Array.from_state(open_state(node, _READ, entry.parse()))
-            )
-            why = f"format {target.ZARR_FORMAT} has another use for the name {name!r}"
+            why = f"format {target.ZARR_FORMAT} reserves the name {name!r}"
             yield NodeConversion(path, array, None, {}, "impossible", why)
-        elif entry.kind == "group":
+        elif array is None:
             yield NodeConversion(path, None, None, target.group_documents(prefix, node.load_attributes()))
         else:
-            yield _plan_array(
-                path, prefix, Array.from_state(open_state(node, _READ, entry.parse())), target, in_place
-            )
+            yield _plan_array(path, prefix, array, target, in_place)
 
 
-def bottom_up(node: Node, found: NodeEntry) -> Iterator[tuple[Node, NodeEntry]]:
-    """Iterate over a node and all below it, each group after what is in it, and the entry of each."""
-    if found.kind == "group":
-        for _, member, there in node.load_members():
-            yield from bottom_up(member, there)
-    yield node, found
+def bottom_up(node: Node, entry: NodeEntry) -> Iterator[tuple[Node, NodeEntry]]:
+    """Iterate over a node and all nodes below it, with their entries; a group comes after its members."""
+    if entry.kind == "group":
+        for _, member, member_entry in node.load_members():
+            yield from bottom_up(member, member_entry)
+    yield node, entry
 
 
 def _plan_array(path: str, prefix: str, array: Array, target: Format, in_place: bool) -> NodeConversion:
     names, attributes = target.place_names(array.dimension_names, array.attrs.asdict(), array.ndim)
-    about = replace(array.metadata, dimension_names=names)
+    original = replace(array.metadata, dimension_names=names)
     how: How = "as stored"
     why = ""
     try:
-        description = _described_as_stored(array, about, target, in_place)
+        description = _describe_as_stored(array, original, target, in_place)
     except ValueError as exc:
         how, why = "encoded anew", str(exc)
         try:
-            description = _described_anew(about, array.order, target)
+            description = _describe_encoded_again(original, array.order, target)
         except ValueError as impossible:
             return NodeConversion(path, array, None, {}, "impossible", str(impossible))
     documents = target.array_documents(prefix, description, attributes)
     key = target.document_key(prefix, "array")
-    if not _keeps_fill_value(about, target.parse_array(documents[key], key)):
-        why = f"format {target.ZARR_FORMAT} has no word for all bits of the fill value {about.fill_value!r}"
+    if not _has_same_fill_value(original, target.parse_array(documents[key], key)):
+        why = (
+            f"format {target.ZARR_FORMAT} can't represent all bits of the fill value {original.fill_value!r}"
+        )
         return NodeConversion(path, array, None, {}, "impossible", why)
     return NodeConversion(path, array, description, documents, how, why)
 
 
-def _keeps_fill_value(before: ArrayMetadata, after: ArrayMetadata) -> bool:
-    """Do elements that were never written read the same, to the bit?"""
+def _has_same_fill_value(before: ArrayMetadata, after: ArrayMetadata) -> bool:
+    """Return whether elements that were never written read the same, to the last bit."""
     if before.fill_value_or_zero is None or after.dtype.hasobject:
         return True
     values = (np.asarray(one.fill_value_or_zero, one.dtype).astype(after.dtype) for one in (before, after))
     return len({value.tobytes() for value in values}) == 1
 
 
-def _described_as_stored(array: Array, about: ArrayMetadata, target: Format, in_place: bool) -> ArrayMetadata:
-    """Describe an array so that its stored values stay as they are.
+def _describe_as_stored(
+    array: Array, original: ArrayMetadata, target: Format, in_place: bool
+) -> ArrayMetadata:
+    """Describe an array in another format so that its stored values stay as they are.
 
     Raises
     ------
-    ValueError : they can't
+    ValueError
+        If they can't stay; the text tells why.
     """
-    description = target.translate(about)
-    if description.rectilinear_axes != about.rectilinear_axes:
+    description = target.translate(original)
+    if description.rectilinear_axes != original.rectilinear_axes:
         raise ValueError("its chunks differ in length, and the target format has only chunks of equal length")
-    before, after = (replace(one.chunk_keys, stated=True) for one in (about, description))
+    before, after = (replace(one.chunk_keys, stated=True) for one in (original, description))
     if in_place and before != after:
-        raise ValueError("its chunks have other keys there")
+        raise ValueError("its chunks would have other keys")
     if not _reads_alike(array, description, target):
-        raise ValueError("its codecs do something else there")
+        raise ValueError("its codecs decode a stored chunk to other elements")
     return description
 
 
 def _reads_alike(array: Array, description: ArrayMetadata, target: Format) -> bool:
-    """Does one stored chunk read the same, described in another way? Where none is stored, there is nothing to read."""
-    found = next(stored_values(array.node, array.metadata), None)
-    if found is None:
+    """Return whether one stored chunk reads the same with other metadata; True if no chunk is stored."""
+    stored = next(stored_values(array.node, array.metadata), None)
+    if stored is None:
         return True
-    key, coords = found
-    axes = description.stored_axes
-    region = tuple(
-        slice(axis.start_of(i), axis.start_of(i + 1)) for axis, i in zip(axes, coords, strict=True)
-    )
+    key, coords = stored
+    axes = zip(description.stored_axes, coords, strict=True)
+    region = tuple(slice(axis.start_of(i), axis.start_of(i + 1)) for axis, i in axes)
     try:
         values = np.asarray(array[region])
     except ChunkDecodeError:
-        # it can't be read as it is: that is not our affair, and stays so
+        # the chunk is damaged; the conversion does not change that
         return True
     chunk_keys = description.chunk_keys
-    stored = {chunk_keys.root + chunk_keys.name(coords): array.chunk_store[key]}
-    other = Array.from_state(open_state(Node(stored, zarr_format=target.ZARR_FORMAT), _READ, description))
+    store = {chunk_keys.root + chunk_keys.name(coords): array.chunk_store[key]}
+    state = open_state(Node(store, zarr_format=target.ZARR_FORMAT), _READ, description)
     try:
-        others = np.asarray(other[region])
+        others = np.asarray(Array.from_state(state)[region])
     except ChunkDecodeError:
         return False
     if values.dtype.hasobject:
@@ -167,45 +183,47 @@ def _reads_alike(array: Array, description: ArrayMetadata, target: Format) -> bo
     return values.astype(others.dtype, order="C").tobytes() == np.ascontiguousarray(others).tobytes()
 
 
-def _described_anew(about: ArrayMetadata, order: str, target: Format) -> ArrayMetadata:
-    """Describe an array with the same elements, and the codecs that a format has.
+def _describe_encoded_again(original: ArrayMetadata, order: str, target: Format) -> ArrayMetadata:
+    """Describe a new array with the same elements, and with those of the codecs that the format has.
 
     Raises
     ------
-    ValueError : there is none
+    ValueError
+        If the format can't represent the elements.
     """
-    filters = [s.codec for s in about.chunk_stages if isinstance(s, Filter) and _is_known(s.codec)]
-    compressors = [s.codec for s in about.chunk_stages if isinstance(s, Compressor) and _is_known(s.codec)]
+    stages = original.chunk_stages
+    filters = [s.codec for s in stages if isinstance(s, Filter) and _is_in_numcodecs(s.codec)]
+    compressors = [s.codec for s in stages if isinstance(s, Compressor) and _is_in_numcodecs(s.codec)]
     if compressors and isinstance(compressors[0], N5ChunkWrapper):
         compressors = [codec for codec in [compressors[0].compressor] if codec is not None]
-    object_codec = filters.pop(0) if about.dtype.hasobject and filters else None
-    if object_codec is not None and object_codec.codec_id in _OF_TEXTS:
+    object_codec = filters.pop(0) if original.dtype.hasobject and filters else None
+    if object_codec is not None and object_codec.codec_id in _TEXT_CODECS:
         object_codec = numcodecs.VLenUTF8()
-    # some filters state a byte order, and in other formats they are given native elements
-    keep_filters = about.dtype.isnative and all(map(_is_native, filters))
-    request = ArraySpec(
-        shape=about.shape,
-        chunk_shape=about.chunks,
-        dtype=about.dtype.newbyteorder("="),
-        fill_value=about.fill_value_or_zero if about.fill_value_or_zero is not None else 0,
+    # a filter may state a byte order, but other formats pass it native elements
+    keep_filters = original.dtype.isnative and all(map(_is_native, filters))
+    spec = ArraySpec(
+        shape=original.shape,
+        chunk_shape=original.chunks,
+        dtype=original.dtype.newbyteorder("="),
+        fill_value=original.fill_value_or_zero if original.fill_value_or_zero is not None else 0,
         order=order,
         filters=(filters or None) if keep_filters else None,
         compressor=compressors[0] if compressors else None,
         object_codec=object_codec,
-        dimension_separator=None if metadata.keeps_one_document(target) else about.chunk_keys.separator,
-        dimension_names=about.dimension_names,
+        dimension_separator=None if metadata.keeps_one_document(target) else original.chunk_keys.separator,
+        dimension_names=original.dimension_names,
     )
     try:
-        return target.describe_array(request)
+        return target.describe_array(spec)
     except ValueError:
-        # what the filters do is not lost: elements are written as they are read
-        return target.describe_array(replace(request, filters=None))
+        # without its filters, the array has the same elements: they are written as they are read
+        return target.describe_array(replace(spec, filters=None))
 
 
-def _is_known(codec: Any) -> bool:
-    """Is it a codec that numcodecs knows by its name, rather than one that only a format has?"""
+def _is_in_numcodecs(codec: Codec) -> bool:
+    """Return whether a codec belongs to numcodecs, and not to one format only."""
     return isinstance(codec, numcodecs.abc.Codec)
 
 
-def _is_native(codec: Any) -> bool:
+def _is_native(codec: Codec) -> bool:
     return not any(isinstance(value, str) and value[:1] == ">" for value in codec.get_config().values())

@@ -1,7 +1,6 @@
-"""Copy arrays, groups and whole stores; from and to h5py too.
+"""Copy arrays, groups and whole stores, also from and to h5py.
 
-An array whose copy has the same chunks, codecs, type, order and fill value is copied as it is stored:
-nothing is decoded.
+Chunks are copied as stored if the copy has the same chunks, codecs, data type, order and fill value.
 """
 
 from __future__ import annotations
@@ -12,22 +11,29 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, TextIO, TypeAlias
 
 import numpy as np
 
-from zarrcy.api.copy_elements import copy_elements
+from zarrcy import metadata
+from zarrcy.api.copy_elements import ArrayLike, copy_elements
 from zarrcy.api.progress import Advance, byte_progress
 from zarrcy.errors import CopyError
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import opened_store
 from zarrcy.keys import normalize_path, prefix_of
+from zarrcy.metadata.format import Format
 from zarrcy.storage import access
-from zarrcy.types import JSON
+from zarrcy.types import JSON, Key, Option, Store, StoreLike
 
 Counts: TypeAlias = tuple[int, int, int]
-"""How many were copied, how many were left out, and the bytes of what was copied."""
-Log: TypeAlias = Callable[[str], Any]
+"""Numbers of copied and skipped objects, and of copied bytes."""
+Log: TypeAlias = Callable[[str], object]
+LogLike: TypeAlias = "Log | str | os.PathLike[str] | TextIO | None"
+"""Where the log goes: a function, the path of a file, or a file that is open; None for no log."""
+GroupLike: TypeAlias = Any
+"""A group of zarrcy or h5py, or an object with the same methods; h5py has no type stubs."""
 
 _NODE_RULES = ("raise", "replace", "skip", "skip_initialized")
 _KEY_RULES = ("raise", "replace", "skip")
@@ -38,40 +44,63 @@ _BATCH_KEYS = 256
 
 
 def copy(
-    source: Any,
-    dest: Any,
+    source: ArrayLike | GroupLike,
+    dest: GroupLike,
     name: str | None = None,
     shallow: bool = False,
     without_attrs: bool = False,
-    log: Any = None,
+    log: LogLike = None,
     if_exists: str = "raise",
     dry_run: bool = False,
-    **create_kws: Any,
+    **create_kws: Option,
 ) -> Counts:
-    """Copy an array, or a group with all that is in it, into a group.
+    """Copy an array, or a group and everything below it, into a group.
 
     Parameters
     ----------
-    source : array or group of ours, or dataset or group of h5py
-    dest : group of ours or of h5py
-    name : of the copy in `dest`; that of `source` by default
-    shallow : leave out the groups in a group
-    without_attrs : leave out the attributes
-    log : what is done is told to it: a function, a path, or a file to write to
-    if_exists : what to do where an object is already: "raise" an error, "replace" it, "skip" it, or
-        "skip_initialized", which replaces an array that lacks chunks
-    dry_run : do nothing, but tell what would be done
-    **create_kws : how arrays are created, see `Group.create_dataset`; by default like their source
+    source : Array, Group, h5py.Dataset or h5py.Group
+        What to copy.
+    dest : Group or h5py.Group
+        Group that gets the copy.
+    name : str, optional
+        Name of the copy in `dest`. The default is the name of `source`.
+    shallow : bool, optional
+        Copy the arrays in a group, but not its groups.
+    without_attrs : bool, optional
+        Do not copy attributes.
+    log : callable, str, PathLike or text file, optional
+        Where to write one line for each copied or skipped object: a function that is called with the line, the path
+        of a file, or an open file.
+    if_exists : {"raise", "replace", "skip", "skip_initialized"}, optional
+        What to do if an object exists: raise an error, replace it, keep it, or keep it unless it is an array
+        of which chunks are missing.
+    dry_run : bool, optional
+        Change nothing, but write the log and return the counts.
+    **create_kws
+        Keywords of `Group.create_dataset` for the copies of arrays. By default they are created like their source.
 
     Returns
     -------
-    n_copied, n_skipped : how many arrays and groups
-    n_bytes_copied : of elements, as they are in memory
+    n_copied : int
+        Number of arrays and groups that were copied.
+    n_skipped : int
+        Number of arrays and groups that were skipped.
+    n_bytes_copied : int
+        Size of the copied elements in memory, in bytes.
 
     Raises
     ------
-    CopyError : an object is there already
-    TypeError : `source` is a root, which has no name, and no `name` is given
+    CopyError
+        If an object exists and `if_exists` is "raise".
+    TypeError
+        If `source` is a root, which does not have a name, and `name` is not given.
+    ValueError
+        If `dest` is not a group, or `if_exists` is another string.
+
+    See Also
+    --------
+    copy_all : Copy the members of a group.
+    copy_store : Copy keys and values of stores.
 
     Examples
     --------
@@ -87,25 +116,69 @@ def copy(
     if name is None:
         name = (source.name or "").rsplit("/", 1)[-1]
         if not name:
-            raise TypeError("the source is a root, which has no name: give one with the parameter 'name'")
-    with _Copier(dest, shallow, without_attrs, log, if_exists, dry_run, create_kws) as copier:
-        copier.run([(name, source)], root=True)
+            raise TypeError("the source is a root, which does not have a name: pass the parameter 'name'")
+    options = _CopyOptions(
+        shallow=shallow,
+        without_attrs=without_attrs,
+        if_exists=if_exists,
+        dry_run=dry_run,
+        create_kws=create_kws,
+    )
+    with _copying(dest, options, log) as copier:
+        copier.run([(name, source)], include_groups=True)
     return copier.counts
 
 
 def copy_all(
-    source: Any,
-    dest: Any,
+    source: GroupLike,
+    dest: GroupLike,
     shallow: bool = False,
     without_attrs: bool = False,
-    log: Any = None,
+    log: LogLike = None,
     if_exists: str = "raise",
     dry_run: bool = False,
-    **create_kws: Any,
+    **create_kws: Option,
 ) -> Counts:
-    """Copy all that is in a group into another group, and the attributes of the group.
+    """Copy the attributes and all members of a group into another group.
 
-    See `copy` for the parameters, and for what is returned and raised.
+    Parameters
+    ----------
+    source : Group or h5py.Group
+        Group whose members are copied.
+    dest : Group or h5py.Group
+        Group that gets the copies.
+    shallow : bool, optional
+        Copy the arrays in the group, but not its groups.
+    without_attrs : bool, optional
+        Do not copy attributes.
+    log : callable, str, PathLike or text file, optional
+        Where to write one line for each copied or skipped object, see `copy`.
+    if_exists : {"raise", "replace", "skip", "skip_initialized"}, optional
+        What to do if an object exists, see `copy`.
+    dry_run : bool, optional
+        Change nothing, but write the log and return the counts.
+    **create_kws
+        Keywords of `Group.create_dataset` for the copies of arrays. By default they are created like their source.
+
+    Returns
+    -------
+    n_copied : int
+        Number of arrays and groups that were copied.
+    n_skipped : int
+        Number of arrays and groups that were skipped.
+    n_bytes_copied : int
+        Size of the copied elements in memory, in bytes.
+
+    Raises
+    ------
+    CopyError
+        If an object exists and `if_exists` is "raise".
+    ValueError
+        If `dest` is not a group, or `if_exists` is another string.
+
+    See Also
+    --------
+    copy : Copy one array or group.
 
     Examples
     --------
@@ -117,210 +190,253 @@ def copy_all(
     >>> dest["a/b"][:]
     array([1, 2])
     """
-    with _Copier(dest, shallow, without_attrs, log, if_exists, dry_run, create_kws) as copier:
-        copier.run(list(source.items()), root=False)
+    options = _CopyOptions(
+        shallow=shallow,
+        without_attrs=without_attrs,
+        if_exists=if_exists,
+        dry_run=dry_run,
+        create_kws=create_kws,
+    )
+    with _copying(dest, options, log) as copier:
+        copier.run(list(source.items()), include_groups=not shallow)
         if not dry_run and not without_attrs:
             copier.copy_attributes(source, dest)
     return copier.counts
 
 
-class _Copier:
-    """Copies what is in one group to another, and counts."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CopyOptions:
+    """The options of `copy` and `copy_all`."""
 
-    def __init__(
-        self,
-        dest: Any,
-        shallow: bool,
-        without_attrs: bool,
-        log: Any,
-        if_exists: str,
-        dry_run: bool,
-        create_kws: dict[str, Any],
-    ) -> None:
-        if not hasattr(dest, "create_dataset"):
-            raise ValueError(f"dest is {dest!r}; it must be a group")
-        _check_rule(if_exists, _NODE_RULES)
+    shallow: bool
+    without_attrs: bool
+    if_exists: str
+    dry_run: bool
+    create_kws: dict[str, Option]
+
+
+@contextmanager
+def _copying(dest: GroupLike, options: _CopyOptions, log: LogLike) -> Iterator[_Copier]:
+    """Check the arguments, open the log, and write the summary to it if the block succeeds."""
+    if not hasattr(dest, "create_dataset"):
+        raise ValueError(f"dest is {dest!r}; it must be a group")
+    _check_rule(options.if_exists, _NODE_RULES)
+    if options.if_exists == "skip_initialized" and _is_h5py(dest):
+        raise ValueError("if_exists='skip_initialized' is not possible for copies to h5py, only to zarrcy")
+    with _open_log(log) as write_line:
+        copier = _Copier(dest, options, write_line, quiet=log is not None or options.dry_run)
+        yield copier
+        write_line(_summary(options.dry_run, copier.counts))
+
+
+class _Copier:
+    """Copies arrays and groups into one group, and counts them."""
+
+    def __init__(self, dest: GroupLike, options: _CopyOptions, log: Log, quiet: bool) -> None:
+        self.dest, self.options, self.log, self.quiet = dest, options, log, quiet
         self.to_h5py = _is_h5py(dest)
-        if self.to_h5py and if_exists == "skip_initialized":
-            raise ValueError("if_exists='skip_initialized' is for copies to zarr only")
-        self.dest, self.shallow, self.without_attrs = dest, shallow, without_attrs
-        self.if_exists, self.dry_run, self.create_kws = if_exists, dry_run, create_kws
         self.n_copied = self.n_skipped = self.n_bytes_copied = 0
-        self._opening = _logger(log)
-        self._quiet = log is not None or dry_run
 
     @property
     def counts(self) -> Counts:
         return self.n_copied, self.n_skipped, self.n_bytes_copied
 
-    def __enter__(self) -> _Copier:
-        self.log = self._opening.__enter__()
-        return self
+    def run(self, members: list[tuple[str, ArrayLike | GroupLike]], include_groups: bool) -> None:
+        """Copy arrays and groups to paths in the destination.
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
-        if kind is None:
-            self.log(_summary(self.dry_run, self.counts))
-        self._opening.__exit__(kind, *rest)
-
-    def run(self, things: list[tuple[str, Any]], root: bool) -> None:
-        """Copy objects to paths in the destination."""
-        # all that is to be copied, before anything is: the destination may lie within the source
-        steps = [step for path, thing in things for step in self._survey(path, thing, root)]
-        total = sum(_nbytes(thing) for _, thing in steps)
+        Parameters
+        ----------
+        members : list of tuple
+            The path, and the array or group.
+        include_groups : bool
+            Whether the groups among `members` are copied.
+        """
+        # listed completely before anything is copied, because the destination may be inside the source
+        steps = [step for path, member in members for step in self._list(path, member, include_groups)]
+        total = sum(_nbytes(member) for _, member in steps)
         skipped = None
-        with byte_progress(total, "copying", quiet=self._quiet) as advance:
-            for path, thing in steps:
+        with byte_progress(total, "copying", quiet=self.quiet) as advance:
+            for path, member in steps:
                 if skipped is not None and path.startswith(skipped):
                     continue
-                copied = (self._copy_array if _is_array(thing) else self._copy_group)(path, thing, advance)
-                if copied:
+                copy_member = self._copy_array if _is_array(member) else self._copy_group
+                if copy_member(path, member, advance):
                     self.n_copied += 1
                 else:
                     self.n_skipped += 1
-                    self.log(f"skip {_label(thing)}")
+                    self.log(f"skip {_label(member)}")
                     skipped = prefix_of(path)
 
-    def _survey(self, path: str, thing: Any, root: bool) -> Iterator[tuple[str, Any]]:
-        if _is_array(thing):
-            yield path, thing
-        elif root or not self.shallow:
-            yield path, thing
-            for name, child in thing.items():
-                yield from self._survey(f"{path}/{name}", child, False)
+    def _list(
+        self, path: str, member: ArrayLike | GroupLike, include_groups: bool
+    ) -> Iterator[tuple[str, ArrayLike | GroupLike]]:
+        if _is_array(member):
+            yield path, member
+        elif include_groups:
+            yield path, member
+            for name, child in member.items():
+                yield from self._list(f"{path}/{name}", child, not self.options.shallow)
 
-    def _copy_array(self, path: str, source: Any, advance: Advance) -> bool:
+    def _copy_array(self, path: str, source: ArrayLike, advance: Advance) -> bool:
+        """Copy an array; return False if it is skipped."""
         exists = path in self.dest
         if exists and not self._replaces(path, "an object"):
             return False
         self.log(f"copy {_label(source)}")
-        if self.dry_run:
+        if self.options.dry_run:
             return True
         if exists:
             del self.dest[path]
-        kws = (_kws_for_h5py if self.to_h5py else words_like)(source, self.dest, self.create_kws)
-        if "compression" in self.create_kws:
-            # the options of another compression
-            kws.pop("compression_opts", None)
-        kws |= {"shape": source.shape} | self.create_kws
-        array = self.dest.create_dataset(path, **kws)
-        copy_elements(source, array, advance, asstr=_is_text(source))
+        create_kws = self.options.create_kws
+        kwargs = (_h5py_kwargs_like if self.to_h5py else create_kwargs_like)(source, self.dest, create_kws)
+        if "compression" in create_kws:
+            # the options belong to the compression of the source
+            kwargs.pop("compression_opts", None)
+        kwargs |= {"shape": source.shape} | create_kws
+        array = self.dest.create_dataset(path, **kwargs)
+        copy_elements(source, array, advance, as_text=_is_text(source))
         self.n_bytes_copied += array.size * array.dtype.itemsize
-        if not self.without_attrs:
+        if not self.options.without_attrs:
             self.copy_attributes(source, array)
         return True
 
-    def _copy_group(self, path: str, source: Any, advance: Advance) -> bool:
-        array_is_there = path in self.dest and _is_array(self.dest[path])
-        if array_is_there and self.if_exists != "skip_initialized" and not self._replaces(path, "an array"):
+    def _copy_group(self, path: str, source: GroupLike, advance: Advance) -> bool:
+        """Copy a group without its members; return False if it is skipped."""
+        array_exists = path in self.dest and _is_array(self.dest[path])
+        always_replaces = self.options.if_exists == "skip_initialized"
+        if array_exists and not always_replaces and not self._replaces(path, "an array"):
             return False
         self.log(f"copy {_label(source)}")
-        if self.dry_run:
+        if self.options.dry_run:
             return True
-        if array_is_there:
+        if array_exists:
             del self.dest[path]
         group = self.dest.require_group(path)
-        if not self.without_attrs:
+        if not self.options.without_attrs:
             self.copy_attributes(source, group)
         return True
 
     def _replaces(self, path: str, what: str) -> bool:
-        """Is what is at a path to make room?"""
-        if self.if_exists == "raise":
-            raise CopyError(what, path, self.dest.name)
-        if self.if_exists == "skip_initialized":
-            there = self.dest[path]
-            return not _is_array(there) or there.nchunks_initialized < there.nchunks
-        return self.if_exists == "replace"
+        """Return whether the object at a path is replaced.
 
-    def copy_attributes(self, source: Any, target: Any) -> None:
+        Raises
+        ------
+        CopyError
+            If `if_exists` is "raise".
+        """
+        rule = self.options.if_exists
+        if rule == "raise":
+            raise CopyError(what, path, self.dest.name)
+        if rule == "skip_initialized":
+            existing = self.dest[path]
+            return not _is_array(existing) or existing.nchunks_initialized < existing.nchunks
+        return rule == "replace"
+
+    def copy_attributes(self, source: ArrayLike | GroupLike, target: ArrayLike | GroupLike) -> None:
+        """Copy the attributes of an array or group."""
         attributes = dict(source.attrs)
         if _is_h5py(source) and not self.to_h5py:
-            attributes = {name: _json_of(value) for name, value in attributes.items()}
+            attributes = {name: _json_form(value) for name, value in attributes.items()}
         elif isinstance(source, Array) and isinstance(target, Array):
-            format = target._node.format
-            if format is not source._node.format:
+            format = _format_of(target)
+            if format is not _format_of(source):
                 _, attributes = format.place_names(source.dimension_names, attributes, source.ndim)
         if attributes:
             target.attrs.update(attributes)
 
 
-def _is_h5py(thing: Any) -> bool:
-    return type(thing).__module__.startswith("h5py.")
+def _format_of(node: ArrayLike | GroupLike) -> Format:
+    """Return the format of an array or group of zarrcy."""
+    format = metadata.of_version(node.zarr_format)
+    assert format is not None, "each array and group has a format"
+    return format
 
 
-def _is_array(thing: Any) -> bool:
-    return hasattr(thing, "shape")
+def _is_h5py(node: ArrayLike | GroupLike) -> bool:
+    return type(node).__module__.startswith("h5py.")
 
 
-def _nbytes(thing: Any) -> int:
-    return math.prod(thing.shape) * int(thing.dtype.itemsize) if _is_array(thing) else 0
+def _is_array(node: ArrayLike | GroupLike) -> bool:
+    return hasattr(node, "shape")
 
 
-def _label(thing: Any) -> str:
-    return f"{thing.name} {thing.shape} {thing.dtype}" if _is_array(thing) else str(thing.name)
+def _nbytes(node: ArrayLike | GroupLike) -> int:
+    return math.prod(node.shape) * int(node.dtype.itemsize) if _is_array(node) else 0
 
 
-def _json_of(value: Any) -> JSON:
-    """Return an attribute of h5py as JSON has it."""
+def _label(node: ArrayLike | GroupLike) -> str:
+    return f"{node.name} {node.shape} {node.dtype}" if _is_array(node) else str(node.name)
+
+
+def _json_form(value: object) -> JSON:
+    """Return an attribute of h5py as a value that JSON can represent."""
     if isinstance(value, np.ndarray):
-        return [_json_of(item) for item in value]
+        return [_json_form(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
 
 
-# -- elements --------------------------------------------------------------------------------------
+# -- keywords for the copies of arrays -------------------------------------------------------------
 
 
-def words_like(source: Any, dest: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how to create an array of ours that is like another of ours, or of h5py, but for what was asked."""
-    kws: dict[str, Any] = {"dtype": source.dtype, "chunks": getattr(source, "chunks", None)}
+def create_kwargs_like(source: ArrayLike, dest: GroupLike, given: Mapping[str, Option]) -> dict[str, Option]:
+    """Return keywords of `zarrcy.create` for an array like another one.
+
+    Parameters
+    ----------
+    source : Array or h5py.Dataset
+        The other array.
+    dest : Group
+        Group in which the array will be created. Only its store and its format are used.
+    given : mapping
+        Keywords of the user, which replace those that are returned.
+    """
+    kwargs: dict[str, Option] = {"dtype": source.dtype, "chunks": getattr(source, "chunks", None)}
     if isinstance(source, Array):
-        kws |= {
+        kwargs |= {
             "compressor": source.compressor,
             "filters": source.filters,
             "order": source.order,
             "fill_value": source.fill_value,
         }
-        format = source._node.format
-        if format is dest._node.format:
-            kws |= format.create_kwargs_like(source.metadata, asked)
+        format, own_format = _format_of(source), _format_of(dest)
+        if format is own_format:
+            kwargs |= format.create_kwargs_like(source.metadata, given)
         else:
-            names, _ = dest._node.format.place_names(
-                source.dimension_names, source.attrs.asdict(), source.ndim
-            )
-            kws |= {} if names is None else {"dimension_names": names}
-        said = "chunk_key_encoding" in kws or access.dimension_separator(dest.store) is not None
-        if not said and source.dimension_separator != ".":
-            kws["dimension_separator"] = source.dimension_separator
+            names, _ = own_format.place_names(source.dimension_names, source.attrs.asdict(), source.ndim)
+            kwargs |= {} if names is None else {"dimension_names": names}
+        is_stated = "chunk_key_encoding" in kwargs or access.dimension_separator(dest.store) is not None
+        if not is_stated and source.dimension_separator != ".":
+            kwargs["dimension_separator"] = source.dimension_separator
     elif _is_text(source):
-        kws |= {"dtype": str, "fill_value": ""}
+        kwargs |= {"dtype": str, "fill_value": ""}
     else:
-        kws["fill_value"] = getattr(source, "fillvalue", 0)
-    return kws
+        kwargs["fill_value"] = getattr(source, "fillvalue", 0)
+    return kwargs
 
 
-def _kws_for_h5py(source: Any, dest: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how to create a dataset of h5py that is like another, or like an array of ours."""
-    kws: dict[str, Any] = {"dtype": source.dtype}
+def _h5py_kwargs_like(source: ArrayLike, dest: GroupLike, given: Mapping[str, Option]) -> dict[str, Option]:
+    """Return keywords of `h5py.Group.create_dataset` for a dataset like another one, or like an array of zarrcy."""
+    kwargs: dict[str, Option] = {"dtype": source.dtype}
     if _is_h5py(source):
-        own = ("chunks", "compression", "compression_opts", "shuffle", "fletcher32", "fillvalue")
-        return kws | {name: getattr(source, name) for name in own}
+        names = ("chunks", "compression", "compression_opts", "shuffle", "fletcher32", "fillvalue")
+        return kwargs | {name: getattr(source, name) for name in names}
     if source.dtype.hasobject:
         import h5py
 
-        kws["dtype"] = h5py.string_dtype()
+        kwargs["dtype"] = h5py.string_dtype()
     else:
-        kws["fillvalue"] = source.fill_value
+        kwargs["fillvalue"] = source.fill_value
     if source.size and source.shape:
-        # HDF5 wants no chunk to reach beyond the array, and none where there is nothing to cut
+        # HDF5 accepts neither chunks that are larger than the array nor chunks of an empty array
         chunks = tuple(min(n, m) for n, m in zip(source.chunks, source.shape, strict=True))
-        kws |= {"chunks": chunks, "compression": "gzip", "compression_opts": 1}
-    return kws
+        kwargs |= {"chunks": chunks, "compression": "gzip", "compression_opts": 1}
+    return kwargs
 
 
-def _is_text(source: Any) -> bool:
-    """Is this a dataset of h5py that holds texts of any length?"""
+def _is_text(source: ArrayLike) -> bool:
+    """Return whether `source` is a dataset of h5py with texts of variable length."""
     if not _is_h5py(source) or not source.dtype.hasobject:
         return False
     import h5py
@@ -332,8 +448,8 @@ def _is_text(source: Any) -> bool:
 
 
 def copy_store(
-    source: Any,
-    dest: Any,
+    source: StoreLike,
+    dest: StoreLike,
     source_path: str = "",
     dest_path: str = "",
     excludes: str | Sequence[str] | None = None,
@@ -341,30 +457,50 @@ def copy_store(
     flags: int = 0,
     if_exists: str = "raise",
     dry_run: bool = False,
-    log: Any = None,
+    log: LogLike = None,
 ) -> Counts:
-    """Copy keys and values from store to store, as they are.
+    """Copy keys and values from one store to another without decoding them.
 
     Parameters
     ----------
-    source, dest : mappings, our stores, paths or URLs
-    source_path : copy what is below it
-    dest_path : copy to below it
-    excludes : regular expressions; a key in which one is found is left out
-    includes : regular expressions; a key in which one is found is not left out after all
-    flags : of the regular expressions, see `re`
-    if_exists : what to do where a key is already: "raise" an error, "replace" its value or "skip" it
-    dry_run : do nothing, but tell what would be done
-    log : what is done is told to it: a function, a path, or a file to write to
+    source, dest : mapping, store, str or PathLike
+        Mappings of str to bytes, store objects, paths or URLs.
+    source_path : str, optional
+        Copy only the keys below this path.
+    dest_path : str, optional
+        Path below which the keys are written.
+    excludes : str or list of str, optional
+        Regular expressions. A key that contains a match of one of them is not copied.
+    includes : str or list of str, optional
+        Regular expressions. A key that contains a match of one of them is copied in spite of `excludes`.
+    flags : int, optional
+        Flags of the regular expressions, see `re`.
+    if_exists : {"raise", "replace", "skip"}, optional
+        What to do if a key exists: raise an error, replace its value, or keep it.
+    dry_run : bool, optional
+        Change nothing, but write the log and return the counts.
+    log : callable, str, PathLike or text file, optional
+        Where to write one line for each copied or skipped key, see `copy`.
 
     Returns
     -------
-    n_copied, n_skipped : how many keys
-    n_bytes_copied : of values
+    n_copied : int
+        Number of keys that were copied.
+    n_skipped : int
+        Number of keys that were skipped.
+    n_bytes_copied : int
+        Size of the copied values, in bytes.
 
     Raises
     ------
-    CopyError : a key is there already
+    CopyError
+        If a key exists and `if_exists` is "raise".
+    ValueError
+        If `if_exists` is another string.
+
+    See Also
+    --------
+    copy : Copy arrays and groups, also with other encodings.
 
     Examples
     --------
@@ -379,51 +515,45 @@ def copy_store(
     (3, 0, ...)
     """
     _check_rule(if_exists, _KEY_RULES)
-    from_prefix, to_prefix = prefix_of(normalize_path(source_path)), prefix_of(normalize_path(dest_path))
-    left_out, kept = _patterns(excludes, flags), _patterns(includes, flags)
-    quiet = log is not None or dry_run
+    to_prefix = prefix_of(normalize_path(dest_path))
+    selection = _KeySelection(
+        prefix=prefix_of(normalize_path(source_path)),
+        excludes=_patterns(excludes, flags),
+        includes=_patterns(includes, flags),
+    )
     if dry_run and isinstance(dest, (str, os.PathLike)) and not os.path.exists(dest):
-        # to open a zip file would make it
+        # opening a zip file would create it
         dest = {}
-    n_copied = n_skipped = n_bytes = 0
     with (
-        opened_store(source, "r") as giver,
-        opened_store(dest, "a") as taker,
-        _logger(log) as tell,
-        byte_progress(None, "copying", quiet=quiet) as advance,
+        opened_store(source, "r") as from_store,
+        opened_store(dest, "a") as to_store,
+        _open_log(log) as write_line,
+        byte_progress(None, "copying", quiet=log is not None or dry_run) as advance,
     ):
-        fetch, put = access.reader(giver), access.writer(taker)
-        keys = (
-            key
-            for key in sorted(giver)
-            if key.startswith(from_prefix)
-            and (not any(p.search(key) for p in left_out) or any(p.search(key) for p in kept))
-        )
+        copier = _KeyCopier(from_store, to_store, write_line, if_exists)
+        keys = (key for key in sorted(from_store) if key in selection)
         while batch := list(itertools.islice(keys, _BATCH_KEYS)):
-            chosen = {}
-            for key in batch:
-                target = to_prefix + key[len(from_prefix) :]
-                label = key if key == target else f"{key} -> {target}"
-                if if_exists != "replace" and target in taker:
-                    if if_exists == "raise":
-                        raise CopyError("a key", target, type(taker).__name__)
-                    tell(f"skip {label}")
-                    n_skipped += 1
-                    continue
-                tell(f"copy {label}")
-                n_copied += 1
-                chosen[target] = key
-            if dry_run:
-                continue
-            fetched = zip(chosen, fetch(list(chosen.values())), strict=True)
-            values = {target: value for target, value in fetched if value is not None}
-            put(values)
-            nbytes = sum(memoryview(value).nbytes for value in values.values())
-            n_bytes += nbytes
-            advance(nbytes)
-        counts = (n_copied, n_skipped, n_bytes)
-        tell(_summary(dry_run, counts))
-    return counts
+            targets = {key: to_prefix + key[len(selection.prefix) :] for key in batch}
+            chosen = copier.choose(targets)
+            if not dry_run:
+                advance(copier.copy(chosen))
+        write_line(_summary(dry_run, copier.counts))
+    return copier.counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _KeySelection:
+    """The keys of the source that `copy_store` copies."""
+
+    prefix: str
+    excludes: list[re.Pattern[str]]
+    includes: list[re.Pattern[str]]
+
+    def __contains__(self, key: Key) -> bool:
+        return key.startswith(self.prefix) and (
+            not any(pattern.search(key) for pattern in self.excludes)
+            or any(pattern.search(key) for pattern in self.includes)
+        )
 
 
 def _patterns(given: str | Sequence[str] | None, flags: int) -> list[re.Pattern[str]]:
@@ -431,7 +561,51 @@ def _patterns(given: str | Sequence[str] | None, flags: int) -> list[re.Pattern[
     return [re.compile(text, flags) for text in texts]
 
 
-# -- what is told ----------------------------------------------------------------------------------
+class _KeyCopier:
+    """Copies keys and values between two stores, and counts them."""
+
+    def __init__(self, source: Store, dest: Store, log: Log, if_exists: str) -> None:
+        self.dest, self.log, self.if_exists = dest, log, if_exists
+        self.fetch, self.write = access.reader(source), access.writer(dest)
+        self.n_copied = self.n_skipped = self.n_bytes_copied = 0
+
+    @property
+    def counts(self) -> Counts:
+        return self.n_copied, self.n_skipped, self.n_bytes_copied
+
+    def choose(self, targets: dict[Key, Key]) -> dict[Key, Key]:
+        """Return the keys that are to be copied, with their targets; log and count all.
+
+        Raises
+        ------
+        CopyError
+            If a target exists and `if_exists` is "raise".
+        """
+        chosen = {}
+        for key, target in targets.items():
+            label = key if key == target else f"{key} -> {target}"
+            if self.if_exists != "replace" and target in self.dest:
+                if self.if_exists == "raise":
+                    raise CopyError("a key", target, type(self.dest).__name__)
+                self.log(f"skip {label}")
+                self.n_skipped += 1
+            else:
+                self.log(f"copy {label}")
+                self.n_copied += 1
+                chosen[key] = target
+        return chosen
+
+    def copy(self, targets: dict[Key, Key]) -> int:
+        """Copy the values of keys to other keys; return the number of bytes."""
+        fetched = zip(targets.values(), self.fetch(list(targets)), strict=True)
+        values = {target: value for target, value in fetched if value is not None}
+        self.write(values)
+        nbytes = sum(memoryview(value).nbytes for value in values.values())
+        self.n_bytes_copied += nbytes
+        return nbytes
+
+
+# -- logs ------------------------------------------------------------------------------------------
 
 
 def _check_rule(if_exists: str, rules: tuple[str, ...]) -> None:
@@ -445,8 +619,8 @@ def _summary(dry_run: bool, counts: Counts) -> str:
 
 
 @contextmanager
-def _logger(log: Any) -> Iterator[Log]:
-    """Make a function that tells lines to a function, a path, a file, or nobody."""
+def _open_log(log: LogLike) -> Iterator[Log]:
+    """Return a function that writes a line to the log."""
     if log is None:
         yield lambda line: None
     elif callable(log):
@@ -460,8 +634,8 @@ def _logger(log: Any) -> Iterator[Log]:
         raise TypeError(f"log is {log!r}; it must be a function, a path, or a file to write to")
 
 
-def _write_line(file: Any, line: str) -> None:
+def _write_line(file: TextIO, line: str) -> None:
     print(line, file=file)
-    # who watches wants to see each line at once
+    # so that a reader of the file sees each line at once
     if hasattr(file, "flush"):
         file.flush()

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from zarrcy import metadata
-from zarrcy.api.copy import copy, copy_store, words_like
+from zarrcy.api.copy import copy, copy_store, create_kwargs_like
 from zarrcy.api.open import open as open_node
 from zarrcy.cli.arguments import COMPRESSORS, add_zarr_format, chunk_rule, compressor_with_level, lengths
 from zarrcy.cli.chunk_blocks import ChunkRule, choose_chunks
@@ -327,14 +327,16 @@ class _Target:
 
     def __init__(self, node: Node, source: Node, options: CopyOptions) -> None:
         self.node, self.source, self.options = node, source, options
-        # `zarrcy.copy` reads this name from a group
-        self._node = node
         self.store = node.store
         self.created: list[str] = []
 
     @property
     def name(self) -> str:
         return f"/{self.node.path}"
+
+    @property
+    def zarr_format(self) -> ZarrFormat:
+        return self.node.format.ZARR_FORMAT
 
     def _at(self, path: str) -> Node:
         return self.node.at(_join(self.node.path, path.strip("/")))
@@ -374,7 +376,7 @@ class _Target:
         assert isinstance(source, Array)
         changes = self._changes(source)
         # `kwargs` describe the encoding of the source; derive them again for the changed encoding
-        kwargs = words_like(source, self, changes) | {"shape": source.shape} | changes
+        kwargs = create_kwargs_like(source, self, changes) | {"shape": source.shape} | changes
         number = self.node.format.ZARR_FORMAT
         array = create(store=self.store, path=self._at(path).path, zarr_format=number, **kwargs)
         self.created.append(path.strip("/"))

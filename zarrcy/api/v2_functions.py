@@ -1,22 +1,43 @@
-"""Functions on any mapping that write the documents of new nodes, and look for those of old ones.
+"""Functions of zarr-python 2 that create nodes of format 2 in any mapping, and look for them.
 
-They stand above the rest of `zarrcy.storage`, which knows no documents; users of zarr-python 2 import
-them from ``zarrcy.storage``.
+Users import them from `zarrcy.storage`. They are here because that package does not know metadata documents.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zarrcy.hierarchy.creation import array_spec, normalize_stores
 from zarrcy.hierarchy.node import Node
+from zarrcy.types import Elements, Option, Store, StoreLike
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 __all__ = ["contains_array", "contains_group", "init_array", "init_group"]
 
 
-def contains_array(store: Any, path: str | None = None) -> bool:
-    """Is an array at `path`?
+def contains_array(store: Store, path: str | None = None) -> bool:
+    """Return whether there is an array at a path.
 
+    Parameters
+    ----------
+    store : mapping
+        A mapping of str to bytes, or a store object.
+    path : str, optional
+        Path in the store. The default is the root.
+
+    Returns
+    -------
+    bool
+        True if there is an array.
+
+    See Also
+    --------
+    contains_group : Return whether there is a group.
+
+    Examples
+    --------
     >>> import zarrcy
     >>> g = zarrcy.group()
     >>> g["a"] = [1, 2]
@@ -26,14 +47,26 @@ def contains_array(store: Any, path: str | None = None) -> bool:
     return Node(store, path).kind() == "array"
 
 
-def contains_group(store: Any, path: str | None = None, explicit_only: bool = True) -> bool:
-    """Is a group at `path`?
+def contains_group(store: Store, path: str | None = None, explicit_only: bool = True) -> bool:
+    """Return whether there is a group at a path.
 
     Parameters
     ----------
-    store : any mapping
-    path : in the store; the root by default
-    explicit_only : kept for users of zarr-python 2; has no effect
+    store : mapping
+        A mapping of str to bytes, or a store object.
+    path : str, optional
+        Path in the store. The default is the root.
+    explicit_only : bool, optional
+        Has no effect. Users of zarr-python 2 may pass it.
+
+    Returns
+    -------
+    bool
+        True if there is a group.
+
+    See Also
+    --------
+    contains_array : Return whether there is an array.
 
     Examples
     --------
@@ -45,29 +78,64 @@ def contains_group(store: Any, path: str | None = None, explicit_only: bool = Tr
 
 
 def init_array(
-    store: Any,
-    shape: Any,
-    chunks: Any = True,
-    dtype: Any = None,
-    compressor: Any = "default",
-    fill_value: Any = None,
+    store: StoreLike,
+    shape: Option,
+    chunks: Option = True,
+    dtype: DTypeLike | None = None,
+    compressor: Option = "default",
+    fill_value: Elements = None,
     order: str = "C",
     overwrite: bool = False,
     path: str | None = None,
-    chunk_store: Any = None,
-    filters: Any = None,
-    object_codec: Any = None,
+    chunk_store: StoreLike = None,
+    filters: Option = None,
+    object_codec: Option = None,
     dimension_separator: str | None = None,
     storage_transformers: tuple[()] = (),
 ) -> None:
-    """Write the documents of a new array, and of the groups above it that are missing.
+    """Write the documents of a new array of format 2, and of its parent groups that do not exist.
 
-    See `zarrcy.create` for the parameters; here there is no fill value by default.
+    Parameters
+    ----------
+    store : mapping, store, str or PathLike
+        A mapping of str to bytes, a store object, a path or a URL.
+    shape : int or tuple of int
+        Length of each axis, in elements.
+    chunks : int, tuple of int or bool, optional
+        Length of a chunk along each axis, in elements, see `zarrcy.create`.
+    dtype : data type, optional
+        Data type of the elements. The default is float64.
+    compressor : codec, optional
+        Codec that compresses chunks; None or an empty list for no compression.
+    fill_value : scalar, optional
+        Value of elements that were never written. By default there is none.
+    order : {"C", "F"}, optional
+        Order of the elements in a chunk.
+    overwrite : bool, optional
+        Delete the array or group that is at `path` first.
+    path : str, optional
+        Path of the array in the store. The default is the root.
+    chunk_store : mapping, store, str or PathLike, optional
+        Store of the chunks, if they are not stored with the metadata.
+    filters : list of codec, optional
+        Codecs that are applied before the compressor.
+    object_codec : codec, optional
+        Codec that encodes Python objects, if `dtype` is object.
+    dimension_separator : {".", "/"}, optional
+        Separator of the chunk coordinates in a chunk key.
+    storage_transformers : tuple, optional
+        Must be empty. Users of zarr-python 2 may pass it.
 
     Raises
     ------
-    ContainsArrayError, ContainsGroupError : something is at `path`, and `overwrite` is false
-    ValueError : an argument that can't be
+    ContainsArrayError, ContainsGroupError
+        If there is an array or a group at `path` and `overwrite` is false.
+    ValueError
+        If an argument is not valid.
+
+    See Also
+    --------
+    zarrcy.create : Create an array and return it.
 
     Examples
     --------
@@ -77,7 +145,7 @@ def init_array(
     ['.zgroup', 'a/.zarray']
     """
     if storage_transformers:
-        raise ValueError(f"storage_transformers is {storage_transformers!r}; this format has none")
+        raise ValueError(f"storage_transformers is {storage_transformers!r}; it must be empty")
     store, chunk_store = normalize_stores(store, chunk_store, None, "a")
     node = Node(store, path, chunk_store, zarr_format=2)
     spec = array_spec(
@@ -85,7 +153,7 @@ def init_array(
         shape,
         chunks,
         dtype,
-        # as in zarr-python 2, an empty list means no compressor
+        # an empty list also means no compressor, as in zarr-python 2
         compressor=compressor or None,
         fill_value=fill_value,
         order=order,
@@ -96,19 +164,30 @@ def init_array(
     node.create_array(node.describe_array(spec), overwrite)
 
 
-def init_group(store: Any, overwrite: bool = False, path: str | None = None, chunk_store: Any = None) -> None:
-    """Write the document of a new group, and of the groups above it that are missing.
+def init_group(
+    store: StoreLike, overwrite: bool = False, path: str | None = None, chunk_store: StoreLike = None
+) -> None:
+    """Write the document of a new group of format 2, and of its parent groups that do not exist.
 
     Parameters
     ----------
-    store : any mapping, a path or a URL
-    overwrite : delete what is at `path` first
-    path : of the group in the store
-    chunk_store : of the chunks, where they are not with the metadata
+    store : mapping, store, str or PathLike
+        A mapping of str to bytes, a store object, a path or a URL.
+    overwrite : bool, optional
+        Delete the array or group that is at `path` first.
+    path : str, optional
+        Path of the group in the store. The default is the root.
+    chunk_store : mapping, store, str or PathLike, optional
+        Store of the chunks, if they are not stored with the metadata.
 
     Raises
     ------
-    ContainsArrayError, ContainsGroupError : something is at `path`, and `overwrite` is false
+    ContainsArrayError, ContainsGroupError
+        If there is an array or a group at `path` and `overwrite` is false.
+
+    See Also
+    --------
+    zarrcy.group : Create a group and return it.
 
     Examples
     --------

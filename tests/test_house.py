@@ -214,7 +214,7 @@ def test_importing_loads_nothing_and_reading_an_array_only_what_reads(tmp_path):
 def test_opening_an_array_and_reading_an_element_loads_few_modules(tmp_path):
     """Each module costs start-up time on a parallel file system; lower the numbers if you can, do not raise them."""
     zarrcy.save_array(tmp_path / "a", [1, 2, 3])
-    for function, most in (("open_array", 92), ("open", 96)):
+    for function, most in (("open_array", 88), ("open", 92)):
         script = (
             "import sys, zarrcy\n"
             f"zarrcy.{function}({str(tmp_path / 'a')!r}, mode='r')[1]\n"

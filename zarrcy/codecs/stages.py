@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 import numcodecs
 import numpy as np
@@ -252,6 +252,6 @@ def as_codec(codec: Codec | Mapping[str, JSON] | str) -> Codec:
     if isinstance(codec, dict):
         named: Codec = numcodecs.get_codec(dict(codec))
         return named
-    if isinstance(codec, (str, Mapping)) or not (hasattr(codec, "encode") and hasattr(codec, "get_config")):
+    if not hasattr(codec, "encode") or not hasattr(codec, "get_config"):
         raise ValueError(f"{codec!r} is not a codec; pass a numcodecs codec, its configuration, or None")
-    return codec
+    return cast("Codec", codec)

@@ -200,6 +200,8 @@ class TestShards:
         assert a.chunks == (2, 2)
         assert a.shards == (6, 8)
         assert a.cdata_shape == (7, 7)
+        rows = dict(a.info_items())
+        assert (rows["Chunk shape"], rows["Shard shape"]) == ("(2, 2)", "up to (6, 8)")
         assert a.nchunks_initialized == 49
         del a.store["c/2/1"]
         assert np.argwhere(~a.initialized_chunks()).min(axis=0).tolist() == [4, 2]

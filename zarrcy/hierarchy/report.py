@@ -95,15 +95,15 @@ def array_rows(array: Array) -> Rows:
 
 def array_metadata_rows(array: Array) -> Rows:
     """Return the rows of `zarrcy.Array.info` that do not depend on the stored chunks."""
-    chunks = array.chunks
-    has_equal_chunks = array.metadata.rectilinear_axes is None
+    # in a rectilinear grid, stored values differ in shape: chunks or, if there are any, shards
+    has_equal_chunks = array.metadata.rectilinear_axes is None or array.shards is not None
     synchronizer, chunk_store = array.synchronizer, array.chunk_store
     rows: list[tuple[str, object]] = [
         ("Name", array.name),
         ("Type", "zarrcy.Array"),
         ("Data type", array.dtype),
         ("Shape", array.shape),
-        ("Chunk shape", chunks if has_equal_chunks else f"up to {chunks}"),
+        ("Chunk shape", array.chunks if has_equal_chunks else f"up to {array.chunks}"),
         *_shard_rows(array),
         ("Order", array.order),
         ("Read-only", array.read_only),
@@ -125,10 +125,11 @@ def _shard_rows(array: Array) -> list[tuple[str, object]]:
     chunk_nbytes, shard_nbytes = (
         math.prod(lengths) * array.itemsize for lengths in (array.chunks, array.shards)
     )
+    up_to = "" if array.metadata.rectilinear_axes is None else "up to "
     return [
-        ("Shard shape", array.shards),
+        ("Shard shape", f"{up_to}{array.shards}"),
         ("Chunk size", bytes_text(chunk_nbytes)),
-        ("Shard size", bytes_text(shard_nbytes)),
+        ("Shard size", up_to + bytes_text(shard_nbytes)),
     ]
 
 

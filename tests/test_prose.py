@@ -44,7 +44,6 @@ NOT_YET = (
     "zarrcy/compat.py",
     "zarrcy/hierarchy",
     "zarrcy/storage",
-    "zarrcy/testing",
 )
 
 # Phrase -> what to write instead.

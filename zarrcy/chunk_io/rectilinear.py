@@ -66,7 +66,7 @@ class RectilinearChunkIO:
             if part.is_box:
                 chunk_io.read(regular, out[part.where], field, prezeroed)
             else:
-                values = _new_like(out, part.result_shape)
+                values = np.empty_like(out, shape=part.result_shape)
                 chunk_io.read(regular, values, field)
                 out[part.where] = values
 
@@ -292,15 +292,6 @@ def _parts_of_list(runs: AxisChunks, positions: NDArray[np.int64]) -> Iterator[A
         first, n = int(places[0]), len(places)
         where = slice(first, first + n) if int(places[-1]) == first + n - 1 else places
         yield AxisPart(run, 0, n, 1, where, within)
-
-
-def _new_like(out: AnyArray, shape: Shape) -> AnyArray:
-    """Return memory for a result like `out`; nothing is masked yet if that is a masked array."""
-    if isinstance(out, np.ma.MaskedArray):
-        from zarrcy.chunk_io.missing_chunks import new_masked
-
-        return new_masked(shape, out.dtype, "C")
-    return np.empty_like(out, shape=shape)
 
 
 def _positions(where: slice[int, int, None] | NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,9 +1,9 @@
-"""For tests: stores that count and fail, strategies for hypothesis, and what tries a store.
+"""Tools for tests: stores that count operations or fail, strategies for hypothesis, and tests of a store.
 
-`CountingStore` and `FaultyStore` need nothing more than zarrcy. The others need ``zarrcy[testing]``;
-they are loaded when they are first asked for.
+`CountingStore` and `FaultyStore` need only zarrcy. The other names need ``zarrcy[testing]``; they are imported on
+first use.
 
-To try a store of your own, let pytest collect this; it tries arrays in the store, too:
+To test your own store, and arrays in it, let pytest collect a class like this one:
 
 >>> import zarrcy
 >>> from zarrcy.testing import StoreContract
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zarrcy.testing.stores import CountingStore, FaultyStore
 
@@ -44,11 +44,11 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = f"{__name__}.{_HOMES[name]}"
     if "pytest" in sys.modules and module not in sys.modules:
-        # an assertion that fails says what it saw
+        # a failing assertion shows its values
         sys.modules["pytest"].register_assert_rewrite(module)
     return getattr(import_module(module), name)

@@ -1,21 +1,21 @@
-"""Do anything to an array, do the same to NumPy, and compare: a state machine for hypothesis."""
+"""A hypothesis state machine that applies random operations to an array and to a NumPy model, and compares them."""
 
 from __future__ import annotations
 
 import json
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike
 
 import zarrcy
 from zarrcy.errors import MissingExtraError, ReadOnlyError
 from zarrcy.indexing.fields import record_fields
 from zarrcy.testing import strategies
 from zarrcy.testing.model import ArrayModel, data_of, same_bits
-from zarrcy.types import Store, ZarrFormat
+from zarrcy.types import JSON, Coords, Elements, Shape, Store, ZarrFormat
 
 try:
     from hypothesis import strategies as st
@@ -24,30 +24,38 @@ except ImportError as exc:
     raise MissingExtraError("hypothesis", "testing", "zarrcy.testing") from exc
 
 _DOCUMENTS = (".zarray", ".zattrs", ".zgroup", "zarr.json")
-# Data types that a version of the format has.
-_DTYPES: dict[ZarrFormat, tuple[Any, ...]] = {
+# Data types of each version of the format.
+_DTYPES: dict[ZarrFormat, tuple[DTypeLike, ...]] = {
     2: (*strategies.DTYPES, strategies.STRUCTURED),
     3: (*strategies.DTYPES, strategies.FLAT_STRUCTURED),
     "3-draft": (*strategies.DTYPES, strategies.STRUCTURED),
 }
-# How documents say that they are of a version, where it is not the version itself.
-_SPELLED: dict[ZarrFormat, str] = {"3-draft": "https://purl.org/zarr/spec/protocol/core/3.0"}
+# Value of the member zarr_format in documents, if it is not the version itself.
+_FORMAT_MEMBERS: dict[ZarrFormat, str] = {"3-draft": "https://purl.org/zarr/spec/protocol/core/3.0"}
 _ACCESSORS = {"orthogonal": "oindex", "coordinate": "vindex", "mask": "vindex", "block": "blocks"}
 _MAX_SIDE = 7
 
 
 class ArrayMachine(RuleBasedStateMachine):
-    """An array and a NumPy model that are created, read, written, resized, reopened ... side by side.
+    """A state machine that creates, reads, writes, resizes and reopens an array and a NumPy model.
 
-    After each step the whole array is compared bit for bit, and the keys in the store with what was
-    written. To try a store of your own, override `make_store`, or use `machine_for`.
+    After each step, the whole array is compared bit for bit with the model, and the keys in the store with the
+    chunks that were written. To test your own store, override `make_store`, or use `machine_for`.
 
     Attributes
     ----------
-    survives_pickling : arrays in this store are pickled and loaded too
-    writes_empty_chunks : fix ``write_empty_chunks``; None tries both
-    zarr_format : 2, 3 or "3-draft"
-    sharded : keep chunks together in shards
+    survives_pickling : bool, default True
+        Also pickle and unpickle arrays in this store.
+    writes_empty_chunks : bool or None, default None
+        Value of ``write_empty_chunks``; None tries both.
+    zarr_format : {2, 3, "3-draft"}, default 2
+        Version of the format.
+    sharded : bool, default False
+        Store chunks in shards.
+
+    See Also
+    --------
+    machine_for : Make a machine from a function that creates stores.
 
     Examples
     --------
@@ -63,16 +71,16 @@ class ArrayMachine(RuleBasedStateMachine):
     zarr_format: ZarrFormat = 2
     sharded = False
 
-    def make_store(self) -> Any:
+    def make_store(self) -> Store:
         """Return a new, empty store."""
         return {}
 
-    def drop_store(self, store: Any) -> None:
-        """Clean up after a store that `make_store` made."""
+    def drop_store(self, store: Store) -> None:
+        """Release a store that `make_store` created."""
 
     def teardown(self) -> None:
-        if hasattr(self, "made_store"):
-            self.drop_store(self.made_store)
+        if hasattr(self, "store"):
+            self.drop_store(self.store)
 
     # -- creating ----------------------------------------------------------------------------------
 
@@ -86,17 +94,17 @@ class ArrayMachine(RuleBasedStateMachine):
         layout = data.draw(
             strategies.layouts(max_dims=3, max_side=6, dtypes=_DTYPES[self.zarr_format]), label="layout"
         )
-        self.made_store = self.make_store()
+        self.store = self.make_store()
         if self.writes_empty_chunks is not None:
             flag = self.writes_empty_chunks
-        # what the store holds is shards; chunks are what blocks are counted in
-        stored: tuple[int, ...] = layout["chunks"]
+        # the store contains shards; block selections count chunks
+        stored: Shape = layout["chunks"]
         shards: dict[str, Any] = {}
         if self.sharded:
             stored = tuple(n * data.draw(st.integers(1, 3), label="chunks of a shard") for n in stored)
             shards = {"shards": stored}
         self.array = zarrcy.create(
-            store=self.made_store,
+            store=self.store,
             path=path,
             write_empty_chunks=flag,
             zarr_format=self.zarr_format,
@@ -104,13 +112,13 @@ class ArrayMachine(RuleBasedStateMachine):
             **layout,
         )
         self.chunks = tuple(layout["chunks"])
-        # some formats have no byte order, and some always have a fill value
+        # some formats do not store the byte order, and some always have a fill value
         fill = self.array.fill_value if layout["fill_value"] is None else layout["fill_value"]
         dtypes = (np.dtype(layout["dtype"]), np.dtype(layout["dtype"]).newbyteorder("="))
         assert self.array.dtype in dtypes
         self.model = ArrayModel(layout["shape"], stored, self.array.dtype, fill)
-        self.attributes: dict[str, Any] = {}
-        # without a fill value no chunk may be left out: other readers would see anything there
+        self.attributes: dict[str, JSON] = {}
+        # without a fill value every chunk is stored, because readers do not agree on the value of missing chunks
         self.stores_all = (flag and not self.sharded) or self.array.fill_value is None
         if filled:
             self.write_all(1)
@@ -125,28 +133,28 @@ class ArrayMachine(RuleBasedStateMachine):
         selection = self._draw_selection(data)
         expected, known = self.model.at(selection.positions)
         if brackets:
-            found = _brackets(self.array, selection.kind)[selection.key]
+            elements = _brackets(self.array, selection.kind)[selection.key]
         else:
-            found = getattr(self.array, f"get_{selection.kind}_selection")(selection.key)
-        assert same_bits(found, expected, known), f"read {found!r}, not {expected!r}"
+            elements = getattr(self.array, f"get_{selection.kind}_selection")(selection.key)
+        assert same_bits(elements, expected, known), f"read {elements!r} instead of {expected!r}"
         if selection.kind == "basic":
             is_array = isinstance(self.model.values[selection.key], np.ndarray)
-            assert isinstance(found, np.ndarray) == is_array, "a scalar where NumPy has one, and only there"
+            assert isinstance(elements, np.ndarray) == is_array, "a scalar exactly if NumPy returns a scalar"
 
     @rule(data=st.data(), order=st.sampled_from("CF"))
-    def read_into(self, data: st.DataObject, order: Any) -> None:
+    def read_into(self, data: st.DataObject, order: Literal["C", "F"]) -> None:
         selection = self._draw_selection(data)
         expected, known = self.model.at(selection.positions)
         out = np.full(expected.shape, data_of((), self.model.dtype, 5), self.model.dtype, order)
         get = getattr(self.array, f"get_{selection.kind}_selection")
-        assert get(selection.key, out=out) is out, "out is returned"
-        assert same_bits(out, expected, known), f"read {out!r}, not {expected!r}"
+        assert get(selection.key, out=out) is out, "the array out is returned"
+        assert same_bits(out, expected, known), f"read {out!r} instead of {expected!r}"
 
     @precondition(lambda self: self.model.dtype.fields is not None)
     @rule(data=st.data())
     def read_fields(self, data: st.DataObject) -> None:
         selection = self._draw_selection(data)
-        names: Any = list(self.model.dtype.names or ())
+        names: list[str] = list(self.model.dtype.names or ())
         fields = data.draw(
             st.sampled_from(names) | st.lists(st.sampled_from(names), min_size=1, unique=True), label="fields"
         )
@@ -159,8 +167,8 @@ class ArrayMachine(RuleBasedStateMachine):
             expected = np.empty(whole.shape, dtype)
             for name in fields:
                 expected[name] = whole[name]
-        found = getattr(self.array, f"get_{selection.kind}_selection")(selection.key, fields=fields)
-        assert same_bits(found, expected, known), f"read {found!r}, not {expected!r}"
+        elements = getattr(self.array, f"get_{selection.kind}_selection")(selection.key, fields=fields)
+        assert same_bits(elements, expected, known), f"read {elements!r} instead of {expected!r}"
 
     @precondition(lambda self: self.model.shape)
     @rule(start=st.integers(0, _MAX_SIDE + 1), end=st.none() | st.integers(0, _MAX_SIDE + 1))
@@ -168,12 +176,12 @@ class ArrayMachine(RuleBasedStateMachine):
         rows = list(self.array.islice(start, end))
         expected, known = self.model.values[start:end], self.model.known[start:end]
         assert len(rows) == len(expected)
-        for row, wanted, certain in zip(rows, expected, known, strict=True):
-            assert same_bits(row, wanted, certain), f"row {row!r}, not {wanted!r}"
+        for row, expected_row, is_known in zip(rows, expected, known, strict=True):
+            assert same_bits(row, expected_row, is_known), f"row {row!r} instead of {expected_row!r}"
 
     # -- writing -----------------------------------------------------------------------------------
 
-    def _draw_value(self, data: st.DataObject, shape: tuple[int, ...]) -> Any:
+    def _draw_value(self, data: st.DataObject, shape: Shape) -> Elements:
         return data.draw(strategies.values(shape, self.model.dtype, self.model.fill), label="value")
 
     @rule(data=st.data(), brackets=st.booleans(), through_view=st.booleans())
@@ -204,7 +212,7 @@ class ArrayMachine(RuleBasedStateMachine):
         self.model.write(selection.positions, value, name)
 
     @rule(data=st.data())
-    def write_what_does_not_fit(self, data: st.DataObject) -> None:
+    def write_a_value_that_does_not_fit(self, data: st.DataObject) -> None:
         selection = self._draw_selection(data)
         if not selection.positions.size:
             return
@@ -214,14 +222,16 @@ class ArrayMachine(RuleBasedStateMachine):
 
     # -- changing the shape ------------------------------------------------------------------------
 
-    @rule(data=st.data(), spelled=st.sampled_from(["a shape", "lengths", "None for what stays", "assigned"]))
-    def resize(self, data: st.DataObject, spelled: str) -> None:
+    @rule(
+        data=st.data(), how=st.sampled_from(["a shape", "lengths", "None for unchanged axes", "assignment"])
+    )
+    def resize(self, data: st.DataObject, how: str) -> None:
         shape = tuple(data.draw(st.integers(0, _MAX_SIDE) | st.just(n)) for n in self.model.shape)
-        if spelled == "assigned":
+        if how == "assignment":
             self.array.shape = shape
-        elif spelled == "lengths" and shape:
+        elif how == "lengths" and shape:
             self.array.resize(*shape)
-        elif spelled == "None for what stays":
+        elif how == "None for unchanged axes":
             self.array.resize(
                 tuple(None if a == b else a for a, b in zip(shape, self.model.shape, strict=True))
             )
@@ -236,7 +246,7 @@ class ArrayMachine(RuleBasedStateMachine):
         for shape in (tuple(data.draw(st.integers(0, n)) for n in old), old):
             self.array.resize(shape)
             self.model.resize(shape)
-            self.the_store_holds_the_chunks_that_were_written()
+            self.the_store_contains_the_chunks_that_were_written()
 
     @precondition(lambda self: self.model.shape and max(self.model.shape) <= _MAX_SIDE)
     @rule(data=st.data(), count=st.integers(0, 4))
@@ -245,11 +255,11 @@ class ArrayMachine(RuleBasedStateMachine):
         axis = data.draw(st.integers(-ndim, ndim - 1), label="axis")
         shape = tuple(count if i == axis % ndim else n for i, n in enumerate(self.model.shape))
         value = data_of(shape, self.model.dtype, data.draw(st.integers(0, 60)))
-        grown = self.array.append(value, axis)
+        shape = self.array.append(value, axis)
         self.model.append(value, axis % ndim)
-        assert grown == self.model.shape
+        assert shape == self.model.shape
 
-    # -- opening again, looking again --------------------------------------------------------------
+    # -- opening again, and views ------------------------------------------------------------------
 
     @rule(cached=st.booleans(), by_class=st.booleans())
     def reopen(self, cached: bool, by_class: bool) -> None:
@@ -266,12 +276,12 @@ class ArrayMachine(RuleBasedStateMachine):
 
     @rule()
     def open_to_read(self) -> None:
-        found = zarrcy.open_array(self.array.store, mode="r", path=self.array.path)
-        assert same_bits(found[...], self.model.values, self.model.known)
-        _must_raise(ReadOnlyError, lambda: found.__setitem__(Ellipsis, 0))
-        _must_raise(ReadOnlyError, lambda: found.resize(found.shape))
-        _must_raise(ReadOnlyError, lambda: found.append(found))
-        _must_raise(ReadOnlyError, lambda: found.attrs.__setitem__("a", 0))
+        array = zarrcy.open_array(self.array.store, mode="r", path=self.array.path)
+        assert same_bits(array[...], self.model.values, self.model.known)
+        _must_raise(ReadOnlyError, lambda: array.__setitem__(Ellipsis, 0))
+        _must_raise(ReadOnlyError, lambda: array.resize(array.shape))
+        _must_raise(ReadOnlyError, lambda: array.append(array))
+        _must_raise(ReadOnlyError, lambda: array.attrs.__setitem__("a", 0))
 
     @precondition(lambda self: self.survives_pickling)
     @rule()
@@ -282,12 +292,12 @@ class ArrayMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model.dtype.kind in "iu" and not self.array.filters)
     @rule(data=st.data())
-    def look_at_other_signs(self, data: st.DataObject) -> None:
+    def view_with_the_other_signedness(self, data: st.DataObject) -> None:
         dtype = np.dtype(self.model.dtype.str.replace(*("iu" if self.model.dtype.kind == "i" else "ui")))
         selection = self._draw_selection(data)
         expected, known = self.model.at(selection.positions)
-        found = _brackets(self.array.view(dtype=dtype), selection.kind)[selection.key]
-        assert same_bits(found, expected.view(dtype), known)
+        elements = _brackets(self.array.view(dtype=dtype), selection.kind)[selection.key]
+        assert same_bits(elements, expected.view(dtype), known)
 
     @precondition(lambda self: self.model.dtype.kind in "biufc")
     @rule(data=st.data())
@@ -297,20 +307,20 @@ class ArrayMachine(RuleBasedStateMachine):
         )
         selection = self._draw_selection(data)
         expected, known = self.model.at(selection.positions)
-        found = _brackets(self.array.astype(dtype), selection.kind)[selection.key]
-        assert same_bits(found, expected.astype(dtype), known)
+        elements = _brackets(self.array.astype(dtype), selection.kind)[selection.key]
+        assert same_bits(elements, expected.astype(dtype), known)
 
     # -- attributes --------------------------------------------------------------------------------
 
     _names = st.sampled_from(["a", "b", "é", ""])
 
     @rule(name=_names, value=strategies.json_values())
-    def set_attribute(self, name: str, value: Any) -> None:
+    def set_attribute(self, name: str, value: JSON) -> None:
         self.array.attrs[name] = value
         self.attributes[name] = value
 
     @rule(values=st.dictionaries(_names, strategies.json_values(), max_size=3), put=st.booleans())
-    def set_attributes(self, values: dict[str, Any], put: bool) -> None:
+    def set_attributes(self, values: dict[str, JSON], put: bool) -> None:
         if put:
             self.array.attrs.put(values)
             self.attributes = dict(values)
@@ -327,32 +337,62 @@ class ArrayMachine(RuleBasedStateMachine):
         else:
             del self.attributes[name]
 
-    # -- what holds after each step ----------------------------------------------------------------
+    # -- invariants --------------------------------------------------------------------------------
 
     @invariant()
-    def the_store_holds_the_chunks_that_were_written(self) -> None:
+    def the_store_contains_the_chunks_that_were_written(self) -> None:
         model, array = self.model, self.array
-        chunk_keys = array.metadata.chunk_keys
-        prefix = chunk_keys.root + (f"{array.path}/" if array.path else "")
-        name_of = {at: chunk_keys.name(at) for at in np.ndindex(*model.counts)}
+        prefix = ("data/root/" if self._is_draft else "") + (f"{array.path}/" if array.path else "")
+        name_of = {coords: self._chunk_name(coords) for coords in np.ndindex(*model.counts)}
         stored = {key[len(prefix) :] for key in array.chunk_store if key.startswith(prefix)}
         stored -= set(_DOCUMENTS)
-        assert stored <= set(name_of.values()), "no chunk is stored that is outside the array"
+        assert stored <= set(name_of.values()), "every stored chunk lies inside the array"
         if not self.sharded:
             assert array.nchunks_initialized == len(stored)
             assert array.nchunks == len(name_of)
-        written = {name_of[at] for at in model.written}
-        assert stored <= written, "no chunk is stored that was not written"
+        written = {name_of[coords] for coords in model.written}
+        assert stored <= written, "every stored chunk was written"
         if self.stores_all:
             assert stored == written
-        for at, name in name_of.items():
+        for coords, name in name_of.items():
             if name not in stored:
-                model.see_missing(at)
+                model.see_missing(coords)
             elif not self.stores_all:
-                assert not model.is_fill(at), f"chunk {name} is stored and holds nothing but the fill value"
+                assert not model.is_fill(coords), f"chunk {name} is stored but contains only the fill value"
+
+    @property
+    def _draft_key(self) -> str:
+        """Key of the document of the array in the draft of version 3."""
+        return f"meta/root/{self.array.path}.array.json" if self.array.path else "meta/root.array.json"
+
+    @property
+    def _is_draft(self) -> bool:
+        return self._draft_key in self.array.store
+
+    def _document(self) -> JSON:
+        """Return the metadata document of the array."""
+        prefix = f"{self.array.path}/" if self.array.path else ""
+        return (
+            self._json(self._draft_key) or self._json(f"{prefix}.zarray") or self._json(f"{prefix}zarr.json")
+        )
+
+    def _chunk_name(self, coords: Coords) -> str:
+        """Return the key of a chunk, relative to the array, as the document of the array defines it."""
+        document = self._document()
+        encoding = document.get("chunk_key_encoding", {})
+        options = encoding.get("configuration", {})
+        separator: str
+        if self._is_draft:
+            separator = document["chunk_grid"]["separator"]
+            return "c" + separator.join(map(str, coords or (0,)))
+        if encoding.get("name") == "default":
+            separator = options.get("separator", "/")
+            return separator.join(["c", *map(str, coords)])
+        separator = options.get("separator", document.get("dimension_separator", "."))
+        return separator.join(map(str, coords or (0,)))
 
     @invariant()
-    def the_array_is_as_its_model(self) -> None:
+    def the_array_equals_its_model(self) -> None:
         array, model = self.array, self.model
         assert array.shape == model.shape
         assert array.dtype == model.dtype
@@ -361,66 +401,82 @@ class ArrayMachine(RuleBasedStateMachine):
         fill = (
             np.zeros((), model.dtype) if array.fill_value is None else np.array(array.fill_value, model.dtype)
         )
-        assert same_bits(fill, model.fill), f"fill value {fill!r}, not {model.fill!r}"
-        found = array[...]
-        assert same_bits(found, model.values, model.known), f"holds {found!r}, not {model.values!r}"
+        assert same_bits(fill, model.fill), f"fill value {fill!r} instead of {model.fill!r}"
+        elements = array[...]
+        assert same_bits(elements, model.values, model.known), f"contains {elements!r}, not {model.values!r}"
 
     @invariant()
-    def the_documents_say_the_same(self) -> None:
+    def the_documents_equal_the_model(self) -> None:
         prefix = f"{self.array.path}/" if self.array.path else ""
-        asked, drafted = self.zarr_format, self._json(f"meta/root/{prefix}"[:-1] + ".array.json")
-        document = drafted or self._json(f"{prefix}.zarray") or self._json(f"{prefix}zarr.json")
+        document = self._document()
         attributes = document.get("attributes") or self._json(f"{prefix}.zattrs")
-        if drafted:
-            # the codecs of the elements stand there too
+        if self._is_draft:
+            # the draft also stores filters in the attributes
             attributes = {name: value for name, value in attributes.items() if name != "filters"}
-        found = self._json("zarr.json")["zarr_format"] if drafted else document["zarr_format"]
-        assert found == _SPELLED.get(asked, asked)
+        root = self._json("zarr.json") if self._is_draft else document
+        version, expected = root["zarr_format"], _FORMAT_MEMBERS.get(self.zarr_format, self.zarr_format)
+        assert version == expected
         assert document["shape"] == list(self.model.shape)
         grid = document.get("chunk_grid", document)
         grid = grid.get("configuration", grid)
         assert grid.get("chunks", grid.get("chunk_shape")) == list(self.model.chunks)
         assert dict(self.array.attrs) == attributes == self.attributes
 
-    def _json(self, key: str) -> Any:
-        """Return a document; an empty one if it is not there."""
+    def _json(self, key: str) -> JSON:
+        """Return a document, or an empty one if the key does not exist."""
         text = self.array.store.get(key)
-        return {} if text is None else json.loads(bytes(text), parse_constant=_refuse)
+        return {} if text is None else json.loads(bytes(text), parse_constant=_reject)
 
 
 def _brackets(array: zarrcy.Array, kind: str) -> Any:
-    """Return what takes a selection of this kind in brackets."""
+    """Return the object that accepts selections of this kind between brackets."""
     return getattr(array, _ACCESSORS[kind]) if kind in _ACCESSORS else array
 
 
-def _fit(value: Any, ndim: int) -> Any:
-    """Drop the leading axes of one element that a selection of `ndim` axes does not have."""
+def _fit(value: Elements, ndim: int) -> Elements:
+    """Drop the leading axes of length 1 that a selection with `ndim` axes does not have."""
     extra = max(0, np.ndim(value) - ndim)
     return value.reshape(value.shape[extra:]) if extra else value
 
 
-def _must_raise(kind: type[Exception], change: Callable[[], Any]) -> None:
-    """Check that a change is refused; the invariants then see that nothing was changed."""
+def _must_raise(error: type[Exception], change: Callable[[], object]) -> None:
+    """Check that a change raises; the invariants check that nothing changed."""
     try:
         change()
-    except kind:
+    except error:
         return
-    raise AssertionError(f"{kind.__name__} was not raised")
+    raise AssertionError(f"{error.__name__} was not raised")
 
 
-def _refuse(constant: str) -> NDArray[Any]:
-    raise ValueError(f"{constant} is no JSON")
+def _reject(constant: str) -> float:
+    raise ValueError(f"{constant} is not valid JSON")
 
 
 def machine_for(make_store: Callable[[], Store]) -> type[ArrayMachine]:
-    """Return an `ArrayMachine` whose arrays are in the stores that a function makes.
+    """Return an `ArrayMachine` that creates its arrays in the stores of a function.
 
+    Parameters
+    ----------
+    make_store : callable
+        Called without arguments; returns a new, empty store.
+
+    Returns
+    -------
+    type
+        Subclass of `ArrayMachine`; its attribute ``TestCase`` is a test that pytest collects.
+
+    See Also
+    --------
+    hierarchy_machine_for : The same for hierarchies.
+
+    Examples
+    --------
     >>> from zarrcy.testing import machine_for
     >>> TestMyStore = machine_for(dict).TestCase
     """
 
     class Machine(ArrayMachine):
-        def make_store(self) -> Any:
+        def make_store(self) -> Store:
             return make_store()
 
     Machine.__name__ = Machine.__qualname__ = f"ArrayMachine_{getattr(make_store, '__name__', 'store')}"

@@ -1,64 +1,70 @@
-"""What an array should hold, in NumPy: the model that `ArrayMachine` compares with."""
+"""The expected elements of an array, as NumPy arrays: the model that `ArrayMachine` compares an array with."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from types import EllipsisType
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from zarrcy.indexing.chunk_shapes import grid_shape
-from zarrcy.types import AnyDtype, Coords, Shape
+from zarrcy.types import AnyArray, AnyDtype, Coords, Elements, Shape
+
+_Region: TypeAlias = tuple[slice | EllipsisType, ...]
 
 
-def data_of(shape: Shape, dtype: Any, start: int = 0) -> NDArray[Any]:
-    """Return values of which any two near each other differ, so that a misplaced one shows.
+def data_of(shape: Shape, dtype: DTypeLike, start: int = 0) -> AnyArray:
+    """Return an array in which nearby elements differ, so that a misplaced element is detected.
 
+    Examples
+    --------
     >>> data_of((2, 2), "f4", start=3).tolist()
     [[3.0, 4.0], [5.0, 6.0]]
     """
     dtype = np.dtype(dtype)
-    numbers: Any = np.arange(start, start + math.prod(shape), dtype="<i8").reshape(shape)
+    numbers: AnyArray = np.arange(start, start + math.prod(shape), dtype="<i8").reshape(shape)
     if dtype.kind == "V":
         raw = (numbers[..., None] * 7 + np.arange(dtype.itemsize) + 1) % 251
-        records: NDArray[Any] = np.ascontiguousarray(raw.astype("u1")).view(dtype).reshape(shape)
+        records: AnyArray = np.ascontiguousarray(raw.astype("u1")).view(dtype).reshape(shape)
         return records
     if dtype.kind in "SU":
-        values: Any = (numbers % 99).astype(str)
+        values: AnyArray = (numbers % 99).astype(str)
     elif dtype.kind == "c":
         values = numbers - 1j * numbers
     elif dtype.kind == "b":
         values = numbers * 2654435761 % 7 < 3
     else:
         values = numbers
-    # of an array without axes numpy's arithmetic makes a scalar: make it an array again
+    # NumPy's arithmetic turns an array without axes into a scalar; make it an array again
     return np.array(np.asarray(values).astype(dtype), dtype).reshape(shape)
 
 
-def element_of(fill_value: Any, dtype: AnyDtype) -> NDArray[Any]:
-    """Return what an element reads as that was never written, as an array without axes."""
+def element_of(fill_value: Elements, dtype: AnyDtype) -> AnyArray:
+    """Return the value of an unwritten element, as an array without axes."""
     if fill_value is None or (type(fill_value) is int and fill_value == 0):
         return np.zeros((), dtype)
     return np.array(fill_value, dtype)
 
 
-def bits_of(values: Any) -> NDArray[np.uint8]:
+def bits_of(values: Elements) -> NDArray[np.uint8]:
     """Return the bytes of each element along a new last axis."""
     array = np.array(values, order="C")
     return array.reshape(-1).view(np.uint8).reshape((*array.shape, array.dtype.itemsize))
 
 
-def same_bits(ours: Any, theirs: Any, where: Any = True) -> bool:
-    """Have these the same type, shape and bits?
+def same_bits(ours: Elements, theirs: Elements, where: NDArray[np.bool_] | bool = True) -> bool:
+    """Return whether two scalars or arrays have the same data type, shape and bits.
 
-    NaN payloads and signs of zero count; a scalar is what NumPy makes of an element, so it has the
-    byte order of the machine.
+    NaN payloads and signs of zero are compared too. A NumPy scalar always has the native byte order.
 
     Parameters
     ----------
-    ours, theirs : scalars or arrays
-    where : compare only these elements
+    ours, theirs : scalar or array
+        The values to compare.
+    where : array of bool, optional
+        Compare only these elements; by default all.
     """
     theirs = np.asarray(theirs)
     if isinstance(ours, np.generic) and theirs.dtype.fields is None:
@@ -70,20 +76,24 @@ def same_bits(ours: Any, theirs: Any, where: Any = True) -> bool:
 
 
 class ArrayModel:
-    """The elements of an array, and which of them are promised.
+    """The elements of an array, and which of them have a defined value.
 
-    When an array shrinks, elements are cut off. Those in a chunk that stays may be there when it
-    grows again, or not: they are not `known` until they are written, or until their chunk is gone.
+    When an array shrinks, elements are cut off. If their chunk stays, they may reappear when the array grows again,
+    or be fill value. Until they are written or their chunk is deleted, their value is not known.
 
     Parameters
     ----------
-    shape, chunks : in elements
-    dtype : of the elements
-    fill_value : of elements that were never written; None is zero
+    shape, chunks : tuple of int
+        Shape and chunk shape, in elements.
+    dtype : numpy.dtype
+        Data type.
+    fill_value : scalar or None
+        Value of unwritten elements; None means zero.
 
     Attributes
     ----------
-    written : coordinates of the chunks that were written and not deleted since
+    written : set of tuple of int
+        Coordinates of the chunks that were written and not deleted since.
 
     Examples
     --------
@@ -94,60 +104,60 @@ class ArrayModel:
     ([9, 5, 5], [(0,), (1,)])
     """
 
-    def __init__(self, shape: Shape, chunks: Shape, dtype: AnyDtype, fill_value: Any) -> None:
+    def __init__(self, shape: Shape, chunks: Shape, dtype: AnyDtype, fill_value: Elements) -> None:
         self.shape, self.chunks, self.dtype = shape, chunks, dtype
         self.fill = element_of(fill_value, dtype)
         self.written: set[Coords] = set()
         self._allocate(shape)
 
     def _allocate(self, shape: Shape) -> None:
-        """Make room for whole chunks, so that what lies beyond the edge is kept in mind too."""
+        """Allocate whole chunks, so that elements beyond the edge of the array are modelled too."""
         self.shape = shape
         self.counts = grid_shape(shape, self.chunks)
         padded = tuple(n * c for n, c in zip(self.counts, self.chunks, strict=True))
         self._padded = np.full(padded, self.fill, self.dtype)
         self._known = np.ones(padded, bool)
-        self._inside: tuple[Any, ...] = (*map(slice, shape), ...)
-        self._places = np.arange(math.prod(padded)).reshape(padded)[self._inside].reshape(-1)
+        self._inside: _Region = (*map(slice, shape), ...)
+        self._positions = np.arange(math.prod(padded)).reshape(padded)[self._inside].reshape(-1)
 
     @property
-    def values(self) -> NDArray[Any]:
-        """The elements, as an array that can be indexed but shall not be written."""
-        values: NDArray[Any] = self._padded[self._inside]
+    def values(self) -> AnyArray:
+        """The elements, as an array that must not be written."""
+        values: AnyArray = self._padded[self._inside]
         return values
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Which elements are promised."""
+        """Which elements have a defined value."""
         known: NDArray[np.bool_] = self._known[self._inside]
         return known
 
-    def at(self, positions: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return the elements with these numbers in C order, and which of them are known."""
-        places = self._places[positions]
-        # without axes numpy gives a scalar, in the byte order of the machine: make it an element again
-        return np.asarray(self._padded.reshape(-1)[places], self.dtype), np.asarray(
-            self._known.reshape(-1)[places]
+    def at(self, positions: NDArray[np.intp]) -> tuple[AnyArray, NDArray[np.bool_]]:
+        """Return the elements at positions in C order, and which of them are known."""
+        padded = self._positions[positions]
+        # without axes NumPy returns a scalar with the native byte order; convert it back to the data type
+        return np.asarray(self._padded.reshape(-1)[padded], self.dtype), np.asarray(
+            self._known.reshape(-1)[padded]
         )
 
-    def write(self, positions: NDArray[np.intp], value: Any, field: str | None = None) -> None:
-        """Assign to the elements with these numbers in C order; the last one wins."""
-        places = self._places[positions]
-        flat: NDArray[Any] = self._padded.reshape(-1)
+    def write(self, positions: NDArray[np.intp], value: Elements, field: str | None = None) -> None:
+        """Assign to the elements at positions in C order; for repeated positions the last value counts."""
+        padded = self._positions[positions]
+        flat: AnyArray = self._padded.reshape(-1)
         if field is None:
-            flat[places] = value
-            self._known.reshape(-1)[places] = True
+            flat[padded] = value
+            self._known.reshape(-1)[padded] = True
         else:
-            flat[field][places] = value
+            flat[field][padded] = value
         if not self.shape:
-            self.written.update([()] * places.size)
+            self.written.update([()] * padded.size)
             return
-        within = np.unravel_index(places.reshape(-1), self._padded.shape)
+        within = np.unravel_index(padded.reshape(-1), self._padded.shape)
         chunks = ((axis // c).tolist() for axis, c in zip(within, self.chunks, strict=True))
         self.written.update(zip(*chunks, strict=True))
 
     def resize(self, shape: Shape) -> None:
-        """Change the shape; forget what is cut off."""
+        """Change the shape; elements that are cut off become unknown."""
         old, old_known, old_shape = self._padded, self._known, self.shape
         cut_off = np.zeros(old.shape, bool)
         cut_off[self._inside] = True
@@ -156,35 +166,35 @@ class ArrayModel:
         common = _common(old.shape, self._padded.shape)
         self._padded[common] = old[common]
         self._known[common] = (old_known & ~cut_off)[common]
-        self.written = {at for at in self.written if all(i < n for i, n in zip(at, self.counts, strict=True))}
+        self.written = {
+            coords for coords in self.written if all(i < n for i, n in zip(coords, self.counts, strict=True))
+        }
 
-    def append(self, value: NDArray[Any], axis: int) -> None:
+    def append(self, value: AnyArray, axis: int) -> None:
         """Add elements at the end of an axis."""
         start = self.shape[axis]
         self.resize((*self.shape[:axis], start + value.shape[axis], *self.shape[axis + 1 :]))
         numbers = np.arange(math.prod(self.shape)).reshape(self.shape)
         self.write(numbers[(slice(None),) * axis + (slice(start, None),)], value)
 
-    def chunk(self, coords: Coords) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return the elements of a chunk, beyond the edge too, and which of them are known."""
-        region: tuple[Any, ...] = tuple(
-            slice(i * c, (i + 1) * c) for i, c in zip(coords, self.chunks, strict=True)
-        )
+    def chunk(self, coords: Coords) -> tuple[AnyArray, NDArray[np.bool_]]:
+        """Return the elements of a whole chunk, also beyond the edge, and which of them are known."""
+        region: _Region = tuple(slice(i * c, (i + 1) * c) for i, c in zip(coords, self.chunks, strict=True))
         region = (*region, ...)
         return self._padded[region], self._known[region]
 
     def is_fill(self, coords: Coords) -> bool:
-        """Is a chunk, beyond the edge too, known to hold nothing but the fill value?"""
+        """Return whether a whole chunk, also beyond the edge, is known to contain only the fill value."""
         values, known = self.chunk(coords)
         return bool(known.all()) and same_bits(values, np.full(values.shape, self.fill, self.dtype))
 
     def see_missing(self, coords: Coords) -> None:
-        """Learn that a chunk is not stored: what is not known of it is fill value."""
+        """Record that a chunk is not stored, so its unknown elements are fill value."""
         values, known = self.chunk(coords)
         values[~known] = self.fill
         known[...] = True
 
 
-def _common(one: Shape, other: Shape) -> tuple[Any, ...]:
-    """Return a key of what is inside both of two shapes."""
+def _common(one: Shape, other: Shape) -> _Region:
+    """Return the selection of the elements that lie inside both shapes."""
     return (*(slice(min(n, m)) for n, m in zip(one, other, strict=True)), ...)

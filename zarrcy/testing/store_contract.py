@@ -1,4 +1,4 @@
-"""What every store promises, as tests that pytest collects: derive a class, say how a store is made."""
+"""The contract of a store, as tests that pytest collects: derive a class that creates the store."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import itertools
 import pickle
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 
@@ -15,7 +16,9 @@ import zarrcy
 from zarrcy.errors import MissingExtraError
 from zarrcy.storage import access, listing
 from zarrcy.storage.base import offers
+from zarrcy.storage.capabilities import ReadsRanges
 from zarrcy.testing.machine import ArrayMachine
+from zarrcy.types import AnyArray, Span, Store
 
 try:
     import pytest
@@ -24,13 +27,25 @@ try:
 except ImportError as exc:
     raise MissingExtraError("pytest", "testing", "zarrcy.testing") from exc
 
+
+class _DeclaresCapabilities(Protocol):
+    """The methods in which a store of zarr-python 2 declares its capabilities."""
+
+    def is_readable(self) -> bool: ...
+    def is_writeable(self) -> bool: ...
+    def is_listable(self) -> bool: ...
+    def is_erasable(self) -> bool: ...
+
+
+_MutableBuffer: TypeAlias = "bytearray | memoryview | AnyArray"
+
 VALUES = {
     "nothing": b"",
     "one byte": b"\0",
     "every byte": bytes(range(256)) * 3,
     "5 MiB": np.random.default_rng(5).bytes(5 * 2**20),
 }
-BUFFERS: dict[str, Callable[[], Any]] = {
+BUFFERS: dict[str, Callable[[], _MutableBuffer]] = {
     "bytearray": lambda: bytearray(b"abc"),
     "memoryview": lambda: memoryview(bytearray(b"xabcx"))[1:-1],
     "array of bytes": lambda: np.arange(7, dtype="u1"),
@@ -40,28 +55,48 @@ BUFFERS: dict[str, Callable[[], Any]] = {
     "array of dates": lambda: np.array(["2001-02-03"], "M8[D]"),
 }
 BAD_KEYS = ["../x", "a/../../x", "..", ".", "a/..", "/x", "a//b", "a/", "", "a\\b", "a/./b", "./a", "a\0b"]
-# names of which one is the beginning of another, or that mean something in a pattern
+# names that are a prefix of another name, or that contain characters of patterns
 FOLDERS = ["a", "ab", "a.b", "a0", "a-", "A", "a_", "a%", "_", "%", "[a]", "a b", "é", "ünï"]
-# of a value of 10 bytes: from the start and from the end, nothing of it, all of it and beyond
-RANGES = [(0, None), (0, 0), (0, 3), (5, 7), (9, 1), (9, 100), (10, None), (10, 5), (99, None), (99, 5)]
+# byte ranges of a value of 10 bytes: from the start and from the end, empty, whole and beyond the end
+RANGES: list[Span] = [
+    (0, None),
+    (0, 0),
+    (0, 3),
+    (5, 7),
+    (9, 1),
+    (9, 100),
+    (10, None),
+    (10, 5),
+    (99, None),
+    (99, 5),
+]
 RANGES += [(-1, None), (-4, None), (-4, 2), (-4, 99), (-10, None), (-99, None)]
 
 
 class StoreContract:
-    """Tests of one kind of store. Override `make_store`, and the attributes where they are not true.
+    """Tests of a store class. Override `make_store`, and each attribute whose default is wrong for the store.
 
     Attributes
     ----------
-    erases : keys can be deleted and moved
-    refuses_bad_keys : keys that would leave the root are refused; otherwise they are keys like any other
-    knows_sizes : ``getsize`` tells the bytes that were stored; False: it says -1; None: it tells those
-        of another form of the values, such as a compressed one
-    survives_pickling : a store that is pickled and loaded holds what it held
-    persists : what was stored is there when the store was closed and is opened again
-    is_thread_safe : several threads may use one store
-    n_values : how many values the larger tests store; a slow store may do with fewer
-    machine_examples, machine_steps : how long `ArrayMachine` tries the store
-    folder : of the test: new, empty, and deleted later
+    erases : bool, default True
+        Keys can be deleted and renamed.
+    refuses_bad_keys : bool, default True
+        Keys that would leave the root raise ValueError. If False, they are keys like any other.
+    knows_sizes : bool or None, default True
+        ``getsize`` returns the number of stored bytes. If False, it returns -1; if None, it returns the size of
+        another representation of the values, for example compressed.
+    survives_pickling : bool, default True
+        An unpickled store has the same contents.
+    persists : bool, default True
+        Values are still there after the store is closed and opened again.
+    is_thread_safe : bool, default True
+        Several threads may use one store.
+    n_values : int, default 1200
+        Number of values in the larger tests; choose fewer for a slow store.
+    machine_examples, machine_steps : int, default 20
+        Number of examples and of steps for `ArrayMachine`.
+    folder : pathlib.Path
+        Folder of the test: new, empty, and deleted later.
 
     Examples
     --------
@@ -83,18 +118,41 @@ class StoreContract:
     folder: Path
     _numbers: Iterator[int]
 
-    def make_store(self) -> Any:
-        """Return a new, empty store; more than one of them may be in use at a time."""
-        raise NotImplementedError("say how a store is made")
+    def make_store(self) -> Store:
+        """Return a new, empty store. Several of them may be in use at the same time.
 
-    def drop_store(self, store: Any) -> None:
-        """Clean up after a store that `make_store` made, or that was pickled and loaded."""
+        Returns
+        -------
+        mapping of str to bytes
+            The store.
+        """
+        raise NotImplementedError("override make_store: return a new, empty store")
+
+    def drop_store(self, store: Store) -> None:
+        """Release a store that `make_store` created or that was unpickled; close it by default.
+
+        Parameters
+        ----------
+        store : mapping of str to bytes
+            The store.
+        """
         close = getattr(store, "close", None)
         if close is not None:
             close()
 
     def new_path(self, ending: str = "") -> str:
-        """Return the path of a file or folder that does not exist yet."""
+        """Return a path in the folder of the test that does not exist yet.
+
+        Parameters
+        ----------
+        ending : str, optional
+            End of the name, for example ".zip".
+
+        Returns
+        -------
+        str
+            The path.
+        """
         return str(self.folder / f"{next(self._numbers)}{ending}")
 
     @pytest.fixture(autouse=True)
@@ -102,14 +160,14 @@ class StoreContract:
         self.folder, self._numbers = tmp_path, itertools.count()
 
     @pytest.fixture
-    def store(self, _own_folder: None) -> Iterator[Any]:
+    def store(self, _own_folder: None) -> Iterator[Store]:
         store = self.make_store()
         yield store
         self.drop_store(store)
 
     # -- a mapping ---------------------------------------------------------------------------------
 
-    def test_a_new_store_is_empty(self, store: Any) -> None:
+    def test_a_new_store_is_empty(self, store: Store) -> None:
         assert len(store) == 0
         assert list(store) == []
         assert "a" not in store
@@ -121,17 +179,17 @@ class StoreContract:
             del store["a"]
 
     @pytest.mark.parametrize("value", list(VALUES.values()), ids=list(VALUES))
-    def test_a_value_is_read_as_it_was_stored(self, store: Any, value: bytes) -> None:
+    def test_a_value_reads_back_unchanged(self, store: Store, value: bytes) -> None:
         store["a/b/0.0"] = value
         assert bytes(store["a/b/0.0"]) == value
-        assert bytes(store.get("a/b/0.0")) == value
+        assert bytes(store.get("a/b/0.0", b"missing")) == value
 
     @pytest.mark.parametrize("make", list(BUFFERS.values()), ids=list(BUFFERS))
-    def test_any_bytes_like_value_can_be_stored_and_its_memory_used_again(
-        self, store: Any, make: Callable[[], Any]
+    def test_any_bytes_like_value_can_be_stored_and_its_memory_reused(
+        self, store: Store, make: Callable[[], _MutableBuffer]
     ) -> None:
         value = make()
-        expected = value.tobytes("A") if hasattr(value, "tobytes") else bytes(value)
+        expected = bytes(value) if isinstance(value, bytearray) else value.tobytes("A")
         if getattr(store, "consumes_values", False):
             store["a"] = value
         else:
@@ -143,14 +201,14 @@ class StoreContract:
         assert bytes(store["a"]) == expected
 
     @pytest.mark.parametrize("value", ["text", 5, None, [1, 2]])
-    def test_what_is_not_bytes_like_is_refused(self, store: Any, value: Any) -> None:
+    def test_a_value_that_is_not_bytes_like_is_rejected(self, store: Store, value: object) -> None:
         if not getattr(store, "consumes_values", False):
-            pytest.skip("the store does not say that it copies values: arrays give it bytes only")
+            pytest.skip("the store does not declare that it copies values, so arrays pass only bytes to it")
         with pytest.raises(TypeError):
             store["a"] = value
         assert "a" not in store
 
-    def test_a_value_that_was_read_does_not_change_later(self, store: Any) -> None:
+    def test_a_value_that_was_read_never_changes(self, store: Store) -> None:
         store["a"] = bytes(5000)
         value = store["a"]
         for i in range(1, 20):
@@ -159,13 +217,13 @@ class StoreContract:
             assert bytes(store[f"b/{i}"]) == bytes([i]) * 5000
         assert bytes(value) == bytes(5000)
 
-    def test_a_value_that_is_stored_again_replaces_the_older(self, store: Any) -> None:
+    def test_storing_a_value_again_replaces_it(self, store: Store) -> None:
         for value in (b"some bytes", b"", b"more bytes than before", b"few"):
             store["a/0"] = value
             assert bytes(store["a/0"]) == value
             assert list(store) == ["a/0"]
 
-    def test_it_is_a_mapping(self, store: Any) -> None:
+    def test_the_store_is_a_mapping(self, store: Store) -> None:
         expected = {"a/0": b"0", "a/.zarray": b"1", "b/c/0.0": b"2", ".zgroup": b"3"}
         store.update(expected)
         assert len(store) == 4
@@ -176,12 +234,12 @@ class StoreContract:
         assert not any(key in store for key in ("a/1", "a/0/0", "b/c", "b", "c", "zgroup"))
         assert store.get("b") is None
 
-    def test_a_default_is_stored_where_there_is_no_value(self, store: Any) -> None:
+    def test_setdefault_stores_only_a_missing_value(self, store: Store) -> None:
         assert bytes(store.setdefault("a/0", b"new")) == b"new"
         assert bytes(store.setdefault("a/0", b"newer")) == b"new"
         assert {key: bytes(value) for key, value in store.items()} == {"a/0": b"new"}
 
-    def test_a_key_that_is_deleted_is_gone(self, store: Any) -> None:
+    def test_a_deleted_key_is_gone(self, store: Store) -> None:
         store.update({"a/0": b"0", "a/1": b"1", "a/10": b"2", "b": b"3"})
         if not self.erases:
             with pytest.raises(NotImplementedError, match="a/1"):
@@ -201,7 +259,7 @@ class StoreContract:
         assert bytes(store["a/1"]) == b"again"
 
     @pytest.mark.parametrize("key", BAD_KEYS)
-    def test_a_key_that_would_leave_the_root_does_not(self, store: Any, key: str) -> None:
+    def test_a_key_that_would_leave_the_root_is_rejected(self, store: Store, key: str) -> None:
         if not self.refuses_bad_keys:
             store[key] = b"x"
             assert list(store) == [key]
@@ -210,9 +268,9 @@ class StoreContract:
             store[key] = b"x"
         assert list(store) == []
 
-    # -- names below a path ------------------------------------------------------------------------
+    # -- listing -----------------------------------------------------------------------------------
 
-    def test_names_are_listed_level_by_level(self, store: Any) -> None:
+    def test_a_listing_has_the_names_of_one_level(self, store: Store) -> None:
         for key in (".zgroup", "a/.zarray", "a/0.0", "a/0.1", "b/c/.zgroup", "b/c/d/0", "b/.zgroup"):
             store[key] = b"x"
         assert listing.listdir(store) == [".zgroup", "a", "b"]
@@ -221,7 +279,7 @@ class StoreContract:
         assert listing.listdir(store, "b//c") == listing.listdir(store, "b\\c") == [".zgroup", "d"]
         assert listing.listdir(store, "a/0.0") == listing.listdir(store, "nonesuch") == []
 
-    def test_a_name_that_begins_like_another_is_another(self, store: Any) -> None:
+    def test_a_name_that_is_a_prefix_of_another_is_a_different_name(self, store: Store) -> None:
         for number, name in enumerate(FOLDERS):
             store[f"g/{name}/0"] = store[f"g/{name}/sub/0"] = bytes(number)
         assert listing.listdir(store, "g") == sorted(FOLDERS)
@@ -230,17 +288,17 @@ class StoreContract:
             self._check_size(store, f"g/{name}", number)
         if not self.erases:
             return
-        left = {f"g/{name}/{rest}" for name in FOLDERS for rest in ("0", "sub/0")}
+        keys = {f"g/{name}/{end}" for name in FOLDERS for end in ("0", "sub/0")}
         for name in FOLDERS[::2]:
             listing.rmdir(store, f"g/{name}")
-            left -= {f"g/{name}/0", f"g/{name}/sub/0"}
-            assert set(store) == left
+            keys -= {f"g/{name}/0", f"g/{name}/sub/0"}
+            assert set(store) == keys
         for name in FOLDERS[1::2]:
             listing.rename(store, f"g/{name}", f"moved/{name}")
-            left = left - {f"g/{name}/0", f"g/{name}/sub/0"} | {f"moved/{name}/0", f"moved/{name}/sub/0"}
-            assert set(store) == left
+            keys = keys - {f"g/{name}/0", f"g/{name}/sub/0"} | {f"moved/{name}/0", f"moved/{name}/sub/0"}
+            assert set(store) == keys
 
-    def test_all_below_a_path_is_deleted_and_nothing_else(self, store: Any) -> None:
+    def test_rmdir_deletes_all_keys_below_a_path_and_no_others(self, store: Store) -> None:
         store.update({"a/b/0": b"0", "a/b/c/0": b"1", "a/d": b"2", "ab": b"3"})
         listing.rmdir(store, "nonesuch")
         if not self.erases:
@@ -253,7 +311,7 @@ class StoreContract:
         listing.rmdir(store)
         assert list(store) == []
 
-    def test_all_below_a_path_is_moved(self, store: Any) -> None:
+    def test_rename_moves_all_keys_below_a_path(self, store: Store) -> None:
         store.update({"a/b/0": b"0", "a/b/c/0": b"1", "a/bb": b"2"})
         if not self.erases:
             with pytest.raises(NotImplementedError):
@@ -267,67 +325,69 @@ class StoreContract:
         with pytest.raises((KeyError, FileNotFoundError)):
             listing.rename(store, "nonesuch", "x")
 
-    def test_a_size_is_that_of_what_is_stored(self, store: Any) -> None:
+    def test_getsize_returns_the_size_of_the_stored_values(self, store: Store) -> None:
         store.update({".zgroup": bytes(3), "a/0": bytes(5), "a/1": bytes(7), "a/b/0": bytes(11)})
         for path, size in {"": 3, "a": 12, "a/1": 7, "a/b": 11, "nonesuch": 0}.items():
             self._check_size(store, path, size)
 
-    def _check_size(self, store: Any, path: str, size: int) -> None:
-        found = listing.getsize(store, path)
+    def _check_size(self, store: Store, path: str, size: int) -> None:
+        stored_size = listing.getsize(store, path)
         if self.knows_sizes is None:
-            assert found > 0 or size == 0
+            assert stored_size > 0 or size == 0
         else:
-            assert found == (size if self.knows_sizes else -1)
+            assert stored_size == (size if self.knows_sizes else -1)
 
-    # -- many at once, and parts -------------------------------------------------------------------
+    # -- batches and byte ranges -------------------------------------------------------------------
 
-    def test_many_values_are_written_read_and_deleted(self, store: Any) -> None:
+    def test_many_values_are_written_read_and_deleted(self, store: Store) -> None:
         values = {f"a/{i // 100}/{i}": str(i).encode() for i in range(self.n_values)}
         access.writer(store)(dict(values))
         keys = [*values, "a/nonesuch"]
         assert len(store) == self.n_values
-        found = access.reader(store)(keys)
-        assert found[-1] is None
-        assert [value is not None and bytes(value) for value in found[:-1]] == list(values.values())
+        read = access.reader(store)(keys)
+        assert read[-1] is None
+        assert [value is not None and bytes(value) for value in read[:-1]] == list(values.values())
         if self.erases:
             access.deleter(store)([*keys[::2], "b"])
             assert set(store) == set(list(values)[1::2])
 
-    def test_asking_for_many_gives_those_that_are_there(self, store: Any) -> None:
+    def test_getitems_returns_the_existing_values(self, store: Store) -> None:
         if not hasattr(store, "getitems"):
             pytest.skip("the store has no getitems")
         store.update({"a": b"1", "b": b"2"})
-        found = store.getitems(["b", "nonesuch", "a"])
-        assert {key: bytes(value) for key, value in found.items()} == {"a": b"1", "b": b"2"}
+        values = store.getitems(["b", "nonesuch", "a"])
+        assert {key: bytes(value) for key, value in values.items()} == {"a": b"1", "b": b"2"}
         assert dict(store.getitems([])) == {}
 
-    def test_a_part_of_a_value_is_what_a_slice_of_it_is(self, store: Any) -> None:
+    def test_a_byte_range_equals_a_slice_of_the_value(self, store: Store) -> None:
         if not offers(store, "get_partial_values"):
             pytest.skip("the store has no get_partial_values")
         values = {"a/0": bytes(range(10)), "a/1": b"", "a/2": bytes(range(250)) * 5000}
         store.update(values)
-        asked = [(key, key_range) for key in (*values, "nonesuch") for key_range in RANGES]
-        found = store.get_partial_values(asked)
-        assert [None if part is None else bytes(part) for part in found] == [
-            _part(values.get(key), *key_range) for key, key_range in asked
+        requests = [(key, span) for key in (*values, "nonesuch") for span in RANGES]
+        reader = cast(ReadsRanges, store)
+        parts = reader.get_partial_values(requests)
+        assert [None if part is None else bytes(part) for part in parts] == [
+            _part(values.get(key), *span) for key, span in requests
         ]
-        assert store.get_partial_values([]) == []
+        assert reader.get_partial_values([]) == []
         with pytest.raises(ValueError, match="negative"):
-            store.get_partial_values([("a/0", (0, -1))])
+            reader.get_partial_values([("a/0", (0, -1))])
 
-    # -- its life ----------------------------------------------------------------------------------
+    # -- capabilities, pickling, closing, threads --------------------------------------------------
 
-    def test_it_says_what_can_be_done_with_it(self, store: Any) -> None:
+    def test_the_store_declares_its_capabilities(self, store: Store) -> None:
         if not hasattr(store, "is_erasable"):
             pytest.skip("the store is a plain mapping")
-        assert store.is_readable()
-        assert store.is_writeable()
-        assert store.is_listable()
-        assert store.is_erasable() == self.erases
+        declared = cast(_DeclaresCapabilities, store)
+        assert declared.is_readable()
+        assert declared.is_writeable()
+        assert declared.is_listable()
+        assert declared.is_erasable() == self.erases
 
-    def test_it_survives_pickling(self, store: Any) -> None:
+    def test_the_store_survives_pickling(self, store: Store) -> None:
         if not self.survives_pickling:
-            pytest.skip("the store can't be pickled")
+            pytest.skip("the store cannot be pickled")
         store["a/0"] = b"x"
         again = pickle.loads(pickle.dumps(store))
         try:
@@ -339,11 +399,11 @@ class StoreContract:
         store["a/1"] = b"y"
         assert sorted(store) == ["a/0", "a/1"]
 
-    def test_what_was_stored_is_there_after_it_was_closed(self, store: Any) -> None:
+    def test_values_persist_after_the_store_is_closed(self, store: Store) -> None:
         if not self.persists or not self.survives_pickling:
-            pytest.skip("the store is gone when it is closed, or can't be opened again by pickling")
+            pytest.skip("the contents do not outlive the store, or the store cannot be unpickled")
         pickled = pickle.dumps(store)
-        with store as entered:
+        with cast(AbstractContextManager[object], store) as entered:
             assert entered is store
             store["a/0"] = b"x"
         again = pickle.loads(pickled)
@@ -352,9 +412,9 @@ class StoreContract:
         finally:
             self.drop_store(again)
 
-    def test_several_threads_may_use_it(self, store: Any) -> None:
+    def test_several_threads_can_use_the_store(self, store: Store) -> None:
         if not self.is_thread_safe:
-            pytest.skip("the store is for one thread at a time")
+            pytest.skip("the store is not thread-safe")
         failures: list[BaseException] = []
         steps = self.n_values // 40
 
@@ -388,7 +448,7 @@ class StoreContract:
 
     @pytest.mark.parametrize("separator", [".", "/"])
     @pytest.mark.parametrize("path", [None, "group/array"])
-    def test_an_array_is_read_as_it_was_written(self, store: Any, separator: str, path: str | None) -> None:
+    def test_an_array_reads_back_unchanged(self, store: Store, separator: str, path: str | None) -> None:
         data = np.arange(60.0).reshape(6, 10)
         array = zarrcy.array(data, chunks=(4, 3), store=store, path=path, dimension_separator=separator)
         array.attrs["unit"] = "m"
@@ -404,16 +464,16 @@ class StoreContract:
             zarrcy.create(5, store=store, path=path, overwrite=True)
             assert zarrcy.open_array(store, mode="r", path=path).nchunks_initialized == 0
 
-    def test_arrays_in_it_are_as_numpy_says_after_any_steps(self) -> None:
+    def test_arrays_equal_a_numpy_model_after_random_steps(self) -> None:
         machine = self._machine()
-        tries = settings(
+        run_settings = settings(
             max_examples=self.machine_examples,
             stateful_step_count=self.machine_steps,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
         )
-        run_state_machine_as_test(machine, settings=tries)
+        run_state_machine_as_test(machine, settings=run_settings)
 
     def _machine(self) -> type[ArrayMachine]:
         contract = self
@@ -422,14 +482,14 @@ class StoreContract:
             survives_pickling = contract.survives_pickling
             writes_empty_chunks = None if contract.erases else True
 
-            def make_store(self) -> Any:
+            def make_store(self) -> Store:
                 return contract.make_store()
 
-            def drop_store(self, store: Any) -> None:
+            def drop_store(self, store: Store) -> None:
                 contract.drop_store(store)
 
         class GrowingMachine(Machine):
-            # what deletes chunks can't be done
+            # the store cannot delete chunks
             resize = shrink_and_grow_back = None  # type: ignore[assignment]
 
         return Machine if self.erases else GrowingMachine

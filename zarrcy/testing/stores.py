@@ -1,21 +1,22 @@
-"""Stores for tests: one that counts what is asked of it, one in which things go wrong when it is told to."""
+"""Stores for tests: one that counts its operations, and one that fails at a given operation."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any
 
-from zarrcy.types import Key, Store
+from zarrcy.types import Buffer, Key, Store
 
 
-class CountingStore(MutableMapping[str, Any]):
-    """A store in memory that counts what is asked of it, chunks apart from documents.
+class CountingStore(MutableMapping[str, bytes]):
+    """A store in memory that counts its operations, separately for chunks and metadata documents.
 
     Attributes
     ----------
-    values : the keys and values
-    counts : how often; by ``("get" | "set" | "delete", "chunk" | "document")``
+    values : dict of str to bytes
+        Keys and values. Access to it is not counted.
+    counts : collections.Counter
+        Number of operations, by operation ("get", "set" or "delete") and kind of value ("chunk" or "document").
 
     Examples
     --------
@@ -30,10 +31,10 @@ class CountingStore(MutableMapping[str, Any]):
         self.values: dict[str, bytes] = {}  # type: ignore[assignment]
         self.counts: Counter[tuple[str, str]] = Counter()
 
-    def _count(self, what: str, key: Key) -> None:
+    def _count(self, operation: str, key: Key) -> None:
         name = key.rsplit("/", 1)[-1]
         is_document = name.startswith(".z") or name == "zarr.json"
-        self.counts[what, "document" if is_document else "chunk"] += 1
+        self.counts[operation, "document" if is_document else "chunk"] += 1
 
     def __getitem__(self, key: Key) -> bytes:
         self._count("get", key)
@@ -42,7 +43,9 @@ class CountingStore(MutableMapping[str, Any]):
     def __setitem__(self, key: Key, value: bytes) -> None:
         self._count("set", key)
         if type(value) is not bytes:
-            raise TypeError(f"a store that keeps values must be given bytes, not {type(value).__name__}")
+            raise TypeError(
+                f"value of {key!r} is a {type(value).__name__}; a store that keeps values must get bytes"
+            )
         self.values[key] = value
 
     def __delitem__(self, key: Key) -> None:
@@ -60,34 +63,43 @@ class CountingStore(MutableMapping[str, Any]):
 
     @property
     def gets(self) -> int:
-        """How many chunks were asked for, whether they were there or not."""
+        """Number of chunks that were read, including missing ones."""
         return self.counts["get", "chunk"]
 
     @property
     def sets(self) -> int:
-        """How many chunks were stored."""
+        """Number of chunks that were written."""
         return self.counts["set", "chunk"]
 
 
-class FaultyStore(MutableMapping[str, Any]):
-    """A store in which something goes wrong at the n-th operation.
+class FaultyStore(MutableMapping[str, Buffer]):
+    """A store that fails at a given operation.
 
-    Reads, writes, deletions and looking for a key are operations; listing keys is none.
+    Reading, writing, deleting and looking for a key are operations. Listing keys is not counted.
 
     Parameters
     ----------
-    inner : the store that does the work
-    fail_at : operations until the one that goes wrong; 0 is the next one, None never comes
-    fault : what goes wrong. ``"error"``: an `OSError`, and nothing is changed; ``"crash"``: this and all that
-        comes after it, as for a program that is killed; ``"truncate"``: half of the value is read or
-        written, and nobody says so; ``"flip"``: a bit in the middle of the value is read or written
-        wrong. Operations without a value are done as they are where the fault is one of a value
-    counted : tells which operations count, by their name and key; all by default. The names are
-        ``"reading"``, ``"writing"``, ``"deletion"`` and ``"finding"``
+    inner : mapping of str to bytes
+        The store that holds the values.
+    fail_at : int, optional
+        Number of operations before the one that fails: 0 is the first operation. None never fails.
+    fault : {"error", "crash", "truncate", "flip"}, default "error"
+        How the operation fails. "error" raises OSError and changes nothing. "crash" also fails at every later
+        operation, like a program that was killed. "truncate" silently reads or writes the first half of the value.
+        "flip" silently changes a bit in the middle of the value. Operations without a value ignore the last two.
+    counted : callable, optional
+        Called with the name of an operation and a key; returns whether the operation is counted. The names are
+        "reading", "writing", "deletion" and "finding". By default all operations are counted.
 
     Attributes
     ----------
-    operations : how many there were that count, the failed one included
+    operations : int
+        Number of counted operations, including the failed one.
+
+    Raises
+    ------
+    ValueError
+        If `fault` is not one of the four names.
 
     Examples
     --------
@@ -95,7 +107,7 @@ class FaultyStore(MutableMapping[str, Any]):
     >>> store["a"] = b"x"
     >>> store["a"]
     Traceback (most recent call last):
-    OSError: operation 1, the reading of 'a', fails as it was told to
+    OSError: operation 1, the reading of 'a', fails on request
     >>> store["a"]
     b'x'
 
@@ -122,37 +134,43 @@ class FaultyStore(MutableMapping[str, Any]):
         self.counted = counted
         self.operations = 0
 
-    def _is_due(self, what: str, key: Any) -> bool:
-        """Count an operation; does it go wrong, and go on? Raises OSError where it can't."""
-        if self.counted is not None and not self.counted(what, key):
+    def _changes_value(self, operation: str, key: Key) -> bool:
+        """Count an operation, and return whether it must change the value.
+
+        Raises
+        ------
+        OSError
+            If the operation must fail.
+        """
+        if self.counted is not None and not self.counted(operation, key):
             return False
         number = self.operations
         self.operations += 1
         if self.fail_at is None:
             return False
-        if number == self.fail_at and self.fault in _OF_VALUES:
+        if number == self.fail_at and self.fault in _CHANGES:
             return True
         if (number == self.fail_at and self.fault == "error") or (
             number >= self.fail_at and self.fault == "crash"
         ):
-            raise OSError(f"operation {number}, the {what} of {key!r}, fails as it was told to")
+            raise OSError(f"operation {number}, the {operation} of {key!r}, fails on request")
         return False
 
-    def __getitem__(self, key: Key) -> Any:
-        is_due = self._is_due("reading", key)
-        value = self.inner[key]
-        return _OF_VALUES[self.fault](bytes(value)) if is_due else value
+    def __getitem__(self, key: Key) -> Buffer:
+        changes = self._changes_value("reading", key)
+        value: Buffer = self.inner[key]
+        return _CHANGES[self.fault](bytes(value)) if changes else value
 
-    def __setitem__(self, key: Key, value: Any) -> None:
-        is_due = self._is_due("writing", key)
-        self.inner[key] = _OF_VALUES[self.fault](bytes(value)) if is_due else value
+    def __setitem__(self, key: Key, value: Buffer) -> None:
+        changes = self._changes_value("writing", key)
+        self.inner[key] = _CHANGES[self.fault](bytes(value)) if changes else value
 
     def __delitem__(self, key: Key) -> None:
-        self._is_due("deletion", key)
+        self._changes_value("deletion", key)
         del self.inner[key]
 
     def __contains__(self, key: object) -> bool:
-        self._is_due("finding", key)
+        self._changes_value("finding", str(key))
         return key in self.inner
 
     def __iter__(self) -> Iterator[str]:
@@ -167,9 +185,10 @@ def _truncated(value: bytes) -> bytes:
 
 
 def _flipped(value: bytes) -> bytes:
-    at = len(value) // 2
-    return value[:at] + bytes([value[at] ^ 0x10]) + value[at + 1 :] if value else value
+    middle = len(value) // 2
+    return value[:middle] + bytes([value[middle] ^ 0x10]) + value[middle + 1 :] if value else value
 
 
-_OF_VALUES: dict[str, Callable[[bytes], bytes]] = {"truncate": _truncated, "flip": _flipped}
-_FAULTS = ("error", "crash", *_OF_VALUES)
+# Fault -> how it changes a value.
+_CHANGES: dict[str, Callable[[bytes], bytes]] = {"truncate": _truncated, "flip": _flipped}
+_FAULTS = ("error", "crash", *_CHANGES)

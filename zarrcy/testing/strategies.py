@@ -1,4 +1,4 @@
-"""Strategies for hypothesis: arrays, what they are made of, and every kind of selection."""
+"""Strategies for hypothesis: arrays, their parameters, their elements, and every kind of selection."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 import numcodecs
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 import zarrcy
 from zarrcy.errors import MissingExtraError
 from zarrcy.indexing.chunk_shapes import grid_shape
 from zarrcy.testing.model import data_of
-from zarrcy.types import AnyDtype, Shape
+from zarrcy.types import JSON, AnyArray, AnyDtype, Codec, Elements, Shape
+from zarrcy.types import Selection as Key
 
 try:
     from hypothesis import strategies as st
@@ -61,7 +62,7 @@ DTYPES = [
     "<M8[ns]",
     ">m8[s]",
 ]
-# Fields of one element each, for formats that have no others.
+# Fields without inner axes, for formats that support no others.
 FLAT_STRUCTURED: AnyDtype = np.dtype([("x", ">f4"), ("z", [("a", "i1"), ("b", "S2")])])
 STRUCTURED: AnyDtype = np.dtype([("x", "<f4"), ("y", "<i2", (2,)), ("z", [("a", "i1"), ("b", "S2")])])
 COMPRESSORS = [
@@ -72,8 +73,8 @@ COMPRESSORS = [
     numcodecs.LZ4(),
     numcodecs.BZ2(1),
 ]
-# what has surprised a library before
-_FILLS: dict[str, list[Any]] = {
+# Fill values that libraries have handled wrongly.
+_FILLS: dict[str, list[Elements]] = {
     "b": [True],
     "i": [1, -1],
     "u": [1, 200],
@@ -85,8 +86,10 @@ _FILLS: dict[str, list[Any]] = {
 
 
 def chunk_shapes(shape: Shape) -> st.SearchStrategy[Shape]:
-    """Chunk shapes from one element up to wider than the axis.
+    """Generate chunk shapes, from one element to more than the length of the axis.
 
+    Examples
+    --------
     >>> from hypothesis import find
     >>> find(chunk_shapes((3, 0)), lambda chunks: True)
     (1, 1)
@@ -94,9 +97,11 @@ def chunk_shapes(shape: Shape) -> st.SearchStrategy[Shape]:
     return st.tuples(*(st.integers(1, n + 2) for n in shape))
 
 
-def fill_values(dtype: Any) -> st.SearchStrategy[Any]:
-    """Fill values of a data type: 0, None, and ones whose bits are easily lost.
+def fill_values(dtype: DTypeLike) -> st.SearchStrategy[Elements]:
+    """Generate fill values of a data type: 0, None, and values whose bits are easily lost.
 
+    Examples
+    --------
     >>> from hypothesis import find
     >>> find(fill_values("f4"), lambda fill: fill != fill)
     nan
@@ -111,8 +116,8 @@ def fill_values(dtype: Any) -> st.SearchStrategy[Any]:
     return st.sampled_from([0, None, *special])
 
 
-def filters(dtype: Any) -> st.SearchStrategy[Any]:
-    """Filters that give back what they took: None, and Delta for integers."""
+def filters(dtype: DTypeLike) -> st.SearchStrategy[list[Codec] | None]:
+    """Generate lossless filters: None, and Delta for integers."""
     dtype = np.dtype(dtype)
     return st.sampled_from([None, [numcodecs.Delta(dtype.str)]] if dtype.kind in "iu" else [None])
 
@@ -123,16 +128,21 @@ def layouts(
     min_dims: int = 0,
     max_dims: int = 4,
     max_side: int = 8,
-    dtypes: Sequence[Any] = (*DTYPES, STRUCTURED),
+    dtypes: Sequence[DTypeLike] = (*DTYPES, STRUCTURED),
 ) -> dict[str, Any]:
-    """Shape, chunk shape and the rest of what `zarrcy.create` makes an array of.
+    """Generate the arguments of `zarrcy.create`: shape, chunk shape, data type, codecs and fill value.
 
     Parameters
     ----------
-    min_dims, max_dims : number of axes
-    max_side : longest axis, in elements; the shortest has none
-    dtypes : data types of the elements
+    min_dims, max_dims : int
+        Smallest and largest number of axes.
+    max_side : int
+        Largest length of an axis, in elements; the smallest is 0.
+    dtypes : sequence of data types
+        Data types to choose from.
 
+    Examples
+    --------
     >>> import zarrcy
     >>> from hypothesis import find
     >>> zarrcy.create(**find(layouts(), lambda layout: len(layout["shape"]) == 2))
@@ -153,13 +163,16 @@ def layouts(
 
 
 @st.composite
-def arrays(draw: st.DrawFn, /, **kwargs: Any) -> tuple[zarrcy.Array, NDArray[Any]]:
-    """Arrays in memory, with what they hold as a NumPy array.
+def arrays(draw: st.DrawFn, /, **kwargs: Any) -> tuple[zarrcy.Array, AnyArray]:
+    """Generate arrays in memory, with their elements as a NumPy array.
 
     Parameters
     ----------
-    **kwargs : see `layouts`
+    **kwargs
+        Passed to `layouts`.
 
+    Examples
+    --------
     >>> from hypothesis import find
     >>> array, values = find(arrays(), lambda pair: pair[1].size > 2)
     >>> array[...].tobytes() == values.tobytes()
@@ -173,16 +186,16 @@ def arrays(draw: st.DrawFn, /, **kwargs: Any) -> tuple[zarrcy.Array, NDArray[Any
 
 
 @st.composite
-def basic_keys(draw: st.DrawFn, shape: Shape) -> Any:
-    """Any basic index of NumPy's: integers, slices of any step, Ellipsis, newaxis."""
+def basic_keys(draw: st.DrawFn, shape: Shape) -> Key:
+    """Generate basic indices of NumPy: integers, slices with any step, Ellipsis, newaxis."""
     if not shape:
         return draw(st.sampled_from([(), Ellipsis, (Ellipsis,), None, (None, Ellipsis), (Ellipsis, None)]))
     return draw(npst.basic_indices(shape, allow_newaxis=True, allow_ellipsis=True, max_dims=len(shape) + 2))
 
 
 @st.composite
-def _axis_items(draw: st.DrawFn, n: int) -> Any:
-    """What an orthogonal selection takes for an axis of `n` elements."""
+def _axis_items(draw: st.DrawFn, n: int) -> Key:
+    """Generate indices that an orthogonal selection accepts for an axis of `n` elements."""
     kind = draw(st.sampled_from(["slice", "mask", "list"] + (["integer"] if n else [])))
     if kind == "integer":
         return draw(st.integers(-n, n - 1))
@@ -198,15 +211,15 @@ def _axis_items(draw: st.DrawFn, n: int) -> Any:
 
 
 @st.composite
-def orthogonal_keys(draw: st.DrawFn, shape: Shape) -> Any:
-    """Orthogonal selections: for each axis an integer, a slice, or a list of integers or Booleans."""
+def orthogonal_keys(draw: st.DrawFn, shape: Shape) -> tuple[Key, ...]:
+    """Generate orthogonal selections: for each axis an integer, a slice, or a list of integers or Booleans."""
     key = tuple(draw(_axis_items(n)) for n in shape)
     return key[: draw(st.integers(0, len(key)))] if draw(st.integers(0, 4)) == 0 else key
 
 
 @st.composite
-def coordinates(draw: st.DrawFn, shape: Shape) -> Any:
-    """Coordinates of points that broadcast against each other; no axis of `shape` may be empty."""
+def coordinates(draw: st.DrawFn, shape: Shape) -> tuple[AnyArray, ...]:
+    """Generate coordinates of points that broadcast against each other; no axis of `shape` may be empty."""
     result = draw(st.sampled_from([(), (1,), (5,), (2, 3)]))
     coords = []
     for n in shape:
@@ -217,14 +230,14 @@ def coordinates(draw: st.DrawFn, shape: Shape) -> Any:
     return tuple(coords)
 
 
-def masks(shape: Shape) -> st.SearchStrategy[Any]:
-    """Boolean masks of a shape."""
+def masks(shape: Shape) -> st.SearchStrategy[NDArray[np.bool_]]:
+    """Generate Boolean masks of a shape."""
     return npst.arrays(np.bool_, shape)
 
 
 @st.composite
-def block_keys(draw: st.DrawFn, shape: Shape, chunks: Shape) -> Any:
-    """Selections of whole chunks: integers and slices of step 1."""
+def block_keys(draw: st.DrawFn, shape: Shape, chunks: Shape) -> tuple[int | slice, ...]:
+    """Generate selections of whole chunks: integers and slices with step 1."""
     key: list[int | slice] = []
     for n in grid_shape(shape, chunks):
         start = draw(st.integers(0, n))
@@ -238,24 +251,29 @@ def block_keys(draw: st.DrawFn, shape: Shape, chunks: Shape) -> Any:
 
 @dataclass(frozen=True)
 class Selection:
-    """A selection of some kind, and what it means.
+    """A selection with its expected result.
 
-    Attributes
+    Parameters
     ----------
-    kind : "basic", "orthogonal", "coordinate", "mask" or "block"
-    key : what is written between the brackets
-    positions : numbers of the selected elements, in C order; it has the shape of the result
+    kind : {"basic", "orthogonal", "coordinate", "mask", "block"}
+        Kind of the selection.
+    key : object
+        Index between the brackets.
+    positions : array of int
+        Positions of the selected elements in C order, in the shape of the result.
     """
 
     kind: str
-    key: Any
+    key: Key
     positions: NDArray[np.intp]
 
 
 @st.composite
 def selections(draw: st.DrawFn, shape: Shape, chunks: Shape) -> Selection:
-    """Selections of every kind.
+    """Generate selections of every kind.
 
+    Examples
+    --------
     >>> from hypothesis import find
     >>> selection = find(selections((2, 2), (1, 1)), lambda s: s.kind == "mask" and s.key.all())
     >>> selection.positions
@@ -272,7 +290,7 @@ def selections(draw: st.DrawFn, shape: Shape, chunks: Shape) -> Selection:
         return Selection(kind, key, numbers[key])
     if kind == "coordinate":
         key = draw(coordinates(shape))
-        # as points they have an axis, even where each coordinate is one integer
+        # a coordinate selection always has an axis, even if each coordinate is one integer
         return Selection(kind, key, np.atleast_1d(numbers[key]))
     if kind == "orthogonal":
         key = draw(orthogonal_keys(shape))
@@ -285,10 +303,10 @@ def selections(draw: st.DrawFn, shape: Shape, chunks: Shape) -> Selection:
     return Selection(kind, key, np.asarray(numbers[tuple(edges)]))
 
 
-def _outer(numbers: NDArray[np.intp], key: Any) -> NDArray[np.intp]:
-    """Index one axis after the other, from the last: no axis that is still to come changes its place."""
+def _outer(numbers: NDArray[np.intp], key: tuple[Key, ...]) -> NDArray[np.intp]:
+    """Index one axis after the other. Starting at the last axis keeps the numbers of the others valid."""
     for axis, item in reversed(list(enumerate(key))):
-        index: Any = item
+        index: Key = item
         if isinstance(item, list):
             index = np.array(item, bool if item and isinstance(item[0], bool) else np.intp)
         numbers = numbers[(slice(None),) * axis + (index,)]
@@ -296,18 +314,21 @@ def _outer(numbers: NDArray[np.intp], key: Any) -> NDArray[np.intp]:
 
 
 @st.composite
-def values(draw: st.DrawFn, shape: Shape, dtype: AnyDtype, fill: Any = 0) -> Any:
-    """What can be assigned to a selection: elements, or what broadcasts or is cast to them.
+def values(draw: st.DrawFn, shape: Shape, dtype: AnyDtype, fill: Elements = 0) -> Elements:
+    """Generate values to assign to a selection, including values that must be broadcast or cast.
 
     Parameters
     ----------
-    shape : of the selection
-    dtype : of the array
-    fill : an element that shall come often
+    shape : tuple of int
+        Shape of the selection.
+    dtype : numpy.dtype
+        Data type of the array.
+    fill : scalar
+        Element that is generated often, such as the fill value.
     """
     kinds = ["elements", "one element", "fill", "broadcast", "Fortran", "strided"]
     if dtype.kind in "biufc":
-        # a list has no second axis where its first has no elements
+        # a nested list cannot express a second axis if the first is empty
         kinds += ["another type", "Python number"] + (["list"] if all(shape) else [])
     if dtype.kind in "fc":
         kinds.append("special")
@@ -329,7 +350,7 @@ def values(draw: st.DrawFn, shape: Shape, dtype: AnyDtype, fill: Any = 0) -> Any
     if kind == "broadcast":
         shape = tuple(draw(st.sampled_from([n, 1])) for n in shape)
         shape = shape[draw(st.integers(0, next((i for i, n in enumerate(shape) if n != 1), len(shape)))) :]
-        # NumPy leaves out leading axes of one element, however many
+        # NumPy ignores any number of leading axes of length 1
         return data_of((1,) * draw(st.integers(0, 2)) + shape, dtype, start)
     if kind == "Fortran":
         return np.asfortranarray(data_of(shape, dtype, start)) if shape else data_of(shape, dtype, start)
@@ -338,8 +359,8 @@ def values(draw: st.DrawFn, shape: Shape, dtype: AnyDtype, fill: Any = 0) -> Any
     return data_of(shape, dtype, start)
 
 
-def json_values() -> st.SearchStrategy[Any]:
-    """Values of attributes: what comes back from JSON as it went in."""
+def json_values() -> st.SearchStrategy[JSON]:
+    """Generate values of attributes that JSON returns unchanged."""
     leaves = (
         st.none()
         | st.booleans()

@@ -219,6 +219,10 @@ class Zarr2:
     def program(self, program: Program, place: Path) -> Any:
         return self._ask("program", address=program.address, place=str(place))
 
+    def signatures(self, names: list[str]) -> dict[str, Any]:
+        """Return the signatures of modules and classes, see `zarr2_worker.signatures_of`."""
+        return self._ask("signatures", names=names)
+
     def snippet(self, code: str, place: Path) -> Any:
         return self._ask("snippet", code=code, place=str(place))
 

@@ -8,6 +8,8 @@ standard library, numpy, numcodecs and zarr-python 2. Arrays are exchanged as ``
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import json
 import os
 import sys
@@ -111,6 +113,10 @@ def _program(zarr: ModuleType, address: list[Any], place: str) -> Any:
     return run_program(zarr, find_program(*address).run, place)
 
 
+def _signatures(zarr: ModuleType, names: list[str]) -> dict[str, Any]:
+    return {name: signatures_of(found_by_name(name)) for name in names}
+
+
 def _snippet(zarr: ModuleType, code: str, place: str) -> Any:
     return run_snippet(zarr, code, place)
 
@@ -125,6 +131,7 @@ _OPERATIONS = {
     "attrs": _attrs,
     "codecs": _codecs,
     "program": _program,
+    "signatures": _signatures,
     "snippet": _snippet,
 }
 
@@ -183,6 +190,34 @@ def run_snippet(zarr: ModuleType, code: str, place: str) -> Any:
         return describe(eval(compile(ast.Expression(last.value), "<snippet>", "eval"), names))
     except Exception as exc:
         return {"raises": classes_of(exc)}
+
+
+def found_by_name(name: str) -> Any:
+    """Return a module, or a class that is named with its module."""
+    module, _, last = name.rpartition(".")
+    return getattr(importlib.import_module(module), last) if module else importlib.import_module(name)
+
+
+def signatures_of(thing: Any) -> dict[str, Any]:
+    """Return the signatures of the public functions of a module, or of the public methods of a class.
+
+    A signature is a list of parameters: name, kind, and the default as text, or None if there is none. The first
+    parameter of methods is left out.
+    """
+    is_class = isinstance(thing, type)
+    names = [name for name in dir(thing) if not name.startswith("_") or (is_class and name == "__init__")]
+    signatures = {}
+    for name in sorted(names):
+        # names of a module may be loaded on first use
+        value = inspect.getattr_static(thing, name) if is_class else getattr(thing, name)
+        skipped = is_class and not isinstance(value, staticmethod)
+        function = getattr(value, "__func__", value)
+        if inspect.isfunction(function):
+            parameters = list(inspect.signature(function).parameters.values())[skipped:]
+            signatures[name] = [
+                [p.name, p.kind.name, None if p.default is p.empty else repr(p.default)] for p in parameters
+            ]
+    return signatures
 
 
 def classes_of(exc: BaseException) -> list[str]:

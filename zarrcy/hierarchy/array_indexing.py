@@ -7,6 +7,8 @@ is read-only: `zarrcy.Array` does.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from zarrcy.errors import SelectionError, UnalignedWriteError, ValueShapeError
@@ -15,6 +17,9 @@ from zarrcy.indexing import selection as selections
 from zarrcy.indexing.fields import record_fields
 from zarrcy.indexing.selection import FieldNames, NewAxesKey
 from zarrcy.types import AnyArray, AnyDtype, Elements, Field, FlatPlan, Plan, Selection, Shape
+
+if TYPE_CHECKING:
+    from zarrcy.indexing.regions import Region
 
 _NUMBERS = "biufc"
 
@@ -113,7 +118,7 @@ def _plan_mask(state: ArrayState, selection: Selection) -> FlatPlan:
     return state.planner.split_points([int(mask)], state.grid)
 
 
-def _slices_of_blocks(state: ArrayState, selection: Selection) -> tuple[slice, ...]:
+def _slices_of_blocks(state: ArrayState, selection: Selection) -> Region:
     return selections.normalize_blocks(selection, state.grid.shape, state.metadata.chunk_axes)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self, SupportsIndex, Unpack
@@ -185,9 +185,7 @@ class Array(NodeProperties):
         self._node = state.node
         self._attributes: Attributes | None = None
 
-    def __reduce__(
-        self,
-    ) -> tuple[Callable[..., Array], tuple[type[Array], Node, ArrayConfig, ArrayMetadata | None]]:
+    def __reduce__(self) -> tuple[object, ...]:
         state = self._state
         return _open_again, (
             type(self),

@@ -1,4 +1,4 @@
-"""Large results are made of zeros where these are what nothing reads as: the elements are the same as ever."""
+"""Large results are allocated as zeros if the fill value is zero; the elements do not depend on it."""
 
 import numpy as np
 import pytest
@@ -32,11 +32,11 @@ def every_result_is_large():
 
 
 @pytest.mark.parametrize("place", STORES)
-@pytest.mark.parametrize("words", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("options", FORMATS.values(), ids=FORMATS)
 @pytest.mark.parametrize("fill_value", [0.0, -0.0, 2.5])
 @settings(max_examples=15)
 @given(data=st.data())
-def test_what_is_not_stored_reads_as_the_fill_value(tmp_path_factory, place, words, fill_value, data):
+def test_elements_that_are_not_stored_have_the_fill_value(tmp_path_factory, place, options, fill_value, data):
     shape = (13, 17)
     store = STORES[place](tmp_path_factory.mktemp("blank"))
     a = zarrcy.create(
@@ -46,7 +46,7 @@ def test_what_is_not_stored_reads_as_the_fill_value(tmp_path_factory, place, wor
         fill_value=fill_value,
         store=store,
         write_empty_chunks=False,
-        **words,
+        **options,
     )
     model = np.full(shape, fill_value, "f4")
     for _ in range(data.draw(st.integers(0, 3))):
@@ -69,7 +69,7 @@ def test_what_is_not_stored_reads_as_the_fill_value(tmp_path_factory, place, wor
 
 
 @pytest.mark.parametrize("place", STORES)
-def test_a_field_and_objects_read_as_ever(tmp_path, place):
+def test_fields_and_objects_are_read_into_a_prezeroed_result(tmp_path, place):
     a = zarrcy.create(
         10, chunks=3, dtype=[("x", "i2"), ("y", "f8")], store=STORES[place](tmp_path), fill_value=None
     )
@@ -81,14 +81,14 @@ def test_a_field_and_objects_read_as_ever(tmp_path, place):
     assert texts[:].tolist() == ["", "b", "", "", ""]
 
 
-def test_a_damaged_chunk_is_an_error_as_ever(tmp_path):
+def test_a_damaged_chunk_is_an_error_with_a_prezeroed_result(tmp_path):
     a = zarrcy.create(10, chunks=5, dtype="i4", store=str(tmp_path), compressor=None)
     (tmp_path / "1").write_bytes(b"short")
     with pytest.raises(zarrcy.errors.ChunkDecodeError, match="'1'"):
         a[:]
 
 
-def test_a_result_that_is_to_be_masked_or_of_another_kind_is_that(tmp_path):
+def test_missing_chunks_are_masked_or_raise_if_requested(tmp_path):
     zarrcy.create(6, chunks=2, dtype="i4", store=str(tmp_path))[2:4] = 5
     masked = zarrcy.open_array(str(tmp_path), mode="r", read_missing="mask")[:]
     assert masked.tolist() == [None, None, 5, 5, None, None]
@@ -96,29 +96,28 @@ def test_a_result_that_is_to_be_masked_or_of_another_kind_is_that(tmp_path):
         zarrcy.open_array(str(tmp_path), mode="r", read_missing="raise")[:]
 
 
-def test_explaining_a_read_of_more_than_there_is_memory_takes_none():
+def test_explaining_a_read_larger_than_memory_allocates_nothing():
     huge = zarrcy.zeros((2**20, 2**20), chunks=2**18, dtype="u1")
     assert huge.explain().n_chunks == 16
 
 
 @pytest.mark.parametrize("shards", [None, (8,)])
-def test_a_chunk_that_is_gone_when_it_is_read_again_is_filled(tmp_path, monkeypatch, shards):
+def test_a_chunk_that_is_deleted_before_the_fallback_path_reads_it_is_filled(tmp_path, monkeypatch, shards):
     if not native.codecs():
-        pytest.skip("the native lane is not here")
+        pytest.skip("this build has no native path")
     values = np.arange(16, dtype="i4")
     a = zarrcy.create(16, chunks=4, shards=shards, dtype="i4", store=tmp_path, zarr_format=3)
     a[:] = values
     name = "read_files" if shards is None else "read_spans"
-    real = getattr(native, name)
+    read = getattr(native.NativePath, name)
 
-    def given_up(*arguments):
-        # as if decoding had failed half-way, and somebody had deleted the chunk then
-        left = real(*arguments)
-        assert left == []
+    def read_and_delete(*arguments):
+        # as if decoding had failed half-way, and another process had deleted the chunk then
+        assert read(*arguments) == []
         (tmp_path / "c" / "0").unlink()
         return [0]
 
-    monkeypatch.setattr(native, name, given_up)
+    monkeypatch.setattr(native.NativePath, name, read_and_delete)
     b = zarrcy.open_array(tmp_path, mode="r")
     found = b[:4] if shards is None else b[:8]
     assert found[:4].tolist() == [0, 0, 0, 0]

@@ -1,4 +1,5 @@
-"""Chunks of gzip and zlib that the native lane encodes: everybody reads them, and they are no longer than zlib's."""
+"""Chunks of gzip and zlib that the native path encodes: other programs read them, and on average they are no longer
+than those of zlib."""
 
 import gzip
 import threading
@@ -26,7 +27,7 @@ N = 100_000
 
 
 def fibonacci():
-    """Bytes whose best code would be longer than the 15 bits that are allowed."""
+    """Return bytes whose best Huffman code is longer than the 15 bits that the format allows."""
     counts = [1, 1]
     while sum(counts) < 15_000:
         counts.append(counts[-1] + counts[-2])
@@ -34,13 +35,13 @@ def fibonacci():
 
 
 def far_apart(distance):
-    """Noise that comes back after so many bytes."""
+    """Return noise that repeats after `distance` bytes."""
     return np.resize(RNG.integers(0, 256, distance), 2 * distance + 99).astype("u1")
 
 
 KINDS = {
     "zeros": np.zeros(N, "u1"),
-    "one byte over and over": np.full(N, 7, "u1"),
+    "one repeated byte": np.full(N, 7, "u1"),
     "noise": RNG.integers(0, 256, N).astype("u1"),
     "noise, then zeros": np.append(RNG.integers(0, 256, N), np.zeros(N)).astype("u1"),
     "numbers in a row": np.arange(N // 4, dtype="<i4"),
@@ -56,10 +57,10 @@ KINDS = {
     "differences of a slow wave": np.diff((1e5 * np.sin(np.linspace(0, 1, N // 4))).astype("<i4")),
     "few that are not zero": np.where(RNG.random(N) < 0.02, RNG.integers(0, 256, N), 0).astype("u1"),
     "text": np.frombuffer(b"".join(b"the row %d has %d, " % (n, n * n % 97) for n in range(N // 20)), "u1"),
-    "codes that would be too long": fibonacci(),
-    "noise that comes back in the window": far_apart(WINDOW - 1),
-    "noise that comes back at the end of the window": far_apart(WINDOW),
-    "noise that comes back behind the window": far_apart(WINDOW + 1),
+    "codes that are too long": fibonacci(),
+    "noise that repeats inside the window": far_apart(WINDOW - 1),
+    "noise that repeats at the end of the window": far_apart(WINDOW),
+    "noise that repeats after the window": far_apart(WINDOW + 1),
 }  # fmt: skip
 
 
@@ -74,18 +75,18 @@ def inflated(name, encoded):
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_zlib_reads_what_is_written(kind, name, level):
+def test_zlib_decodes_what_the_native_path_encodes(kind, name, level):
     chunk = np.ascontiguousarray(KINDS[kind]).view("u1")
     encoded = codec_for(name, chunk.nbytes, level).encode(chunk)
     assert inflated(name, encoded) == chunk.tobytes()
     assert bytes(PEERS[name]().decode(encoded)) == chunk.tobytes()
     assert _kernels.native.decode(encoded, name, chunk.nbytes).tobytes() == chunk.tobytes()
     if name == "gzip":
-        assert encoded[4:8] == bytes(4), "no time is in it"
+        assert encoded[4:8] == bytes(4), "the header has no time"
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_chunks_of_all_kinds_are_in_the_mean_no_longer_than_those_of_zlib(level):
+def test_chunks_of_all_kinds_are_on_average_as_short_as_those_of_zlib(level):
     ratios = []
     for kind in KINDS.values():
         chunk = np.ascontiguousarray(kind).view("u1")
@@ -93,14 +94,14 @@ def test_chunks_of_all_kinds_are_in_the_mean_no_longer_than_those_of_zlib(level)
             len(codec_for("zlib", chunk.nbytes, level).encode(chunk)) / len(zlib.compress(chunk, level))
         )
     assert np.exp(np.mean(np.log(ratios))) <= 1.02
-    # what shrinks to a hundredth may take three hundredths
+    # data that zlib shrinks to 1 percent may take 3 percent
     assert max(ratios) <= 3
 
 
 @pytest.mark.parametrize("name", PEERS)
 @given(data=st.data(), level=st.sampled_from(LEVELS))
 @settings(max_examples=300)
-def test_any_bytes_come_back(name, data, level):
+def test_any_bytes_are_decoded_to_what_was_encoded(name, data, level):
     n = data.draw(
         st.one_of(st.integers(1, 40), st.integers(1, 3000), st.sampled_from([16_384, 65_535, 70_000]))
     )
@@ -117,7 +118,7 @@ def test_any_bytes_come_back(name, data, level):
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", PEERS)
-def test_what_is_written_depends_on_the_chunk_alone(name, level):
+def test_encoded_bytes_depend_on_the_chunk_alone(name, level):
     chunks = [np.ascontiguousarray(np.resize(kind, N // 4).view("u1")[: N // 4]) for kind in KINDS.values()]
     codec = codec_for(name, N // 4, level)
     expected = [codec_for(name, N // 4, level).encode(chunk) for chunk in chunks]
@@ -150,13 +151,13 @@ def test_tiny_chunks_take_no_more_than_their_bytes_and_a_frame(nbytes, level):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_noise_takes_hardly_more_than_its_bytes(level):
+def test_encoded_noise_is_at_most_a_thousandth_longer_than_the_noise(level):
     chunk = RNG.integers(0, 256, 2**20).astype("u1")
     assert len(codec_for("zlib", chunk.nbytes, level).encode(chunk)) <= chunk.nbytes * 1.001
 
 
 @pytest.mark.parametrize("name", PEERS)
-def test_a_checksum_follows_where_one_is_asked_for(name):
+def test_a_checksum_follows_the_chunk_if_requested(name):
     chunk = KINDS["smooth integers"].view("u1")
     encoded = codec_for(name, chunk.nbytes, 6, checksum=True).encode(chunk)
     assert _kernels.default.crc32c(encoded[:-4]).to_bytes(4, "little") == encoded[-4:]
@@ -166,21 +167,21 @@ def test_a_checksum_follows_where_one_is_asked_for(name):
 
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.parametrize("level", [-1, *LEVELS, *([True] if 1 in LEVELS else [])])
-def test_arrays_of_every_level_are_written_in_the_lane(name, level, tmp_path):
+def test_arrays_of_every_level_are_written_on_the_native_path(name, level, tmp_path):
     values = np.cumsum(RNG.integers(0, 9, 5000)).astype("i4").reshape(50, 100)
     a = zarrcy.array(values, chunks=(20, 30), compressor=PEERS[name](level), store=tmp_path)
-    assert a.chunk_io.context.codec.encodes
+    assert a.chunk_io.context.native_path.encodes
     assert np.array_equal(zarrcy.open_array(tmp_path)[:], values)
     if level == -1:
         b = zarrcy.array(values, chunks=(20, 30), compressor=PEERS[name](6))
-        assert bytes(b.store["1.1"]) == (tmp_path / "1.1").read_bytes(), "-1 is 6"
+        assert bytes(b.store["1.1"]) == (tmp_path / "1.1").read_bytes(), "level -1 means level 6"
 
 
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.parametrize("level", [10, -2, 2**40, "1", None, 1.5])
-def test_a_level_that_is_none_is_left_to_the_general_lane(name, level):
+def test_an_invalid_level_is_left_to_the_fallback_path(name, level):
     a = zarrcy.zeros(100, chunks=10, compressor=PEERS[name](level))
-    assert a.chunk_io.context.codec is None or not a.chunk_io.context.codec.encodes
+    assert a.chunk_io.context.native_path is None or not a.chunk_io.context.native_path.encodes
     if level is not None:
         with pytest.raises(ChunkEncodeError):
             a[:] = 1
@@ -188,15 +189,15 @@ def test_a_level_that_is_none_is_left_to_the_general_lane(name, level):
 
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.parametrize("level", OTHERS)
-def test_other_levels_are_left_to_the_general_lane_and_read_by_the_native_one(name, level, tmp_path):
+def test_other_levels_are_written_on_the_fallback_path_and_read_on_the_native_path(name, level, tmp_path):
     values = np.arange(5000)
     a = zarrcy.array(values, chunks=999, compressor=PEERS[name](level), store=tmp_path)
-    assert not a.chunk_io.context.codec.encodes
+    assert not a.chunk_io.context.native_path.encodes
     assert (tmp_path / "0").read_bytes()[-8:] == PEERS[name](level).encode(values[:999])[-8:]
     assert np.array_equal(zarrcy.open_array(tmp_path)[:], values)
 
 
 @pytest.mark.parametrize("level", [10, -1, *OTHERS])
-def test_the_kernel_refuses_a_level_that_is_none(level):
+def test_the_kernel_refuses_an_invalid_level(level):
     with pytest.raises(ValueError, match="cannot encode"):
         codec_for("gzip", 10, level)

@@ -1,4 +1,4 @@
-"""The native lane gives what the general lane gives, to the last bit, and leaves to it what is odd."""
+"""The native path gives the results of the fallback path, bit for bit, and leaves what it cannot read to it."""
 
 import os
 import threading
@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from numcodecs import Blosc
 
 import zarrcy
+from zarrcy import _kernels
 from zarrcy.chunk_io import native
+from zarrcy.chunk_io.policy import IOPolicy, overriding
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.testing import strategies
 
-pytestmark = pytest.mark.skipif("raw" not in native.codecs(), reason="this build has no native lane")
+pytestmark = pytest.mark.skipif("raw" not in native.codecs(), reason="this build has no native path")
 with_codecs = pytest.mark.skipif("blosc" not in native.codecs(), reason="no codec library was built in")
 
 CODECS = LANE_CODECS | {
@@ -32,11 +34,11 @@ def smooth(shape, dtype):
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_every_selection_reads_the_same_in_both_lanes(codec, tmp_path_factory):
+def test_every_selection_reads_the_same_on_both_paths(codec, tmp_path_factory):
     @settings(max_examples=30)
     @given(
         data=st.data(),
-        # the largest have chunks of which parts are read
+        # of the chunks of the largest arrays, parts are read
         layout=lane_layouts([(), (0, 3), (13,), (300, 500), (40, 50, 60)]),
         missing=st.booleans(),
     )
@@ -62,9 +64,9 @@ def test_every_selection_reads_the_same_in_both_lanes(codec, tmp_path_factory):
     check()
 
 
-def test_the_lane_can_be_turned_off(tmp_path, monkeypatch):
-    monkeypatch.setattr(native, "enabled", False)
-    assert zarrcy.zeros(3, store=tmp_path).chunk_io.read_dir is None
+def test_a_policy_turns_the_native_path_off(tmp_path):
+    with overriding(IOPolicy(use_native_path=False)):
+        assert zarrcy.zeros(3, store=tmp_path).chunk_io.read_dir is None
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_the_lane_can_be_turned_off(tmp_path, monkeypatch):
     ],
     ids=["filter", "unknown codec", "objects", "mapping"],
 )
-def test_what_the_lane_does_not_know_goes_the_general_way(options, tmp_path):
+def test_arrays_that_the_native_path_does_not_support_use_the_fallback_path(options, tmp_path):
     options = {"store": tmp_path, "dtype": "i4"} | options
     a = zarrcy.zeros(3, **options)
     assert a.chunk_io.read_dir is None
@@ -89,36 +91,31 @@ def test_what_the_lane_does_not_know_goes_the_general_way(options, tmp_path):
 @pytest.mark.parametrize("codec", [name for name in CODECS if name != "raw"])
 @given(data=st.data())
 def test_a_damaged_chunk_never_crashes_and_never_has_another_shape(codec, data):
-    """In memory: the same code reads the bytes of files."""
-    from zarrcy._kernels import native as _lane
-
+    """The chunk is in memory; the same code decodes chunks from files."""
     model = smooth(data.draw(st.sampled_from([(5,), (400,), (3000,)])), "i4")
     encoded = bytearray(CODECS[codec].encode(model))
     for _ in range(data.draw(st.integers(1, 4))):
         encoded[data.draw(st.integers(0, len(encoded) - 1))] = data.draw(st.integers(0, 255))
     encoded = bytes(encoded[: data.draw(st.integers(0, len(encoded)))])
-    found = _lane.decode(encoded, CODECS[codec].codec_id, model.nbytes)
-    assert found is None or found.nbytes == model.nbytes
+    decoded = _kernels.native.decode(encoded, CODECS[codec].codec_id, model.nbytes)
+    assert decoded is None or decoded.nbytes == model.nbytes
 
 
 @with_codecs
 def test_a_checksum_is_compared_before_a_chunk_is_decoded():
-    from zarrcy import _kernels
-    from zarrcy._kernels import native as _lane
-
     model = smooth((500,), "i4")
     encoded = bytes(numcodecs.Zstd(1).encode(model))
     whole = encoded + _kernels.default.crc32c(encoded).to_bytes(4, "little")
-    assert _lane.decode(whole, "zstd", model.nbytes, True).tobytes() == model.tobytes()
+    assert _kernels.native.decode(whole, "zstd", model.nbytes, True).tobytes() == model.tobytes()
     for at in (0, len(whole) // 2, len(whole) - 1):
         damaged = bytearray(whole)
         damaged[at] ^= 1
-        assert _lane.decode(bytes(damaged), "zstd", model.nbytes, True) is None
+        assert _kernels.native.decode(bytes(damaged), "zstd", model.nbytes, True) is None
 
 
 @pytest.mark.parametrize("codec", ["raw", "blosc", "blosc in small blocks", "zstd", "gzip"])
 @pytest.mark.parametrize("length", [20, 40_000])
-def test_a_truncated_file_gives_the_error_of_the_general_lane(codec, length, tmp_path):
+def test_a_truncated_file_gives_the_error_of_the_fallback_path(codec, length, tmp_path):
     a = zarrcy.array(smooth((length,), "i4"), chunks=length, compressor=CODECS[codec], store=tmp_path)
     whole = (tmp_path / "0").read_bytes()
     for n in (0, 3, 15, 17, len(whole) // 2, len(whole) - 1):
@@ -131,7 +128,7 @@ def test_a_truncated_file_gives_the_error_of_the_general_lane(codec, length, tmp
             a[:]
 
 
-def test_a_file_that_can_not_be_opened_is_an_error_and_no_fill_value(tmp_path):
+def test_a_file_that_cannot_be_opened_is_an_error_instead_of_the_fill_value(tmp_path):
     a = zarrcy.array([1, 2, 3, 4], chunks=2, store=tmp_path)
     (tmp_path / "0").unlink()
     (tmp_path / "0").symlink_to("0")
@@ -139,7 +136,7 @@ def test_a_file_that_can_not_be_opened_is_an_error_and_no_fill_value(tmp_path):
         a[:]
     (tmp_path / "0").unlink()
     (tmp_path / "0").mkdir()
-    assert a[:].tolist() == [0, 0, 3, 4], "a directory is no value"
+    assert a[:].tolist() == [0, 0, 3, 4], "a directory is not a value"
 
 
 def test_no_file_stays_open(tmp_path):

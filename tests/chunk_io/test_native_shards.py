@@ -1,4 +1,4 @@
-"""Shards that are files are read and written in the native lane: the same bytes, and the same errors."""
+"""Shards that are files are read and written on the native path, with the bytes and errors of the fallback path."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from zarrcy.chunk_io import native
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.testing import strategies
 
-needs_lane = pytest.mark.skipif("blosc" not in native.codecs(), reason="this build has no native lane")
+needs_native_path = pytest.mark.skipif("blosc" not in native.codecs(), reason="this build has no native path")
 
 BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
 CODECS = {
@@ -43,7 +43,7 @@ def sharded(store, codecs, shape=(60, 70), chunks=(5, 7), shards=(20, 35), dtype
     )
 
 
-@needs_lane
+@needs_native_path
 @pytest.mark.parametrize("codecs", CODECS)
 def test_every_selection_of_shards_reads_and_writes_as_numpy_does(codecs, tmp_path_factory):
     @settings(max_examples=25)
@@ -53,7 +53,7 @@ def test_every_selection_of_shards_reads_and_writes_as_numpy_does(codecs, tmp_pa
             ((600, 700), (150, 175), (300, 350)) if large else ((60, 70), (5, 7), (20, 35))
         )
         a = sharded(tmp_path_factory.mktemp("store"), CODECS[codecs], shape, chunks, shards)
-        assert a.chunk_io.context.codec is not None
+        assert a.chunk_io.context.native_path is not None
         assert a.chunk_io.context.files is not None
         model = np.zeros(shape, "<f4")
         rng = np.random.default_rng(0)
@@ -70,9 +70,9 @@ def test_every_selection_of_shards_reads_and_writes_as_numpy_does(codecs, tmp_pa
     check()
 
 
-@needs_lane
+@needs_native_path
 @pytest.mark.parametrize("codecs", ["raw", "zstd with checksums"])
-def test_a_truncated_shard_is_an_error_that_names_it(codecs, tmp_path):
+def test_the_error_for_a_truncated_shard_names_it(codecs, tmp_path):
     a = sharded(tmp_path, CODECS[codecs])
     a[:] = np.arange(4200, dtype="f4").reshape(60, 70)
     (path,) = tmp_path.glob("c/0/0")
@@ -83,7 +83,7 @@ def test_a_truncated_shard_is_an_error_that_names_it(codecs, tmp_path):
             zarrcy.open_array(tmp_path)[:30, :30]
 
 
-@needs_lane
+@needs_native_path
 def test_a_changed_bit_of_an_inner_chunk_is_found_by_its_checksum_and_the_others_can_be_read(tmp_path):
     a = sharded(tmp_path, CODECS["raw with checksums"])
     model = np.arange(4200, dtype="f4").reshape(60, 70)
@@ -99,9 +99,9 @@ def test_a_changed_bit_of_an_inner_chunk_is_found_by_its_checksum_and_the_others
 
 @given(data=st.data())
 @settings(max_examples=60)
-def test_pieces_are_sorted_by_shard_as_the_twin_sorts_them(data):
+def test_both_kernels_sort_pieces_by_shard_alike(data):
     if _kernels.compiled is None:
-        pytest.skip("a pure build has the twin only")
+        pytest.skip("a pure build has only the NumPy twins")
     ndim = data.draw(st.integers(1, 3))
     chunks = tuple(data.draw(st.integers(1, 4)) for _ in range(ndim))
     counts = tuple(data.draw(st.integers(1, 3)) for _ in range(ndim))
@@ -116,14 +116,14 @@ def test_pieces_are_sorted_by_shard_as_the_twin_sorts_them(data):
     assert found[0] == found[1]
 
 
-@needs_lane
+@needs_native_path
 def test_a_part_of_a_shard_is_written_without_touching_the_bytes_of_its_other_chunks(tmp_path):
     a = sharded(tmp_path, CODECS["raw with checksums"])
     model = np.arange(4200, dtype="f4").reshape(60, 70)
     a[:] = model
     (path,) = tmp_path.glob("c/0/0")
     stored = bytearray(path.read_bytes())
-    # a damaged chunk that nobody asks for is not looked at, and is copied as it is
+    # a damaged chunk that is not selected is not decoded, and is copied as it is
     stored[stored.index(model[19, 34].tobytes())] ^= 1
     path.write_bytes(stored)
     a[2:13, 3:9] = -1
@@ -134,8 +134,8 @@ def test_a_part_of_a_shard_is_written_without_touching_the_bytes_of_its_other_ch
         a[19, 34]
 
 
-@needs_lane
-def test_a_shard_that_becomes_all_fill_value_is_deleted(tmp_path):
+@needs_native_path
+def test_a_shard_that_has_only_the_fill_value_is_deleted(tmp_path):
     a = sharded(tmp_path, CODECS["blosc"])
     a[:] = 1
     a[:20, :30] = 0
@@ -145,8 +145,8 @@ def test_a_shard_that_becomes_all_fill_value_is_deleted(tmp_path):
     assert a[:20, :36].sum() == 20
 
 
-@needs_lane
-def test_a_shard_that_can_not_be_written_leaves_the_old_one_and_no_file_behind(tmp_path, monkeypatch):
+@needs_native_path
+def test_a_failed_write_keeps_the_old_shard_and_leaves_no_other_file(tmp_path, monkeypatch):
     a = sharded(tmp_path, CODECS["raw"])
     a[:] = 1
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}

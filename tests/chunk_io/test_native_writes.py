@@ -1,4 +1,4 @@
-"""What the native lane writes is what the general way writes, and what is odd is left to that."""
+"""The native path writes what the fallback path writes, and leaves what it cannot write to it."""
 
 import os
 import stat
@@ -15,9 +15,10 @@ from numcodecs import Blosc
 import zarrcy
 from zarrcy import _kernels
 from zarrcy.chunk_io import native
+from zarrcy.chunk_io.policy import IOPolicy, overriding
 from zarrcy.testing import strategies
 
-pytestmark = pytest.mark.skipif("raw" not in native.codecs(), reason="this build has no native lane")
+pytestmark = pytest.mark.skipif("raw" not in native.codecs(), reason="this build has no native path")
 with_codecs = pytest.mark.skipif("blosc" not in native.codecs(), reason="no codec library was built in")
 
 
@@ -27,7 +28,7 @@ def files_of(folder):
 
 @pytest.mark.parametrize("codec", LANE_CODECS)
 @pytest.mark.parametrize("in_files", [True, False], ids=["directory", "memory"])
-def test_every_selection_writes_the_same_in_both_lanes(codec, in_files, tmp_path_factory):
+def test_every_selection_writes_the_same_on_both_paths(codec, in_files, tmp_path_factory):
     @settings(max_examples=20)
     @given(
         data=st.data(),
@@ -38,8 +39,7 @@ def test_every_selection_writes_the_same_in_both_lanes(codec, in_files, tmp_path
         shape, chunks, dtype = layout["shape"], layout["chunks"], layout["dtype"]
         arrays = []
         for is_native in (True, False):
-            native.enabled = is_native
-            try:
+            with overriding(IOPolicy(use_native_path=is_native)):
                 arrays.append(
                     zarrcy.create(
                         **{**layout, "chunks": chunks or True}, compressor=LANE_CODECS[codec],
@@ -47,9 +47,7 @@ def test_every_selection_writes_the_same_in_both_lanes(codec, in_files, tmp_path
                         write_empty_chunks=keep_empty,
                     )
                 )  # fmt: skip
-                assert arrays[-1].chunk_io.context.codec is not None or not is_native
-            finally:
-                native.enabled = True
+                assert arrays[-1].chunk_io.context.native_path is not None or not is_native
         model = np.zeros(shape, dtype)
         rng = np.random.default_rng(0)
         for _ in range(3):
@@ -68,12 +66,10 @@ def test_every_selection_writes_the_same_in_both_lanes(codec, in_files, tmp_path
             assert same_bits(np.asarray(a[...], dtype), model)
         keys = [sorted(a.store) for a in arrays]
         assert keys[0] == keys[1]
-        # versions of Zstandard differ in what they make of the same bytes, and so do implementations of deflate
+        # versions of Zstandard encode the same bytes differently, and so do implementations of deflate
         if "zstd" not in str(LANE_CODECS[codec]) and codec not in ("gzip", "zlib"):
             for key in keys[0]:
-                assert bytes(arrays[0].store[key]) == bytes(arrays[1].store[key]), (
-                    "the stored values are the same ones"
-                )
+                assert bytes(arrays[0].store[key]) == bytes(arrays[1].store[key]), "stored values differ"
 
     threads, numcodecs.blosc.use_threads = numcodecs.blosc.use_threads, False
     try:
@@ -93,9 +89,7 @@ def test_every_selection_writes_the_same_in_both_lanes(codec, in_files, tmp_path
     spread=st.sampled_from([1, 3, 2**30]),
 )
 @settings(max_examples=40)
-def test_blosc_frames_are_those_of_numcodecs_byte_for_byte_and_it_reads_them(
-    cname, shuffle, n, typesize, level, block, spread
-):
+def test_blosc_frames_have_the_bytes_that_numcodecs_writes(cname, shuffle, n, typesize, level, block, spread):
     rng = np.random.default_rng(n)
     chunk = np.cumsum(rng.integers(0, spread, max(1, n // 8))).view(np.uint8)
     chunk = np.ascontiguousarray(chunk[: len(chunk) // typesize * typesize])
@@ -109,13 +103,13 @@ def test_blosc_frames_are_those_of_numcodecs_byte_for_byte_and_it_reads_them(
     finally:
         numcodecs.blosc.use_threads = threads
     found = codec.encode(chunk)
-    # versions of Zstandard differ in what they make of the same bytes
+    # versions of Zstandard encode the same bytes differently
     assert found == bytes(expected) or cname == "zstd"
-    assert codec.encode(chunk) == found, "the second time too"
+    assert codec.encode(chunk) == found, "the second call gives the same bytes"
     assert Blosc().decode(found) == chunk.tobytes()
 
 
-def test_a_chunk_of_fill_value_is_removed_where_empty_chunks_are_not_kept(tmp_path):
+def test_a_chunk_of_the_fill_value_is_removed_if_empty_chunks_are_not_kept(tmp_path):
     a = zarrcy.create(
         (40, 40), chunks=(10, 10), dtype="f8", fill_value=np.nan, store=tmp_path, write_empty_chunks=False
     )
@@ -124,12 +118,12 @@ def test_a_chunk_of_fill_value_is_removed_where_empty_chunks_are_not_kept(tmp_pa
     a[:20] = np.full((20, 40), np.nan)
     assert a.nchunks_initialized == 8
     a[25:, :] = np.nan
-    assert a.nchunks_initialized == 4, "the chunks that are changed in part hold something still"
+    assert a.nchunks_initialized == 4, "chunks that were changed in part still have other values"
     a[20:25] = np.nan
     assert a.nchunks_initialized == 0
 
 
-def test_directories_are_made_where_chunks_lie_in_some(tmp_path):
+def test_missing_directories_of_chunks_are_created(tmp_path):
     a = zarrcy.zeros((6, 6, 6), chunks=2, store=tmp_path, path="deep/er", dimension_separator="/")
     model = np.arange(216).reshape(6, 6, 6)
     a[:] = model
@@ -137,8 +131,8 @@ def test_directories_are_made_where_chunks_lie_in_some(tmp_path):
     assert np.array_equal(zarrcy.open_array(tmp_path, path="deep/er")[:], model)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
-def test_a_directory_that_may_not_be_written_to_is_an_error_and_the_old_data_stay(tmp_path):
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser can write everywhere")
+def test_writing_to_a_read_only_directory_is_an_error_and_keeps_the_data(tmp_path):
     a = zarrcy.array(np.arange(8), chunks=4, store=tmp_path)
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
     try:
@@ -149,7 +143,7 @@ def test_a_directory_that_may_not_be_written_to_is_an_error_and_the_old_data_sta
         tmp_path.chmod(stat.S_IRWXU)
 
 
-def test_a_write_that_can_not_end_leaves_no_file_behind(tmp_path):
+def test_a_failed_write_leaves_no_temporary_file(tmp_path):
     a = zarrcy.array(np.arange(8), chunks=4, store=tmp_path)
     (tmp_path / "1").unlink()
     (tmp_path / "1").mkdir()
@@ -168,10 +162,10 @@ def test_a_damaged_chunk_is_not_changed_in_part(tmp_path):
         a[30_000] = 1
     assert (tmp_path / "1").read_bytes() == b"bad"
     a[20_000:] = 5
-    assert a[20_000:].min() == 5, "what replaces it needs nothing of it"
+    assert a[20_000:].min() == 5, "replacing the chunk does not decode it"
 
 
-def test_the_value_is_not_kept_after_it_was_written(tmp_path):
+def test_a_write_keeps_no_reference_to_its_value(tmp_path):
     import sys
 
     a = zarrcy.zeros((100, 100), chunks=(10, 100), dtype="f8", store=tmp_path)

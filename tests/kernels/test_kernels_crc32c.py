@@ -1,4 +1,4 @@
-"""CRC-32C as the standard has it."""
+"""CRC-32C has the values of the standard."""
 
 import pytest
 from builds import on_both_kernels
@@ -20,14 +20,14 @@ KNOWN = {
 
 @on_both_kernels
 @pytest.mark.parametrize("data", KNOWN, ids=repr)
-def test_known_checksums_come_out(kernels, data):
+def test_checksums_have_the_published_values(kernels, data):
     assert kernels.crc32c(data) == KNOWN[data]
     assert kernels.crc32c(data, by_tables=True) == KNOWN[data]
 
 
 @on_both_kernels
 @given(data=st.binary(max_size=200), cut=st.integers(0, 200), offset=st.integers(0, 9))
-def test_a_checksum_goes_on_where_another_ended(kernels, data, cut, offset):
+def test_a_checksum_continues_that_of_preceding_bytes(kernels, data, cut, offset):
     view = memoryview(bytes(offset) + data)[offset:]
     whole = kernels.crc32c(view)
     assert kernels.crc32c(view[cut:], kernels.crc32c(view[:cut])) == whole

@@ -25,7 +25,7 @@ def docstring_of(thing):
 def documented(node, thing):
     """Iterate over the classes, functions and properties of a stub, with the compiled object of each."""
     for child in node.body:
-        if isinstance(child, (ast.ClassDef, ast.FunctionDef)) and child.name != "__new__":
+        if isinstance(child, (ast.ClassDef, ast.FunctionDef)) and not child.name.startswith("__"):
             compiled = inspect.getattr_static(thing, child.name)
             if not inspect.isgetsetdescriptor(compiled) or ast.get_docstring(child):
                 yield child, compiled

@@ -1,4 +1,4 @@
-"""Fill-value checks: bit for bit, for elements of any size."""
+"""Fill-value checks compare bit for bit, for elements of any size."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
     n=st.one_of(st.integers(0, 40), st.integers(500, 4200)),
     data=st.data(),
 )
-def test_a_buffer_is_filled_when_every_element_has_the_bits_of_the_item(kernels, item, n, data):
+def test_a_buffer_is_filled_if_every_element_has_the_bits_of_the_item(kernels, item, n, data):
     memory = np.frombuffer(item * n, "u1").copy()
     assert kernels.is_filled(memory, item)
     assert kernels.is_filled(memory.tobytes(), item)
@@ -45,7 +45,7 @@ def test_the_sign_of_zero_and_the_payload_of_nan_count(kernels, dtype):
 
 
 @on_both_kernels
-def test_a_length_that_is_no_multiple_of_the_element_is_refused(kernels):
+def test_a_length_that_is_not_a_multiple_of_the_element_is_refused(kernels):
     with pytest.raises(ValueError, match="7 bytes"):
         kernels.is_filled(bytes(7), bytes(2))
     with pytest.raises(ValueError, match="7 bytes"):
@@ -53,5 +53,5 @@ def test_a_length_that_is_no_multiple_of_the_element_is_refused(kernels):
 
 
 @on_both_kernels
-def test_dates_are_looked_at_like_any_other_bits(kernels):
+def test_dates_are_compared_bit_for_bit(kernels):
     assert kernels.is_filled(np.full(100, "NaT", "M8[ns]"), np.array("NaT", "M8[ns]").tobytes())

@@ -1,4 +1,4 @@
-"""Partial chunk iteration: every element of a piece goes where numpy would put it, and no other moves."""
+"""Partial chunk iteration moves every element of a piece to where NumPy puts it, and moves no other element."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def moves(draw, max_dims=5, max_side=6):
 
 
 def chunk_at(model, coords, chunks, order):
-    """The flat chunk at some coordinates, with ones beyond the edge of the array."""
+    """Return the flat chunk at `coords`, with bytes of 1 beyond the edge of the array."""
     chunk = (
         np.frombuffer(b"\1" * (model.dtype.itemsize * int(np.prod(chunks))), model.dtype)
         .reshape(chunks)
@@ -61,7 +61,7 @@ def test_gathering_all_pieces_gives_what_numpy_selects(kernels, case):
 
 @on_both_kernels
 @given(case=moves())
-def test_scattering_a_piece_changes_its_elements_and_no_other(kernels, case):
+def test_scattering_a_piece_changes_only_its_elements(kernels, case):
     shape, chunks, key, dtype, order, value_order = case
     model = data_of(shape, dtype)
     _, plan = planned(kernels, shape, chunks, key)
@@ -90,7 +90,7 @@ def test_filling_all_pieces_fills_the_result(kernels, case):
 
 @on_both_kernels
 @given(case=moves(max_dims=3))
-def test_a_run_is_where_a_whole_chunk_lies_in_the_result(kernels, case):
+def test_a_run_has_the_bytes_of_a_whole_chunk(kernels, case):
     shape, chunks, key, dtype, order, out_order = case
     model = data_of(shape, dtype)
     _, plan = planned(kernels, shape, chunks, key)
@@ -127,7 +127,7 @@ def test_any_rank_is_moved(kernels, ndim):
 @on_both_kernels
 @pytest.mark.parametrize("dtype", ["u1", "<i2", "<f4", "<f8", "<c16", "V3"])
 @pytest.mark.parametrize("side", [31, 32, 33, 100])
-def test_a_chunk_in_another_order_is_turned_around_tile_by_tile(kernels, dtype, side):
+def test_a_chunk_in_another_order_is_transposed_tile_by_tile(kernels, dtype, side):
     shape = (3, side, side + 1)
     model = data_of(shape, dtype)
     box, plan = planned(kernels, shape, shape, ...)
@@ -140,7 +140,7 @@ def test_a_chunk_in_another_order_is_turned_around_tile_by_tile(kernels, dtype, 
 
 @on_both_kernels
 @pytest.mark.parametrize("nbytes", [0, 1, 31, 33, 1000])
-def test_memory_that_has_not_the_length_of_a_chunk_is_not_touched(kernels, nbytes):
+def test_memory_that_does_not_have_the_length_of_a_chunk_is_left_alone(kernels, nbytes):
     _, plan = planned(kernels, (4,), (4,), ...)
     layout = kernels.ChunkLayout((4,), 8)
     out = np.zeros(4)
@@ -172,7 +172,7 @@ def test_a_result_or_a_layout_that_does_not_fit_the_plan_is_refused(kernels):
 
 def test_read_only_memory_is_not_written_to():
     if not _kernels.COMPILED:
-        pytest.skip("the compiled kernel asks the buffer, the numpy twin leaves it to numpy")
+        pytest.skip("this tests the buffer check of the compiled kernel")
     kernels = _kernels.compiled
     _, plan = planned(kernels, (4,), (4,), ...)
     layout = kernels.ChunkLayout((4,), 8)

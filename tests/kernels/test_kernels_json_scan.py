@@ -1,4 +1,4 @@
-"""JSON texts are cut at the members of an object: what is found is what parsing finds, or nothing is."""
+"""The members of an object in a JSON text are found where parsing finds them, or the text is left to the parser."""
 
 import json
 import random
@@ -15,7 +15,7 @@ LEVELS = 128
 
 
 def parsed(kernels, text, path=("m",)):
-    """Parse the members of an object where they were found; None if they were not."""
+    """Parse the members of an object at the spans that the kernel found; None if it found none."""
     document = text.encode()
     cut = kernels.scan_members(document, path, LEVELS)
     if cut is None:
@@ -23,14 +23,14 @@ def parsed(kernels, text, path=("m",)):
     start, stop, spans = cut
     pieces = {name: document[span >> 32 :][: span & 2**32 - 1] for name, span in spans.items()}
     members = {name: json.loads(piece.decode()) for name, piece in pieces.items()}
-    # what is around them parses without them
+    # the rest of the document is valid without them
     around = document[:start] + json.dumps(members).encode() + document[stop:]
     assert same(json.loads(around.decode()), json.loads(text))
     return members
 
 
 def same(left, right):
-    """Do two documents say the same, in the same order? NaN is not equal to itself."""
+    """Return whether two documents have the same content in the same order; NaN equals NaN."""
     return json.dumps(left) == json.dumps(right)
 
 
@@ -92,11 +92,11 @@ def test_the_object_may_be_in_others_or_be_the_whole(kernels, inner, around, spe
         '{"x": {"m": 1}, "m": {"a": {"m": 2}}}',
     ],
 )
-def test_odd_texts_say_what_the_parser_says(kernels, text):
+def test_unusual_texts_give_what_the_parser_gives(kernels, text):
     assert same(parsed(kernels, text), json.loads(text)["m"])
 
 
-# -- texts that are none, or not to be cut ---------------------------------------------------------
+# -- texts that are not valid, or left to the parser ---------------------------------------------------------
 
 BROKEN = [
     '', ' ', '{', '}', '{"', '{"m', '{"m"', '{"m":', '{"m":{', '{"m":{}', '{"m":{},}', '{"m":{}}x', '{"m":{}}{}',
@@ -134,7 +134,7 @@ def test_what_is_no_json_is_not_cut(kernels, text):
         f'{{"m": {{"a": {{"n": {"1" * 601}}}}}}}',
     ],
 )  # fmt: skip
-def test_what_the_parser_has_to_tell_is_not_cut(kernels, text):
+def test_texts_that_need_the_parser_are_left_to_it(kernels, text):
     json.loads(text)
     assert kernels.scan_members(text.encode(), ("m",), LEVELS) is None
 
@@ -143,7 +143,7 @@ def test_what_the_parser_has_to_tell_is_not_cut(kernels, text):
 @pytest.mark.parametrize(
     "bad", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf4\x90\x80\x80", b"\x80"]
 )
-def test_what_is_not_utf_8_is_not_cut(kernels, bad):
+def test_texts_that_are_not_utf_8_are_left_to_the_parser(kernels, bad):
     for document in (
         b'{"m": {"a": {"n": "%b"}}}',
         b'{"m": {"%b": {}}}',
@@ -154,7 +154,7 @@ def test_what_is_not_utf_8_is_not_cut(kernels, bad):
 
 
 @on_both_kernels
-def test_levels_are_counted_and_no_deeper_text_is_cut(kernels):
+def test_texts_with_too_many_levels_are_left_to_the_parser(kernels):
     def nested(levels, opened="[", closed="]"):
         return f'{{"m": {{}}, "a": {opened * (levels - 1)}{closed * (levels - 1)}}}'
 
@@ -167,7 +167,7 @@ def test_levels_are_counted_and_no_deeper_text_is_cut(kernels):
 
 
 @on_both_kernels
-def test_no_more_levels_are_counted_than_the_kernel_has_room_for(kernels):
+def test_more_levels_than_the_kernel_has_room_for_are_refused(kernels):
     for path, levels in (((), 257), ((), 0), (("a", "b"), 2), ((), -1)):
         with pytest.raises(ValueError, match="levels"):
             kernels.scan_members(b"{}", path, levels)
@@ -175,7 +175,7 @@ def test_no_more_levels_are_counted_than_the_kernel_has_room_for(kernels):
 
 @on_both_kernels
 @given(text=texts(), data=st.data())
-def test_a_text_that_is_cut_short_or_changed_is_told_by_both_or_none(kernels, text, data):
+def test_both_kernels_agree_on_truncated_and_changed_texts(kernels, text, data):
     short = text[: data.draw(st.integers(0, len(text) - 1))]
     assert kernels.scan_members(short.encode(), ("m",), LEVELS) is None
     at = data.draw(st.integers(0, len(text) - 1))
@@ -185,13 +185,13 @@ def test_a_text_that_is_cut_short_or_changed_is_told_by_both_or_none(kernels, te
 
 
 @given(seed=st.integers(0, 2**32), text=texts())
-def test_both_kernels_cut_mutated_texts_alike(seed, text):
+def test_both_kernels_agree_on_mutated_texts(seed, text):
     document = text.encode()
     agree(_kernels.default, mutate(random.Random(seed), document, (b'{"m": {"a": {}}}', document)))
 
 
 def agree(kernels, document):
-    """Is what was found what parsing finds, and is nothing left to the parser that need not be?"""
+    """Assert that the kernel finds what the twin finds, and that it parses to the right members."""
     found = kernels.scan_members(document, ("m",), LEVELS)
     assert found == _kernels.reference.scan_members(document, ("m",), LEVELS)
     if found is not None:

@@ -1,4 +1,4 @@
-"""Slice decomposition: pieces cover a selection once, in order, and touch no other chunk."""
+"""Slice decomposition: pieces cover a selection once, in order, and touch no other chunks."""
 
 import itertools
 
@@ -71,7 +71,7 @@ def test_only_chunks_with_selected_elements_have_a_piece(kernels, case):
 
 @on_both_kernels
 @given(case=boxes(max_dims=3))
-def test_a_piece_is_complete_when_it_holds_all_of_its_chunk_inside_the_array(kernels, case):
+def test_a_piece_is_complete_if_it_holds_all_of_its_chunk_inside_the_array(kernels, case):
     shape, chunks, key = case
     grid = kernels.Grid(shape, chunks)
     plan = kernels.split_outer(kernels.parse_box(key, grid), grid)
@@ -84,7 +84,7 @@ def test_a_piece_is_complete_when_it_holds_all_of_its_chunk_inside_the_array(ker
 
 @on_both_kernels
 @given(case=boxes(), lead=st.sampled_from(["", "a/", "größe/c/"]), separator=st.sampled_from("./"))
-def test_keys_are_the_coordinates_behind_the_prefix(kernels, case, lead, separator):
+def test_keys_are_the_prefix_and_the_coordinates(kernels, case, lead, separator):
     shape, chunks, key = case
     grid = kernels.Grid(shape, chunks)
     plan = kernels.split_outer(kernels.parse_box(key, grid), grid)
@@ -98,14 +98,14 @@ def test_keys_are_the_coordinates_behind_the_prefix(kernels, case, lead, separat
     [(0, 0, 0), (..., ...), 10, -11, (slice(None), 4), True, [1, 2], np.array([1]), None, "x", 1.5, 2**70],
     ids=repr,
 )
-def test_what_is_no_plain_box_is_left_to_the_caller(kernels, selection):
+def test_other_selections_are_left_to_the_caller(kernels, selection):
     assert kernels.parse_box(selection, kernels.Grid((10, 4), (3, 3))) is None
 
 
 @on_both_kernels
-def test_a_plan_of_very_many_chunks_costs_nothing_to_make(kernels):
+def test_a_plan_of_very_many_chunks_needs_little_memory(kernels):
     if kernels is _kernels.reference:
-        pytest.skip("the numpy twin keeps its tables")
+        pytest.skip("the NumPy twin stores its tables")
     grid = kernels.Grid((10**15,), (1,))
     plan = kernels.split_outer(kernels.parse_box(..., grid), grid)
     assert plan.n_pieces == 10**15
@@ -113,7 +113,7 @@ def test_a_plan_of_very_many_chunks_costs_nothing_to_make(kernels):
 
 
 @on_both_kernels
-def test_a_key_of_the_largest_coordinates_is_whole(kernels):
+def test_keys_of_the_largest_coordinates_are_complete(kernels):
     grid = kernels.Grid((2**62 - 1,) * 2, (1, 1))
     plan = kernels.split_outer(kernels.parse_box((-1, -1), grid), grid)
     assert plan.keys(0, 1, "", ".") == [f"{2**62 - 2}.{2**62 - 2}"]
@@ -124,7 +124,7 @@ def test_a_key_of_the_largest_coordinates_is_whole(kernels):
     ("shape", "chunks"),
     [((1,), ()), ((-1,), (1,)), ((1,), (0,)), ((2**62,), (1,)), ((1,), (2**63,)), ((1,) * 65,) * 2],
 )
-def test_a_grid_that_can_not_be_is_refused(kernels, shape, chunks):
+def test_an_invalid_grid_is_refused(kernels, shape, chunks):
     with pytest.raises(ValueError, match=r"rank|shape|axes"):
         kernels.Grid(shape, chunks)
 
@@ -149,7 +149,7 @@ def test_a_piece_that_the_plan_does_not_have_is_refused(kernels):
                 ask(number)
 
 
-@pytest.mark.skipif("compiled" not in BUILDS, reason="a pure build has no bounds checks to prove")
+@pytest.mark.skipif("compiled" not in BUILDS, reason="a pure build has no bounds checks")
 def test_a_checked_build_catches_a_table_that_is_too_short():
     from zarrcy._kernels import _plan_outer, compiled
 

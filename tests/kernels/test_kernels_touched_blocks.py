@@ -1,4 +1,4 @@
-"""Blocks of a chunk: those that hold a byte of a piece are found, and no others."""
+"""The kernel finds the blocks of a chunk that hold a byte of a piece, and no others."""
 
 import itertools
 
@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as npst
 
 @st.composite
 def selections(draw):
-    """Shape, chunk shape, and a selection of some kind."""
+    """Draw shape, chunk shape, kind of selection and selection."""
     shape = draw(npst.array_shapes(min_dims=0, max_dims=3, min_side=1, max_side=12))
     kind = draw(st.sampled_from(["box", "lists", "points", "mask"] if shape else ["box", "points"]))
     n = draw(st.integers(1, 6))
@@ -31,7 +31,7 @@ def selections(draw):
 
 
 def plan_of(kernels, shape, chunks, kind, key):
-    """The plan of a selection, and the shape of its result."""
+    """Return the plan of a selection, and the shape of its result."""
     grid = kernels.Grid(shape, chunks)
     if kind == "box":
         box = kernels.parse_box(key, grid)
@@ -46,7 +46,7 @@ def plan_of(kernels, shape, chunks, kind, key):
 
 
 def elements_of(kernels, plan, result_shape, number, chunks, order):
-    """Numbers of the elements of a chunk, in the order of memory, that `gather` takes for a piece."""
+    """Return the numbers of the elements of a chunk, in the order of memory, that `gather` moves for a piece."""
     out = np.full(result_shape, -1, np.int64)
     numbers = np.arange(np.prod(chunks, dtype=np.int64))
     assert kernels.gather(plan, number, numbers, kernels.ChunkLayout(chunks, 8, order), out)
@@ -77,7 +77,7 @@ def test_the_blocks_that_hold_a_byte_of_a_piece_are_found(kernels, case, data):
 
 @on_both_kernels
 @given(case=selections())
-def test_a_piece_is_sparse_that_covers_at_most_half_of_its_chunk(kernels, case):
+def test_a_piece_that_covers_at_most_half_of_its_chunk_is_sparse(kernels, case):
     shape, chunks, kind, key = case
     plan, result_shape = plan_of(kernels, shape, chunks, kind, key)
     for number in range(plan.n_pieces):
@@ -86,7 +86,7 @@ def test_a_piece_is_sparse_that_covers_at_most_half_of_its_chunk(kernels, case):
         inside = np.prod([min(n, length - at) for at, n, length in zip(corner, chunks, shape, strict=True)])
         if kind == "points":
             assert 2 * covered <= inside or not plan.sparse(number), (
-                "a point that comes twice may count twice"
+                "a point that occurs twice may count twice"
             )
         else:
             assert plan.sparse(number) == (2 * covered <= inside)
@@ -107,7 +107,7 @@ def test_the_slices_of_a_piece_are_what_gather_moves(kernels, case):
 
 
 @on_both_kernels
-def test_blocks_without_bytes_and_slices_of_lists_are_refused(kernels):
+def test_empty_blocks_and_slices_of_lists_are_refused(kernels):
     grid = kernels.Grid((4,), (2,))
     plan = kernels.split_outer(kernels.parse_box((), grid), grid, (np.array([1, 3, 0, 2]),))
     with pytest.raises(ValueError, match="blocks of 0 bytes"):

@@ -10,7 +10,27 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 class KeyLock:
-    """Names that one thread holds, and that no other thread of this process can hold at the same time."""
+    """Names that one thread holds, and that no other thread of this process can hold at the same time.
+
+    All names are acquired together or none, so no order of names can cause a deadlock. A thread does not wait for
+    itself: a name that it holds already stays with the outer lock.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names. Different values have different names.
+
+    Attributes
+    ----------
+    names : sequence of str
+        The names that this lock holds; before it is acquired, those that it will hold.
+
+    Examples
+    --------
+    >>> with KeyLock(["a/0.0", "a/0.1"]) as lock:
+    ...     lock.names
+    ['a/0.0', 'a/0.1']
+    """
 
     def __init__(self, names: Sequence[str]) -> None: ...
     @property
@@ -18,20 +38,61 @@ class KeyLock:
     def __enter__(self) -> KeyLock: ...
     def __exit__(self, *exc_info: object) -> None: ...
     def acquire(self) -> None:
-        """Wait until all names are free, and hold them."""
+        """Wait until all names are free, and hold them.
+
+        If an exception is raised, nothing is held.
+        """
 
     def release(self) -> None:
         """Release the names that this lock holds, if any."""
 
 class FileLock:
-    """An exclusive lock of a file between processes, and between the threads of this process."""
+    """An exclusive lock of a file between processes (POSIX record locks), and between the threads of this process.
+
+    Closing any descriptor of a file releases a process's record locks on it. Therefore a `KeyLock` of the file's real
+    path comes first, and one thread at a time opens the file.
+
+    Parameters
+    ----------
+    path : str
+        The file; it is created when it is locked for the first time, with its directories.
+    flat_path : str
+        The file that is locked instead where `path` cannot be a file: a lock file of another key is its parent
+        directory, or it is the directory of other lock files.
+    name : str
+        Identifies the file in this process.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be created, or the file system has no locks.
+    """
 
     def __init__(self, path: str, flat_path: str, name: str) -> None: ...
     def __enter__(self) -> FileLock: ...
     def __exit__(self, *exc_info: object) -> None: ...
 
 class WorkerGroup:
-    """Threads that work for one caller. Leaving the ``with`` block waits for those that have begun."""
+    """Threads that work for one caller. Leaving the ``with`` block waits for those that have begun.
+
+    The caller gives the group to threads, which call `run`. A thread that calls it after the block was left returns
+    at once.
+
+    Parameters
+    ----------
+    work : callable
+        Called without arguments by each thread; it returns soon after `is_stopping` becomes True.
+    grace : float, optional
+        How long to wait for threads after an exception of the block or of a signal handler, in seconds; by default
+        until they end.
+
+    Attributes
+    ----------
+    failures : list of BaseException
+        Exceptions that threads raised.
+    n_running : int
+        Number of threads in `work`.
+    """
 
     def __init__(self, work: Callable[[], object], grace: float | None = None) -> None: ...
     @property

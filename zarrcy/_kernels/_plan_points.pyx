@@ -252,6 +252,7 @@ cdef struct Segment:
     const uint32_t* columns          # by position in the result: where in the segment; NULL for dense masks
     const unsigned char* flags       # of a dense mask, from the first element of the segment
     index_t stop                     # position after the last element; for dense masks, the length of the segment
+    index_t chunk_len                # of all segments but the last in a row
     index_t position                 # in the result, of the present element
     index_t column                   # in the segment, of the present element
 
@@ -320,7 +321,8 @@ cdef class MaskPlan(Plan):
         cdef Segment segment
         cdef index_t stride = strides[self.ndim - 1], along
         cdef char* at
-        along = _find_rows(self, number, strides, &rows, &segment)
+        along = _find_rows(self, number, strides, &rows)
+        segment = _new_segment(self, along)
         while True:
             _open_segment(self, rows.target.offset, along, &segment)
             at = chunk + rows.source.offset
@@ -335,7 +337,8 @@ cdef class MaskPlan(Plan):
         cdef Odometer rows
         cdef Segment segment
         cdef index_t stride = strides[self.ndim - 1], along
-        along = _find_rows(self, number, strides, &rows, &segment)
+        along = _find_rows(self, number, strides, &rows)
+        segment = _new_segment(self, along)
         while True:
             _open_segment(self, rows.target.offset, along, &segment)
             while _next_selected(&segment):
@@ -349,7 +352,8 @@ cdef class MaskPlan(Plan):
         cdef Odometer rows
         cdef Segment segment
         cdef index_t stride = strides[self.ndim - 1], along, n = 0
-        along = _find_rows(self, number, strides, &rows, &segment)
+        along = _find_rows(self, number, strides, &rows)
+        segment = _new_segment(self, along)
         while True:
             _open_segment(self, rows.target.offset, along, &segment)
             while _next_selected(&segment):
@@ -361,12 +365,11 @@ cdef class MaskPlan(Plan):
 
 
 cdef index_t _find_rows(
-    MaskPlan plan, index_t number, const index_t* strides, Odometer* rows, Segment* segment
+    MaskPlan plan, index_t number, const index_t* strides, Odometer* rows
 ) except -1 nogil:
     """Set an odometer to the rows of a piece, and return the number of the piece's segment in each row.
 
     The source offset is that of the segment in the chunk, in bytes; the target offset is the number of the row.
-    `segment` is prepared for `_open_segment`.
     """
     cdef index_t coords[MAX_NDIM]
     cdef index_t length, chunk_len, low, n_rows = 1
@@ -381,10 +384,18 @@ cdef index_t _find_rows(
         rows.source.strides[axis], rows.target.strides[axis] = strides[axis], n_rows
         rows.target.offset += low * n_rows
         n_rows *= length
-    length, chunk_len = plan.grid._lengths[last], plan.grid._lengths[plan.ndim + last]
-    low = coords[last] * chunk_len
-    segment.columns, segment.stop = plan._columns, chunk_len if length - low > chunk_len else length - low
     return coords[last]
+
+
+cdef inline Segment _new_segment(MaskPlan plan, index_t number) noexcept nogil:
+    """Return what the segments of one piece have in common; `number` is that of the segment in its row."""
+    cdef Segment segment
+    cdef index_t chunk_len = plan.grid._lengths[2 * plan.ndim - 1]
+    cdef index_t length = plan.grid._lengths[plan.ndim - 1] - number * chunk_len
+    segment.columns, segment.flags, segment.chunk_len = plan._columns, plan._flags, chunk_len
+    segment.stop = chunk_len if length > chunk_len else length
+    segment.position = segment.column = -1
+    return segment
 
 
 cdef inline void _open_segment(MaskPlan plan, index_t row, index_t number, Segment* segment) noexcept nogil:
@@ -395,9 +406,7 @@ cdef inline void _open_segment(MaskPlan plan, index_t row, index_t number, Segme
         segment.stop = before[1]
         return
     segment.column = -1
-    segment.flags = (
-        plan._flags + row * plan.grid._lengths[plan.ndim - 1] + number * plan.grid._lengths[2 * plan.ndim - 1]
-    )
+    segment.flags = plan._flags + row * plan.grid._lengths[plan.ndim - 1] + number * segment.chunk_len
 
 
 cdef index_t _count_selected(const unsigned char* flags, index_t n) noexcept nogil:

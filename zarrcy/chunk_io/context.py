@@ -17,8 +17,8 @@ from zarrcy.sync import thread_pool
 from zarrcy.types import AnyArray, AnyDtype, Buffer, ChunkLayout, Field, Kernels, Key, Record
 
 if TYPE_CHECKING:
-    from zarrcy._kernels._native_codec import ChunkCodec
     from zarrcy.chunk_io.n5_blocks import Blocks
+    from zarrcy.chunk_io.native import NativePath
 
 
 class ChunkContext(Record):
@@ -42,8 +42,8 @@ class ChunkContext(Record):
         Whether chunks are stored as they lie in memory.
     blocks : Blocks or None
         The N5 blocks, if chunks are stored as such.
-    codec : ChunkCodec or None
-        The codec of the native path; None if chunks are decoded on the fallback path.
+    native_path : NativePath or None
+        The native path; None if chunks are read and written on the fallback path.
     write_empty_chunks : bool
         Whether chunks are stored that consist of the fill value.
     fetch, store_many, delete : callable
@@ -71,7 +71,7 @@ class ChunkContext(Record):
     pipeline: Pipeline
     is_raw: bool
     blocks: Blocks | None
-    codec: ChunkCodec | None
+    native_path: NativePath | None
     write_empty_chunks: bool
     fetch: access.Reader
     store_many: access.Writer

@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 
-from zarrcy.chunk_io import native
 from zarrcy.chunk_io.context import ChunkContext
 from zarrcy.chunk_io.reader import ChunkReader
 from zarrcy.errors import MissingChunkError
@@ -83,9 +82,10 @@ class MissingChunkReader(ChunkReader):
             if stored is None:
                 self.fill(number, key)
         numbers = [number for number, stored in enumerate(values, first) if stored is not None]
-        if context.codec is not None:
-            numbers = native.read_values(
-                context.codec, values, first, self.plan, self.layout, self.out, self.fill_bytes
+        if context.native_path is not None:
+            queue = context.native_path.queue(
+                self.plan, self.layout, self.out, self.fill_bytes, range(first, first + len(keys))
             )
+            numbers = context.native_path.read_values(queue, values)
         for number in numbers:
             self.take(number, keys[number - first], values[number - first])

@@ -1,15 +1,15 @@
-"""The native lane: what it can do for an array, and how its work is shared among threads.
+"""The native path of an array: what it decodes and encodes, and how threads share its work.
 
-It knows chunks without a codec or with one that was built in, and a checksum behind them; and files of a
-directory. All else goes the general way of `zarrcy.chunk_io.chunk_io`, and so does whatever the lane finds odd; the
-results are the same. ``ZARRCY_NATIVE=0`` in the environment turns it off.
+It handles chunks without a codec or with one built-in codec, and with or without a checksum. It also reads and writes
+the files of directories. Other chunks, and chunks that it cannot decode, use the fallback path; the results are the
+same. ``ZARRCY_NATIVE=0`` in the environment turns the native path off.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,294 +19,329 @@ from zarrcy.codecs import Pipeline
 from zarrcy.codecs.typed_blosc import blosc_shuffle
 from zarrcy.storage import access
 from zarrcy.sync import thread_pool
-from zarrcy.types import AnyDtype, Buffer, Kernels, Store
+from zarrcy.types import AnyArray, AnyDtype, Buffer, ChunkLayout, Codec, Kernels, OuterPlan, Plan, Store
+
+if TYPE_CHECKING:
+    import zarrcy._kernels.native as _native
+    from zarrcy._kernels._native_codec import ChunkCodec
+    from zarrcy._kernels._native_read import ChunkDir, PieceQueue
+    from zarrcy._kernels._native_write import FileWriter
+    from zarrcy.chunk_io.sharding.shard_file import NewShard
+else:
+    # None in a build without the native path. Then `open_native_path` returns None, and only `NativePath` uses it.
+    _native = _kernels.native
 
 enabled = bool(settings.NATIVE.value())
 
-# What one thread does in the time that it takes to wake another.
-_WORTH_THREADS_NBYTES = 512 * 1024
-_WORTH_THREADS_PIECES = 64
-# So many bytes that are touched only are as much work as one that is moved.
-_WORTH_OF_TOUCHED = 16
-# So many bytes are moved between two looks at the common counter.
+# Waking a thread takes as long as moving this many bytes or reading this many small chunks. Less work uses one thread.
+_THREADS_MIN_NBYTES = 512 * 1024
+_THREADS_MIN_PIECES = 64
+# Reading or decoding this many bytes takes as long as moving one.
+_TOUCHED_PER_MOVED = 16
+# A thread takes pieces of about this many bytes from the shared queue at once, and at most this many pieces.
 _STEP_NBYTES = 128 * 1024
-_MOST_PIECES = 64
-
-_lane = _kernels.native
+_STEP_MOST_PIECES = 64
 
 
 def codecs() -> tuple[str, ...]:
-    """Return the names of the codecs that the lane has built in.
+    """Return the names of the built-in codecs; none in a build without the native path.
 
     >>> "raw" in codecs() or not codecs()
     True
     """
-    return tuple(_lane.CODECS) if _lane is not None else ()
+    return () if _kernels.native is None else tuple(_native.CODECS)
 
 
-def chunk_codec(pipeline: Pipeline, layout: Any, dtype: AnyDtype, kernels: Kernels) -> Any:
-    """Return what decodes and encodes chunks in the lane; None if they must go the general way."""
-    if _lane is None or not enabled or kernels is not _kernels.compiled or layout.nbytes == 0:
-        return None
-    found = pipeline.native_codec()
-    if found is None:
-        return None
-    codec, checksum = found
-    name = "raw" if codec is None else str(codec.codec_id)
-    if name not in _lane.CODECS:
-        return None
-    return _lane.ChunkCodec(
-        layout.nbytes, dtype.itemsize, name, checksum, _encoding(name, codec, dtype.itemsize)
-    )
+def open_native_path(
+    pipeline: Pipeline, layout: ChunkLayout, dtype: AnyDtype, kernels: Kernels
+) -> NativePath | None:
+    """Return the native path for the chunks of an array; None if they must use the fallback path.
 
-
-def _encoding(name: str, codec: Any, itemsize: int) -> dict[str, Any] | None:
-    """Return how a codec of numcodecs encodes; None if the lane can't do the same.
-
-    A codec takes what its configuration says, which comes from outside; here only what makes sense is taken.
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The codecs of a chunk.
+    layout : ChunkLayout
+        The layout of a decoded chunk.
+    dtype : AnyDtype
+        The data type of the elements.
+    kernels : Kernels
+        The kernels for the data type. The native path needs the compiled ones.
     """
-    assert _lane is not None
-    config = {} if codec is None else codec.get_config()
-    if name == "raw":
-        return {}
-    if name == "zstd" and _is_among(config["level"], -(2**17), 22):
+    if _kernels.native is None or not enabled or kernels is not _kernels.compiled or layout.nbytes == 0:
+        return None
+    native_codec = pipeline.native_codec()
+    if native_codec is None:
+        return None
+    codec, checksum = native_codec
+    name = "raw" if codec is None else str(codec.codec_id)
+    if name not in _native.CODECS:
+        return None
+    parameters = {} if codec is None else _encoding(name, codec, dtype.itemsize)
+    return NativePath(_native.ChunkCodec(layout.nbytes, dtype.itemsize, name, checksum, parameters))
+
+
+def _encoding(name: str, codec: Codec, itemsize: int) -> dict[str, int | str] | None:
+    """Return the parameters for encoding as a codec of numcodecs does; None if the native path only decodes.
+
+    The configuration of the codec comes from metadata, so each value is checked.
+    """
+    config = codec.get_config()
+    if name == "zstd" and _is_integer(config["level"], -(2**17), 22):
         return {"level": config["level"], "checksum": bool(config.get("checksum", False))}
-    if name == "lz4" and _is_among(config["acceleration"], 1, 2**16):
+    if name == "lz4" and _is_integer(config["acceleration"], 1, 2**16):
         return {"level": config["acceleration"]}
-    if name in ("gzip", "zlib") and _is_among(config["level"], -1, 9):
-        # -1 leaves it to zlib, which takes 6
+    if name in ("gzip", "zlib") and _is_integer(config["level"], -1, 9):
+        # -1 is the default level of zlib, which is 6
         level = 6 if config["level"] == -1 else int(config["level"])
-        return {"level": level} if level in _lane.DEFLATE_LEVELS else None
+        return {"level": level} if level in _native.DEFLATE_LEVELS else None
     if name != "blosc":
         return None
     typesize = getattr(codec, "typesize", None) or itemsize
     shuffle, cname = config["shuffle"], config["cname"]
     if not (
         isinstance(cname, str)
-        and cname in _lane.INNER
-        and _is_among(config["clevel"], 0, 9)
-        and _is_among(shuffle, -1, 2)
-        and _is_among(typesize, 1, 2**31 - 1)
-        and _is_among(config["blocksize"], 0, 2**30)
+        and cname in _native.INNER
+        and _is_integer(config["clevel"], 0, 9)
+        and _is_integer(shuffle, -1, 2)
+        and _is_integer(typesize, 1, 2**31 - 1)
+        and _is_integer(config["blocksize"], 0, 2**30)
     ):
         return None
-    if shuffle == -1:
-        shuffle = blosc_shuffle(typesize)
     return {
         "cname": cname,
         "level": config["clevel"],
-        "shuffle": shuffle,
+        "shuffle": blosc_shuffle(typesize) if shuffle == -1 else shuffle,
         "typesize": typesize,
         "blocksize": config["blocksize"],
     }
 
 
-def _is_among(value: object, least: int, most: int) -> bool:
+def _is_integer(value: object, least: int, most: int) -> bool:
     return isinstance(value, int) and least <= value <= most
 
 
-def folder(store: Store, prefix: str, separator: str) -> Any:
-    """Return where the lane finds the files of chunks; None if they are no files, or no lane is there."""
-    root = access.directory_of(store) if _lane is not None else None
-    if _lane is None or root is None:
-        return None
-    return _lane.ChunkDir(os.fsencode(root + prefix), os.fsencode(separator))
+class NativePath:
+    """Reads and writes the chunks of one array without the GIL.
 
-
-def read_files(
-    codec: Any, where: Any, plan: Any, layout: Any, out: NDArray[Any], item: bytes | None
-) -> list[int]:
-    """Read the pieces of a plan from files; return the numbers of those that must go the general way."""
-    assert _lane is not None
-    step = _step(codec)
-    job = _lane.PieceQueue(codec, plan, layout, out, item, step)
-    read = _lane.read_files
-    nbytes = max(out.nbytes, _touched_nbytes(codec, plan, layout, step))
-    return _shared(job, lambda: read(job, where), _n_threads(plan.n_pieces, step, nbytes))
-
-
-def _touched_nbytes(codec: Any, plan: Any, layout: Any, step: int) -> int:
-    """Return for how many bytes the work counts that is done on what a read does not want.
-
-    Of a chunk the part is touched that lies between the first and the last wanted row; to read or to
-    decode it takes less than to move what is wanted.
-    """
-    nbytes: int = plan.n_pieces * codec.nbytes // _WORTH_OF_TOUCHED
-    if nbytes < _WORTH_THREADS_NBYTES or plan.n_pieces <= step or getattr(plan, "has_lists", True):
-        return nbytes
-    axis = layout.order[0] if layout.order else 0
-    rows = plan.slices(0)[0][axis]
-    n_rows = 1 if isinstance(rows, int) else rows.stop - rows.start
-    return nbytes * n_rows // int(layout.chunk_shape[axis])
-
-
-def read_values(
-    codec: Any,
-    values: list[Buffer | None],
-    first: int,
-    plan: Any,
-    layout: Any,
-    out: NDArray[Any],
-    item: bytes | None,
-) -> list[int]:
-    """Read neighbouring pieces from the stored values of their chunks; return the numbers of the odd ones."""
-    assert _lane is not None
-    n = len(values)
-    job = _lane.PieceQueue(codec, plan, layout, out, item, n, first, first + n)
-    stored = _lane.ValueBuffers(values)
-    rest: list[int] = []
-    while not job.done:
-        rest.extend(_lane.read_values(job, stored))
-    return rest
-
-
-def read_spans(
-    codec: Any,
-    fd: int,
-    index: NDArray[np.uint64],
-    chunks: NDArray[np.int64],
-    numbers: NDArray[np.int64],
-    plan: Any,
-    layout: Any,
-    out: NDArray[Any],
-    item: bytes | None,
-) -> list[int]:
-    """Read pieces from an open file that holds many chunks; return the numbers of the odd ones.
+    Methods that read or write return the numbers of the pieces that must use the fallback path.
 
     Parameters
     ----------
-    index : where each chunk of the file stands, as ``(offset, nbytes)``
-    chunks : of each piece the number of its chunk in the index
-    numbers : of the pieces
+    codec : ChunkCodec
+        The codec of the chunks.
     """
-    assert _lane is not None
-    job = _lane.PieceQueue(codec, plan, layout, out, item, len(chunks), 0, -1, numbers)
-    rest: list[int] = []
-    while not job.done:
-        rest.extend(_lane.read_spans(job, fd, index, chunks))
-    return rest
+
+    __slots__ = ("codec", "encodes", "step")
+
+    def __init__(self, codec: ChunkCodec) -> None:
+        self.codec = codec
+        self.encodes = codec.encodes
+        self.step = max(1, min(_STEP_MOST_PIECES, _STEP_NBYTES // codec.nbytes))
+
+    def chunk_dir(self, store: Store, prefix: str, separator: str) -> ChunkDir | None:
+        """Return the directory of the chunk files; None if the values of the store are not files."""
+        root = access.directory_of(store)
+        return None if root is None else _native.ChunkDir(os.fsencode(root + prefix), os.fsencode(separator))
+
+    def queue(
+        self,
+        plan: Plan,
+        layout: ChunkLayout,
+        array: AnyArray,
+        fill_bytes: Buffer | None,
+        numbers: range | NDArray[np.int64],
+    ) -> PieceQueue:
+        """Return pieces for one thread.
+
+        Parameters
+        ----------
+        plan : Plan
+            The pieces of the selection.
+        layout : ChunkLayout
+            Where the elements, or one field of them, lie in a chunk.
+        array : AnyArray
+            The result of a read, or the value of a write.
+        fill_bytes : bytes or None
+            The element of missing chunks; None leaves their places in the result as they are.
+        numbers : range or ndarray of int64
+            The numbers of the pieces.
+        """
+        n = len(numbers)
+        if isinstance(numbers, range):
+            return _native.PieceQueue(
+                self.codec, plan, layout, array, fill_bytes, n, numbers.start, numbers.stop
+            )
+        return _native.PieceQueue(self.codec, plan, layout, array, fill_bytes, n, 0, -1, numbers)
+
+    def shared_queue(
+        self,
+        plan: Plan,
+        layout: ChunkLayout,
+        array: AnyArray,
+        fill_bytes: Buffer | None,
+        numbers: NDArray[np.int64] | None = None,
+    ) -> PieceQueue:
+        """Return pieces, by default all of a plan, from which several threads take some at a time: see `queue`."""
+        return _native.PieceQueue(self.codec, plan, layout, array, fill_bytes, self.step, 0, -1, numbers)
+
+    def read_files(
+        self, plan: Plan, layout: ChunkLayout, out: AnyArray, fill_bytes: Buffer | None, chunk_dir: ChunkDir
+    ) -> list[int]:
+        """Read the pieces of a plan from files: see `queue`."""
+        queue = self.shared_queue(plan, layout, out, fill_bytes)
+        n_threads = 1
+        if plan.n_pieces > self.step:
+            nbytes = max(out.nbytes, self._touched_nbytes(plan, layout))
+            n_threads = self.n_threads(plan.n_pieces, nbytes)
+        return _run(queue, lambda: _native.read_files(queue, chunk_dir), n_threads)
+
+    def read_values(self, queue: PieceQueue, values: list[Buffer | None]) -> list[int]:
+        """Read the pieces of a queue from the stored values of their chunks; None for a missing chunk."""
+        stored = _native.ValueBuffers(values)
+        return _run(queue, lambda: _native.read_values(queue, stored), 1)
+
+    def read_spans(
+        self, queue: PieceQueue, fd: int, index: NDArray[np.uint64], chunks: NDArray[np.int64]
+    ) -> list[int]:
+        """Read the pieces of a queue from an open file that holds many chunks.
+
+        Parameters
+        ----------
+        queue : PieceQueue
+            The pieces.
+        fd : int
+            Descriptor of the file.
+        index : ndarray of uint64
+            One row ``(offset, nbytes)`` per chunk of the file.
+        chunks : ndarray of int64
+            For each piece, the row of its chunk in `index`.
+        """
+        return _run(queue, lambda: _native.read_spans(queue, fd, index, chunks), 1)
+
+    def encode(self, queue: PieceQueue, uniform: bool, keep_empty: bool) -> list[bytes | bool | None] | None:
+        """Return the encoded chunks of a queue; None if all must use the fallback path.
+
+        An entry is None if the chunk holds only the fill value and is not kept, and False if it must use the fallback
+        path. `uniform` states that the value is one element everywhere.
+        """
+        if not _native.encodes(queue):
+            return None
+        encoded: list[bytes | bool | None] = [False] * queue.n_places
+        _native.encode_values(queue, encoded, keep_empty, uniform)
+        return encoded
+
+    def write_shard(
+        self, queue: PieceQueue, shard: NewShard, chunks: NDArray[np.int64], uniform: bool, n_threads: int
+    ) -> list[int] | None:
+        """Encode the pieces that replace their chunks, and append them to the file of a shard.
+
+        Returns None if all pieces must use the fallback path.
+
+        Parameters
+        ----------
+        queue : PieceQueue
+            The pieces, see `shared_queue`.
+        shard : NewShard
+            The shard. Its index and its end are changed.
+        chunks : ndarray of int64
+            For each piece, the number of its chunk in the shard.
+        uniform : bool
+            Whether the value is one element everywhere.
+        n_threads : int
+            How many threads encode.
+        """
+        if not _native.encodes(queue):
+            return None
+        return _run(
+            queue,
+            lambda: _native.write_shard(queue, shard.fd, shard.index, chunks, shard.end, uniform),
+            n_threads,
+        )
+
+    def _touched_nbytes(self, plan: Plan, layout: ChunkLayout) -> int:
+        """Return how many moved bytes take as long as reading and decoding what a read touches.
+
+        Of a large chunk, only the part from the first to the last wanted row is read and decoded.
+        """
+        nbytes = plan.n_pieces * self.codec.nbytes // _TOUCHED_PER_MOVED
+        if nbytes < _THREADS_MIN_NBYTES or getattr(plan, "has_lists", True):
+            return nbytes
+        axis = layout.order[0] if layout.order else 0
+        rows = cast(OuterPlan, plan).slices(0)[0][axis]
+        n_rows = 1 if isinstance(rows, int) else rows.stop - rows.start
+        return nbytes * n_rows // layout.chunk_shape[axis]
+
+    def n_threads(self, n_pieces: int, nbytes: int) -> int:
+        """Return how many threads share work on pieces that takes as long as moving `nbytes`."""
+        if n_pieces > self.step and (n_pieces >= _THREADS_MIN_PIECES or nbytes >= _THREADS_MIN_NBYTES):
+            return min(thread_pool.n_threads(), -(-n_pieces // self.step))
+        return 1
 
 
-def encode(
-    codec: Any,
-    first: int,
-    last: int,
-    plan: Any,
-    layout: Any,
-    value: NDArray[Any],
-    item: bytes,
-    keep_empty: bool,
-) -> list[bytes | bool | None] | None:
-    """Encode the chunks of neighbouring pieces.
-
-    Returns of each its bytes, None if it holds nothing but the fill value and is not kept then, or False if
-    it must go the general way. None if all must.
-    """
-    assert _lane is not None
-    job = _lane.PieceQueue(codec, plan, layout, value, item, last - first, first, last)
-    if not _lane.encodes(job):
-        return None
-    made: list[bytes | bool | None] = [False] * (last - first)
-    _lane.encode_values(job, made, keep_empty, is_uniform(value))
-    return made
-
-
-class FileWriting:
-    """Writes the pieces of one plan to files.
+class FileWrite:
+    """A write to chunk files.
 
     Parameters
     ----------
-    codec, where : see `chunk_codec` and `folder`
-    plan, layout, value : what is written
-    item : an element that was never written
-    ending : of the name of a file until it is complete
-    keep_empty : store chunks that hold nothing but the fill value
+    native_path : NativePath
+        The native path of the array.
+    queue : PieceQueue
+        The pieces, see `NativePath.shared_queue`.
+    chunk_dir : ChunkDir
+        The files of the chunks.
+    ending : bytes
+        What is appended to the name of a file until it is complete.
+    uniform : bool
+        Whether the value is one element everywhere.
+    keep_empty : bool
+        Whether chunks are stored that hold only the fill value.
     """
 
     def __init__(
         self,
-        codec: Any,
-        where: Any,
-        plan: Any,
-        layout: Any,
-        value: NDArray[Any],
-        item: bytes,
+        native_path: NativePath,
+        queue: PieceQueue,
+        chunk_dir: ChunkDir,
+        *,
         ending: bytes,
+        uniform: bool,
         keep_empty: bool,
     ) -> None:
-        assert _lane is not None
-        self.n_pieces = plan.n_pieces
-        self.step = _step(codec)
-        self.nbytes = self.n_pieces * codec.nbytes
-        self.job = _lane.PieceQueue(codec, plan, layout, value, item, self.step)
-        self.writes_whole = _lane.encodes(self.job)
-        self._options = (where, ending, keep_empty, is_uniform(value))
+        self.native_path, self.queue = native_path, queue
+        self.chunk_dir, self.ending, self.uniform, self.keep_empty = chunk_dir, ending, uniform, keep_empty
 
-    def new_writer(self) -> Any:
-        """Return what one thread writes with."""
-        assert _lane is not None
-        return _lane.FileWriter(self.job, *self._options)
+    def new_writer(self) -> FileWriter:
+        """Return the writer for one thread."""
+        return _native.FileWriter(self.queue, self.chunk_dir, self.ending, self.keep_empty, self.uniform)
 
     def write_whole(self) -> list[int]:
-        """Write the pieces that replace their chunks; return the numbers of the others, and of the odd ones."""
-        if not self.writes_whole:
-            return list(range(self.n_pieces))
-        n = _n_threads(self.n_pieces, self.step, self.nbytes)
-        return _shared(self.job, lambda: self.new_writer().write(), n)
+        """Write the pieces that replace their chunks.
+
+        Returns the numbers of the pieces that change a part of their chunk or must use the fallback path.
+        """
+        n = self.queue.n_places
+        if not _native.encodes(self.queue):
+            return list(range(n))
+        n_threads = self.native_path.n_threads(n, n * self.native_path.codec.nbytes)
+        return _run(self.queue, lambda: self.new_writer().write(), n_threads)
 
 
-def write_shard(
-    codec: Any,
-    fd: int,
-    index: NDArray[np.uint64],
-    chunks: NDArray[np.int64],
-    end: NDArray[np.int64],
-    numbers: NDArray[np.int64],
-    plan: Any,
-    layout: Any,
-    value: NDArray[Any],
-    item: bytes,
-    n_threads: int,
-) -> list[int]:
-    """Encode pieces that replace their chunks, and write them behind one another to an open file.
-
-    `end` is where the next one begins; `index` gets where each is. Returns the numbers of the other pieces.
-    """
-    assert _lane is not None
-    job = _lane.PieceQueue(codec, plan, layout, value, item, _step(codec), 0, -1, numbers)
-    if not _lane.encodes(job):
-        return [int(number) for number in numbers]
-    write, uniform = _lane.write_shard, is_uniform(value)
-    return _shared(job, lambda: write(job, fd, index, chunks, end, uniform), n_threads)
-
-
-def is_uniform(value: NDArray[Any]) -> bool:
-    """Is a value one element everywhere?"""
+def is_uniform(value: AnyArray) -> bool:
+    """Return whether a value is one element everywhere, as a broadcast scalar is."""
     return value.size > 0 and not any(value.strides)
 
 
-def _step(codec: Any) -> int:
-    nbytes: int = codec.nbytes
-    return max(1, min(_MOST_PIECES, _STEP_NBYTES // nbytes))
+def _run(queue: PieceQueue, work: Callable[[], list[int]], n_threads: int) -> list[int]:
+    """Call `work` in several threads until a queue is done, and return the numbers from all calls."""
+    fallback_pieces: list[int] = []
 
+    def work_on(first: int, last: int) -> None:
+        while not queue.done:
+            fallback_pieces.extend(work())
 
-def _n_threads(n_pieces: int, step: int, nbytes: int) -> int:
-    """Return how many threads are worth it."""
-    if n_pieces > step and (n_pieces >= _WORTH_THREADS_PIECES or nbytes >= _WORTH_THREADS_NBYTES):
-        return min(thread_pool.n_threads(), -(-n_pieces // step))
-    return 1
-
-
-def _shared(job: Any, work_on: Callable[[], list[int]], n: int) -> list[int]:
-    """Call a function in `n` threads until a job is done, and return the numbers that all calls return."""
-    rest: list[int] = []
-
-    def work(first: int, last: int) -> None:
-        while not job.done:
-            rest.extend(work_on())
-
-    if n == 1:
-        work(0, 1)
+    if n_threads == 1:
+        work_on(0, 1)
     else:
-        thread_pool.share(lambda: work, ((number, number + 1) for number in range(n)), n)
-    return rest
+        thread_pool.share(lambda: work_on, ((number, number + 1) for number in range(n_threads)), n_threads)
+    return fallback_pieces

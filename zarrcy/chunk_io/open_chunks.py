@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zarrcy import _kernels
-from zarrcy.chunk_io import ChunkIO, native
+from zarrcy.chunk_io import ChunkIO
 from zarrcy.chunk_io.chunk_locks import ChunkLocks
 from zarrcy.chunk_io.context import ChunkContext
+from zarrcy.chunk_io.native import open_native_path
 from zarrcy.chunk_io.policy import IOPolicy, default_policy
 from zarrcy.chunk_io.unsharded import UnshardedChunkIO
 from zarrcy.codecs import Pipeline, Shard, fill_bytes
@@ -142,10 +143,11 @@ class _Opening(Record):
 
     def _unsharded(self, context: ChunkContext, reports_missing: bool) -> UnshardedChunkIO:
         chunk_dir = write_dir = None
-        if context.codec is not None:
-            chunk_dir = native.folder(self.store, context.prefix, context.separator)
+        native_path = context.native_path
+        if native_path is not None:
+            chunk_dir = native_path.chunk_dir(self.store, context.prefix, context.separator)
             # the native path does not wait until the disk has the data
-            if chunk_dir is not None and context.codec.encodes and access.durability(self.store) == "none":
+            if chunk_dir is not None and native_path.encodes and access.durability(self.store) == "none":
                 write_dir = chunk_dir
         if reports_missing:
             from zarrcy.chunk_io.missing_chunks import MissingChunkReader
@@ -170,8 +172,8 @@ class _Opening(Record):
         layout = kernels.ChunkLayout(chunk_shape, dtype.itemsize, pipeline.order)
         nbytes = layout.nbytes
         fill = fill_bytes(metadata.fill_value_or_zero, dtype)
-        codec = (
-            native.chunk_codec(pipeline, layout, dtype, kernels)
+        native_path = (
+            open_native_path(pipeline, layout, dtype, kernels)
             if policy.use_native_path and nbytes <= policy.native_max_chunk_nbytes
             else None
         )
@@ -181,7 +183,7 @@ class _Opening(Record):
             nbytes >= policy.parts_min_chunk_nbytes
             and pipeline.reads_parts
             and (byte_ranges.reads_ranges(store) or not pipeline.is_raw)
-            and not (codec is not None and is_in_memory)
+            and not (native_path is not None and is_in_memory)
         )
         blocks = None
         block_codec = pipeline.block_codec()
@@ -202,7 +204,7 @@ class _Opening(Record):
             pipeline=pipeline,
             is_raw=pipeline.is_raw,
             blocks=blocks,
-            codec=codec,
+            native_path=native_path,
             # If the metadata do not state the fill value, other readers cannot know what a missing chunk holds.
             write_empty_chunks=self.config.write_empty_chunks or not metadata.fill_is_stated,
             fetch=access.reader(store),
@@ -216,7 +218,7 @@ class _Opening(Record):
                 access.is_thread_safe(store)
                 and not pipeline.filters
                 and not dtype.hasobject
-                and (codec is not None or nbytes >= policy.thread_min_chunk_nbytes)
+                and (native_path is not None or nbytes >= policy.thread_min_chunk_nbytes)
             ),
             batch=batch,
             shared_batch=max(1, min(batch, policy.shared_batch_nbytes // max(1, nbytes))),
@@ -236,7 +238,8 @@ class _Opening(Record):
         nbytes = chunks.layout.nbytes
         is_large = chunks.is_raw or nbytes >= policy.parts_min_inner_chunk_nbytes
         is_file = (
-            chunks.codec is not None and native.folder(store, chunks.prefix, chunks.separator) is not None
+            chunks.native_path is not None
+            and chunks.native_path.chunk_dir(store, chunks.prefix, chunks.separator) is not None
         )
         batch_nbytes = (
             policy.shard_batch_nbytes if access.is_local(store) else policy.remote_shard_batch_nbytes

@@ -7,7 +7,6 @@ import itertools
 
 import numpy as np
 
-from zarrcy.chunk_io import native
 from zarrcy.chunk_io.context import ChunkContext
 from zarrcy.chunk_io.pieces import flat_memory
 from zarrcy.codecs import StageError
@@ -68,10 +67,11 @@ class ChunkReader:
         """Read consecutive pieces, beginning with `first`, from whole chunks."""
         context = self.context
         values = context.fetch(keys)
-        if context.codec is not None and (len(keys) > 1 or not context.is_raw):
-            fallback_pieces = native.read_values(
-                context.codec, values, first, self.plan, self.layout, self.out, self.fill_bytes
-            )
+        native_path = context.native_path
+        if native_path is not None and (len(keys) > 1 or not context.is_raw):
+            numbers = range(first, first + len(keys))
+            queue = native_path.queue(self.plan, self.layout, self.out, self.fill_bytes, numbers)
+            fallback_pieces = native_path.read_values(queue, values)
             for number in fallback_pieces:
                 self.take(number, keys[number - first], values[number - first])
             return

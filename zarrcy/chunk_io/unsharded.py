@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from zarrcy.chunk_io import native
 from zarrcy.chunk_io.context import ChunkContext
+from zarrcy.chunk_io.native import FileWrite, is_uniform
 from zarrcy.chunk_io.pieces import batches
 from zarrcy.chunk_io.reader import ChunkReader
 from zarrcy.chunk_io.writer import ChunkWriter, PartialFileWriter
@@ -72,8 +72,11 @@ class UnshardedChunkIO:
         layout, fill_bytes = self.layout, self.fill_bytes
         if field is not None:
             layout, fill_bytes = self.context.field_layout(field)
-        fallback_pieces = native.read_files(
-            self.context.codec, self.read_dir, plan, layout, out, None if prezeroed else fill_bytes
+        native_path, read_dir = self.context.native_path, self.read_dir
+        assert native_path is not None, "the caller checks that chunks are files"
+        assert read_dir is not None, "the caller checks that chunks are files"
+        fallback_pieces = native_path.read_files(
+            plan, layout, out, None if prezeroed else fill_bytes, read_dir
         )
         if fallback_pieces:
             # The native path may have decoded a part of such a chunk, and the file may be gone by now. Then the
@@ -99,23 +102,23 @@ class UnshardedChunkIO:
 
     def _write_files(self, plan: Plan, value: AnyArray) -> None:
         """Write chunk files on the native path, and what it returns in part or on the fallback path."""
-        context = self.context
-        writing = native.FileWriting(
-            context.codec,
-            self.write_dir,
-            plan,
-            self.layout,
-            value,
-            self.fill_bytes,
-            partial_ending().encode(),
-            context.write_empty_chunks,
+        context, native_path, write_dir = self.context, self.context.native_path, self.write_dir
+        assert native_path is not None, "the caller checks that chunks are files"
+        assert write_dir is not None, "the caller checks that chunks are files"
+        file_write = FileWrite(
+            native_path,
+            native_path.shared_queue(plan, self.layout, value, self.fill_bytes),
+            write_dir,
+            ending=partial_ending().encode(),
+            uniform=is_uniform(value),
+            keep_empty=context.write_empty_chunks,
         )
-        numbers = writing.write_whole()
+        numbers = file_write.write_whole()
         if not numbers:
             return
         n = min(thread_pool.n_threads(), len(numbers)) if context.writes_in_threads(len(numbers)) else 1
         thread_pool.share(
-            lambda: PartialFileWriter(context, plan, value, writing, numbers), batches(len(numbers), 1), n
+            lambda: PartialFileWriter(context, plan, value, file_write, numbers), batches(len(numbers), 1), n
         )
 
     def is_aligned(self, plan: Plan) -> bool:

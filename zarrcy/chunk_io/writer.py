@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from zarrcy.chunk_io import native
 from zarrcy.chunk_io.context import ChunkContext
+from zarrcy.chunk_io.native import FileWrite, is_uniform
 from zarrcy.chunk_io.pieces import box_plan, flat_memory
 from zarrcy.codecs import StageError
 from zarrcy.errors import ChunkEncodeError
@@ -27,7 +27,7 @@ class PartialFileWriter:
         All pieces of the write.
     value : AnyArray
         The elements.
-    writing : FileWriting
+    file_write : FileWrite
         The write on the native path.
     numbers : list of int
         The numbers of the pieces to write.
@@ -38,11 +38,11 @@ class PartialFileWriter:
         context: ChunkContext,
         plan: Plan,
         value: AnyArray,
-        writing: native.FileWriting,
+        file_write: FileWrite,
         numbers: list[int],
     ) -> None:
         self.context, self.plan, self.numbers = context, plan, numbers
-        self.value, self.file_writer = value, writing.new_writer()
+        self.value, self.file_writer = value, file_write.new_writer()
 
     def __call__(self, first: int, last: int) -> None:
         context, plan = self.context, self.plan
@@ -78,7 +78,7 @@ class ChunkWriter:
         self.flat = flat_memory(value) if encodes_in_place else None
         self.scratch: AnyArray | None = None
         # If all elements are the same, all chunks that are wholly inside the array have the same stored value.
-        self.uniform = native.is_uniform(value) and not context.dtype.hasobject
+        self.uniform = is_uniform(value) and not context.dtype.hasobject
         self.uniform_value: Buffer | None = None
         self.uniform_is_known = False
         self.values: dict[Key, Buffer] = {}
@@ -115,11 +115,11 @@ class ChunkWriter:
         """Encode replaced chunks on the native path, and return number and key of the pieces left over."""
         context = self.context
         encoded = None
-        if context.codec is not None and self.field is None and self.value.dtype == context.dtype:
-            encoded = native.encode(
-                context.codec, first, first + len(keys), self.plan, self.layout, self.value,
-                context.fill_bytes, context.write_empty_chunks,
-            )  # fmt: skip
+        native_path = context.native_path
+        if native_path is not None and self.field is None and self.value.dtype == context.dtype:
+            numbers = range(first, first + len(keys))
+            queue = native_path.queue(self.plan, self.layout, self.value, context.fill_bytes, numbers)
+            encoded = native_path.encode(queue, self.uniform, context.write_empty_chunks)
         if encoded is None:
             return list(enumerate(keys, first))
         if set(map(type, encoded)) == {bytes}:

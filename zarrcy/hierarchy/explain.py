@@ -279,7 +279,7 @@ def _explain_plan(
     scale = n / max(1, len(sample))
     numbers = [number for number in sample if number not in cached_pieces]
     survey = _Survey(plan, store, context, numbers, reads_through_cache)
-    is_native = context.codec is not None and not reads_through_cache
+    is_native = context.native_path is not None and not reads_through_cache
     choice = _choose_threads(plan, context, n_threads, is_native)
 
     def scaled(count: int | None) -> int | None:

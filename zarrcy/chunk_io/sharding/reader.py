@@ -10,7 +10,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from zarrcy.chunk_io import native
 from zarrcy.chunk_io.missing_chunks import MissingChunks
 from zarrcy.chunk_io.reader import ChunkReader
 from zarrcy.chunk_io.sharding.context import ShardContext
@@ -75,10 +74,9 @@ class ShardReader(ChunkReader):
             return
         with shard:
             index = context.index_of(key, shard)
-            fallback_pieces = native.read_spans(
-                context.codec, shard.fd, index, chunks, numbers, self.plan, self.layout, self.out,
-                self.fill_bytes,
-            )  # fmt: skip
+            assert context.native_path is not None, "the caller checks that shards are files"
+            queue = context.native_path.queue(self.plan, self.layout, self.out, self.fill_bytes, numbers)
+            fallback_pieces = context.native_path.read_spans(queue, shard.fd, index, chunks)
         if fallback_pieces:
             # The native path may have decoded a part of such a chunk, and the shard may be gone by now. Then the
             # piece is filled, so the result does not count as prezeroed.

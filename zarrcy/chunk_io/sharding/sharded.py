@@ -59,8 +59,8 @@ class ShardedChunkIO:
         batches = ((number, number + 1) for number in range(n_shards))
         writes_files = (
             context.files is not None
-            and context.codec is not None
-            and context.codec.encodes
+            and context.native_path is not None
+            and context.native_path.encodes
             and value.dtype == context.dtype
             and field is None
         )

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.chunk_io import native
+from zarrcy.chunk_io.native import is_uniform
 from zarrcy.chunk_io.sharding.context import ShardContext
 from zarrcy.chunk_io.sharding.pieces import PiecesByShard
 from zarrcy.chunk_io.sharding.shard_file import NewShard, OldShard
@@ -121,8 +121,9 @@ class ShardFileWriter(ShardWriter):
     def write_shard(
         self, key: Key, numbers: NDArray[np.int64], chunks: NDArray[np.int64], replaces_all: bool
     ) -> None:
-        context, files = self.context, self.context.files
+        context, files, native_path = self.context, self.context.files, self.context.native_path
         assert files is not None, "the caller checks that shards are files"
+        assert native_path is not None, "the caller checks that shards are files"
         value = None if replaces_all else files.open_value(key)
         with nullcontext() if value is None else value:
             old = None if value is None else OldShard(value, context.index_of(key, value))
@@ -133,10 +134,14 @@ class ShardFileWriter(ShardWriter):
                 new = NewShard(fd, context.shards.index, context.policy.copy_nbytes)
                 if old is not None:
                     new.copy_others(old, chunks)
-                fallback_pieces = native.write_shard(
-                    context.codec, fd, new.index, chunks, new.end, numbers, self.plan, context.layout,
-                    self.value, context.fill_bytes, self.n_threads,
-                )  # fmt: skip
+                queue = native_path.shared_queue(
+                    self.plan, context.layout, self.value, context.fill_bytes, numbers
+                )
+                fallback_pieces = native_path.write_shard(
+                    queue, new, chunks, is_uniform(self.value), self.n_threads
+                )
+                if fallback_pieces is None:
+                    fallback_pieces = numbers.tolist()
                 if fallback_pieces:
                     chunk_of = dict(zip(numbers.tolist(), chunks.tolist(), strict=True))
                     for number in sorted(fallback_pieces):

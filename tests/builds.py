@@ -1,4 +1,4 @@
-"""Both builds of the kernels, for tests that must hold on each."""
+"""The compiled kernels and the NumPy kernels, for tests that must pass with both."""
 
 from contextlib import contextmanager
 
@@ -13,7 +13,7 @@ on_both_kernels = pytest.mark.parametrize("kernels", list(BUILDS.values()), ids=
 
 @contextmanager
 def using(kernels):
-    """Let arrays that are opened inside use these kernels."""
+    """Use these kernels for arrays that are opened in a ``with`` block."""
     before = _kernels.default
     _kernels.default = kernels
     try:

@@ -1,4 +1,4 @@
-"""What the property tests share: `zarrcy.testing`, narrowed, and an oracle for store traffic."""
+"""Strategies of `zarrcy.testing` with fewer options, and an oracle for store traffic, for property tests."""
 
 import numcodecs
 import numpy as np
@@ -25,7 +25,7 @@ __all__ = [
     "same_bits",
 ]
 
-# of which the native lane has decoders and encoders of its own
+# Codecs that the native path encodes and decodes itself.
 LANE_CODECS = {
     "raw": None,
     "blosc": Blosc(),
@@ -39,13 +39,13 @@ LANE_CODECS = {
 
 
 def chunk_shapes(draw, shape):
-    """One element up to wider than the axis."""
+    """Draw chunk shapes from one element to more than the axis."""
     return draw(strategies.chunk_shapes(shape))
 
 
 @st.composite
 def layouts(draw, **kwargs):
-    """Shape, chunk shape and the rest of what makes an array of zeros, without filters."""
+    """Draw the keyword arguments that create an array of zeros without filters."""
     return draw(strategies.layouts(**kwargs)) | {
         "filters": None,
         "fill_value": draw(st.sampled_from([0, None])),
@@ -54,7 +54,7 @@ def layouts(draw, **kwargs):
 
 @st.composite
 def lane_layouts(draw, shapes):
-    """One of some shapes, cut in five along each axis at most, and the rest of what the native lane tells apart."""
+    """Draw one of the shapes, at most five chunks along each axis, and an order and data type for the native path."""
     shape = draw(st.sampled_from(shapes))
     return {
         "shape": shape,
@@ -65,7 +65,7 @@ def lane_layouts(draw, shapes):
 
 
 def chunks_touched(key, shape, chunks):
-    """Coordinates of the chunks that hold a selected element, by looking at each element."""
+    """Return the coordinates of the chunks that hold a selected element, by testing each element."""
     selected = np.zeros(shape, bool)
     selected[key] = True
     return {
@@ -74,7 +74,7 @@ def chunks_touched(key, shape, chunks):
 
 
 def chunks_partly_touched(key, shape, chunks):
-    """Coordinates of the chunks of which some elements inside the array are selected and some are not."""
+    """Return the coordinates of the chunks that are selected in part, elements outside the array not counted."""
     selected = np.zeros(shape, bool)
     selected[key] = True
     partly = set()

@@ -1,4 +1,4 @@
-"""What all tests share: how hard hypothesis tries, and which kernels do the work."""
+"""Profiles of hypothesis and fixtures for all tests."""
 
 import os
 
@@ -14,5 +14,5 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 @pytest.fixture
 def step_by_step(monkeypatch):
-    """Let stores make their system calls in Python, one by one, where tests can count them and let them fail."""
+    """Make stores use single system calls in Python, so that tests can count them and make them fail."""
     monkeypatch.setattr("zarrcy.storage.local.atomic_files.native", None)

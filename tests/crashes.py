@@ -1,8 +1,8 @@
-"""Kill writers at random moments, and look at what they leave: ``python -m crashes --kills 500``, in ``tests``.
+"""Kill writers at random moments and check what they leave: ``python -m crashes --kills 500``, in ``tests``.
 
-A writer is a forked process that does one numbered step after the other, and says over a pipe when a step has
-returned. Step `k` is known from `k` alone, so after the kill the store must be as steps 1 to `done` leave it, with
-step ``done + 1`` wholly there, or not at all, or - of what changes several keys - some of its keys.
+A writer is a forked process that performs numbered steps and reports each finished step over a pipe. Step `k` depends
+on `k` only. After the kill, the store must be in the state that steps 1 to `done` produce. Step ``done + 1`` may be
+complete or absent; if it changes several keys, some of them may have changed.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import zarrcy
 from zarrcy.storage import DirectoryStore, SQLiteStore
 
 N_CHUNKS, CHUNK = 4, 32 * 1024
-_SAID = struct.Struct("<q")
+_REPORT = struct.Struct("<q")
 
 
 def make_store(kind, path):
@@ -32,19 +32,19 @@ def make_store(kind, path):
 
 
 def last_step(place, n_places, done):
-    """Return the last of the steps up to `done` that was at a place, when they go around; 0 for none."""
+    """Return the last step up to `done` that wrote a place, if the steps cycle through the places; 0 if none did."""
     step = done - (done - place) % n_places
     return max(step, 0)
 
 
 def allowed(place, n_places, done):
-    """Return what may stand at a place: what the last finished step put there, or the step after that."""
-    found = {last_step(place, n_places, done)}
-    return found | {done + 1} if (done + 1) % n_places == place else found
+    """Return the values that a place may have: that of the last finished step, or that of the next step."""
+    values = {last_step(place, n_places, done)}
+    return values | {done + 1} if (done + 1) % n_places == place else values
 
 
 class Overwrite:
-    """Whole chunks, one after the other, around and around."""
+    """Overwrite whole chunks in a cycle."""
 
     formats, options = (2, 3), {}
 
@@ -62,14 +62,14 @@ class Overwrite:
     def check(self, store, done):
         array = zarrcy.open_array(store, mode="r")
         for place in range(N_CHUNKS):
-            found = set(np.unique(array.blocks[place]).tolist())
-            assert len(found) == 1, f"chunk {place} is torn: {found}"
-            assert found <= allowed(place, N_CHUNKS, done), f"chunk {place} has {found} after {done} steps"
+            values = set(np.unique(array.blocks[place]).tolist())
+            assert len(values) == 1, f"chunk {place} is torn: {values}"
+            assert values <= allowed(place, N_CHUNKS, done), f"chunk {place} has {values} after {done} steps"
         assert len(list(store)) <= 1 + N_CHUNKS, sorted(store)
 
 
 class PartOfChunk(Overwrite):
-    """One element at a time: a chunk is read, changed and written."""
+    """Write one element at a time, so that a chunk is read, changed and written."""
 
     def step(self, array, k):
         array[k % N_CHUNKS * CHUNK + 5] = k
@@ -77,13 +77,13 @@ class PartOfChunk(Overwrite):
     def check(self, store, done):
         array = zarrcy.open_array(store, mode="r")
         for place in range(N_CHUNKS):
-            found = int(array[place * CHUNK + 5])
-            assert found in allowed(place, N_CHUNKS, done), f"chunk {place} has {found} after {done} steps"
+            value = int(array[place * CHUNK + 5])
+            assert value in allowed(place, N_CHUNKS, done), f"chunk {place} has {value} after {done} steps"
         assert np.count_nonzero(array[:]) <= N_CHUNKS
 
 
 class Shards:
-    """Elements in the inner chunks of shards: a shard is put together again each time."""
+    """Write elements of inner chunks, so that each step rewrites a shard."""
 
     formats = (3,)
 
@@ -97,13 +97,12 @@ class Shards:
         array[k % 64] = k
 
     def check(self, store, done):
-        found = zarrcy.open_array(store, mode="r")[:].tolist()
-        for place, value in enumerate(found):
+        for place, value in enumerate(zarrcy.open_array(store, mode="r")[:].tolist()):
             assert value in allowed(place, 64, done), f"element {place} is {value} after {done} steps"
 
 
 class Append:
-    """Rows at the end; the shape is published after the data."""
+    """Append rows. The shape is published after the data."""
 
     formats = (2, 3)
 
@@ -123,7 +122,7 @@ class Append:
 
 
 class Resize:
-    """Shrink and grow around what stays."""
+    """Shrink and grow an array. Its first elements stay."""
 
     formats = (2, 3)
     lengths = (500, 40, 90, 1000, 41)
@@ -146,7 +145,7 @@ class Resize:
 
 
 class Attributes:
-    """Several attributes in one update."""
+    """Change several attributes in one update."""
 
     formats = (2, 3)
 
@@ -160,13 +159,13 @@ class Attributes:
         group.attrs.update(a=k, b=k, text="x" * (k % 5000))
 
     def check(self, store, done):
-        found = dict(zarrcy.open_group(store, mode="r").attrs)
-        assert found["a"] == found["b"], found
-        assert found["a"] in (done, done + 1), f"{found['a']} after {done} steps"
+        attributes = dict(zarrcy.open_group(store, mode="r").attrs)
+        assert attributes["a"] == attributes["b"], attributes
+        assert attributes["a"] in (done, done + 1), f"{attributes['a']} after {done} steps"
 
 
 class Create:
-    """New arrays in new groups, each with data."""
+    """Create new arrays with data in new groups."""
 
     formats = (2, 3)
 
@@ -187,7 +186,7 @@ class Create:
 
 
 class Consolidate:
-    """One document that holds all others, written again after each new array."""
+    """Consolidate the metadata after each new array."""
 
     formats = (2, 3)
 
@@ -206,7 +205,7 @@ class Consolidate:
         try:
             group = zarrcy.open_consolidated(store, mode="r")
         except zarrcy.errors.NotConsolidatedError:
-            # in format 3 a new member takes the copies out, and they come again at the end of a step
+            # In format 3, a new member removes the consolidated metadata; the end of the step writes them again.
             group = zarrcy.open_group(store, mode="r")
         assert set(group) in [{f"a{k}" for k in range(1, n + 1)} for n in (done, done + 1)]
         assert all(group[name].shape == (int(name[1:]),) for name in group)
@@ -226,7 +225,7 @@ CASES = [
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one writer: steps that it reported, and leftovers that are no keys."""
+    """The steps that a writer reported, and the number of leftover files that are not keys."""
 
     done: int
     leftovers: int
@@ -235,7 +234,10 @@ class Outcome:
 def kill_one(case, folder, chance):
     """Start a writer, kill it, and check what it leaves.
 
-    Raises AssertionError where something that was reported is lost, or something is torn.
+    Raises
+    ------
+    AssertionError
+        If a reported step is lost or a value is torn.
     """
     name, kind, zarr_format = case
     scenario = SCENARIOS[name]
@@ -243,34 +245,29 @@ def kill_one(case, folder, chance):
     scenario.prepare(store, zarr_format)
     if kind == "sqlite":
         store.close()
-    here, there = os.pipe()
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        _write(scenario, kind, folder, there)
-    os.close(there)
-    # at any moment, before the first step too; a busy machine may take long for it
-    said = b""
+        _write(scenario, kind, folder, writer)
+    os.close(writer)
+    # Kill at any moment, also before the first step, which may take long on a busy machine.
+    reports = b""
     for _ in range(chance.choice((0, 1, 1, 2, 3, 5, 10))):
-        said += os.read(here, _SAID.size)
+        reports += os.read(reader, _REPORT.size)
     time.sleep(chance.uniform(0, 0.01))
     os.kill(child, signal.SIGKILL)
-    while part := os.read(here, 2**16):
-        said += part
-    os.close(here)
+    while part := os.read(reader, 2**16):
+        reports += part
+    os.close(reader)
     _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), f"the writer ended by itself: {status}"
-    done = (
-        _SAID.unpack_from(said, len(said) // _SAID.size * _SAID.size - _SAID.size)[0] if len(said) >= 8 else 0
-    )
+    assert os.WIFSIGNALED(status), f"the writer ended before it was killed: {status}"
+    n_reports = len(reports) // _REPORT.size
+    done = _REPORT.unpack_from(reports, (n_reports - 1) * _REPORT.size)[0] if n_reports else 0
     store = make_store(kind, folder)
     scenario.check(store, done)
-    # the next writer goes on where the killed one was
-    scenario.step(scenario.opened(store), done + 1) if name in (
-        "Overwrite",
-        "PartOfChunk",
-        "Shards",
-        "Attributes",
-    ) else None
+    # The next writer can continue where the killed writer was.
+    if name in ("Overwrite", "PartOfChunk", "Shards", "Attributes"):
+        scenario.step(scenario.opened(store), done + 1)
     if kind == "sqlite":
         store.close()
         with contextlib.closing(sqlite3.connect(folder / "a.sqlite")) as connection:
@@ -279,34 +276,34 @@ def kill_one(case, folder, chance):
 
 
 def _write(scenario, kind, folder, pipe):
-    """Do one step after the other, until somebody kills this process."""
+    """Perform steps until the parent kills this process."""
     try:
         opened = scenario.opened(make_store(kind, folder))
         k = 0
         while True:
             k += 1
             scenario.step(opened, k)
-            os.write(pipe, _SAID.pack(k))
+            os.write(pipe, _REPORT.pack(k))
     finally:
         os._exit(1)
 
 
 def kill_many(kills, seed, cases=CASES):
-    """Kill so many writers of all cases in turns; return what was seen, by case."""
+    """Kill this number of writers, of all cases in turns. Return the counts by case."""
     chance = random.Random(seed)
-    seen = {case: Counter() for case in cases}
+    counts = {case: Counter() for case in cases}
     for number in range(kills):
         case = cases[number % len(cases)]
         with tempfile.TemporaryDirectory(prefix="zarrcy-kill-") as folder:
             outcome = kill_one(case, Path(folder), chance)
-        seen[case] += Counter(
+        counts[case] += Counter(
             kills=1, steps=outcome.done, leftovers=outcome.leftovers, early=outcome.done == 0
         )
-    return seen
+    return counts
 
 
 def main():
-    parser = argparse.ArgumentParser(description="kill writers, and look at what they leave")
+    parser = argparse.ArgumentParser(description="kill writers and check what they leave")
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -319,8 +316,8 @@ def main():
         print(f"{name:12} v{zarr_format} {kind:10}{numbers}")
         total += count
     print(
-        f"{total['kills']} kills, {total['early']} before the first step was done, {total['steps']} reported steps, "
-        f"{total['leftovers']} leftovers, nothing lost, nothing torn, {time.monotonic() - start:.0f} s"
+        f"{total['kills']} kills, {total['early']} before the first step ended, {total['steps']} reported steps, "
+        f"{total['leftovers']} leftovers, no step lost, no value torn, {time.monotonic() - start:.0f} s"
     )
 
 

@@ -1,4 +1,4 @@
-"""Documents of arrays in Zarr v3, and arrays that have them."""
+"""Metadata documents of Zarr v3 arrays, and arrays with these documents."""
 
 import json
 
@@ -19,15 +19,15 @@ PLAIN = {
 
 
 def text(**changes):
-    """Return the document of a plain array with some members changed."""
+    """Return the document of a plain array with changed members."""
     return json.dumps({**PLAIN, **changes}).encode()
 
 
 def opened(**changes):
-    """Open the array of such a document."""
+    """Open the array of a plain document with changed members."""
     return zarrcy.open_array({"zarr.json": text(**changes)}, mode="r+")
 
 
 def document(array):
-    """Return the members of the document of an array, as it is stored."""
+    """Return the stored document of an array, parsed."""
     return json.loads(array.store["zarr.json"])

@@ -1,7 +1,8 @@
-/* Lets system calls fail or do less than they were asked for, in compiled code too: preloaded by test_file_faults.py.
+/* Makes system calls fail or transfer fewer bytes, in compiled code too. test_file_faults.py preloads this library.
  *
- * FAULT_CALL names the call, FAULT_ERRNO how it fails, and FAULT_SHORT how many bytes it moves instead; FAULT_TIMES
- * how often. Only files whose path holds FAULT_PATH are meant. */
+ * FAULT_CALL is the name of the call. FAULT_ERRNO is the error of the call, or FAULT_SHORT the largest number of bytes
+ * that it transfers. FAULT_TIMES is the number of calls that fail. Only files whose path contains FAULT_PATH are
+ * affected. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,17 +15,17 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static unsigned char ours[65536]; /* by descriptor: opened with such a path */
+static unsigned char ours[65536]; /* by file descriptor: 1 if the file is affected */
 static int times_done;
 
 static int is_ours(int fd) { return fd >= 0 && fd < 65536 && ours[fd]; }
 
-static int is_meant(const char *path) {
+static int is_affected(const char *path) {
     const char *part = getenv("FAULT_PATH");
     return part && path && strstr(path, part) != NULL;
 }
 
-/* Is a call to fail? Sets errno then. */
+/* Return whether a call must fail, and set errno. */
 static int fails(const char *call) {
     const char *name = getenv("FAULT_CALL"), *number = getenv("FAULT_ERRNO"), *times = getenv("FAULT_TIMES");
     if (!name || !number || strcmp(name, call) != 0)
@@ -45,7 +46,7 @@ static size_t at_most(const char *call, size_t n) {
 
 static int opened(int fd, const char *path) {
     if (fd >= 0 && fd < 65536)
-        ours[fd] = is_meant(path);
+        ours[fd] = is_affected(path);
     return fd;
 }
 
@@ -56,7 +57,7 @@ static int opened(int fd, const char *path) {
         va_start(rest, flags);                                                    \
         mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;                        \
         va_end(rest);                                                             \
-        if (is_meant(path) && fails(flags & O_CREAT ? "create" : "open"))         \
+        if (is_affected(path) && fails(flags & O_CREAT ? "create" : "open"))         \
             return -1;                                                            \
         return opened(REAL(name)(path, flags, mode), path);                       \
     }
@@ -99,10 +100,10 @@ int fstat(int fd, struct stat *status) { return is_ours(fd) && fails("fstat") ? 
 int fstat64(int fd, struct stat64 *status) { return is_ours(fd) && fails("fstat") ? -1 : REAL(fstat64)(fd, status); }
 
 int rename(const char *old, const char *new) {
-    return is_meant(new) && fails("rename") ? -1 : REAL(rename)(old, new);
+    return is_affected(new) && fails("rename") ? -1 : REAL(rename)(old, new);
 }
 
-int link(const char *old, const char *new) { return is_meant(new) && fails("link") ? -1 : REAL(link)(old, new); }
+int link(const char *old, const char *new) { return is_affected(new) && fails("link") ? -1 : REAL(link)(old, new); }
 
 long syscall(long number, ...) {
     long a[6];
@@ -112,7 +113,7 @@ long syscall(long number, ...) {
     for (k = 0; k < 6; k++)
         a[k] = va_arg(rest, long);
     va_end(rest);
-    if (number == SYS_renameat2 && is_meant((const char *)a[3]) && fails("renameat2"))
+    if (number == SYS_renameat2 && is_affected((const char *)a[3]) && fails("renameat2"))
         return -1;
     return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

@@ -17,7 +17,7 @@ def in_a_fork(function, *arguments):
     here, there = context.Pipe()
     child = context.Process(target=_send_outcome, args=(there, function, arguments))
     with warnings.catch_warnings():
-        # warnings about a fork while threads run: threads of earlier tests may still be ending
+        # Python warns about a fork while threads run; threads of earlier tests may not have ended.
         warnings.simplefilter("ignore", DeprecationWarning)
         child.start()
 

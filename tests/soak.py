@@ -1,4 +1,4 @@
-"""Random operations against NumPy for minutes, with an eye on memory and files: ``python -m soak``, in ``tests``."""
+"""Compare random operations with NumPy, and watch memory and open files: ``python -m soak``, in ``tests``."""
 
 import argparse
 import gc
@@ -46,7 +46,7 @@ def make_store(chance, folder):
 
 
 def make_array(chance, store):
-    """Make an array of zeros, and the same in NumPy."""
+    """Return an array of zeros and an equal NumPy array."""
     zarr_format = chance.choice((2, 3))
     ndim = chance.randint(1, 3)
     chunks = tuple(chance.randint(1, 40 // ndim) for _ in range(ndim))
@@ -70,47 +70,47 @@ def some_box(chance, shape):
 
 
 def step(chance, array, model):
-    """Do one thing to both; return what they are then."""
-    what = chance.randrange(12)
+    """Perform one random operation on an array and its model. Return both."""
+    operation = chance.randrange(12)
     shape = model.shape
-    some = np.random.default_rng(chance.getrandbits(32))
-    if what < 4:
+    random_values = np.random.default_rng(chance.getrandbits(32))
+    if operation < 4:
         box = some_box(chance, shape)
-        array[box] = model[box] = some.random(model[box].shape)
-    elif what == 4 and model.size:
-        points = tuple(some.integers(0, n, 5) for n in shape)
-        values = some.random(5)
+        array[box] = model[box] = random_values.random(model[box].shape)
+    elif operation == 4 and model.size:
+        points = tuple(random_values.integers(0, n, 5) for n in shape)
+        values = random_values.random(5)
         array.vindex[points] = model[points] = values
-    elif what == 5 and model.size:
-        lists = tuple(np.unique(some.integers(0, n, 4)) for n in shape)
+    elif operation == 5 and model.size:
+        lists = tuple(np.unique(random_values.integers(0, n, 4)) for n in shape)
         assert (array.oindex[lists] == model[np.ix_(*lists)]).all()
-    elif what == 6:
+    elif operation == 6:
         box = some_box(chance, shape)
         array[box] = model[box] = 0
-    elif what == 7:
+    elif operation == 7:
         new = tuple(chance.randint(1, 3 * n) for n in array.chunks)
         kept = tuple(slice(0, min(a, b)) for a, b in zip(shape, new, strict=True))
         grown = np.zeros(new)
         grown[kept] = model[kept]
-        # what was cut off and is uncovered again is undefined: begin with what is kept
+        # Elements that were cut off and appear again are undefined: write the model.
         array.resize(new)
         array[...] = model = grown
-    elif what == 8 and shape[0] < 200:
-        rows = some.random((chance.randint(1, 5), *shape[1:]))
+    elif operation == 8 and shape[0] < 200:
+        rows = random_values.random((chance.randint(1, 5), *shape[1:]))
         array.append(rows)
         model = np.concatenate([model, rows])
-    elif what == 9:
+    elif operation == 9:
         array.attrs["at"] = {"step": chance.randint(0, 9)}
         array = zarrcy.open_array(array.store, mode="r+")
     box = some_box(chance, model.shape)
-    found = array[box]
-    assert found.shape == model[box].shape
-    assert (found == model[box]).all(), f"{array!r} differs from NumPy at {box}"
+    result = array[box]
+    assert result.shape == model[box].shape
+    assert (result == model[box]).all(), f"{array!r} differs from NumPy at {box}"
     return array, model
 
 
 def life(chance, folder, n_steps=60):
-    """One array from its creation to its end; return how many operations it saw."""
+    """Create an array and perform operations on it. Return their number."""
     with make_store(chance, folder) as store:
         array, model = make_array(chance, store)
         for _ in range(n_steps):
@@ -122,9 +122,17 @@ def life(chance, folder, n_steps=60):
 
 
 def soak(seconds, seed, report=print):
-    """Do random operations for so long. Raises AssertionError at a difference, or where memory or files grow.
+    """Perform random operations for a number of seconds.
 
-    Returns the number of operations.
+    Returns
+    -------
+    int
+        Number of operations.
+
+    Raises
+    ------
+    AssertionError
+        If an array differs from its model, or if memory or the number of open files grows.
     """
     chance = random.Random(seed)
     start = last = time.monotonic()
@@ -144,16 +152,16 @@ def soak(seconds, seed, report=print):
             )
     gc.collect()
     end = resident_kib(), open_files()
-    assert warm is not None, "it took too short a time to see anything"
-    report(f"{done} operations on {lives} arrays; from {_WARM:.0%} of the time to the end:")
-    report(f"memory {warm[0]} to {end[0]} KiB, files {warm[1]} to {end[1]}")
-    assert end[1] <= warm[1], f"files stay open: {warm[1]}, then {end[1]}"
-    assert end[0] <= 1.05 * warm[0] + 4096, f"memory grows: {warm[0]} KiB, then {end[0]} KiB"
+    assert warm is not None, "the time was too short for a measurement"
+    report(f"{done} operations on {lives} arrays; between {_WARM:.0%} of the time and the end:")
+    report(f"memory {warm[0]} -> {end[0]} KiB, open files {warm[1]} -> {end[1]}")
+    assert end[1] <= warm[1], f"the number of open files grew from {warm[1]} to {end[1]}"
+    assert end[0] <= 1.05 * warm[0] + 4096, f"memory grew from {warm[0]} KiB to {end[0]} KiB"
     return done
 
 
 def main():
-    parser = argparse.ArgumentParser(description="compare random operations with NumPy for a while")
+    parser = argparse.ArgumentParser(description="compare random operations with NumPy")
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Inputs that were once not borne, and a few thousand new ones: `make fuzz` tries more."""
+"""Inputs that once caused faults, and a few thousand mutated ones. `make fuzz` tries more."""
 
 import os
 import subprocess
@@ -14,12 +14,12 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.name}")
-def test_an_input_that_was_found_is_borne(path):
-    # what is right is accepted, all else raises one of our errors; anything else is a FaultError
+def test_an_input_that_once_caused_a_fault_is_accepted_or_rejected(path):
+    # A valid input is accepted; an invalid one raises an error of zarrcy. `check` raises FaultError otherwise.
     check(TARGETS[path.parent.name], path.read_bytes())
 
 
-def test_right_inputs_are_accepted():
+def test_valid_inputs_are_accepted():
     rejected = {
         name: exc for name in ("chunk", "objects", "shard", "zip", "consolidated", "attributes", "v2", "v3")
         for data in TARGETS[name].seeds() if (exc := check(TARGETS[name], data)) is not None
@@ -27,8 +27,8 @@ def test_right_inputs_are_accepted():
     assert rejected == {}
 
 
-def test_changed_inputs_are_accepted_or_rejected_by_name(tmp_path):
-    # in a process of its own: a crash would end this one
+def test_mutated_inputs_are_accepted_or_rejected_with_a_name(tmp_path):
+    # In a process of its own, because a crash would end this one.
     command = [
         sys.executable,
         "-X",

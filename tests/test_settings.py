@@ -11,7 +11,7 @@ from zarrcy import settings
 
 PACKAGE = Path(zarrcy.__file__).parent
 REPO = Path(__file__).parent.parent
-# The kernels import nothing else of zarrcy, so they read ZARRCY_PURE themselves; LMDB has environments of its own.
+# The kernels import no other room of zarrcy, so they read ZARRCY_PURE themselves.
 READERS = {PACKAGE / "settings.py", PACKAGE / "_kernels" / "__init__.py"}
 
 

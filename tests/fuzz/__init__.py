@@ -1,1 +1,1 @@
-"""Hostile input, by the million: `targets` take any bytes, `run` finds bytes that they do not bear."""
+"""Tests with hostile input: `targets` accept any bytes, `run` searches for bytes that cause a fault."""

@@ -1,4 +1,4 @@
-"""Change bytes, and JSON documents, in ways that parsers do not expect. Needs nothing but the standard library."""
+"""Mutate bytes and JSON documents in ways that parsers do not expect, with the standard library only."""
 
 import json
 import math
@@ -122,7 +122,7 @@ NUMBERS = (0.0, -0.0, 0.5, 1e300, -1e-300, 3.0, math.nan, math.inf, -math.inf)
 
 
 def mutate(random, data, others=(), most=4096):
-    """Return bytes changed in a few places; a piece of `others` may come in."""
+    """Return bytes with a few mutations. A part of `others` may be inserted."""
     data = bytearray(data)
     for _ in range(random.choice((1, 1, 1, 2, 3, 5, 8))):
         at = random.randrange(len(data) + 1)
@@ -158,7 +158,7 @@ def mutate(random, data, others=(), most=4096):
 
 
 def mutate_json(random, data, others=()):
-    """Return a JSON document with values changed, left out, moved or made absurd; sometimes no JSON at all."""
+    """Return a JSON document with changed, removed, moved or extreme values; sometimes invalid JSON."""
     if random.random() < 0.1:
         return mutate(random, data, others)
     try:
@@ -194,7 +194,7 @@ def mutate_json(random, data, others=()):
 
 
 def _places(value):
-    """Iterate over all that can be replaced in a document: what holds it, and its name or place there."""
+    """Iterate over (container, name or index) for each value of a document."""
     todo = [value]
     while todo:
         holder = todo.pop()
@@ -205,7 +205,7 @@ def _places(value):
 
 
 def _is_within(value, holder):
-    """Would a document with `value` in `holder` have no end?"""
+    """Return whether `value` contains `holder`, so that storing it there makes a cycle."""
     todo = [value]
     while todo:
         at = todo.pop()

@@ -1,6 +1,6 @@
-"""Let targets take changed inputs by the thousand: ``python -m fuzz.run --help``, with ``tests`` on the path.
+"""Run targets on mutated inputs: ``python -m fuzz.run --help``, with ``tests`` on the path.
 
-Without atheris the search is guided by the errors: an input that is rejected in a new way is changed further.
+Without atheris, errors guide the search: an input that is rejected at a new place in the code is mutated further.
 """
 
 import argparse
@@ -24,7 +24,7 @@ _MOST_INPUTS = 500
 
 
 class Hang(BaseException):
-    """An input that took too long."""
+    """The input takes too long."""
 
 
 def _stop(*_):
@@ -32,7 +32,7 @@ def _stop(*_):
 
 
 def guarded(target, data):
-    """Let a target take bytes, within limits of time and memory; return the error they were rejected with."""
+    """Run a target on bytes with limits of time and memory. Return the error that rejects them, or None."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     signal.alarm(_SECONDS)
     try:
@@ -48,7 +48,7 @@ def guarded(target, data):
 
 
 def site(exc):
-    """Return where an error arose: two inputs that are rejected there are much the same."""
+    """Return the place in the code that raised an error. Inputs that are rejected at one place are similar."""
     if exc is None:
         return None
     at = exc.__traceback__
@@ -59,7 +59,7 @@ def site(exc):
 
 
 class Search:
-    """Changed inputs of one target, and what came of them."""
+    """The mutated inputs of one target and their results."""
 
     def __init__(self, name, seed, findings):
         self.name, self.target, self.findings = name, TARGETS[name], findings
@@ -76,20 +76,20 @@ class Search:
             self.inputs.append(data)
 
     def take(self, data):
-        """Try an input; return whether it did something new."""
+        """Run an input. Return whether its result is new."""
         try:
             rejected = guarded(self.target, data)
         except FaultError as exc:
             self.counts["faults"] += 1
-            found = (str(exc)[:60], site(exc.__cause__))
-            if found not in self.seen:
-                self.seen.add(found)
+            fault = (str(exc)[:60], site(exc.__cause__))
+            if fault not in self.seen:
+                self.seen.add(fault)
                 self.keep(data, exc)
             return False
         self.counts["accepted" if rejected is None else "rejected"] += 1
-        found = site(rejected)
-        is_new = found not in self.seen
-        self.seen.add(found)
+        place = site(rejected)
+        is_new = place not in self.seen
+        self.seen.add(place)
         return is_new
 
     def keep(self, data, exc):
@@ -101,13 +101,13 @@ class Search:
 
 
 def run(names, inputs, seconds, seed, findings):
-    """Share so many inputs among targets, in turns; return what came of them, by target."""
+    """Run this number of inputs on the targets in turns. Return the counts by target."""
     signal.signal(signal.SIGALRM, _stop)
     searches = [Search(name, seed, findings) for name in names]
     start = last = time.monotonic()
     done = 0
     while done < inputs and time.monotonic() - start < seconds:
-        # code that holds the interpreter hears no alarm
+        # The alarm does not interrupt code that holds the GIL.
         faulthandler.dump_traceback_later(600, exit=True)
         for search in searches:
             for _ in range(100):
@@ -121,7 +121,7 @@ def run(names, inputs, seconds, seed, findings):
 
 
 def run_atheris(name, arguments):
-    """Let atheris look for inputs of one target, guided by the branches that they take."""
+    """Let atheris search inputs of one target, guided by branch coverage."""
     import atheris
 
     target = TARGETS[name]
@@ -145,15 +145,17 @@ def run_atheris(name, arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="feed zarrcy hostile input")
+    parser = argparse.ArgumentParser(description="run zarrcy on hostile input")
     parser.add_argument("--targets", nargs="*", default=list(TARGETS), choices=list(TARGETS))
-    parser.add_argument("--inputs", type=int, default=100_000, help="in all")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
+    parser.add_argument("--inputs", type=int, default=100_000, help="number of inputs for all targets")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--memory", type=int, default=0, help="MiB of address space; not under a sanitizer")
+    parser.add_argument(
+        "--memory", type=int, default=0, help="limit of the address space in MiB; not with a sanitizer"
+    )
     parser.add_argument("--findings", type=Path, default=Path("build/fuzz/findings"))
     parser.add_argument(
-        "--atheris", metavar="TARGET", choices=list(TARGETS), help="guided by coverage, one target"
+        "--atheris", metavar="TARGET", choices=list(TARGETS), help="run one target, guided by coverage"
     )
     arguments, rest = parser.parse_known_args()
     warnings.simplefilter("ignore")

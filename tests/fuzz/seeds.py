@@ -1,4 +1,4 @@
-"""Inputs that are right: what mutations begin with."""
+"""Valid inputs, from which mutations start."""
 
 import io
 import json
@@ -14,7 +14,7 @@ N_ELEMENTS = 40
 ELEMENTS = (np.arange(N_ELEMENTS, dtype="<i4") * 7 - 90).astype("<i4")
 TEXTS = np.array([f"text {n}" * (n % 3) for n in range(N_ELEMENTS)], object)
 
-# Of arrays of `ELEMENTS` in one chunk: words of `zarrcy.create`.
+# Keyword arguments of `zarrcy.create` for arrays of `ELEMENTS` in one chunk.
 CHUNKS = {
     "raw": {"compressor": None},
     "big-endian": {"compressor": None, "dtype": ">i4"},
@@ -83,7 +83,7 @@ OBJECTS = {
     "categorize": {"object_codec": numcodecs.Categorize(["text 0"], object)},
     "v3-string": {"zarr_format": 3},
 }
-# `inner` codecs, and where the index is.
+# Codecs of inner chunks, and location and codecs of the index.
 SHARDS = {
     "raw": {"codecs": ["bytes"]},
     "zstd": {"codecs": ["bytes", {"name": "zstd", "configuration": {}}]},
@@ -123,8 +123,8 @@ def shard_codecs(name):
     return [{"name": "sharding_indexed", "configuration": {**given, "codecs": codecs, "index_codecs": index}}]
 
 
-def _spelled(options):
-    """Return the words of `zarrcy.create`, with what v3's codecs need."""
+def _complete(options):
+    """Return keyword arguments of `zarrcy.create` with complete v3 codecs."""
     little = {"name": "bytes", "configuration": {"endian": "little"}}
 
     def full(codec):
@@ -140,14 +140,14 @@ def _spelled(options):
 
 
 def new_array(store, name):
-    """Make an array with the codecs of that name; its one chunk is not written yet."""
+    """Create an array with the named codecs. Its only chunk is not written."""
     if name in SHARDS:
         return zarrcy.create(
             N_ELEMENTS, chunks=N_ELEMENTS, dtype="<i4", store=store, zarr_format=3, codecs=shard_codecs(name)
         )
     if name in CHUNKS:
         return zarrcy.create(
-            N_ELEMENTS, **{"chunks": N_ELEMENTS, "dtype": "<i4", "store": store, **_spelled(CHUNKS[name])}
+            N_ELEMENTS, **{"chunks": N_ELEMENTS, "dtype": "<i4", "store": store, **_complete(CHUNKS[name])}
         )
     options = OBJECTS[name]
     dtype = str if "v3" in name else object
@@ -175,25 +175,25 @@ def chunk_key(array):
 
 @cache
 def chunks(names):
-    """Return stored values, each behind a byte that says which of the names it is of."""
-    found = []
+    """Return stored values, each after a byte with the index of its name."""
+    inputs = []
     for number, name in enumerate(names):
         array = new_array({}, name)
         array[:] = values_of(name)
-        found.append(bytes([number]) + bytes(array.store[chunk_key(array)]))
-    return found
+        inputs.append(bytes([number]) + bytes(array.store[chunk_key(array)]))
+    return inputs
 
 
 @cache
 def documents(zarr_format):
-    """Return the documents of arrays and groups of all kinds."""
+    """Return documents of arrays and groups of all kinds."""
     end = "zarr.json" if zarr_format == 3 else ".zarray"
-    found = []
+    inputs = []
     for name in (*CHUNKS, *SHARDS, *OBJECTS):
         array = new_array({}, name)
         if array.zarr_format == zarr_format:
             array.attrs["about"] = {"unit": "m", "levels": [1, 2.5, None]}
-            found.append(bytes(array.store[end]))
+            inputs.append(bytes(array.store[end]))
     dtypes = [
         "?",
         "u1",
@@ -212,22 +212,22 @@ def documents(zarr_format):
     for dtype in dtypes:
         store = {}
         zarrcy.create((4, 6), chunks=(2, 3), dtype=dtype, store=store, zarr_format=zarr_format, order="F")
-        found.append(bytes(store[end]))
+        inputs.append(bytes(store[end]))
     store = {}
     zarrcy.create(
         (4, 6, 2), chunks=(2, 3, 1), dtype="f4", fill_value=np.nan, store=store, zarr_format=zarr_format
     )
-    found.append(bytes(store[end]))
+    inputs.append(bytes(store[end]))
     if zarr_format == 3:
         grid = {
             "name": "rectilinear",
             "configuration": {"kind": "inline", "chunk_shapes": [[[2, 2]], 3, [1, 1]]},
         }
-        found.append(json.dumps({**json.loads(found[-1]), "chunk_grid": grid}).encode())
+        inputs.append(json.dumps({**json.loads(inputs[-1]), "chunk_grid": grid}).encode())
         names = {"dimension_names": ["x", None, "y"], "storage_transformers": []}
-        found.append(json.dumps({**json.loads(found[-2]), **names}).encode())
-        found.append(b'{"zarr_format": 3, "node_type": "group", "attributes": {"a": 1}}')
-    return found
+        inputs.append(json.dumps({**json.loads(inputs[-2]), **names}).encode())
+        inputs.append(b'{"zarr_format": 3, "node_type": "group", "attributes": {"a": 1}}')
+    return inputs
 
 
 def _hierarchy(store):
@@ -248,7 +248,7 @@ def consolidated():
 
 @cache
 def archives():
-    found = []
+    inputs = []
     for compression in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA):
         held = io.BytesIO()
         with zipfile.ZipFile(held, "w", compression) as archive:
@@ -256,26 +256,26 @@ def archives():
             _hierarchy(store)
             for key, value in store.items():
                 archive.writestr(zipfile.ZipInfo(key), bytes(value), compression)
-        found.append(held.getvalue())
-    return found
+        inputs.append(held.getvalue())
+    return inputs
 
 
 @cache
 def n5():
-    """Return pairs of a document of N5 and a block, the length of the document in front."""
+    """Return N5 documents with a block each, after the length of the document."""
     from zarrcy.storage.n5.store import N5Files
 
-    found = []
+    inputs = []
     for compressor in (None, numcodecs.Zlib(1), numcodecs.GZip(1), numcodecs.BZ2(1), numcodecs.Blosc()):
         files = {}
         store = N5Files(files)
         zarrcy.create((4, 6), chunks=(2, 3), dtype="i4", compressor=compressor, store=store)[...] = 5
         document = bytes(files["attributes.json"])
-        found.append(len(document).to_bytes(2, "little") + document + bytes(files["0/0"]))
-        # a chunk that is far larger than the array, and a block that is far smaller
+        inputs.append(len(document).to_bytes(2, "little") + document + bytes(files["0/0"]))
+        # A chunk shape far larger than the array, and a block far smaller than the chunk.
         large = json.dumps({**json.loads(document), "blockSize": [2**17, 2**17]}).encode()
-        found.append(len(large).to_bytes(2, "little") + large + bytes(files["0/0"]))
-    return found
+        inputs.append(len(large).to_bytes(2, "little") + large + bytes(files["0/0"]))
+    return inputs
 
 
 KEYS = [

@@ -1,4 +1,4 @@
-"""Functions that take any bytes: they return, or raise one of our errors that names what is wrong."""
+"""Functions that accept any bytes. They return, or raise an error of zarrcy that names its subject."""
 
 import io
 import json
@@ -23,12 +23,12 @@ from zarrcy.storage.n5.store import N5Files
 
 
 class FaultError(Exception):
-    """An input that was not borne."""
+    """The input causes a fault."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What takes bytes, what right ones are, and how they are changed."""
+    """A function that accepts bytes, its valid inputs, and the function that mutates them."""
 
     run: Callable
     seeds: Callable
@@ -36,21 +36,24 @@ class Target:
 
 
 def check(target, data):
-    """Let a target take bytes; return the error that they were rejected with, or None.
+    """Run a target on bytes. Return the error that rejects them, or None.
 
-    Raises FaultError where it is none of ours, or does not say what it is about.
+    Raises
+    ------
+    FaultError
+        If the error is not one of zarrcy, or does not name its subject.
     """
     try:
         target.run(data)
     except errors.ZarrcyError as exc:
         named = [getattr(exc, name, None) for name in ("key", "path", "codec", "package")]
         if all(name is None for name in named) or len(str(exc)) > 4000:
-            raise FaultError(f"{type(exc).__name__} names nothing: {exc}") from exc
+            raise FaultError(f"{type(exc).__name__} does not name its subject: {exc}") from exc
         return exc
     except FaultError:
         raise
     except Exception as exc:
-        raise FaultError(f"{type(exc).__name__} is none of ours: {str(exc)[:300]}") from exc
+        raise FaultError(f"{type(exc).__name__} is not an error of zarrcy: {str(exc)[:300]}") from exc
     return None
 
 
@@ -65,23 +68,23 @@ STORED = b"\x02\x01\x21\x04" + bytes(100)
 
 
 def probe(array):
-    """Ask an array whose document may say anything, without asking for much."""
+    """Use an array with an arbitrary document: properties and small reads."""
     repr(array)
     expect(array.size == math.prod(array.shape), "size")
     expect(len(array.cdata_shape) == max(1, array.ndim), "cdata_shape")
     key = tuple(slice(max(0, n - 1), n) for n in array.shape)
     for selection in (key, tuple(slice(0, 1 + (axis == 0)) for axis in range(array.ndim))):
-        wanted = tuple(len(range(*s.indices(n))) for s, n in zip(selection, array.shape, strict=True))
-        found, rejected = outcome(partial(array.__getitem__, selection))
+        shape = tuple(len(range(*s.indices(n))) for s, n in zip(selection, array.shape, strict=True))
+        result, rejected = outcome(partial(array.__getitem__, selection))
         if rejected is not None:
             continue
-        found = np.asarray(found)
-        expect(found.shape == wanted, f"read {found.shape}, wanted {wanted}")
-        expect(found.dtype == array.dtype, f"read {found.dtype}, is {array.dtype}")
+        result = np.asarray(result)
+        expect(result.shape == shape, f"the shape is {result.shape}, not {shape}")
+        expect(result.dtype == array.dtype, f"the data type is {result.dtype}, not {array.dtype}")
 
 
 def write_back(array):
-    """Write the documents of an array again: they must still say the same."""
+    """Write the documents of an array again. They must describe the same array."""
     array.attrs["written"] = 1
     array.resize(array.shape)
     again = zarrcy.open_array(array.store, mode="r")
@@ -89,7 +92,7 @@ def write_back(array):
         (again.shape, again.chunks, again.dtype) == (array.shape, array.chunks, array.dtype), "written back"
     )
     if not array.dtype.hasobject:
-        fills = [np.asarray(found.fill_value).tobytes() for found in (again, array)]
+        fills = [np.asarray(one.fill_value).tobytes() for one in (again, array)]
         expect(fills[0] == fills[1], "another fill value was written back")
 
 
@@ -130,8 +133,8 @@ def documents_of(value):
 
 
 def consolidated(data):
-    # bytes are cut where that is possible, other buffers are parsed
-    expect(documents_of(bytes(data)) == documents_of(bytearray(data)), "what was cut is not what was parsed")
+    # bytes are split into documents; other buffers are parsed.
+    expect(documents_of(bytes(data)) == documents_of(bytearray(data)), "split and parsed documents differ")
     group = zarrcy.open_consolidated({".zmetadata": data}, mode="r")
     dict(group.attrs)
     walk(group)
@@ -144,7 +147,7 @@ def n5(data):
     if isinstance(node, zarrcy.Array):
         probe(node)
         below = node.compressor.compressor_config or {}
-        # Blosc prints what it thinks of a level that there is not
+        # Blosc prints a message for an invalid level.
         if 0 < node.size < 1000 and below.get("id") != "blosc":
             first = (0,) * node.ndim
             node[first] = 1
@@ -166,7 +169,7 @@ def mutate_n5(random, data, others=()):
 
 @cache
 def scratch():
-    """Return a directory in memory, where there is one."""
+    """Return a temporary directory, in memory if the system has /dev/shm."""
     top = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="zarrcy-fuzz-", dir=top))
     import atexit
@@ -177,24 +180,24 @@ def scratch():
 
 @cache
 def ways(name):
-    """Return arrays of one kind: in files (the native lane), in memory, and decoded by numcodecs alone."""
+    """Return arrays with one codec: in files (native path), in memory, and decoded by numcodecs only."""
     before = bounded_decode._native, native.enabled
-    found = {}
+    arrays = {}
     try:
         for way, store in (("files", str(scratch() / name)), ("memory", {}), ("numcodecs", {})):
             if way == "numcodecs":
                 bounded_decode._native, native.enabled = {}, False
-            found[way] = seeds.new_array(store, name)
-            # what decodes is made when it is first read
-            found[way][:1]
+            arrays[way] = seeds.new_array(store, name)
+            # The first read makes the decoder.
+            arrays[way][:1]
     finally:
         bounded_decode._native, native.enabled = before
-    return found
+    return arrays
 
 
 def put(array, value):
     if isinstance(array.store, zarrcy.DirectoryStore):
-        # as another program would: in place, and in one system call
+        # Like another program: in place, with one system call.
         path = Path(array.store.path) / seeds.chunk_key(array)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(value)
@@ -210,12 +213,12 @@ def outcome(read):
             isinstance(exc, (errors.ChunkDecodeError, errors.ChunkMemoryError)),
             f"{type(exc).__name__} for a chunk: {exc}",
         )
-        expect(exc.key, "the chunk is not named")
+        expect(exc.key, "the error does not name the chunk")
         return None, exc
 
 
 def chunk(names, data):
-    """Read a stored value in all ways; where two of them read it, they must read the same."""
+    """Read a stored value in all ways. The ways that accept it must read the same elements."""
     name = names[data[0] % len(names)] if data else names[0]
     read = []
     rejected = None
@@ -229,27 +232,27 @@ def chunk(names, data):
         if whole is not None:
             expect(whole.shape == (seeds.N_ELEMENTS,), f"{way}: shape {whole.shape}")
             if array.dtype.hasobject:
-                expect(part is not None, f"{way}: the whole was read, a part was not")
+                expect(part is not None, f"{way}: reading the whole succeeds, reading a part fails")
                 continue
             expect(
                 part is not None and part.tobytes() == whole[3:7].tobytes(),
-                f"{way}: a part is not that of the whole",
+                f"{way}: a part differs from the whole",
             )
             read.append((way, whole.tobytes()))
         if name not in seeds.OBJECTS:
             change(way, array, whole)
-    for way, found in read[1:]:
-        expect(found == read[0][1], f"{read[0][0]} and {way} read different elements")
+    for way, elements in read[1:]:
+        expect(elements == read[0][1], f"{read[0][0]} and {way} read different elements")
     if rejected is not None:
         raise rejected
 
 
 def change(way, array, before):
-    """Write one element: of a chunk that can't be read nothing is changed."""
+    """Write one element. A chunk that cannot be read must not change."""
     _, exc = outcome(partial(array.__setitem__, 5, 77))
-    # a shard whose chunks overlap is read only
+    # A shard whose inner chunks overlap is read-only.
     if before is None or exc is not None:
-        expect(exc is not None or array.shards, f"{way}: a chunk that can't be read was changed")
+        expect(exc is not None or array.shards, f"{way}: a chunk that cannot be read was changed")
         return
     before[5] = 77
     expect((array[:] == before).all(), f"{way}: a change of one element changed others")
@@ -263,7 +266,7 @@ def archive(data):
     for key in list(store)[:30]:
         value = store[key]
         (part,) = store.get_partial_values([(key, (1, 4))])
-        expect(part == value[1:5], "a part is not that of the whole")
+        expect(part == value[1:5], "a part differs from the whole")
     node = zarrcy.open(store, mode="r")
     if isinstance(node, zarrcy.Group):
         walk(node)
@@ -278,19 +281,19 @@ def jail():
 
 
 def keys(data):
-    """Use any text as a key: nothing may come to be outside of the root."""
+    """Use arbitrary text as a key. No file may appear outside the root."""
     key = data.decode("utf-8", "surrogatepass" if len(data) % 2 else "replace")
     store = zarrcy.DirectoryStore(jail() / "root")
     try:
         store[key] = b"value"
-        expect(store[key] == b"value", "another value")
-        expect(key in store and key in set(store), "it is not listed")
+        expect(store[key] == b"value", "the key has another value")
+        expect(key in store and key in set(store), "the key is not listed")
         del store[key]
     except OSError as exc:
-        # a name that is too long, or a directory: the file system says so
-        expect(exc.errno is not None, "an error without a cause")
+        # The file system refuses the name: it is too long or a directory.
+        expect(exc.errno is not None, "a system error without a number")
     finally:
-        expect(os.listdir(jail()) == ["root"], "it left the root")
+        expect(os.listdir(jail()) == ["root"], "a file appeared outside the root")
         for name in os.listdir(jail() / "root"):
             place = jail() / "root" / name
             shutil.rmtree(place) if place.is_dir() else place.unlink()

@@ -83,12 +83,12 @@ def group(
     version = asked_format(zarr_format, zarr_version)
     store, chunk_store = normalize_stores(store, chunk_store, storage_options, "w" if overwrite else "a")
     node = Node(store, path, chunk_store, synchronizer, version)
-    exists = False
-    with node.hierarchy_lock():
-        if overwrite:
+    if overwrite:
+        with node.hierarchy_lock():
             node.create_group(True, attributes)
-        else:
-            exists = not node.require_group(False, attributes)
+        exists = False
+    else:
+        exists = not node.open_or_create_group(attributes)
     config = ArrayConfig(cache_attrs=cache_attrs, meta_array=meta_array, **options)
     opened = Group(GroupState(node, config))
     if attributes and exists:
@@ -170,12 +170,11 @@ def open_group(
     node = Node(store, path, chunk_store, synchronizer, version)
     if mode in ("r", "r+"):
         node.load_group()
+    elif mode == "a":
+        node.open_or_create_group()
     else:
         with node.hierarchy_lock():
-            if mode == "a":
-                node.require_group()
-            else:
-                node.create_group(overwrite=mode == "w")
+            node.create_group(overwrite=mode == "w")
     config = ArrayConfig(mode == "r", cache_attrs=cache_attrs, meta_array=meta_array, **options)
     return Group(GroupState(node, config))
 

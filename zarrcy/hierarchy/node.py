@@ -345,8 +345,16 @@ class Node:
         ContainsGroupError
             If there is a group of another format than the one that this node was given.
         """
+        return self.kind() != "group" and self._create_unless_group(overwrite, attributes)
+
+    def open_or_create_group(self, attributes: Mapping[str, JSON] | None = None) -> bool:
+        """Do what `require_group` does, under the hierarchy lock if the group has to be created."""
         if self.kind() == "group":
             return False
+        with self.hierarchy_lock():
+            return self._create_unless_group(False, attributes)
+
+    def _create_unless_group(self, overwrite: bool, attributes: Mapping[str, JSON] | None) -> bool:
         try:
             self.create_group(overwrite, attributes)
         except ContainsGroupError as exc:

@@ -94,6 +94,8 @@ def asked_format(
     If ``ZARR_V3_EXPERIMENTAL_API`` is set, ``zarr_version=3`` is the draft, as for zarr-python 2, which does not know
     the final version.
     """
+    if zarr_version is None and zarr_format is None:
+        return None
     if zarr_version == 3 and settings.V3_DRAFT.value():
         warnings.warn(
             "zarr_version=3 is the withdrawn draft of Zarr v3 here, since ZARR_V3_EXPERIMENTAL_API is set; give "

@@ -1,4 +1,4 @@
-"""ABSStore on Azurite, which is Microsoft's emulator of Azure Blob Storage; it comes from npm, not from PyPI."""
+"""ABSStore passes the store contract with Azurite, Microsoft's emulator of Azure Blob Storage (an npm package)."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""What stores derive from, and the stores that add little to it."""
+"""The base classes of stores, and the stores that add little to them."""
 
 import os
 import pickle
@@ -23,6 +23,7 @@ from zarrcy.storage import (
     Store,
     TempStore,
     ZipStore,
+    access,
     base,
 )
 
@@ -30,30 +31,30 @@ from zarrcy.storage import (
 
 
 class Growing(Store):
-    """A store of somebody else's, from which nothing can be deleted."""
+    """A user's store that can't delete keys."""
 
     _erasable = False
 
     def __init__(self):
-        self.held = {}
+        self.data = {}
 
     def __getitem__(self, key):
-        return self.held[key]
+        return self.data[key]
 
     def __setitem__(self, key, value):
-        self.held[key] = value
+        self.data[key] = value
 
     def __delitem__(self, key):
         raise NotImplementedError(key)
 
     def __iter__(self):
-        return iter(self.held)
+        return iter(self.data)
 
     def __len__(self):
-        return len(self.held)
+        return len(self.data)
 
 
-def test_a_store_that_is_not_erasable_refuses_to_delete_what_is_there():
+def test_a_store_that_is_not_erasable_refuses_to_delete_existing_keys():
     store = Growing()
     store["a/0"] = b"x"
     assert not store.is_erasable()
@@ -66,7 +67,7 @@ def test_a_store_that_is_not_erasable_refuses_to_delete_what_is_there():
     assert store.getitems(["c/0", "nonesuch"], contexts={}).keys() == {"c/0"}
 
 
-def test_a_store_says_what_it_is():
+def test_stores_report_their_properties():
     assert Growing().getsize() == -1
     assert Growing().is_listable()
     with Growing() as store:
@@ -81,14 +82,14 @@ def test_a_store_says_what_it_is():
         assert issubclass(kind, Store)
 
 
-def test_a_method_of_the_base_is_no_capability():
+def test_a_method_of_the_base_class_is_not_a_capability():
     assert not base.offers(Growing(), "getitems")
     assert not base.offers(Growing(), "get_partial_values")
     assert base.offers(SQLiteStore(":memory:"), "getitems")
     assert base.offers(SQLiteStore(":memory:"), "get_partial_values")
 
 
-def test_a_path_can_not_be_moved_below_itself():
+def test_a_path_cannot_be_moved_below_itself():
     store = MemoryStore({"a/0": b"x", "a/b/1": b"y"})
     with pytest.raises(errors.KeyPathError, match="'a' can't be moved below itself"):
         store.rename("a", "a/b")
@@ -96,34 +97,34 @@ def test_a_path_can_not_be_moved_below_itself():
     assert dict(store) == {"a/0": b"x", "a/1": b"y"}
 
 
-def test_a_path_that_is_moved_to_its_parent_overtakes_none_of_its_own_keys():
+def test_moving_a_path_to_its_parent_overwrites_none_of_its_own_keys():
     store = MemoryStore({"a/b/x": b"1", "a/b/b/x": b"2", "a/b/b/b/x": b"3"})
     store.rename("a/b", "a")
     assert dict(store) == {"a/x": b"1", "a/b/x": b"2", "a/b/b/x": b"3"}
 
 
 @pytest.mark.parametrize("value", [b"abc", bytearray(b"abc"), np.arange(3, dtype="u1")])
-def test_a_run_of_bytes_is_not_copied(value):
-    found = base.flat(value)
-    assert bytes(found) == bytes(value)
-    assert np.shares_memory(np.frombuffer(found, "u1"), np.frombuffer(value, "u1"))
+def test_contiguous_bytes_are_not_copied(value):
+    flat = base.flat(value)
+    assert bytes(flat) == bytes(value)
+    assert np.shares_memory(np.frombuffer(flat, "u1"), np.frombuffer(value, "u1"))
 
 
 # -- in memory -------------------------------------------------------------------------------------
 
 
-def test_a_memory_store_can_be_given_what_it_holds():
+def test_a_memory_store_can_have_initial_values():
     store = MemoryStore({"a": {"b": b"1", "c": {"d": bytearray(b"2")}}, "e/f": b"3"}, dimension_separator="/")
     assert dict(store) == {"a/b": b"1", "a/c/d": b"2", "e/f": b"3"}
     assert zarrcy.zeros(4, store=store, path="x").dimension_separator == "/"
 
 
-def test_a_memory_store_does_not_take_a_number_for_a_value():
+def test_a_memory_store_refuses_a_value_that_is_a_number():
     with pytest.raises(TypeError):
         MemoryStore()["a"] = 5
 
 
-def test_a_store_around_a_mapping_lists_and_deletes_as_the_mapping_does():
+def test_a_store_that_wraps_a_mapping_uses_its_methods_to_list_and_delete():
     inner = MemoryStore({"a/b": b"1", "c": b"22"})
     store = KVStore(inner)
     assert store.listdir() == ["a", "c"]
@@ -137,7 +138,7 @@ def test_a_store_around_a_mapping_lists_and_deletes_as_the_mapping_does():
 # -- in directories --------------------------------------------------------------------------------
 
 
-def test_a_nested_directory_store_puts_each_axis_in_a_directory_of_its_own(tmp_path):
+def test_a_nested_directory_store_has_one_level_of_directories_per_axis(tmp_path):
     store = NestedDirectoryStore(tmp_path / "a")
     array = zarrcy.array(np.arange(6).reshape(2, 3), chunks=1, store=store)
     assert array.dimension_separator == "/"
@@ -145,12 +146,12 @@ def test_a_nested_directory_store_puts_each_axis_in_a_directory_of_its_own(tmp_p
     assert store.listdir("1") == ["0", "1", "2"]
     assert array.nchunks_initialized == 6
     assert array.nbytes_stored == store.getsize() + store.getsize("0") + store.getsize("1")
-    # the documents say so too, for who opens them with another store
+    # the metadata name the separator too, so another store can open the array
     np.testing.assert_array_equal(zarrcy.open_array(str(tmp_path / "a"), mode="r")[1], [3, 4, 5])
 
 
-def test_a_nested_directory_store_has_slashes_only(tmp_path):
-    assert NestedDirectoryStore(tmp_path, dimension_separator=None)._dimension_separator == "/"
+def test_a_nested_directory_store_only_supports_slashes(tmp_path):
+    assert access.dimension_separator(NestedDirectoryStore(tmp_path, dimension_separator=None)) == "/"
     with pytest.raises(
         ValueError, match=r"dimension_separator is '\.'; a NestedDirectoryStore only supports '/'"
     ):
@@ -160,20 +161,20 @@ def test_a_nested_directory_store_has_slashes_only(tmp_path):
     assert DirectoryStore(tmp_path) != NestedDirectoryStore(tmp_path)
 
 
-def test_a_temporary_store_is_gone_when_its_process_ends_and_not_before():
+def test_a_temporary_store_is_deleted_when_its_process_ends_and_not_before():
     script = (
         "import os, zarrcy.storage; store = zarrcy.storage.TempStore(suffix='.end', prefix='begin'); "
         "store['a/0'] = b'x'; store.close(); print(store.path, os.path.exists(store.path)); del store"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    path, was_there = done.stdout.split()
-    assert was_there == "True"
+    path, existed = done.stdout.split()
+    assert existed == "True"
     assert os.path.basename(path).startswith("begin")
     assert path.endswith(".end")
     assert not os.path.exists(path)
 
 
-def leave(store):
+def run_exit_functions(store):
     import atexit
 
     atexit._run_exitfuncs()
@@ -183,7 +184,7 @@ def leave(store):
 def test_a_temporary_store_is_not_deleted_by_a_forked_child(tmp_path):
     store = TempStore(dir=tmp_path)
     store["a"] = b"x"
-    assert in_a_fork(leave, store)() == b"x"
+    assert in_a_fork(run_exit_functions, store)() == b"x"
     assert pickle.loads(pickle.dumps(store))["a"] == b"x"
 
 
@@ -193,7 +194,7 @@ DOCUMENT = b"""{"zarr_consolidated_format": 1, "metadata": {
     ".zgroup": {"zarr_format": 2}, "a/.zgroup": {"zarr_format": 2}, "a/b/.zattrs": {"unit": "m"}}}"""
 
 
-def test_consolidated_metadata_are_documents_that_can_be_read_only():
+def test_consolidated_metadata_are_a_read_only_mapping_of_documents():
     store = ConsolidatedMetadataStore({".zmetadata": DOCUMENT})
     assert dict(store) == {
         ".zgroup": {"zarr_format": 2},
@@ -233,7 +234,7 @@ def test_consolidated_metadata_are_documents_that_can_be_read_only():
         (b'{"zarr_consolidated_format": 1, "metadata": [1]}', r"'metadata' is \[1\]"),
     ],
 )
-def test_what_is_no_consolidated_metadata_is_refused(document, problem):
+def test_a_document_that_is_not_consolidated_metadata_is_refused(document, problem):
     with pytest.raises(errors.MetadataError, match=problem):
         ConsolidatedMetadataStore({"key": document}, metadata_key="key")
     with pytest.raises(KeyError, match=r"\.zmetadata"):
@@ -244,10 +245,10 @@ def test_what_is_no_consolidated_metadata_is_refused(document, problem):
 
 
 @pytest.mark.parametrize("kind", [DirectoryStore, ZipStore, SQLiteStore, LMDBStore])
-def test_a_separator_of_a_store_is_that_of_its_arrays_also_after_pickling(tmp_path, kind):
+def test_a_store_keeps_its_dimension_separator_when_it_is_pickled(tmp_path, kind):
     store = kind(tmp_path / "s", dimension_separator="/")
     zarrcy.array([1, 2], store=store)
     again = pickle.loads(pickle.dumps(store))
     for each in (store, again):
-        assert each._dimension_separator == "/"
+        assert access.dimension_separator(each) == "/"
         each.close()

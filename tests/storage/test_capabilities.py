@@ -1,4 +1,4 @@
-"""A user's own store can have every capability of the stores of the package; traffic is counted."""
+"""A user's own store can have all capabilities of the stores of the package. Requests are counted."""
 
 import threading
 
@@ -80,21 +80,21 @@ def written(store, **options):
 
 
 @pytest.mark.parametrize("name", ["is_local", "is_thread_safe", "is_in_memory"])
-def test_a_store_can_declare_what_it_is(name):
-    ask = getattr(access, name)
-    assert not ask(Plain())
+def test_a_store_can_declare_its_properties(name):
+    has_property = getattr(access, name)
+    assert not has_property(Plain())
     assert not getattr(Plain(), name)()
-    assert ask(declares(Plain, **{name: True})())
-    assert not ask(declares(Plain, **{name: False})())
-    assert ask(KVStore(declares(Plain, **{name: True})()))
+    assert has_property(declares(Plain, **{name: True})())
+    assert not has_property(declares(Plain, **{name: False})())
+    assert has_property(KVStore(declares(Plain, **{name: True})()))
     for store in ({}, KVStore({}), MemoryStore()):
-        assert ask(store)
+        assert has_property(store)
     assert KVStore({}).is_local()
     assert KVStore({}).is_thread_safe()
     assert KVStore({}).is_in_memory()
 
 
-def test_a_mapping_that_is_not_a_store_can_declare_what_it_is():
+def test_a_mapping_that_is_not_a_store_can_declare_its_properties():
     class Mapping(dict):
         def is_thread_safe(self):
             return True
@@ -142,7 +142,7 @@ def test_a_batched_store_gets_one_request_for_all_chunks():
     assert ("delete many", 3) in store.calls
 
 
-def test_a_subclass_that_overrides_the_method_for_one_key_is_asked_key_by_key():
+def test_a_subclass_that_overrides_the_method_for_one_key_is_used_key_by_key():
     class Upper(Batched):
         def __getitem__(self, key):
             return super().__getitem__(key).upper()
@@ -190,7 +190,7 @@ def test_a_store_with_files_is_read_on_the_native_path(tmp_path):
         assert store.calls == []
 
 
-def test_a_store_tells_sizes_without_a_read():
+def test_a_store_can_report_sizes_without_reading_values():
     class Sized(Plain):
         def value_nbytes(self, key):
             return len(self.values[key]) if key in self.values else None
@@ -203,7 +203,7 @@ def test_a_store_tells_sizes_without_a_read():
     assert store.calls == []
 
 
-def test_a_store_renames_a_key_in_one_request():
+def test_a_store_can_rename_a_key_with_one_request():
     class Renaming(Plain):
         def rename_key(self, key, new):
             self.calls.append(("rename", key))
@@ -232,13 +232,13 @@ def test_links_to_a_directory_have_the_identity_of_the_directory(tmp_path):
     assert DirectoryStore(tmp_path / "a", normalize_keys=True).identity() == ""
 
 
-def test_a_wrapper_that_changes_nothing_costs_nothing():
+def test_a_wrapper_that_passes_everything_on_is_bypassed():
     class Wrapper(Plain):
         def unwrapped(self):
             return self.values
 
         def __getitem__(self, key):
-            raise AssertionError("the wrapped mapping is asked")
+            raise AssertionError("the wrapped mapping must be used")
 
     store = Wrapper()
     assert access.mapping_of(store) is store.values
@@ -248,7 +248,7 @@ def test_a_wrapper_that_changes_nothing_costs_nothing():
 
 @pytest.mark.parametrize("kind", [DirectoryStore, NestedDirectoryStore])
 @pytest.mark.parametrize("method", ["__getitem__", "__setitem__", "__delitem__", "get", "listdir", "rmdir"])
-def test_a_subclass_of_a_directory_store_keeps_its_own_methods(tmp_path, kind, method):
+def test_methods_that_a_subclass_of_a_directory_store_overrides_are_called(tmp_path, kind, method):
     changed = type("Changed", (kind,), {method: getattr(kind, method)})
     same = type("Same", (kind,), {})
     assert access.directory_of(same(tmp_path)) == f"{tmp_path}/"
@@ -257,7 +257,7 @@ def test_a_subclass_of_a_directory_store_keeps_its_own_methods(tmp_path, kind, m
     assert access.place_of(changed(tmp_path)) == ""
 
 
-def test_a_dictionary_with_missing_values_is_asked_with_brackets():
+def test_a_dictionary_with_a_missing_method_is_read_with_brackets():
     class Zeros(dict):
         def __missing__(self, key):
             return b"0"

@@ -1,4 +1,4 @@
-"""Databases as stores: dbm, LMDB and SQLite."""
+"""Stores in databases: dbm, LMDB and SQLite."""
 
 import contextlib
 import dbm.dumb
@@ -16,7 +16,7 @@ from forks import in_a_fork
 
 import zarrcy
 from zarrcy import errors
-from zarrcy.storage import DBMStore, LMDBStore, SQLiteStore
+from zarrcy.storage import DBMStore, LMDBStore, SQLiteStore, access
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def path(tmp_path):
 # -- dbm -------------------------------------------------------------------------------------------
 
 
-def test_a_flag_says_what_becomes_of_a_dbm_database(path):
+def test_the_flag_decides_whether_a_dbm_database_is_created_read_or_replaced(path):
     with DBMStore(path, open=dbm.dumb.open) as store:
         store["a"] = b"1"
     with DBMStore(path, "r", open=dbm.dumb.open) as store:
@@ -45,25 +45,25 @@ def test_a_flag_says_what_becomes_of_a_dbm_database(path):
     with DBMStore(path, "n", open=dbm.dumb.open) as store:
         assert list(store) == []
         store["b"] = b"2"
-        # it is made anew once, not each time that it is opened again
+        # a pickled copy opens the new database and does not create another one
         with pickle.loads(pickle.dumps(store)) as again:
             assert dict(again) == {"b": b"2"}
 
 
-def test_a_dbm_database_is_opened_by_whatever_function_opens_it(path):
-    asked = []
+def test_a_function_of_the_user_can_open_a_dbm_database(path):
+    calls = []
 
     def opener(*args, **kwargs):
-        asked.append((args, kwargs))
+        calls.append((args, kwargs))
         return {}
 
     store = DBMStore(path, mode=0o600, open=opener, cache=5)
-    assert asked == [((path, "c", 0o600), {"cache": 5})]
+    assert calls == [((path, "c", 0o600), {"cache": 5})]
     store["a"] = b"1"
     assert store.db == {b"a": b"1"}
 
 
-def test_dbm_finds_the_kind_of_a_database_by_itself(path):
+def test_dbm_detects_the_kind_of_an_existing_database(path):
     with DBMStore(path, open=dbm.dumb.open) as store:
         store["a"] = b"1"
     with DBMStore(path) as store:
@@ -71,7 +71,7 @@ def test_dbm_finds_the_kind_of_a_database_by_itself(path):
 
 
 class WithoutSync:
-    """A dbm database that is written when it is closed."""
+    """A dbm database that writes its values only when it is closed."""
 
     written: dict
 
@@ -87,7 +87,7 @@ class WithoutSync:
         type(self).written = dict(self.values)
 
 
-def test_flush_closes_and_opens_a_dbm_database_that_knows_no_other_way(path):
+def test_flush_reopens_a_dbm_database_that_has_no_sync(path):
     store = DBMStore(path, "n", open=WithoutSync)
     store["a"] = b"1"
     assert WithoutSync.written == {}
@@ -98,7 +98,7 @@ def test_flush_closes_and_opens_a_dbm_database_that_knows_no_other_way(path):
     store.flush()
 
 
-def test_dbm_stores_are_equal_that_are_opened_alike(path):
+def test_dbm_stores_with_equal_arguments_are_equal(path):
     first = DBMStore(path, open=dbm.dumb.open)
     assert first == DBMStore(path, open=dbm.dumb.open, write_lock=False)
     assert first != DBMStore(path + "2", open=dbm.dumb.open)
@@ -109,7 +109,7 @@ def test_dbm_stores_are_equal_that_are_opened_alike(path):
 # -- LMDB ------------------------------------------------------------------------------------------
 
 
-def test_lmdb_is_asked_for_by_the_name_of_its_extra(path, monkeypatch):
+def test_an_error_names_the_extra_that_installs_lmdb(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "lmdb", None)
     with pytest.raises(
         errors.MissingExtraError, match=r"LMDBStore needs the package 'lmdb': .*zarrcy\[lmdb\]"
@@ -137,17 +137,17 @@ def test_lmdb_stores_of_one_path_share_its_environment_until_the_last_is_closed(
         assert third.db.info()["map_size"] == 2**30
 
 
-def test_a_closed_lmdb_store_is_pickled_and_opened_again(path):
+def test_a_closed_lmdb_store_can_be_pickled(path):
     store = LMDBStore(path, dimension_separator="/", map_size=2**20)
     store["a"] = b"1"
     store.close()
     with pickle.loads(pickle.dumps(store)) as again:
         assert again["a"] == b"1"
-        assert again._dimension_separator == "/"
+        assert access.dimension_separator(again) == "/"
         assert again.db.info()["map_size"] == 2**20
 
 
-def test_lmdb_reads_only_on_request(path):
+def test_lmdb_can_be_opened_read_only(path):
     with LMDBStore(path) as store:
         store["a"] = b"1"
     with LMDBStore(path, readonly=True) as store:
@@ -157,7 +157,7 @@ def test_lmdb_reads_only_on_request(path):
             store["a"] = b"2"
 
 
-def test_a_key_that_lmdb_can_not_hold_is_refused(path):
+def test_a_key_that_is_too_long_for_lmdb_is_refused(path):
     with LMDBStore(path) as store:
         longest = "é" * 255 + "k"
         store[longest] = b"1"
@@ -166,7 +166,7 @@ def test_a_key_that_lmdb_can_not_hold_is_refused(path):
             store["é" * 256] = b"1"
 
 
-def test_lmdb_stores_many_values_or_none(path):
+def test_lmdb_stores_all_values_of_a_batch_or_none(path):
     with LMDBStore(path, map_size=2**20) as store:
         store["a"] = b"old"
         with pytest.raises(lmdb.MapFullError):
@@ -180,7 +180,7 @@ def set_and_get(store, key):
 
 
 @pytest.mark.parametrize("kind", [LMDBStore, SQLiteStore])
-def test_forked_children_use_a_database_beside_their_parent(path, kind):
+def test_forked_children_and_their_parent_can_use_one_database(path, kind):
     with kind(path) as store:
         store["a"] = b"1"
         answers = [in_a_fork(set_and_get, store, f"child/{i}") for i in range(3)]
@@ -201,22 +201,22 @@ def race(store, barrier, number):
 
 
 @pytest.mark.parametrize("kind", [LMDBStore, SQLiteStore, zarrcy.DirectoryStore])
-def test_of_many_processes_that_store_a_default_one_does(path, kind):
+def test_exactly_one_of_several_processes_stores_its_default(path, kind):
     store = kind(path)
     barrier = get_context("fork").Barrier(4)
     answers = [in_a_fork(race, store, barrier, number) for number in range(4)]
     outcomes = {tuple(map(bytes, answer())) for answer in answers}
-    assert len(outcomes) == 1, "all see the value of the one who was first"
+    assert len(outcomes) == 1, "all processes see the value of the first one"
     assert outcomes == {tuple(bytes(store[f"k/{i}"]) for i in range(30))}
     getattr(store, "close", lambda: None)()
 
 
 @pytest.mark.parametrize(
     "kind",
-    # what Python 3.13 opens by default is for one thread only
+    # the default backend of Python 3.13 works in one thread only
     [LMDBStore, SQLiteStore, pytest.param(partial(DBMStore, open=dbm.dumb.open), id="DBMStore")],
 )
-def test_of_many_threads_that_store_a_default_one_does(path, kind):
+def test_exactly_one_of_several_threads_stores_its_default(path, kind):
     with kind(path) as store:
         barrier = threading.Barrier(4)
         outcomes = []
@@ -233,7 +233,7 @@ def test_of_many_threads_that_store_a_default_one_does(path, kind):
 # -- SQLite ----------------------------------------------------------------------------------------
 
 
-def test_sqlite_keeps_its_values_in_the_table_that_zarr_python_2_makes(path):
+def test_sqlite_stores_values_in_the_table_of_zarr_python_2(path):
     with SQLiteStore(path) as store:
         store["a/0"] = np.arange(3, dtype="u1")
     with contextlib.closing(sqlite3.connect(path)) as connection:
@@ -241,7 +241,7 @@ def test_sqlite_keeps_its_values_in_the_table_that_zarr_python_2_makes(path):
     assert rows == [("a/0", b"\0\1\2", "text", "blob")]
 
 
-def test_sqlite_stores_many_values_or_none(path):
+def test_sqlite_stores_all_values_of_a_batch_or_none(path):
     with SQLiteStore(path) as store:
         store["a"] = b"old"
         store.db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1000)
@@ -255,7 +255,7 @@ def test_sqlite_stores_many_values_or_none(path):
             assert dict(store) == {"a": b"old"}
 
 
-def test_a_closed_sqlite_store_says_so(path):
+def test_using_a_closed_sqlite_store_is_an_error(path):
     store = SQLiteStore(path)
     store.close()
     store.close()
@@ -263,7 +263,7 @@ def test_a_closed_sqlite_store_says_so(path):
         store["a"]
 
 
-def test_sqlite_stores_are_equal_that_have_one_file(path):
+def test_sqlite_stores_of_one_file_are_equal(path):
     first = SQLiteStore(path)
     assert first == SQLiteStore(path, timeout=9)
     assert first != SQLiteStore(path + "2")
@@ -271,7 +271,7 @@ def test_sqlite_stores_are_equal_that_have_one_file(path):
     assert SQLiteStore(":memory:").path == ":memory:"
 
 
-def test_a_sqlite_store_takes_the_options_of_its_connection(path):
+def test_a_sqlite_store_passes_options_to_its_connection(path):
     with SQLiteStore(path) as store:
         store["a"] = b"1"
     with SQLiteStore(f"file:{path}?mode=ro", uri=True, timeout=1) as store:

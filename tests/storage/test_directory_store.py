@@ -1,4 +1,4 @@
-"""A directory as a store: four system calls a value, whole values only, and no key outside the root."""
+"""DirectoryStore: four system calls per value, complete values only, and no key outside the root."""
 
 import os
 import threading
@@ -35,7 +35,7 @@ CALLS = [
 
 @pytest.fixture
 def calls(monkeypatch, step_by_step):
-    """Count the calls into the operating system that go through ``os``."""
+    """Count the system calls that are made through ``os``."""
     counts = Counter()
 
     def counted(name, function):
@@ -58,21 +58,21 @@ def test_reading_a_value_takes_four_system_calls(store, calls, nbytes):
     assert calls == {"open": 1, "fstat": 1, "read": 1, "close": 1}
 
 
-def test_looking_for_a_value_that_is_not_there_takes_one(store, calls):
+def test_reading_a_missing_value_takes_one_system_call(store, calls):
     store["a/0"] = b""
     calls.clear()
     assert store.get("a/1") is None
     assert calls == {"open": 1}
 
 
-def test_writing_a_value_takes_four_system_calls_once_its_directory_is_there(store, calls):
+def test_writing_a_value_to_an_existing_directory_takes_four_system_calls(store, calls):
     store["a/0.0"] = b"x"
     calls.clear()
     store["a/0.1"] = b"y"
     assert calls == {"open": 1, "write": 1, "close": 1, "replace": 1}
 
 
-def test_a_mapping_of_files(store):
+def test_a_directory_store_is_a_mapping_of_files(store):
     assert len(store) == 0
     assert "a" not in store
     store["a/b/0"] = bytearray(b"x")
@@ -96,7 +96,7 @@ def test_a_mapping_of_files(store):
         store["c"]
 
 
-def test_a_directory_is_no_value(store):
+def test_a_directory_is_not_a_value(store):
     store["a/b"] = b"x"
     assert "a" not in store
     assert store.get("a") is None
@@ -146,12 +146,12 @@ def test_no_path_leaves_the_root(store, path):
             access(path)
 
 
-def test_a_key_that_is_no_str_is_refused(store):
+def test_a_key_that_is_not_a_str_is_refused(store):
     with pytest.raises(ValueError, match="int"):
         store[5]
 
 
-def test_files_of_an_unfinished_write_are_no_keys(store, monkeypatch, step_by_step):
+def test_temporary_files_of_a_failed_write_are_not_keys(store, monkeypatch, step_by_step):
     store["a/0"] = b"old"
 
     def fail(*args):
@@ -162,19 +162,19 @@ def test_files_of_an_unfinished_write_are_no_keys(store, monkeypatch, step_by_st
         with pytest.raises(OSError, match="No space"):
             store["a/0"] = b"new"
     assert dict(store) == {"a/0": b"old"}
-    assert os.listdir(store.dir_path("a")) == ["0"], "nothing is left behind"
+    assert os.listdir(store.dir_path("a")) == ["0"], "the temporary file is removed"
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", fail)
         patch.setattr(os, "unlink", lambda path: None)
         with pytest.raises(OSError, match="No space"):
             store["a/0"] = b"new"
-    assert len(os.listdir(store.dir_path("a"))) == 2, "a killed writer leaves its file"
+    assert len(os.listdir(store.dir_path("a"))) == 2, "an interrupted writer leaves its temporary file"
     assert list(store) == ["a/0"]
     assert store.listdir("a") == ["0"]
     assert store.getsize("a") == 3
 
 
-def test_a_value_is_seen_whole_or_not_at_all_while_it_is_replaced(store):
+def test_a_reader_sees_a_complete_value_while_it_is_replaced(store):
     values = [bytes([i]) * 200_000 for i in range(4)]
     store["k"] = values[0]
     stop = threading.Event()
@@ -193,7 +193,7 @@ def test_a_value_is_seen_whole_or_not_at_all_while_it_is_replaced(store):
         thread.join()
 
 
-def test_many_writers_of_one_key_leave_one_whole_value(store):
+def test_many_writers_of_one_key_leave_one_complete_value(store):
     threads = [
         threading.Thread(target=lambda i=i: [store.__setitem__("k", bytes([i]) * 1000) for _ in range(50)])
         for i in range(8)
@@ -206,14 +206,14 @@ def test_many_writers_of_one_key_leave_one_whole_value(store):
     assert os.listdir(store.path) == ["k"]
 
 
-def test_a_short_read_is_read_on(store, monkeypatch, step_by_step):
+def test_a_short_read_is_continued(store, monkeypatch, step_by_step):
     store["k"] = bytes(range(256)) * 10
     read = os.read
     monkeypatch.setattr(os, "read", lambda fd, n: read(fd, min(n, 100)))
     assert store["k"] == bytes(range(256)) * 10
 
 
-def test_a_short_write_is_written_on(store, monkeypatch, step_by_step):
+def test_a_short_write_is_continued(store, monkeypatch, step_by_step):
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:100]))
     store["k"] = bytes(range(256)) * 10
@@ -221,7 +221,7 @@ def test_a_short_write_is_written_on(store, monkeypatch, step_by_step):
     assert store["k"] == bytes(range(256)) * 10
 
 
-def test_stores_of_one_directory_are_equal_and_a_file_is_none(store, tmp_path):
+def test_stores_of_one_directory_are_equal_and_a_file_is_refused(store, tmp_path):
     assert store == DirectoryStore(str(tmp_path / "root"))
     assert store != DirectoryStore(tmp_path / "other")
     (tmp_path / "file").write_text("x")
@@ -229,14 +229,14 @@ def test_stores_of_one_directory_are_equal_and_a_file_is_none(store, tmp_path):
         DirectoryStore(tmp_path / "file")
 
 
-def test_lower_case_keys_on_request(tmp_path):
+def test_keys_can_be_converted_to_lower_case(tmp_path):
     store = DirectoryStore(tmp_path, normalize_keys=True)
     store["A/B"] = b"x"
     assert os.listdir(tmp_path) == ["a"]
     assert store["a/b"] == store["A/B"] == b"x"
 
 
-def test_every_array_operation_works_in_a_directory(tmp_path):
+def test_array_operations_work_in_a_directory(tmp_path):
     path = tmp_path / "data.zarr"
     model = np.arange(60.0).reshape(6, 10)
     zarrcy.save_array(str(path), model, chunks=(4, 4))
@@ -250,4 +250,4 @@ def test_every_array_operation_works_in_a_directory(tmp_path):
     assert a.nchunks == a.nchunks_initialized == 9
     assert a.nbytes_stored == sum(f.stat().st_size for f in path.iterdir())
     zarrcy.open(path, mode="w", shape=3)
-    assert sorted(os.listdir(path)) == [".zarray"], "mode w deletes what was there"
+    assert sorted(os.listdir(path)) == [".zarray"], "mode w deletes the existing array"

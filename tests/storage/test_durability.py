@@ -1,4 +1,4 @@
-"""What a store waits for: which files and directories are on the disk when a write returns."""
+"""Durability: which files and directories are on disk when a write returns."""
 
 import os
 import pickle
@@ -17,12 +17,14 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no fsync
 
 
 class Disk:
-    """Watches the system calls, and knows what a power failure would take.
+    """Records the system calls, and which files a power failure would damage.
 
     Attributes
     ----------
-    torn : files in place whose data were not on the disk when they were put there
-    unsure : directories with names that are not on the disk
+    torn : set of str
+        Files whose content was not on disk when they got their final name.
+    unsure : set of str
+        Directories with entries that are not on disk.
     """
 
     def __init__(self, monkeypatch):
@@ -79,14 +81,14 @@ CALLS = ["open", "write", "fdatasync", "fsync", "replace", "link", "rename", "un
 
 
 @pytest.fixture
-def disk(monkeypatch, step_by_step, tmp_path):  # not before that directory is made
+def disk(monkeypatch, step_by_step, tmp_path):  # after tmp_path, which creates directories
     if not hasattr(os, "fdatasync"):
-        pytest.skip("this system has no fdatasync")
+        pytest.skip("this system does not have fdatasync")
     return Disk(monkeypatch)
 
 
 def changes(store, format_number):
-    """Change an array, and what is around it, in every way; stop after each."""
+    """Change an array and its hierarchy in all ways; yield after each change."""
     group = zarrcy.open_group(store, mode="w", zarr_version=format_number)
     yield
     z = group.create_dataset("a/b", shape=6, chunks=2, dtype="i4")
@@ -111,31 +113,31 @@ def changes(store, format_number):
 
 @pytest.mark.parametrize("format_number", [2, 3])
 @pytest.mark.parametrize("kind", [DirectoryStore, NestedDirectoryStore])
-def test_full_durability_leaves_nothing_to_a_power_failure(disk, tmp_path, kind, format_number):
+def test_full_durability_loses_nothing_in_a_power_failure(disk, tmp_path, kind, format_number):
     n = 0
     for _ in changes(kind(tmp_path / "new" / "deep" / "a.zarr", durability="full"), format_number):
         assert not disk.torn
-        gone = {path for path in disk.unsure if not os.path.isdir(path)}
-        assert disk.unsure == gone, "all names are on the disk"
+        deleted = {path for path in disk.unsure if not os.path.isdir(path)}
+        assert disk.unsure == deleted, "all entries are on disk"
         n += 1
     assert n == 10
 
 
 @pytest.mark.parametrize("format_number", [2, 3])
-def test_data_durability_puts_only_whole_values_in_place(disk, tmp_path, format_number):
+def test_data_durability_renames_only_complete_values(disk, tmp_path, format_number):
     for _ in changes(DirectoryStore(tmp_path / "a.zarr", durability="data"), format_number):
         assert not disk.torn
     assert disk.unsure
 
 
-def test_no_durability_waits_for_nothing(disk, tmp_path):
+def test_durability_none_does_not_wait_for_the_disk(disk, tmp_path):
     for _ in changes(DirectoryStore(tmp_path / "a.zarr"), 2):
         assert disk.n_syncs == 0
     assert disk.torn
 
 
 @pytest.mark.parametrize("options", [{"zarr_format": 2}, {"zarr_format": 3}, {"zarr_format": 3, "shards": 4}])
-def test_every_chunk_or_shard_is_waited_for(disk, tmp_path, options):
+def test_each_chunk_or_shard_is_synced(disk, tmp_path, options):
     store = DirectoryStore(tmp_path / "a.zarr", durability="data")
     z = zarrcy.create(12, chunks=2, dtype="i4", store=store, **options)
     n_values = 3 if z.shards else 6
@@ -145,7 +147,7 @@ def test_every_chunk_or_shard_is_waited_for(disk, tmp_path, options):
         assert disk.n_syncs - before == n_values
 
 
-def test_a_directory_is_waited_for_once_with_those_above_it(disk, tmp_path):
+def test_the_parents_of_a_directory_are_synced_once(disk, tmp_path):
     store = DirectoryStore(tmp_path / "a.zarr", durability="full")
     store["x/0"] = b"1"
     first = disk.n_syncs
@@ -153,7 +155,7 @@ def test_a_directory_is_waited_for_once_with_those_above_it(disk, tmp_path):
     assert disk.n_syncs - first == 2, "the file and its directory"
 
 
-def test_a_value_that_can_not_be_made_durable_is_not_put_in_place(tmp_path, monkeypatch):
+def test_a_value_that_cannot_be_synced_does_not_replace_the_old_value(tmp_path, monkeypatch):
     store = DirectoryStore(tmp_path, durability="data")
     store["a"] = b"old"
 
@@ -169,7 +171,7 @@ def test_a_value_that_can_not_be_made_durable_is_not_put_in_place(tmp_path, monk
     assert os.listdir(tmp_path) == ["a"]
 
 
-def test_a_directory_that_can_not_be_made_durable_is_an_error_that_says_so(tmp_path, monkeypatch):
+def test_a_directory_that_cannot_be_synced_is_an_error(tmp_path, monkeypatch):
     store = DirectoryStore(tmp_path, durability="full")
 
     def fail(fd):
@@ -180,31 +182,31 @@ def test_a_directory_that_can_not_be_made_durable_is_an_error_that_says_so(tmp_p
         store["a"] = b"new"
 
 
-def test_directories_above_the_root_need_not_be_ours_to_read(tmp_path, monkeypatch):
+def test_parents_of_the_root_need_not_be_readable(tmp_path, monkeypatch):
     store = DirectoryStore(tmp_path / "a", durability="full")
     os.mkdir(tmp_path / "a")
     real, refused = os.open, []
 
-    def open_ours(path, *args, **kwargs):
+    def open_below_root(path, *args, **kwargs):
         if path == str(tmp_path):
             refused.append(path)
             raise PermissionError(13, "Permission denied", path)
         return real(path, *args, **kwargs)
 
-    monkeypatch.setattr(os, "open", open_ours)
+    monkeypatch.setattr(os, "open", open_below_root)
     store["b/0"] = b"x"
     assert refused
     assert dict(store) == {"b/0": b"x"}
 
 
-def test_a_new_value_whose_temporary_name_was_cleaned_away_is_in_place(tmp_path, monkeypatch, step_by_step):
+def test_a_new_value_stays_if_a_cleanup_removes_its_temporary_name(tmp_path, monkeypatch, step_by_step):
     store = DirectoryStore(tmp_path)
     link = os.link
 
     def link_and_clean(part, target):
         link(part, target)
-        for left in list(store.leftovers()):
-            store.remove_leftover(left)
+        for leftover in list(store.leftovers()):
+            store.remove_leftover(leftover)
 
     monkeypatch.setattr(os, "link", link_and_clean)
     assert access.set_if_absent(store, "a", b"x")
@@ -227,7 +229,7 @@ def test_durability_comes_from_the_argument_or_the_environment(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize(("durability", "pragma"), [("none", 0), ("data", 2), ("full", 3), (None, 2)])
-def test_durability_is_what_sqlite_calls_synchronous(tmp_path, durability, pragma):
+def test_durability_sets_the_pragma_synchronous_of_sqlite(tmp_path, durability, pragma):
     with SQLiteStore(tmp_path / "a.db", durability=durability) as store:
         assert store.db.execute("PRAGMA synchronous").fetchone() == (pragma,)
         again = pickle.loads(pickle.dumps(store))
@@ -239,11 +241,11 @@ def test_durability_is_what_sqlite_calls_synchronous(tmp_path, durability, pragm
     ("durability", "flags"),
     [("none", (False, False)), ("data", (True, False)), ("full", (True, True)), (None, (False, False))],
 )
-def test_durability_is_what_lmdb_calls_sync(tmp_path, durability, flags):
+def test_durability_sets_the_option_sync_of_lmdb(tmp_path, durability, flags):
     pytest.importorskip("lmdb")
     with LMDBStore(tmp_path / "a.lmdb", durability=durability, map_size=2**20) as store:
-        found = store.db.flags()
-        assert (found["sync"], found["metasync"]) == flags
+        options = store.db.flags()
+        assert (options["sync"], options["metasync"]) == flags
         assert pickle.loads(pickle.dumps(store)).durability == store.durability == (durability or "none")
     assert LMDBStore(tmp_path / "b.lmdb", sync=True, map_size=2**20).durability == "data"
 
@@ -271,7 +273,7 @@ def run_killed(kind, path, act):
 
 
 @pytest.mark.parametrize("kind", ["DirectoryStore", "SQLiteStore", "LMDBStore"])
-def test_the_end_of_the_program_takes_nothing_that_was_written(tmp_path, kind):
+def test_a_crash_of_the_program_loses_no_written_value(tmp_path, kind):
     if kind == "LMDBStore":
         pytest.importorskip("lmdb")
     path = tmp_path / "a"
@@ -281,8 +283,8 @@ def test_the_end_of_the_program_takes_nothing_that_was_written(tmp_path, kind):
         assert zarrcy.open_array(store, mode="r")[:].tolist() == [2] * 8000
 
 
-def test_an_archive_is_whole_only_when_it_was_closed(tmp_path):
-    """The documented limit of `ZipStore`."""
+def test_an_archive_is_complete_only_after_close(tmp_path):
+    """The documentation of `ZipStore` states this limit."""
     path = tmp_path / "a.zip"
     with zarrcy.ZipStore(path, mode="w") as store:
         zarrcy.create(8000, chunks=4000, dtype="i4", compressor=None, store=store)[:] = 1
@@ -293,7 +295,7 @@ def test_an_archive_is_whole_only_when_it_was_closed(tmp_path):
         zarrcy.ZipStore(path, mode="r")
 
 
-def test_leftovers_of_killed_writers_are_no_keys_and_can_be_removed(tmp_path):
+def test_leftovers_of_interrupted_writers_are_not_keys_and_can_be_removed(tmp_path):
     store = DirectoryStore(tmp_path)
     store["a/0"] = b"x"
     left = [os.path.relpath(partial_of(str(tmp_path / name)), tmp_path) for name in ("a/1", "b")]
@@ -313,7 +315,7 @@ def test_leftovers_of_killed_writers_are_no_keys_and_can_be_removed(tmp_path):
     assert dict(store) == {"a/0": b"x"}
 
 
-def test_a_writer_whose_temporary_file_is_cleaned_away_begins_anew(tmp_path, monkeypatch, step_by_step):
+def test_a_writer_starts_again_if_a_cleanup_removes_its_temporary_file(tmp_path, monkeypatch, step_by_step):
     store = DirectoryStore(tmp_path)
     replace, cleaned = os.replace, []
 

@@ -1,4 +1,4 @@
-"""System calls that fail below the compiled code: the key, the cause, the old data. See faulty_calls.c."""
+"""Failing system calls in compiled code: the error has key and cause, and the old data stay. See faulty_calls.c."""
 
 import errno
 import json
@@ -13,10 +13,10 @@ from zarrcy import _kernels
 
 pytestmark = [
     pytest.mark.skipif(_kernels.file_io is None, reason="a pure build makes its system calls in Python"),
-    pytest.mark.skipif(sys.platform != "linux", reason="needs LD_PRELOAD, and errors as Linux numbers them"),
+    pytest.mark.skipif(sys.platform != "linux", reason="needs LD_PRELOAD and the error numbers of Linux"),
 ]
 
-# What the child does for each key: it stores a value, lets a call fail, tries, and tells what came of it.
+# For each key, the child stores a value, makes a system call fail, runs the action, and prints the outcome.
 SCRIPT = """
 import json, os, sys
 import zarrcy
@@ -24,7 +24,7 @@ from zarrcy.storage import access
 
 root, cases = sys.argv[1], json.loads(sys.argv[2])
 store = zarrcy.DirectoryStore(root)
-told = []
+outcomes = []
 for number, (action, faults) in enumerate(cases):
     key = f"faulty{number}/a"
     new = bytes(range(256)) * 40
@@ -49,8 +49,8 @@ for number, (action, faults) in enumerate(cases):
     value = store.get(key)
     left = [name for name in os.listdir(os.path.join(root, f"faulty{number}")) if name != "a"] \\
         if os.path.isdir(os.path.join(root, f"faulty{number}")) else []
-    told.append([answer, error, None if value is None else "new" if value == new else value.decode(), left])
-print(json.dumps(told))
+    outcomes.append([answer, error, None if value is None else "new" if value == new else value.decode(), left])
+print(json.dumps(outcomes))
 """
 
 
@@ -66,7 +66,7 @@ def library(tmp_path_factory):
 
 @pytest.fixture
 def outcome(library, tmp_path):
-    """Run an action under some faults, each in a place of its own, and return what came of it."""
+    """Return a function that runs actions with faults, each in its own directory, and returns the outcomes."""
 
     def run(*cases):
         env = os.environ | {"LD_PRELOAD": str(library)}
@@ -79,8 +79,8 @@ def outcome(library, tmp_path):
 
 
 def faults(call, number=None, **more):
-    found = {"FAULT_CALL": call} | {f"FAULT_{name.upper()}": str(value) for name, value in more.items()}
-    return found if number is None else found | {"FAULT_ERRNO": str(number)}
+    variables = {"FAULT_CALL": call} | {f"FAULT_{name.upper()}": str(value) for name, value in more.items()}
+    return variables if number is None else variables | {"FAULT_ERRNO": str(number)}
 
 
 WRITES = [
@@ -96,17 +96,17 @@ READS = [
 ]
 
 
-def test_a_write_that_fails_tells_key_and_cause_and_leaves_the_old_value(outcome):
-    told = outcome(*(("write", faults(*case)) for case in WRITES))
-    for (call, number), (_, error, value, left) in zip(WRITES, told, strict=True):
+def test_a_failed_write_raises_an_error_with_key_and_cause_and_keeps_the_old_value(outcome):
+    outcomes = outcome(*(("write", faults(*case)) for case in WRITES))
+    for (call, number), (_, error, value, left) in zip(WRITES, outcomes, strict=True):
         assert error is not None, (call, errno.errorcode[number])
-        kind, found, text, _ = error
-        assert (kind, found) == (type(OSError(number, "")).__name__, number)
+        kind, error_number, text, _ = error
+        assert (kind, error_number) == (type(OSError(number, "")).__name__, number)
         assert "/a' can't be written; the key still has its previous value" in text
         assert (value, left) == ("old", []), (call, errno.errorcode[number])
 
 
-def test_a_claim_that_fails_leaves_nothing(outcome):
+def test_a_failed_claim_leaves_no_file(outcome):
     cases = [case for case in WRITES if case[0] != "rename"]
     for (call, number), (_, error, value, left) in zip(
         cases, outcome(*(("claim", faults(*case)) for case in cases)), strict=True
@@ -116,18 +116,18 @@ def test_a_claim_that_fails_leaves_nothing(outcome):
         assert (value, left) == (None, [])
 
 
-def test_a_read_that_fails_is_no_missing_value(outcome):
-    told = outcome(*(("read", faults(*case)) for case in READS))
-    for (call, number), (_, error, value, _) in zip(READS, told, strict=True):
+def test_a_failed_read_is_an_error_and_not_a_missing_value(outcome):
+    outcomes = outcome(*(("read", faults(*case)) for case in READS))
+    for (call, number), (_, error, value, _) in zip(READS, outcomes, strict=True):
         assert error is not None, (call, errno.errorcode[number])
         assert error[1] == number
         assert "/a' can't be read" in error[2]
         assert value == "old"
 
 
-def test_what_is_interrupted_goes_on_and_what_is_short_is_completed(outcome):
+def test_interrupted_and_short_calls_are_continued(outcome):
     again = errno.EINTR
-    told = outcome(
+    outcomes = outcome(
         ("read", faults("open", again, times=2)),
         ("read", faults("read", again, times=2)),
         ("read", faults("read", short=1)),
@@ -137,15 +137,15 @@ def test_what_is_interrupted_goes_on_and_what_is_short_is_completed(outcome):
         ("write", faults("write", again, times=2)),
         ("claim", faults("write", short=100)),
     )
-    assert [answer for answer, *_ in told] == [3, 3, 3, 10240, 10240, None, None, True]
-    assert [error for _, error, *_ in told] == [None] * 8
-    assert [value for *_, value, _ in told] == ["old"] * 3 + ["new"] * 5
+    assert [answer for answer, *_ in outcomes] == [3, 3, 3, 10240, 10240, None, None, True]
+    assert [error for _, error, *_ in outcomes] == [None] * 8
+    assert [value for *_, value, _ in outcomes] == ["old"] * 3 + ["new"] * 5
 
 
-def test_where_files_are_not_renamed_without_replacing_a_second_name_claims_a_value(outcome):
-    told = outcome(
+def test_a_hard_link_claims_a_value_where_renaming_without_replacing_is_not_supported(outcome):
+    outcomes = outcome(
         ("claim", faults("renameat2", errno.EINVAL)),
         ("claim", faults("renameat2", errno.ENOSYS)),
         ("claim", faults("renameat2", errno.EPERM)),
     )
-    assert told == [[True, None, "new", []]] * 3
+    assert outcomes == [[True, None, "new", []]] * 3

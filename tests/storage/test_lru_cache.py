@@ -1,4 +1,4 @@
-"""A cache before a store: what it keeps, for how long, and that it never tells what is no longer true."""
+"""LRUStoreCache: what it keeps, for how long, and that it never returns outdated values."""
 
 import pickle
 import threading
@@ -7,78 +7,86 @@ import numpy as np
 import pytest
 
 import zarrcy
-from zarrcy.storage import KVStore, LRUStoreCache, MemoryStore
+from zarrcy.storage import KVStore, LRUStoreCache, MemoryStore, access
 from zarrcy.storage.base import Store
 from zarrcy.testing import CountingStore, FaultyStore
 
 
 class Slow(Store):
-    """A store that writes down what it is asked, and can wait in the middle of it."""
+    """A store that records its requests, and calls functions of the test during or after a request."""
 
     def __init__(self):
-        self.held = {}
-        self.asked = []
+        self.data = {}
+        self.requests = []
         self.during = {}
         self.after = {}
 
-    def _ask(self, what, key):
-        self.asked.append((what, key))
-        self.during.pop((what, key), lambda: None)()
+    def request(self, kind, key):
+        self.requests.append((kind, key))
+        self.during.pop((kind, key), lambda: None)()
 
     def __getitem__(self, key):
-        value = self.held[key]
-        self._ask("get", key)
+        value = self.data[key]
+        self.request("get", key)
         return value
 
     def __setitem__(self, key, value):
-        self._ask("set", key)
-        self.held[key] = value
+        self.request("set", key)
+        self.data[key] = value
         self.after.pop(key, lambda: None)()
 
     def __delitem__(self, key):
-        del self.held[key]
-        self._ask("delete", key)
+        del self.data[key]
+        self.request("delete", key)
 
     def __contains__(self, key):
-        self._ask("find", key)
-        return key in self.held
+        self.request("find", key)
+        return key in self.data
 
     def __iter__(self):
-        self._ask("list", None)
-        return iter(list(self.held))
+        self.request("list", None)
+        return iter(list(self.data))
 
     def __len__(self):
-        return len(self.held)
+        return len(self.data)
 
     def listdir(self, path=""):
-        self._ask("listdir", path)
-        return zarrcy.storage.listing.list_keys(self.held, path)
+        self.request("listdir", path)
+        return zarrcy.storage.listing.list_keys(self.data, path)
+
+
+def nbytes_cached(cache, store):
+    """Return the total length of the values that the cache returns although the store has none."""
+    values, store.data = store.data, {}
+    cached = [value for value in map(cache.get, values) if value is not None]
+    store.data = values
+    return sum(map(len, cached))
 
 
 @pytest.fixture
 def slow():
     store = Slow()
-    store.held = {"a/0": b"00", "a/1": b"11", "b": b"22"}
+    store.data = {"a/0": b"00", "a/1": b"11", "b": b"22"}
     return store
 
 
 def test_a_value_is_read_once(slow):
     cache = LRUStoreCache(slow, max_size=None)
     assert [cache["a/0"] for _ in range(3)] == [b"00"] * 3
-    assert slow.asked == [("get", "a/0")]
+    assert slow.requests == [("get", "a/0")]
     assert (cache.hits, cache.misses) == (2, 1)
 
 
-def test_what_is_not_there_is_asked_for_again(slow):
+def test_a_missing_key_is_requested_again(slow):
     cache = LRUStoreCache(slow, max_size=None)
     with pytest.raises(KeyError, match="c"):
         cache["c"]
     assert (cache.hits, cache.misses) == (0, 0)
-    slow.held["c"] = b"33"
+    slow.data["c"] = b"33"
     assert cache["c"] == b"33"
 
 
-def test_of_many_values_those_that_are_not_kept_are_asked_for_at_once():
+def test_values_that_are_not_cached_are_read_with_one_request():
     batches = []
 
     class Batched(MemoryStore):
@@ -94,53 +102,54 @@ def test_of_many_values_those_that_are_not_kept_are_asked_for_at_once():
     assert (cache.hits, cache.misses) == (1, 3)
 
 
-def test_the_values_that_were_not_used_for_longest_make_room(slow):
-    slow.held = {key: bytes(4) for key in "abcd"}
+def test_the_least_recently_used_values_are_dropped_first(slow):
+    slow.data = {key: bytes(4) for key in "abcd"}
     cache = LRUStoreCache(slow, max_size=10)
     for key in "abac":
         assert cache[key] == bytes(4)
-    slow.asked.clear()
+    slow.requests.clear()
     assert cache["a"] == cache["c"] == bytes(4)
-    assert slow.asked == []
+    assert slow.requests == []
     assert cache["b"] == bytes(4)
-    assert slow.asked == [("get", "b")]
+    assert slow.requests == [("get", "b")]
 
 
-def test_the_values_that_are_kept_are_never_larger_than_allowed(slow):
+def test_the_cached_values_never_exceed_the_maximum_size(slow):
     cache = LRUStoreCache(slow, max_size=100)
     for i in range(50):
-        cache[f"k/{i}"] = np.zeros(i, "i2")
-        assert sum(len(value) for value in cache._values.values()) == cache._size <= 100
-        cache[f"k/{i}"] = bytes(i)
-        assert sum(len(value) for value in cache._values.values()) == cache._size <= 100
+        for value in (np.zeros(i, "i2"), bytes(i)):
+            cache[f"k/{i}"] = value
+            assert nbytes_cached(cache, slow) == cache.nbytes <= 100
+    cache.invalidate_values()
+    assert cache.nbytes == 0
 
 
-def test_a_value_that_is_too_large_drives_out_no_other(slow):
-    slow.held["large"] = bytes(101)
+def test_a_value_that_is_too_large_for_the_cache_drops_no_other_value(slow):
+    slow.data["large"] = bytes(101)
     cache = LRUStoreCache(slow, max_size=100)
     assert cache["b"] == b"22"
     assert cache["large"] == bytes(101)
-    slow.asked.clear()
+    slow.requests.clear()
     assert cache["b"] == b"22"
-    assert slow.asked == []
+    assert slow.requests == []
 
 
-def test_a_value_that_was_written_is_kept(slow):
+def test_a_written_value_is_cached(slow):
     cache = LRUStoreCache(slow, max_size=None)
     value = bytearray(b"new")
     cache["b"] = value
     value[:] = b"xxx"
-    assert slow.held["b"] == cache["b"] == b"new"
-    assert slow.asked == [("set", "b")]
+    assert slow.data["b"] == cache["b"] == b"new"
+    assert slow.requests == [("set", "b")]
     del cache["b"]
-    assert "b" not in slow.held
+    assert "b" not in slow.data
     with pytest.raises(KeyError):
         cache["b"]
     with pytest.raises(KeyError):
         del cache["b"]
 
 
-def test_what_others_write_is_seen_after_it_is_invalidated(slow):
+def test_writes_of_other_stores_are_visible_after_invalidation(slow):
     cache = LRUStoreCache(slow, max_size=None)
     assert (cache["b"], sorted(cache), cache.listdir("a"), "c" in cache) == (
         b"22",
@@ -148,7 +157,7 @@ def test_what_others_write_is_seen_after_it_is_invalidated(slow):
         ["0", "1"],
         False,
     )
-    slow.held.update({"b": b"new", "a/2": b"new", "c": b"new"})
+    slow.data.update({"b": b"new", "a/2": b"new", "c": b"new"})
     assert cache["b"] == b"22"
     assert "c" not in cache
     assert len(cache) == 3
@@ -158,13 +167,13 @@ def test_what_others_write_is_seen_after_it_is_invalidated(slow):
     cache.invalidate_keys()
     assert cache.listdir("a") == ["0", "1", "2"]
     assert "c" in cache
-    slow.held.clear()
+    slow.data.clear()
     cache.invalidate()
     assert list(cache) == cache.listdir() == []
     assert "b" not in cache
 
 
-def test_a_listing_is_asked_for_once_until_something_is_written(slow):
+def test_a_listing_is_cached_until_the_next_write(slow):
     cache = LRUStoreCache(slow, max_size=None)
     for _ in range(3):
         assert cache.listdir("a") == ["0", "1"]
@@ -172,10 +181,10 @@ def test_a_listing_is_asked_for_once_until_something_is_written(slow):
         assert sorted(cache) == ["a/0", "a/1", "b"]
         assert "a/0" in cache
         assert "c" not in cache
-    assert sorted(slow.asked, key=str) == sorted(
+    assert sorted(slow.requests, key=str) == sorted(
         [("listdir", "a"), ("listdir", ""), ("list", None), ("find", "a/0"), ("find", "c")], key=str
     )
-    cache.listdir("a").append("what the caller does with it")
+    cache.listdir("a").append("a change by the caller")
     cache["a/2"] = b""
     assert cache.listdir("a") == ["0", "1", "2"]
     cache.rmdir("a")
@@ -185,39 +194,39 @@ def test_a_listing_is_asked_for_once_until_something_is_written(slow):
     assert cache["c"] == b"22"
 
 
-def test_to_look_for_a_key_does_not_list_them_all(slow):
+def test_looking_for_a_key_does_not_list_all_keys(slow):
     cache = LRUStoreCache(slow, max_size=None)
     assert "b" in cache
-    assert slow.asked == [("find", "b")]
+    assert slow.requests == [("find", "b")]
 
 
-def test_a_value_that_is_replaced_while_it_is_read_is_not_kept(slow):
+def test_a_value_that_is_replaced_while_it_is_read_is_not_cached(slow):
     cache = LRUStoreCache(slow, max_size=None)
     slow.during["get", "b"] = lambda: cache.__setitem__("b", b"new")
-    assert cache["b"] == b"22", "it was read before"
-    assert cache["b"] == slow.held["b"] == b"new"
+    assert cache["b"] == b"22", "the read started before the write"
+    assert cache["b"] == slow.data["b"] == b"new"
 
 
-def test_a_value_that_is_read_while_it_is_replaced_is_not_kept(slow):
+def test_a_value_that_is_read_while_it_is_replaced_is_not_cached(slow):
     cache = LRUStoreCache(slow, max_size=None)
     seen = []
     slow.during["set", "b"] = lambda: seen.append(cache["b"])
     cache["b"] = b"new"
     assert seen == [b"22"]
-    assert cache["b"] == slow.held["b"] == b"new"
+    assert cache["b"] == slow.data["b"] == b"new"
 
 
-def test_of_two_values_that_are_written_at_once_the_one_in_the_store_is_told(slow):
+def test_after_two_concurrent_writes_the_cache_returns_the_stored_value(slow):
     cache = LRUStoreCache(slow, max_size=None)
     slow.during["set", "b"] = lambda: cache.__setitem__("b", b"inner")
     cache["b"] = b"outer"
-    assert cache["b"] == slow.held["b"] == b"outer"
+    assert cache["b"] == slow.data["b"] == b"outer"
     slow.after["b"] = lambda: cache.__setitem__("b", b"inner")
     cache["b"] = b"outer"
-    assert cache["b"] == slow.held["b"] == b"inner"
+    assert cache["b"] == slow.data["b"] == b"inner"
 
 
-def test_a_reader_that_began_during_a_write_and_ends_after_it_keeps_nothing(slow):
+def test_a_read_that_overlaps_a_write_is_not_cached(slow):
     cache = LRUStoreCache(slow, max_size=None)
     has_read, may_return = threading.Event(), threading.Event()
 
@@ -239,7 +248,7 @@ def test_a_reader_that_began_during_a_write_and_ends_after_it_keeps_nothing(slow
     assert cache["b"] == b"new"
 
 
-def test_keys_that_are_listed_while_one_is_written_are_listed_again(slow):
+def test_a_listing_during_a_write_is_not_cached(slow):
     cache = LRUStoreCache(slow, max_size=None)
     slow.during["set", "c"] = lambda: (cache.listdir(), "c" in cache, len(cache))
     cache["c"] = b""
@@ -248,7 +257,7 @@ def test_keys_that_are_listed_while_one_is_written_are_listed_again(slow):
     assert len(cache) == 4
 
 
-def test_keys_that_are_written_while_they_are_listed_are_listed_the_next_time(slow):
+def test_a_key_that_is_written_during_a_listing_is_in_the_next_listing(slow):
     cache = LRUStoreCache(slow, max_size=None)
     slow.during["listdir", "a"] = lambda: cache.__delitem__("b")
     slow.during["find", "c"] = lambda: cache.__setitem__("c", b"")
@@ -257,7 +266,7 @@ def test_keys_that_are_written_while_they_are_listed_are_listed_the_next_time(sl
     assert cache.listdir() == ["a", "c"]
 
 
-def test_a_write_that_fails_leaves_nothing_in_the_cache():
+def test_a_failed_write_leaves_no_value_in_the_cache():
     store = FaultyStore({"a": b"old"})
     cache = LRUStoreCache(store, max_size=None)
     assert cache["a"] == b"old"
@@ -268,7 +277,7 @@ def test_a_write_that_fails_leaves_nothing_in_the_cache():
         assert cache["a"] == b"old"
 
 
-def test_a_pickled_cache_comes_back_without_what_it_kept():
+def test_a_pickled_cache_does_not_include_values():
     cache = LRUStoreCache(KVStore({"a": b"1"}), max_size=7)
     assert cache["a"] == b"1"
     again = pickle.loads(pickle.dumps(cache))
@@ -277,7 +286,7 @@ def test_a_pickled_cache_comes_back_without_what_it_kept():
     assert (again.hits, again.misses) == (0, 2)
 
 
-def test_chunks_of_an_array_are_read_once():
+def test_each_chunk_of_an_array_is_read_once():
     store = CountingStore()
     zarrcy.array(np.arange(100), chunks=10, store=store)
     cache = LRUStoreCache(store, max_size=2**20)
@@ -287,14 +296,14 @@ def test_chunks_of_an_array_are_read_once():
     assert store.gets == 10
 
 
-def test_a_cache_can_do_what_its_store_can(tmp_path):
+def test_a_cache_has_the_properties_of_its_store(tmp_path):
     path = str(tmp_path / "a.zip")
     with zarrcy.storage.ZipStore(path, mode="w", dimension_separator="/") as store:
         cache = LRUStoreCache(store, max_size=None)
         assert not cache.is_erasable()
         assert cache.is_writeable()
-        assert cache._dimension_separator == "/"
+        assert access.dimension_separator(cache) == "/"
         cache["a"] = b"1"
         cache.close()
-        assert store["a"] == b"1", "the store is closed by whom it belongs to"
+        assert store["a"] == b"1", "closing the cache leaves the store open"
     assert not LRUStoreCache(zarrcy.storage.ZipStore(path, mode="r"), None).is_writeable()

@@ -1,4 +1,4 @@
-"""N5 containers: what we write, others read, and the other way round; N5 in the words of Zarr v2."""
+"""N5 containers: exchange with zarr-python 2 and z5, arrays, keys, and damaged containers."""
 
 import json
 import lzma
@@ -28,7 +28,7 @@ COMPRESSORS = {
     "xz": numcodecs.LZMA(preset=3),
     "blosc": numcodecs.Blosc(cname="zstd", shuffle=1),
 }
-# what z5 does not know, or knows by another format of the same name
+# z5 does not have these, or has another format of the same name
 MORE_COMPRESSORS = COMPRESSORS | {
     "lzma": numcodecs.LZMA(format=lzma.FORMAT_ALONE),
     "zstd": numcodecs.Zstd(3),
@@ -45,7 +45,7 @@ def fill(store, compressor=None, dtype="<i4", path="g/a"):
 
 
 def tree(folder):
-    """Return the files below a folder, with what is in them."""
+    """Return the content of the files below a folder, by their paths."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
@@ -56,9 +56,9 @@ def stores(tmp_path):
 @pytest.fixture(params=["N5Store", "N5FSStore", "N5FSStore in memory"])
 def store(request, tmp_path):
     if request.param == "N5FSStore in memory":
-        made = N5FSStore(f"memory://{tmp_path.name}.n5")
-        yield made
-        made.clear()
+        in_memory = N5FSStore(f"memory://{tmp_path.name}.n5")
+        yield in_memory
+        in_memory.clear()
     else:
         yield stores(tmp_path)[request.param]
 
@@ -93,7 +93,7 @@ a.attrs.put({{"unit": "m", "offset": [1, 2]}})
     for key, value in ours.items():
         if not key.endswith(".json"):
             continue
-        # a member that says what is so anyway, which not all versions of numcodecs name
+        # only some versions of numcodecs write this member, with its default value
         known, expected = json.loads(value), json.loads(theirs[key])
         for n5 in (known, expected):
             n5.get("compression", {}).pop("checksum", None)
@@ -108,7 +108,7 @@ a.attrs.put({{"unit": "m", "offset": [1, 2]}})
     assert read == {"tuple": [{"bool": "True"}, {"list": [{"int": "1"}, {"int": "2"}]}]}
 
 
-def test_a_group_of_zarr_python_2_is_one_of_ours(zarr2, tmp_path):  # noqa: F811
+def test_a_group_of_zarr_python_2_can_be_read(zarr2, tmp_path):  # noqa: F811
     zarr2.snippet(
         "g = zarr.group(zarr.N5Store(place + '/a.n5'))\n"
         "g.attrs['who'] = 'zarr'\n"
@@ -126,7 +126,7 @@ def test_a_group_of_zarr_python_2_is_one_of_ours(zarr2, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize("name", COMPRESSORS)
-def test_z5_reads_what_we_write(tmp_path, name):
+def test_z5_can_read_arrays_of_zarrcy(tmp_path, name):
     z5py = pytest.importorskip("z5py")
     zarrcy.create(1, store=N5Store(tmp_path / "a.n5"), path="one")
     fill(N5Store(tmp_path / "a.n5"), COMPRESSORS[name])
@@ -137,7 +137,7 @@ def test_z5_reads_what_we_write(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["raw", "gzip", "bzip2", "xz", "blosc", "zstd"])
 @pytest.mark.parametrize("dtype", ["int32", "uint16", "float64"])
-def test_we_read_what_z5_writes(tmp_path, name, dtype):
+def test_zarrcy_can_read_arrays_of_z5(tmp_path, name, dtype):
     z5py = pytest.importorskip("z5py")
     file = z5py.File(str(tmp_path / "a.n5"), mode="w", use_zarr_format=False)
     data = DATA.astype(dtype)
@@ -147,7 +147,7 @@ def test_we_read_what_z5_writes(tmp_path, name, dtype):
     a = zarrcy.open_array(N5Store(tmp_path / "a.n5"), mode="r+", path="g/a")
     np.testing.assert_array_equal(a[...], data)
     assert (a.shape, a.chunks, a.dtype.name, dict(a.attrs)) == ((5, 7), (2, 3), dtype, {"unit": "m"})
-    # its blocks at the edge are cut there
+    # z5 truncates blocks at the edge
     a[4, 6] = 99
     assert a[4, 6] == file["g/a"][4, 6] == 99
 
@@ -159,7 +159,7 @@ def test_we_read_what_z5_writes(tmp_path, name, dtype):
 @pytest.mark.parametrize(
     "compressor", [None, numcodecs.Blosc(), numcodecs.GZip(1)], ids=["raw", "blosc", "gzip"]
 )
-def test_an_array_is_read_as_it_was_written(tmp_path, dtype, compressor):
+def test_an_array_reads_as_it_was_written(tmp_path, dtype, compressor):
     store = N5Store(tmp_path / "a.n5")
     a = fill(store, compressor, dtype)
     assert a.dtype == np.dtype(dtype).newbyteorder("=")
@@ -169,14 +169,14 @@ def test_an_array_is_read_as_it_was_written(tmp_path, dtype, compressor):
     np.testing.assert_array_equal(zarrcy.open_array(store, mode="r", path="g/a")[...], expected)
 
 
-def test_elements_lie_in_big_endian_order_behind_a_header(tmp_path):
+def test_a_block_is_a_header_and_big_endian_elements(tmp_path):
     a = zarrcy.create((2, 3, 4), chunks=(2, 3, 2), dtype="<u2", compressor=None, store=N5Store(tmp_path))
     a[:, :, 2:] = np.arange(12).reshape(2, 3, 2)
     block = (tmp_path / "1" / "0" / "0").read_bytes()
     assert block == struct.pack(">HH3I12H", 0, 3, 2, 3, 2, *range(12))
 
 
-def test_any_number_of_axes_can_be_had(store):
+def test_an_array_can_have_any_number_of_axes(store):
     for ndim in range(5):
         shape = tuple(range(2, 2 + ndim))
         data = np.arange(np.prod(shape, dtype=int), dtype="f4").reshape(shape)
@@ -186,7 +186,7 @@ def test_any_number_of_axes_can_be_had(store):
         assert a.nbytes_stored >= data.nbytes * (ndim < 2)
 
 
-def test_resizing_and_attributes_leave_each_other_alone(store):
+def test_resizing_keeps_the_attributes_and_attributes_keep_the_shape(store):
     a = fill(store)
     a.attrs["more"] = 1
     a.resize(3, 3)
@@ -201,7 +201,7 @@ def test_resizing_and_attributes_leave_each_other_alone(store):
     assert zarrcy.open_array(store, path="g/a").shape == (3, 7)
 
 
-def test_the_path_of_a_container_names_its_format(tmp_path):
+def test_a_path_that_ends_in_n5_is_an_n5_container(tmp_path):
     path = str(tmp_path / "a.n5")
     zarrcy.save_array(path, DATA)
     assert (tmp_path / "a.n5" / "attributes.json").exists()
@@ -209,7 +209,7 @@ def test_the_path_of_a_container_names_its_format(tmp_path):
     np.testing.assert_array_equal(zarrcy.load(path), DATA)
 
 
-def test_groups_are_groups(store):
+def test_groups_can_be_created_and_listed(store):
     root = zarrcy.group(store=store)
     root.attrs["who"] = "we"
     inner = root.require_group("a/b")
@@ -222,7 +222,7 @@ def test_groups_are_groups(store):
     assert list(root) == ["a"]
 
 
-def test_an_array_behind_a_cache_is_what_it_is_without(store):
+def test_an_array_behind_a_cache_is_the_same(store):
     cached = LRUStoreCache(store, max_size=None)
     a = zarrcy.create((4, 4), chunks=2, dtype=">i4", store=cached)
     a[...] = 5
@@ -239,19 +239,19 @@ def test_an_array_behind_a_cache_is_what_it_is_without(store):
         ({"filters": [numcodecs.Delta("<i4")]}, "filters are .'delta'."),
     ],
 )
-def test_what_n5_does_not_have_is_refused(store, wish, error):
+def test_options_that_n5_does_not_support_are_refused(store, wish, error):
     with pytest.raises(ValueError, match=error):
         zarrcy.create((4, 4), **{"dtype": "f8", "store": store, **wish})
     assert list(store) == []
 
 
 @pytest.mark.parametrize("dtype", ["<c8", "<U3", "|S3", [("a", "<i4")]])
-def test_a_data_type_that_n5_does_not_have_is_refused(store, dtype):
+def test_a_data_type_that_n5_does_not_support_is_refused(store, dtype):
     with pytest.raises(TypeError, match="not supported by N5"):
         zarrcy.create(4, dtype=dtype, fill_value=None, store=store)
 
 
-def test_an_attribute_can_not_take_the_place_of_the_shape(store):
+def test_an_attribute_cannot_replace_the_shape(store):
     a = fill(store)
     with pytest.raises(ValueError, match="'dimensions' is a reserved N5 keyword"):
         a.attrs["dimensions"] = [1]
@@ -261,7 +261,7 @@ def test_an_attribute_can_not_take_the_place_of_the_shape(store):
 # -- keys --------------------------------------------------------------------------------------------
 
 
-def test_keys_are_those_of_zarr(store):
+def test_the_keys_are_keys_of_zarr(store):
     fill(store, path="g/a")
     zarrcy.create(3, chunks=2, store=store, path="g/one")[:2] = 1
     store["g/other.txt"] = b"x"
@@ -280,7 +280,7 @@ def test_keys_are_those_of_zarr(store):
     assert store.getitems(["g/.zarray", "g/a/9.9", "q/.zgroup"]) == {}
 
 
-def test_what_is_deleted_is_gone_and_the_rest_is_not(store):
+def test_deleting_a_key_deletes_no_other_key(store):
     fill(store)
     del store["g/a/.zattrs"]
     assert ".zattrs" not in store.listdir("g/a")
@@ -301,13 +301,13 @@ def test_what_is_deleted_is_gone_and_the_rest_is_not(store):
     assert not any(key.startswith("h/") for key in store)
 
 
-def test_the_document_of_n5_itself_is_no_key(store):
+def test_the_document_of_n5_is_not_a_key(store):
     fill(store)
     with pytest.raises(KeyPathError, match=r"attributes\.json"):
         store["g/a/attributes.json"] = b"{}"
 
 
-# -- what comes from outside -------------------------------------------------------------------------
+# -- damaged containers ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_the_document_of_n5_itself_is_no_key(store):
         ),
     ],
 )
-def test_a_malformed_document_is_named(tmp_path, document, problem):
+def test_a_malformed_document_raises_an_error_with_its_key(tmp_path, document, problem):
     (tmp_path / "attributes.json").write_bytes(document)
     with pytest.raises(MetadataError, match=problem):
         zarrcy.open_array(N5Store(tmp_path), mode="r")
@@ -354,7 +354,7 @@ def test_a_malformed_document_is_named(tmp_path, document, problem):
         (lambda block: b"\0\1" + block[2:12] + b"\0\0\0\x09" + block[12:], "states 9 elements"),
     ],
 )
-def test_a_damaged_block_is_named(tmp_path, compressor, damage, problem):
+def test_a_damaged_block_raises_an_error_with_its_key(tmp_path, compressor, damage, problem):
     a = fill(N5Store(tmp_path), compressor, path=None)
     block = tmp_path / "1" / "0"
     block.write_bytes(damage(block.read_bytes()))
@@ -363,8 +363,8 @@ def test_a_damaged_block_is_named(tmp_path, compressor, damage, problem):
     assert caught.value.key == "0.1"
 
 
-def test_a_block_of_elements_of_any_length_is_read(tmp_path):
-    """Mode 1 of the header: the number of the elements follows."""
+def test_a_block_with_a_number_of_elements_in_its_header_can_be_read(tmp_path):
+    """In mode 1, the header also contains the number of elements."""
     a = fill(N5Store(tmp_path), path=None)
     block = tmp_path / "1" / "0"
     stored = block.read_bytes()
@@ -374,7 +374,7 @@ def test_a_block_of_elements_of_any_length_is_read(tmp_path):
 
 @pytest.mark.parametrize("cuts", [False, True], ids=["whole", "cut"])
 @given(data=st.data())
-def test_cut_blocks_are_read_and_changed_as_if_they_ended_in_zeros(cuts, data):
+def test_truncated_blocks_read_as_if_they_ended_in_zeros(cuts, data):
     shape = data.draw(npst.array_shapes(max_dims=3, max_side=7))
     chunks = tuple(data.draw(st.integers(1, n + 2)) for n in shape)
     model = np.zeros(shape, "i2")

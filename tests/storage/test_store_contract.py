@@ -1,4 +1,4 @@
-"""Every store keeps the same promises."""
+"""All stores pass the tests of the store contract."""
 
 import dbm.dumb
 import pickle
@@ -40,34 +40,34 @@ class TestMemoryStore(InMemory):
 
 
 class FiveMethods:
-    """What must be written of any mapping."""
+    """The five methods that a mapping must define."""
 
     def __init__(self):
-        self.held = {}
+        self.data = {}
 
     def __getitem__(self, key):
-        return self.held[key]
+        return self.data[key]
 
     def __setitem__(self, key, value):
-        assert type(value) is bytes, "a store that says nothing of copying is given bytes"
-        self.held[key] = value
+        assert type(value) is bytes, "a store without `consumes_values` gets bytes"
+        self.data[key] = value
 
     def __delitem__(self, key):
-        del self.held[key]
+        del self.data[key]
 
     def __iter__(self):
-        return iter(list(self.held))
+        return iter(list(self.data))
 
     def __len__(self):
-        return len(self.held)
+        return len(self.data)
 
 
 class MinimalMapping(FiveMethods, MutableMapping):
-    """A mapping of somebody who knows nothing of us."""
+    """A mapping that is not a subclass of `Store`."""
 
 
 class MinimalStore(FiveMethods, Store):
-    """A store of somebody who adds nothing to what must be."""
+    """A subclass of `Store` with only the required methods."""
 
 
 class TestMapping(InMemory):
@@ -99,7 +99,7 @@ class TestTempStore(StoreContract):
         return TempStore(dir=self.folder)
 
 
-# to write a value again leaves waste in an archive, and zipfile says so
+# writing a value again leaves waste in the archive, and zipfile warns about it
 @pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
 class TestZipStore(StoreContract):
     erases = False
@@ -127,19 +127,19 @@ try:
     import dbm.gnu
 except ImportError:
 
-    @pytest.mark.skip("this Python was built without gdbm: of DBMStore's backends only dbm.dumb is tried")
-    def test_gdbm_is_there():
+    @pytest.mark.skip("this Python was built without gdbm; DBMStore is tested with dbm.dumb only")
+    def test_gdbm_is_available():
         pass
 else:
 
     class TestDBMStoreGnu(StoreContract):
-        # who may write is alone with the database
+        # a writer has exclusive access to the database
         survives_pickling = False
 
         def make_store(self):
             return DBMStore(self.new_path(), open=dbm.gnu.open)
 
-        def test_it_can_be_opened_elsewhere_once_it_is_closed(self, store):
+        def test_a_pickled_store_can_be_opened_after_the_first_is_closed(self, store):
             store["a/0"] = b"x"
             pickled = pickle.dumps(store)
             store.close()
@@ -164,7 +164,7 @@ class TestSQLiteStoreInMemory(StoreContract):
     def make_store(self):
         return SQLiteStore(":memory:")
 
-    def test_it_says_that_it_can_not_be_pickled(self, store):
+    def test_pickling_a_database_in_memory_is_an_error(self, store):
         with pytest.raises(pickle.PicklingError, match="memory"):
             pickle.dumps(store)
 

@@ -1,4 +1,4 @@
-"""The contract of stores is worth something: a store that breaks a promise does not pass."""
+"""A store that breaks a rule of the store contract does not pass its tests."""
 
 import pickle
 import threading
@@ -15,16 +15,16 @@ from zarrcy.testing.store_contract import BUFFERS
 
 class Sound(MemoryStore):
     def get_partial_values(self, key_ranges):
-        found = [(self.get(key), key_range) for key, key_range in key_ranges]
-        return [None if value is None else value[slice_of(part, len(value))] for value, part in found]
+        values = [(self.get(key), key_range) for key, key_range in key_ranges]
+        return [None if value is None else value[slice_of(part, len(value))] for value, part in values]
 
 
-class KeepsTheMemory(Sound):
+class KeepsTheCallersMemory(Sound):
     def __setitem__(self, key, value):
-        self._values[key] = memoryview(value).cast("B")
+        self.unwrapped()[key] = memoryview(value).cast("B")
 
 
-class TakesText(Sound):
+class AcceptsText(Sound):
     def __setitem__(self, key, value):
         super().__setitem__(key, value.encode() if isinstance(value, str) else value)
 
@@ -46,7 +46,7 @@ class ReusesItsMemory(Sound):
         return memoryview(self.buffer)[: len(value)]
 
 
-class CutsAtZero(Sound):
+class DropsTrailingZeros(Sound):
     def __getitem__(self, key):
         return super().__getitem__(key).rstrip(b"\0")
 
@@ -68,9 +68,9 @@ class ReplacesByDefault(Sound):
         return default
 
 
-class DeletesInSilence(Sound):
+class IgnoresMissingKeys(Sound):
     def __delitem__(self, key):
-        self._values.pop(key, None)
+        self.unwrapped().pop(key, None)
 
 
 class ListsByPrefix(Sound):
@@ -120,11 +120,11 @@ class CountsFromTheEndWrongly(Sound):
 
 class FailsBeyondTheEnd(Sound):
     def get_partial_values(self, key_ranges):
-        found = super().get_partial_values(key_ranges)
-        for (_, (_, n)), part in zip(key_ranges, found, strict=True):
+        parts = super().get_partial_values(key_ranges)
+        for (_, (_, n)), part in zip(key_ranges, parts, strict=True):
             if n is not None and part is not None and len(part) < n:
                 raise EOFError
-        return found
+        return parts
 
 
 class IsPickledEmpty(Sound):
@@ -142,19 +142,19 @@ class IsLostWhenClosed(Sound):
     __hash__ = None
 
 
-class SaysItCanNotDelete(Sound):
+class ClaimsThatItCannotDelete(Sound):
     def is_erasable(self):
         return False
 
 
-class IsForOneThread(Sound):
+class WorksInOneThreadOnly(Sound):
     def __init__(self):
         super().__init__()
         self.thread = threading.get_ident()
 
     def __getitem__(self, key):
         if threading.get_ident() != self.thread:
-            raise RuntimeError("this is for the thread that made it")
+            raise RuntimeError("only the thread that created the store may use it")
         return super().__getitem__(key)
 
 
@@ -185,19 +185,19 @@ def run(kind, test, arguments, folder, **flags):
 
 FAULTS = [
     (
-        KeepsTheMemory,
+        KeepsTheCallersMemory,
         "test_any_bytes_like_value_can_be_stored_and_its_memory_reused",
         [BUFFERS["bytearray"]],
     ),
-    (TakesText, "test_a_value_that_is_not_bytes_like_is_rejected", ["text"]),
+    (AcceptsText, "test_a_value_that_is_not_bytes_like_is_rejected", ["text"]),
     (KeepsTheFirst, "test_storing_a_value_again_replaces_it", []),
     (ReusesItsMemory, "test_a_value_that_was_read_never_changes", []),
-    (CutsAtZero, "test_a_value_reads_back_unchanged", [b"\0"]),
+    (DropsTrailingZeros, "test_a_value_reads_back_unchanged", [b"\0"]),
     (FindsFolders, "test_the_store_is_a_mapping", []),
     (IteratesTwice, "test_the_store_is_a_mapping", []),
     (ReplacesByDefault, "test_setdefault_stores_only_a_missing_value", []),
-    (DeletesInSilence, "test_a_deleted_key_is_gone", []),
-    (DeletesInSilence, "test_a_new_store_is_empty", []),
+    (IgnoresMissingKeys, "test_a_deleted_key_is_gone", []),
+    (IgnoresMissingKeys, "test_a_new_store_is_empty", []),
     (ListsByPrefix, "test_a_name_that_is_a_prefix_of_another_is_a_different_name", []),
     (ListsByPrefix, "test_a_listing_has_the_names_of_one_level", []),
     (ListsAnyCase, "test_a_name_that_is_a_prefix_of_another_is_a_different_name", []),
@@ -211,8 +211,8 @@ FAULTS = [
     (FailsBeyondTheEnd, "test_a_byte_range_equals_a_slice_of_the_value", []),
     (IsPickledEmpty, "test_the_store_survives_pickling", []),
     (IsLostWhenClosed, "test_values_persist_after_the_store_is_closed", []),
-    (SaysItCanNotDelete, "test_the_store_declares_its_capabilities", []),
-    (IsForOneThread, "test_several_threads_can_use_the_store", []),
+    (ClaimsThatItCannotDelete, "test_the_store_declares_its_capabilities", []),
+    (WorksInOneThreadOnly, "test_several_threads_can_use_the_store", []),
     (LosesItsLastByte, "test_an_array_reads_back_unchanged", [".", None]),
     (IsFull, "test_arrays_equal_a_numpy_model_after_random_steps", []),
     (LeavesTheRoot, "test_a_key_that_would_leave_the_root_is_rejected", ["a/../../x"]),
@@ -222,17 +222,17 @@ FAULTS = [
 @pytest.mark.parametrize(
     ("kind", "test", "arguments"), FAULTS, ids=lambda value: getattr(value, "__name__", "")
 )
-def test_a_store_that_breaks_a_promise_does_not_pass(kind, test, arguments, tmp_path):
+def test_a_store_that_breaks_a_rule_fails_the_test_of_the_rule(kind, test, arguments, tmp_path):
     flags = {} if kind is LeavesTheRoot else {"refuses_bad_keys": False}
     with pytest.raises(
         (AssertionError, KeyError, EOFError, OSError, ValueError, BaseExceptionGroup, pytest.fail.Exception)
     ):
         run(kind, test, arguments, tmp_path, machine_examples=3, **flags)
-    # it is the fault that does not pass, not the way in which it is tried
+    # the same test passes for a sound store, so it is the fault that fails
     if kind is not LeavesTheRoot and kind is not IsLostWhenClosed:
         run(Sound, test, arguments, tmp_path, machine_examples=3, **flags)
 
 
-def test_a_sound_store_passes_pickling():
+def test_a_sound_store_can_be_pickled():
     store = Sound({"a": b"1"})
     assert pickle.loads(pickle.dumps(store)) == store

@@ -1,4 +1,4 @@
-"""A disk that is full, a right that is missing, a table of files that is full: the key, the cause, the old data."""
+"""Full disks, missing permissions, exhausted limits: errors have key and cause, and the old data stay."""
 
 import contextlib
 import errno
@@ -12,7 +12,6 @@ import pytest
 
 import zarrcy
 from zarrcy.storage import DirectoryStore
-from zarrcy.storage.local import atomic_files
 
 WRITE_CALLS = {
     "open": [errno.EACCES, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EDQUOT, errno.ENAMETOOLONG],
@@ -35,7 +34,7 @@ def ids(case):
 
 @pytest.fixture
 def break_call(monkeypatch, step_by_step):
-    """Let a system call fail for the files of a store, as often as it is made."""
+    """Return a context manager in which a system call always fails."""
 
     @contextlib.contextmanager
     def broken(name, number):
@@ -55,7 +54,7 @@ def break_call(monkeypatch, step_by_step):
 
 @pytest.mark.parametrize("durability", ["none", "full"])
 @pytest.mark.parametrize("case", WRITES, ids=ids)
-def test_a_write_that_fails_names_key_and_cause_and_leaves_the_old_value(
+def test_a_failed_write_raises_an_error_with_key_and_cause_and_keeps_the_old_value(
     tmp_path, break_call, case, durability
 ):
     store = DirectoryStore(tmp_path, durability=durability)
@@ -67,11 +66,11 @@ def test_a_write_that_fails_names_key_and_cause_and_leaves_the_old_value(
     assert caught.value.filename == str(tmp_path / "a" / "0.0")
     assert os.strerror(case[1]) in str(caught.value)
     assert dict(store) == {"a/0.0": b"old"}
-    assert list(store.leftovers()) == [], "nothing is left behind"
+    assert list(store.leftovers()) == [], "no temporary file stays"
 
 
 @pytest.mark.parametrize("case", WRITES, ids=ids)
-def test_a_new_value_that_fails_leaves_no_key(tmp_path, break_call, case):
+def test_a_failed_write_of_a_new_value_leaves_no_key(tmp_path, break_call, case):
     store = DirectoryStore(tmp_path)
     with break_call(*case), pytest.raises(OSError, match="value '0' can't be written"):
         store["0"] = b"new"
@@ -79,19 +78,19 @@ def test_a_new_value_that_fails_leaves_no_key(tmp_path, break_call, case):
 
 
 @pytest.mark.parametrize("case", READS, ids=ids)
-def test_a_read_that_fails_is_no_missing_chunk(tmp_path, break_call, case):
+def test_a_failed_read_is_an_error_and_not_a_missing_chunk(tmp_path, break_call, case):
     z = zarrcy.create(4, chunks=2, dtype="i4", store=DirectoryStore(tmp_path))
     z[:] = 7
-    # the lane that is compiled makes its own system calls: this store goes without
-    general = zarrcy.open_array(DirectoryStore(tmp_path, normalize_keys=True), mode="r")
+    # the native path makes its own system calls; this store is read on the fallback path
+    fallback = zarrcy.open_array(DirectoryStore(tmp_path, normalize_keys=True), mode="r")
     with break_call(*case), pytest.raises(OSError, match=r"value '[01]' can't be read") as caught:
-        general[:]
+        fallback[:]
     assert caught.value.errno == case[1]
-    assert general[:].tolist() == [7] * 4
+    assert fallback[:].tolist() == [7] * 4
 
 
-def test_an_error_of_the_array_names_the_chunk_and_other_chunks_are_as_they_were(tmp_path, monkeypatch):
-    # a store that waits for the disk goes without the compiled lane, which makes its own system calls
+def test_an_error_of_an_array_names_the_chunk_and_leaves_other_chunks_unchanged(tmp_path, monkeypatch):
+    # the native path makes its own system calls; a store that waits for the disk does not use it
     store = DirectoryStore(tmp_path, durability="data")
     z = zarrcy.create(6, chunks=2, dtype="i4", store=store, path="deep/er")
     z[:] = 1
@@ -109,7 +108,9 @@ def test_an_error_of_the_array_names_the_chunk_and_other_chunks_are_as_they_were
     assert zarrcy.open_array(tmp_path, mode="r", path="deep/er")[:].tolist() == [2, 2, 1, 1, 1, 1]
 
 
-def test_an_error_is_told_though_its_leftover_can_not_be_removed(tmp_path, monkeypatch, step_by_step):
+def test_the_first_error_is_raised_if_the_temporary_file_cannot_be_removed(
+    tmp_path, monkeypatch, step_by_step
+):
     store = DirectoryStore(tmp_path)
     with monkeypatch.context() as patch:
         for name, number in (("write", errno.ENOSPC), ("unlink", errno.EROFS)):
@@ -126,7 +127,7 @@ def test_an_error_is_told_though_its_leftover_can_not_be_removed(tmp_path, monke
     assert os.listdir(tmp_path) == []
 
 
-def test_a_write_may_be_taken_byte_by_byte(tmp_path, monkeypatch, step_by_step):
+def test_a_write_of_single_bytes_is_continued(tmp_path, monkeypatch, step_by_step):
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:1]))
     z = zarrcy.create(20, chunks=10, dtype="i2", store=DirectoryStore(tmp_path))
@@ -135,18 +136,18 @@ def test_a_write_may_be_taken_byte_by_byte(tmp_path, monkeypatch, step_by_step):
     assert z[:].tolist() == list(range(20))
 
 
-def test_a_read_may_come_byte_by_byte(tmp_path, monkeypatch, step_by_step):
+def test_a_read_of_single_bytes_is_continued(tmp_path, monkeypatch, step_by_step):
     zarrcy.create(20, chunks=10, dtype="i2", store=DirectoryStore(tmp_path))[:] = np.arange(20)
     read, pread = os.read, os.pread
     monkeypatch.setattr(os, "read", lambda fd, n: read(fd, min(n, 1)))
-    monkeypatch.setattr(atomic_files, "_read_at", lambda fd, n, start: pread(fd, min(n, 1), start))
+    monkeypatch.setattr(os, "pread", lambda fd, n, start: pread(fd, min(n, 1), start))
     store = DirectoryStore(tmp_path, normalize_keys=True)
     assert zarrcy.open_array(store, mode="r")[:].tolist() == list(range(20))
     with store.open_value(".zarray") as value:
         assert value.read(1, 5) == store[".zarray"][1:6]
 
 
-def test_a_directory_that_vanishes_is_made_again_by_a_writer_and_read_as_fill_value(tmp_path):
+def test_a_deleted_directory_reads_as_fill_value_and_is_created_again_by_a_write(tmp_path):
     z = zarrcy.create(4, chunks=2, dtype="i4", fill_value=9, store=DirectoryStore(tmp_path / "a"))
     z[:] = 1
     (tmp_path / "a").rename(tmp_path / "b")
@@ -155,7 +156,7 @@ def test_a_directory_that_vanishes_is_made_again_by_a_writer_and_read_as_fill_va
     assert os.listdir(tmp_path / "a") == ["0"]
 
 
-def test_a_directory_that_can_not_be_made_again_is_an_error_with_the_key(tmp_path):
+def test_a_directory_that_cannot_be_created_again_is_an_error_with_the_key(tmp_path):
     store = DirectoryStore(tmp_path / "a" / "b")
     store["0"] = b"x"
     (tmp_path / "a").rename(tmp_path / "c")
@@ -168,7 +169,7 @@ def test_a_directory_that_can_not_be_made_again_is_an_error_with_the_key(tmp_pat
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no interval timers")
 def test_signals_that_interrupt_system_calls_change_nothing(tmp_path):
-    """EINTR: the calls are made again, by Python or by the lane."""
+    """After EINTR, Python or the native path repeats the call."""
     fired = []
     before = signal.signal(signal.SIGALRM, lambda *_: fired.append(1))
     values = np.random.default_rng(0).random(40_000)
@@ -184,7 +185,7 @@ def test_signals_that_interrupt_system_calls_change_nothing(tmp_path):
     assert fired
 
 
-# -- limits of the system, for real ----------------------------------------------------------------
+# -- real limits of the system --------------------------------------------------------------------
 
 
 def run(script, *args):
@@ -234,22 +235,22 @@ assert list(z.store.leftovers()) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
-def test_a_limit_of_the_size_of_files_is_met_with_the_old_data_intact(tmp_path):
+def test_exceeding_the_file_size_limit_keeps_the_old_data(tmp_path):
     assert run(_FILE_LIMIT, tmp_path / "a").split() == ["refused"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
-def test_a_limit_of_open_files_is_met_with_the_old_data_intact(tmp_path):
+def test_exceeding_the_open_files_limit_keeps_the_old_data(tmp_path):
     assert run(_DESCRIPTOR_LIMIT, tmp_path / "a").split() == ["refused"] * 4
 
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 256 KiB, where we may mount one."""
+    """Mount a file system of 256 KiB, and return its path."""
     place = tmp_path / "small"
     place.mkdir()
     if sys.platform != "linux" or os.geteuid():
-        pytest.skip("only root may mount a file system")
+        pytest.skip("mounting a file system needs root")
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)], capture_output=True, check=False
     )
@@ -260,7 +261,7 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.parametrize("format_number", [2, 3])
-def test_a_full_disk_is_an_error_with_the_old_data_intact(small_disk, format_number):
+def test_a_full_disk_is_an_error_and_keeps_the_old_data(small_disk, format_number):
     values = np.random.default_rng(0).integers(0, 255, 150_000, "u1")
     z = zarrcy.create(
         values.size, chunks=50_000, dtype="u1", store=str(small_disk / "a"), zarr_format=format_number
@@ -275,7 +276,7 @@ def test_a_full_disk_is_an_error_with_the_old_data_intact(small_disk, format_num
     assert list(again.store.leftovers()) == []
 
 
-def test_a_full_database_is_an_error_with_the_old_data_intact(small_disk):
+def test_a_full_database_is_an_error_and_keeps_the_old_data(small_disk):
     values = np.random.default_rng(0).integers(0, 255, 300_000, "u1")
     with zarrcy.SQLiteStore(small_disk / "a.db") as store:
         z = zarrcy.create(300_000, chunks=50_000, dtype="u1", store=store, compressor=None)
@@ -287,7 +288,7 @@ def test_a_full_database_is_an_error_with_the_old_data_intact(small_disk):
         np.testing.assert_array_equal(z[:100_000], values[:100_000])
 
 
-def test_a_full_map_is_an_error_with_the_old_data_intact(tmp_path):
+def test_a_full_lmdb_map_is_an_error_and_keeps_the_old_data(tmp_path):
     lmdb = pytest.importorskip("lmdb")
     with zarrcy.LMDBStore(tmp_path / "a.lmdb", map_size=2**17) as store:
         z = zarrcy.create(100_000, chunks=10_000, dtype="u1", store=store, compressor=None)
@@ -298,7 +299,7 @@ def test_a_full_map_is_an_error_with_the_old_data_intact(tmp_path):
         assert z[:].tolist() == [1] * 20_000 + [0] * 80_000
 
 
-def test_a_disk_that_became_read_only_is_an_error_and_can_still_be_read(small_disk):
+def test_a_disk_that_became_read_only_refuses_writes_and_can_still_be_read(small_disk):
     z = zarrcy.create(4, chunks=2, dtype="i4", store=str(small_disk / "a"))
     z[:] = 1
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)

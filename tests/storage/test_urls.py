@@ -1,4 +1,4 @@
-"""What can be given as ``store=``: paths, URLs, other libraries' stores, and what can not."""
+"""The argument ``store=`` accepts paths, URLs and stores of other libraries, and refuses other objects."""
 
 import json
 import subprocess
@@ -35,7 +35,7 @@ def s3_options(endpoint):
     return {"endpoint_url": endpoint, "key": "test", "secret": "test"}
 
 
-# -- what an argument means --------------------------------------------------------------------------
+# -- the argument ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def s3_options(endpoint):
         ("zip://a::file://{tmp}/a.zip", FSStore),
     ],
 )
-def test_a_path_or_url_means_a_store(tmp_path, argument, kind):
+def test_the_form_of_a_path_or_url_decides_the_kind_of_store(tmp_path, argument, kind):
     with zipfile.ZipFile(tmp_path / "a.zip", "w"):
         pass
     store = normalize_store_arg(argument.format(tmp=tmp_path))
@@ -62,7 +62,7 @@ def test_a_path_or_url_means_a_store(tmp_path, argument, kind):
     getattr(store, "close", lambda: None)()
 
 
-def test_what_is_a_store_already_is_taken_as_it_is():
+def test_a_store_is_used_as_it_is():
     store = MemoryStore()
     assert normalize_store_arg(store) is store
     assert type(normalize_store_arg(None)) is MemoryStore
@@ -71,7 +71,7 @@ def test_what_is_a_store_already_is_taken_as_it_is():
 
 
 @pytest.mark.parametrize("argument", [5, 1.5, [1], object()])
-def test_what_is_no_store_is_refused(argument):
+def test_an_object_that_is_not_a_store_is_refused(argument):
     with pytest.raises(StoreArgumentError, match="is not a store"):
         normalize_store_arg(argument)
     with pytest.raises((TypeError, ValueError)):
@@ -79,19 +79,19 @@ def test_what_is_no_store_is_refused(argument):
 
 
 @pytest.mark.parametrize("path", ["a.zarr", "a.zip", "a.n5"])
-def test_options_for_a_file_system_are_refused_where_there_is_none(tmp_path, path):
+def test_storage_options_are_refused_for_local_paths(tmp_path, path):
     with pytest.raises(ValueError, match=r"\['anon'\] are options for URLs.*file://"):
         normalize_store_arg(str(tmp_path / path), storage_options={"anon": True})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_options_go_to_the_file_system(tmp_path):
+def test_storage_options_are_passed_to_the_file_system(tmp_path):
     store = normalize_store_arg(f"file://{tmp_path}/a", storage_options={"auto_mkdir": False})
     assert type(store) is FSStore
     assert store.fs.auto_mkdir is False
 
 
-def test_a_separator_is_that_of_new_arrays(tmp_path):
+def test_new_arrays_have_the_dimension_separator_of_the_argument(tmp_path):
     for argument in (None, {}, str(tmp_path / "a"), str(tmp_path / "a.zip"), "memory://a"):
         store = normalize_store_arg(argument, mode="w", dimension_separator="/")
         assert zarrcy.create((2, 2), store=store).dimension_separator == "/"
@@ -102,7 +102,7 @@ def test_a_separator_is_that_of_new_arrays(tmp_path):
 
 
 @pytest.mark.parametrize("url", ["memory://a.zarr", "file://{tmp}/a.zarr", "memory://deep/er/a.zarr"])
-def test_an_array_at_a_url_is_opened_in_all_modes(tmp_path, url):
+def test_an_array_at_a_url_can_be_opened_in_all_modes(tmp_path, url):
     url = url.format(tmp=tmp_path)
     with pytest.raises(zarrcy.ArrayNotFoundError):
         zarrcy.open_array(url, mode="r")
@@ -123,7 +123,7 @@ def test_an_array_at_a_url_is_opened_in_all_modes(tmp_path, url):
     np.testing.assert_array_equal(zarrcy.open_array(url, mode="r", path="sub")[...], DATA)
 
 
-def test_an_array_in_an_archive_is_written_and_read(tmp_path):
+def test_an_array_in_an_archive_can_be_written_and_read(tmp_path):
     path = tmp_path / "a.zip"
     with pytest.raises(FileNotFoundError):
         zarrcy.open_array(str(path), mode="r+")
@@ -140,7 +140,7 @@ def test_an_array_in_an_archive_is_written_and_read(tmp_path):
     chained.store.fs.close()
 
 
-def test_an_array_in_s3_is_written_and_read(s3_endpoint):
+def test_an_array_in_s3_can_be_written_and_read(s3_endpoint):
     options = s3_options(s3_endpoint)
     url = "s3://zarrcy/urls/a.zarr"
     a = zarrcy.open_array(url, mode="w", shape=DATA.shape, chunks=(2, 3), storage_options=options)
@@ -162,19 +162,19 @@ def test_an_array_in_s3_is_written_and_read(s3_endpoint):
     np.testing.assert_array_equal(zarrcy.open_array(theirs, mode="r")[...], DATA)
 
 
-def test_an_array_is_read_over_plain_http(http_url):
+def test_an_array_can_be_read_over_plain_http(http_url):
     url, folder = http_url
     a = zarrcy.open_array(str(folder / "a.zarr"), mode="w", shape=(9, 9), chunks=(4, 3), fill_value=7)
     a[:6] = np.arange(54).reshape(6, 9)
     again = zarrcy.open_array(f"{url}/a.zarr", mode="r")
-    # what was never written is not there, which is no error
+    # chunks that were never written are missing, which is not an error
     np.testing.assert_array_equal(again[...], a[...])
     assert again.nchunks_initialized == a.nchunks_initialized == 6
     assert again.nbytes_stored == -1
     assert sorted(again.store) == sorted(a.store)
     with pytest.raises(zarrcy.ArrayNotFoundError):
         zarrcy.open_array(f"{url}/b.zarr", mode="r")
-    # this server sends whole files, whatever part of them is asked for
+    # this server does not support range requests and sends whole files
     whole = (folder / "a.zarr" / ".zarray").read_bytes()
     parts = again.store.get_partial_values(
         [(".zarray", (2, 5)), (".zarray", (-4, 2)), ("nonesuch", (0, 1)), (".zarray", (0, 10**6))]
@@ -185,7 +185,7 @@ def test_an_array_is_read_over_plain_http(http_url):
 # -- stores of other libraries -----------------------------------------------------------------------
 
 
-def test_a_mapper_of_fsspec_is_a_store():
+def test_a_mapper_of_fsspec_can_be_used_as_a_store():
     mapper = fsspec.get_mapper("memory://mapped")
     zarrcy.save_array(mapper, DATA)
     a = zarrcy.open_array(mapper, mode="r")
@@ -197,7 +197,7 @@ def test_a_mapper_of_fsspec_is_a_store():
         a.store["x"] = b"1"
 
 
-def test_a_store_of_obstore_is_a_store():
+def test_a_store_of_obstore_can_be_used_as_a_store():
     theirs = obstore.store.MemoryStore()
     zarrcy.save_array(theirs, DATA)
     a = zarrcy.open_array(theirs, mode="r")
@@ -208,7 +208,7 @@ def test_a_store_of_obstore_is_a_store():
 
 
 @pytest.mark.parametrize("kind", ["LocalStore", "FsspecStore", "ObjectStore"])
-def test_a_store_of_zarr_python_3_is_a_store_in_the_same_place(tmp_path, kind):
+def test_a_store_of_zarr_python_3_is_opened_at_its_location(tmp_path, kind):
     zarr = pytest.importorskip("zarr", minversion="3.1")
     if kind == "LocalStore":
         theirs = zarr.storage.LocalStore(tmp_path / "a")
@@ -225,13 +225,13 @@ def test_a_store_of_zarr_python_3_is_a_store_in_the_same_place(tmp_path, kind):
     assert (zarr.open_array(theirs, mode="r")[0] == 0).all()
 
 
-def test_a_store_of_zarr_python_3_without_a_place_is_refused():
+def test_a_store_of_zarr_python_3_without_a_location_is_refused():
     zarr = pytest.importorskip("zarr", minversion="3.1")
     with pytest.raises(StoreArgumentError, match="MemoryStore"):
         zarrcy.open_array(zarr.storage.MemoryStore(), mode="w", shape=3)
 
 
-def test_zarr_python_2_and_we_read_each_others_local_urls(zarr2, tmp_path):  # noqa: F811
+def test_zarr_python_2_and_zarrcy_read_local_urls_of_each_other(zarr2, tmp_path):  # noqa: F811
     has_fsspec = zarr2.snippet(
         "import importlib.util\nimportlib.util.find_spec('fsspec') is not None", tmp_path
     )
@@ -250,7 +250,7 @@ def test_zarr_python_2_and_we_read_each_others_local_urls(zarr2, tmp_path):  # n
     np.testing.assert_array_equal(zarrcy.load(f"file://{tmp_path}/theirs"), DATA + 1)
 
 
-# -- what is not installed ---------------------------------------------------------------------------
+# -- missing packages --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_zarr_python_2_and_we_read_each_others_local_urls(zarr2, tmp_path):  # n
         ("fsspec", "N5FSStore('memory://a')", "zarrcy[fsspec]"),
     ],
 )
-def test_what_is_not_installed_is_named_with_its_extra(monkeypatch, missing, make, extra):
+def test_an_error_names_the_missing_package_and_its_extra(monkeypatch, missing, make, extra):
     from zarrcy.storage.n5.store import N5FSStore
     from zarrcy.storage.remote.azure import ABSStore
     from zarrcy.storage.remote.mongodb import MongoDBStore
@@ -276,7 +276,7 @@ def test_what_is_not_installed_is_named_with_its_extra(monkeypatch, missing, mak
     names |= {"RedisStore": RedisStore, "MongoDBStore": MongoDBStore, "ABSStore": ABSStore}
     monkeypatch.setitem(sys.modules, missing, None)
     if missing == "s3fs":
-        # fsspec remembers the classes that it found
+        # fsspec caches classes that it has imported
         monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
     with pytest.raises(MissingExtraError) as caught:
         eval(make, names)
@@ -284,7 +284,7 @@ def test_what_is_not_installed_is_named_with_its_extra(monkeypatch, missing, mak
     assert isinstance(caught.value, ImportError)
 
 
-def test_nothing_is_imported_before_it_is_needed(tmp_path):
+def test_optional_packages_are_imported_on_first_use(tmp_path):
     script = (
         "import sys, zarrcy\n"
         "from zarrcy.storage import n5\nfrom zarrcy.storage.remote import azure, fsspec, mongodb, obstore, redis\n"

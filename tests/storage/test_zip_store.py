@@ -1,4 +1,4 @@
-"""A zip archive as a store: it only grows, is read in parts, and holds no surprise for who unpacks it."""
+"""ZipStore: archives only grow, can be read in parts, and can be unpacked safely."""
 
 import io
 import os
@@ -13,7 +13,7 @@ from forks import in_a_fork
 
 import zarrcy
 from zarrcy import errors
-from zarrcy.storage import DirectoryStore, ZipStore
+from zarrcy.storage import DirectoryStore, ZipStore, access
 
 
 @pytest.fixture
@@ -23,14 +23,14 @@ def path(tmp_path):
 
 @pytest.fixture
 def archive(path):
-    """An archive with two keys, closed."""
+    """Return the path of a closed archive with two keys."""
     with ZipStore(path, mode="w") as store:
         store["a/0"] = b"first"
         store["b"] = bytes(range(256)) * 4000
     return path
 
 
-def test_a_mode_says_what_becomes_of_an_archive(archive, path):
+def test_the_mode_decides_whether_an_archive_is_created_read_or_replaced(archive, path):
     with ZipStore(archive) as store:
         store["c"] = b"added"
         assert sorted(store) == ["a/0", "b", "c"]
@@ -49,7 +49,7 @@ def test_a_mode_says_what_becomes_of_an_archive(archive, path):
         ZipStore(archive, mode="r+")
 
 
-def test_what_is_opened_to_read_is_not_changed(archive):
+def test_an_archive_that_is_opened_read_only_is_not_changed(archive):
     before = Path(archive).read_bytes()
     with ZipStore(archive, mode="r") as store:
         assert not store.is_writeable()
@@ -67,9 +67,9 @@ def test_what_is_opened_to_read_is_not_changed(archive):
 
 
 def test_an_archive_in_a_file_object_can_be_read(archive):
-    held = io.BytesIO(Path(archive).read_bytes())
+    in_memory = io.BytesIO(Path(archive).read_bytes())
     with open(archive, "rb") as opened:
-        for file in (held, opened):
+        for file in (in_memory, opened):
             store = ZipStore(file, mode="r")
             assert store["a/0"] == b"first"
             assert store.get_partial_values([("b", (-3, None))]) == [b"\xfd\xfe\xff"]
@@ -80,7 +80,7 @@ def test_an_archive_in_a_file_object_can_be_read(archive):
         ZipStore(5, mode="r")
 
 
-def test_an_array_is_read_from_bytes_in_memory(path):
+def test_an_array_can_be_read_from_an_archive_in_memory(path):
     with ZipStore(path, mode="w") as store:
         zarrcy.save_array(store, np.arange(100).reshape(10, 10), chunks=3)
     store = ZipStore(io.BytesIO(Path(path).read_bytes()), mode="r")
@@ -89,7 +89,7 @@ def test_an_array_is_read_from_bytes_in_memory(path):
         np.testing.assert_array_equal(zarrcy.open_array(each, mode="r")[4], np.arange(40, 50))
 
 
-def test_of_a_key_that_is_written_twice_the_last_value_counts_and_zipfile_warns_of_the_waste(path):
+def test_rewriting_a_key_replaces_its_value_and_zipfile_warns_about_the_waste(path):
     with ZipStore(path, mode="w") as store:
         store["a/0"] = b"old"
         with pytest.warns(UserWarning, match="Duplicate name: 'a/0'"):
@@ -100,11 +100,11 @@ def test_of_a_key_that_is_written_twice_the_last_value_counts_and_zipfile_warns_
         assert store.getsize("a") == 5
     with ZipStore(path, mode="r") as store:
         assert dict(store) == {"a/0": b"newer"}
-    with zipfile.ZipFile(path) as found:
-        assert found.namelist() == ["a/0", "a/0"]
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["a/0", "a/0"]
 
 
-def test_to_write_what_is_there_already_writes_nothing(archive):
+def test_writing_the_same_value_again_does_not_change_the_archive(archive):
     size = os.path.getsize(archive)
     with warnings.catch_warnings(), ZipStore(archive) as store:
         warnings.simplefilter("error")
@@ -112,7 +112,7 @@ def test_to_write_what_is_there_already_writes_nothing(archive):
     assert os.path.getsize(archive) == size
 
 
-def test_nothing_can_be_deleted_but_what_is_not_there(archive):
+def test_keys_cannot_be_deleted_but_the_whole_archive_can_be_cleared(archive):
     with ZipStore(archive) as store:
         with pytest.raises(KeyError, match="c"):
             del store["c"]
@@ -128,7 +128,7 @@ def test_nothing_can_be_deleted_but_what_is_not_there(archive):
         assert dict(store) == {"d": b"x"}
 
 
-def test_a_node_is_created_over_nothing_and_over_another_it_is_refused(path):
+def test_overwriting_a_node_in_an_archive_is_refused(path):
     with ZipStore(path, mode="w") as store:
         array = zarrcy.create(6, chunks=2, store=store, path="a", overwrite=True, write_empty_chunks=False)
         array[:] = [0, 0, 1, 0, 0, 0]
@@ -138,10 +138,10 @@ def test_a_node_is_created_over_nothing_and_over_another_it_is_refused(path):
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil", "a//b", "folder/", "a/./b", "a\\b"])
-def test_a_name_that_is_no_key_is_not_seen(path, name):
-    with zipfile.ZipFile(path, "w") as made:
-        made.writestr("good/0", b"x")
-        made.writestr(zipfile.ZipInfo(name), b"" if name.endswith("/") else b"evil")
+def test_a_member_whose_name_is_not_a_valid_key_is_ignored(path, name):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("good/0", b"x")
+        archive.writestr(zipfile.ZipInfo(name), b"" if name.endswith("/") else b"evil")
     with ZipStore(path, mode="r") as store:
         assert dict(store) == {"good/0": b"x"}
         assert store.listdir() == ["good"]
@@ -150,12 +150,12 @@ def test_a_name_that_is_no_key_is_not_seen(path, name):
             store[name]
 
 
-def test_unpacked_an_archive_is_a_directory_store_and_packed_again_an_archive(path, tmp_path):
+def test_an_archive_can_be_unpacked_to_a_directory_store_and_packed_again(path, tmp_path):
     data = np.arange(24.0).reshape(4, 6)
     with ZipStore(path, mode="w") as store:
         zarrcy.array(data, chunks=(2, 4), store=store, path="group/a")
-    with zipfile.ZipFile(path) as found:
-        found.extractall(tmp_path / "folder")
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "folder")
     folder = DirectoryStore(tmp_path / "folder")
     np.testing.assert_array_equal(zarrcy.open_array(folder, path="group/a")[...], data)
     assert os.stat(folder.dir_path(".zgroup")).st_mode & 0o777 == 0o644
@@ -174,12 +174,12 @@ COMPRESSIONS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zip
 
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)
-def test_members_of_every_compression_are_read_whole_and_in_parts(path, compression):
+def test_compressed_members_can_be_read_whole_and_in_parts(path, compression):
     value = bytes(range(256)) * 100
     with ZipStore(path, compression, mode="w") as store:
         store["k"] = value
-    with zipfile.ZipFile(path) as found:
-        assert found.getinfo("k").compress_type == compression
+    with zipfile.ZipFile(path) as archive:
+        assert archive.getinfo("k").compress_type == compression
     with ZipStore(path, mode="r") as store:
         assert store["k"] == value
         assert store.get_partial_values([("k", (1000, 10)), ("k", (-5, 3))]) == [
@@ -197,7 +197,7 @@ class Counted(io.BytesIO):
         return value
 
 
-def test_a_part_of_a_member_is_read_without_the_rest(path):
+def test_reading_a_part_of_a_member_does_not_read_the_whole_member(path):
     with ZipStore(path, mode="w") as store:
         store["k"] = bytes(10**6)
     file = Counted(Path(path).read_bytes())
@@ -207,9 +207,9 @@ def test_a_part_of_a_member_is_read_without_the_rest(path):
     assert file.n_read < 200
 
 
-def test_archives_of_other_writers_are_read(path):
+def test_archives_of_other_programs_can_be_read(path):
     with zipfile.ZipFile(path, "w") as made:
-        # the header before the data is longer than the directory of the archive says
+        # the header of the member is longer than the directory of the archive states
         with made.open("zip64", "w", force_zip64=True) as member:
             member.write(b"abc")
         extra = zipfile.ZipInfo("padded")
@@ -218,14 +218,14 @@ def test_archives_of_other_writers_are_read(path):
         made.writestr("é", b"ghi")
         made.comment = b"a comment"
     held = Path(path).read_bytes()
-    # such as the program of an archive that unpacks itself
+    # data before the archive, as in a self-extracting archive
     Path(path).write_bytes(b"#!something" + held)
     with ZipStore(path, mode="r") as store:
         assert dict(store) == {"zip64": b"abc", "padded": b"def", "é": b"ghi"}
         assert store.get_partial_values([("zip64", (1, None)), ("padded", (-1, None))]) == [b"bc", b"f"]
 
 
-def test_a_damaged_archive_is_an_error_and_not_another_value(path):
+def test_damage_in_an_archive_is_an_error(path):
     with ZipStore(path, mode="w") as store:
         store["a"] = b"0123456789" * 100
         store["b"] = b"x"
@@ -240,7 +240,7 @@ def test_a_damaged_archive_is_an_error_and_not_another_value(path):
         ZipStore(io.BytesIO(held[:-30]), mode="r")
 
 
-def test_what_was_written_can_be_read_elsewhere_after_flush(path):
+def test_other_readers_can_read_the_archive_after_flush(path):
     with ZipStore(path, mode="w") as store:
         store["a"] = b"1"
         with pytest.raises(zipfile.BadZipFile):
@@ -255,7 +255,7 @@ def test_what_was_written_can_be_read_elsewhere_after_flush(path):
             assert sorted(other) == ["a", "b"]
 
 
-def test_a_closed_store_says_so(archive):
+def test_using_a_closed_archive_is_an_error(archive):
     store = ZipStore(archive, mode="r")
     store.close()
     store.close()
@@ -268,33 +268,33 @@ def test_a_closed_store_says_so(archive):
         writer["c"] = b""
 
 
-def test_a_writer_that_was_pickled_goes_on_with_the_same_archive(path):
+def test_a_pickled_writer_continues_with_the_same_archive(path):
     store = ZipStore(path, compression=zipfile.ZIP_DEFLATED, mode="w", dimension_separator="/")
     store["a"] = b"1"
     pickled = pickle.dumps(store)
     store.close()
     with pickle.loads(pickled) as again:
         assert again == store
-        assert again._dimension_separator == "/"
+        assert access.dimension_separator(again) == "/"
         again["b"] = b"2"
-    with ZipStore(path, mode="r") as found:
-        assert dict(found) == {"a": b"1", "b": b"2"}
+    with ZipStore(path, mode="r") as reader:
+        assert dict(reader) == {"a": b"1", "b": b"2"}
     assert again != ZipStore(path, mode="r")
 
 
-def reads_right(store):
+def reads_correctly(store):
     return all(store["b"] == bytes(range(256)) * 4000 for _ in range(200))
 
 
-def test_forked_children_read_beside_their_parent(archive):
+def test_forked_children_and_their_parent_can_read_one_archive(archive):
     with ZipStore(archive, mode="r") as store:
         assert store["a/0"] == b"first"
-        answers = [in_a_fork(reads_right, store) for _ in range(3)]
-        assert reads_right(store)
+        answers = [in_a_fork(reads_correctly, store) for _ in range(3)]
+        assert reads_correctly(store)
         assert [answer() for answer in answers] == [True] * 3
 
 
-def test_a_forked_child_does_not_write_to_its_parents_archive(archive):
+def test_a_forked_child_cannot_write_to_the_archive_of_its_parent(archive):
     with ZipStore(archive) as store:
         with pytest.raises(RuntimeError, match="opened for writing before this process was forked"):
             in_a_fork(store.setdefault, "c", b"of the child")()

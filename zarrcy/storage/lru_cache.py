@@ -61,6 +61,11 @@ class LRUStoreCache(Store):
         self._fetch = access.reader(self._store)
         self._discard = access.deleter(self._store)
 
+    @property
+    def nbytes(self) -> int:
+        """Total length of the values in the cache, in bytes."""
+        return self._size
+
     def new_locks(self) -> None:
         """Replace the lock by a new one, which is free. Called in a forked child."""
         self._mutex = threading.Lock()

@@ -56,9 +56,10 @@ class OpenValue:
             start = max(0, self.nbytes + start)
         available = max(0, self.nbytes - start)
         nbytes = available if nbytes is None else min(nbytes, available)
-        value = _read_at(self.fd, nbytes, start)
+        read_at = os.pread if _HAS_PREAD else _seek_and_read
+        value = read_at(self.fd, nbytes, start)
         while len(value) < nbytes:
-            part = _read_at(self.fd, nbytes - len(value), start + len(value))
+            part = read_at(self.fd, nbytes - len(value), start + len(value))
             if not part:
                 break
             value += part
@@ -76,7 +77,7 @@ def _seek_and_read(fd: int, nbytes: int, start: int) -> bytes:
     return os.read(fd, nbytes)
 
 
-_read_at = getattr(os, "pread", _seek_and_read)  # Windows does not have pread
+_HAS_PREAD = hasattr(os, "pread")  # Windows does not have it
 
 _counter = itertools.count()
 _token = os.urandom(12).hex()

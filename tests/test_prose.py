@@ -31,7 +31,6 @@ NOT_YET = (
     "zarrcy/__init__.py",
     "zarrcy/compat.py",
     "zarrcy/hierarchy",
-    "zarrcy/storage",
 )
 
 # Phrase -> what to write instead.

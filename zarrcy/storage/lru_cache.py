@@ -26,7 +26,7 @@ class LRUStoreCache(Store):
     store : mapping
         The slower store.
     max_size : int or None
-        Maximum number of bytes of values in the cache; None is no limit. A value that is longer is not cached.
+        Maximum number of bytes of values in the cache; None means unlimited. A value that is longer is not cached.
 
     Attributes
     ----------

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 
+import numcodecs
 import numpy as np
 import pytest
 
@@ -159,10 +160,37 @@ def test_reads_and_writes_survive_interrupts(options, interrupts, tmp_path):
             raise
 
     call()
-    interrupts(call_and_check_that_out_rests, 200, 2e-3)
+    interrupts(call_and_check_that_out_rests, 60, 2e-3)
     assert not [name for name in key_locks.held_names() if name.startswith(str(tmp_path))]
     a[...] = values
     np.testing.assert_array_equal(a[...], values)
+
+
+@compiled_only
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    ("options", "is_in_memory"),
+    [({}, False), ({}, True), ({"zarr_format": 3, "shards": 2**20}, False)],
+    ids=["files", "memory", "shard"],
+)
+def test_a_signal_ends_a_write_of_many_chunks(options, is_in_memory, threads, interrupts, tmp_path):
+    """The last chunk takes seconds to reach, the signal comes long before."""
+    values = np.random.default_rng(0).integers(0, 50, 2**20)
+    store = {} if is_in_memory else tmp_path / "a"
+    a = zarrcy.create(
+        2**20, chunks=256, dtype="i8", store=store, compressor=numcodecs.Zstd(20), threads=threads, **options
+    )
+    written = []
+
+    def write():
+        try:
+            a[:] = values
+        except Interrupted:
+            written.append(a.nchunks_initialized)
+            raise
+
+    interrupts(write, 1, 0.05)
+    assert written[0] < a.nchunks if "shards" not in options else written[0] == 0
 
 
 @pytest.mark.parametrize("module", IMPLEMENTATIONS, ids=lambda module: module.__name__.rsplit(".", 1)[-1])

@@ -370,7 +370,9 @@ def test_threads_share_a_slab_through_whole_chunks_but_not_a_small_window(
     n_threads = []
     share = thread_pool.share
     monkeypatch.setattr(
-        thread_pool, "share", lambda make, parts, n: (n_threads.append(n), share(make, parts, n))
+        thread_pool,
+        "share",
+        lambda make, parts, n, stop=None: (n_threads.append(n), share(make, parts, n, stop)),
     )
     slab, window = (slice(None), slice(None), 5), (slice(60, 68), slice(60, 68), slice(60, 68))
     for key in (slab, window):

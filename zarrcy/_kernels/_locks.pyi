@@ -7,7 +7,11 @@ nothing is held any more.
 """
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from types import TracebackType
+from typing import TypeVar
+
+T = TypeVar("T")
 
 class KeyLock:
     """Names that one thread holds, and that no other thread of this process can hold at the same time.
@@ -72,6 +76,13 @@ class FileLock:
     def __enter__(self) -> FileLock: ...
     def __exit__(self, *exc_info: object) -> None: ...
 
+class ContextValue:
+    """Sets a context variable in a ``with`` block."""
+
+    def __init__(self, variable: ContextVar[T], value: T) -> None: ...
+    def __enter__(self) -> None: ...
+    def __exit__(self, *exc_info: object) -> None: ...
+
 class WorkerGroup:
     """Threads that work for one caller. Leaving the ``with`` block waits for those that have begun.
 
@@ -94,7 +105,9 @@ class WorkerGroup:
         Number of threads in `work`.
     """
 
-    def __init__(self, work: Callable[[], object], grace: float | None = None) -> None: ...
+    def __init__(
+        self, work: Callable[[], object], stop: Callable[[], object] | None = None, grace: float | None = None
+    ) -> None: ...
     @property
     def failures(self) -> list[BaseException]: ...
     @property

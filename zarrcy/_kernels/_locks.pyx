@@ -192,6 +192,30 @@ cdef class FileLock:
             self.hold.release()
 
 
+cdef class ContextValue:
+    """Sets a context variable in a ``with`` block.
+
+    Parameters
+    ----------
+    variable : contextvars.ContextVar
+        The variable.
+    value : object
+        Its value in the block.
+    """
+
+    cdef object variable, value
+    cdef list tokens                 # one object may be entered again inside its block
+
+    def __init__(self, variable not None, value):
+        self.variable, self.value, self.tokens = variable, value, []
+
+    def __enter__(self):
+        self.tokens.append(self.variable.set(self.value))
+
+    def __exit__(self, *exc_info):
+        self.variable.reset(self.tokens.pop())
+
+
 cdef class WorkerGroup:
     """Threads that work for one caller. Leaving the ``with`` block waits for those that have begun.
 
@@ -202,6 +226,9 @@ cdef class WorkerGroup:
     ----------
     work : callable
         Called without arguments by each thread; it returns soon after `is_stopping` becomes True.
+    stop : callable, optional
+        Called without arguments when a thread fails and when the block is left, so that `work` ends. It must be
+        compiled, because Python code could be interrupted.
     grace : float, optional
         How long to wait for threads after an exception of the block or of a signal handler, in seconds; by default
         until they end.
@@ -214,13 +241,13 @@ cdef class WorkerGroup:
         Number of threads in `work`.
     """
 
-    cdef object work, grace, ended
+    cdef object work, stop, grace, ended
     cdef readonly list failures
     cdef readonly int n_running
     cdef bint is_closed
 
-    def __init__(self, work not None, grace=None):
-        self.work, self.grace = work, grace
+    def __init__(self, work not None, stop=None, grace=None):
+        self.work, self.stop, self.grace = work, stop, grace
         self.failures = []
         self.ended = allocate_lock()
         self.ended.acquire()
@@ -239,6 +266,8 @@ cdef class WorkerGroup:
             self.work()
         except BaseException as exc:
             self.failures.append(exc)
+            if self.stop is not None:
+                self.stop()
         self.n_running -= 1
         if self.is_closed and self.n_running == 0:
             self.work = None
@@ -250,6 +279,8 @@ cdef class WorkerGroup:
     def __exit__(self, exc_type, exc, traceback):
         deadline = interrupt = None
         self.is_closed = True
+        if self.stop is not None:
+            self.stop()
         while self.n_running:
             if deadline is None and self.grace is not None and (exc is not None or interrupt is not None):
                 deadline = monotonic() + self.grace

@@ -50,6 +50,10 @@ class PieceQueue:
     @property
     def done(self) -> bool:
         """Whether threads have taken all pieces."""
+
+    def stop(self) -> None:
+        """Let no thread take a further piece."""
+
     def __new__(
         cls,
         codec: ChunkCodec,

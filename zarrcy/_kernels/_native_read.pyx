@@ -33,6 +33,7 @@ cnp.import_array()
 cdef extern from "file_io.h":
     bint zarrcy_is_absent() nogil
     index_t zarrcy_fetch_add(index_t* counter, index_t step) nogil
+    index_t zarrcy_now_ns() nogil
     index_t zarrcy_read_at(int fd, char* at, size_t n, index_t start) nogil
     int c_open "open"(const char* path, int flags) nogil
     int c_close "close"(int fd) nogil
@@ -40,7 +41,9 @@ cdef extern from "file_io.h":
 
 cdef enum:
     NUMBER_LENGTH = 20               # digits of the largest coordinate
-    # decoded in one call: signals are handled between two calls
+    # a call ends after this time and the chunk that is then read: signals are handled between two calls
+    CALL_NS = 20000000
+    # most bytes and pieces of one call
     CALL_NBYTES = 268435456
     CALL_PIECES = 65536
     # neighbouring chunks of a shard are read at once, up to this many bytes and pieces
@@ -123,6 +126,11 @@ cdef class PieceQueue:
     def done(self):
         """Whether threads have taken all pieces."""
         return self.following >= self.n_places
+
+    def stop(self):
+        """Let no thread take a further piece."""
+        if self.following < self.n_places:
+            self.following = self.n_places
 
     cdef index_t number_of(self, index_t place) noexcept nogil:
         """Return the number of the piece at a place in the queue."""
@@ -329,8 +337,8 @@ cdef bint _read_outer(
 def read_files(PieceQueue queue not None, ChunkDir chunk_dir not None):
     """Read pieces of a queue from chunk files; fill the pieces whose file is missing.
 
-    The call may return before the queue is done, so that signals are handled: call it again until then. Several threads
-    may work on one queue.
+    The call returns after some 20 ms, even if the queue is not done, so that signals are handled: call it again until
+    then. Several threads may work on one queue.
 
     Parameters
     ----------
@@ -353,6 +361,7 @@ def read_files(PieceQueue queue not None, ChunkDir chunk_dir not None):
 
 cdef int _read_files(_ReadState state, PieceQueue queue, ChunkDir chunk_dir) except -1 nogil:
     cdef index_t first, last, place, number, done = 0
+    cdef index_t deadline = zarrcy_now_ns() + CALL_NS
     cdef StoredChunk stored
     cdef bint is_read
     stored.base, stored.start, stored.nbytes = NULL, 0, -1
@@ -369,6 +378,8 @@ cdef int _read_files(_ReadState state, PieceQueue queue, ChunkDir chunk_dir) exc
             if not is_read:
                 _leave(state, number)
         done += last - first
+        if zarrcy_now_ns() >= deadline:
+            break
     return 0
 
 
@@ -402,6 +413,7 @@ def read_values(PieceQueue queue not None, ValueBuffers values not None):
 
 cdef int _read_values(_ReadState state, PieceQueue queue, ValueBuffers values) except -1 nogil:
     cdef index_t first, last, place, number, done = 0
+    cdef index_t deadline = zarrcy_now_ns() + CALL_NS
     cdef StoredChunk* stored
     while done < state.most and queue.take(&first, &last):
         for place in range(first, last):
@@ -410,6 +422,8 @@ cdef int _read_values(_ReadState state, PieceQueue queue, ValueBuffers values) e
             if not _read_piece(queue, number, stored if stored.fd != MISSING else NULL, state.workspace):
                 _leave(state, number)
         done += last - first
+        if zarrcy_now_ns() >= deadline:
+            break
     return 0
 
 
@@ -466,6 +480,7 @@ cdef int _read_spans(
 ) except -1 nogil:
     cdef _Spans spans
     cdef index_t first, last, place, k, stop, done = 0
+    cdef index_t deadline = zarrcy_now_ns() + CALL_NS
     spans.fd = fd
     while done < state.most and queue.take(&first, &last):
         spans.n = 0
@@ -480,6 +495,8 @@ cdef int _read_spans(
             _read_run(state, queue, &spans, k, stop)
             k = stop
         done += last - first
+        if zarrcy_now_ns() >= deadline:
+            break
     return 0
 
 

@@ -6,7 +6,7 @@ changed and written alone, because the caller must hold its lock.
 
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.exc cimport PyErr_SetFromErrno
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
@@ -23,6 +23,7 @@ cnp.import_array()
 cdef extern from "file_io.h":
     bint zarrcy_is_absent() nogil
     index_t zarrcy_fetch_add(index_t* counter, index_t step) nogil
+    index_t zarrcy_now_ns() nogil
     int zarrcy_replace_file(char* partial, const char* target, const char* at, size_t n) nogil
     int zarrcy_write_at(int fd, const char* at, size_t n, index_t start) nogil
     int c_open "open"(const char* path, int flags) nogil
@@ -31,7 +32,11 @@ cdef extern from "file_io.h":
     int O_RDONLY, O_CLOEXEC
 
 cdef enum:
-    # encoded in one call: signals are handled between two calls
+    # a call ends after this time and the chunk that is then written: signals are handled between two calls
+    CALL_NS = 20000000
+    # for a uniform value, which is encoded once in each call
+    UNIFORM_CALL_NS = 100000000
+    # most bytes of one call
     CALL_NBYTES = 268435456
     # instead of the length of an encoded chunk
     NOT_KNOWN = -1
@@ -198,6 +203,7 @@ def encode_values(PieceQueue queue not None, list made not None, bint keep_empty
     try:
         while queue.take(&first, &last):
             for place in range(first, last):
+                PyErr_CheckSignals()
                 at = state.workspace.chunk
                 if queue.codec.is_raw and not uniform:
                     # make the chunk in the memory where it stays
@@ -276,8 +282,8 @@ cdef class FileWriter:
     def write(self):
         """Write the pieces that replace their chunks.
 
-        The call may return before the queue is done, so that signals are handled: call it again until then. Several
-        threads may work on one queue, each with a writer of its own.
+        The call returns after some 20 ms, even if the queue is not done, so that signals are handled: call it again
+        until then. Several threads may work on one queue, each with a writer of its own.
 
         Returns
         -------
@@ -288,6 +294,7 @@ cdef class FileWriter:
         cdef PieceQueue queue = self.queue
         cdef EncodeState state
         cdef const char* encoded = NULL
+        cdef index_t deadline = zarrcy_now_ns() + (UNIFORM_CALL_NS if self.uniform else CALL_NS)
         cdef index_t most = CALL_NBYTES // (queue.codec.nbytes + 1) + 1
         cdef index_t* fallback_pieces
         if not encodes(queue):
@@ -309,6 +316,8 @@ cdef class FileWriter:
                             fallback_pieces[n_fallback] = number
                             n_fallback += 1
                     done += last - first
+                    if zarrcy_now_ns() >= deadline:
+                        break
             return [fallback_pieces[n] for n in range(n_fallback)]
         finally:
             free(fallback_pieces)
@@ -349,7 +358,8 @@ def write_shard(
 ):
     """Encode the pieces that replace their chunks, and write them one after the other to an open file.
 
-    Several threads may work on one queue.
+    The call returns after some 20 ms, even if the queue is not done, so that signals are handled: call it again until
+    then. Several threads may work on one queue.
 
     Parameters
     ----------
@@ -382,6 +392,7 @@ def write_shard(
     cdef const char* encoded = NULL
     cdef index_t* fallback_pieces
     cdef bint has_failed = False
+    cdef index_t deadline = zarrcy_now_ns() + (UNIFORM_CALL_NS if uniform else CALL_NS)
     if chunks.shape[0] != queue.n_places or index.shape[1] != 2 or not encodes(queue):
         raise ValueError(f"the queue has {queue.n_places} pieces, but there are {chunks.shape[0]} chunk numbers")
     for k in range(chunks.shape[0]):
@@ -411,6 +422,8 @@ def write_shard(
                     if zarrcy_write_at(fd, encoded, n, start) != 0:
                         has_failed = True
                         break
+                if zarrcy_now_ns() >= deadline:
+                    break
         if has_failed:
             PyErr_SetFromErrno(OSError)
         return [fallback_pieces[k] for k in range(n_fallback)]

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar, Token
 from threading import get_ident
 from time import monotonic
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _holders: dict[str, KeyLock] = {}
 _freed = threading.Condition()
@@ -89,11 +93,27 @@ class FileLock:
             self._hold.release()
 
 
+class ContextValue:
+    """Sets a context variable in a ``with`` block: see ``_locks.ContextValue``."""
+
+    def __init__(self, variable: ContextVar[T], value: T) -> None:
+        self.variable, self.value = variable, value
+        self.tokens: list[Token[T]] = []
+
+    def __enter__(self) -> None:
+        self.tokens.append(self.variable.set(self.value))
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.variable.reset(self.tokens.pop())
+
+
 class WorkerGroup:
     """Threads that work for one caller: see ``_locks.WorkerGroup``."""
 
-    def __init__(self, work: Callable[[], object], grace: float | None = None) -> None:
-        self.work, self.grace = work, grace
+    def __init__(
+        self, work: Callable[[], object], stop: Callable[[], object] | None = None, grace: float | None = None
+    ) -> None:
+        self.work, self.stop, self.grace = work, stop, grace
         self.failures: list[BaseException] = []
         self.n_running = 0
         self._is_closed = False
@@ -114,6 +134,8 @@ class WorkerGroup:
             self.work()
         except BaseException as exc:
             self.failures.append(exc)
+            if self.stop is not None:
+                self.stop()
         finally:
             with self._changed:
                 self.n_running -= 1
@@ -125,6 +147,8 @@ class WorkerGroup:
     def __exit__(self, exc_type: object, exc: BaseException | None, traceback: object) -> bool:
         deadline = interrupt = None
         self._is_closed = True
+        if self.stop is not None:
+            self.stop()
         while self.n_running:
             if deadline is None and self.grace is not None and (exc is not None or interrupt is not None):
                 deadline = monotonic() + self.grace

@@ -12,11 +12,19 @@
 #include <sys/syscall.h>
 #endif
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Add `step` to a counter that threads share, and return its value before. */
 static inline int64_t zarrcy_fetch_add(int64_t *counter, int64_t step) {
     return __atomic_fetch_add(counter, step, __ATOMIC_RELAXED);
+}
+
+/* Return a time in nanoseconds that only grows. */
+static inline int64_t zarrcy_now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 /* Read a whole file to `at`. Returns its length, room + 1 if it is longer than `room` bytes, or -1. */

@@ -167,12 +167,11 @@ class NativePath:
         numbers : range or ndarray of int64
             The numbers of the pieces.
         """
-        n = len(numbers)
         if isinstance(numbers, range):
             return _native.PieceQueue(
-                self.codec, plan, layout, array, fill_bytes, n, numbers.start, numbers.stop
+                self.codec, plan, layout, array, fill_bytes, self.step, numbers.start, numbers.stop
             )
-        return _native.PieceQueue(self.codec, plan, layout, array, fill_bytes, n, 0, -1, numbers)
+        return _native.PieceQueue(self.codec, plan, layout, array, fill_bytes, self.step, 0, -1, numbers)
 
     def shared_queue(
         self,
@@ -343,5 +342,6 @@ def _run(queue: PieceQueue, work: Callable[[], list[int]], n_threads: int) -> li
     if n_threads == 1:
         work_on(0, 1)
     else:
-        thread_pool.share(lambda: work_on, ((number, number + 1) for number in range(n_threads)), n_threads)
+        ranges = ((number, number + 1) for number in range(n_threads))
+        thread_pool.share(lambda: work_on, ranges, n_threads, queue.stop)
     return fallback_pieces

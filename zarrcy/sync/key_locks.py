@@ -14,11 +14,26 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from zarrcy import _kernels
 
 if TYPE_CHECKING or _kernels.COMPILED:
-    from zarrcy._kernels._locks import FileLock, KeyLock, WorkerGroup, forget_locks, held_names
+    from zarrcy._kernels._locks import ContextValue, FileLock, KeyLock, WorkerGroup, forget_locks, held_names
 else:
-    from zarrcy._kernels._reference_locks import FileLock, KeyLock, WorkerGroup, forget_locks, held_names
+    from zarrcy._kernels._reference_locks import (
+        ContextValue,
+        FileLock,
+        KeyLock,
+        WorkerGroup,
+        forget_locks,
+        held_names,
+    )
 
-__all__ = ["FileLock", "KeyLock", "LiveObjects", "WorkerGroup", "held_names", "renew_in_forks"]
+__all__ = [
+    "ContextValue",
+    "FileLock",
+    "KeyLock",
+    "LiveObjects",
+    "WorkerGroup",
+    "held_names",
+    "renew_in_forks",
+]
 
 T = TypeVar("T")
 

@@ -10,8 +10,7 @@ import functools
 import os
 import threading
 from _thread import start_new_thread
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,7 +19,7 @@ from zarrcy import settings
 from zarrcy.settings import check_n_threads
 
 if TYPE_CHECKING:
-    from zarrcy.sync.key_locks import WorkerGroup
+    from zarrcy.sync.key_locks import ContextValue, WorkerGroup
 
 Task = Callable[[int, int], None]
 
@@ -41,8 +40,7 @@ class Choice(NamedTuple):
     why: str
 
 
-@contextmanager
-def use_threads(n: int) -> Iterator[None]:
+def use_threads(n: int) -> ContextValue:
     """Use `n` threads for the reads and writes in a ``with`` block.
 
     The block takes precedence over the ``threads`` of an array and over ``ZARRCY_THREADS``. It applies to the
@@ -53,10 +51,10 @@ def use_threads(n: int) -> Iterator[None]:
     n : int
         Number of threads, at least 1. The calling thread is one of them.
 
-    Yields
-    ------
-    None
-        The previous number of threads is restored at the end of the block.
+    Returns
+    -------
+    context manager
+        The previous number of threads is restored at the end of its block.
 
     Raises
     ------
@@ -72,21 +70,16 @@ def use_threads(n: int) -> Iterator[None]:
     >>> total
     10000.0
     """
-    before = _of_block.set(check_n_threads(n))
-    try:
-        yield
-    finally:
-        _of_block.reset(before)
+    from zarrcy.sync.key_locks import ContextValue
+
+    return ContextValue(_of_block, check_n_threads(n))
 
 
-@contextmanager
-def prefer_threads(n: int) -> Iterator[None]:
-    """Use `n` threads in this block, unless it runs inside a block of `use_threads`."""
-    before = _of_array.set(n)
-    try:
-        yield
-    finally:
-        _of_array.reset(before)
+def prefer_threads(n: int) -> ContextValue:
+    """Use `n` threads in a ``with`` block, unless it is inside a block of `use_threads`."""
+    from zarrcy.sync.key_locks import ContextValue
+
+    return ContextValue(_of_array, n)
 
 
 def n_threads() -> int:
@@ -200,7 +193,12 @@ def _text(path: str) -> str:
         return ""
 
 
-def share(make_task: Callable[[], Task], ranges: Iterable[tuple[int, int]], n: int) -> None:
+def share(
+    make_task: Callable[[], Task],
+    ranges: Iterable[tuple[int, int]],
+    n: int,
+    stop: Callable[[], object] | None = None,
+) -> None:
     """Call tasks for all ranges on `n` threads.
 
     The calling thread is one of them, so the work ends even if no other thread is free. Threads take ranges one
@@ -215,6 +213,8 @@ def share(make_task: Callable[[], Task], ranges: Iterable[tuple[int, int]], n: i
         The arguments ``(first, last)`` of the task.
     n : int
         Number of threads.
+    stop : callable, optional
+        Makes tasks that are running return early; called after an exception. It must be compiled, see `WorkerGroup`.
     """
     if n <= 1:
         task = make_task()
@@ -235,7 +235,7 @@ def share(make_task: Callable[[], Task], ranges: Iterable[tuple[int, int]], n: i
                 return
             task(*part)
 
-    with WorkerGroup(work) as group:
+    with WorkerGroup(work, stop) as group:
         _start(group, n - 1)
         work()
     if group.failures:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
+Loaded: TypeAlias = Any
+"""What a name that is loaded on first use stands for: a class, a function or a module."""
+
 
 def lazy_names(
     package: str, homes: Mapping[str, str], modules: str = ""
-) -> tuple[list[str], Callable[[str], Any]]:
+) -> tuple[list[str], Callable[[str], Loaded]]:
     """Return the names that modules have for a package, and a function that loads what one of them names.
 
     Parameters
@@ -30,7 +33,7 @@ def lazy_names(
     """
     home_of = {name: home for home, names in homes.items() for name in names.split()}
 
-    def find(name: str) -> Any:
+    def find(name: str) -> Loaded:
         if name in home_of:
             return getattr(import_module(home_of[name]), name)
         if name in modules.split():
@@ -40,7 +43,7 @@ def lazy_names(
     return sorted(home_of), find
 
 
-def zarr2_names(module: str) -> tuple[list[str], Callable[[str], Any]]:
+def zarr2_names(module: str) -> tuple[list[str], Callable[[str], Loaded]]:
     """Return the names that zarr-python 2 has in the module of the same name, as `lazy_names` does.
 
     Parameters
@@ -65,7 +68,7 @@ def zarr2_names(module: str) -> tuple[list[str], Callable[[str], Any]]:
     return lazy_names(module, modules[module.rpartition(".")[2]])
 
 
-def find_zarr2_name(package: str, folder: str, name: str) -> Any:
+def find_zarr2_name(package: str, folder: str, name: str) -> Loaded:
     """Return what zarr-python 2 calls `name` in the module that has the same name as a package of zarrcy.
 
     The import system asks a package for the name of each submodule before it looks for a file. Such a name raises

@@ -24,9 +24,9 @@ from zarrcy._kernels.protocols import (
 )
 
 __all__ = [
-    "JSON", "AnyArray", "AnyDtype", "Box", "Buffer", "ChunkGrid", "ChunkLayout", "Codec", "Coords", "Elements", "Field",
-    "FlatPlan", "Kernels", "Key", "MaskedArray", "Option", "OuterPlan", "Plan", "Planner", "Points", "Positions",
-    "Record", "Selection", "Shape", "Span", "Store", "StoreLike", "Synchronizer", "ZarrFormat",
+    "JSON", "AnyArray", "AnyDtype", "AnyMember", "Box", "Buffer", "ChunkGrid", "ChunkLayout", "Codec", "Coords",
+    "Elements", "Field", "FlatPlan", "Kernels", "Key", "MaskedArray", "Option", "OuterPlan", "Plan", "Planner",
+    "Points", "Positions", "Record", "Selection", "Shape", "Span", "Store", "StoreLike", "Synchronizer", "ZarrFormat",
 ]  # fmt: skip
 
 Key: TypeAlias = str
@@ -51,6 +51,9 @@ MaskedArray: TypeAlias = "np.ma.MaskedArray[Any, Any]"
 """A masked array of any shape and data type: a result in which missing chunks are masked."""
 Elements: TypeAlias = Any
 """A scalar or array-like that a user gave or gets: a fill value, a value to assign, an element."""
+AnyMember: TypeAlias = Any
+"""A member of a group: an array or a group. Type checkers accept any use of it, because a name does not tell which
+of the two it is."""
 Option: TypeAlias = Any
 """Value of a keyword argument that a function passes on, for example to `zarrcy.create`."""
 Positions: TypeAlias = "tuple[NDArray[np.int64] | None, ...]"

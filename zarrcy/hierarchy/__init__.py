@@ -3,12 +3,10 @@
 The names that zarr-python 2 has in its module ``hierarchy`` can be imported from here too.
 """
 
-from typing import Any
-
-from zarrcy._lazy import find_zarr2_name, zarr2_names
+from zarrcy._lazy import Loaded, find_zarr2_name, zarr2_names
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Loaded:
     return find_zarr2_name(__name__, __path__[0], name)
 
 

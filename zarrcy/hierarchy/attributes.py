@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator, MutableMapping
-from typing import Any
 
 from zarrcy.hierarchy.node import Node, refuse_read_only
 from zarrcy.types import JSON, Key, Store, Synchronizer
 
 
-class Attributes(MutableMapping[str, Any]):
+class Attributes(MutableMapping[str, JSON]):
     """The user attributes of an array or group: a mapping of names to values that JSON can represent.
 
     When a change returns, it is in the store. `update` and `put` write once for all their values.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, ItemsView, Iterable, Iterator, MutableMapping, ValuesView
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, Unpack
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from zarrcy.types import (
     JSON,
     AnyArray,
     AnyDtype,
+    AnyMember,
     Elements,
     Option,
     Shape,
@@ -41,8 +42,14 @@ if TYPE_CHECKING:
 
 
 Member: TypeAlias = "Array | Group"
-AnyMember: TypeAlias = Any
-"""An array or a group. Type checkers accept any use of it, because a name does not tell which of the two it is."""
+
+
+class _CreatesArray(Protocol):
+    """A function such as `zarrcy.create`."""
+
+    def __call__(self, *args: Option, **kwargs: Option) -> Array: ...
+
+
 _T = TypeVar("_T")
 _Answer = TypeVar("_Answer")
 # Prefixes of names that notebooks and NumPy look up in any object; looking for them in the store only takes time.
@@ -63,7 +70,7 @@ class GroupState:
         return GroupState(node, self.config)
 
 
-class Group(NodeProperties, MutableMapping[str, Any]):
+class Group(NodeProperties, MutableMapping[str, AnyMember]):
     """A group that exists in a store: a mapping of names to arrays and groups.
 
     A name may be a path: several names with slashes between them. A path that begins with a slash starts at
@@ -139,7 +146,7 @@ class Group(NodeProperties, MutableMapping[str, Any]):
         self._node = state.node
         self._attrs = Attributes(state.node, state.config.read_only, state.config.cache_attrs)
 
-    def __reduce__(self) -> tuple[Callable[..., Group], tuple[type[Group], GroupState]]:
+    def __reduce__(self) -> tuple[object, ...]:
         return _open_again, (type(self), self._state)
 
     # -- what it is --------------------------------------------------------------------------------
@@ -743,11 +750,11 @@ class Group(NodeProperties, MutableMapping[str, Any]):
 
     # -- creating arrays, with the names of h5py ---------------------------------------------------
 
-    def _create_array(self, create: Callable[..., Array], name: str, **kwargs: Option) -> Array:
+    def _create_array(self, create: _CreatesArray, name: str, **kwargs: Option) -> Array:
         with self._changing():
             return self._create_array_unlocked(create, name, **kwargs)
 
-    def _create_array_unlocked(self, create: Callable[..., Array], name: str, **kwargs: Option) -> Array:
+    def _create_array_unlocked(self, create: _CreatesArray, name: str, **kwargs: Option) -> Array:
         config = self._state.config
         kwargs.setdefault("synchronizer", self._node.synchronizer)
         kwargs.setdefault("cache_attrs", config.cache_attrs)
@@ -872,7 +879,7 @@ class Group(NodeProperties, MutableMapping[str, Any]):
             if entry.kind == "group":
                 raise ContainsGroupError(node.path)
             node.synchronizer = kwargs.get("synchronizer", node.synchronizer)
-            given: dict[str, Any] = {**take_options(kwargs)}
+            given: dict[str, Option] = {**take_options(kwargs)}
             given |= {name: kwargs[name] for name in ("cache_metadata", "cache_attrs") if name in kwargs}
             array = Array.from_state(open_state(node, replace(self._state.config, **given), entry.parse()))
         _check_required(array, normalize_shape(shape), np.dtype(dtype), exact)

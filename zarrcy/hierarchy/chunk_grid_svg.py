@@ -1,4 +1,4 @@
-"""A picture of an array and of how it is cut into chunks, in SVG, for a notebook."""
+"""Draw the chunk grid of an array in SVG, for a notebook."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from zarrcy.types import Shape
 
 Point: TypeAlias = tuple[float, float]
 
-_LONGEST = 160.0  # pixels of the longest side
-_THINNEST = 24.0  # pixels of a side of which nearly nothing would be seen
-_MOST_CUTS = 24  # lines along a side, beyond which they would only be a shade of grey
+_LONGEST = 160.0  # length of the longest side, in pixels
+_THINNEST = 24.0  # length of the shortest side, in pixels: thinner ones would be invisible
+_MOST_CUTS = 24  # most lines across a side; more would blend into grey
 _DRAWN_AXES = 3
 _FACE = "fill:#dce6f2;stroke:#34567f;stroke-width:1.5"
 _EMPTY_FACE = "fill:none;stroke:#34567f;stroke-width:1.5;stroke-dasharray:4 3"
@@ -22,15 +22,19 @@ _TEXT = "fill:currentColor;font:11px sans-serif"
 
 
 def grid_svg(shape: Shape, chunks: Shape, axes: Sequence[AxisChunks] | None = None) -> str:
-    """Draw the last three axes of an array, or as many as it has, with lines where chunks meet.
+    """Draw the last three axes of an array, with lines at the chunk edges.
 
-    Where there are very many chunks only some of the lines are drawn, each at the edge of a chunk.
+    If there are many chunks, only some of the lines are drawn, each at the edge of a chunk.
 
     Parameters
     ----------
-    shape, chunks : in elements
-    axes : where the chunks of each axis begin, if they are not all as long as `chunks` says
+    shape, chunks : Shape
+        Shape of the array and of its chunks, in elements.
+    axes : sequence of AxisChunks, optional
+        Where the chunks of each axis begin. By default, all chunks have the shape `chunks`.
 
+    Examples
+    --------
     >>> grid_svg((4, 6), (2, 6)).count("<line")
     1
     """
@@ -38,7 +42,7 @@ def grid_svg(shape: Shape, chunks: Shape, axes: Sequence[AxisChunks] | None = No
     lengths = [_pixels(n, max(drawn)) for n in drawn]
     axes = tuple(map(AxisChunks.regular, chunks)) if axes is None else axes
     cuts = [_cuts(n, axis) for n, axis in zip(drawn, axes[-_DRAWN_AXES:], strict=True)]
-    # what has fewer than two axes is drawn as a bar, or a dot, that is not cut along the others
+    # draw 1-d arrays as a bar and 0-d arrays as a dot
     while len(lengths) < 2:
         lengths, cuts = [_THINNEST, *lengths], [[], *cuts]
     *depth, height, width = lengths
@@ -64,10 +68,10 @@ def grid_svg(shape: Shape, chunks: Shape, axes: Sequence[AxisChunks] | None = No
         parts.append(_label((12, bottom + 32), f"the last {len(drawn)} of {len(shape)} axes", "start"))
         bottom += 16
     total = f"{margin + width + slant + 12:.0f}", f"{bottom + 26:.0f}"
-    told = escape(f"chunks of shape {chunks} in an array of shape {shape}", quote=True)
+    label = escape(f"chunks of shape {chunks} in an array of shape {shape}", quote=True)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{total[0]}" height="{total[1]}" '
-        f'viewBox="0 0 {total[0]} {total[1]}" role="img" aria-label="{told}">{"".join(parts)}</svg>'
+        f'viewBox="0 0 {total[0]} {total[1]}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
     )
 
 
@@ -76,7 +80,7 @@ def _pixels(n: int, longest: int) -> float:
 
 
 def _cuts(n: int, axis: AxisChunks) -> list[float]:
-    """Return where along an axis chunks meet, as parts of its length; some of them where they are many."""
+    """Return where chunks meet along an axis, as fractions of its length; some of the places if there are many."""
     count = axis.count(n)
     step = -(-count // (_MOST_CUTS + 1)) or 1
     return [axis.start_of(i) / n for i in range(step, count, step)]
@@ -85,23 +89,23 @@ def _cuts(n: int, axis: AxisChunks) -> list[float]:
 def _face(
     corner: Point, along: Point, across: Point, cuts_along: list[float], cuts_across: list[float], style: str
 ) -> list[str]:
-    """Draw the parallelogram that two sides span at a corner, cut along both."""
+    """Draw the parallelogram that two sides span at a corner, with lines across both sides."""
     far = _plus(corner, along)
     corners = (corner, far, _plus(far, across), _plus(corner, across))
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
     return [
         f'<polygon points="{points}" style="{style}"/>',
-        *(_line(_plus(corner, along, part), across) for part in cuts_along),
-        *(_line(_plus(corner, across, part), along) for part in cuts_across),
+        *(_line(_plus(corner, along, fraction), across) for fraction in cuts_along),
+        *(_line(_plus(corner, across, fraction), along) for fraction in cuts_across),
     ]
 
 
-def _plus(start: Point, way: Point, part: float = 1.0) -> Point:
-    return start[0] + part * way[0], start[1] + part * way[1]
+def _plus(start: Point, step: Point, fraction: float = 1.0) -> Point:
+    return start[0] + fraction * step[0], start[1] + fraction * step[1]
 
 
-def _line(start: Point, way: Point) -> str:
-    (x1, y1), (x2, y2) = start, _plus(start, way)
+def _line(start: Point, step: Point) -> str:
+    (x1, y1), (x2, y2) = start, _plus(start, step)
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" style="{_CUT}"/>'
 
 

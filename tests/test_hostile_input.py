@@ -71,9 +71,9 @@ def nested(depth):
     ("document", "problem"),
     [
         (nested(128), "nested more than 128 deep"),
-        (nested(100_000), "no JSON"),
+        (nested(100_000), "not JSON"),
         (b'{"a": "' + b"x" * 2000 + b'"}', "at most 1000"),
-        (b'{"a": ' + b"1" * 900 + b"", "no JSON"),
+        (b'{"a": ' + b"1" * 900 + b"", "not JSON"),
     ],
 )
 def test_a_document_that_is_too_large_or_too_deep_is_refused(document, problem):

@@ -239,6 +239,7 @@ class _Copier:
 
     @property
     def counts(self) -> Counts:
+        """Numbers of copied and skipped objects, and of copied bytes."""
         return self.n_copied, self.n_skipped, self.n_bytes_copied
 
     def run(self, members: list[tuple[str, ArrayLike | GroupLike]], include_groups: bool) -> None:
@@ -571,6 +572,7 @@ class _KeyCopier:
 
     @property
     def counts(self) -> Counts:
+        """Numbers of copied and skipped objects, and of copied bytes."""
         return self.n_copied, self.n_skipped, self.n_bytes_copied
 
     def choose(self, targets: dict[Key, Key]) -> dict[Key, Key]:

@@ -25,7 +25,7 @@ _BATCH_KEYS = 1000
 
 
 @dataclass(slots=True)
-class FoundArray:
+class StoredArray:
     """An array, and the keys of its stored chunks.
 
     Attributes
@@ -72,7 +72,7 @@ class Inventory:
 
     Attributes
     ----------
-    arrays : dict of str to FoundArray
+    arrays : dict of str to StoredArray
         Arrays, by the prefixes of their keys.
     groups : list of str
         Paths of the groups.
@@ -82,7 +82,7 @@ class Inventory:
         What is wrong.
     """
 
-    arrays: dict[str, FoundArray] = field(default_factory=dict)
+    arrays: dict[str, StoredArray] = field(default_factory=dict)
     groups: list[str] = field(default_factory=list)
     unclear: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
@@ -210,28 +210,14 @@ def _add_node(
             )
         inventory.unclear.add(prefix)
         return
-    array = FoundArray(prefix[:-1], [], [])
+    array = StoredArray(prefix[:-1], [], [])
     is_group = False
     for format in metadata.NODE_BY_NODE:
-        kinds = [kind for kind in ("array", "group") if format.document_key("", kind) in names]
         if format.CONSOLIDATED_KEY in names:
             _compare_consolidated(documents, prefix, format, inventory)
-        attributes = format.attributes_key({}, "")
+        kinds = _kinds_of(prefix, names, format, inventory)
         if not kinds:
-            if attributes in names:
-                inventory.report(
-                    "stray",
-                    prefix + attributes,
-                    "there is neither an array nor a group with these attributes",
-                )
             continue
-        if len(kinds) > 1 and not metadata.keeps_one_document(format):
-            inventory.report(
-                "metadata",
-                format.document_key(prefix, "group"),
-                "a node is an array or a group, but there is also the document of an array",
-                prefix,
-            )
         try:
             description = _load(documents, prefix, format, separator)
         except Exception as exc:
@@ -248,6 +234,19 @@ def _add_node(
         inventory.arrays[prefix] = array
     elif is_group:
         inventory.groups.append(prefix[:-1])
+
+
+def _kinds_of(prefix: str, names: set[str], format: Format, inventory: Inventory) -> list[str]:
+    """Return the kinds of the nodes with documents at a prefix of keys; report documents that can't be together."""
+    kinds = [kind for kind in ("array", "group") if format.document_key("", kind) in names]
+    attributes = format.attributes_key({}, "")
+    if not kinds and attributes in names:
+        text = "there is neither an array nor a group with these attributes"
+        inventory.report("stray", prefix + attributes, text)
+    if len(kinds) > 1 and not metadata.keeps_one_document(format):
+        text = "a node is an array or a group, but there is also the document of an array"
+        inventory.report("metadata", format.document_key(prefix, "group"), text, prefix)
+    return kinds
 
 
 def _load(documents: dict[Key, Buffer], prefix: str, format: Format, separator: str) -> ArrayMetadata | None:

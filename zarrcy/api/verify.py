@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zarrcy.api.inventory import FoundArray, take_inventory
+from zarrcy.api.inventory import StoredArray, take_inventory
 from zarrcy.api.progress import Advance, byte_progress
 from zarrcy.chunk_io.context import ChunkContext
 from zarrcy.chunk_io.open_chunks import open_chunk_context
@@ -116,7 +116,7 @@ class _EqualValues:
     keys: list[Key]
 
 
-def _equal_parts(array: FoundArray, description: ArrayMetadata, keys: list[Key]) -> Iterator[_EqualValues]:
+def _equal_parts(array: StoredArray, description: ArrayMetadata, keys: list[Key]) -> Iterator[_EqualValues]:
     """Group the stored values of an array by their shape; the description of each group has that chunk shape."""
     if description.rectilinear_axes is None:
         yield _EqualValues(description=description, keys=keys)

@@ -303,7 +303,10 @@ def test_changes_are_made_under_one_lock():
             return Lock()
 
     root = zarr.open_group({}, mode="w", synchronizer=Locks())
+    assert held == [".zgroup", "-.zgroup"]
     held.clear()
+    zarr.open_group(root.store, synchronizer=root.synchronizer)
+    assert held == [], "a group that exists is opened without a lock"
     root.create_group("a")
     assert held == [".zgroup", "-.zgroup"]
     held.clear()

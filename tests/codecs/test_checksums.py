@@ -1,4 +1,4 @@
-"""``checksum=True``: a changed bit is found out, and others read what is written."""
+"""``checksum=True``: changed bits are detected, and other readers can read the chunks."""
 
 import json
 
@@ -29,7 +29,7 @@ def values_for(dtype):
     return np.arange(48, dtype="i4").astype(dtype).reshape(6, 8) if isinstance(dtype, str) else None
 
 
-def test_what_has_a_checksum_reads_as_it_was_written(options, tmp_path):
+def test_arrays_with_a_checksum_survive_a_round_trip(options, tmp_path):
     values = values_for("i4")
     z = zarrcy.array(values, chunks=(2, 3), store=tmp_path / "a", checksum=True, **options)
     np.testing.assert_array_equal(z[:], values)
@@ -40,7 +40,7 @@ def test_what_has_a_checksum_reads_as_it_was_written(options, tmp_path):
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("format_number", [2, 3])
-def test_any_type_may_have_a_checksum(dtype, format_number, tmp_path):
+def test_every_data_type_can_have_a_checksum(dtype, format_number, tmp_path):
     values = np.zeros((6, 8), dtype)
     values[1:3] = np.ones((), dtype) if not isinstance(dtype, str) or dtype[0] != "M" else np.ones((), "i8")
     z = zarrcy.array(values, chunks=4, store={}, checksum=True, zarr_format=format_number)
@@ -48,7 +48,7 @@ def test_any_type_may_have_a_checksum(dtype, format_number, tmp_path):
 
 
 @pytest.mark.parametrize("format_number", [2, 3])
-def test_texts_may_have_a_checksum(format_number):
+def test_strings_can_have_a_checksum(format_number):
     z = zarrcy.create(3, dtype=str, chunks=2, store={}, checksum=True, zarr_format=format_number)
     z[:] = ["a", "bc", ""]
     assert z[:].tolist() == ["a", "bc", ""]
@@ -57,7 +57,7 @@ def test_texts_may_have_a_checksum(format_number):
         z[0]
 
 
-def test_no_changed_bit_is_a_wrong_number(options):
+def test_a_changed_bit_never_gives_a_wrong_number(options):
     store = {}
     values = values_for("i4")
     z = zarrcy.array(values, chunks=(2, 3), store=store, checksum=True, **options)
@@ -67,13 +67,13 @@ def test_no_changed_bit_is_a_wrong_number(options):
         for bit in (0, 7):
             store[key] = good[:at] + bytes([good[at] ^ (1 << bit)]) + good[at + 1 :]
             try:
-                found = z[:]
+                result = z[:]
             except ChunkDecodeError:
                 continue
-            np.testing.assert_array_equal(found, values)
+            np.testing.assert_array_equal(result, values)
 
 
-def test_the_codec_stands_last_and_once():
+def test_the_checksum_codec_is_the_last_one_and_is_added_once():
     store = {}
     zarrcy.create(4, store=store, zarr_format=3, codecs=["bytes", "zstd", "crc32c"], checksum=True)
     codecs = json.loads(store["zarr.json"])["codecs"]
@@ -84,18 +84,18 @@ def test_the_codec_stands_last_and_once():
     assert inner == ["bytes", "blosc", "crc32c"]
 
 
-def test_chunks_of_format_2_compress_as_well_as_without():
+def test_a_checksum_in_v2_does_not_worsen_compression_much():
     values = np.arange(100_000, dtype="i8")
     plain, checked = (zarrcy.array(values, store={}, checksum=checksum) for checksum in (False, True))
     assert checked.nbytes_stored < 1.5 * plain.nbytes_stored
 
 
-def test_a_format_without_a_place_for_it_says_so(tmp_path):
+def test_a_format_that_cannot_store_a_checksum_refuses_it(tmp_path):
     with pytest.raises(ValueError, match="N5 does not support filters, including checksums"):
         zarrcy.create(4, store=zarrcy.N5Store(tmp_path), checksum=True)
 
 
-def test_a_group_makes_arrays_with_a_checksum():
+def test_a_group_creates_arrays_with_a_checksum():
     group = zarrcy.group({})
     z = group.create_dataset("a", data=np.arange(4), checksum=True)
     assert [codec.codec_id for codec in z.filters] == ["shuffle", "crc32"]

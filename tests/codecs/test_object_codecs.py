@@ -1,4 +1,4 @@
-"""Arrays of Python objects: every object codec keeps what NumPy would keep, through whatever is done to the array."""
+"""Arrays of Python objects: with every object codec, they behave like NumPy arrays of objects."""
 
 import json
 import pickle
@@ -21,7 +21,7 @@ pytest.importorskip("msgpack", reason="numcodecs has msgpack2 where the package 
 
 @dataclass(frozen=True)
 class Kind:
-    """An object codec, objects that it keeps, and a fill value with what it becomes in a stored chunk."""
+    """An object codec, objects for it, and a fill value with its form in a stored chunk."""
 
     codec: Any
     values: list[Any]
@@ -36,7 +36,7 @@ ANYTHING = ["", "é", 1, -2.5, None, True, [], [1, ["x"]], {"a": [None, {"b": 0}
 KINDS = [
     Kind(numcodecs.VLenUTF8(), ["é", "", "abc", "nul\0", "δ" * 40, "\U0001f600"], "fill", "fill"),
     Kind(numcodecs.VLenBytes(), [b"\0a", b"", b"abc\0", b"\xff" * 40], b"f\0", b"f\0"),
-    # a fill value of this codec can't be written down, and None is stored as an empty array
+    # JSON cannot hold a fill value of this codec, and None is stored as an empty array
     Kind(
         numcodecs.VLenArray("<i4"),
         [np.arange(n, dtype="<i4") - 1 for n in (3, 0, 1, 40)],
@@ -58,7 +58,7 @@ def pickle_is_allowed(monkeypatch):
 
 
 def objects(shape, values, start=0):
-    """An array whose elements are these values, again and again."""
+    """Return an array whose elements repeat the values."""
     out = np.empty(shape, object)
     for n, at in enumerate(np.ndindex(*shape), start):
         out[at] = values[n % len(values)]
@@ -70,7 +70,7 @@ def repeated(shape, value):
 
 
 def plain(value):
-    """What says by == whether objects are the same, in type and content."""
+    """Return a value that is equal for objects of equal type and content."""
     if isinstance(value, np.ndarray) and value.dtype != object:
         return str(value.dtype), value.tobytes(), value.shape
     if isinstance(value, np.ndarray):
@@ -85,7 +85,7 @@ def make(kind, shape, chunks, **kwargs):
 
 @st.composite
 def made(draw, kind, min_dims=0, **kwargs):
-    """An array that holds what a NumPy array holds."""
+    """Draw an array and a NumPy array with the same elements."""
     shape = draw(st.sampled_from([s for s in [(), (5,), (0,), (3, 4), (2, 3, 2)] if len(s) >= min_dims]))
     a = make(
         kind,
@@ -111,9 +111,9 @@ def test_every_selection_reads_and_writes_objects(kind, data):
         positions = selection.positions
         expected = objects(positions.shape, [flat[n] for n in positions.flat] or [None])
         way = {"basic": a, "orthogonal": a.oindex, "block": a.blocks}.get(selection.kind, a.vindex)
-        found = way[selection.key]
-        # where NumPy has a scalar the object itself is read
-        assert plain(found) in (plain(expected), plain(expected[()]))
+        result = way[selection.key]
+        # if NumPy returns a scalar, the result is the object itself
+        assert plain(result) in (plain(expected), plain(expected[()]))
         out = repeated(positions.shape, "not read")
         assert getattr(a, f"get_{selection.kind}_selection")(selection.key, out=out) is out
         assert plain(out) == plain(expected)
@@ -132,7 +132,7 @@ def test_every_selection_reads_and_writes_objects(kind, data):
 
 @each_kind
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_what_was_never_written_is_the_fill_value(kind, order):
+def test_elements_that_were_never_written_have_the_fill_value(kind, order):
     a = make(kind, (4, 3), (2, 2), order=order)
     assert plain(a[...]) == plain(repeated((4, 3), kind.fill))
     a[0, 0] = kind.values[0]
@@ -145,7 +145,7 @@ def test_what_was_never_written_is_the_fill_value(kind, order):
 
 @each_kind
 @given(data=st.data())
-def test_growing_and_shrinking_keep_the_objects_that_are_inside(kind, data):
+def test_resizing_keeps_the_objects_inside_the_new_shape(kind, data):
     a, model = data.draw(made(kind, min_dims=1))
     shape = tuple(data.draw(st.integers(0, n + 3)) for n in a.shape)
     a.resize(shape)
@@ -155,12 +155,12 @@ def test_growing_and_shrinking_keep_the_objects_that_are_inside(kind, data):
     axis = data.draw(st.integers(0, a.ndim - 1))
     more = objects((*shape[:axis], data.draw(st.integers(0, 4)), *shape[axis + 1 :]), kind.values, 2)
     a.append(more, axis=axis)
-    # what was appended may have made stored chunks of what were missing ones
+    # appending may store chunks that were missing
     assert plain(normal(kind, a[...])) == plain(normal(kind, np.concatenate([model, more], axis)))
 
 
 def normal(kind, array):
-    """Put for the fill value what it is in a stored chunk."""
+    """Replace the fill value by its form in a stored chunk."""
     out = array.copy()
     for at in np.ndindex(*out.shape):
         if out[at] is None:
@@ -169,7 +169,7 @@ def normal(kind, array):
 
 
 @each_kind
-def test_arrays_of_objects_travel_between_processes(kind):
+def test_arrays_of_objects_can_be_pickled(kind):
     a = make(kind, (3, 2), (2, 2), write_empty_chunks=False)
     a[...] = model = objects((3, 2), kind.values)
     again = pickle.loads(pickle.dumps(a))
@@ -181,7 +181,7 @@ def test_arrays_of_objects_travel_between_processes(kind):
 
 
 @each_kind
-def test_views_of_objects_are_looks_at_the_same_chunks(kind):
+def test_views_of_objects_share_the_chunks(kind):
     a = make(kind, (3, 2), (2, 2))
     a[...] = model = objects((3, 2), kind.values)
     view = a.view()
@@ -192,7 +192,7 @@ def test_views_of_objects_are_looks_at_the_same_chunks(kind):
 
 
 @each_kind
-def test_a_chunk_of_objects_that_is_wholly_replaced_is_not_read(kind):
+def test_a_chunk_of_objects_that_is_overwritten_completely_is_not_read(kind):
     a = make(kind, (6,), (2,), store=CountingStore())
     a[...] = objects((6,), kind.values)
     a.store.counts.clear()
@@ -200,9 +200,9 @@ def test_a_chunk_of_objects_that_is_wholly_replaced_is_not_read(kind):
     assert (a.store.gets, a.store.sets) == (1, 3)
 
 
-# without a fill value no chunk may be left out: other readers would see anything there
+# without a fill value all chunks must be stored: other readers may return any value for a missing one
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.fill is not None], ids=str)
-def test_chunks_of_objects_that_are_all_fill_value_are_left_out(kind):
+def test_chunks_that_consist_of_the_fill_value_are_not_stored(kind):
     a = make(kind, (6,), (2,), write_empty_chunks=False)
     a[...] = objects((6,), kind.values)
     a[:4] = repeated((4,), kind.fill)
@@ -222,7 +222,7 @@ def test_chunks_of_objects_that_are_all_fill_value_are_left_out(kind):
     ],
     ids=repr,
 )
-def test_objects_that_only_equal_the_fill_value_are_stored(fill, value):
+def test_objects_that_equal_the_fill_value_but_differ_in_type_are_stored(fill, value):
     a = zarrcy.create(
         4, chunks=2, dtype=object, object_codec=numcodecs.MsgPack(), fill_value=fill, write_empty_chunks=False
     )
@@ -232,7 +232,7 @@ def test_objects_that_only_equal_the_fill_value_are_stored(fill, value):
 
 
 @each_kind
-def test_one_object_is_assigned_as_it_is(kind):
+def test_a_single_object_can_be_assigned(kind):
     a = make(kind, (2, 2), (1, 2))
     for value in kind.values:
         a[1, 0] = value
@@ -240,14 +240,14 @@ def test_one_object_is_assigned_as_it_is(kind):
 
 
 @pytest.mark.parametrize("key", [(0, None), (None, 0), (None, 0, None)])
-def test_an_object_behind_a_new_axis_is_no_array(key):
+def test_a_new_axis_does_not_turn_an_object_into_an_array(key):
     a, model = zarrcy.create(2, dtype=str), np.array(["", ""], object)
     for target in (a, model):
         target[key] = np.array(["x"], object)
     assert a[:].tolist() == model.tolist()
 
 
-def test_objects_without_a_codec_are_refused_when_the_array_is_made():
+def test_creating_an_array_of_objects_without_a_codec_is_refused():
     store = {}
     for filters in (None, []):
         with pytest.raises(ValueError, match="missing object_codec"):
@@ -260,7 +260,7 @@ def test_objects_without_a_codec_are_refused_when_the_array_is_made():
 @pytest.mark.parametrize(
     "access", [lambda a: a[:], lambda a: a.__setitem__(0, "x"), lambda a: a.__setitem__(slice(None), "x")]
 )
-def test_objects_without_a_codec_are_neither_read_nor_written(access):
+def test_reading_and_writing_objects_without_a_codec_are_refused(access):
     a = zarrcy.create(2, dtype=str, compressor=None, store={})
     a.store[".zarray"] = json.dumps(json.loads(a.store[".zarray"]) | {"filters": None}).encode()
     a.store["0"] = bytes(16)
@@ -270,13 +270,13 @@ def test_objects_without_a_codec_are_neither_read_nor_written(access):
     assert a.store["0"] == bytes(16)
 
 
-def test_text_that_was_never_written_is_empty_in_another_type_too():
+def test_strings_that_were_never_written_are_empty_as_another_type():
     a = zarrcy.create(3, dtype=str, chunks=2)
     a[0] = "x"
     assert a.astype("U1")[:].tolist() == ["x", "", ""]
 
 
-def test_objects_that_a_codec_does_not_take_are_refused_with_key_and_codec():
+def test_an_error_for_an_object_that_a_codec_refuses_names_key_and_codec():
     for codec, bad in [
         (numcodecs.VLenUTF8(), 5),
         (numcodecs.VLenBytes(), "text"),
@@ -293,7 +293,7 @@ def test_objects_that_a_codec_does_not_take_are_refused_with_key_and_codec():
 
 
 @each_kind
-def test_damaged_chunks_of_objects_are_refused_with_their_key(kind):
+def test_an_error_for_a_damaged_chunk_of_objects_names_its_key(kind):
     a = make(kind, (4,), (2,), compressor=None, path="p")
     a[...] = objects((4,), kind.values)
     good = a.store["p/1"]
@@ -303,14 +303,14 @@ def test_damaged_chunks_of_objects_are_refused_with_their_key(kind):
         a.store["p/1"] = bad
         with pytest.raises(errors.ChunkDecodeError, match=r"'p/1'"):
             a[...]
-        assert plain(a[0]) == plain(kind.values[0]), "the other chunks are still there"
+        assert plain(a[0]) == plain(kind.values[0]), "the other chunks can still be read"
 
 
 @each_kind
 def test_the_codec_is_the_first_filter_of_the_document(kind):
     config = json.loads(json.dumps(kind.codec.get_config()))
-    for said in ({"object_codec": kind.codec}, {"filters": [kind.codec]}):
-        a = zarrcy.create(2, dtype=object, fill_value=kind.fill, store={}, **said)
+    for argument in ({"object_codec": kind.codec}, {"filters": [kind.codec]}):
+        a = zarrcy.create(2, dtype=object, fill_value=kind.fill, store={}, **argument)
         document = json.loads(a.store[".zarray"])
         assert (document["dtype"], document["filters"]) == ("|O", [config])
         assert a.filters == zarrcy.open_array(a.store).filters == [kind.codec]

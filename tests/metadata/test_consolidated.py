@@ -1,4 +1,4 @@
-"""One document holds the metadata of a whole hierarchy: written without listing chunks, read at once."""
+"""One document holds the metadata of a whole hierarchy: it is written without listing chunks, and read once."""
 
 import json
 
@@ -29,7 +29,7 @@ STORES = {
     "zip": lambda path: zarr.ZipStore(f"{path}.zip"),
 }
 in_any_store = pytest.mark.parametrize("make_store", list(STORES.values()), ids=list(STORES))
-# a zip file can't be changed
+# members of a zip file cannot be changed
 in_any_other_store = pytest.mark.parametrize("make_store", list(STORES.values())[:-1], ids=list(STORES)[:-1])
 
 
@@ -39,31 +39,31 @@ def store(make_store, tmp_path):
 
 
 class Batched(zarr.MemoryStore):
-    """A store that is asked for many keys at once, as those are that are far away; it counts the questions."""
+    """A store with requests for many keys, like remote stores; it records the requests."""
 
     def __init__(self):
         super().__init__()
-        self.questions = []
+        self.requests = []
 
     def getitems(self, keys):
-        self.questions.append(list(keys))
+        self.requests.append(list(keys))
         return {key: self._values[key] for key in keys if key in self._values}
 
     def __getitem__(self, key):
-        self.questions.append([key])
+        self.requests.append([key])
         return super().__getitem__(key)
 
     def __contains__(self, key):
-        self.questions.append([key])
+        self.requests.append([key])
         return super().__contains__(key)
 
     def listdir(self, path=""):
-        self.questions.append([f"{path}/*"])
+        self.requests.append([f"{path}/*"])
         return super().listdir(path)
 
 
 def same(left, right):
-    """Do two groups hold the same?"""
+    """Check that two groups have equal members."""
     paths, others = [], []
     left.visit(paths.append)
     right.visit(others.append)
@@ -77,7 +77,7 @@ def same(left, right):
 
 
 @in_any_store
-def test_what_is_opened_consolidated_is_what_is_there(store):
+def test_a_consolidated_hierarchy_equals_the_plain_one(store):
     root = tree_in(store)
     made = zarr.consolidate_metadata(store)
     assert same(made, root)
@@ -91,7 +91,7 @@ def test_what_is_opened_consolidated_is_what_is_there(store):
     assert list(opened.array_keys(recurse=True)) == ["y", "x"]
 
 
-def test_the_document_is_as_zarr_python_2_writes_it():
+def test_the_document_has_the_bytes_that_zarr_python_2_writes():
     store = {}
     root = zarr.open_group(store, mode="w")
     root.create_group("a").attrs["k"] = ["\u0153", {"z": None}]
@@ -107,12 +107,12 @@ def test_the_document_is_as_zarr_python_2_writes_it():
     assert store[".zmetadata"] == json.dumps(expected, indent=4, sort_keys=True).encode()
 
 
-def test_documents_of_other_writers_are_taken_over_as_they_are():
+def test_documents_of_other_writers_are_consolidated_unchanged():
     store = {".zgroup": b' {"zarr_format":\t2}\n', "a/.zgroup": b'{\r\n"zarr_format": 2, "more": "\xc5\x93"}'}
     opened = zarr.consolidate_metadata(store)
     assert list(opened) == ["a"]
-    held = json.loads(store[".zmetadata"])["metadata"]
-    assert held == {".zgroup": {"zarr_format": 2}, "a/.zgroup": {"zarr_format": 2, "more": "\u0153"}}
+    documents = json.loads(store[".zmetadata"])["metadata"]
+    assert documents == {".zgroup": {"zarr_format": 2}, "a/.zgroup": {"zarr_format": 2, "more": "\u0153"}}
 
 
 def test_a_damaged_document_is_not_consolidated():
@@ -123,7 +123,7 @@ def test_a_damaged_document_is_not_consolidated():
 
 
 @in_any_other_store
-def test_elements_can_be_written_and_nothing_else(store):
+def test_a_consolidated_hierarchy_accepts_elements_and_refuses_other_changes(store):
     tree_in(store)
     opened = zarr.consolidate_metadata(store)
     opened["x"][1:3] = 9
@@ -147,7 +147,7 @@ def test_elements_can_be_written_and_nothing_else(store):
     assert after == documents_before
 
 
-def test_what_is_changed_later_is_not_seen_until_it_is_consolidated_again():
+def test_later_changes_are_visible_after_consolidating_again():
     store = {}
     root = tree_in(store)
     zarr.consolidate_metadata(store)
@@ -161,7 +161,7 @@ def test_what_is_changed_later_is_not_seen_until_it_is_consolidated_again():
     assert opened["x"].shape == (3,)
 
 
-def test_the_document_may_have_another_key_and_the_group_another_path():
+def test_the_key_of_the_document_and_the_path_of_the_group_can_be_chosen():
     store = {}
     tree_in(store)
     assert zarr.consolidate_metadata(store, metadata_key="other", path="a").name == "/a"
@@ -172,13 +172,13 @@ def test_the_document_may_have_another_key_and_the_group_another_path():
         zarr.open_consolidated(store)
 
 
-def test_an_array_at_the_root_is_consolidated_too():
+def test_an_array_at_the_root_can_be_consolidated():
     store = zarr.array([1, 2, 3]).store
     assert zarr.consolidate_metadata(store)[:].tolist() == [1, 2, 3]
 
 
 @in_any_other_store
-def test_documents_are_found_where_groups_above_are_missing(store):
+def test_documents_below_missing_groups_are_found(store):
     zarr.create(3, store=store, path="a/b/c")
     del store["a/b/.zgroup"]
     opened = zarr.consolidate_metadata(store)
@@ -192,14 +192,14 @@ def test_modes_that_create_are_refused(mode):
         zarr.open_consolidated({}, mode=mode)
 
 
-def test_chunks_may_be_in_a_store_of_their_own():
+def test_chunks_can_be_in_a_separate_store():
     metadata, chunks = {}, {}
     zarr.open_group(metadata, mode="w", chunk_store=chunks)["x"] = [1, 2]
     zarr.consolidate_metadata(metadata)
     assert zarr.open_consolidated(metadata, chunk_store=chunks)["x"][:].tolist() == [1, 2]
 
 
-def test_paths_are_stores(tmp_path):
+def test_a_path_is_accepted_as_a_store(tmp_path):
     path = str(tmp_path / "a.zip")
     with zarr.open_group(path, mode="w") as root:
         root["x"] = [1, 2]
@@ -212,7 +212,7 @@ def test_paths_are_stores(tmp_path):
     assert list(zarr.open_consolidated(str(tmp_path / "b"))) == ["a", "b", "x"]
 
 
-# -- what it costs ---------------------------------------------------------------------------------
+# -- requests --------------------------------------------------------------------------------------
 
 
 def test_chunks_are_neither_listed_nor_read():
@@ -220,41 +220,41 @@ def test_chunks_are_neither_listed_nor_read():
     root = zarr.open_group(store, mode="w")
     for i in range(5):
         root.create_dataset(f"g/x{i}", data=np.arange(100), chunks=1).attrs["i"] = i
-    store.questions.clear()
+    store.requests.clear()
     list(consolidated.documents_of(store))
-    listed = [question for question in store.questions if question[0].endswith("*")]
+    listed = [request for request in store.requests if request[0].endswith("*")]
     assert listed == [["/*"], ["g/*"]]
-    names = {key.rsplit("/", 1)[-1] for question in store.questions for key in question}
+    names = {key.rsplit("/", 1)[-1] for request in store.requests for key in request}
     assert names <= {".zarray", ".zgroup", ".zattrs", "*"}
-    assert len(store.questions) <= 2 + 3 * 3
+    assert len(store.requests) <= 2 + 3 * 3
 
 
-def test_a_store_far_away_is_asked_few_questions():
+def test_a_batched_store_gets_few_requests():
     store = Batched()
     root = zarr.open_group(store, mode="w")
     for i in range(50):
         root.create_dataset(f"x{i}", shape=3)
     root.create_groups("a", "b")
 
-    def questions(call):
-        store.questions.clear()
+    def n_requests(call):
+        store.requests.clear()
         call()
-        return len(store.questions)
+        return len(store.requests)
 
-    assert questions(lambda: zarr.open_group(store, mode="r")) == 1
-    assert questions(lambda: root["x3"]) == 1
-    assert questions(lambda: root["a"]) == 1
-    assert questions(lambda: "x3" in root) <= 2
+    assert n_requests(lambda: zarr.open_group(store, mode="r")) == 1
+    assert n_requests(lambda: root["x3"]) == 1
+    assert n_requests(lambda: root["a"]) == 1
+    assert n_requests(lambda: "x3" in root) <= 2
     # one listing, then arrays, then groups
-    assert questions(lambda: len(root)) == 3
-    assert questions(lambda: dict(root.arrays())) == 3
-    assert questions(lambda: dict(root.groups())) == 3
-    assert questions(lambda: dict(zip(root.keys(), root.values(), strict=True))) <= 7
-    # what is above and what is here, the claim, and whether somebody else was there
-    assert questions(lambda: root.create_group("c/d/e")) <= 8
+    assert n_requests(lambda: len(root)) == 3
+    assert n_requests(lambda: dict(root.arrays())) == 3
+    assert n_requests(lambda: dict(root.groups())) == 3
+    assert n_requests(lambda: dict(zip(root.keys(), root.values(), strict=True))) <= 7
+    # the nodes above, the node itself, the new documents, and a check for concurrent creation
+    assert n_requests(lambda: root.create_group("c/d/e")) <= 8
 
 
-def test_the_documents_are_written_as_json_does():
+def test_the_json_writer_gives_the_bytes_of_the_json_module():
     values = [
         {}, [], {"a": {}}, [[]], {"b": 1, "a": 2.5, "c": None, "d": True, "e": "\u0153\n\t\"\\/"}, "text", 5, -0.0,
         1e300, 5e-324, float("nan"), float("inf"), [-float("inf")], {"x": (1, [2, {"y": ()}])}, 2**70,

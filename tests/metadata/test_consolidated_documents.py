@@ -1,4 +1,4 @@
-"""Consolidated documents are parsed when they are asked for; that they can be is known before."""
+"""Consolidated documents are validated when the store is opened, and parsed on first access."""
 
 import json
 import pickle
@@ -18,7 +18,7 @@ DOCUMENT = b"""{"zarr_consolidated_format": 1, "metadata": {
     ".zgroup": {"zarr_format": 2}, "a/.zgroup": {"zarr_format": 2}, "a/b/.zattrs": {"unit": "m"}}}"""
 
 
-def test_a_document_is_parsed_when_it_is_asked_for_and_then_kept():
+def test_a_document_is_parsed_on_first_access_and_then_cached():
     store = ConsolidatedMetadataStore({".zmetadata": DOCUMENT})
     assert store["a/.zgroup"] is store["a/.zgroup"] is store.get("a/.zgroup")
     again = pickle.loads(pickle.dumps(store))
@@ -33,12 +33,12 @@ def test_a_document_is_parsed_when_it_is_asked_for_and_then_kept():
 
 
 @pytest.mark.skipif(not _kernels.COMPILED, reason="a pure build parses the whole")
-def test_what_is_not_asked_for_is_not_parsed(monkeypatch):
-    asked = []
+def test_documents_are_parsed_on_access_only(monkeypatch):
+    parsed = []
 
     def parse_spans(whole, spans, parse=consolidated.parse_spans):
-        asked.extend(found := parse(whole, spans))
-        return found
+        parsed.extend(values := parse(whole, spans))
+        return values
 
     monkeypatch.setattr(consolidated, "parse_spans", parse_spans)
     array = {"zarr_format": 2, "shape": [3], "chunks": [3], "dtype": "<i4", "fill_value": 0, "order": "C"}
@@ -50,25 +50,25 @@ def test_what_is_not_asked_for_is_not_parsed(monkeypatch):
         }
     whole = json.dumps({"zarr_consolidated_format": 1, "metadata": documents}).encode()
     group = zarrcy.open_consolidated({".zmetadata": whole})
-    assert asked == [documents[".zgroup"]]
+    assert parsed == [documents[".zgroup"]]
     assert list(group) == ["a0", "a1", "b"]
     arrays = dict(group.arrays())
     assert {array.attrs["of"] for array in arrays.values()} == {"a0", "a1"}
-    assert asked[1:] == [documents["b/.zgroup"], {"of": "a0"}, {"of": "a1"}]
+    assert parsed[1:] == [documents["b/.zgroup"], {"of": "a0"}, {"of": "a1"}]
     assert arrays["a1"].shape == group["a1"].shape == (3,)
-    assert asked[4:] == [documents["a1/.zarray"]]
+    assert parsed[4:] == [documents["a1/.zarray"]]
     assert dict(group.store) == documents
-    assert len(asked) == len(documents)
+    assert len(parsed) == len(documents)
 
 
 @pytest.mark.skipif(not _kernels.COMPILED, reason="a pure build parses the whole")
-def test_who_asks_for_many_documents_gets_all_of_the_kind_parsed_at_once(monkeypatch):
-    questions = []
+def test_after_many_accesses_all_documents_of_the_kind_are_parsed_together(monkeypatch):
+    counts = []
 
     def parse_spans(whole, spans, parse=consolidated.parse_spans):
-        found = parse(whole, spans)
-        questions.append(len(found))
-        return found
+        values = parse(whole, spans)
+        counts.append(len(values))
+        return values
 
     monkeypatch.setattr(consolidated, "parse_spans", parse_spans)
     documents = {f"a{n}/{end}": {"n": n, "of": end} for n in range(200) for end in (".zarray", ".zattrs")}
@@ -76,29 +76,29 @@ def test_who_asks_for_many_documents_gets_all_of_the_kind_parsed_at_once(monkeyp
     whole = json.dumps({"zarr_consolidated_format": 1, "metadata": documents}).encode()
     store = ConsolidatedMetadataStore({".zmetadata": whole})
     assert [store[f"a{n}/.zattrs"]["n"] for n in range(200)] == list(range(200))
-    assert questions == [1] * 32 + [168]
+    assert counts == [1] * 32 + [168]
     assert [store[f"a{n}/.zarray"]["n"] for n in range(199, -1, -1)] == list(range(199, -1, -1))
-    assert questions == ([1] * 32 + [168]) * 2
+    assert counts == ([1] * 32 + [168]) * 2
     assert store.meta_store == documents
-    assert questions == [*([1] * 32 + [168]) * 2, 2]
+    assert counts == [*([1] * 32 + [168]) * 2, 2]
 
 
-def test_threads_that_ask_for_documents_at_once_get_them():
+def test_threads_can_access_documents_at_the_same_time():
     documents = {f"a{number}/.zattrs": {"n": number} for number in range(300)}
     whole = json.dumps({"zarr_consolidated_format": 1, "metadata": documents}).encode()
     for _ in range(5):
         store = ConsolidatedMetadataStore({".zmetadata": whole})
         with ThreadPoolExecutor(4) as pool:
-            asked = [
+            results = [
                 pool.submit(lambda: dict(store)),
                 pool.submit(lambda: store.meta_store),
                 pool.submit(lambda: {key: store[key] for key in reversed(list(store))}),
                 pool.submit(lambda: store.meta_store),
             ]
-        assert all(found.result() == documents for found in asked)
+        assert all(result.result() == documents for result in results)
 
 
-# values that are equal and not the same, and names that are no keys
+# values that are equal but not identical, and names that are not valid keys
 scalars = st.sampled_from(
     [None, True, 1, 1.0, -0.0, float("nan"), float("-inf"), 10**20, "", "é", "\ud800", '"\\/']
 )
@@ -117,19 +117,19 @@ held = st.dictionaries(
     indent=st.sampled_from([None, 4]),
     seed=st.none() | st.integers(0, 2**32),
 )
-def test_what_is_cut_says_what_is_parsed_or_is_refused_in_the_same_words(
+def test_lazy_and_full_parsing_give_equal_documents_or_equal_errors(
     documents, version, ascii_only, indent, seed
 ):
     whole = {"metadata": documents, "zarr_consolidated_format": version}
     value = json.dumps(whole, ensure_ascii=ascii_only, indent=indent).encode("utf-8", "surrogatepass")
     if seed is not None:
         value = mutate(random.Random(seed), value, (DOCUMENT,))
-    # bytes are cut where that is possible, other buffers are parsed
-    answers = [told(kind(value)) for kind in (bytes, bytearray)]
-    assert answers[0] == answers[1]
+    # bytes are parsed lazily if possible, other buffers are parsed as a whole
+    outcomes = [outcome_of(kind(value)) for kind in (bytes, bytearray)]
+    assert outcomes[0] == outcomes[1]
 
 
-def told(value):
+def outcome_of(value):
     try:
         return json.dumps(dict(ConsolidatedMetadataStore({"key": value}, "key")))
     except errors.MetadataError as exc:

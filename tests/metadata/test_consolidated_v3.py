@@ -1,4 +1,4 @@
-"""Consolidated metadata in the document of a v3 group: written, read, and never left to be believed wrongly."""
+"""Consolidated metadata in the document of a v3 group: written, read, and deleted before they become stale."""
 
 import json
 
@@ -8,7 +8,7 @@ import pytest
 import zarrcy as zarr
 from zarrcy import errors
 
-SEEN = {"_seen": {"must_understand": False, "by": "somebody"}}
+SEEN = {"_seen": {"must_understand": False, "by": "a writer"}}
 
 
 def tree_in(store):
@@ -43,7 +43,7 @@ def held(store, path=""):
     return document(store, path)["consolidated_metadata"]["metadata"]
 
 
-def test_the_document_holds_all_below_it_as_it_is(store):
+def test_the_document_of_a_group_holds_the_documents_below_unchanged(store):
     tree_in(store)
     before = document(store)
     zarr.consolidate_metadata(store)
@@ -61,12 +61,12 @@ def test_the_document_holds_all_below_it_as_it_is(store):
         else:
             empty = {"kind": "inline", "must_understand": False, "metadata": {}}
             assert copy == {**document(store, path), "consolidated_metadata": empty}
-    # written again by json it would be the same text
+    # json would write the same text
     text = bytes(store["zarr.json"]).decode()
     assert text == json.dumps(json.loads(text), indent=2)
 
 
-def test_what_is_opened_consolidated_is_what_is_there(store):
+def test_a_consolidated_hierarchy_equals_the_plain_one(store):
     root = tree_in(store)
     for opened in (zarr.consolidate_metadata(store), zarr.open_consolidated(store, mode="r")):
         assert str(opened.tree()) == str(root.tree())
@@ -78,7 +78,7 @@ def test_what_is_opened_consolidated_is_what_is_there(store):
     assert zarr.open_consolidated(store, path="a/y").attrs["unit"] == "K"
 
 
-def test_no_document_but_that_of_the_group_is_read():
+def test_opening_reads_the_document_of_the_group_only():
     class Counting(zarr.MemoryStore):
         def __getitem__(self, key):
             asked.append(key)
@@ -95,7 +95,7 @@ def test_no_document_but_that_of_the_group_is_read():
     assert asked == ["zarr.json"]
 
 
-def test_a_plain_open_reads_what_is_there(store):
+def test_a_plain_open_does_not_use_consolidated_metadata(store):
     tree_in(store)
     zarr.consolidate_metadata(store)
     changed = document(store)
@@ -121,7 +121,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", list(CHANGES.values()), ids=list(CHANGES))
-def test_a_change_takes_away_what_it_makes_untrue(change, store):
+def test_a_change_deletes_the_consolidated_metadata_that_it_makes_stale(change, store):
     root = tree_in(store)
     zarr.consolidate_metadata(store)
     before = document(store)
@@ -134,7 +134,7 @@ def test_a_change_takes_away_what_it_makes_untrue(change, store):
     assert str(opened.tree()) == str(zarr.open_group(store).tree())
 
 
-def test_what_changes_no_document_leaves_it(store):
+def test_writing_elements_keeps_the_consolidated_metadata(store):
     root = tree_in(store)
     zarr.consolidate_metadata(store)
     root["x"][:] = 5
@@ -146,12 +146,12 @@ def test_what_changes_no_document_leaves_it(store):
     assert opened["x"][:].tolist() == [5] * 6
 
 
-def test_a_group_within_may_be_consolidated_for_itself(store):
+def test_a_group_below_can_be_consolidated_separately(store):
     root = tree_in(store)
     zarr.consolidate_metadata(store)
     assert zarr.consolidate_metadata(store, path="a").path == "a"
     assert list(held(store, "a")) == ["y"]
-    # a snapshot within another would only be a second truth
+    # a nested snapshot would be a second copy of the same metadata
     zarr.consolidate_metadata(store)
     assert held(store)["a"]["consolidated_metadata"]["metadata"] == {}
     root["a"].attrs["n"] = 1
@@ -161,7 +161,7 @@ def test_a_group_within_may_be_consolidated_for_itself(store):
     assert "consolidated_metadata" not in document(store, "a")
 
 
-def test_an_opened_snapshot_takes_elements_and_no_other_change(store):
+def test_a_consolidated_hierarchy_accepts_elements_and_refuses_other_changes(store):
     tree_in(store)
     opened = zarr.consolidate_metadata(store)
     opened["x"][1:3] = 9
@@ -176,12 +176,12 @@ def test_an_opened_snapshot_takes_elements_and_no_other_change(store):
     assert bytes(store["zarr.json"]) == before
 
 
-def test_unknown_members_stay_through_it_all(store):
+def test_unknown_members_are_kept_by_consolidation_and_changes(store):
     root = tree_in(store)
     for path in ("", "a", "x"):
         store[f"{path}/zarr.json".lstrip("/")] = json.dumps({**document(store, path), **SEEN}).encode()
     zarr.consolidate_metadata(store)
-    assert {document(store)["_seen"]["by"], held(store)["a"]["_seen"]["by"]} == {"somebody"}
+    assert {document(store)["_seen"]["by"], held(store)["a"]["_seen"]["by"]} == {"a writer"}
     root["x"].resize(3)
     root["a"].attrs["n"] = 1
     root.attrs["n"] = 1
@@ -189,8 +189,8 @@ def test_unknown_members_stay_through_it_all(store):
 
 
 @pytest.mark.parametrize("nothing", [None, "absent"])
-def test_null_is_no_consolidated_metadata(nothing):
-    # early versions of zarr-python 3 wrote it
+def test_null_is_read_as_not_consolidated(nothing):
+    # zarr-python 3.0.0 to 3.1.3 wrote null
     store = {}
     tree_in(store)
     if nothing is None:
@@ -210,7 +210,7 @@ def test_null_is_no_consolidated_metadata(nothing):
         (7, "consolidated_metadata"),
     ],
 )
-def test_malformed_metadata_are_named(member, place):
+def test_malformed_consolidated_metadata_are_named_in_the_error(member, place):
     store = {}
     tree_in(store)
     store["zarr.json"] = json.dumps({**document(store), "consolidated_metadata": member}).encode()
@@ -228,14 +228,14 @@ def test_a_damaged_document_is_not_consolidated():
     assert store["zarr.json"] == before
 
 
-def test_only_groups_are_consolidated():
+def test_consolidating_an_array_is_refused():
     store = {}
     zarr.create(3, store=store, zarr_format=3)
     with pytest.raises(errors.MetadataError, match="'node_type' is 'array'"):
         zarr.consolidate_metadata(store)
 
 
-def test_the_old_metadata_of_a_store_of_both_formats_are_not_believed(tmp_path):
+def test_consolidated_metadata_of_v2_are_ignored_if_the_store_has_v3_too(tmp_path):
     zarr.group(tmp_path, zarr_format=2)["x"] = [1, 2]
     zarr.consolidate_metadata(tmp_path)
     (tmp_path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
@@ -243,11 +243,11 @@ def test_the_old_metadata_of_a_store_of_both_formats_are_not_believed(tmp_path):
         zarr.open_consolidated(tmp_path)
 
 
-def test_an_archive_holds_it_too(tmp_path):
+def test_a_zip_archive_can_be_consolidated(tmp_path):
     path = str(tmp_path / "a.zip")
     with zarr.ZipStore(path, mode="w") as store:
         tree_in(store)
-        # nothing is deleted in an archive: the document of the root is in it twice
+        # an archive keeps overwritten members: the document of the root is in it twice
         with pytest.warns(UserWarning, match="Duplicate name: 'zarr.json'"):
             zarr.consolidate_metadata(store)
     with zarr.ZipStore(path, mode="r") as store:
@@ -255,7 +255,7 @@ def test_an_archive_holds_it_too(tmp_path):
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
-def test_what_is_created_with_its_attributes_is_written_once(zarr_format):
+def test_creating_a_node_with_attributes_writes_its_document_once(zarr_format):
     class Counting(zarr.MemoryStore):
         def __setitem__(self, key, value):
             written.append(key)

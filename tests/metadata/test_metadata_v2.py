@@ -1,4 +1,4 @@
-"""The v2 documents: what is written is what zarr-python 2 writes, and what is read survives a rewrite."""
+"""The v2 documents have the bytes that zarr-python 2 writes, and every member survives a rewrite."""
 
 import json
 
@@ -14,7 +14,7 @@ def document(a):
     return json.loads(a.store[".zarray"])
 
 
-def test_a_new_array_is_described_with_sorted_members_an_indent_of_four_and_in_ascii():
+def test_the_document_of_a_new_array_has_sorted_members_an_indent_of_four_and_ascii():
     a = zarrcy.zeros((4, 6), chunks=(2, 3), dtype="<i4", store={})
     assert a.store[".zarray"] == (
         b'{\n    "chunks": [\n        2,\n        3\n    ],\n    "compressor": {\n        "blocksize": 0,\n'
@@ -27,7 +27,7 @@ def test_a_new_array_is_described_with_sorted_members_an_indent_of_four_and_in_a
 
 
 @pytest.mark.parametrize("dtype", [*DTYPES, STRUCTURED, "V5"], ids=str)
-def test_every_data_type_comes_back(dtype):
+def test_every_data_type_survives_a_round_trip(dtype):
     a = zarrcy.zeros(3, dtype=dtype, store={})
     assert zarrcy.open_array(a.store).dtype == a.dtype == np.dtype(dtype)
 
@@ -54,12 +54,12 @@ FILLS = [
 ]
 
 
-@pytest.mark.parametrize(("dtype", "value", "spelled"), FILLS, ids=lambda x: str(x).replace(" ", ""))
-def test_every_fill_value_has_its_spelling_and_comes_back_with_its_bits(dtype, value, spelled):
+@pytest.mark.parametrize(("dtype", "value", "json_value"), FILLS, ids=lambda x: str(x).replace(" ", ""))
+def test_every_fill_value_survives_a_round_trip_bit_for_bit(dtype, value, json_value):
     a = zarrcy.full(4, value, dtype=dtype, chunks=2, store={})
-    found = document(a)["fill_value"]
-    assert found == spelled
-    assert repr(found) == repr(spelled), "the sign of zero too"
+    written = document(a)["fill_value"]
+    assert written == json_value
+    assert repr(written) == repr(json_value), "the sign of zero too"
     again = zarrcy.open_array(a.store, mode="r")
     if value is None:
         assert again.fill_value is None
@@ -71,7 +71,7 @@ def test_every_fill_value_has_its_spelling_and_comes_back_with_its_bits(dtype, v
 
 
 @pytest.mark.parametrize(
-    ("dtype", "spelled", "value"),
+    ("dtype", "json_value", "value"),
     [
         ("S3", "", b""),
         ("S3", 0, b""),
@@ -82,14 +82,14 @@ def test_every_fill_value_has_its_spelling_and_comes_back_with_its_bits(dtype, v
         ("?", 0, False),
     ],
 )
-def test_what_old_writers_left_as_fill_value_is_understood(dtype, spelled, value):
+def test_fill_values_of_old_writers_are_read(dtype, json_value, value):
     a = zarrcy.zeros(2, dtype=dtype, store={})
-    a.store[".zarray"] = json.dumps(document(a) | {"fill_value": spelled}).encode()
+    a.store[".zarray"] = json.dumps(document(a) | {"fill_value": json_value}).encode()
     assert zarrcy.open_array(a.store)[0] == value
 
 
 @pytest.mark.parametrize("member", ["compressor", "filters", "order", "fill_value"])
-def test_members_that_careless_writers_leave_out_have_their_defaults(member):
+def test_missing_members_have_their_defaults(member):
     a = zarrcy.zeros((2, 2), dtype="i4", compressor=None, store={})
     a.store[".zarray"] = json.dumps({k: v for k, v in document(a).items() if k != member}).encode()
     again = zarrcy.open_array(a.store)
@@ -97,7 +97,7 @@ def test_members_that_careless_writers_leave_out_have_their_defaults(member):
     assert (again.order, again.compressor, again.filters) == ("C", None, None)
 
 
-def test_members_that_are_not_known_survive_a_rewrite():
+def test_unknown_members_survive_a_rewrite():
     a = zarrcy.zeros(4, store={})
     a.store[".zarray"] = json.dumps(document(a) | {"_nczarr_array": {"dimrefs": ["/x"]}}).encode()
     again = zarrcy.open_array(a.store)
@@ -106,14 +106,14 @@ def test_members_that_are_not_known_survive_a_rewrite():
     assert document(again)["shape"] == [8]
 
 
-def test_zstd_names_its_checksum_only_where_there_is_one():
+def test_zstd_states_its_checksum_only_if_it_has_one():
     plain = zarrcy.zeros(1, compressor=numcodecs.Zstd(3), store={})
     checked = zarrcy.zeros(1, compressor=numcodecs.Zstd(3, checksum=True), store={})
     assert document(plain)["compressor"] == {"id": "zstd", "level": 3}
     assert document(checked)["compressor"] == {"id": "zstd", "level": 3, "checksum": True}
 
 
-def test_order_filters_and_compressor_are_read_off_the_documents():
+def test_order_filters_and_compressor_are_parsed():
     filters = [numcodecs.Delta("<i4"), numcodecs.Shuffle(4)]
     a = zarrcy.zeros((2, 2), dtype="<i4", order="F", filters=filters, compressor=numcodecs.Zlib(3), store={})
     again = zarrcy.open_array(a.store)
@@ -139,7 +139,7 @@ def test_fortran_order_is_the_fortran_dump_of_the_chunk():
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (1, 1)])
-def test_arrays_without_axes_or_elements_take_no_special_branch(shape):
+def test_arrays_without_axes_or_elements_survive_a_round_trip(shape):
     a = zarrcy.create(shape, dtype="i4", store={}, fill_value=5)
     assert a[...].shape == shape
     a[...] = 7
@@ -153,7 +153,7 @@ def test_a_sub_array_type_becomes_axes_of_the_array():
     assert (a.shape, a.dtype) == ((3, 2), np.dtype("<i4"))
 
 
-def test_text_that_was_never_written_is_empty():
+def test_strings_that_were_never_written_are_empty():
     for dtype, empty in ((str, ""), (bytes, b"")):
         a = zarrcy.create(3, dtype=dtype, chunks=2, store={})
         assert a[:].tolist() == [empty] * 3
@@ -163,7 +163,7 @@ def test_text_that_was_never_written_is_empty():
     assert zarrcy.open_array(a.store)[:].tolist() == [b"a\0"] * 3
 
 
-def test_arrays_with_like_documents_share_nothing_that_can_be_changed():
+def test_arrays_with_equal_documents_do_not_share_mutable_objects():
     store = {}
     for name in "ab":
         zarrcy.zeros((4, 4), chunks=2, dtype="i4", compressor=numcodecs.Zlib(1), store=store, path=name)
@@ -174,7 +174,7 @@ def test_arrays_with_like_documents_share_nothing_that_can_be_changed():
     assert zarrcy.open_array(store, path="a").compressor.level == 1
 
 
-def test_a_codec_that_is_registered_anew_is_that_of_documents_seen_before():
+def test_a_newly_registered_codec_applies_to_cached_documents():
     class Fashion(numcodecs.Zlib):
         codec_id = "fashion"
 
@@ -194,7 +194,7 @@ def test_a_codec_that_is_registered_anew_is_that_of_documents_seen_before():
         zarrcy.open_array(store)
 
 
-def test_the_default_separator_of_a_store_counts_for_documents_seen_before():
+def test_the_default_separator_of_a_store_applies_to_cached_documents():
     document = zarrcy.zeros((2, 2), chunks=1, store={}, compressor=None).store[".zarray"]
     documents = {".zarray": document, "1.0": np.ones(1).tobytes(), "1/0": np.full(1, 2.0).tobytes()}
     for separator, value in ((".", 1.0), ("/", 2.0), (".", 1.0)):

@@ -1,4 +1,4 @@
-"""Zarr v3: documents become arrays and arrays documents; what is malformed is named."""
+"""Zarr v3: documents are parsed and written; errors name the malformed member."""
 
 import copy
 import json
@@ -27,16 +27,16 @@ def bits(value):
 
 class TestReading:
     def test_a_plain_document(self):
-        found = parse()
-        assert (found.shape, found.chunks, found.shards, found.dtype) == (
+        parsed = parse()
+        assert (parsed.shape, parsed.chunks, parsed.shards, parsed.dtype) == (
             (4, 6),
             (2, 3),
             None,
             np.dtype("i4"),
         )
-        assert found.fill_value == 7
-        assert found.stages == (Pack(),)
-        assert found.chunk_keys.name((1, 0)) == "c/1/0"
+        assert parsed.fill_value == 7
+        assert parsed.stages == (Pack(),)
+        assert parsed.chunk_keys.name((1, 0)) == "c/1/0"
 
     @pytest.mark.parametrize(
         ("encoding", "names"),
@@ -54,7 +54,7 @@ class TestReading:
         assert keys.coords(names[0], 2) == (1, 0)
         assert keys.coords(names[1], 0) == ()
 
-    def test_both_spellings_of_extensions_mean_the_same(self):
+    def test_an_extension_can_be_a_name_or_an_object(self):
         short = parse(codecs=[LITTLE, "crc32c"], data_type={"name": "int32"})
         assert [stage.name for stage in short.stages] == ["bytes", "crc32c"]
 
@@ -80,9 +80,9 @@ class TestReading:
         fill = {"U": "", "b": False, "c": [0, 0]}.get(dtype.kind, 0)
         if dtype.kind in "SV":
             fill = [0] * dtype.itemsize
-        found = parse(data_type=data_type, fill_value=fill)
-        assert found.dtype == dtype
-        assert found.dtype.isnative
+        parsed = parse(data_type=data_type, fill_value=fill)
+        assert parsed.dtype == dtype
+        assert parsed.dtype.isnative
 
     @pytest.mark.parametrize(
         "fields",
@@ -91,11 +91,11 @@ class TestReading:
             {"name": "structured", "configuration": {"fields": [["x", "float32"]]}},
         ],
     )
-    def test_structured_types_with_fill_values_of_both_kinds(self, fields):
+    def test_structured_types_with_both_forms_of_fill_values(self, fields):
         for fill in ({"x": 1.5}, "AADAPw=="):
-            found = parse(data_type=fields, fill_value=fill, codecs=["bytes"])
-            assert found.fill_value["x"] == 1.5
-            assert found.dtype == np.dtype([("x", "f4")])
+            parsed = parse(data_type=fields, fill_value=fill, codecs=["bytes"])
+            assert parsed.fill_value["x"] == 1.5
+            assert parsed.dtype == np.dtype([("x", "f4")])
 
     @pytest.mark.parametrize(
         ("data_type", "fill", "expected"),
@@ -122,28 +122,28 @@ class TestReading:
         ],
         ids=str,
     )
-    def test_fill_values_are_kept_by_their_bits(self, data_type, fill, expected):
-        found = parse(data_type=data_type, fill_value=fill)
-        assert bits(found.fill_value) == expected
-        again = v3.parse_array(v3.array_documents("", found)["zarr.json"], "zarr.json")
+    def test_fill_values_survive_a_round_trip_bit_for_bit(self, data_type, fill, expected):
+        parsed = parse(data_type=data_type, fill_value=fill)
+        assert bits(parsed.fill_value) == expected
+        again = v3.parse_array(v3.array_documents("", parsed)["zarr.json"], "zarr.json")
         assert bits(again.fill_value) == expected
 
     def test_names_of_axes(self):
         assert parse(dimension_names=["y", None]).dimension_names == ("y", None)
         assert parse(dimension_names=None).dimension_names is None
 
-    def test_codecs_that_need_not_be_understood_are_left_out(self):
-        found = parse(codecs=[LITTLE, {"name": "nonesuch", "must_understand": False}])
-        assert found.stages == (Pack(),)
+    def test_unknown_optional_codecs_are_ignored(self):
+        parsed = parse(codecs=[LITTLE, {"name": "nonesuch", "must_understand": False}])
+        assert parsed.stages == (Pack(),)
 
-    def test_transposes_at_the_beginning_are_one_layout(self):
+    def test_transposes_at_the_beginning_become_one_stage(self):
         order = [{"name": "transpose", "configuration": {"order": o}} for o in ([2, 0, 1], [1, 0, 2])]
         grid = {"name": "regular", "configuration": {"chunk_shape": [2, 3, 4]}}
-        found = parse(shape=[4, 6, 8], chunk_grid=grid, codecs=[*order, LITTLE])
-        assert found.stages == (Transpose((0, 2, 1)), Pack())
+        parsed = parse(shape=[4, 6, 8], chunk_grid=grid, codecs=[*order, LITTLE])
+        assert parsed.stages == (Transpose((0, 2, 1)), Pack())
         assert np.ones((2, 3, 4)).transpose(2, 0, 1).transpose(1, 0, 2).shape == (2, 4, 3)
 
-    def test_a_rectilinear_grid_that_is_regular_is_opened(self):
+    def test_a_rectilinear_grid_with_equal_chunks_is_a_regular_grid(self):
         config = {"kind": "inline", "chunk_shapes": [2, [[3, 2]]]}
         a = opened(chunk_grid={"name": "rectilinear", "configuration": config})
         assert a.chunks == (2, 3)
@@ -164,9 +164,9 @@ def sharded(*before, **changes):
 
 
 class TestShards:
-    def test_the_stage_says_what_the_document_says(self):
-        found = parse(chunk_grid=GRID, codecs=sharded(index_location="start"))
-        (shard,) = found.stages
+    def test_the_shard_stage_has_the_configuration_of_the_document(self):
+        parsed = parse(chunk_grid=GRID, codecs=sharded(index_location="start"))
+        (shard,) = parsed.stages
         assert isinstance(shard, Shard)
         assert (shard.chunk_shape, shard.stages, shard.index_at_end) == (
             (2, 3),
@@ -174,18 +174,18 @@ class TestShards:
             False,
         )
         assert [stage.name for stage in shard.index_stages] == ["bytes", "crc32c"]
-        assert (found.chunks, found.shards, found.chunk_shape) == ((2, 3), (4, 6), (4, 6))
+        assert (parsed.chunks, parsed.shards, parsed.chunk_shape) == ((2, 3), (4, 6), (4, 6))
 
-    def test_inner_chunks_are_told_in_the_order_of_the_users_axes(self):
+    def test_the_shape_of_inner_chunks_has_the_axes_of_the_array(self):
         turn = {"name": "transpose", "configuration": {"order": [1, 0]}}
-        found = parse(chunk_grid=GRID, codecs=sharded(turn, chunk_shape=[3, 2]))
-        assert (found.chunks, found.shards) == ((2, 3), (4, 6))
+        parsed = parse(chunk_grid=GRID, codecs=sharded(turn, chunk_shape=[3, 2]))
+        assert (parsed.chunks, parsed.shards) == ((2, 3), (4, 6))
 
     def test_shards_in_shards(self):
         inner = sharded(chunk_shape=[1, 1], codecs=[LITTLE])
-        found = parse(chunk_grid=GRID, codecs=sharded(codecs=inner))
-        assert found.chunks == (2, 3)
-        assert isinstance(found.stages[0].stages[0], Shard)
+        parsed = parse(chunk_grid=GRID, codecs=sharded(codecs=inner))
+        assert parsed.chunks == (2, 3)
+        assert isinstance(parsed.stages[0].stages[0], Shard)
 
     @pytest.mark.parametrize(
         ("changes", "words"),
@@ -204,11 +204,11 @@ class TestShards:
         ],
         ids=str,
     )
-    def test_what_is_wrong_is_named(self, changes, words):
+    def test_a_malformed_shard_configuration_is_named_in_the_error(self, changes, words):
         with pytest.raises(errors.MetadataError, match=words):
             parse(chunk_grid=GRID, codecs=sharded(**changes))
 
-    def test_create_writes_them(self):
+    def test_create_writes_a_shard_configuration(self):
         a = zarrcy.create((8, 8), chunks=(2, 2), shards=(4, 8), dtype="u2", zarr_format=3, store={})
         assert (a.chunks, a.shards) == ((2, 2), (4, 8))
         assert document(a)["chunk_grid"]["configuration"] == {"chunk_shape": [4, 8]}
@@ -305,29 +305,29 @@ MALFORMED = [
 
 class TestRefusing:
     @pytest.mark.parametrize(("changes", "words"), MALFORMED, ids=str)
-    def test_what_is_malformed_is_named_with_key_member_and_value(self, changes, words):
+    def test_an_error_names_key_member_and_value(self, changes, words):
         with pytest.raises(errors.MetadataError, match=words) as caught:
             parse(**changes)
         assert caught.value.key == "a/zarr.json"
 
     @pytest.mark.parametrize("member", sorted(set(PLAIN) - {"attributes"}))
-    def test_a_member_that_is_missing_is_named(self, member):
+    def test_a_missing_member_is_named_in_the_error(self, member):
         members = {name: value for name, value in PLAIN.items() if name != member}
         with pytest.raises(errors.MetadataError, match=f"lacks '{member}'"):
             v3.parse_array(json.dumps(members).encode(), "zarr.json")
 
     @pytest.mark.parametrize("document", [b"", b"[]", b"{", b"\xff", b'"x"', b"[" * 100_000])
-    def test_what_is_no_json_object_is_refused(self, document):
+    def test_a_document_that_is_not_a_json_object_is_refused(self, document):
         with pytest.raises(errors.MetadataError):
             v3.parse_array(document, "zarr.json")
 
-    def test_a_codec_that_is_not_installed_is_named(self):
+    def test_a_codec_that_is_not_installed_is_named_in_the_error(self):
         with pytest.raises(errors.CodecNotAvailableError, match="'nonesuch'"):
             parse(codecs=[LITTLE, {"name": "nonesuch"}])
 
     @settings(max_examples=300)
     @given(st.data())
-    def test_any_other_value_anywhere_gives_an_array_or_an_error_of_ours(self, data):
+    def test_any_value_in_any_member_gives_an_array_or_a_zarrcy_error(self, data):
         members = copy.deepcopy({**PLAIN, "codecs": [*sharded()], "chunk_grid": GRID})
         place = members
         while True:
@@ -339,10 +339,10 @@ class TestRefusing:
         scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
         place[key] = data.draw(scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.text(), scalars))
         try:
-            found = v3.parse_array(json.dumps(members).encode(), "zarr.json")
+            parsed = v3.parse_array(json.dumps(members).encode(), "zarr.json")
         except (errors.MetadataError, NotImplementedError):
             return
-        assert math.prod(found.chunk_shape) >= 1
+        assert math.prod(parsed.chunk_shape) >= 1
 
     @pytest.mark.parametrize(
         ("words", "problem"),
@@ -360,7 +360,7 @@ class TestRefusing:
         ],
         ids=str,
     )
-    def test_words_that_have_no_place_in_v3(self, words, problem):
+    def test_arguments_that_v3_cannot_store_are_refused(self, words, problem):
         store = {}
         with pytest.raises(ValueError, match=problem):
             zarrcy.create(4, zarr_format=3, store=store, **words)
@@ -376,6 +376,6 @@ class TestRefusing:
             ("chunk_key_encoding", "v2"),
         ],
     )
-    def test_words_that_have_no_place_in_v2(self, word, value):
+    def test_arguments_that_v2_cannot_store_are_refused(self, word, value):
         with pytest.raises(ValueError, match=f"{word}=.*Zarr v2 cannot store it"):
             zarrcy.create(4, zarr_format=2, **{word: value})

@@ -1,4 +1,4 @@
-"""The withdrawn draft of Zarr v3: found, described, refused and kept apart from the formats that others read."""
+"""The withdrawn draft of Zarr v3: finding, parsing, refusing, and keeping it apart from other formats."""
 
 import itertools
 import json
@@ -24,7 +24,7 @@ def changed(store, key, **members):
 
 
 class Asked(dict):
-    """A store that notes which keys it is asked for."""
+    """A store that records the requested keys."""
 
     def __init__(self):
         super().__init__()
@@ -41,14 +41,14 @@ class Asked(dict):
 
 @pytest.fixture
 def store():
-    """A store with the array ``g/a``."""
+    """Return a store with the array ``g/a``."""
     store = {}
     zarrcy.create((4, 5), chunks=(3, 2), dtype="i4", store=store, path="g/a", zarr_format=DRAFT)[:] = 7
     return store
 
 
 class TestPlaces:
-    def test_documents_and_chunks_have_roots_of_their_own(self, store):
+    def test_documents_and_chunks_have_separate_roots(self, store):
         chunks = [f"data/root/g/a/c{i}/{j}" for i in range(2) for j in range(3)]
         documents = [
             "meta/root.group.json",
@@ -72,7 +72,7 @@ class TestPlaces:
         assert zarrcy.open_array(store, path="a").nchunks_initialized == 1
 
     @pytest.mark.parametrize("separator", [".", "/"])
-    def test_chunks_are_counted_resized_and_deleted_where_they_are(self, separator):
+    def test_chunks_below_the_data_root_are_counted_and_deleted(self, separator):
         store = {}
         a = zarrcy.create(
             (4, 4), chunks=2, store=store, path="a", zarr_format=DRAFT, dimension_separator=separator
@@ -86,7 +86,7 @@ class TestPlaces:
         a.resize(2, 2)
         assert [key for key in store if key.startswith("data")] == [f"data/root/a/c0{separator}0"]
 
-    def test_chunks_can_be_in_a_store_of_their_own(self):
+    def test_chunks_can_be_in_a_separate_store(self):
         documents, chunks = {}, {}
         g = zarrcy.group(documents, chunk_store=chunks, zarr_format=DRAFT)
         g.create_dataset("a/b", data=[1, 2])
@@ -98,7 +98,7 @@ class TestPlaces:
         assert chunks == {}
 
     @pytest.mark.parametrize("make", [dict, zarrcy.MemoryStore, CountingStore])
-    def test_what_is_moved_or_deleted_leaves_nothing_behind(self, make):
+    def test_moving_and_deleting_leave_no_keys_behind(self, make):
         store = make()
         g = zarrcy.group(store, zarr_format=DRAFT)
         g["a/b/c"] = [1, 2]
@@ -110,7 +110,7 @@ class TestPlaces:
         del g["d"], g["a"]
         assert sorted(store) == ["meta/root.group.json", "zarr.json"]
 
-    def test_a_name_may_end_as_documents_do(self):
+    def test_the_name_of_a_node_can_end_like_a_document_key(self):
         g = zarrcy.group(zarr_format=DRAFT)
         g["x.array.json"] = [1]
         g.create_group("x.group.json")
@@ -120,11 +120,11 @@ class TestPlaces:
 class TestGroupsWithoutADocument:
     @pytest.fixture
     def g(self, store):
-        """The root, of which no group has a document: zarr-python 2 writes none above an array."""
+        """Return the root of a hierarchy without group documents: zarr-python 2 writes none above an array."""
         del store["meta/root.group.json"], store["meta/root/g.group.json"]
         return zarrcy.open_group(store, mode="r+")
 
-    def test_they_are_found_and_walked(self, g, store):
+    def test_groups_without_documents_are_found(self, g, store):
         assert g.zarr_format == DRAFT
         assert (list(g), list(g["g"]), g["g"].attrs.asdict()) == (["g"], ["a"], {})
         assert zarrcy.open(store, path="g", mode="r")["a"][0, 0] == 7
@@ -132,20 +132,20 @@ class TestGroupsWithoutADocument:
         g.visit(paths.append)
         assert paths == ["g", "g/a"]
 
-    def test_they_get_one_with_the_first_attribute(self, g, store):
+    def test_the_first_attribute_creates_the_document(self, g, store):
         g["g"].attrs["n"] = 1
         assert document(store, "g.group") == {"attributes": {"n": 1}}
         assert zarrcy.open_group(store, path="g").attrs.asdict() == {"n": 1}
 
-    def test_they_are_gone_with_what_was_in_them(self, g):
+    def test_a_group_without_a_document_ends_with_its_last_member(self, g):
         del g["g/a"]
         assert "g" not in g
 
-    def test_nothing_is_created_over_them(self, g):
+    def test_an_array_cannot_replace_a_group_without_a_document(self, g):
         with pytest.raises(errors.ContainsGroupError):
             g.create_dataset("g", shape=1)
 
-    def test_attributes_of_what_was_deleted_are_refused(self, g, store):
+    def test_saving_attributes_of_a_deleted_group_is_refused(self, g, store):
         group = g["g"]
         del g["g"]
         with pytest.raises(errors.MetadataError, match="it no longer exists"):
@@ -169,21 +169,21 @@ CREATE = {
 
 class TestChoosing:
     @pytest.mark.parametrize("create", CREATE.values(), ids=CREATE)
-    def test_it_is_chosen_wherever_a_format_is_and_found_again(self, create):
+    def test_every_function_with_a_format_can_create_the_draft(self, create):
         store = {}
         create(store)
-        found = zarrcy.open(store, mode="r")
-        assert found.zarr_format == DRAFT
-        assert pickle.loads(pickle.dumps(found)).zarr_format == DRAFT
+        opened = zarrcy.open(store, mode="r")
+        assert opened.zarr_format == DRAFT
+        assert pickle.loads(pickle.dumps(opened)).zarr_format == DRAFT
         assert not [key for key in store if key != "zarr.json" and not key.startswith(("meta/", "data/"))]
 
-    def test_what_is_new_in_a_hierarchy_of_the_draft_is_of_the_draft(self, store):
+    def test_new_nodes_have_the_format_of_their_hierarchy(self, store):
         assert zarrcy.create(1, store=store, path="other").zarr_format == DRAFT
         assert zarrcy.open_group(store)["g"].create_group("x").zarr_format == DRAFT
 
-    @pytest.mark.parametrize("said", ["1", "true"])
-    def test_version_3_is_the_draft_where_zarr_python_2_is_told_so(self, said, monkeypatch):
-        monkeypatch.setenv("ZARR_V3_EXPERIMENTAL_API", said)
+    @pytest.mark.parametrize("value", ["1", "true"])
+    def test_zarr_version_3_is_the_draft_if_the_environment_variable_is_set(self, value, monkeypatch):
+        monkeypatch.setenv("ZARR_V3_EXPERIMENTAL_API", value)
         with pytest.warns(FutureWarning, match="zarr_format=3 for the final version"):
             a = zarrcy.create(2, zarr_version=3)
         assert a.zarr_format == DRAFT
@@ -191,15 +191,15 @@ class TestChoosing:
         with pytest.warns(FutureWarning):
             assert zarrcy.Array(a.store, zarr_version=3).zarr_format == DRAFT
 
-    @pytest.mark.parametrize("said", ["0", "False", None])
-    def test_version_3_is_the_final_one_elsewhere(self, said, monkeypatch):
+    @pytest.mark.parametrize("value", ["0", "False", None])
+    def test_zarr_version_3_is_the_final_version_otherwise(self, value, monkeypatch):
         monkeypatch.delenv("ZARR_V3_EXPERIMENTAL_API", raising=False)
-        if said is not None:
-            monkeypatch.setenv("ZARR_V3_EXPERIMENTAL_API", said)
+        if value is not None:
+            monkeypatch.setenv("ZARR_V3_EXPERIMENTAL_API", value)
         assert zarrcy.create(2, zarr_version=3).zarr_format == 3
 
     @pytest.mark.parametrize(("there", "asked"), list(itertools.permutations([2, 3, DRAFT], 2)))
-    def test_a_group_is_no_group_of_another_format(self, there, asked):
+    def test_a_group_of_one_format_is_not_found_in_another(self, there, asked):
         store = {}
         zarrcy.group(store, zarr_format=there).attrs["n"] = 1
         before = dict(store)
@@ -209,17 +209,17 @@ class TestChoosing:
         assert store == before
 
     @pytest.mark.parametrize(("there", "asked"), list(itertools.permutations([2, 3, DRAFT], 2)))
-    def test_one_format_makes_room_for_another_at_the_root(self, there, asked):
+    def test_mode_w_replaces_a_root_of_another_format(self, there, asked):
         store = {}
         zarrcy.group(store, zarr_format=there)["a/b"] = [1, 2]
         zarrcy.group(store, zarr_format=asked, overwrite=True)["c"] = [3]
-        found = zarrcy.open_group(store, mode="r")
-        assert (found.zarr_format, list(found)) == (asked, ["c"])
+        opened = zarrcy.open_group(store, mode="r")
+        assert (opened.zarr_format, list(opened)) == (asked, ["c"])
         fresh = {}
         zarrcy.group(fresh, zarr_format=asked)["c"] = [3]
         assert store.keys() == fresh.keys()
 
-    def test_it_is_not_begun_below_a_group_of_the_final_version(self):
+    def test_the_draft_is_not_created_below_a_group_of_the_final_version(self):
         store = {}
         zarrcy.group(store, zarr_format=3)
         before = dict(store)
@@ -229,7 +229,7 @@ class TestChoosing:
 
     @pytest.mark.parametrize("batched", [False, True])
     @pytest.mark.parametrize(("zarr_format", "own"), [(2, {".zarray", ".zgroup"}), (3, set())])
-    def test_nodes_of_other_formats_are_found_without_a_look_at_it(self, zarr_format, own, batched):
+    def test_finding_nodes_of_other_formats_does_not_read_keys_of_the_draft(self, zarr_format, own, batched):
         store = Asked()
         zarrcy.group(store, zarr_format=zarr_format)["g/a"] = [1]
         if batched:
@@ -242,14 +242,14 @@ class TestChoosing:
 
 
 class TestDescribing:
-    def test_what_is_not_known_is_written_again(self, store):
+    def test_unknown_members_survive_a_rewrite(self, store):
         changed(store, "meta/root/g/a.array.json", ours={"a": 1}, extensions=[{"must_understand": False}])
         zarrcy.open_array(store, path="g/a").resize(9, 9)
-        found = document(store, "g/a.array")
-        assert found["ours"] == {"a": 1}
-        assert (found["shape"], found["extensions"]) == ([9, 9], [{"must_understand": False}])
+        opened = document(store, "g/a.array")
+        assert opened["ours"] == {"a": 1}
+        assert (opened["shape"], opened["extensions"]) == ([9, 9], [{"must_understand": False}])
 
-    def test_filters_stand_among_the_attributes_and_are_not_shown(self):
+    def test_filters_are_stored_as_an_attribute_that_users_do_not_see(self):
         store = {}
         a = zarrcy.array(
             [1, 2],
@@ -267,7 +267,7 @@ class TestDescribing:
         }
         assert zarrcy.open_array(store, path="a")[:].tolist() == [1, 2, 3]
 
-    def test_an_attribute_of_the_name_of_the_filters_is_refused(self, store):
+    def test_an_attribute_with_the_name_of_the_filters_is_refused(self, store):
         a = zarrcy.open_array(store, path="g/a")
         before = dict(store)
         with pytest.raises(ValueError, match="choose another name"):
@@ -293,7 +293,7 @@ class TestDescribing:
         ],
         ids=str,
     )
-    def test_words_for_which_it_has_no_place_are_refused(self, word):
+    def test_arguments_that_the_draft_cannot_store_are_refused(self, word):
         store = {}
         with pytest.raises(ValueError, match=r"zarr_format=|filters|dimension_separator"):
             zarrcy.create(2, **{"chunks": 2, **word}, store=store, zarr_format=DRAFT)
@@ -321,7 +321,7 @@ class TestDescribing:
         ],
         ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
     )
-    def test_a_malformed_document_is_refused_and_named(self, store, members, match):
+    def test_an_error_names_the_malformed_document(self, store, members, match):
         changed(store, "meta/root/g/a.array.json", **members)
         with pytest.raises(errors.MetadataError, match=match) as caught:
             zarrcy.open_array(store, path="g/a", mode="r")
@@ -335,19 +335,19 @@ class TestDescribing:
             ({"extensions": [{"extension": "x", "must_understand": True}]}, "not supported"),
         ],
     )
-    def test_a_store_that_says_more_than_is_known_is_refused(self, store, members, match):
+    def test_a_store_with_unknown_extensions_is_refused(self, store, members, match):
         changed(store, "zarr.json", **members)
         with pytest.raises(errors.MetadataError, match=match):
             zarrcy.open_array(store, path="g/a", mode="r")
 
-    def test_a_group_whose_document_is_malformed_is_refused(self, store):
+    def test_a_group_with_a_malformed_document_is_refused(self, store):
         store["meta/root/g.group.json"] = b'{"attributes": 1}'
         with pytest.raises(errors.MetadataError, match="attributes"):
             zarrcy.open_group(store, path="g", mode="r")
 
 
 class TestElsewhere:
-    def test_a_hierarchy_is_copied_from_and_to_it(self, store):
+    def test_a_hierarchy_is_copied_from_and_to_the_draft(self, store):
         zarrcy.open_group(store, path="g").attrs["n"] = 1
         final = zarrcy.group(zarr_format=3)
         zarrcy.copy(zarrcy.open_group(store)["g"], final)
@@ -357,7 +357,7 @@ class TestElsewhere:
         np.testing.assert_array_equal(back["g/a"][:], final["g/a"][:])
         assert back["g"].attrs["n"] == 1
 
-    def test_consolidated_metadata_stand_where_zarr_python_2_has_them(self, store):
+    def test_consolidated_metadata_have_the_key_of_zarr_python_2(self, store):
         zarrcy.consolidate_metadata(store)
         assert "meta/root/consolidated/.zmetadata" in store
         opened = zarrcy.open_consolidated(store, mode="r+")
@@ -365,12 +365,12 @@ class TestElsewhere:
         assert zarrcy.open_array(store, path="g/a")[0, 0] == 1
         assert list(zarrcy.open_group(store)) == ["g"], "no group is made of them"
 
-    def test_load_and_tree_find_it(self, store):
+    def test_load_and_tree_read_the_draft(self, store):
         assert zarrcy.load(store, path="g/a").sum() == 140
         assert "a (4, 5) int32" in str(zarrcy.open_group(store).tree())
 
     @pytest.mark.parametrize("other", [2, 3])
-    def test_it_is_converted_to_and_from_other_formats_without_decoding_a_chunk(self, store, other):
+    def test_converting_from_and_to_other_formats_does_not_decode_chunks(self, store, other):
         zarrcy.open_group(store, path="g").attrs["n"] = 1
         there, back = {}, {}
         for source, target, version in ((store, there, other), (there, back, DRAFT)):
@@ -382,7 +382,7 @@ class TestElsewhere:
         assert chunks == {key: value for key, value in back.items() if key.startswith("data/")}
         assert back.keys() == store.keys()
 
-    def test_it_is_not_converted_in_its_place(self, store):
+    def test_converting_the_draft_in_place_is_refused(self, store):
         before = dict(store)
         with pytest.raises(errors.ConversionError, match="give a destination"):
             zarrcy.convert(store)

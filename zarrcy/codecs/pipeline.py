@@ -25,7 +25,7 @@ from zarrcy.types import AnyArray, AnyDtype, Buffer, Codec, Elements, Shape
 class StageError(Exception):
     """A stage cannot encode or decode its input. The caller, which knows the chunk key, reports the error.
 
-    Attributes
+    Parameters
     ----------
     stage : str
         Name of the stage.
@@ -147,9 +147,19 @@ class Pipeline:
         return (self._swap is not None) + bool(self.compressors and not self._makes_blocks)
 
     def inside_shards(self, chunk_shape: Shape) -> tuple[Shard, Pipeline] | None:
-        """Return the shard stage and the pipeline of inner chunks; None if a shard must be decoded as a whole.
+        """Return the shard stage and the pipeline of inner chunks.
 
         Inner chunks can be read one by one if no codec precedes or follows the shard stage, except a transpose.
+
+        Parameters
+        ----------
+        chunk_shape : tuple of int
+            Shape of an inner chunk, in elements.
+
+        Returns
+        -------
+        tuple of Shard and Pipeline, or None
+            None if the array does not have shards, or a shard must be decoded as a whole.
         """
         if self._shard is None or self.filters or self.compressors:
             return None
@@ -165,7 +175,13 @@ class Pipeline:
         return bool(self.compressors) and isinstance(self.compressors[0].codec, N5ChunkWrapper)
 
     def block_codec(self) -> N5ChunkWrapper | None:
-        """Return the codec of N5 blocks; None if chunks are not such blocks, or have other codecs too."""
+        """Return the codec of N5 blocks.
+
+        Returns
+        -------
+        N5ChunkWrapper or None
+            None if chunks are not N5 blocks, or have other codecs too.
+        """
         codec = self.compressors[0].codec if self._has_one_compressor else None
         if not isinstance(codec, N5ChunkWrapper):
             return None
@@ -178,9 +194,12 @@ class Pipeline:
         return len(self._steps) == len(self.compressors) == 1 and not self.dtype.hasobject
 
     def native_codec(self) -> tuple[Codec | None, bool] | None:
-        """Return the one codec of the chunks, and whether a CRC-32C follows it; None if there are other steps.
+        """Return the codec that the native path can use, and whether a CRC-32C checksum follows it.
 
-        The codec is None if chunks are stored as they are in memory.
+        Returns
+        -------
+        tuple of Codec or None and bool, or None
+            The codec is None if chunks are stored as they are in memory. None if there are other steps.
         """
         if self.dtype.hasobject or len(self._steps) > len(self.compressors):
             return None
@@ -200,7 +219,24 @@ class Pipeline:
     def read_parts(
         self, touched: Touched, memory: Memory, stored_nbytes: int | None, part_nbytes: int
     ) -> PartialRead:
-        """Read parts of a chunk, see `zarrcy.codecs.partial_decode`."""
+        """Read parts of a chunk, see `zarrcy.codecs.partial_decode`.
+
+        Parameters
+        ----------
+        touched : callable
+            Returns the requested blocks, given a block size in bytes.
+        memory : callable
+            Returns the flat chunk to read into.
+        stored_nbytes : int or None
+            Length of the stored value, in bytes; None if the store does not know it.
+        part_nbytes : int
+            Length of the parts in which raw chunks and headers are read, in bytes.
+
+        Returns
+        -------
+        generator
+            Yields lists of byte ranges, and is sent their bytes.
+        """
         if self._decode_into is None:
             return read_raw(touched, self.nbytes, memory, stored_nbytes, part_nbytes)
         return read_blosc(self._decode_into, touched, self.nbytes, memory, part_nbytes)
@@ -209,6 +245,18 @@ class Pipeline:
         """Decode stored bytes to a flat chunk, in `scratch` if `uses_memory`, else in other memory.
 
         The caller must check the length of the result: a filter may return any length.
+
+        Parameters
+        ----------
+        data : bytes-like
+            The stored bytes.
+        scratch : ndarray of uint8
+            Memory of the length of a chunk; it is not used unless `uses_memory`.
+
+        Returns
+        -------
+        ndarray or bytes-like
+            The flat chunk.
 
         Raises
         ------
@@ -235,6 +283,11 @@ class Pipeline:
 
     def check_min_length(self, data: Buffer) -> None:
         """Check, without allocating a chunk, that stored bytes may decode to one.
+
+        Parameters
+        ----------
+        data : bytes-like
+            The stored bytes.
 
         Raises
         ------
@@ -276,6 +329,16 @@ class Pipeline:
         """Encode a flat chunk.
 
         The result may be a view of `flat`: use it before that memory changes.
+
+        Parameters
+        ----------
+        flat : ndarray
+            The flat chunk.
+
+        Returns
+        -------
+        bytes-like
+            The bytes to store.
 
         Raises
         ------
@@ -384,7 +447,25 @@ class ShardCodec:
 
 
 def fill_bytes(fill_value: Elements, dtype: AnyDtype) -> Buffer:
-    """Return one element in the form that the kernels take: its bytes, or the object itself. None is zero."""
+    """Return one element in the form that the kernels take.
+
+    Parameters
+    ----------
+    fill_value : object
+        The element; None is zero.
+    dtype : dtype
+        Data type of the element.
+
+    Returns
+    -------
+    bytes or object
+        The bytes of the element, or the object itself if elements are objects.
+
+    Examples
+    --------
+    >>> fill_bytes(1, np.dtype("<i2"))
+    b'\\x01\\x00'
+    """
     if dtype.hasobject:
         return fill_value
     return (np.zeros((), dtype) if fill_value is None else np.asarray(fill_value, dtype)).tobytes()

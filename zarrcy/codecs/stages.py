@@ -39,7 +39,7 @@ class Transpose:
 
     The pipeline does not run this stage: the kernels walk a chunk in any order of its axes.
 
-    Attributes
+    Parameters
     ----------
     order : tuple of int
         The axes from the slowest to the fastest in memory.
@@ -49,11 +49,38 @@ class Transpose:
     name = "transpose"
 
     def encode(self, chunk: AnyArray) -> AnyArray:
-        """Return a chunk with its axes in the stored order."""
+        """Return a chunk with its axes in the stored order.
+
+        Parameters
+        ----------
+        chunk : ndarray
+            The chunk, with the axes of the array.
+
+        Returns
+        -------
+        ndarray
+            A contiguous array.
+
+        Examples
+        --------
+        >>> Transpose((1, 0)).encode(np.array([[1, 2, 3]])).shape
+        (3, 1)
+        """
         return np.ascontiguousarray(chunk.transpose(self.order))
 
     def decode(self, data: AnyArray) -> AnyArray:
-        """Return a stored chunk with its axes in the order of the array."""
+        """Return a stored chunk with its axes in the order of the array.
+
+        Parameters
+        ----------
+        data : ndarray
+            The chunk, with its axes in the stored order.
+
+        Returns
+        -------
+        ndarray
+            A contiguous array.
+        """
         return np.ascontiguousarray(data.transpose(np.argsort(self.order)))
 
 
@@ -61,7 +88,7 @@ class Transpose:
 class Filter:
     """array -> array, or array -> bytes for an object codec: a numcodecs codec that sees elements.
 
-    Attributes
+    Parameters
     ----------
     codec : Codec
         The codec.
@@ -71,23 +98,72 @@ class Filter:
 
     @property
     def name(self) -> str:
+        """Name of the codec."""
         return str(self.codec.codec_id)
 
     def of_elements(self, n: int) -> Filter:
-        """Return the filter for chunks of `n` elements. Few codecs depend on the number."""
+        """Return the filter for chunks of `n` elements.
+
+        Parameters
+        ----------
+        n : int
+            Number of elements in a chunk.
+
+        Returns
+        -------
+        Filter
+            The filter itself, unless its codec depends on the number.
+        """
         for_elements = getattr(self.codec, "for_elements", None)
         return self if for_elements is None else Filter(for_elements(n))
 
     def encode(self, chunk: AnyArray) -> Buffer:
-        """Return the encoded elements of a chunk: an array or bytes."""
+        """Return the encoded elements of a chunk.
+
+        Parameters
+        ----------
+        chunk : ndarray
+            The elements.
+
+        Returns
+        -------
+        ndarray or bytes-like
+            The output of the codec.
+        """
         return self.codec.encode(chunk)
 
     def decode(self, data: Buffer) -> Buffer:
-        """Return the elements of a chunk. The codec trusts the lengths in the bytes; `decoder` checks them."""
+        """Return the elements of a chunk.
+
+        The codec trusts the lengths that the bytes state. A pipeline uses `decoder`, which checks them.
+
+        Parameters
+        ----------
+        data : ndarray or bytes-like
+            The output of the codec.
+
+        Returns
+        -------
+        ndarray or bytes-like
+            The elements.
+        """
         return decode_whole(self.codec, data)
 
     def decoder(self, nbytes: int | None, n_elements: int) -> NamedDecoder:
-        """Return the decoder for chunks of a known length, see `decoder_for`."""
+        """Return the decoder for chunks of a known length.
+
+        Parameters
+        ----------
+        nbytes : int or None
+            Length of the codec's input when a chunk was encoded, in bytes; None if it is not known.
+        n_elements : int
+            Number of elements in a chunk.
+
+        Returns
+        -------
+        NamedDecoder
+            The name of the filter and the function that decodes.
+        """
         return NamedDecoder(self.name, decoder_for(self.codec, nbytes, n_elements))
 
 
@@ -95,7 +171,7 @@ class Filter:
 class Pack:
     """array -> bytes: the elements of a chunk one after another.
 
-    Attributes
+    Parameters
     ----------
     stored, memory : AnyDtype or None
         The data types in the store and in memory, which differ in byte order; None if the stored bytes are
@@ -112,19 +188,53 @@ class Pack:
         return self.stored is not None
 
     def encode(self, chunk: AnyArray | Buffer) -> NDArray[np.uint8]:
-        """Return the bytes of elements, in the byte order of the store."""
+        """Return the bytes of elements, in the byte order of the store.
+
+        Parameters
+        ----------
+        chunk : ndarray or bytes-like
+            The elements, in the byte order of memory.
+
+        Returns
+        -------
+        ndarray of uint8
+            The bytes.
+
+        Examples
+        --------
+        >>> Pack(np.dtype(">i2"), np.dtype("<i2")).encode(np.array([1], "<i2")).tolist()
+        [0, 1]
+        """
         if self.stored is None:
             return as_elements(chunk, np.dtype(np.uint8))
         return as_elements(chunk, self._memory).astype(self.stored).view(np.uint8)
 
     def decode(self, data: Buffer) -> NDArray[np.uint8]:
-        """Return the bytes of elements, in the byte order of memory."""
+        """Return the bytes of elements, in the byte order of memory.
+
+        Parameters
+        ----------
+        data : bytes-like
+            The elements, in the byte order of the store.
+
+        Returns
+        -------
+        ndarray of uint8
+            The bytes.
+        """
         if self.stored is None:
             return as_elements(data, np.dtype(np.uint8))
         return as_elements(data, self.stored).astype(self._memory).view(np.uint8)
 
     def decode_into(self, data: Buffer, out: NDArray[np.uint8]) -> None:
         """Write the bytes of elements to `out`, in the byte order of memory.
+
+        Parameters
+        ----------
+        data : bytes-like
+            The elements, in the byte order of the store.
+        out : ndarray of uint8
+            Memory for the bytes; it may be that of `data`.
 
         Raises
         ------
@@ -149,7 +259,7 @@ class Shard:
 
     To encode and decode, the stage needs to know what it is given: `codec` returns its two directions.
 
-    Attributes
+    Parameters
     ----------
     chunk_shape : Shape
         Shape of the inner chunks, in elements, with the axes in the order of memory.
@@ -171,7 +281,22 @@ class Shard:
     name = "sharding_indexed"
 
     def codec(self, shape: Shape, dtype: AnyDtype, fill_bytes: Buffer | None = None) -> ShardCodec:
-        """Return the codec of shards of one shape, in elements along the axes in the order of memory."""
+        """Return the codec of shards of one shape.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of a shard, in elements, with the axes in the order of memory.
+        dtype : dtype
+            Data type of the elements.
+        fill_bytes : bytes-like, optional
+            The fill value as the function `fill_bytes` returns it; zero by default.
+
+        Returns
+        -------
+        ShardCodec
+            An object with `encode` and `decode`.
+        """
         from zarrcy.codecs.pipeline import ShardCodec  # inner chunks have a pipeline, which has stages
 
         return ShardCodec(self, shape, dtype, fill_bytes)
@@ -181,7 +306,7 @@ class Shard:
 class Compressor:
     """bytes -> bytes: a numcodecs codec.
 
-    Attributes
+    Parameters
     ----------
     codec : Codec
         The codec.
@@ -191,22 +316,69 @@ class Compressor:
 
     @property
     def name(self) -> str:
+        """Name of the codec."""
         return str(self.codec.codec_id)
 
     def encode(self, chunk: AnyArray | Buffer) -> Buffer:
-        """Return the encoded bytes."""
+        """Return the encoded bytes.
+
+        Parameters
+        ----------
+        chunk : ndarray or bytes-like
+            The bytes.
+
+        Returns
+        -------
+        bytes-like
+            The output of the codec.
+        """
         return self.codec.encode(chunk)
 
     def decode(self, data: Buffer) -> Buffer:
-        """Return decoded bytes whose length is not known, but limited: see `decoder_for`."""
+        """Return decoded bytes whose length is not known.
+
+        Parameters
+        ----------
+        data : bytes-like
+            The output of the codec.
+
+        Returns
+        -------
+        bytes-like
+            The decoded bytes.
+
+        Raises
+        ------
+        ValueError
+            If the bytes decode to an excessive length.
+        """
         return decoder_for(self.codec, None, 0)(data)
 
     def decoder(self, nbytes: int | None, n_elements: int) -> NamedDecoder:
-        """Return the decoder for bytes that decode to a known length, see `decoder_for`."""
+        """Return the decoder for bytes that decode to a known length.
+
+        Parameters
+        ----------
+        nbytes : int or None
+            Decoded length, in bytes; None if it is not known.
+        n_elements : int
+            Number of elements in a chunk.
+
+        Returns
+        -------
+        NamedDecoder
+            The name of the compressor and the function that decodes.
+        """
         return NamedDecoder(self.name, decoder_for(self.codec, nbytes, n_elements))
 
     def decoder_into(self) -> Callable[[Buffer, NDArray[np.uint8]], None]:
-        """Return a function that decodes bytes into memory of the length that they must have."""
+        """Return a function that decodes bytes into memory of the decoded length.
+
+        Returns
+        -------
+        callable
+            Takes the bytes and the memory, an array of uint8. It raises ValueError if the lengths differ.
+        """
         return bounded_decoder(self.codec)
 
     @property

@@ -97,13 +97,13 @@ sanitize: $(VENV)/has-test  ## run the kernel tests and hostile input under the 
 pure: $(VENV)/has-test  ## run the tests on a build without compiled kernels
 	$(call test_build,pure,ZARRCY_PURE)
 
-bench: $(VENV)/has-bench $(ZARR2)/built  ## compare with every installed peer, in turns; a page with charts and docs/benchmarks.md
+bench: $(VENV)/has-bench $(ZARR2)/built  ## compare with each installed library, in turns; write a page with charts and docs/benchmarks.md
 	$(BIN)/python -m benchmarks.compare.run --zarr2-python $(ZARR2)/bin/python --docs docs/benchmarks.md $(BENCH_ARGS)
 
 instructions: $(VENV)/has-test  ## count machine instructions with valgrind: make instructions BENCH_ARGS="--before DIR"
 	$(BIN)/python benchmarks/instructions.py $(BENCH_ARGS)
 
-asv: $(VENV)/has-bench  ## time zarrcy over its history, or once as it is: make asv ASV_ARGS="--quick"
+asv: $(VENV)/has-bench  ## time zarrcy over its history, or only this version: make asv ASV_ARGS="--quick"
 	$(BIN)/asv machine --yes --config benchmarks/asv/asv.conf.json
 	$(BIN)/asv run --environment existing:$(CURDIR)/$(BIN)/python --set-commit-hash $(shell git rev-parse HEAD) --config benchmarks/asv/asv.conf.json $(ASV_ARGS)
 

@@ -15,6 +15,8 @@ import pytest
 
 from zarrcy.storage import capabilities
 
+# Warnings of numpydoc and Sphinx are not about zarrcy.
+pytestmark = pytest.mark.filterwarnings("ignore")
 PACKAGES = ("zarrcy", "zarrcy.storage", "zarrcy.sync", "zarrcy.codecs", "zarrcy.testing")
 ALLOW_LIST = Path(__file__).with_name("docstrings-allowlist.txt")
 # Checks of numpydoc that every public docstring must pass.

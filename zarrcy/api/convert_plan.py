@@ -74,6 +74,11 @@ def plan(source: Node, target: Format, in_place: bool) -> Iterator[NodeConversio
     in_place : bool
         Whether the chunks must keep their keys.
 
+    Yields
+    ------
+    NodeConversion
+        What to do with one node.
+
     Raises
     ------
     PathNotFoundError

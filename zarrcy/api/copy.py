@@ -392,6 +392,11 @@ def create_kwargs_like(source: ArrayLike, dest: GroupLike, given: Mapping[str, O
         Group in which the array will be created. Only its store and its format are used.
     given : mapping
         Keywords of the user, which replace those that are returned.
+
+    Returns
+    -------
+    dict
+        The keywords, without ``shape``.
     """
     kwargs: dict[str, Option] = {"dtype": source.dtype, "chunks": getattr(source, "chunks", None)}
     if isinstance(source, Array):

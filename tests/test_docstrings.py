@@ -80,7 +80,8 @@ def public_objects():
             if is_own(obj) and callable(obj):
                 homes = classes if inspect.isclass(obj) else functions
                 homes.setdefault(obj, f"{package.__name__}.{name}")
-    found = dict.fromkeys((functions | classes).values(), True)
+    # Users do not construct protocols.
+    found = {place: not getattr(obj, "_is_protocol", False) for obj, place in (functions | classes).items()}
     for cls, place in classes.items():
         for base in cls.__mro__:
             if not is_own(base) or (base is not cls and base in classes):

@@ -14,6 +14,7 @@ import pytest
 import zarrcy
 from zarrcy import _kernels
 from zarrcy._kernels import _reference_locks
+from zarrcy.storage.remote.concurrent import map_requests
 from zarrcy.sync import key_locks, thread_pool
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no interval timers")
@@ -253,3 +254,62 @@ def test_a_key_that_is_a_directory_of_other_keys_has_a_lock_file_too(module, tmp
             pass
     assert (tmp_path / "a%2F0%2F0").is_file()
     assert (tmp_path / "b%2F1").is_file()
+
+
+class TestRequests:
+    def test_results_have_the_order_of_the_items(self):
+        def request(n):
+            time.sleep(0.001 * (n % 3))
+            return n * n
+
+        assert map_requests(request, range(50)) == [n * n for n in range(50)]
+
+    def test_no_more_requests_than_allowed_are_sent_at_once(self):
+        lock, running, most = threading.Lock(), [], []
+
+        def request(n):
+            with lock:
+                running.append(n)
+                most.append(len(running))
+            time.sleep(0.002)
+            with lock:
+                running.remove(n)
+
+        map_requests(request, range(40), at_once=4)
+        assert 2 <= max(most) <= 4
+
+    def test_the_first_error_is_raised_when_all_sent_requests_have_returned(self):
+        returned = []
+
+        def request(n):
+            if n == 3:
+                raise KeyError(n)
+            time.sleep(0.02)
+            returned.append(n)
+
+        with pytest.raises(KeyError, match="3"):
+            map_requests(request, range(1000), at_once=5)
+        n = len(returned)
+        time.sleep(0.05)
+        assert len(returned) == n < 1000
+
+    def test_an_interrupt_names_the_requests_that_do_not_return(self, interrupts):
+        finish, sent, caught = threading.Event(), [], []
+
+        def put(item):
+            sent.append(item[0])
+            finish.wait(60)
+
+        def call():
+            try:
+                map_requests(put, [(f"c/{n}", b"") for n in range(30)], at_once=3)
+            except Interrupted as exc:
+                caught.append(exc)
+                raise
+
+        interrupts(call, 1, 0.05)
+        assert len(sent) <= 3
+        notes = caught[0].__notes__ if sent else ["may still be carried out"]
+        assert "may still be carried out" in notes[0]
+        finish.set()
+        assert map_requests(str, range(20)) == [str(n) for n in range(20)]

@@ -270,7 +270,7 @@ cdef class WorkerGroup:
                 self.stop()
         self.n_running -= 1
         if self.is_closed and self.n_running == 0:
-            self.work = None
+            self.work = self.stop = None
             self.ended.release()
 
     def __enter__(self):
@@ -293,6 +293,9 @@ cdef class WorkerGroup:
                         break
             except BaseException as raised:
                 interrupt = interrupt or raised
+        if not self.n_running:
+            # threads that have not come yet may still refer to the group
+            self.work = self.stop = None
         if interrupt is not None:
             raise interrupt
         return False

@@ -28,8 +28,6 @@ VARIABLE = settings.THREADS.name
 _of_block: ContextVar[int | None] = ContextVar("zarrcy.use_threads", default=None)
 _of_array: ContextVar[int | None] = ContextVar("zarrcy.Array.threads", default=None)
 
-_groups: SimpleQueue[WorkerGroup] = SimpleQueue()
-_n_threads = 0
 _worker = threading.local()
 
 
@@ -236,46 +234,70 @@ def share(
             task(*part)
 
     with WorkerGroup(work, stop) as group:
-        _start(group, n - 1)
+        _pool.start(group, n - 1, n - 1)
         work()
     if group.failures:
         raise group.failures[0]
 
 
-def _start(group: WorkerGroup, n: int) -> None:
-    """Give a group to `n` threads of the pool. If there are fewer, the calling thread does more of the work.
+class ThreadPool:
+    """Threads that work for groups, one after the other, for the rest of the process.
 
     Nothing here can be left locked by an exception of a signal handler: the queue is one object of C, and a thread
     that was started but not counted costs one thread more.
     """
-    global _n_threads  # noqa: PLW0603
-    while _n_threads < n:
-        try:
-            start_new_thread(_serve, (_groups,))
-        except RuntimeError:
-            # the interpreter is exiting, or the system has no more threads
-            break
-        _n_threads += 1
-    for _ in range(min(n, _n_threads)):
-        _groups.put(group)
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Start again with no thread. The threads of the parent do not exist in a forked child."""
+        self._groups: SimpleQueue[WorkerGroup] = SimpleQueue()
+        self._n_threads = 0
+        self._busy: set[int] = set()
+
+    @property
+    def n_busy(self) -> int:
+        """The number of threads that work for a group now."""
+        return len(self._busy)
+
+    def start(self, group: WorkerGroup, n: int, n_total: int) -> int:
+        """Give a group to `n` threads, after starting threads until there are `n_total` of them.
+
+        Returns the number of threads, at most `n`, that will work for the group when they are free; fewer if the
+        interpreter is exiting or the system has no more threads.
+        """
+        while self._n_threads < n_total:
+            try:
+                start_new_thread(self._serve, (self._groups, self._busy))
+            except RuntimeError:
+                break
+            self._n_threads += 1
+        n = min(n, self._n_threads)
+        for _ in range(n):
+            self._groups.put(group)
+        return n
+
+    @staticmethod
+    def _serve(groups: SimpleQueue[WorkerGroup], busy: set[int]) -> None:
+        _worker.is_ours = True
+        ident = threading.get_ident()
+        while True:
+            group = groups.get()
+            busy.add(ident)
+            group.run()
+            busy.discard(ident)
+            # the group refers to buffers of its caller
+            del group
 
 
-def _serve(groups: SimpleQueue[WorkerGroup]) -> None:
-    """Work for one group after the other, for the rest of the process."""
-    _worker.is_ours = True
-    while True:
-        group = groups.get()
-        group.run()
-        # the group refers to buffers of its caller
-        del group
+_pool = ThreadPool()
 
 
-def _forget_pool() -> None:
-    """Start again with no thread in a forked child: the threads of the parent do not exist there."""
-    global _groups, _n_threads
-    _groups, _n_threads = SimpleQueue(), 0
+def _after_fork() -> None:
+    _pool.renew()
     _worker.is_ours = False
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_after_fork)

@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import TypeVar
 
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+from zarrcy.sync.key_locks import WorkerGroup
+from zarrcy.sync.thread_pool import ThreadPool
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
-_pools: dict[int, ThreadPoolExecutor] = {}
+
+# After an exception in the caller, requests that were sent are waited for this long, in seconds.
+GRACE = 1.0
+# Threads that wait for responses, at most. More callers than that send their requests one by one.
+_MOST_THREADS = 100
+# Keys of unfinished requests that an exception names.
+_MOST_NAMED = 5
+
+_pool = ThreadPool()
 
 
 def map_requests(request: Callable[[_T], _R], items: Iterable[_T], at_once: int = 10) -> list[_R]:
@@ -23,7 +33,23 @@ def map_requests(request: Callable[[_T], _R], items: Iterable[_T], at_once: int 
     Waiting threads need no CPU, so their number does not depend on the number of CPUs. But many clients keep only
     ten connections open, and close the others after use.
 
-    The first exception is raised after all requests that were sent have returned.
+    The first exception of a request is raised after all requests that were sent have returned. If a signal handler
+    raises an exception in the caller, no further request is sent, and those that were sent are waited for one second.
+    The exception then has a note that names the unfinished ones.
+
+    Parameters
+    ----------
+    request : callable
+        Takes an item.
+    items : iterable
+        The items: keys, or tuples that begin with a key.
+    at_once : int, optional
+        Most requests at a time.
+
+    Returns
+    -------
+    list
+        The results.
 
     Examples
     --------
@@ -33,23 +59,53 @@ def map_requests(request: Callable[[_T], _R], items: Iterable[_T], at_once: int 
     items = list(items)
     if len(items) < 2:
         return [request(item) for item in items]
-    waiting = [_pool_of(at_once).submit(request, item) for item in items]
+    results: dict[int, _R] = {}
+    unfinished: set[int] = set()
+    numbers = iter(range(len(items)))
+    finished: SimpleQueue[None] = SimpleQueue()
+
+    def work() -> None:
+        for number in numbers:
+            if group.is_stopping:
+                return
+            unfinished.add(number)
+            try:
+                results[number] = request(items[number])
+            finally:
+                unfinished.discard(number)
+        if len(results) == len(items):
+            finished.put(None)
+
+    n = min(at_once, len(items))
     try:
-        return [future.result() for future in waiting]
-    finally:
-        for future in waiting:
-            if not future.cancel():
-                future.exception()
+        with WorkerGroup(work, stop=partial(finished.put, None), grace=GRACE) as group:
+            if _pool.start(group, n, min(_pool.n_busy + n, _MOST_THREADS)):
+                _wait(finished)
+            else:
+                work()
+    except BaseException as exc:
+        if unfinished:
+            exc.add_note(_describe_unfinished([items[number] for number in sorted(unfinished)]))
+        raise
+    if group.failures:
+        raise group.failures[0]
+    return [results[number] for number in range(len(items))]
 
 
-def _pool_of(n_threads: int) -> ThreadPoolExecutor:
-    if n_threads not in _pools:
-        from concurrent.futures import ThreadPoolExecutor
+def _wait(finished: SimpleQueue[None]) -> None:
+    """Wait until a thread has put something into a queue, in short steps: between them, signals are handled."""
+    while True:
+        try:
+            return finished.get(timeout=0.1)
+        except Empty:
+            continue
 
-        _pools[n_threads] = ThreadPoolExecutor(n_threads, "zarrcy-store")
-    return _pools[n_threads]
+
+def _describe_unfinished(items: list[_T]) -> str:
+    keys = [str(item[0]) if isinstance(item, tuple) else str(item) for item in items]
+    named = ", ".join(keys[:_MOST_NAMED]) + (", ..." if len(keys) > _MOST_NAMED else "")
+    return f"{len(keys)} requests that were sent may still be carried out: {named}"
 
 
 if hasattr(os, "register_at_fork"):
-    # the threads of the parent do not exist in a forked child
-    os.register_at_fork(after_in_child=_pools.clear)
+    os.register_at_fork(after_in_child=_pool.renew)

@@ -47,7 +47,7 @@ class Batched(zarr.MemoryStore):
 
     def getitems(self, keys):
         self.requests.append(list(keys))
-        return {key: self._values[key] for key in keys if key in self._values}
+        return {key: value for key in keys if (value := super(Batched, self).get(key)) is not None}
 
     def __getitem__(self, key):
         self.requests.append([key])

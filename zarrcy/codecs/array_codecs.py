@@ -184,8 +184,8 @@ class CastValue:
             return self._to_floats(values, target)
         if values.dtype.kind == "f":
             return self._to_integers(values, target)
-        here, there = np.iinfo(values.dtype), np.iinfo(target)
-        low, high = max(int(here.min), int(there.min)), min(int(here.max), int(there.max))
+        ranges = [np.iinfo(dtype) for dtype in (values.dtype, target)]
+        low, high = max(int(info.min) for info in ranges), min(int(info.max) for info in ranges)
         if self.out_of_range != "wrap":
             values = self._bounded(values, low, high, target)
         return values.astype(target)

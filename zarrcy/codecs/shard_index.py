@@ -20,7 +20,7 @@ from zarrcy.types import Buffer, Shape, Span
 ABSENT = 2**64 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexFormat:
     """The encoding of shard indexes.
 
@@ -153,9 +153,9 @@ def index_format(stage: Shard, counts: Shape) -> IndexFormat:
     pack = next(s for s in stage.index_stages if isinstance(s, Pack))
     order = next((s.order for s in stage.index_stages if isinstance(s, Transpose)), range(len(counts) + 1))
     return IndexFormat(
-        counts,
-        tuple(order),
-        ">" if pack.swaps and pack.stored is not None and pack.stored.byteorder == ">" else "<",
-        tuple(s for s in stage.index_stages if isinstance(s, Compressor)),
-        stage.index_at_end,
+        counts=counts,
+        order=tuple(order),
+        byteorder=">" if pack.stored is not None and pack.stored.byteorder == ">" else "<",
+        checksums=tuple(s for s in stage.index_stages if isinstance(s, Compressor)),
+        at_end=stage.index_at_end,
     )

@@ -56,14 +56,14 @@ def owns_store(store: Store) -> bool:
     return v3_draft.exists(store)
 
 
-def of_version(version: ZarrFormat | None, word: str = "zarr_format") -> Format | None:
+def of_version(version: ZarrFormat | None, argument: str = "zarr_format") -> Format | None:
     """Return the format of a version; None for None.
 
     Parameters
     ----------
     version : ZarrFormat or None
         2, 3 or "3-draft".
-    word : str
+    argument : str
         Name of the argument, for the error message.
 
     Raises
@@ -77,7 +77,7 @@ def of_version(version: ZarrFormat | None, word: str = "zarr_format") -> Format 
         if version == format.ZARR_FORMAT:
             return format
     raise ValueError(
-        f"{word}={version!r} is not supported; this version reads and writes formats 2, 3 and '3-draft'"
+        f"{argument}={version!r} is not supported; this version reads and writes formats 2, 3 and '3-draft'"
     )
 
 

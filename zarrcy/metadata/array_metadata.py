@@ -18,7 +18,7 @@ DIMENSIONS_ATTRIBUTE = "_ARRAY_DIMENSIONS"
 _EMPTY = {"vlen-utf8": "", "vlen-bytes": b""}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkKeys:
     """The keys of chunks.
 
@@ -51,7 +51,7 @@ class ChunkKeys:
     def name(self, coords: Coords) -> str:
         """Return the end of the key of a chunk.
 
-        >>> ChunkKeys("c/", "/", "c").name((0, 12))
+        >>> ChunkKeys(lead="c/", separator="/", scalar="c").name((0, 12))
         'c/0/12'
         """
         return self.lead + self.separator.join(map(str, coords)) if coords else self.scalar
@@ -59,7 +59,7 @@ class ChunkKeys:
     def coords(self, name: str, ndim: int) -> Coords | None:
         """Return the coordinates of the chunk whose key ends with `name`; None if it is not the key of a chunk.
 
-        >>> ChunkKeys("c/", "/", "c").coords("c/0/12", 2)
+        >>> ChunkKeys(lead="c/", separator="/", scalar="c").coords("c/0/12", 2)
         (0, 12)
         """
         if not ndim:
@@ -74,7 +74,7 @@ class ChunkKeys:
         return tuple(map(int, parts))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArrayMetadata:
     """The metadata of an array.
 

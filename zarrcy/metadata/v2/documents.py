@@ -130,13 +130,13 @@ def parse_array(document: Buffer, key: Key, default_separator: str = ".") -> Arr
         raise MetadataError(key, str(exc)) from exc
     compressor = None if members.compressor is None else codec_of(members.compressor, key)
     return ArrayMetadata(
-        members.shape,
-        members.chunk_shape,
-        members.dtype,
-        fill_value,
-        stages_of(members.order, filters, compressor, len(members.shape)),
-        members.chunk_keys,
-        dict(members.extra_fields),
+        shape=members.shape,
+        chunk_shape=members.chunk_shape,
+        dtype=members.dtype,
+        fill_value=fill_value,
+        stages=stages_of(members.order, filters, compressor, len(members.shape)),
+        chunk_keys=members.chunk_keys,
+        extra_fields=dict(members.extra_fields),
     )
 
 
@@ -194,16 +194,16 @@ def _parse_zarray(document: Buffer, key: Key, default_separator: str) -> ParsedZ
     if math.prod(chunk_shape) * dtype.itemsize >= _LENGTH_LIMIT:
         raise MetadataError(key, f"'chunks' is {list(chunk_shape)}; a chunk must have fewer than 2**62 bytes")
     return ParsedZarray(
-        shape,
+        shape=shape,
         # chunks may have length 0 along an axis without elements
-        tuple([n or 1 for n in chunk_shape]),
-        dtype,
-        members.get("fill_value"),
-        order,
-        filters,
-        members.get("compressor"),
-        chunk_keys(separator, "dimension_separator" in members),
-        {}
+        chunk_shape=tuple([n or 1 for n in chunk_shape]),
+        dtype=dtype,
+        fill_value=members.get("fill_value"),
+        order=order,
+        filters=filters,
+        compressor=members.get("compressor"),
+        chunk_keys=chunk_keys(separator, "dimension_separator" in members),
+        extra_fields={}
         if _MEMBERS.issuperset(members)
         else {name: value for name, value in members.items() if name not in _MEMBERS},
     )

@@ -97,9 +97,8 @@ def _entry(members: Member | None) -> NodeEntry | None:
 
 
 def _parse_array(members: Member) -> ArrayMetadata:
-    from zarrcy.metadata.v3.array_document import (
-        parse_members,  # not needed to find out that there is no node
-    )
+    # imported here because looking for a node does not need it
+    from zarrcy.metadata.v3.array_document import parse_members
 
     return parse_members(members)
 

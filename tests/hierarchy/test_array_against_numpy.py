@@ -1,4 +1,4 @@
-"""Whatever NumPy reads and writes, an array reads and writes, with no needless store traffic."""
+"""Arrays read and write what NumPy reads and writes, without needless store traffic."""
 
 import warnings
 
@@ -24,7 +24,7 @@ from zarrcy.chunk_io.policy import IOPolicy, overriding
 
 
 def stored(layout, **kwargs):
-    """A new array in a counting store, as a layout says, and what it shall hold."""
+    """Return a new array in a counting store with the given layout, and the data to write to it."""
     a = zarrcy.create(store=CountingStore(), **layout, **kwargs)
     return a, data_of(layout["shape"], layout["dtype"])
 
@@ -38,7 +38,9 @@ def test_reading_a_basic_selection_gives_what_numpy_gives(kernels, data, layout)
     key = data.draw(basic_keys(a.shape))
     a.store.counts.clear()
     assert same_bits(a[key], np.asarray(model[key], model.dtype))
-    assert a.store.gets == len(chunks_touched(key, a.shape, a.chunks)), "one read per touched chunk, no other"
+    assert a.store.gets == len(chunks_touched(key, a.shape, a.chunks)), (
+        "each touched chunk is read once, and nothing else"
+    )
 
 
 @on_both_kernels
@@ -63,16 +65,16 @@ def test_writing_a_basic_selection_changes_what_numpy_changes(kernels, data, lay
     model[key] = value
     touched = chunks_touched(key, a.shape, a.chunks)
     partly = chunks_partly_touched(key, a.shape, a.chunks)
-    assert a.store.gets == len(partly), "a chunk that is wholly replaced is not read"
+    assert a.store.gets == len(partly), "a chunk that is replaced as a whole is not read"
     if a.write_empty_chunks:
-        assert a.store.sets == len(touched), "one write per touched chunk, no other"
+        assert a.store.sets == len(touched), "each touched chunk is written once, and nothing else"
     assert same_bits(a[...], np.asarray(model, a.dtype))
     assert same_bits(zarrcy.open_array(a.store, mode="r")[...], np.asarray(model, a.dtype))
 
 
 @on_both_kernels
 @given(data=st.data(), layout=layouts(max_dims=3))
-def test_one_value_fills_a_selection_as_in_numpy(kernels, data, layout):
+def test_a_scalar_is_broadcast_to_a_selection_as_in_numpy(kernels, data, layout):
     with using(kernels):
         a, model = stored(layout)
         a[...] = model
@@ -99,7 +101,7 @@ def test_out_is_filled_and_returned(kernels, data, layout):
 
 @on_both_kernels
 @given(data=st.data(), layout=layouts(max_dims=3))
-def test_resizing_keeps_what_is_inside_and_reads_fill_value_outside(kernels, data, layout):
+def test_resizing_keeps_the_common_part_and_fills_the_rest(kernels, data, layout):
     with using(kernels):
         a, model = stored(layout)
         a[...] = model
@@ -111,7 +113,7 @@ def test_resizing_keeps_what_is_inside_and_reads_fill_value_outside(kernels, dat
     if all(n <= m for n, m in zip(model.shape, new_shape, strict=True)):
         assert same_bits(a[...], expected)
     else:
-        # what was cut off in a chunk that stays is not promised to be gone: only what was inside is
+        # elements that were cut off may still be in an edge chunk, so compare the common part only
         assert same_bits(a[common], expected[common])
     inside = chunks_touched((), new_shape, a.chunks)
     kept = {key for key in a.store if not key.startswith(".z")}
@@ -140,7 +142,7 @@ def test_appending_is_concatenating(kernels, data, layout):
 
 @on_both_kernels
 @given(data=st.data(), layout=layouts(max_dims=3))
-def test_iterating_gives_the_rows_and_decodes_each_chunk_once(kernels, data, layout):
+def test_iteration_yields_the_rows_and_decodes_each_chunk_once(kernels, data, layout):
     with using(kernels):
         a, model = stored(layout)
         a[...] = model
@@ -171,14 +173,14 @@ def test_iterating_gives_the_rows_and_decodes_each_chunk_once(kernels, data, lay
     ids=lambda x: "+".join(f.codec_id for f in x) if isinstance(x, list) else x,
 )
 @given(data=st.data())
-def test_filters_give_back_what_they_took(dtype, filters, order, data):
+def test_filters_decode_what_they_encoded(dtype, filters, order, data):
     shape = data.draw(st.sampled_from([(), (9,), (5, 6), (3, 4, 2)]))
     chunks = tuple(data.draw(st.integers(1, n + 1)) for n in shape)
     a = zarrcy.zeros(shape, chunks=chunks, dtype=dtype, filters=filters, order=order, compressor=None)
     model = data_of(shape, dtype)
     before = model.copy()
     a[...] = model
-    assert same_bits(model, before), "a filter never sees the user's memory"
+    assert same_bits(model, before), "a filter does not change the memory of the user"
     key = data.draw(basic_keys(shape))
     assert same_bits(a[key], np.asarray(model[key], dtype))
     a[key] = 0
@@ -188,7 +190,7 @@ def test_filters_give_back_what_they_took(dtype, filters, order, data):
 
 @on_both_kernels
 @pytest.mark.parametrize("write_empty_chunks", [True, False])
-def test_empty_chunks_are_stored_or_deleted_as_asked(kernels, write_empty_chunks):
+def test_empty_chunks_are_stored_or_deleted_as_write_empty_chunks_says(kernels, write_empty_chunks):
     with using(kernels):
         a = zarrcy.full(
             (6, 6), np.nan, chunks=(2, 2), store=CountingStore(), write_empty_chunks=write_empty_chunks
@@ -200,7 +202,7 @@ def test_empty_chunks_are_stored_or_deleted_as_asked(kernels, write_empty_chunks
     assert (a[3:] == 1).all()
 
 
-def test_cells_beyond_the_edge_are_stored_as_fill_value():
+def test_elements_beyond_the_edge_are_stored_as_fill_value():
     a = zarrcy.full((3, 3), 9, chunks=(2, 2), dtype="u1", compressor=None, store={})
     a[...] = 1
     assert a.store["1.1"] == bytes([1, 9, 9, 9])
@@ -210,7 +212,7 @@ def test_cells_beyond_the_edge_are_stored_as_fill_value():
 
 
 @given(data=st.data(), layout=layouts(max_dims=2))
-def test_data_of_another_type_are_cast_as_numpy_casts_them(data, layout):
+def test_data_of_another_type_are_cast_as_in_numpy(data, layout):
     source = data.draw(st.sampled_from(["?", "i1", ">i8", "f4", "<f8"]))
     layout["dtype"] = data.draw(st.sampled_from(["i1", ">i2", "<f8", "c16", "<U5", "?"]))
     a, _ = stored(layout)
@@ -222,7 +224,7 @@ def test_data_of_another_type_are_cast_as_numpy_casts_them(data, layout):
     assert same_bits(a[...], model)
 
 
-def test_stores_that_take_many_keys_at_once_are_asked_so():
+def test_stores_with_batch_methods_get_batches():
     class Batches(dict):
         def __init__(self):
             self.calls = []
@@ -262,7 +264,7 @@ def test_stores_that_take_many_keys_at_once_are_asked_so():
         assert store.calls == [("delitems", ["0", "1", "2", "3"])]
 
 
-def test_contexts_are_given_to_stores_that_want_them():
+def test_stores_whose_getitems_has_contexts_get_them():
     class Store(dict):
         def getitems(self, keys, *, contexts):
             assert contexts == {}
@@ -272,7 +274,7 @@ def test_contexts_are_given_to_stores_that_want_them():
     assert a[:].tolist() == [1, 2, 3]
 
 
-def test_partial_writes_hold_the_lock_of_their_chunk_and_complete_ones_do_not():
+def test_a_write_locks_only_chunks_that_it_covers_in_part():
     held = []
 
     class Locks:
@@ -289,8 +291,8 @@ def test_partial_writes_hold_the_lock_of_their_chunk_and_complete_ones_do_not():
 
 @on_both_kernels
 @given(data=st.data())
-def test_a_large_value_of_another_type_is_cast_as_numpy_casts_it(kernels, data):
-    """It is cast piece by piece: strides, steps, edges and every order of the axes must fit."""
+def test_a_value_that_is_cast_piece_by_piece_is_cast_as_in_numpy(kernels, data):
+    """Strides, steps, edges and all orders of the axes are covered."""
     shape = data.draw(st.sampled_from([(7,), (5, 6), (3, 4, 5)]))
     chunks = tuple(data.draw(st.integers(1, n + 1)) for n in shape)
     target, given_ = (data.draw(st.sampled_from(["i2", ">f4", "<f8", "c16", "u1", "?"])) for _ in range(2))

@@ -1,4 +1,4 @@
-"""Lists, points, masks, blocks and fields select what NumPy selects, with no needless store traffic."""
+"""Lists, points, masks, blocks and fields select what NumPy selects, without needless store traffic."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from zarrcy import errors
 
 @st.composite
 def filled(draw, kernels, **kwargs):
-    """An array in a counting store, and the same in numpy."""
+    """Return an array in a counting store, and a NumPy array with the same elements."""
     layout = draw(layouts(**kwargs))
     with using(kernels):
         a = zarrcy.create(store=CountingStore(), **layout)
@@ -25,7 +25,7 @@ def filled(draw, kernels, **kwargs):
 
 @st.composite
 def axis_items(draw, n):
-    """What an orthogonal selection takes for an axis of `n` elements, and the positions that it means."""
+    """Return an item of an orthogonal selection for an axis of `n` elements, and the positions that it selects."""
     kinds = ["slice", "mask", "list"] + (["integer"] if n else [])
     kind = draw(st.sampled_from(kinds))
     if kind == "integer":
@@ -82,18 +82,18 @@ def test_an_orthogonal_selection_writes_the_outer_product(kernels, data):
 
 
 @on_both_kernels
-def test_a_list_that_covers_a_chunk_in_any_order_replaces_it_without_a_read(kernels):
+def test_a_list_that_covers_a_chunk_in_any_order_replaces_the_chunk_without_a_read(kernels):
     with using(kernels):
         a = zarrcy.create(7, chunks=3, dtype="i4", store=CountingStore())
     a[...] = np.arange(7)
     a.store.counts.clear()
     a.oindex[[6, 2, 0, 1, 0]] = [60, 20, 1, 10, 0]
-    assert a.store.gets == 0, "the edge chunk too"
+    assert a.store.gets == 0, "nor is the edge chunk read"
     assert a[:].tolist() == [0, 10, 20, 3, 4, 5, 60]
 
 
 def points(shape, data):
-    """Coordinates that broadcast against each other, and their result shape."""
+    """Return coordinates that can be broadcast against each other."""
     result = data.draw(st.sampled_from([(), (1,), (5,), (2, 3)]))
     coords = []
     for n in shape:
@@ -121,7 +121,7 @@ def test_points_are_read_at_their_coordinates(kernels, data):
 
 @on_both_kernels
 @given(data=st.data())
-def test_points_are_written_at_their_coordinates_and_the_last_one_wins(kernels, data):
+def test_points_are_written_at_their_coordinates_and_the_last_of_equal_points_remains(kernels, data):
     a, model = data.draw(filled(kernels))
     if not all(a.shape) or not a.shape:
         return
@@ -158,7 +158,7 @@ def test_a_mask_selects_its_elements_in_c_order(kernels, data):
 
 
 @on_both_kernels
-def test_a_mask_that_covers_a_chunk_replaces_it_without_a_read(kernels):
+def test_a_mask_that_covers_a_chunk_replaces_the_chunk_without_a_read(kernels):
     with using(kernels):
         a = zarrcy.create((3, 3), chunks=2, dtype="i4", store=CountingStore())
     a[...] = 1
@@ -172,7 +172,7 @@ def test_a_mask_that_covers_a_chunk_replaces_it_without_a_read(kernels):
 
 @on_both_kernels
 @given(data=st.data())
-def test_blocks_are_whole_chunks(kernels, data):
+def test_a_block_selection_reads_and_writes_whole_chunks(kernels, data):
     a, model = data.draw(filled(kernels, min_dims=1))
     counts = a.cdata_shape
     key, slices = [], []
@@ -196,7 +196,7 @@ def test_blocks_are_whole_chunks(kernels, data):
 
 @on_both_kernels
 @given(data=st.data(), name=st.sampled_from(["x", "y", "z"]))
-def test_one_field_is_read_and_written_alone(kernels, data, name):
+def test_one_field_is_read_and_written_on_its_own(kernels, data, name):
     shape = data.draw(st.sampled_from([(), (7,), (3, 5)]))
     chunks = tuple(data.draw(st.integers(1, n + 1)) for n in shape)
     order = data.draw(st.sampled_from("CF"))
@@ -219,7 +219,7 @@ def test_one_field_is_read_and_written_alone(kernels, data, name):
     assert same_bits(np.asarray(a[...], STRUCTURED), model)
 
 
-def test_several_fields_are_records_of_their_own():
+def test_several_fields_are_read_as_packed_records():
     model = data_of((5,), STRUCTURED)
     a = zarrcy.array(model, chunks=2)
     found = a["z", "x", 1:4]
@@ -234,7 +234,7 @@ def test_several_fields_are_records_of_their_own():
         zarrcy.zeros(3).get_basic_selection(0, fields="x")
 
 
-BAD = [
+INVALID = [
     ("oindex", ([0, 4], 0), errors.BoundsCheckError, "index 4 is out of bounds for axis 0 with size 4"),
     ("oindex", ([-5], 0), errors.BoundsCheckError, "index -5"),
     ("oindex", ([0.5],), errors.SelectionError, "float64, not integers"),
@@ -254,12 +254,12 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("way", "key", "kind", "words"), BAD, ids=str)
-def test_a_selection_that_can_not_be_is_refused_before_the_store_is_asked(way, key, kind, words):
+@pytest.mark.parametrize(("accessor", "key", "error", "message"), INVALID, ids=str)
+def test_an_invalid_selection_is_refused_before_the_store_is_used(accessor, key, error, message):
     a = zarrcy.create((4, 6), chunks=(2, 3), store=CountingStore())
-    for access in (lambda: getattr(a, way)[key], lambda: getattr(a, way).__setitem__(key, 0)):
-        with pytest.raises(kind, match=words) as caught:
-            access()
+    for use in (lambda: getattr(a, accessor)[key], lambda: getattr(a, accessor).__setitem__(key, 0)):
+        with pytest.raises(error, match=message) as caught:
+            use()
         assert isinstance(caught.value, IndexError)
     assert a.store.gets == a.store.sets == 0
 

@@ -1,4 +1,4 @@
-"""What is kept of an array's documents, what is loaded again, and how often a store is asked for them."""
+"""Which metadata and attributes are cached, and how often their documents are read and written."""
 
 import pickle
 from contextlib import contextmanager
@@ -57,8 +57,8 @@ FACTS = {
     "digest": lambda a: a.digest(),
 }
 ALL = [(f"{kind} {name}", do) for kind, ways in
-       {"read": READS, "write": WRITES, "tell": FACTS}.items() for name, do in ways.items()]  # fmt: skip
-# a plain key costs one look at the document; what is made of other accesses may look again
+       {"read": READS, "write": WRITES, "fact": FACTS}.items() for name, do in ways.items()]  # fmt: skip
+# One read of the document. Accesses that are made of several others may read it more often.
 ONCE = {
     "read a[...]",
     "read a[0, 0]",
@@ -67,12 +67,12 @@ ONCE = {
     "read asarray",
     "write a[...]",
 }
-ONCE |= {f"tell {name}" for name in FACTS if name not in ("info", "digest")}
+ONCE |= {f"fact {name}" for name in FACTS if name not in ("info", "digest")}
 
 
 @pytest.fixture(params=[False, True], ids=["one store", "chunk_store"])
 def stores(request):
-    """A store of documents, and one of chunks where they are not together."""
+    """A store of documents, and a store of chunks or None if it is the same."""
     return CountingStore(), CountingStore() if request.param else None
 
 
@@ -84,28 +84,29 @@ def make(stores, shape=(6, 4), **kwargs):
 
 
 def again(stores, **kwargs):
-    """Another handle of the same array."""
+    """Return another handle of the same array."""
     store, chunk_store = stores
     return zarrcy.Array(store, path="x", chunk_store=chunk_store, **kwargs)
 
 
 def documents(store, do):
-    """How many documents were read, and written, in doing something."""
+    """Call `do`, and return how many documents it read and wrote."""
     store.counts.clear()
     do()
     return store.counts["get", "document"], store.counts["set", "document"]
 
 
 @pytest.mark.parametrize(("name", "do"), ALL, ids=[name for name, _ in ALL])
-def test_an_array_that_keeps_its_metadata_reads_no_document(stores, name, do):
+def test_an_array_that_caches_its_metadata_does_not_read_documents(stores, name, do):
     make(stores)
     a = again(stores)
-    expected = (2, 0) if name == "tell digest" else (0, 0)  # which tells of the documents themselves
+    # a digest covers the documents
+    expected = (2, 0) if name == "fact digest" else (0, 0)
     assert documents(stores[0], lambda: do(a)) == expected
 
 
 @pytest.mark.parametrize(("name", "do"), ALL, ids=[name for name, _ in ALL])
-def test_an_array_that_does_not_keep_them_loads_them_for_every_access(stores, name, do):
+def test_an_array_that_does_not_cache_its_metadata_loads_them_for_each_access(stores, name, do):
     make(stores)
     a = again(stores, cache_metadata=False)
     read, written = documents(stores[0], lambda: do(a))
@@ -118,22 +119,22 @@ def test_an_array_that_does_not_keep_them_loads_them_for_every_access(stores, na
         assert 1 <= read <= 6
     if stores[1] is not None:
         assert stores[1].counts["get", "document"] == stores[1].counts["set", "document"] == 0
-        assert stores[0].gets == stores[0].sets == 0, "chunks are in a store of their own"
+        assert stores[0].gets == stores[0].sets == 0, "chunks are in the other store"
 
 
 @pytest.mark.parametrize("name", READS)
-def test_a_read_sees_the_shape_that_another_handle_made(stores, name):
+def test_a_read_sees_the_shape_that_another_handle_set(stores, name):
     writer = make(stores, (2, 2))
-    fresh, kept = again(stores, cache_metadata=False), again(stores)
+    fresh, cached = again(stores, cache_metadata=False), again(stores)
     writer.resize(6, 4)
     writer[...] = np.arange(24).reshape(6, 4)
     assert str(READS[name](fresh)) == str(READS[name](writer))
-    assert kept.shape == (2, 2)
-    assert kept[...].tolist() == [[0, 1], [4, 5]]
+    assert cached.shape == (2, 2)
+    assert cached[...].tolist() == [[0, 1], [4, 5]]
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_a_write_goes_where_the_shape_of_another_handle_has_room(stores, name):
+def test_a_write_uses_the_shape_that_another_handle_set(stores, name):
     writer = make(stores, (2, 2))
     fresh = again(stores, cache_metadata=False)
     writer.resize(6, 4)
@@ -145,7 +146,7 @@ def test_a_write_goes_where_the_shape_of_another_handle_has_room(stores, name):
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_a_fact_is_told_of_the_shape_that_another_handle_made(stores, name):
+def test_properties_describe_the_shape_that_another_handle_set(stores, name):
     writer = make(stores, (2, 2))
     fresh = again(stores, cache_metadata=False)
     writer.resize(6, 4)
@@ -163,7 +164,7 @@ def test_a_fact_is_told_of_the_shape_that_another_handle_made(stores, name):
     ],
     ids=["append", "append-1", "resize", "fill_value"],
 )
-def test_a_change_builds_on_the_shape_that_another_handle_made(stores, change, shape):
+def test_a_change_starts_from_the_shape_that_another_handle_set(stores, change, shape):
     writer = make(stores, (2, 2))
     fresh = again(stores, cache_metadata=False)
     writer.resize(6, 4)
@@ -173,16 +174,16 @@ def test_a_change_builds_on_the_shape_that_another_handle_made(stores, change, s
     assert (fresh[:6, :4] == 1).all()
 
 
-def test_an_array_that_is_gone_is_missed_where_its_metadata_are_not_kept(stores):
+def test_a_deleted_array_is_an_error_if_its_metadata_are_not_cached(stores):
     make(stores)
-    fresh, kept = again(stores, cache_metadata=False), again(stores)
+    fresh, cached = again(stores, cache_metadata=False), again(stores)
     del stores[0]["x/.zarray"]
     with pytest.raises(zarrcy.ArrayNotFoundError, match="'x'"):
         fresh[...]
-    assert kept.shape == (6, 4)
+    assert cached.shape == (6, 4)
 
 
-def test_a_view_keeps_the_shape_that_it_was_made_with(stores):
+def test_a_view_keeps_its_shape_and_reads_no_document(stores):
     writer = make(stores)
     view = again(stores, cache_metadata=False).view()
     writer.resize(2, 2)
@@ -190,18 +191,18 @@ def test_a_view_keeps_the_shape_that_it_was_made_with(stores):
     assert view.shape == (6, 4)
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_what_is_kept_is_the_same_after_pickling(stores, kept):
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_pickled_array_caches_the_same(stores, cached):
     make(stores)
-    a = pickle.loads(pickle.dumps(again(stores, cache_metadata=kept, cache_attrs=kept)))
-    assert documents(a.store, lambda: (a.shape, a[0, 0])) == ((0, 0) if kept else (2, 0))
-    assert a.attrs.cache is kept
+    a = pickle.loads(pickle.dumps(again(stores, cache_metadata=cached, cache_attrs=cached)))
+    assert documents(a.store, lambda: (a.shape, a[0, 0])) == ((0, 0) if cached else (2, 0))
+    assert a.attrs.cache is cached
     assert (a.chunk_store is a.store) == (stores[1] is None)
 
 
 # -- attributes ------------------------------------------------------------------------------------
 
-LOOKS = {
+ACCESSES = {
     "asdict": lambda attrs: attrs.asdict(),
     "[]": lambda attrs: attrs["a"],
     "get": lambda attrs: attrs.get("a"),
@@ -211,27 +212,27 @@ LOOKS = {
 }
 
 
-@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
-def test_attributes_that_are_kept_are_read_once(stores, look):
+@pytest.mark.parametrize("access", ACCESSES.values(), ids=ACCESSES)
+def test_cached_attributes_are_read_once(stores, access):
     make(stores).attrs["a"] = 1
     attrs = again(stores).attrs
-    assert documents(stores[0], lambda: look(attrs)) == (1, 0)
-    assert documents(stores[0], lambda: look(attrs)) == (0, 0)
+    assert documents(stores[0], lambda: access(attrs)) == (1, 0)
+    assert documents(stores[0], lambda: access(attrs)) == (0, 0)
     attrs.refresh()
-    assert documents(stores[0], lambda: look(attrs)) == (1, 0)
+    assert documents(stores[0], lambda: access(attrs)) == (1, 0)
 
 
-@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
-def test_attributes_that_are_not_kept_are_read_for_every_look(stores, look):
+@pytest.mark.parametrize("access", ACCESSES.values(), ids=ACCESSES)
+def test_attributes_that_are_not_cached_are_read_for_each_access(stores, access):
     make(stores).attrs["a"] = 1
     attrs = again(stores, cache_attrs=False).attrs
     for _ in range(3):
-        assert documents(stores[0], lambda: look(attrs)) == (1, 0)
+        assert documents(stores[0], lambda: access(attrs)) == (1, 0)
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_a_change_of_attributes_reads_and_writes_their_document_once(stores, kept):
-    attrs = make(stores, cache_attrs=kept).attrs
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_change_of_attributes_reads_and_writes_their_document_once(stores, cached):
+    attrs = make(stores, cache_attrs=cached).attrs
     for change, reads in [
         (lambda: attrs.__setitem__("a", 1), 1),
         (lambda: attrs.update(b=2, c=3), 1),
@@ -239,26 +240,28 @@ def test_a_change_of_attributes_reads_and_writes_their_document_once(stores, kep
         (lambda: attrs.put({"d": 4}), 0),
     ]:
         assert documents(stores[0], change) == (reads, 1)
-    assert documents(stores[0], lambda: attrs["d"]) == (0 if kept else 1, 0), "what was written is known"
+    assert documents(stores[0], lambda: attrs["d"]) == (0 if cached else 1, 0), (
+        "written attributes are cached"
+    )
 
 
-def test_attributes_of_another_handle_are_seen_where_they_are_not_kept(stores):
+def test_attributes_of_another_handle_are_seen_if_they_are_not_cached(stores):
     writer = make(stores)
-    fresh, kept = again(stores, cache_attrs=False), again(stores)
-    assert fresh.attrs.asdict() == kept.attrs.asdict() == {}
+    fresh, cached = again(stores, cache_attrs=False), again(stores)
+    assert fresh.attrs.asdict() == cached.attrs.asdict() == {}
     writer.attrs["a"] = [1]
     assert fresh.attrs.asdict() == {"a": [1]}
-    assert kept.attrs.asdict() == {}
+    assert cached.attrs.asdict() == {}
     writer.attrs["a"] = 2
     assert fresh.attrs["a"] == 2
     del writer.attrs["a"]
     assert "a" not in fresh.attrs
-    kept.attrs["b"] = 3
-    assert writer.attrs.asdict() == {}, "it keeps what it wrote"
+    cached.attrs["b"] = 3
+    assert writer.attrs.asdict() == {}, "it caches what it wrote"
     assert fresh.attrs.asdict() == {"b": 3}
 
 
-def test_metadata_and_attributes_are_kept_apart(stores):
+def test_metadata_and_attributes_are_cached_independently(stores):
     make(stores).attrs["a"] = 1
     fresh = again(stores, cache_metadata=False)
     fresh.attrs.asdict()
@@ -271,7 +274,7 @@ def test_metadata_and_attributes_are_kept_apart(stores):
 # -- chunk_store -----------------------------------------------------------------------------------
 
 
-def test_documents_and_chunks_each_stay_in_their_store():
+def test_documents_and_chunks_stay_in_their_stores():
     store, chunk_store = stores = CountingStore(), CountingStore()
     a = make(stores)
     a[...] = 1
@@ -288,7 +291,7 @@ def test_documents_and_chunks_each_stay_in_their_store():
         zarrcy.open_array(store, mode="r", path="x", chunk_store=chunk_store)[...].tolist() == [[1] * 4] * 2
     )
     assert zarrcy.open_array(store, mode="r", path="x")[...].tolist() == [[5] * 4] * 2
-    assert a == again(stores), "equal is what has the same documents"
+    assert a == again(stores), "arrays with the same documents are equal"
 
 
 def test_overwriting_empties_both_stores():
@@ -304,7 +307,7 @@ def test_overwriting_empties_both_stores():
 
 
 class Recorder:
-    """Locks, and a store, that write down what happens in which order."""
+    """Locks and a store that record the order of events."""
 
     def __init__(self):
         self.events = []
@@ -343,7 +346,7 @@ class Recorder:
     ids=["append", "resize", "fill_value"],
 )
 def test_the_metadata_are_locked_from_before_they_are_read_until_they_are_written(change, events):
-    """Or two that append at once write to the same place, and one of them in vain."""
+    """Otherwise, two writers that append at once would write to the same place."""
     recorder = Recorder()
     store = recorder.store()
     zarrcy.create(2, chunks=2, store=store)

@@ -1,4 +1,4 @@
-"""The functions and properties that users of zarr-python 2 know."""
+"""Functions and properties of arrays that zarr-python 2 has, too."""
 
 import pickle
 from collections.abc import MutableMapping
@@ -11,7 +11,7 @@ import zarrcy as zarr
 from zarrcy.storage import DirectoryStore, KVStore, MemoryStore
 
 
-def test_an_array_tells_what_it_is():
+def test_the_properties_of_an_array_describe_it():
     z = zarr.create((10, 7), chunks=(4, 3), dtype="<i2", path="/a//b", store={}, fill_value=3)
     assert (z.path, z.name, z.basename) == ("a/b", "/a/b", "b")
     assert (z.shape, z.chunks, z.dtype, z.ndim, z.size) == ((10, 7), (4, 3), np.dtype("<i2"), 2, 70)
@@ -26,7 +26,7 @@ def test_an_array_tells_what_it_is():
     assert z.nchunks_initialized == 1
 
 
-def test_the_root_has_no_name():
+def test_an_array_at_the_root_does_not_have_a_name():
     z = zarr.zeros(1)
     assert (z.path, z.name, z.basename) == ("", None, None)
     assert repr(zarr.open_array(z.store, mode="r")) == "<zarrcy.Array (1,) float64 read-only>"
@@ -34,7 +34,7 @@ def test_the_root_has_no_name():
 
 @pytest.mark.parametrize("separator", [".", "/"])
 @pytest.mark.parametrize("kind", [dict, MemoryStore, "directory"])
-def test_stored_bytes_are_counted_with_metadata_and_chunks(separator, kind, tmp_path):
+def test_nbytes_stored_counts_metadata_and_chunks(separator, kind, tmp_path):
     store = kind() if callable(kind) else tmp_path / "a"
     z = zarr.create(
         (10, 10), chunks=5, dtype="i8", compressor=None, dimension_separator=separator, store=store
@@ -45,7 +45,7 @@ def test_stored_bytes_are_counted_with_metadata_and_chunks(separator, kind, tmp_
     assert z.nbytes_stored == empty + 800
 
 
-def test_a_store_that_can_not_tell_has_minus_one_stored_bytes():
+def test_nbytes_stored_is_minus_one_if_the_store_does_not_know_sizes():
     class Opaque(MutableMapping):
         data: dict
         __getitem__ = lambda self, key: self.data[key]  # noqa: E731
@@ -59,7 +59,7 @@ def test_a_store_that_can_not_tell_has_minus_one_stored_bytes():
     assert zarr.zeros(3, store=store).nbytes_stored == -1
 
 
-def test_creation_fills_as_it_says():
+def test_each_creation_function_fills_the_array():
     assert (zarr.zeros((3, 2))[...] == 0).all()
     assert (zarr.ones((3, 2))[...] == 1).all()
     assert (zarr.full((3, 2), 4.5)[...] == 4.5).all()
@@ -84,11 +84,11 @@ def test_creation_fills_as_it_says():
         ((99, 1, 1), (99, 1, 1)),
     ],
 )
-def test_chunks_are_understood_as_in_zarr_python(chunks, expected):
+def test_chunks_mean_the_same_as_in_zarr_python(chunks, expected):
     assert zarr.zeros((10, 20, 30), chunks=chunks).chunks == expected
 
 
-def test_guessed_chunks_are_of_a_sensible_size():
+def test_guessed_chunks_fit_the_array_and_have_at_most_64_mib():
     for shape in [(100,), (10**9,), (10**5, 10**5), (500, 600, 700), (3, 10**8), (0,), ()]:
         z = zarr.empty(shape)
         assert len(z.chunks) == len(shape)
@@ -97,7 +97,7 @@ def test_guessed_chunks_are_of_a_sensible_size():
 
 
 @pytest.mark.parametrize("kind", ["dict", "memory", "directory", "path", "pathlib", "kv", "mapping"])
-def test_any_mapping_and_any_path_is_a_store(kind, tmp_path):
+def test_any_mapping_and_any_path_can_be_a_store(kind, tmp_path):
     class Mapping(MutableMapping):
         def __init__(self):
             self.values_ = {}
@@ -128,7 +128,7 @@ def test_any_mapping_and_any_path_is_a_store(kind, tmp_path):
     assert again.nchunks_initialized == 5
 
 
-def test_chunks_may_be_in_a_store_of_their_own():
+def test_chunks_may_be_in_another_store_than_the_metadata():
     store, chunk_store = {}, {}
     z = zarr.create(4, chunks=2, store=store, chunk_store=chunk_store, path="x")
     z[...] = 1
@@ -139,7 +139,7 @@ def test_chunks_may_be_in_a_store_of_their_own():
     assert chunk_store == {}
 
 
-def test_modes_of_open():
+def test_the_modes_of_open_read_change_create_and_overwrite():
     store = {}
     z = zarr.open(store, mode="a", shape=4, chunks=2)
     z[...] = 1
@@ -152,7 +152,7 @@ def test_modes_of_open():
     assert zarr.open({}, mode="x", shape=4).shape == (4,)
 
 
-def test_saving_and_loading(tmp_path):
+def test_saved_arrays_can_be_loaded(tmp_path):
     values = np.random.default_rng(0).random((5, 6))
     zarr.save(tmp_path / "a", values)
     np.testing.assert_array_equal(zarr.load(tmp_path / "a"), values)
@@ -164,7 +164,7 @@ def test_saving_and_loading(tmp_path):
     np.testing.assert_array_equal(zarr.load(tmp_path / "b")["other"], values[:2])
 
 
-def test_metadata_are_loaded_again_where_they_are_not_to_be_kept():
+def test_metadata_that_are_not_cached_are_loaded_for_each_access():
     store = {}
     writer = zarr.create(4, chunks=2, store=store)
     cached = zarr.Array(store)
@@ -182,7 +182,7 @@ def test_metadata_are_loaded_again_where_they_are_not_to_be_kept():
     assert writer[7] == 6
 
 
-def test_attributes_are_a_mapping_that_is_written_through():
+def test_attributes_are_a_mapping_whose_changes_are_stored_at_once():
     store = {}
     z = zarr.zeros(1, store=store)
     attrs = z.attrs
@@ -207,7 +207,7 @@ def test_attributes_are_a_mapping_that_is_written_through():
     assert attrs["n"] == 1.5
 
 
-def test_an_attribute_that_is_no_json_is_refused_and_nothing_changes():
+def test_an_attribute_that_is_not_json_is_refused_and_nothing_changes():
     z = zarr.zeros(1, store={})
     z.attrs["a"] = 1
     for value in (object(), {1, 2}, b"bytes", np.zeros(2)):
@@ -222,7 +222,7 @@ def test_an_attribute_that_is_no_json_is_refused_and_nothing_changes():
     assert z.attrs["5"] == 1
 
 
-def test_another_writers_attributes_are_kept():
+def test_attributes_of_another_writer_are_kept():
     z = zarr.zeros(1, store={})
     assert z.attrs.asdict() == {}
     zarr.Array(z.store).attrs["theirs"] = 1
@@ -230,7 +230,7 @@ def test_another_writers_attributes_are_kept():
     assert zarr.Array(z.store).attrs.asdict() == {"theirs": 1, "ours": 2}
 
 
-def test_arrays_travel_between_processes(tmp_path):
+def test_arrays_can_be_pickled(tmp_path):
     for store in ({}, str(tmp_path / "a")):
         z = zarr.create((3, 3), store=store, path="x", write_empty_chunks=False)
         z[...] = 5
@@ -241,7 +241,7 @@ def test_arrays_travel_between_processes(tmp_path):
         assert (again[...] == 5).all()
 
 
-def test_equal_arrays_have_one_place():
+def test_arrays_are_equal_if_store_path_and_read_only_are_equal():
     z = zarr.zeros(3, store={})
     assert z == zarr.Array(z.store)
     assert z != zarr.Array(z.store, read_only=True)
@@ -251,14 +251,14 @@ def test_equal_arrays_have_one_place():
         hash(z)
 
 
-def test_numpy_takes_an_array_as_one_of_its_own():
+def test_numpy_functions_take_an_array():
     z = zarr.array([1, 2, 3])
     assert np.asarray(z).tolist() == [1, 2, 3]
     assert (np.add(z, 1) == [2, 3, 4]).all()
     zarr.zeros(3)[:] = z
 
 
-def test_resizing_takes_what_zarr_python_takes():
+def test_resize_takes_the_same_arguments_as_in_zarr_python():
     z = zarr.ones((4, 6), chunks=(2, 3))
     z.resize(8, 9)
     assert z.shape == (8, 9)
@@ -275,12 +275,12 @@ def test_resizing_takes_what_zarr_python_takes():
 
 
 @pytest.mark.parametrize("bounds", [(-1, None), (None, -1), ("a", None), (1.5, None), (None, True)])
-def test_islice_refuses_what_is_no_natural_number(bounds):
+def test_islice_refuses_bounds_that_are_not_non_negative_integers(bounds):
     with pytest.raises(ValueError, match="non-negative"):
         zarr.zeros(3).islice(*bounds)
 
 
-def test_an_array_without_axes_has_no_length():
+def test_an_array_without_axes_does_not_have_a_length():
     with pytest.raises(TypeError, match="unsized"):
         len(zarr.zeros(()))
     z = zarr.array(42)

@@ -1,4 +1,4 @@
-"""A writer that is killed at any operation leaves the old array or the new one, and never none."""
+"""A writer that fails or is killed at any operation leaves the old array or the new one."""
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ CHANGES = [
 
 
 def seen(store):
-    """Return what a reader sees who opens the array now."""
+    """Return what a reader sees that opens the array now."""
     z = zarrcy.open_array(store, mode="r")
     return z.shape, z[:].tolist(), z.fill_value, dict(z.attrs)
 
@@ -71,7 +71,7 @@ def seen(store):
     ("format_number", "options"), [(2, {}), (3, {}), (3, {"shards": (4, 4)})], ids=["v2", "v3", "shards"]
 )
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_that_ends_anywhere_leaves_the_old_array_or_the_new_one(
+def test_a_change_that_is_interrupted_anywhere_leaves_the_old_array_or_the_new_one(
     change, format_number, options, fault
 ):
     whole = {}
@@ -91,11 +91,11 @@ def test_a_change_that_ends_anywhere_leaves_the_old_array_or_the_new_one(
         except OSError:
             fail_at += 1
         assert seen(inner) == (new if ended else old) or (not ended and seen(inner) == new)
-    assert fail_at > 0, "something could fail"
+    assert fail_at > 0, "at least one operation failed"
 
 
 @pytest.mark.parametrize("format_number", [2, 3])
-def test_a_write_that_ends_anywhere_leaves_each_chunk_old_or_new(format_number):
+def test_a_write_that_is_interrupted_anywhere_leaves_each_chunk_old_or_new(format_number):
     fail_at, ended, mixed = 0, False, 0
     while not ended:
         inner = {}
@@ -112,17 +112,17 @@ def test_a_write_that_ends_anywhere_leaves_each_chunk_old_or_new(format_number):
         for i in range(0, 5, 2):
             for j in range(0, 5, 2):
                 signs = np.unique(np.sign(found[i : i + 2, j : j + 2][i == 0 :, j == 0 :]))
-                assert signs.size == 1, "a chunk is never half written"
+                assert signs.size == 1, "a chunk is written completely or not at all"
                 n_new += int(signs[0] == -1)
         mixed += 0 < n_new < 9
     assert n_new == 9
-    assert mixed, "the program was killed in the midst, too"
+    assert mixed, "some interruptions leave old and new chunks"
 
 
 @pytest.mark.parametrize("fault", ["truncate", "flip"])
 @pytest.mark.parametrize("when", ["reading", "writing"])
 @pytest.mark.parametrize("format_number", [2, 3])
-def test_a_value_that_is_changed_on_its_way_is_no_wrong_number(format_number, when, fault):
+def test_a_value_that_is_damaged_in_transit_is_an_error(format_number, when, fault):
     store = FaultyStore({}, fault=fault, counted=lambda what, key: what == when and key.endswith("0"))
     options = {"codecs": ["bytes", "crc32c"]} if format_number == 3 else {"filters": [zarrcy.CRC32()]}
     z = zarrcy.create(4, chunks=4, dtype="i4", store=store, zarr_format=format_number, **options)
@@ -135,12 +135,12 @@ def test_a_value_that_is_changed_on_its_way_is_no_wrong_number(format_number, wh
         z[:]
 
 
-def test_a_fault_that_is_none_is_refused():
+def test_an_unknown_fault_is_refused():
     with pytest.raises(ValueError, match="fault is 'fire'; it must be one of 'error', 'crash'"):
         FaultyStore({}, fault="fire")
 
 
-def test_a_crash_is_for_good_and_an_error_is_not():
+def test_all_operations_after_a_crash_fail_and_those_after_an_error_succeed():
     store = FaultyStore({"a": b"x"}, fail_at=0)
     with pytest.raises(OSError, match="operation 0"):
         store["a"]

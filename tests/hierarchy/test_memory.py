@@ -1,4 +1,4 @@
-"""Reading or writing an array needs little more memory than the array: a few chunks, not a second array."""
+"""Reading or writing an array needs memory for the array and a few chunks, not for a second array."""
 
 import subprocess
 import sys
@@ -13,14 +13,12 @@ CHUNK = 4 * MIB
 SLACK = 32 * MIB
 
 pytestmark = [
-    pytest.mark.skipif(
-        not Path("/proc/self/status").exists(), reason="the peak of a process is told by /proc"
-    ),
-    pytest.mark.skipif(not _kernels.COMPILED, reason="the numpy twins index by lists, which copies chunks"),
+    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc"),
+    pytest.mark.skipif(not _kernels.COMPILED, reason="the NumPy twins index with lists, which copies chunks"),
 ]
 
-# The high-water mark of the address space of this process. That of getrusage goes over to a child when it is
-# started, so a large test process would hide what its child needs.
+# The script reads the high-water mark from /proc. That of getrusage is inherited by child processes, so a large test
+# process would hide what its child needs.
 SCRIPT = """
 import sys
 import numpy as np
@@ -50,7 +48,7 @@ if action == "read":
 
 
 def peak(path, codec, action, nbytes, dtype="f8"):
-    """Memory that a process needs for an action, in bytes, beyond what it had before."""
+    """Return how many bytes of memory a process needs for an action, in addition to what it had before."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(path), codec, action, str(nbytes // 8), dtype],
         capture_output=True,
@@ -63,22 +61,22 @@ def peak(path, codec, action, nbytes, dtype="f8"):
 
 def check_all(path, codec, nbytes):
     two_chunks = 2 * CHUNK + SLACK
-    # what is written is there before, what is read is made by reading
+    # a value to write exists before the measurement, a result is allocated during it
     assert peak(path, codec, "write", nbytes) <= two_chunks
     assert peak(path, codec, "write reversed", nbytes) <= two_chunks
-    assert peak(path, codec, "write", nbytes, "f4") <= two_chunks, "it is cast piece by piece"
+    assert peak(path, codec, "write", nbytes, "f4") <= two_chunks, "the value is cast piece by piece"
     assert peak(path, codec, "write", nbytes) <= two_chunks
     whole = peak(path, codec, "read", nbytes)
-    assert nbytes <= whole <= nbytes + two_chunks, "at least the result: else nothing was measured"
+    assert nbytes <= whole <= nbytes + two_chunks, "the result is measured"
     assert peak(path, codec, "read every second", nbytes) <= nbytes // 2 + two_chunks
 
 
 @pytest.mark.parametrize("codec", ["raw", "blosc"])
-def test_no_more_than_two_chunks_are_held_beside_the_array(codec, tmp_path):
+def test_at_most_two_chunks_are_in_memory_besides_the_array(codec, tmp_path):
     check_all(tmp_path, codec, 256 * MIB)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("codec", ["raw", "blosc"])
-def test_no_more_than_two_chunks_are_held_beside_a_large_array(codec, tmp_path):
+def test_at_most_two_chunks_are_in_memory_besides_a_large_array(codec, tmp_path):
     check_all(tmp_path, codec, 1024 * MIB)

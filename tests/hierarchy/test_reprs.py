@@ -1,4 +1,4 @@
-"""What an array shows of itself: text, and in a notebook facts beside a picture of its chunks."""
+"""Text and notebook representations of arrays: a table beside a picture of the chunk grid."""
 
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
@@ -16,13 +16,13 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def table_of(html):
-    """The rows of names and values in what a notebook is given."""
+    """Return the rows of names and values of an HTML representation."""
     rows = [[cell.text or "" for cell in row] for row in ET.fromstring(html).iter("tr")]
     return {row[0]: row[1] for row in rows if len(row) == 2 and row[0]}
 
 
 def parts_of(svg):
-    """How many parts of each kind a picture has."""
+    """Return how many parts of each kind a picture has."""
     kinds = [part.tag.removeprefix(SVG) for part in ET.fromstring(svg)]
     return {kind: kinds.count(kind) for kind in set(kinds)}
 
@@ -57,7 +57,7 @@ def test_a_notebook_shows_shape_chunks_and_type(shape, chunks):
 
 
 @pytest.mark.parametrize(("shape", "chunks"), SHAPES, ids=str)
-def test_what_a_notebook_is_given_is_markup(shape, chunks):
+def test_the_html_of_an_array_is_balanced(shape, chunks):
     class Balanced(HTMLParser):
         open_tags = ()
 
@@ -75,19 +75,19 @@ def test_what_a_notebook_is_given_is_markup(shape, chunks):
     assert len(list(ET.fromstring(html).iter(f"{SVG}svg"))) == 1
 
 
-def test_the_facts_of_a_notebook_are_those_of_the_report_that_need_no_chunk():
+def test_a_notebook_shows_the_rows_of_the_report_that_do_not_depend_on_chunks():
     a = zarrcy.create(
         (4, 6), chunks=3, store={}, chunk_store={}, path="a", filters=[{"id": "delta", "dtype": "<f8"}],
         synchronizer=zarrcy.ThreadSynchronizer(),
     )  # fmt: skip
-    told = dict(a.info_items())
+    reported = dict(a.info_items())
     shown = table_of(a._repr_html_())
-    assert set(told) - set(shown) == {"No. bytes stored", "Storage ratio", "Chunks initialized"}
-    assert set(shown) - set(told) == {"No. chunks"}
-    assert {name: told.get(name, shown[name]) for name in shown} == shown
+    assert set(reported) - set(shown) == {"No. bytes stored", "Storage ratio", "Chunks initialized"}
+    assert set(shown) - set(reported) == {"No. chunks"}
+    assert {name: reported.get(name, shown[name]) for name in shown} == shown
 
 
-def test_names_and_codecs_are_no_markup():
+def test_names_and_data_types_are_escaped():
     a = zarrcy.zeros(3, path='<script>alert("&")</script>', dtype=[("<b>", "i4")], store={})
     html = a._repr_html_()
     assert "<script>" not in html
@@ -98,7 +98,7 @@ def test_names_and_codecs_are_no_markup():
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_nothing_is_listed_or_read_for_a_notebook(kept):
+def test_a_notebook_representation_does_not_list_or_read_chunks(kept):
     class Unlisted(CountingStore):
         def __iter__(self):
             raise AssertionError("the store was listed")
@@ -112,7 +112,7 @@ def test_nothing_is_listed_or_read_for_a_notebook(kept):
     assert (a.store.counts["get", "document"] == 0) == kept
 
 
-def test_a_view_is_shown_as_it_looks():
+def test_a_view_shows_its_own_type_and_shape():
     a = zarrcy.zeros((4, 6), chunks=(2, 3), dtype="i4").view(dtype="f4", shape=(8, 3), chunks=(2, 3))
     rows = table_of(a._repr_html_())
     assert (rows["Data type"], rows["Shape"]) == ("float32", "(8, 3)")
@@ -134,13 +134,13 @@ def test_a_view_is_shown_as_it_looks():
         ((9, 6, 4, 8), (1, 2, 4, 3), 3, 8),
     ],
 )
-def test_there_is_a_line_where_chunks_meet(shape, chunks, n_faces, n_lines):
+def test_there_is_a_line_at_each_chunk_edge(shape, chunks, n_faces, n_lines):
     parts = parts_of(grid_svg(shape, chunks))
     assert parts["polygon"] == n_faces
     assert parts.get("line", 0) == n_lines
 
 
-def test_lines_are_at_the_edges_of_chunks():
+def test_the_lines_are_at_the_chunk_edges():
     picture = ET.fromstring(grid_svg((10, 100), (10, 30)))
     corners = picture.find(f"{SVG}polygon").get("points").split()
     left, right = (float(corners[i].split(",")[0]) for i in (0, 1))
@@ -149,7 +149,7 @@ def test_lines_are_at_the_edges_of_chunks():
     assert all(line.get("x1") == line.get("x2") for line in picture.iter(f"{SVG}line"))
 
 
-def test_the_lengths_are_written_beside_the_last_three_axes():
+def test_the_last_three_axes_are_labelled_with_their_lengths():
     assert labels_of(grid_svg((), ())) == []
     assert labels_of(grid_svg((7,), (3,))) == ["7"]
     assert labels_of(grid_svg((8, 7), (3, 3))) == ["7", "8"]
@@ -166,7 +166,7 @@ def test_a_picture_is_small_and_stays_inside_its_frame(data, shape):
     svg = grid_svg(shape, chunks)
     picture = ET.fromstring(svg)
     width, height = float(picture.get("width")), float(picture.get("height"))
-    assert len(svg) < 30_000, "however many chunks there are"
+    assert len(svg) < 30_000, "also if there are many chunks"
     assert picture.get("viewBox") == f"0 0 {picture.get('width')} {picture.get('height')}"
     for part in picture:
         xs = [part.get(name) for name in ("x", "x1", "x2") if part.get(name)]

@@ -1,4 +1,4 @@
-"""Whatever is done to an array, in whatever store, it is as if it were done to NumPy."""
+"""After any sequence of operations, in any store, an array equals a NumPy array."""
 
 import shutil
 import sys
@@ -35,11 +35,11 @@ class ShardMachine(MachineV3):
     sharded = True
 
 
-class MachineOfTheDraft(ArrayMachine):
+class DraftMachine(ArrayMachine):
     zarr_format = "3-draft"
 
 
-class DirectoryMachineOfTheDraft(DirectoryMachine):
+class DirectoryDraftMachine(DirectoryMachine):
     zarr_format = "3-draft"
 
 
@@ -58,7 +58,7 @@ MACHINES = {
     "DirectoryStore-shards": DirectoryShardMachine,
 }
 in_every_store = pytest.mark.parametrize("machine", list(MACHINES.values()), ids=list(MACHINES))
-of_the_draft = pytest.mark.parametrize("machine", [MachineOfTheDraft, DirectoryMachineOfTheDraft])
+of_the_draft = pytest.mark.parametrize("machine", [DraftMachine, DirectoryDraftMachine])
 QUICK = settings(
     max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
@@ -68,47 +68,47 @@ THOROUGH = settings(QUICK, max_examples=150, stateful_step_count=50)
 
 @on_both_kernels
 @in_every_store
-def test_an_array_is_as_its_model_after_any_steps(machine, kernels):
+def test_an_array_equals_its_model_after_any_steps(machine, kernels):
     with using(kernels):
         run_state_machine_as_test(machine, settings=QUICK)
 
 
 @of_the_draft
-def test_an_array_of_the_draft_is_as_its_model_after_any_steps(machine):
+def test_an_array_in_the_draft_equals_its_model_after_any_steps(machine):
     run_state_machine_as_test(machine, settings=QUICKER)
 
 
 @pytest.mark.slow
 @of_the_draft
-def test_an_array_of_the_draft_is_as_its_model_after_many_steps(machine):
+def test_an_array_in_the_draft_equals_its_model_after_many_steps(machine):
     run_state_machine_as_test(machine, settings=THOROUGH)
 
 
 @pytest.mark.slow
 @on_both_kernels
 @in_every_store
-def test_an_array_is_as_its_model_after_many_steps(machine, kernels):
+def test_an_array_equals_its_model_after_many_steps(machine, kernels):
     with using(kernels):
         run_state_machine_as_test(machine, settings=THOROUGH)
 
 
 class Forgetful(dict):
-    """A store that loses every write of a chunk that is already there."""
+    """A store that loses each write to an existing chunk."""
 
     def __setitem__(self, key, value):
         if key not in self or key.rsplit("/", 1)[-1].startswith(".z"):
             super().__setitem__(key, value)
 
 
-class Truthless(dict):
-    """A store that says it has deleted what it has not."""
+class Undeleting(dict):
+    """A store that does not delete."""
 
     def __delitem__(self, key):
         self[key]
 
 
 class Swapping(zarrcy.MemoryStore):
-    """A store that changes one bit of what it is given."""
+    """A store that changes one bit of each value."""
 
     def __setitem__(self, key, value):
         if not key.rsplit("/", 1)[-1].startswith(".z"):
@@ -116,9 +116,9 @@ class Swapping(zarrcy.MemoryStore):
         super().__setitem__(key, value)
 
 
-@pytest.mark.parametrize("store", [Forgetful, Truthless, Swapping])
-def test_the_machine_finds_a_store_that_does_not_keep_its_word(store):
-    # not shrunk: that it is found is all that matters here
+@pytest.mark.parametrize("store", [Forgetful, Undeleting, Swapping])
+def test_the_machine_detects_a_faulty_store(store):
+    # skip shrinking: only the detection matters here
     many = settings(QUICK, max_examples=300, database=None, derandomize=True, phases=[Phase.generate])
     with pytest.raises((AssertionError, errors.ChunkDecodeError, ExceptionGroup)):
         run_state_machine_as_test(machine_for(store), settings=many)
@@ -126,7 +126,7 @@ def test_the_machine_finds_a_store_that_does_not_keep_its_word(store):
 
 @on_both_kernels
 @pytest.mark.parametrize("compressor", [None, "default"])
-def test_a_write_that_fails_leaves_each_chunk_as_it_was_or_as_it_shall_be(kernels, compressor):
+def test_a_write_that_fails_leaves_each_chunk_old_or_new(kernels, compressor):
     before, after = np.arange(20).reshape(4, 5), -np.arange(1, 13).reshape(3, 4)
     n_failed = 0
     for fail_at in range(100):
@@ -152,7 +152,7 @@ def test_a_write_that_fails_leaves_each_chunk_as_it_was_or_as_it_shall_be(kernel
     assert n_failed == 10, "4 chunks are read and 6 are written"
 
 
-def test_the_machine_needs_hypothesis_and_says_how_to_get_it(monkeypatch):
+def test_the_machine_without_hypothesis_raises_an_error_that_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "hypothesis", None)
     for name in ("machine", "strategies"):
         monkeypatch.delitem(sys.modules, f"zarrcy.testing.{name}", raising=False)

@@ -1,4 +1,4 @@
-"""Other looks at the same data, and what an array tells of itself."""
+"""Views, digests, reports and the type of results."""
 
 import pickle
 from itertools import pairwise
@@ -11,7 +11,7 @@ import zarrcy
 from zarrcy import errors
 
 
-def test_a_view_sees_what_is_written_to_its_array_and_the_reverse():
+def test_a_view_and_its_array_see_the_writes_of_each_other():
     a = zarrcy.array(np.arange(6, dtype="u1"), chunks=4)
     view = a.view(dtype="i1")
     assert view.is_view
@@ -25,7 +25,7 @@ def test_a_view_sees_what_is_written_to_its_array_and_the_reverse():
 @pytest.mark.parametrize(
     "change", [lambda v: v.resize(9), lambda v: v.append([1]), lambda v: setattr(v, "shape", 3)]
 )
-def test_a_view_can_not_change_the_shape_of_its_array(change):
+def test_a_view_cannot_change_the_shape_of_its_array(change):
     a = zarrcy.array([1, 2, 3])
     with pytest.raises(errors.ViewError, match="not permitted for views") as caught:
         change(a.view())
@@ -33,7 +33,7 @@ def test_a_view_can_not_change_the_shape_of_its_array(change):
     assert a.shape == (3,)
 
 
-def test_a_view_can_not_rewrite_the_metadata_of_its_array():
+def test_a_view_cannot_change_the_metadata_of_its_array():
     a = zarrcy.array(np.arange(6, dtype="u1"), store={})
     before = a.store[".zarray"]
     with pytest.raises(errors.ViewError):
@@ -41,7 +41,7 @@ def test_a_view_can_not_rewrite_the_metadata_of_its_array():
     assert a.store[".zarray"] == before
 
 
-def test_a_view_whose_chunks_have_another_size_is_refused():
+def test_a_view_whose_chunks_would_have_another_size_is_refused():
     with pytest.raises(ValueError, match="4 bytes; the stored chunks have 8 bytes"):
         zarrcy.zeros(4, chunks=2, dtype="i4").view(dtype="i2")
 
@@ -49,7 +49,7 @@ def test_a_view_whose_chunks_have_another_size_is_refused():
 @on_both_kernels
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("compressor", [None, "default"])
-def test_astype_converts_what_is_read_and_what_is_missing(kernels, order, compressor):
+def test_astype_converts_stored_and_missing_elements(kernels, order, compressor):
     with using(kernels):
         a = zarrcy.full((5, 4), 2.5, chunks=(2, 3), order=order, compressor=compressor)
         a[:2] = np.arange(8).reshape(2, 4) + 0.75
@@ -62,7 +62,7 @@ def test_astype_converts_what_is_read_and_what_is_missing(kernels, order, compre
     assert a[...].dtype == np.float64
 
 
-def test_views_travel_between_processes():
+def test_views_can_be_pickled():
     a = zarrcy.array(np.arange(6, dtype="u1"), store={})
     again = pickle.loads(pickle.dumps(a.view(dtype="i1", shape=6, read_only=True)))
     assert again.is_view
@@ -71,7 +71,7 @@ def test_views_travel_between_processes():
     assert again[:].tolist() == list(range(6))
 
 
-def test_the_digest_changes_with_chunks_metadata_and_attributes():
+def test_a_digest_depends_on_chunks_metadata_and_attributes():
     a = zarrcy.zeros(4, chunks=2, store={})
     seen = [a.hexdigest()]
     for change in (
@@ -87,7 +87,7 @@ def test_the_digest_changes_with_chunks_metadata_and_attributes():
     assert a.digest().hex() == a.hexdigest()
 
 
-def test_the_info_report_is_text_and_a_table():
+def test_an_info_report_prints_as_text_and_as_a_table():
     a = zarrcy.zeros((4, 4), chunks=2, path="a<b", store={}, filters=[{"id": "delta", "dtype": "<f8"}])
     a[0, 0] = 1
     text = repr(a.info)
@@ -96,14 +96,14 @@ def test_the_info_report_is_text_and_a_table():
     assert "Chunks initialized : 1/4" in text
     table = a.info._repr_html_()
     assert table.startswith("<table")
-    assert "/a&lt;b" in table, "names are not markup"
+    assert "/a&lt;b" in table, "names are escaped"
 
 
 class Marked(np.ndarray):
-    """An array type that shows whether a result is of it."""
+    """A type of arrays that results can be allocated like."""
 
 
-def test_results_are_allocated_like_the_meta_array():
+def test_results_have_the_type_of_the_meta_array():
     store = zarrcy.array(np.arange(10), chunks=3).store
     like = np.empty(()).view(Marked)
     a = zarrcy.Array(store, meta_array=like)

@@ -84,7 +84,7 @@ class MissingChunkReader(ChunkReader):
         numbers = [number for number, stored in enumerate(values, first) if stored is not None]
         if context.native_path is not None:
             queue = context.native_path.queue(
-                self.plan, self.layout, self.out, self.fill_bytes, range(first, first + len(keys))
+                self.plan, self.layout, self.out, self.fill_bytes, first, first + len(keys)
             )
             numbers = context.native_path.read_values(queue, values)
         for number in numbers:

@@ -150,9 +150,11 @@ class NativePath:
         layout: ChunkLayout,
         array: AnyArray,
         fill_bytes: Buffer | None,
-        numbers: range | NDArray[np.int64],
+        first: int = 0,
+        last: int = -1,
+        numbers: NDArray[np.int64] | None = None,
     ) -> PieceQueue:
-        """Return pieces for one thread.
+        """Return pieces from which one or several threads take some at a time.
 
         Parameters
         ----------
@@ -164,41 +166,37 @@ class NativePath:
             The result of a read, or the value of a write.
         fill_bytes : bytes or None
             The element of missing chunks; None leaves their places in the result as they are.
-        numbers : range or ndarray of int64
-            The numbers of the pieces.
+        first, last : int, optional
+            The queue has the pieces ``first <= number < last``; by default all of the plan.
+        numbers : ndarray of int64, optional
+            The numbers of the pieces, instead of `first` and `last`.
         """
-        if isinstance(numbers, range):
-            return _native.PieceQueue(
-                self.codec, plan, layout, array, fill_bytes, self.step, numbers.start, numbers.stop
-            )
-        return _native.PieceQueue(self.codec, plan, layout, array, fill_bytes, self.step, 0, -1, numbers)
-
-    def shared_queue(
-        self,
-        plan: Plan,
-        layout: ChunkLayout,
-        array: AnyArray,
-        fill_bytes: Buffer | None,
-        numbers: NDArray[np.int64] | None = None,
-    ) -> PieceQueue:
-        """Return pieces, by default all of a plan, from which several threads take some at a time: see `queue`."""
-        return _native.PieceQueue(self.codec, plan, layout, array, fill_bytes, self.step, 0, -1, numbers)
+        return _native.PieceQueue(
+            self.codec, plan, layout, array, fill_bytes, self.step, first, last, numbers
+        )
 
     def read_files(
         self, plan: Plan, layout: ChunkLayout, out: AnyArray, fill_bytes: Buffer | None, chunk_dir: ChunkDir
     ) -> list[int]:
         """Read the pieces of a plan from files: see `queue`."""
-        queue = self.shared_queue(plan, layout, out, fill_bytes)
-        n_threads = 1
+        queue = self.queue(plan, layout, out, fill_bytes)
         if plan.n_pieces > self.step:
             nbytes = max(out.nbytes, self._touched_nbytes(plan, layout))
             n_threads = self.n_threads(plan.n_pieces, nbytes)
-        return _run(queue, lambda: _native.read_files(queue, chunk_dir), n_threads)
+            return _run(queue, lambda: _native.read_files(queue, chunk_dir), n_threads)
+        # Hot path: few chunks. Any extra call is measurable here, and in the two functions below.
+        fallback_pieces: list[int] = []
+        while not queue.done:
+            fallback_pieces += _native.read_files(queue, chunk_dir)
+        return fallback_pieces
 
     def read_values(self, queue: PieceQueue, values: list[Buffer | None]) -> list[int]:
         """Read the pieces of a queue from the stored values of their chunks; None for a missing chunk."""
         stored = _native.ValueBuffers(values)
-        return _run(queue, lambda: _native.read_values(queue, stored), 1)
+        fallback_pieces: list[int] = []
+        while not queue.done:
+            fallback_pieces += _native.read_values(queue, stored)
+        return fallback_pieces
 
     def read_spans(
         self, queue: PieceQueue, fd: int, index: NDArray[np.uint64], chunks: NDArray[np.int64]
@@ -216,7 +214,10 @@ class NativePath:
         chunks : ndarray of int64
             For each piece, the row of its chunk in `index`.
         """
-        return _run(queue, lambda: _native.read_spans(queue, fd, index, chunks), 1)
+        fallback_pieces: list[int] = []
+        while not queue.done:
+            fallback_pieces += _native.read_spans(queue, fd, index, chunks)
+        return fallback_pieces
 
     def encode(self, queue: PieceQueue, uniform: bool, keep_empty: bool) -> list[bytes | bool | None] | None:
         """Return the encoded chunks of a queue; None if all must use the fallback path.
@@ -240,7 +241,7 @@ class NativePath:
         Parameters
         ----------
         queue : PieceQueue
-            The pieces, see `shared_queue`.
+            The pieces, see `queue`.
         shard : NewShard
             The shard. Its index and its end are changed.
         chunks : ndarray of int64
@@ -286,7 +287,7 @@ class FileWrite:
     native_path : NativePath
         The native path of the array.
     queue : PieceQueue
-        The pieces, see `NativePath.shared_queue`.
+        The pieces, see `NativePath.queue`.
     chunk_dir : ChunkDir
         The files of the chunks.
     ending : bytes

@@ -69,8 +69,8 @@ class ChunkReader:
         values = context.fetch(keys)
         native_path = context.native_path
         if native_path is not None and (len(keys) > 1 or not context.is_raw):
-            numbers = range(first, first + len(keys))
-            queue = native_path.queue(self.plan, self.layout, self.out, self.fill_bytes, numbers)
+            last = first + len(keys)
+            queue = native_path.queue(self.plan, self.layout, self.out, self.fill_bytes, first, last)
             fallback_pieces = native_path.read_values(queue, values)
             for number in fallback_pieces:
                 self.take(number, keys[number - first], values[number - first])

@@ -107,7 +107,7 @@ class UnshardedChunkIO:
         assert write_dir is not None, "the caller checks that chunks are files"
         file_write = FileWrite(
             native_path,
-            native_path.shared_queue(plan, self.layout, value, self.fill_bytes),
+            native_path.queue(plan, self.layout, value, self.fill_bytes),
             write_dir,
             ending=partial_ending().encode(),
             uniform=is_uniform(value),

@@ -117,8 +117,8 @@ class ChunkWriter:
         encoded = None
         native_path = context.native_path
         if native_path is not None and self.field is None and self.value.dtype == context.dtype:
-            numbers = range(first, first + len(keys))
-            queue = native_path.queue(self.plan, self.layout, self.value, context.fill_bytes, numbers)
+            last = first + len(keys)
+            queue = native_path.queue(self.plan, self.layout, self.value, context.fill_bytes, first, last)
             encoded = native_path.encode(queue, self.uniform, context.write_empty_chunks)
         if encoded is None:
             return list(enumerate(keys, first))

@@ -75,7 +75,9 @@ class ShardReader(ChunkReader):
         with shard:
             index = context.index_of(key, shard)
             assert context.native_path is not None, "the caller checks that shards are files"
-            queue = context.native_path.queue(self.plan, self.layout, self.out, self.fill_bytes, numbers)
+            queue = context.native_path.queue(
+                self.plan, self.layout, self.out, self.fill_bytes, numbers=numbers
+            )
             fallback_pieces = context.native_path.read_spans(queue, shard.fd, index, chunks)
         if fallback_pieces:
             # The native path may have decoded a part of such a chunk, and the shard may be gone by now. Then the

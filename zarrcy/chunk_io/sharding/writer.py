@@ -134,8 +134,8 @@ class ShardFileWriter(ShardWriter):
                 new = NewShard(fd, context.shards.index, context.policy.copy_nbytes)
                 if old is not None:
                     new.copy_others(old, chunks)
-                queue = native_path.shared_queue(
-                    self.plan, context.layout, self.value, context.fill_bytes, numbers
+                queue = native_path.queue(
+                    self.plan, context.layout, self.value, context.fill_bytes, numbers=numbers
                 )
                 fallback_pieces = native_path.write_shard(
                     queue, new, chunks, is_uniform(self.value), self.n_threads

@@ -77,7 +77,15 @@ class FileLock:
     def __exit__(self, *exc_info: object) -> None: ...
 
 class ContextValue:
-    """Sets a context variable in a ``with`` block."""
+    """Sets a context variable in a ``with`` block.
+
+    Parameters
+    ----------
+    variable : contextvars.ContextVar
+        The variable.
+    value : object
+        Its value in the block.
+    """
 
     def __init__(self, variable: ContextVar[T], value: T) -> None: ...
     def __enter__(self) -> None: ...
@@ -93,6 +101,9 @@ class WorkerGroup:
     ----------
     work : callable
         Called without arguments by each thread; it returns soon after `is_stopping` becomes True.
+    stop : callable, optional
+        Called without arguments when a thread fails and when the block is left, so that `work` ends. It must be
+        compiled, because Python code could be interrupted.
     grace : float, optional
         How long to wait for threads after an exception of the block or of a signal handler, in seconds; by default
         until they end.

@@ -98,8 +98,8 @@ class ValueBuffers:
 def read_files(queue: PieceQueue, chunk_dir: ChunkDir) -> list[int]:
     """Read pieces of a queue from chunk files; fill the pieces whose file is missing.
 
-    The call may return before the queue is done, so that signals are handled: call it again until then. Several threads
-    may work on one queue.
+    The call returns after some 20 ms, even if the queue is not done, so that signals are handled: call it again until
+    then. Several threads may work on one queue.
 
     Parameters
     ----------

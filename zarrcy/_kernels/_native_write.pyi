@@ -51,8 +51,8 @@ class FileWriter:
     def write(self) -> list[int]:
         """Write the pieces that replace their chunks.
 
-        The call may return before the queue is done, so that signals are handled: call it again until then. Several
-        threads may work on one queue, each with a writer of its own.
+        The call returns after some 20 ms, even if the queue is not done, so that signals are handled: call it again
+        until then. Several threads may work on one queue, each with a writer of its own.
 
         Returns
         -------
@@ -100,7 +100,8 @@ def write_shard(
 ) -> list[int]:
     """Encode the pieces that replace their chunks, and write them one after the other to an open file.
 
-    Several threads may work on one queue.
+    The call returns after some 20 ms, even if the queue is not done, so that signals are handled: call it again until
+    then. Several threads may work on one queue.
 
     Parameters
     ----------

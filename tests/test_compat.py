@@ -1,6 +1,6 @@
-"""`zarrcy.compat`: other people's ``import zarr`` gives zarrcy, and never a mixture of two libraries.
+"""`zarrcy.compat` makes ``import zarr`` of other packages return zarrcy, and never mixes two libraries.
 
-What it changes belongs to the whole process, so each test runs in a process of its own.
+It changes the whole process, so each test runs in a new process.
 """
 
 import importlib
@@ -50,7 +50,7 @@ def test_code_written_for_zarr_python_2_runs_on_zarrcy(tmp_path):
     assert printed.splitlines() == ["contains", "True True True", "[0, 1, 2, 3, 4, 5]", "[4]"]
 
 
-def test_the_version_is_of_the_second_generation_and_names_zarrcy():
+def test_the_version_is_2_18_or_later_and_names_zarrcy():
     printed = run(
         """
         import zarrcy.compat
@@ -64,7 +64,7 @@ def test_the_version_is_of_the_second_generation_and_names_zarrcy():
     assert local.startswith("zarrcy")
 
 
-def test_other_packages_find_a_zarr_and_none_of_its_modules_that_are_not_there():
+def test_other_packages_find_zarr_but_no_module_that_zarrcy_does_not_have():
     printed = run(
         """
         import importlib, importlib.util
@@ -96,15 +96,15 @@ def test_installing_twice_changes_nothing():
     assert printed.strip() == "True"
 
 
-def test_it_refuses_where_another_zarr_is_imported_already(tmp_path):
+def test_installing_fails_if_another_zarr_is_already_imported(tmp_path):
     (tmp_path / "zarr.py").write_text("__version__ = '2.18.7'\n")
-    said = run("import zarr, zarrcy.compat\nzarrcy.compat.install()\n", fails=True, cwd=tmp_path)
-    assert "ImportError: zarrcy.compat.install() comes too late: 'zarr' is already imported from" in said
-    assert "zarr.py" in said
+    stderr = run("import zarr, zarrcy.compat\nzarrcy.compat.install()\n", fails=True, cwd=tmp_path)
+    assert "ImportError: zarrcy.compat.install() comes too late: 'zarr' is already imported from" in stderr
+    assert "zarr.py" in stderr
 
 
-def test_uninstalling_gives_the_other_zarr_back(tmp_path):
-    (tmp_path / "zarr.py").write_text("who = 'the other'\n")
+def test_uninstalling_restores_the_other_zarr(tmp_path):
+    (tmp_path / "zarr.py").write_text("origin = 'the other'\n")
     printed = run(
         """
         import sys
@@ -114,7 +114,7 @@ def test_uninstalling_gives_the_other_zarr_back(tmp_path):
         zarrcy.compat.uninstall()
         print([name for name in set(sys.modules) - before if name.startswith("zarr.")])
         import zarr
-        print(zarr.who)
+        print(zarr.origin)
         try:
             zarrcy.compat.uninstall()
         except ImportError as exc:
@@ -125,12 +125,12 @@ def test_uninstalling_gives_the_other_zarr_back(tmp_path):
     assert printed.splitlines() == [
         "[]",
         "the other",
-        "zarrcy.compat is not installed: there is nothing to undo",
+        "zarrcy.compat is not installed, so there is nothing to undo",
     ]
 
 
-def test_a_fill_value_with_objects_among_its_fields_is_refused():
-    said = run(
+def test_a_fill_value_with_object_fields_is_rejected():
+    stderr = run(
         """
         import numpy as np
         import zarrcy.compat
@@ -139,7 +139,7 @@ def test_a_fill_value_with_objects_among_its_fields_is_refused():
         """,
         fails=True,
     )
-    assert "fields that are objects" in said
+    assert "fields that are objects" in stderr
 
 
 @pytest.mark.parametrize("module", sorted(zarrcy.compat.MODULES))

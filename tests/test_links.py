@@ -1,4 +1,4 @@
-"""The documentation points to files that exist."""
+"""Links and file names in the documentation refer to files that exist."""
 
 import re
 from pathlib import Path

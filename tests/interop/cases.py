@@ -1,4 +1,4 @@
-"""Arrays to exchange: every value of every setting, and every pair of values of two settings."""
+"""Arrays to exchange: they cover every value of each setting, and every pair of values of two settings."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ class Case:
 
     @property
     def half(self) -> tuple[slice, ...]:
-        """A region that leaves some chunks untouched, and ends inside others."""
+        """A region that does not touch some chunks and ends inside others."""
         return tuple(slice(0, math.ceil(n / 2)) for n in self.shape)
 
     @property
     def middle(self) -> tuple[slice, ...]:
-        """A region that covers none of the chunks at the edges in full, where there are several."""
+        """A region that does not cover any edge chunk completely, if there are several chunks."""
         return tuple(slice(min(1, n - 1) if n else 0, max(1, n - 1) if n else 0) for n in self.shape)
 
     def values(self, seed: int = 0) -> NDArray[Any]:
-        """Values for the whole array, the same for the same seed."""
+        """Return values for the whole array; the same seed gives the same values."""
         rng = np.random.default_rng(seed)
         if self.object_codec is not None:
             return make_objects(self.object_codec["id"], self.shape, rng)
@@ -60,9 +60,9 @@ class Case:
         )
 
     def unwritten_item(self) -> Any:
-        """What we read where nothing was written; for a fill value of None that is zero."""
+        """Return the element that zarrcy reads from an unwritten chunk; zero for a fill value of None."""
         if self.dtype.hasobject:
-            # the 0 that is the fill value of whoever gives none is no text
+            # 0, the default fill value, is not a string
             return self.fill or {"vlen-utf8": "", "vlen-bytes": b""}.get(self.object_codec["id"], self.fill)
         item = np.zeros((), self.dtype)
         if self.fill is not None and not (isinstance(self.fill, int) and self.fill == 0):
@@ -70,11 +70,11 @@ class Case:
         return item[()]
 
     def unwritten(self) -> NDArray[Any]:
-        """An array to which nothing was written."""
+        """Return the elements of an unwritten array."""
         return np.full(self.shape, self.unwritten_item(), self.dtype)
 
 
-# Each data type with its fill values. 0 is what a user gets who gives none.
+# Each data type with its fill values. 0 is the default.
 INT_FILLS = {"0": 0, "null": None, "7": 7}
 FLOAT_FILLS = {
     "0": 0,
@@ -97,32 +97,32 @@ GRID_FIELD = np.dtype([("x", "<f4", (2, 3)), ("y", "|u1")])
 RECORD = np.dtype([("a", "<i4"), ("b", ">f8")])
 
 
-def _limits(spelled: str) -> dict[str, Any]:
-    info = np.iinfo(spelled)
+def _limits(dtype_text: str) -> dict[str, Any]:
+    info = np.iinfo(dtype_text)
     return {**INT_FILLS, "max": int(info.max), "min": int(info.min)}
 
 
 DTYPES: dict[str, tuple[Any, dict[str, Any]]] = {
     "b1": ("|b1", {"0": 0, "null": None, "true": True}),
     **{
-        spelled.strip("|"): (spelled, _limits(spelled))
-        for spelled in ("|i1", "|u1", *(o + k for k in ("i2", "i4", "i8", "u2", "u4", "u8") for o in "<>"))
+        dtype_text.strip("|"): (dtype_text, _limits(dtype_text))
+        for dtype_text in ("|i1", "|u1", *(o + k for k in ("i2", "i4", "i8", "u2", "u4", "u8") for o in "<>"))
     },
     **{o + k: (o + k, FLOAT_FILLS) for k in ("f2", "f4", "f8") for o in "<>"},
     **{o + k: (o + k, COMPLEX_FILLS) for k in ("c8", "c16") for o in "<>"},
     "S5": ("|S5", {"0": 0, "null": None, "empty": b"", "short": b"ab", "long": b"ab\xffde"}),
     **{o + "U7": (o + "U7", {"0": 0, "null": None, "empty": "", "text": "a\u0153\U0001f600"}) for o in "<>"},
     **{
-        spelled: (
-            spelled,
+        dtype_text: (
+            dtype_text,
             {
                 "0": 0,
                 "null": None,
-                "time": np.array(10**9, "i8").view(spelled[1:])[()],
-                "nat": np.array("NaT", spelled[1:])[()],
+                "time": np.array(10**9, "i8").view(dtype_text[1:])[()],
+                "nat": np.array("NaT", dtype_text[1:])[()],
             },
         )
-        for spelled in ("<M8[ns]", ">M8[ns]", "<M8[D]", "<m8[s]")
+        for dtype_text in ("<M8[ns]", ">M8[ns]", "<M8[D]", "<m8[s]")
     },
     "V3": ("|V3", {"0": 0, "null": None, "bytes": np.void(b"\x01\x00\xff")}),
     "record": (RECORD, {"0": 0, "null": None, "some": np.array((7, -0.5), RECORD)[()]}),
@@ -168,42 +168,44 @@ LAYOUTS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "four-axes": ((3, 2, 4, 3), (2, 2, 3, 2)),
 }
 ORDERS = {"C": "C", "F": "F"}
-SEPARATORS: dict[str, str | None] = {"dot": ".", "slash": "/", "unsaid": None}
+SEPARATORS: dict[str, str | None] = {"dot": ".", "slash": "/", "default": None}
 
 
 Choice = tuple[str, str, str, str, str, str]
 
 
 def choices() -> Iterator[Choice]:
-    """Choose each data type with each compressor, and beside them the settings that meet the most new ones."""
+    """Combine each data type with each compressor, and add the settings that form the most new pairs."""
     layouts = list(LAYOUTS)
     met: set[Any] = set()
     for i, dtype in enumerate(DTYPES):
         for j, compressor in enumerate(COMPRESSORS):
-            # one step further for each data type: each layout meets all of them, and all compressors
+            # shift by one for each data type, so that each layout occurs with all data types and all compressors
             both = (dtype, compressor, layouts[(i + j) % len(layouts)])
-            rest = itertools.product(ORDERS, SEPARATORS, DTYPES[dtype][1])
-            best = max(((*both, *others) for others in rest), key=lambda choice: len(meetings(choice) - met))
+            others = itertools.product(ORDERS, SEPARATORS, DTYPES[dtype][1])
+            best = max(
+                ((*both, *settings) for settings in others), key=lambda choice: len(meetings(choice) - met)
+            )
             met |= meetings(best)
             yield best
 
 
 def meetings(choice: Choice) -> set[Any]:
-    """Return the pairs of settings that meet in a choice; a fill value counts with its data type and the order."""
+    """Return the pairs of settings in a choice; a fill value is paired with its data type and with the order."""
     dtype, *_, order, _, fill = choice
     return {*itertools.combinations(enumerate(choice[:-1]), 2), (dtype, fill), (dtype, fill, order)}
 
 
 def matrix() -> list[Case]:
-    """Return cases in which every value of a setting meets every value of each other setting."""
+    """Return cases that contain every pair of values of two settings."""
     cases = []
     for choice in choices():
         dtype, compressor, layout, order, separator, fill = choice
-        spelled, fills = DTYPES[dtype]
+        dtype_text, fills = DTYPES[dtype]
         shape, chunks = LAYOUTS[layout]
         cases.append(
             Case(
-                dtype=np.dtype(spelled),
+                dtype=np.dtype(dtype_text),
                 shape=shape,
                 chunks=chunks,
                 fill=fills[fill],
@@ -222,7 +224,7 @@ def _delta(dtype: str, astype: str | None = None) -> JSON:
 
 SCALED = {"id": "fixedscaleoffset", "offset": 3, "scale": 4, "dtype": "<f8", "astype": "<i2"}
 
-# Data type, then the filters in the order of encoding. They lose nothing of the values of these cases.
+# Data type, and the filters in the order of encoding. They are lossless for the values of these cases.
 FILTERS: dict[str, tuple[str, list[JSON]]] = {
     "delta": ("<i4", [_delta("<i4")]),
     "delta-wider": (">i2", [_delta(">i2", "<i8")]),
@@ -243,7 +245,7 @@ FILTERS: dict[str, tuple[str, list[JSON]]] = {
 
 
 def with_filters() -> list[Case]:
-    """Return cases of filters, each in both orders, with and without a compressor."""
+    """Return cases with filters, in both orders, with and without a compressor."""
     separators = itertools.cycle(SEPARATORS.items())
     return [
         Case(
@@ -255,14 +257,14 @@ def with_filters() -> list[Case]:
             separator=separator,
             compressor=COMPRESSORS[compressor],
             filters=tuple(filters),
-            name=f"{name}-{compressor}-{layout}-{order}-{said}-fill_{fill}",
+            name=f"{name}-{compressor}-{layout}-{order}-{separator_name}-fill_{fill}",
         )
         for (name, (dtype, filters)), (layout, compressor, fill), order in itertools.product(
             FILTERS.items(),
             [("edge-chunk", "zlib", 0), ("edge-chunks", "raw", 1), ("three-axes", "blosc-lz4-1", None)],
             ORDERS,
         )
-        for said, separator in [next(separators)]
+        for separator_name, separator in [next(separators)]
     ]
 
 
@@ -295,7 +297,7 @@ OBJECT_CODECS: dict[str, tuple[JSON, list[Any]]] = {
 
 
 def of_objects() -> list[Case]:
-    """Return cases of Python objects, each codec in both orders, with and without a compressor."""
+    """Return cases with Python objects, each codec in both orders, with and without a compressor."""
     return [
         Case(
             dtype=np.dtype(object),

@@ -1,4 +1,4 @@
-"""The peers, one of each for all tests, and a folder for each test."""
+"""Fixtures: one instance of each peer for all tests, and a new folder for each test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ours() -> Zarrcy:
 
 
 def start_zarr2(**variables: str) -> Zarr2:
-    """Start zarr-python 2 in its environment, or skip the test where there is none."""
+    """Start zarr-python 2 in its environment, or skip the test if the environment does not exist."""
     interpreter = os.environ.get("ZARRCY_ZARR2_PYTHON", str(ROOT / ".venv-zarr2" / "bin" / "python"))
     if not os.path.exists(interpreter):
         missing = f"there is no {interpreter} with zarr-python 2.18.7; `make test` builds it"
@@ -51,7 +51,7 @@ def tensorstore() -> TensorStore:
 
 @pytest.fixture
 def peer(request: pytest.FixtureRequest) -> Any:
-    """The peer that a test names by parameter."""
+    """The peer whose name is the parameter of the test."""
     return request.getfixturevalue(request.param)
 
 
@@ -64,7 +64,7 @@ def new_place(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
 
 @pytest.fixture
 def place(new_place: Callable[[], Path]) -> Iterator[Path]:
-    """A folder that does not exist yet; `tmp_path` lists all folders of earlier tests for each new one."""
+    """A folder that does not exist yet. `tmp_path` would be slow: it lists the folders of all earlier tests."""
     folder = new_place()
     yield folder
     shutil.rmtree(folder, ignore_errors=True)

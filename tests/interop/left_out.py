@@ -1,4 +1,4 @@
-"""What a peer can't do, and why: the cases that are not exchanged with it."""
+"""The cases that are not exchanged with a peer, because it does not support them, with the reason."""
 
 from __future__ import annotations
 
@@ -26,77 +26,77 @@ def _is_minus_zero(fill: Any) -> bool:
     return isinstance(fill, float) and str(fill) == "-0.0"
 
 
-# The peer does not read these, or not rightly.
+# The peer cannot read these, or reads them wrongly.
 NOT_READ: dict[str, list[Reason]] = {
     "zarr2": [
         (
             lambda case: isinstance(case.fill, complex) and cmath.isinf(case.fill),
-            "it makes real + 1j * imaginary of a complex fill value, which is NaN where one is infinite",
+            "it computes real + 1j * imaginary for a complex fill value, which is NaN if a part is infinite",
         ),
     ],
     "zarr3": [
         (
             lambda case: _object_codec(case) not in (None, "vlen-utf8", "vlen-bytes"),
-            "it finds no data type for objects of this codec",
+            "it does not have a data type for objects of this codec",
         ),
         (
             lambda case: _object_codec(case) == "vlen-bytes" and case.fill == 0,
-            "it does not take 0, which zarr-python 2 writes, for a fill value of bytes",
+            "it rejects the fill value 0 for bytes, which zarr-python 2 writes",
         ),
         (
             lambda case: _object_codec(case) == "vlen-bytes" and not case.shape,
-            "it gives the one value back as an array of S, without the NULs at its end",
+            "it returns the only value as an array of S, without trailing NULs",
         ),
         (
             lambda case: (
                 case.dtype.names is not None
                 and any(case.dtype[name].subdtype or case.dtype[name].names for name in case.dtype.names)
             ),
-            "it finds no data type for fields that have fields, or are arrays",
+            "it does not have a data type for fields that have fields or are arrays",
         ),
     ],
     "tensorstore": [
-        (lambda case: case.dtype.kind in "UMmO", "it has no such data type"),
+        (lambda case: case.dtype.kind in "UMmO", "it does not have the data type"),
         (lambda case: case.dtype.names is not None, "it opens one field at a time"),
-        (lambda case: case.dtype.kind in "SV", "it gives bytes back as numpy arrays of S0, without content"),
+        (lambda case: case.dtype.kind in "SV", "it returns bytes as empty arrays of S0"),
         (lambda case: bool(_codec_ids(case) & {"lz4", "lzma"}), "it does not have the codec"),
-        (lambda case: bool(case.filters), "it has no filters"),
+        (lambda case: bool(case.filters), "it does not support filters"),
     ],
 }
 
-# It reads them, but can't change them.
+# The peer reads these, but cannot change them.
 _FORGETS_ORDER: Reason = (
     lambda case: (
         bool(_codec_ids(case) & {"bitround", "json2", "msgpack2"})
         and case.order == "F"
         and len(case.shape) > 1
     ),
-    "it hands these codecs a chunk in Fortran order, which they store in C order",
+    "it passes a chunk in Fortran order to these codecs, which store it in C order",
 )
 NOT_CHANGED: dict[str, list[Reason]] = {
     "zarr2": [
         _FORGETS_ORDER,
         (
             lambda case: _object_codec(case) in ("json2", "msgpack2", "vlen-array") and not case.shape,
-            "it can't assign a list or an array to the one element of an array without axes",
+            "it cannot assign a list or an array to the only element of an array without axes",
         ),
         (
             lambda case: _object_codec(case) == "vlen-bytes" and case.fill == "",
-            "it fills chunks with the text that spells the bytes",
+            "it fills chunks with the string form of the bytes",
         ),
     ],
     "zarr3": [_FORGETS_ORDER],
     "tensorstore": [],
 }
 
-# It reads and changes them, but can't create them.
+# The peer reads and changes these, but cannot create them.
 NOT_CREATED: dict[str, list[Reason]] = {
-    "zarr2": [(lambda case: _is_minus_zero(case.fill), "it makes 0.0 of a fill value of -0.0")],
+    "zarr2": [(lambda case: _is_minus_zero(case.fill), "it changes a fill value of -0.0 to 0.0")],
     "zarr3": [],
     "tensorstore": [
         (
             lambda case: case.order == "F" and len(case.shape) < 2,
-            "it writes C for F where there is one axis or none, and then refuses its own document",
+            "it writes C instead of F for fewer than two axes, and then rejects its own document",
         ),
     ],
 }
@@ -105,7 +105,7 @@ NOT_CREATED: dict[str, list[Reason]] = {
 def exchanges(
     cases: list[Case], *left_out: dict[str, list[Reason]], peers: tuple[str, ...] = PEERS
 ) -> list[Any]:
-    """Return a parameter for each peer and each case, but those to which a reason applies."""
+    """Return a parameter for each peer and each case, except those to which a reason applies."""
     return [
         pytest.param(peer, case, id=f"{peer}-{case}")
         for peer in peers

@@ -1,4 +1,4 @@
-"""The libraries that exchange arrays, each behind the same few verbs."""
+"""The libraries that exchange arrays, each behind the same few methods."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import os
 import selectors
 import subprocess
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +32,15 @@ def codec_of(config: Any) -> Any:
 
 
 def filters_of(case: Case) -> list[Any] | None:
-    """Return the filters as a document has them: the object codec is the first."""
+    """Return the filters as in a document, where the object codec is the first filter."""
     return [codec_of(config) for config in (case.object_codec, *case.filters) if config] or None
 
 
 class _InProcess:
-    """What zarrcy and zarr-python 3 spell alike."""
+    """The methods that are the same for zarrcy and zarr-python 3."""
 
     def unwritten_differs(self, case: Case) -> bool:
-        """Does this side read something else than we do where nothing was written?"""
+        """Return whether this library reads other values than zarrcy from unwritten chunks."""
         return False
 
     def _open(self, path: Path, mode: str) -> Any:
@@ -66,15 +68,17 @@ class Zarrcy(_InProcess):
 
     Parameters
     ----------
-    where : of the arrays in their stores
-    **settings : of arrays that are created
+    path : str, optional
+        Path of the arrays in their stores.
+    **settings
+        Further arguments for `zarrcy.create`.
     """
 
-    def __init__(self, where: str = "", **settings: Any) -> None:
-        self._where, self._settings = where, settings
+    def __init__(self, path: str = "", **settings: Any) -> None:
+        self._path, self._settings = path, settings
 
     def _open(self, path: Path, mode: str, **options: Any) -> zarrcy.Array:
-        return zarrcy.open_array(str(path), mode=mode, path=self._where, **options)
+        return zarrcy.open_array(str(path), mode=mode, path=self._path, **options)
 
     def create(self, path: Path, case: Case) -> None:
         zarrcy.create(
@@ -88,7 +92,7 @@ class Zarrcy(_InProcess):
             filters=[codec_of(config) for config in case.filters] or None,
             object_codec=codec_of(case.object_codec),
             dimension_separator=case.separator,
-            path=self._where,
+            path=self._path,
             **self._settings,
         )
 
@@ -98,12 +102,16 @@ class Zarrcy(_InProcess):
     def program(self, program: Program, place: Path) -> Any:
         return run_program(zarrcy, program.run, str(place))
 
+    def run(self, function: Callable[..., Any], place: Path, **arguments: Any) -> Any:
+        """Run a function of the package `programs`, and describe its outcome."""
+        return run_program(zarrcy, partial(function, **arguments), str(place))
+
     def snippet(self, code: str, place: Path) -> Any:
         return run_snippet(zarrcy, code, str(place))
 
 
 class Zarr2Error(Exception):
-    """zarr-python 2 raised something."""
+    """An operation of zarr-python 2 raised an exception."""
 
     def __init__(self, message: str, classes: list[str]) -> None:
         super().__init__(message, classes)
@@ -111,16 +119,18 @@ class Zarr2Error(Exception):
 
 
 class Zarr2:
-    """zarr-python 2.18.7, in a process and an environment of its own.
+    """zarr-python 2.18.7 in another process with another environment.
 
     Parameters
     ----------
-    interpreter : of that environment
-    **variables : that the process gets beside those of this one
+    interpreter : str
+        Python interpreter of the environment.
+    **variables : str
+        Environment variables for the process, in addition to those of this process.
     """
 
     def unwritten_differs(self, case: Case) -> bool:
-        # stray memory for a fill value of None; for objects, what stands in the document
+        # for a fill value of None it returns uninitialized memory; for objects, the value in the document
         return case.fill is None or (case.dtype.hasobject and case.fill != case.unwritten_item())
 
     def __init__(self, interpreter: str, **variables: str) -> None:
@@ -149,12 +159,12 @@ class Zarr2:
 
     def _ask(self, op: str, **request: Any) -> Any:
         self._process.stdin.write(json.dumps({"op": op, **request}) + "\n")
-        # one answer to one request: nothing can be left in the buffer that select does not see
+        # each request has one answer, so the buffer of the reader is empty here and select sees all data
         line = self._process.stdout.readline() if self._ready.select(ANSWER_TIMEOUT) else ""
         if not line:
             self._process.kill()
             self._log.seek(0)
-            raise RuntimeError(f"the worker gave no answer to {op!r}; it wrote: {self._log.read()}")
+            raise RuntimeError(f"the worker did not answer {op!r}; it wrote: {self._log.read()}")
         answer = json.loads(line)
         if "error" in answer:
             raise Zarr2Error(answer["error"], answer["classes"])
@@ -165,7 +175,7 @@ class Zarr2:
         np.save(path, values, allow_pickle=True)
         return path
 
-    def _spell(self, fill: Any) -> Any:
+    def _encode_fill(self, fill: Any) -> Any:
         if fill is None or (isinstance(fill, (bool, int, float, str)) and not isinstance(fill, np.generic)):
             return fill
         return [self._put(np.asarray(fill))]
@@ -177,7 +187,7 @@ class Zarr2:
             shape=case.shape,
             chunks=case.chunks,
             dtype=self._put(np.empty(0, case.dtype)),
-            fill=self._spell(case.fill),
+            fill=self._encode_fill(case.fill),
             order=case.order,
             compressor=case.compressor,
             filters=list(case.filters) or None,
@@ -223,6 +233,11 @@ class Zarr2:
         """Return the signatures of modules and classes, see `zarr2_worker.signatures_of`."""
         return self._ask("signatures", names=names)
 
+    def run(self, function: Callable[..., Any], place: Path, **arguments: Any) -> Any:
+        """Run a function of the package `programs` in the other process, and describe its outcome."""
+        module = function.__module__.rpartition(".")[2]
+        return self._ask("run", module=module, name=function.__name__, place=str(place), arguments=arguments)
+
     def snippet(self, code: str, place: Path) -> Any:
         return self._ask("snippet", code=code, place=str(place))
 
@@ -232,20 +247,20 @@ def _bounds(region: Region) -> list[list[int | None]]:
 
 
 class Zarr3(_InProcess):
-    """zarr-python 3, for its Zarr v2 arrays."""
+    """zarr-python 3, used for Zarr v2 arrays."""
 
     def unwritten_differs(self, case: Case) -> bool:
-        # NaT for times without a fill value; the text "0" for the 0 that zarr-python 2 gives to text
+        # it reads NaT for times without a fill value, and "0" for the fill value 0 that zarr-python 2 gives to strings
         return case.dtype.kind in "mMO" and case.fill in (None, 0)
 
     def __init__(self, zarr: Any) -> None:
-        self._zarr = zarr
+        self.zarr = zarr
 
     def _open(self, path: Path, mode: str) -> Any:
-        return self._zarr.open_array(str(path), mode=mode, zarr_format=2)
+        return self.zarr.open_array(str(path), mode=mode, zarr_format=2)
 
     def create(self, path: Path, case: Case) -> None:
-        self._zarr.create_array(
+        self.zarr.create_array(
             str(path),
             shape=case.shape,
             chunks=case.chunks,
@@ -253,7 +268,7 @@ class Zarr3(_InProcess):
             zarr_format=2,
             compressors=codec_of(case.compressor),
             filters=filters_of(case),
-            # a 0 for text would be the text "0"
+            # for strings, 0 would become "0"
             fill_value=None if case.fill is None else case.unwritten_item(),
             order=case.order,
             chunk_key_encoding={"name": "v2", "separator": case.separator or "."},
@@ -262,7 +277,7 @@ class Zarr3(_InProcess):
     def _dtype(self, case: Case) -> Any:
         if case.object_codec is None:
             return case.dtype
-        types = self._zarr.dtype
+        types = self.zarr.dtype
         return {"vlen-utf8": types.VariableLengthUTF8, "vlen-bytes": types.VariableLengthBytes}[
             case.object_codec["id"]
         ]()
@@ -272,22 +287,22 @@ class Zarr3(_InProcess):
         return values.astype(object) if values.dtype.kind == "T" else values
 
     def write(self, path: Path, region: Region, values: NDArray[Any], empty_chunks: bool = True) -> None:
-        with self._zarr.config.set({"array.write_empty_chunks": empty_chunks}):
+        with self.zarr.config.set({"array.write_empty_chunks": empty_chunks}):
             self._open(path, "r+")[region] = values
 
 
 class TensorStore:
-    """tensorstore's "zarr" driver. Its types have no byte order."""
+    """The driver "zarr" of tensorstore. Its data types do not have a byte order."""
 
     def unwritten_differs(self, case: Case) -> bool:
-        """Does this side read something else than we do where nothing was written?"""
+        """Return whether this library reads other values than zarrcy from unwritten chunks."""
         return False
 
     def __init__(self, tensorstore: Any) -> None:
         self._tensorstore = tensorstore
 
-    def _open(self, path: Path, more: dict[str, Any] | None = None, **options: Any) -> Any:
-        spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": str(path)}, **(more or {})}
+    def _open(self, path: Path, members: dict[str, Any] | None = None, **options: Any) -> Any:
+        spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": str(path)}, **(members or {})}
         return self._tensorstore.open(spec, **options).result()
 
     def create(self, path: Path, case: Case) -> None:
@@ -296,7 +311,7 @@ class TensorStore:
             "shape": case.shape,
             "chunks": case.chunks,
             "dtype": case.dtype.str,
-            "fill_value": None if case.fill is None else _spelled(case.unwritten_item()),
+            "fill_value": None if case.fill is None else _json_fill(case.unwritten_item()),
             "order": case.order,
             "compressor": case.compressor,
             "filters": None,
@@ -319,10 +334,10 @@ class TensorStore:
         self._open(path).resize(exclusive_max=shape).result()
 
 
-def _spelled(fill: np.generic) -> Any:
-    """Return a fill value as the Zarr v2 specification spells it."""
+def _json_fill(fill: np.generic) -> Any:
+    """Return a fill value as JSON, as the Zarr v2 specification defines it."""
     if fill.dtype.kind == "c":
-        return [_spelled(fill.real), _spelled(fill.imag)]
+        return [_json_fill(fill.real), _json_fill(fill.imag)]
     if fill.dtype.kind != "f" or np.isfinite(fill):
         return fill.item()
     return "NaN" if np.isnan(fill) else "Infinity" if fill > 0 else "-Infinity"

@@ -1,4 +1,4 @@
-"""The cases are all that they promise to be."""
+"""The cases cover all pairs of settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 from .cases import COMPRESSORS, DTYPES, LAYOUTS, ORDERS, SEPARATORS, choices, meetings
 
 
-def test_every_pair_of_settings_is_in_a_case() -> None:
+def test_every_pair_of_settings_occurs_in_a_case() -> None:
     met = set().union(*map(meetings, choices()))
     settings = enumerate([DTYPES, COMPRESSORS, LAYOUTS, ORDERS, SEPARATORS])
     for (i, some), (j, others) in itertools.combinations(settings, 2):

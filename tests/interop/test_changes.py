@@ -1,4 +1,4 @@
-"""What one side changes of an array that exists - shape, attributes, chunks left out - the other sees."""
+"""Each library sees the changes of the other to an existing array: shape, attributes, omitted chunks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .peers import Zarrcy
 from .values import assert_same_bits
 
 each_peer = pytest.mark.parametrize("peer", ["zarr2", "zarr3", "tensorstore"], indirect=True)
-# tensorstore has no attributes, and no append
+# tensorstore supports neither attributes nor append
 each_zarr = pytest.mark.parametrize("peer", ["zarr2", "zarr3"], indirect=True)
 each_case = pytest.mark.parametrize(
     "case",
@@ -37,9 +37,7 @@ def resized(values: np.ndarray, shape: tuple[int, ...], case: Case) -> np.ndarra
 
 @each_peer
 @each_case
-def test_a_shape_that_we_change_is_changed_for_the_peer(
-    ours: Zarrcy, peer: Any, case: Case, place: Path
-) -> None:
+def test_the_peer_sees_a_shape_that_zarrcy_changes(ours: Zarrcy, peer: Any, case: Case, place: Path) -> None:
     values = case.values()
     peer.create(place, case)
     peer.write(place, case.whole, values)
@@ -51,9 +49,7 @@ def test_a_shape_that_we_change_is_changed_for_the_peer(
 
 @each_peer
 @each_case
-def test_a_shape_that_the_peer_changes_is_changed_for_us(
-    ours: Zarrcy, peer: Any, case: Case, place: Path
-) -> None:
+def test_zarrcy_sees_a_shape_that_the_peer_changes(ours: Zarrcy, peer: Any, case: Case, place: Path) -> None:
     values = case.values()
     ours.create(place, case)
     ours.write(place, case.whole, values)
@@ -65,10 +61,10 @@ def test_a_shape_that_the_peer_changes_is_changed_for_us(
 
 @each_peer
 @each_case
-def test_we_shrink_to_chunk_edges_and_the_peer_grows_back_into_fill_value(
+def test_after_shrinking_to_chunk_edges_the_peer_grows_the_array_with_fill_value(
     ours: Zarrcy, peer: Any, case: Case, place: Path
 ) -> None:
-    """Elements of deleted chunks are gone; those of a chunk that stays may come back, by no rule."""
+    """Elements of deleted chunks are gone. Whether cut-off elements of a kept chunk reappear is undefined."""
     values = case.values()
     edge = tuple(min(n, c) for n, c in zip(case.shape, case.chunks, strict=True))
     ours.create(place, case)
@@ -82,7 +78,7 @@ def test_we_shrink_to_chunk_edges_and_the_peer_grows_back_into_fill_value(
 @each_zarr
 @each_case
 @pytest.mark.parametrize("axis", [0, 1])
-def test_values_that_each_side_appends_are_read_by_both(
+def test_both_read_the_values_that_each_appends(
     ours: Zarrcy, peer: Any, case: Case, axis: int, place: Path
 ) -> None:
     first, second, third = case.values(1), case.values(2), case.values(3)
@@ -96,7 +92,7 @@ def test_values_that_each_side_appends_are_read_by_both(
 
 
 @each_zarr
-def test_attributes_of_each_side_are_read_by_the_other(ours: Zarrcy, peer: Any, place: Path) -> None:
+def test_each_reads_the_attributes_of_the_other(ours: Zarrcy, peer: Any, place: Path) -> None:
     case = Case(np.dtype("<i4"), (2,), (2,))
     attributes = {"units": "K", "\u0153": ["\U0001f600", 1.5, None, True], "nested": {"b": [], "a": -1}}
     ours.create(place, case)
@@ -109,7 +105,7 @@ def test_attributes_of_each_side_are_read_by_the_other(ours: Zarrcy, peer: Any, 
 
 @each_peer
 @each_case
-def test_chunks_that_we_leave_out_read_as_fill_value_for_the_peer(
+def test_the_peer_reads_fill_value_from_chunks_that_zarrcy_omits(
     ours: Zarrcy, peer: Any, case: Case, place: Path
 ) -> None:
     values = case.values()
@@ -123,7 +119,7 @@ def test_chunks_that_we_leave_out_read_as_fill_value_for_the_peer(
 
 @each_peer
 @each_case
-def test_chunks_that_the_peer_leaves_out_read_as_fill_value_for_us(
+def test_zarrcy_reads_fill_value_from_chunks_that_the_peer_omits(
     ours: Zarrcy, peer: Any, case: Case, place: Path
 ) -> None:
     values = case.values()

@@ -1,4 +1,4 @@
-"""What we store with a checksum every peer reads, and one that knows it finds a changed bit as we do."""
+"""Peers read chunks with a checksum that zarrcy writes, and detect a changed bit."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check(read: Callable[[Path], Any], options: dict[str, Any], place: Path) -> 
 
 @pytest.mark.parametrize("peer", ["zarr2", "zarr3"], indirect=True)
 @pytest.mark.parametrize("options", OLDER.values(), ids=OLDER)
-def test_a_checksum_of_format_2_is_known_to_others(peer: Any, options: dict[str, Any], place: Path) -> None:
+def test_a_peer_verifies_a_checksum_in_format_2(peer: Any, options: dict[str, Any], place: Path) -> None:
     check(peer.read, {"zarr_format": 2, **options}, place)
 
 
@@ -57,7 +57,7 @@ def read_with_tensorstore(place: Path) -> Any:
 
 @pytest.mark.parametrize("read", [read_with_zarr, read_with_tensorstore])
 @pytest.mark.parametrize("options", NEWER.values(), ids=NEWER)
-def test_a_checksum_of_format_3_is_known_to_others(
+def test_a_peer_verifies_a_checksum_in_format_3(
     read: Callable[[Path], Any], options: dict[str, Any], place: Path
 ) -> None:
     check(read, {"zarr_format": 3, **options}, place)

@@ -1,4 +1,4 @@
-"""Consolidated metadata go to zarr-python 3 and come back; what we change, it sees."""
+"""zarrcy and zarr-python 3 read and update the consolidated metadata of each other."""
 
 import json
 import warnings
@@ -14,7 +14,7 @@ zarr3 = pytest.importorskip("zarr", minversion="3")
 @pytest.fixture(autouse=True)
 def _no_warnings():
     with warnings.catch_warnings():
-        # zarr-python 3 warns that no specification has them
+        # zarr-python 3 warns that consolidated metadata are not in the specification
         warnings.simplefilter("ignore")
         yield
 
@@ -41,7 +41,7 @@ def assert_same(theirs, ours):
             assert_same(member, ours[name])
 
 
-def test_it_reads_ours(tmp_path):
+def test_zarr_python_3_reads_consolidated_metadata_of_zarrcy(tmp_path):
     make(zarrcy, tmp_path)
     zarrcy.consolidate_metadata(tmp_path)
     theirs = zarr3.open_consolidated(tmp_path, zarr_format=3)
@@ -49,7 +49,7 @@ def test_it_reads_ours(tmp_path):
     assert_same(theirs, zarrcy.open_group(tmp_path))
 
 
-def test_it_finds_in_ours_what_is_not_in_the_store_any_more(tmp_path):
+def test_zarr_python_3_finds_nodes_whose_documents_were_deleted(tmp_path):
     make(zarrcy, tmp_path)
     zarrcy.consolidate_metadata(tmp_path)
     for path in ("a", "a/b", "a/b/y", "x"):
@@ -58,14 +58,14 @@ def test_it_finds_in_ours_what_is_not_in_the_store_any_more(tmp_path):
     assert zarrcy.open_consolidated(tmp_path)["a/b/y"][3, 2] == 11
 
 
-def test_we_read_its(tmp_path):
+def test_zarrcy_reads_consolidated_metadata_of_zarr_python_3(tmp_path):
     make(zarr3, tmp_path)
     zarr3.consolidate_metadata(tmp_path, zarr_format=3)
     for ours in (zarrcy.open_consolidated(tmp_path), zarrcy.open_group(tmp_path)):
         assert_same(zarr3.open_consolidated(tmp_path), ours)
 
 
-def test_both_write_the_same_document(tmp_path):
+def test_both_write_the_same_consolidated_document(tmp_path):
     make(zarr3, tmp_path)
     zarr3.consolidate_metadata(tmp_path, zarr_format=3)
     theirs = json.loads((tmp_path / "zarr.json").read_text())
@@ -74,7 +74,7 @@ def test_both_write_the_same_document(tmp_path):
 
 
 @pytest.mark.parametrize("writer", [zarrcy, zarr3], ids=["ours", "theirs"])
-def test_it_sees_what_we_change(writer, tmp_path):
+def test_zarr_python_3_sees_changes_of_zarrcy(writer, tmp_path):
     make(writer, tmp_path)
     writer.consolidate_metadata(tmp_path)
     root = zarrcy.open_group(tmp_path)
@@ -91,7 +91,7 @@ def test_it_sees_what_we_change(writer, tmp_path):
     assert_same(zarr3.open_consolidated(tmp_path), root)
 
 
-def test_what_it_changes_after_us_is_there(tmp_path):
+def test_zarrcy_sees_later_changes_of_zarr_python_3(tmp_path):
     make(zarrcy, tmp_path)
     zarrcy.consolidate_metadata(tmp_path)
     theirs = zarr3.open_group(tmp_path)

@@ -1,4 +1,4 @@
-"""What is converted in place, zarr-python 3 reads from the same chunks; what is copied, it reads from either format."""
+"""zarr-python 3 reads arrays that were converted in place, from the same chunks, and converted copies."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .values import assert_same_bits, make_quarters, make_values
 zarr3 = pytest.importorskip("zarr", minversion="3")
 RECORD = np.dtype([("a", ">i4"), ("b", ">f8"), ("s", "S3")])
 
-# words of zarrcy.create, and whether zarr-python 3 has all the codecs
+# arguments of zarrcy.create, and whether zarr-python 3 supports all of the codecs
 ARRAYS: dict[str, tuple[dict[str, Any], bool]] = {
     **{dtype: ({"dtype": dtype}, True) for dtype in ("?", "<i2", ">i4", "<u8", "<f4", ">f8", "<c16", "S5", "<U7")},
     "V3": ({"dtype": "V3"}, True),
     "M8[ns]": ({"dtype": "<M8[ns]"}, True),
     ">m8[25s]": ({"dtype": ">m8[25s]"}, True),
-    # versions before 3.2 know no structured types of this name
+    # versions before 3.2 do not support structured types with this name
     "record": ({"dtype": RECORD}, False),
     "text": ({"dtype": str}, True),
     "text F": ({"dtype": str, "order": "F"}, True),
@@ -53,21 +53,21 @@ ARRAYS: dict[str, tuple[dict[str, Any], bool]] = {
 }  # fmt: skip
 
 
-def make(store: Any, words: dict[str, Any]) -> np.ndarray[Any, Any]:
-    words = {"shape": (7, 5), "chunks": (3, 2), **words}
-    array = zarrcy.create(store=str(store), path="g/a", attributes={"units": "K"}, **words)
-    kind = np.dtype(object) if words["dtype"] in (str, bytes) else np.dtype(words["dtype"])
+def make(store: Any, options: dict[str, Any]) -> np.ndarray[Any, Any]:
+    options = {"shape": (7, 5), "chunks": (3, 2), **options}
+    array = zarrcy.create(store=str(store), path="g/a", attributes={"units": "K"}, **options)
+    kind = np.dtype(object) if options["dtype"] in (str, bytes) else np.dtype(options["dtype"])
     rng = np.random.default_rng(0)
     if kind.hasobject:
         pool = np.array(["", "a", "œ\U0001f600", "bc"], object)
-        values = pool[rng.integers(0, 4, words["shape"])]
-        if words["dtype"] is bytes:
+        values = pool[rng.integers(0, 4, options["shape"])]
+        if options["dtype"] is bytes:
             values = np.frompyfunc(str.encode, 1, 1)(values)
     else:
-        # filters that round take no NaN
-        values = (make_quarters if words.get("filters") else make_values)(kind, words["shape"], rng)
-    if words["shape"]:
-        # a chunk that is not stored
+        # lossy filters do not accept NaN
+        values = (make_quarters if options.get("filters") else make_values)(kind, options["shape"], rng)
+    if options["shape"]:
+        # leave one chunk unwritten
         values[3:6, :2] = array[3:6, :2]
         array[:3], array[6:], array[3:6, 2:] = values[:3], values[6:], values[3:6, 2:]
     else:
@@ -90,9 +90,9 @@ def same(theirs, ours):
         assert_same_bits(np.asarray(theirs).astype(ours.dtype), ours)
 
 
-@pytest.mark.parametrize(("words", "theirs_too"), list(ARRAYS.values()), ids=list(ARRAYS))
-def test_zarr_python_3_reads_what_was_converted_in_place(words, theirs_too, tmp_path):
-    values = make(tmp_path, words)
+@pytest.mark.parametrize(("options", "zarr3_reads"), list(ARRAYS.values()), ids=list(ARRAYS))
+def test_zarr_python_3_reads_an_array_that_was_converted_in_place(options, zarr3_reads, tmp_path):
+    values = make(tmp_path, options)
     before = chunks_in(tmp_path)
     assert before
     conversion = zarrcy.convert(tmp_path)
@@ -105,9 +105,9 @@ def test_zarr_python_3_reads_what_was_converted_in_place(words, theirs_too, tmp_
     ours = zarrcy.open(tmp_path)["g/a"]
     assert ours.zarr_format == zarrcy.open(tmp_path).zarr_format
     same(ours[...], values)
-    # the old one is still there for who knows only that
+    # programs that support only the old format still read the array
     same(zarrcy.open_array(tmp_path, path="g/a", zarr_format=2)[...], values)
-    if theirs_too:
+    if zarr3_reads:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             theirs = zarr3.open_group(tmp_path, mode="r", zarr_format=3)["g/a"]
@@ -115,7 +115,7 @@ def test_zarr_python_3_reads_what_was_converted_in_place(words, theirs_too, tmp_
             assert dict(theirs.attrs) == {"units": "K"}
 
 
-ANEW: dict[str, dict[str, Any]] = {
+REENCODED: dict[str, dict[str, Any]] = {
     "big delta": {"dtype": ">i4", "filters": [numcodecs.Delta(">i4")]},
     "offset to big": {"dtype": "<f8", "filters": [numcodecs.FixedScaleOffset(1, 10, "<f8", ">i4")]},
     "filters in no order": {"dtype": "<i4", "filters": [numcodecs.CRC32(), numcodecs.Delta("u1")]},
@@ -128,11 +128,11 @@ ANEW: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("words", list(ANEW.values()), ids=list(ANEW))
-def test_what_can_not_stay_is_encoded_anew(words, tmp_path):
-    theirs = words.get("theirs", True)
-    words = {name: value for name, value in words.items() if name != "theirs"}
-    values = make(tmp_path / "a", words)
+@pytest.mark.parametrize("options", list(REENCODED.values()), ids=list(REENCODED))
+def test_chunks_that_cannot_be_kept_are_re_encoded(options, tmp_path):
+    theirs = options.get("theirs", True)
+    options = {name: value for name, value in options.items() if name != "theirs"}
+    values = make(tmp_path / "a", options)
     files = {file: file.read_bytes() for file in (tmp_path / "a").rglob("*") if file.is_file()}
     with pytest.raises(zarrcy.errors.ConversionError, match="give a destination"):
         zarrcy.convert(tmp_path / "a")
@@ -140,7 +140,7 @@ def test_what_can_not_stay_is_encoded_anew(words, tmp_path):
     assert [node.how for node in conversion.arrays] == ["encoded anew"]
     assert {file: file.read_bytes() for file in (tmp_path / "a").rglob("*") if file.is_file()} == files
     ours = zarrcy.open(tmp_path / "b", mode="r")["g/a"]
-    # NaN equals nothing, but reads the same
+    # compare texts, because NaN is not equal to itself
     assert str(ours[...].tolist()) == str(values.tolist())
     if theirs:
         with warnings.catch_warnings():
@@ -149,9 +149,9 @@ def test_what_can_not_stay_is_encoded_anew(words, tmp_path):
         assert read.tolist() == values.tolist()
 
 
-@pytest.mark.parametrize("words", [words for words, _ in ARRAYS.values()], ids=list(ARRAYS))
-def test_there_and_back_again_is_the_same(words, tmp_path):
-    values = make(tmp_path / "a", words)
+@pytest.mark.parametrize("options", [options for options, _ in ARRAYS.values()], ids=list(ARRAYS))
+def test_a_conversion_and_its_reverse_keep_the_elements(options, tmp_path):
+    values = make(tmp_path / "a", options)
     zarrcy.convert(tmp_path / "a", tmp_path / "b")
     back = zarrcy.convert(tmp_path / "b", tmp_path / "c", zarr_format=2)
     assert chunks_in(tmp_path / "b") == chunks_in(tmp_path / "a")

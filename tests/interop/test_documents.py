@@ -1,4 +1,4 @@
-"""After the same calls a store holds, key by key and byte by byte, what zarr-python 2 puts there."""
+"""The same calls write the same keys and bytes as with zarr-python 2."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ each_case = pytest.mark.parametrize(
         for param in exchanges(CASES, NOT_READ, NOT_CHANGED, NOT_CREATED, peers=("zarr2",))
     ],
 )
-# Their bytes depend on the version of the compressor, which may differ between the two environments.
+# The bytes of these compressors depend on their version, which may differ between the environments.
 VERSIONED = {"blosc", "zstd", "lz4", "zlib", "gzip"}
 SIMPLE = Case(np.dtype("<i4"), (5, 4), (2, 3), fill=7)
 
@@ -35,10 +35,10 @@ def files_of(place: Path) -> dict[str, bytes]:
 
 
 def comparable(key: str, value: bytes, compressor: Any) -> Any:
-    """Return what must be the same of a stored value."""
+    """Return the part of a stored value that must be the same."""
     kind = compressor["id"] if compressor else None
     if key == ".zarray" and kind == "zstd":
-        # the one member that we leave out, since tensorstore refuses it
+        # zarrcy omits only this member, because tensorstore rejects it
         document = json.loads(value)
         assert (document["compressor"] or {}).pop("checksum", False) is False
         return document
@@ -50,29 +50,28 @@ def comparable(key: str, value: bytes, compressor: Any) -> Any:
 
 
 def assert_same_files(ours: Path, theirs: Path, compressor: Any = None) -> None:
-    found, expected = files_of(ours), files_of(theirs)
-    assert sorted(found) == sorted(expected)
-    for key in sorted(found):  # documents first: they say how to read chunks
-        assert comparable(key, found[key], compressor) == comparable(key, expected[key], compressor), key
+    actual, expected = files_of(ours), files_of(theirs)
+    assert sorted(actual) == sorted(expected)
+    for key in sorted(actual):  # documents come first
+        assert comparable(key, actual[key], compressor) == comparable(key, expected[key], compressor), key
 
 
 @each_case
-def test_a_new_array_and_its_chunks_are_stored_alike(
+def test_a_new_array_and_its_chunks_have_the_same_files(
     ours: Zarrcy, zarr2: Zarr2, case: Case, place: Path
 ) -> None:
     for side, folder in ((ours, place / "ours"), (zarr2, place / "theirs")):
         side.create(folder, case)
         side.write(folder, case.half, case.values(1)[*case.half, ...])
         side.write(folder, case.middle, case.values(2)[*case.middle, ...])
-    # what has no axes is not compressed
+    # arrays without axes are not compressed
     assert_same_files(place / "ours", place / "theirs", case.compressor if case.shape else None)
 
 
-# Where no separator was named, zarr-python 2 names the default one as soon as it writes a document again;
-# we write what was there.
+# Without a separator, zarr-python 2 adds the default one when it rewrites a document; zarrcy does not.
 @pytest.mark.parametrize("separator", [".", "/"])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_changes_of_an_array_are_stored_alike(
+def test_a_changed_array_has_the_same_files(
     ours: Zarrcy, zarr2: Zarr2, order: str, separator: str, place: Path
 ) -> None:
     case = Case(np.dtype("<i4"), (5, 4), (2, 3), fill=7, order=order, separator=separator)
@@ -88,7 +87,7 @@ def test_changes_of_an_array_are_stored_alike(
 
 
 @pytest.mark.parametrize("fill", [0, 7, None], ids=["zero", "seven", "null"])
-def test_empty_chunks_are_left_out_alike(ours: Zarrcy, zarr2: Zarr2, fill: int | None, place: Path) -> None:
+def test_the_same_empty_chunks_are_omitted(ours: Zarrcy, zarr2: Zarr2, fill: int | None, place: Path) -> None:
     case = Case(np.dtype("<i4"), (6, 6), (2, 3), fill=fill)
     values = np.full(case.shape, fill or 0, "<i4")
     values[3, 1] = 5
@@ -110,7 +109,7 @@ ATTRIBUTES = {
 
 
 @pytest.mark.parametrize("attributes", ATTRIBUTES.values(), ids=ATTRIBUTES)
-def test_attributes_are_stored_alike(
+def test_attributes_have_the_same_bytes(
     ours: Zarrcy, zarr2: Zarr2, attributes: dict[str, Any], place: Path
 ) -> None:
     for side, folder in ((ours, place / "ours"), (zarr2, place / "theirs")):

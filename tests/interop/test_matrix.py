@@ -1,4 +1,4 @@
-"""Each peer reads what we write and we read what it writes, bit for bit, for all settings of an array."""
+"""zarrcy and each peer read the arrays of each other bit for bit, for all settings of an array."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def each_exchange(*left_out: Any) -> pytest.MarkDecorator:
 
 
 def first_region(peer: Any, case: Case) -> tuple[slice, ...]:
-    """Return the half, or all where the peer reads something else for what was never written."""
+    """Return half of the array, or all of it if the peer reads other values from unwritten chunks."""
     return case.whole if peer.unwritten_differs(case) else case.half
 
 
@@ -29,11 +29,11 @@ def _codecs_are_installed(request: pytest.FixtureRequest, case: Case) -> None:
     if case.object_codec is not None and case.object_codec["id"] == "msgpack2":
         pytest.importorskip("msgpack")
         if "msgpack2" not in request.getfixturevalue("peer").codecs():
-            pytest.skip("the environment of zarr-python 2 has no package msgpack")
+            pytest.skip("the environment of zarr-python 2 does not have msgpack")
 
 
 @each_exchange(NOT_READ)
-def test_the_peer_reads_what_we_write(ours: Zarrcy, peer: Any, case: Case, place: Path) -> None:
+def test_the_peer_reads_an_array_of_zarrcy(ours: Zarrcy, peer: Any, case: Case, place: Path) -> None:
     expected, region = case.unwritten(), first_region(peer, case)
     expected[region] = case.values()[region]
     ours.create(place, case)
@@ -43,7 +43,7 @@ def test_the_peer_reads_what_we_write(ours: Zarrcy, peer: Any, case: Case, place
 
 
 @each_exchange(NOT_READ, NOT_CHANGED, NOT_CREATED)
-def test_we_read_what_the_peer_writes(ours: Zarrcy, peer: Any, case: Case, place: Path) -> None:
+def test_zarrcy_reads_an_array_of_the_peer(ours: Zarrcy, peer: Any, case: Case, place: Path) -> None:
     expected, region = case.unwritten(), first_region(peer, case)
     expected[region] = case.values()[region]
     peer.create(place, case)
@@ -53,9 +53,7 @@ def test_we_read_what_the_peer_writes(ours: Zarrcy, peer: Any, case: Case, place
 
 
 @each_exchange(NOT_READ, NOT_CHANGED)
-def test_a_region_that_one_side_changes_is_changed_for_the_other(
-    ours: Zarrcy, peer: Any, case: Case, place: Path
-) -> None:
+def test_each_sees_a_region_that_the_other_changes(ours: Zarrcy, peer: Any, case: Case, place: Path) -> None:
     values, region = case.values(1), case.middle
     ours.create(place, case)
     peer.write(place, case.whole, values)

@@ -1,8 +1,9 @@
-"""Every public name of zarr-python 2 is in zarrcy, or in `LEFT_OUT` with the reason, and in the documentation."""
+"""Every public name of zarr-python 2 is in zarrcy, or in `LEFT_OUT` with a reason and in the documentation."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import zarrcy.compat
 
 from .conftest import ROOT
 from .peers import Zarr2
+from .programs.names import existing_names, public_classes, public_names
 
 _MODULE = "a module of numcodecs that `from numcodecs import *` lets through"
 _LEAK = "a function, or a module of the standard library, that `from numcodecs import *` lets through"
-_CLIENT = "deprecated there; `client` knows it"
-_BATCH = "N5 blocks are encoded one by one; `getitems` is there"
+_CLIENT = "deprecated there; use `client`"
+_BATCH = "N5 blocks are encoded one by one; use `getitems`"
 
 LEFT_OUT: dict[str, dict[str, str]] = {
     "zarr": {
@@ -31,9 +33,9 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         **dict.fromkeys(["msgpacks", "ndarray_like", "packbits", "pickles", "quantize", "registry"], _MODULE),
         **dict.fromkeys(["shuffle", "vlen", "zfpy", "zlib", "zstd"], _MODULE),
         **dict.fromkeys(["atexit", "multiprocessing", "ncores", "suppress"], _LEAK),
-        "context": "its one class is a type hint for `getitems`",
+        "context": "its only class is a type hint for `getitems`",
         "v3_api_available": "the switch of an experiment that zarr-python 3 ended",
-        "version": "a module; `__version__` is there",
+        "version": "a module; use `__version__`",
     },
     "zarr.core.Array": {},
     "zarr.hierarchy.Group": {},
@@ -52,34 +54,16 @@ THINGS = [
     "zarr", "zarr.core.Array", "zarr.hierarchy.Group", "zarr.attrs.Attributes", "zarr.convenience.LazyLoader",
     *STORES, *SYNCHRONIZERS,
 ]  # fmt: skip
-# these belong to how a class is made or pickled, not to what users call
-MACHINERY = [
-    "__setstate__",
-    "__slots__",
-    "__dict__",
-    "__parameters__",
-    "__abstractmethods__",
-    "__class_getitem__",
-    # pickle writes its own name into a class that it has seen
-    "__slotnames__",
-]
-NAMES = """
-import importlib
-module, _, name = {thing!r}.rpartition('.')
-thing = getattr(importlib.import_module(module), name) if module else zarr
-own = set(dir(thing)) - set(dir(object) if module else []) - set({machinery})
-' '.join(n for n in own if not n.startswith('_') or (module and n.startswith('__')))
-"""
 
 
-def names_in_zarr2(zarr2: Zarr2, code: str, place: Path) -> set[str]:
-    answer = zarr2.snippet(code, place)
+def names_in_zarr2(zarr2: Zarr2, function: Callable[..., str], place: Path, **arguments: Any) -> set[str]:
+    answer = zarr2.run(function, place, **arguments)
     assert "str" in answer, answer
     return set(ast.literal_eval(answer["str"]).split())
 
 
 def ours(thing: str) -> Any:
-    """Return what `zarrcy.compat` gives for a dotted name."""
+    """Return the object that `zarrcy.compat` has for a dotted name."""
     if thing == "zarr":
         return zarrcy
     _, module, name = thing.split(".")
@@ -88,35 +72,30 @@ def ours(thing: str) -> Any:
 
 
 @pytest.mark.parametrize("thing", THINGS)
-def test_every_public_name_is_there_or_left_out_for_a_reason(zarr2: Zarr2, thing: str, place: Path) -> None:
-    theirs = names_in_zarr2(zarr2, NAMES.format(thing=thing, machinery=MACHINERY), place)
+def test_every_public_name_exists_or_has_a_reason_to_be_left_out(
+    zarr2: Zarr2, thing: str, place: Path
+) -> None:
+    theirs = names_in_zarr2(zarr2, public_names, place, dotted=thing)
     assert theirs
     missing = {name for name in theirs if not hasattr(ours(thing), name)}
     assert missing == set(LEFT_OUT.get(thing, {}))
 
 
 @pytest.mark.parametrize("module", list(zarrcy.compat.MODULES))
-def test_a_module_of_the_stand_in_has_no_name_that_the_original_lacks(
+def test_every_name_of_a_stand_in_module_exists_in_zarr_python_2(
     zarr2: Zarr2, module: str, place: Path
 ) -> None:
-    given = {name for items in zarrcy.compat.MODULES[module].values() for name in items.split()}
-    assert given
-    code = f"import zarr.{module} as m\n' '.join(n for n in {sorted(given)!r} if hasattr(m, n))"
-    assert names_in_zarr2(zarr2, code, place) == given
+    names = {name for items in zarrcy.compat.MODULES[module].values() for name in items.split()}
+    assert names
+    assert names_in_zarr2(zarr2, existing_names, place, module=module, names=sorted(names)) == names
 
 
 @pytest.mark.parametrize("module", ["errors", "sync"])
-def test_no_class_of_the_errors_and_the_synchronizers_is_left_out(
-    zarr2: Zarr2, module: str, place: Path
-) -> None:
-    code = (
-        f"import zarr.{module} as m\n' '.join(n for n, v in vars(m).items() "
-        "if isinstance(v, type) and v.__module__ == m.__name__ and n[0] != '_')"
-    )
-    given = {name for items in zarrcy.compat.MODULES[module].values() for name in items.split()}
-    theirs = names_in_zarr2(zarr2, code, place)
+def test_every_error_and_synchronizer_of_zarr_python_2_exists(zarr2: Zarr2, module: str, place: Path) -> None:
+    names = {name for items in zarrcy.compat.MODULES[module].values() for name in items.split()}
+    theirs = names_in_zarr2(zarr2, public_classes, place, module=module)
     assert theirs
-    assert theirs <= given
+    assert theirs <= names
 
 
 def test_the_documentation_lists_every_name_that_is_left_out() -> None:

@@ -1,4 +1,4 @@
-"""Shards: what we write others read, what they write we read, and each changes what the other made."""
+"""zarrcy, tensorstore and zarr-python 3 read and change the shards of each other."""
 
 import numpy as np
 import pytest
@@ -86,7 +86,7 @@ def numbers(shape):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_tensorstore_and_we_read_and_change_what_the_other_wrote(case, tmp_path):
+def test_tensorstore_and_zarrcy_read_and_change_the_shards_of_each_other(case, tmp_path):
     document = CASES[case]
     model = numbers(document["shape"])
     theirs = by_tensorstore(tmp_path, document)
@@ -101,13 +101,15 @@ def test_tensorstore_and_we_read_and_change_what_the_other_wrote(case, tmp_path)
     theirs[first] = model[first] = 3
     np.testing.assert_array_equal(ours[...], model)
     ours[...] = document["fill_value"]
-    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["zarr.json"], "no shard is left"
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["zarr.json"], (
+        "a shard of fill value is deleted"
+    )
 
 
 @pytest.mark.parametrize(
     "case", [case for case in CASES if case not in ("index without checksum", "transposed outside")]
 )
-def test_zarr_python_3_and_we_read_and_change_what_the_other_wrote(case, tmp_path):
+def test_zarr_python_3_and_zarrcy_read_and_change_the_shards_of_each_other(case, tmp_path):
     import json
 
     document = CASES[case]
@@ -127,7 +129,7 @@ def test_zarr_python_3_and_we_read_and_change_what_the_other_wrote(case, tmp_pat
 
 @settings(max_examples=20)
 @given(data=st.data())
-def test_any_shards_of_ours_are_read_by_tensorstore(data, tmp_path_factory):
+def test_tensorstore_reads_any_shards_of_zarrcy(data, tmp_path_factory):
     path = tmp_path_factory.mktemp("a")
     shape = tuple(data.draw(st.lists(st.integers(1, 12), min_size=1, max_size=3)))
     chunks = tuple(data.draw(st.integers(1, 4)) for _ in shape)
@@ -141,7 +143,7 @@ def test_any_shards_of_ours_are_read_by_tensorstore(data, tmp_path_factory):
 
 
 @pytest.mark.parametrize("dtype", [str, bytes])
-def test_zarr_python_3_and_we_read_and_change_text_in_shards(dtype, tmp_path):
+def test_zarr_python_3_and_zarrcy_read_and_change_text_in_shards(dtype, tmp_path):
     model = np.array([f"{i}é" * (i % 4) for i in range(100)], object).reshape(10, 10)
     if dtype is bytes:
         model = np.vectorize(str.encode, otypes=[object])(model)

@@ -1,5 +1,4 @@
-"""Zarr v3 arrays go to zarr-python 3, tensorstore and zarrs and come back, bit for bit; what one side changes,
-the other sees."""
+"""zarrcy, zarr-python 3, tensorstore and zarrs read and change the Zarr v3 arrays of each other, bit for bit."""
 
 from __future__ import annotations
 
@@ -86,7 +85,7 @@ OF_NUMCODECS = {"lz4", "bz2", "shuffle-zlib", "adler"}
 
 @dataclass(frozen=True)
 class Case:
-    """The settings of one array, by their names in the tables above."""
+    """The settings of one array, as names in the tables above."""
 
     dtype: str
     codecs: str
@@ -113,7 +112,7 @@ class Case:
             chunk_key_encoding=KEYS[self.keys],
             store=str(path),
             zarr_format=3,
-            attributes={"made": "by us"},
+            attributes={"made": "by zarrcy"},
             **CODECS[self.codecs],
         )
 
@@ -134,7 +133,7 @@ class Case:
 
 
 def cases() -> Iterator[Case]:
-    """Each data type with each chain of codecs, and the other settings in turn."""
+    """Combine each data type with each chain of codecs, and the other settings in turn."""
     for i, (dtype, (_, fills)) in enumerate(DTYPES.items()):
         for j, codecs in enumerate(CODECS):
             case = Case(
@@ -148,9 +147,9 @@ def _has_codecs(case: Case) -> bool:
     if case.codecs == "packbits":
         return case.dtype in ("bool", "int4")
     if case.codecs == "shuffle-zlib":
-        # the length of a chunk must be a multiple of the size of what is shuffled
+        # the size of a chunk must be a multiple of the shuffled element size
         return case.dtype in ("i4", "u8", "f8", "c16", "U7")
-    # what goes through codecs in either byte order must have one, or none at all
+    # codecs with a byte order do not support elements of variable length
     return not (case.codecs.startswith("big") and case.dtype in ("text", "bytes"))
 
 
@@ -162,12 +161,12 @@ class Zarr3:
 
     def reads(self, case: Case) -> bool:
         if case.dtype in ("bfloat16", "int4", "record") or case.codecs == "packbits":
-            # it has none of these; of structured types it knows only the older spelling
+            # it does not support these; for structured types it supports only the older form
             return False
         if case.dtype in ("f2", "f4", "f8") and case.fill == len(DTYPES[case.dtype][1]) - 1:
-            # what a NaN carries gets lost in its fill values
+            # it loses the payload of a NaN in a fill value
             return False
-        # what it wrote like this itself it does not read as it was
+        # it does not read its own arrays of this kind correctly
         return not (case.codecs == "F" and case.dtype in ("text", "bytes"))
 
     def _settings(self) -> AbstractContextManager[Any]:
@@ -179,10 +178,10 @@ class Zarr3:
             return self._zarr.open_array(str(path), mode="r+", zarr_format=3)
 
     def rewrite(self, path: Path) -> None:
-        """Write the document as it spells it itself."""
+        """Rewrite the document in the form of this library."""
         with self._settings(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self._open(path).update_attributes({"made": "by them"})
+            self._open(path).update_attributes({"made": "by a peer"})
 
     def read(self, path: Path) -> NDArray[Any]:
         with self._settings(), warnings.catch_warnings():
@@ -202,11 +201,11 @@ class Zarr3:
 
 
 class Zarrs(Zarr3):
-    """zarrs, which takes the codecs of zarr-python 3 upon itself."""
+    """zarrs, as the codec pipeline of zarr-python 3."""
 
     def reads(self, case: Case) -> bool:
         if case.codecs.startswith("big") and case.dtype in ("c8", "c16"):
-            # it turns the bytes of both parts round as if they were one number, and so exchanges them
+            # it reverses the bytes of both parts together, which swaps the parts
             return False
         return super().reads(case) and case.codecs not in OF_NUMCODECS
 
@@ -218,7 +217,7 @@ class Zarrs(Zarr3):
 
 
 class TensorStore:
-    """tensorstore's "zarr3" driver."""
+    """The driver "zarr3" of tensorstore."""
 
     def __init__(self, tensorstore: Any) -> None:
         self._tensorstore = tensorstore
@@ -230,8 +229,8 @@ class TensorStore:
             and case.codecs != "packbits"
         )
 
-    def _open(self, path: Path, more: dict[str, Any] | None = None, **options: Any) -> Any:
-        spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path)}, **(more or {})}
+    def _open(self, path: Path, members: dict[str, Any] | None = None, **options: Any) -> Any:
+        spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path)}, **(members or {})}
         return self._tensorstore.open(spec, **options).result()
 
     def rewrite(self, path: Path) -> None:
@@ -260,25 +259,23 @@ def v3_peers() -> dict[str, Any]:
     }
 
 
-NEVER = {
-    name: make.__new__(make)
-    for name, make in (("zarr3", Zarr3), ("zarrs", Zarrs), ("tensorstore", TensorStore))
-}
+# Instances without a library: they only answer `reads`.
+UNUSABLE = {"zarr3": Zarr3(None), "zarrs": Zarrs(None), "tensorstore": TensorStore(None)}
 EXCHANGES = [
     pytest.param(name, case, id=f"{name}-{case}")
-    for name, peer in NEVER.items()
+    for name, peer in UNUSABLE.items()
     for case in cases()
     if peer.reads(case)
 ]
 each_exchange = pytest.mark.parametrize(("name", "case"), EXCHANGES)
 
 
-def assert_same(found: NDArray[Any], expected: NDArray[Any]) -> None:
-    """Compare bits; of numbers that do not fill their byte only those that count."""
+def assert_same(actual: NDArray[Any], expected: NDArray[Any]) -> None:
+    """Check that two arrays have the same bits; for int4, only the used bits count."""
     if expected.dtype.name == "int4":
-        assert found.dtype == expected.dtype
-        found, expected = found.astype("i1"), expected.astype("i1")
-    assert_same_bits(found, expected)
+        assert actual.dtype == expected.dtype
+        actual, expected = actual.astype("i1"), expected.astype("i1")
+    assert_same_bits(actual, expected)
 
 
 def half(shape: tuple[int, ...]) -> Region:
@@ -290,7 +287,7 @@ def middle(shape: tuple[int, ...]) -> Region:
 
 
 @each_exchange
-def test_what_we_write_they_read_and_change_and_we_read_again(
+def test_a_peer_reads_and_changes_an_array_of_zarrcy(
     v3_peers: dict[str, Any], name: str, case: Case, place: Path
 ) -> None:
     peer = v3_peers[name]
@@ -306,7 +303,7 @@ def test_what_we_write_they_read_and_change_and_we_read_again(
 
 
 @each_exchange
-def test_what_they_spell_and_write_we_read_and_change_and_they_read_again(
+def test_zarrcy_reads_and_changes_an_array_of_a_peer(
     v3_peers: dict[str, Any], name: str, case: Case, place: Path
 ) -> None:
     peer = v3_peers[name]
@@ -331,8 +328,10 @@ def test_what_they_spell_and_write_we_read_and_change_and_they_read_again(
     assert again.attrs["added"] == [1, "\u0153"]
 
 
-def test_structured_types_in_the_older_spelling(v3_peers: dict[str, Any], place: Path) -> None:
-    """zarr-python 3.1 knows no other."""
+def test_zarrcy_reads_and_changes_structured_types_in_their_older_form(
+    v3_peers: dict[str, Any], place: Path
+) -> None:
+    """zarr-python 3.1 supports only this form."""
     zarr, peer = pytest.importorskip("zarr"), v3_peers["zarr3"]
     values = make_values(RECORD, (6,), np.random.default_rng(0))
     with warnings.catch_warnings():
@@ -345,7 +344,7 @@ def test_structured_types_in_the_older_spelling(v3_peers: dict[str, Any], place:
     assert_same(peer.read(place), values[:5])
 
 
-def test_xarray_reads_names_of_axes(place: Path) -> None:
+def test_xarray_reads_dimension_names(place: Path) -> None:
     xarray = pytest.importorskip("xarray")
     a = zarrcy.create(
         (2, 3),
@@ -357,6 +356,6 @@ def test_xarray_reads_names_of_axes(place: Path) -> None:
         fill_value=-1,
     )
     a[...] = np.arange(6).reshape(2, 3)
-    with xarray.open_zarr(str(place), consolidated=False, zarr_format=3) as found:
-        assert found["t"].dims == ("y", "x")
-        assert (found["t"].values == a[...]).all()
+    with xarray.open_zarr(str(place), consolidated=False, zarr_format=3) as dataset:
+        assert dataset["t"].dims == ("y", "x")
+        assert (dataset["t"].values == a[...]).all()

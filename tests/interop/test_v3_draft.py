@@ -1,4 +1,4 @@
-"""The withdrawn draft of Zarr v3: zarr-python 2, told to use it, reads what we write and we read what it writes."""
+"""zarrcy and zarr-python 2 read and change the arrays of each other in the withdrawn draft of Zarr v3."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ from .cases import COMPRESSORS, Case, matrix, of_objects, with_filters
 from .conftest import start_zarr2
 from .left_out import NOT_CHANGED, NOT_CREATED, NOT_READ, exchanges
 from .peers import Zarr2, Zarr3, Zarrcy
+from .programs.trees import (
+    change_draft_tree,
+    consolidate_draft_tree,
+    read_consolidated_draft_tree,
+    read_draft_tree,
+    write_draft_tree,
+)
 from .test_changes import LESS, MORE, resized
 from .test_documents import files_of
 from .test_hierarchies import succeeds
@@ -26,25 +33,25 @@ SWITCH = {"ZARR_V3_EXPERIMENTAL_API": "1"}
 
 
 def _is_left_out(case: Case) -> bool:
-    """Is this something that zarr-python 2 has in format 2, and not in the draft?"""
-    # it reads bytes without fields back as a field
+    """Return whether zarr-python 2 supports this case in format 2, but not in the draft."""
+    # it reads raw bytes without fields as a structured type
     return case.dtype.kind == "V" and not case.dtype.names
 
 
 def exchanged(*left_out: Any) -> list[Any]:
     cases = [case for case in [*matrix(), *with_filters(), *of_objects()] if not _is_left_out(case)]
     cases = [case for case in cases if "msgpack2" not in case.name]
-    found = [param.values[1] for param in exchanges(cases, *left_out, peers=("zarr2",))]
-    # coprime to the settings that are repeated, so that each comes up
+    selected = [param.values[1] for param in exchanges(cases, *left_out, peers=("zarr2",))]
+    # 5 is coprime to the periods of the settings, so every setting is tested
     return [
         pytest.param(case, id=str(case), marks=[] if number % 5 == 0 else [pytest.mark.slow])
-        for number, case in enumerate(found)
+        for number, case in enumerate(selected)
     ]
 
 
 @pytest.fixture(scope="module")
 def drafts() -> Zarrcy:
-    return Zarrcy(where="in/x", zarr_format="3-draft")
+    return Zarrcy(path="in/x", zarr_format="3-draft")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +62,7 @@ def zarr2_draft() -> Iterator[Zarr2]:
 
 
 @pytest.mark.parametrize("case", exchanged(NOT_READ))
-def test_zarr_python_2_reads_what_we_write(
+def test_zarr_python_2_reads_an_array_of_zarrcy(
     drafts: Zarrcy, zarr2_draft: Zarr2, case: Case, place: Path
 ) -> None:
     expected, region = case.unwritten(), first_region(zarr2_draft, case)
@@ -66,7 +73,7 @@ def test_zarr_python_2_reads_what_we_write(
 
 
 @pytest.mark.parametrize("case", exchanged(NOT_READ, NOT_CHANGED, NOT_CREATED))
-def test_we_read_what_zarr_python_2_writes(
+def test_zarrcy_reads_and_changes_an_array_of_zarr_python_2(
     drafts: Zarrcy, zarr2_draft: Zarr2, case: Case, place: Path
 ) -> None:
     expected, region = case.unwritten(), first_region(zarr2_draft, case)
@@ -81,21 +88,21 @@ def test_we_read_what_zarr_python_2_writes(
 
 
 @pytest.mark.parametrize("case", exchanged(NOT_READ, NOT_CHANGED, NOT_CREATED)[::3])
-def test_documents_and_the_names_of_chunks_are_those_of_zarr_python_2(
+def test_documents_and_chunk_keys_equal_those_of_zarr_python_2(
     drafts: Zarrcy, zarr2_draft: Zarr2, case: Case, place: Path
 ) -> None:
     for side, folder in ((drafts, place / "ours"), (zarr2_draft, place / "theirs")):
         side.create(folder, case)
         side.write(folder, case.whole, case.values())
-    found, expected = files_of(place / "ours"), files_of(place / "theirs")
-    # zarr-python 2 does not write the groups above
-    assert found.keys() - expected.keys() == {"meta/root.group.json", "meta/root/in.group.json"}
-    assert expected.keys() <= found.keys()
-    assert found["zarr.json"] == expected["zarr.json"]
-    ours, theirs = (json.loads(files["meta/root/in/x.array.json"]) for files in (found, expected))
-    # said twice where it was given, until the array is resized
+    actual, expected = files_of(place / "ours"), files_of(place / "theirs")
+    # zarr-python 2 does not write the parent groups
+    assert actual.keys() - expected.keys() == {"meta/root.group.json", "meta/root/in.group.json"}
+    assert expected.keys() <= actual.keys()
+    assert actual["zarr.json"] == expected["zarr.json"]
+    ours, theirs = (json.loads(files["meta/root/in/x.array.json"]) for files in (actual, expected))
+    # zarr-python 2 stores a given separator twice until the array is resized
     assert theirs.pop("dimension_separator", None) in (None, theirs["chunk_grid"]["separator"])
-    # what says nothing is left out, as in format 2
+    # zarrcy omits this default, as in format 2
     assert theirs.get("compressor", {}).get("configuration", {}).pop("checksum", False) is False
     assert ours == theirs
 
@@ -116,7 +123,7 @@ each_case = pytest.mark.parametrize("case", CASES, ids=str)
 
 
 @each_case
-def test_what_each_side_changes_of_an_array_is_changed_for_the_other(
+def test_each_sees_the_changes_of_the_other_to_an_array(
     drafts: Zarrcy, zarr2_draft: Zarr2, case: Case, place: Path
 ) -> None:
     values = case.values()
@@ -139,7 +146,7 @@ def test_what_each_side_changes_of_an_array_is_changed_for_the_other(
 
 
 @each_case
-def test_attributes_of_each_side_are_read_by_the_other(
+def test_each_reads_the_attributes_of_the_other(
     drafts: Zarrcy, zarr2_draft: Zarr2, case: Case, place: Path
 ) -> None:
     # zarr-python 2 shows the filters among the attributes
@@ -152,104 +159,62 @@ def test_attributes_of_each_side_are_read_by_the_other(
     drafts.put_attrs(place, {})
     assert zarr2_draft.attrs(place) == shown
     assert (
-        drafts._open(place, "r").filters
+        zarrcy.open_array(str(place), mode="r", path="in/x").filters
         == zarrcy.create(1, dtype=case.dtype, filters=list(case.filters), store={}).filters
     )
 
 
-WRITE = """
-g = zarr.open_group(place, mode='w', zarr_version=3)
-g.attrs.update(title='\\u0153', levels=[1, {'deep': None}])
-a = g.create_group('a')
-a.create_dataset('x', data=np.arange(20, dtype='<i4').reshape(4, 5), chunks=(3, 2))
-a['x'].attrs['unit'] = 'K'
-a.create_dataset('y', shape=(3,), dtype='<f8', fill_value=np.nan)
-g.create_group('e')
-g.create_dataset('e/deep/er/z', data=np.arange(3))
-g.create_group('b').attrs['n'] = 1
-g['b'].create_dataset('text', data=np.array(['a', 'bc'], dtype=object), dtype=str)
-del g['e/deep/er']
-"""
-READ = """
-g = zarr.open_group(place, mode='r', zarr_version=3)
-seen = []
-g.visititems(lambda k, v: seen.append(
-    (k, repr(v[...].tolist()) if hasattr(v, 'shape') else sorted(v), dict(v.attrs) if k != 'b/text' else 0)
-))
-(dict(g.attrs), sorted(g), sorted(seen))
-"""
-CHANGE = """
-g = zarr.open_group(place, mode='r+', zarr_version=3)
-g.move('a', 'moved/far')
-g['moved/far'].attrs['there'] = True
-del g['b']
-g.create_dataset('moved/far/x', data=np.arange(2), overwrite=True)
-g['moved/far/y'].resize(5)
-g['moved/far/y'][3:] = 1
-"""
-
-
 @pytest.mark.filterwarnings("ignore:zarr_version=3:FutureWarning")
 @pytest.mark.parametrize("first", ["ours", "theirs"])
-def test_a_hierarchy_of_each_side_is_read_and_changed_by_the_other(
+def test_each_reads_and_changes_the_hierarchy_of_the_other(
     ours: Zarrcy, zarr2_draft: Zarr2, first: str, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(*next(iter(SWITCH.items())))
     sides = (ours, zarr2_draft) if first == "ours" else (zarr2_draft, ours)
     tree = place / "tree"
-    succeeds(sides[0], WRITE, tree)
-    written = succeeds(sides[0], READ, tree)
-    assert written == succeeds(sides[1], READ, tree)
+    succeeds(sides[0], write_draft_tree, tree)
+    written = succeeds(sides[0], read_draft_tree, tree)
+    assert written == succeeds(sides[1], read_draft_tree, tree)
     assert "'a/x'" in str(written)
-    succeeds(sides[1], CHANGE, tree)
-    changed = succeeds(sides[1], READ, tree)
-    assert changed == succeeds(sides[0], READ, tree)
+    succeeds(sides[1], change_draft_tree, tree)
+    changed = succeeds(sides[1], read_draft_tree, tree)
+    assert changed == succeeds(sides[0], read_draft_tree, tree)
     assert "'moved/far/x'" in str(changed)
     assert "'a/x'" not in str(changed)
 
 
-def test_a_hierarchy_of_zarr_python_2_is_found_without_being_told_what_it_is(
+def test_the_format_of_a_hierarchy_of_zarr_python_2_is_recognized(
     ours: Zarrcy, zarr2_draft: Zarr2, place: Path
 ) -> None:
-    succeeds(zarr2_draft, WRITE, place)
+    succeeds(zarr2_draft, write_draft_tree, place)
     root = zarrcy.open(str(place), mode="r")
     assert root.zarr_format == "3-draft"
     assert zarrcy.open(str(place), mode="r", path="a/x")[1, 2] == 7
     assert zarrcy.open_group(str(place), mode="r", path="a").attrs.asdict() == {}
 
 
-CONSOLIDATE = """
-from zarr._storage.v3 import DirectoryStoreV3
-zarr.consolidate_metadata(DirectoryStoreV3(place))
-"""
-READ_CONSOLIDATED = """
-from zarr._storage.v3 import DirectoryStoreV3
-g = zarr.open_consolidated(DirectoryStoreV3(place), mode='r', path='a')
-(sorted(g), g['x'][...].tolist(), dict(g['x'].attrs))
-"""
-
-
-def test_consolidated_metadata_of_each_side_are_read_by_the_other(zarr2_draft: Zarr2, place: Path) -> None:
-    succeeds(zarr2_draft, WRITE + CONSOLIDATE, place)
+def test_each_reads_the_consolidated_metadata_of_the_other(zarr2_draft: Zarr2, place: Path) -> None:
+    succeeds(zarr2_draft, write_draft_tree, place)
+    succeeds(zarr2_draft, consolidate_draft_tree, place)
     theirs = zarrcy.open_consolidated(str(place), mode="r")
-    # zarr-python 2 makes a group for its document
+    # zarr-python 2 creates a group for the consolidated document
     assert list(theirs) == ["a", "b", "consolidated", "e"]
     assert theirs["a/x"].attrs.asdict() == {"unit": "K"}
     assert theirs["a/x"][1, 2] == 7
     del zarrcy.open_group(str(place), mode="r+")["consolidated"]
     assert list(zarrcy.consolidate_metadata(str(place))) == ["a", "b", "e"]
-    found = succeeds(zarr2_draft, READ_CONSOLIDATED, place)
-    assert "'x'" in str(found)
-    assert "'K'" in str(found)
+    contents = succeeds(zarr2_draft, read_consolidated_draft_tree, place)
+    assert "'x'" in str(contents)
+    assert "'K'" in str(contents)
 
 
-def test_zarr_python_3_reads_what_is_converted_from_the_draft_of_zarr_python_2(
+def test_zarr_python_3_reads_a_hierarchy_that_is_converted_from_the_draft(
     zarr2_draft: Zarr2, zarr3: Zarr3, place: Path
 ) -> None:
-    succeeds(zarr2_draft, WRITE, place / "draft")
+    succeeds(zarr2_draft, write_draft_tree, place / "draft")
     zarrcy.convert(str(place / "draft"), str(place / "final"))
-    found = zarr3._zarr.open_group(str(place / "final"), mode="r", zarr_format=3)
-    np.testing.assert_array_equal(found["a/x"][...], np.arange(20).reshape(4, 5))
-    assert np.isnan(found["a/y"][...]).all()
-    assert list(found["b/text"][...]) == ["a", "bc"]
-    assert (dict(found["a/x"].attrs), found.attrs["title"]) == ({"unit": "K"}, "\u0153")
+    group = zarr3.zarr.open_group(str(place / "final"), mode="r", zarr_format=3)
+    np.testing.assert_array_equal(group["a/x"][...], np.arange(20).reshape(4, 5))
+    assert np.isnan(group["a/y"][...]).all()
+    assert list(group["b/text"][...]) == ["a", "bc"]
+    assert (dict(group["a/x"].attrs), group.attrs["title"]) == ({"unit": "K"}, "\u0153")

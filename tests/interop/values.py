@@ -1,4 +1,4 @@
-"""Values to exchange, and the comparison of what came back: bit for bit."""
+"""Values to exchange, and a comparison bit by bit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-# NaNs with a payload and a sign, zeros with a sign, infinities, and the smallest number above zero
+# NaNs with a payload and a sign, negative zero, infinities, and the smallest positive number
 SPECIAL_BITS = {
     2: (0x7E01, 0xFE00, 0x8000, 0x7C00, 0xFC00, 1),
     4: (0x7FC00123, 0xFFC00000, 0x80000000, 0x7F800000, 0xFF800000, 1),
@@ -19,7 +19,7 @@ LETTERS = list("ab \u0153\xe9\U0001f600")
 
 
 def make_values(dtype: np.dtype[Any], shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
-    """Return values of which a reader that is wrong about an element, a byte or a bit will get some wrong."""
+    """Return values in which a wrong element, byte or bit is detected."""
     out = np.zeros(shape, dtype)
     if dtype.fields is not None:
         for name, (field, *_) in dtype.fields.items():
@@ -40,7 +40,7 @@ def make_values(dtype: np.dtype[Any], shape: tuple[int, ...], rng: np.random.Gen
         words[...] = np.where(rng.random(words.shape) < 0.4, special, words)
         return flat_parts.view(dtype).reshape(shape)
     flat_bytes = rng.integers(0, 256, (*shape, dtype.itemsize), dtype=np.uint8)
-    # some elements are all zero, which is what most fill values are
+    # make some elements zero, like most fill values
     flat_bytes[rng.random(shape) < 0.2] = 0
     values = flat_bytes.view(dtype).reshape(shape)
     if dtype.kind in "mM":
@@ -49,7 +49,7 @@ def make_values(dtype: np.dtype[Any], shape: tuple[int, ...], rng: np.random.Gen
 
 
 def make_quarters(dtype: np.dtype[Any], shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
-    """Return values that codecs which round don't change, in any type: small multiples of 1/4, or whole."""
+    """Return values that lossy codecs do not change: small multiples of 1/4, or whole numbers."""
     whole = rng.integers(0, 50, shape)
     return np.asarray(whole / 4 if dtype.kind == "f" else whole % 2 if dtype.kind == "b" else whole).astype(
         dtype
@@ -69,25 +69,25 @@ OBJECTS: dict[str, list[Any]] = {
 
 
 def make_objects(codec: str, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
-    """Return Python objects that the object codec of this name can store."""
+    """Return Python objects that an object codec can store."""
     flat = np.empty(math.prod(shape), object)
     for i in range(flat.size):
         flat[i] = OBJECTS[codec][rng.integers(len(OBJECTS[codec]))]
     return flat.reshape(shape)
 
 
-def assert_same_bits(found: NDArray[Any], expected: NDArray[Any]) -> None:
-    """Compare bits: values would let NaNs differ from themselves, and zeros of either sign be the same."""
-    assert found.dtype == expected.dtype
-    assert found.shape == expected.shape
-    if found.dtype.hasobject:
-        assert [plain(item) for item in found.flat] == [plain(item) for item in expected.flat]
-    elif found.tobytes() != expected.tobytes():
-        pairs = zip(np.ndindex(found.shape), found.flat, expected.flat, strict=True)
+def assert_same_bits(actual: NDArray[Any], expected: NDArray[Any]) -> None:
+    """Check that two arrays have the same bits; this distinguishes NaNs with different payloads and zeros by sign."""
+    assert actual.dtype == expected.dtype
+    assert actual.shape == expected.shape
+    if actual.dtype.hasobject:
+        assert [plain(item) for item in actual.flat] == [plain(item) for item in expected.flat]
+    elif actual.tobytes() != expected.tobytes():
+        pairs = zip(np.ndindex(actual.shape), actual.flat, expected.flat, strict=True)
         wrong = [(at, a, b) for at, a, b in pairs if a.tobytes() != b.tobytes()]
-        pytest.fail(f"{len(wrong)} of {found.size} elements differ; (where, found, expected): {wrong[:3]}")
+        pytest.fail(f"{len(wrong)} of {actual.size} elements differ; (index, actual, expected): {wrong[:3]}")
 
 
 def plain(item: Any) -> Any:
-    """Return an object that says by == whether it is the same in type and content."""
+    """Return an object that compares equal only to an object of the same type and content."""
     return (str(item.dtype), item.tolist()) if isinstance(item, np.ndarray) else (type(item).__name__, item)

@@ -15,6 +15,8 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,6 +32,8 @@ _LOCATION: dict[str, Any] = (
 def main() -> None:
     import zarr
 
+    # for the package `programs`
+    sys.path.insert(0, str(Path(__file__).parent))
     answers, sys.stdout = sys.stdout, sys.stderr  # printed text must not mix with the answers
     # the tests compare outcomes, not warnings
     warnings.simplefilter("ignore")
@@ -105,9 +109,6 @@ def _codecs(zarr: ModuleType) -> list[str]:
 
 
 def _program(zarr: ModuleType, address: list[Any], place: str) -> Any:
-    folder = str(Path(__file__).parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
     from programs.families import find_program
 
     return run_program(zarr, find_program(*address).run, place)
@@ -115,6 +116,11 @@ def _program(zarr: ModuleType, address: list[Any], place: str) -> Any:
 
 def _signatures(zarr: ModuleType, names: list[str]) -> dict[str, Any]:
     return {name: signatures_of(found_by_name(name)) for name in names}
+
+
+def _run(zarr: ModuleType, module: str, name: str, place: str, arguments: dict[str, Any]) -> Any:
+    function = getattr(import_module(f"programs.{module}"), name)
+    return run_program(zarr, partial(function, **arguments), place)
 
 
 def _snippet(zarr: ModuleType, code: str, place: str) -> Any:
@@ -132,6 +138,7 @@ _OPERATIONS = {
     "codecs": _codecs,
     "program": _program,
     "signatures": _signatures,
+    "run": _run,
     "snippet": _snippet,
 }
 

@@ -1,7 +1,7 @@
 """Chunked, compressed, N-dimensional arrays in the Zarr formats, with compiled hot loops.
 
-Nothing is loaded before it is used: each name below is looked up in its module when it is first asked for. So a
-job that only reads arrays does not wait for, or keep in memory, what converts, verifies or talks to a server.
+Importing zarrcy imports none of its modules. Each name below is imported from its module on first use. So reading an
+array does not import the conversion, verification or remote-store modules.
 """
 
 import sys
@@ -12,7 +12,7 @@ from zarrcy._lazy import Zarr2ModuleFinder, lazy_names
 
 __version__ = "0.1.0"
 
-# Module -> names; `__init__.pyi` tells type checkers the same.
+# Module -> names; `__init__.pyi` has the same names for type checkers.
 _HOMES = {
     "numcodecs": (
         "BZ2 CRC32 JSON LZ4 LZMA Adler32 AsType Base64 BitRound Blosc Categorize Delta FixedScaleOffset "
@@ -51,7 +51,7 @@ _MODULES = "api chunk_io cli codecs compat errors hierarchy indexing keys metada
 _ZARR2_MODULES = "attrs convenience core creation meta n5 util"
 _names, _find = lazy_names(__name__, _HOMES, f"{_MODULES} {_ZARR2_MODULES}")
 __all__ = [*_names, "DictStore", "__version__"]  # noqa: PLE0604
-# codecs that numcodecs has only where another package is installed
+# Codecs that numcodecs has only if another package is installed.
 OPTIONAL_CODECS = ("CRC32C", "MsgPack", "PCodec", "ZFPY")
 
 
@@ -62,7 +62,7 @@ def __getattr__(name: str) -> Any:
     if name in OPTIONAL_CODECS and hasattr(import_module("numcodecs"), name):
         value = getattr(import_module("numcodecs"), name)
     else:
-        # before zarr-python 2.4 that was the name of `MemoryStore`
+        # `DictStore` was the name of `MemoryStore` before zarr-python 2.4
         value = _find("MemoryStore" if name == "DictStore" else name)
     globals()[name] = value
     return value

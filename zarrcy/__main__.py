@@ -1,4 +1,4 @@
-"""``python -m zarrcy``: the console script, where its name is not on the path."""
+"""``python -m zarrcy`` runs the console script."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Names of a package, and modules without a file, that are loaded when they are first used."""
+"""Names of a package, and modules without a file, that are imported on first use."""
 
 from __future__ import annotations
 
@@ -17,13 +17,23 @@ Loaded: TypeAlias = Any
 def lazy_names(
     package: str, homes: Mapping[str, str], modules: str = ""
 ) -> tuple[list[str], Callable[[str], Loaded]]:
-    """Return the names that modules have for a package, and a function that loads what one of them names.
+    """Return the names that a package offers from its modules, and a function that imports one of them.
 
     Parameters
     ----------
-    package : its ``__name__``
-    homes : modules, and the names of each with spaces between
-    modules : of the package itself, which are found too
+    package : str
+        Full name of the package.
+    homes : mapping of str to str
+        Module -> names that it defines, separated by spaces.
+    modules : str, optional
+        Modules of the package itself, separated by spaces. The function imports these too.
+
+    Returns
+    -------
+    list of str
+        The names, sorted.
+    callable
+        Returns the object or module with a name; raises AttributeError for any other name.
 
     Examples
     --------

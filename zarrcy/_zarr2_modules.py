@@ -1,4 +1,4 @@
-"""The modules of zarr-python 2, and where zarrcy has the names that users import from them.
+"""The modules of zarr-python 2, and the modules of zarrcy that define the names that users import from them.
 
 `zarrcy.compat` builds the stand-in for `zarr` from this table. Modules of zarr-python 2 that are not files of
 zarrcy (``zarrcy.core``, ``zarrcy.util`` ...) are made from it when a program imports them.

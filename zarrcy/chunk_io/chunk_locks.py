@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
 
 from zarrcy.storage import access
+from zarrcy.sync.key_locks import KeyLock
 from zarrcy.types import Key, Store, Synchronizer
-
-if TYPE_CHECKING:
-    from zarrcy.sync.key_locks import KeyLock
 
 
 class ChunkLocks:
@@ -42,9 +39,6 @@ class ChunkLocks:
 
     def lock_all(self, keys: list[Key]) -> KeyLock:
         """Return one lock of several values, for arrays without a synchronizer."""
-        # only partial writes need the module
-        from zarrcy.sync.key_locks import KeyLock
-
         if not self._is_locked:
             return KeyLock([])
         if self._prefix is None:

@@ -13,13 +13,11 @@ from _thread import start_new_thread
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from zarrcy import settings
 from zarrcy.settings import check_n_threads
-
-if TYPE_CHECKING:
-    from zarrcy.sync.key_locks import ContextValue, WorkerGroup
+from zarrcy.sync.key_locks import ContextValue, WorkerGroup
 
 Task = Callable[[int, int], None]
 
@@ -68,15 +66,11 @@ def use_threads(n: int) -> ContextValue:
     >>> total
     10000.0
     """
-    from zarrcy.sync.key_locks import ContextValue
-
     return ContextValue(_of_block, check_n_threads(n))
 
 
 def prefer_threads(n: int) -> ContextValue:
     """Use `n` threads in a ``with`` block, unless it is inside a block of `use_threads`."""
-    from zarrcy.sync.key_locks import ContextValue
-
     return ContextValue(_of_array, n)
 
 
@@ -219,8 +213,6 @@ def share(
         for first, last in ranges:
             task(first, last)
         return
-    from zarrcy.sync.key_locks import WorkerGroup
-
     remaining = iter(ranges)
     lock = threading.Lock()
 

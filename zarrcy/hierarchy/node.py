@@ -272,9 +272,12 @@ class Node:
         The caller changes the node afterwards, so that no reader sees outdated consolidated metadata.
         """
         parents = self._parents()
-        for prefix in self.format.consolidated_among(self.store, [node.prefix for node in parents]):
-            with self.lock(self.format.attributes_key(self.store, prefix)):
-                self.format.drop_consolidated(self.store, prefix)
+        if not parents:
+            return
+        format = self.format
+        for prefix in format.consolidated_among(self.store, [node.prefix for node in parents]):
+            with self.lock(format.attributes_key(self.store, prefix)):
+                format.drop_consolidated(self.store, prefix)
 
     def _save(self, documents: dict[Key, bytes]) -> None:
         for key, document in documents.items():
@@ -306,9 +309,10 @@ class Node:
         ContainsArrayError, ContainsGroupError
             If there is a node at this path and `overwrite` is false, or if a parent is an array.
         """
-        key = self.metadata_key
-        documents = self.format.array_documents(self.prefix, array, attributes)
-        written = self.format.parse_array(documents[key], key, _default_separator(self.store))
+        format = self.format
+        key = format.document_key(self.prefix, "array")
+        documents = format.array_documents(self.prefix, array, attributes)
+        written = format.parse_array(documents[key], key, _default_separator(self.store))
         with self.lock(key):
             self._create("array", documents, overwrite)
         return written if access.keeps_documents(self.store) else self.load_array()
@@ -380,7 +384,7 @@ class Node:
             raise _contains(kinds[-1], self.path)
         self._drop_consolidated()
         if overwrite:
-            self.erase()
+            self._delete()
         self.format.prepare(self.store)
         written: dict[str, list[Key]] = {}
         for parent, parent_kind in zip(line[:-1], kinds, strict=False):
@@ -493,6 +497,9 @@ class Node:
     def erase(self) -> None:
         """Delete the node and everything below it."""
         self._drop_consolidated()
+        self._delete()
+
+    def _delete(self) -> None:
         folders, keys = self.format.storage_prefixes(self.path)
         for store in self._stores:
             if keys:

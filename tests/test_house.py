@@ -1,4 +1,4 @@
-"""The house rules that no reader should have to check by hand."""
+"""Rules of the code base: import order, laziness, directives, public names, types."""
 
 import ast
 import importlib
@@ -56,22 +56,22 @@ def test_a_module_imports_downwards_only(path):
     rank = {room: i for i, rooms in enumerate(ORDER) for room in rooms}
     place = path.relative_to(PACKAGE).with_suffix("").as_posix()
     own = place if place in rank else place.split("/")[0]
-    assert own in rank, f"{own} has no place in the order of the house"
+    assert own in rank, f"{own} is missing in ORDER"
     for module in imports_of(path):
         room = room_of(module)
         if own == "_kernels":
-            assert room == "_kernels", "kernels know nothing of zarrcy"
+            assert room == "_kernels", "kernels must not import other modules of zarrcy"
         elif room in rank:
             assert room == own or rank[room] < rank[own], f"{own} imports {module}, which is not below it"
 
 
-def test_the_compiled_kernels_did_load():
-    """A library that is silently slow would be worse than one that does not start."""
+def test_the_compiled_kernels_are_loaded():
+    """A library that is slow without a message would be worse than one that does not start."""
     if os.environ.get("ZARRCY_PURE", "") not in ("", "0"):
         assert not _kernels.COMPILED
         return
     assert _kernels.COMPILED, (
-        "the kernels are not compiled; run `make test`, or set ZARRCY_PURE=1 if that is meant"
+        "the kernels are not compiled; run `make test`, or set ZARRCY_PURE=1 to test without them"
     )
     assert _kernels.default is _kernels.compiled
     assert all(Path(module.__file__).suffix in (".so", ".pyd") for module in compiled_modules())
@@ -91,13 +91,13 @@ def compiled_modules():
     return [_plan_outer, _plan_points, _gather_scatter, _crc32c, _json_scan, _fill, _touched_blocks]
 
 
-def test_both_kernels_offer_the_same_names():
+def test_both_kernels_have_the_same_names():
     if not _kernels.COMPILED:
-        pytest.skip("a pure build has the numpy twins only")
+        pytest.skip("a pure build has only the numpy twins")
     assert all(hasattr(_kernels.reference, name) for name in _kernels.compiled.__all__)
 
 
-def test_a_kernel_that_is_there_but_does_not_load_is_an_error(tmp_path):
+def test_a_kernel_that_exists_but_does_not_load_raises_an_error(tmp_path):
     script = (
         "import sys, types\n"
         "class Broken:\n"
@@ -114,8 +114,8 @@ def test_a_kernel_that_is_there_but_does_not_load_is_an_error(tmp_path):
     assert "undefined symbol" in done.stderr
 
 
-def test_no_directive_hides_in_a_kernel():
-    """setup.py is the only home of directives: one in a .pyx would outrank the checked build."""
+def test_kernels_contain_no_directives():
+    """Only setup.py sets directives: one in a .pyx would override those of the checked build."""
     for path in (REPO / "zarrcy" / "_kernels").glob("*.p[yx]*"):
         if path.suffix in (".pyx", ".pxd"):
             text = path.read_text()
@@ -150,29 +150,29 @@ PUBLIC = {
 }  # fmt: skip
 
 
-def test_the_public_names_are_these():
+def test_the_public_names_do_not_change():
     assert set(zarrcy.__all__) == PUBLIC
     assert all(hasattr(zarrcy, name) for name in PUBLIC)
     assert set(dir(zarrcy)) >= PUBLIC
 
 
 @pytest.mark.parametrize("package", [zarrcy, zarrcy.storage], ids=["zarrcy", "storage"])
-def test_a_type_checker_is_told_the_names_that_are_there(package):
+def test_the_stubs_have_exactly_the_public_names(package):
     stub = ast.parse(Path(package.__file__).with_suffix(".pyi").read_text())
-    told = {}
+    homes = {}
     for found in stub.body:
         if isinstance(found, ast.ImportFrom):
-            told |= {alias.name: found.module for alias in found.names}
+            homes |= {alias.name: found.module for alias in found.names}
         elif isinstance(found, (ast.Assign, ast.AnnAssign)):
             target = found.targets[0] if isinstance(found, ast.Assign) else found.target
-            told[target.id] = package.__name__
-    del told["__all__"]
-    assert set(told) - {"OPTIONAL_CODECS"} == set(package.__all__)
-    for name, home in told.items():
+            homes[target.id] = package.__name__
+    del homes["__all__"]
+    assert set(homes) - {"OPTIONAL_CODECS"} == set(package.__all__)
+    for name, home in homes.items():
         assert getattr(package, name) is getattr(importlib.import_module(home), name)
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error():
+def test_a_missing_name_raises_an_attribute_error():
     with pytest.raises(AttributeError, match="'zarrcy' has no attribute 'opne'"):
         zarrcy.opne
     with pytest.raises(ImportError, match="BlueStore"):
@@ -198,7 +198,7 @@ UNUSED = (
 )  # fmt: skip
 
 
-def test_importing_loads_nothing_and_reading_an_array_only_what_reads(tmp_path):
+def test_importing_loads_no_module_and_reading_an_array_only_the_modules_for_reading(tmp_path):
     assert all((PACKAGE / name.replace(".", "/")).with_suffix(".py").exists() for name in UNUSED)
     zarrcy.save_array(tmp_path / "a", [1, 2, 3])
     script = (

@@ -181,17 +181,17 @@ def scratch():
 @cache
 def ways(name):
     """Return arrays with one codec: in files (native path), in memory, and decoded by numcodecs only."""
-    before = bounded_decode._native, native.enabled
+    before = bounded_decode.native_decoders, native.enabled
     arrays = {}
     try:
         for way, store in (("files", str(scratch() / name)), ("memory", {}), ("numcodecs", {})):
             if way == "numcodecs":
-                bounded_decode._native, native.enabled = {}, False
+                bounded_decode.native_decoders, native.enabled = {}, False
             arrays[way] = seeds.new_array(store, name)
             # The first read makes the decoder.
             arrays[way][:1]
     finally:
-        bounded_decode._native, native.enabled = before
+        bounded_decode.native_decoders, native.enabled = before
     return arrays
 
 

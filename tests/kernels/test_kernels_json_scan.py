@@ -115,7 +115,7 @@ BROKEN = [
 
 @on_both_kernels
 @pytest.mark.parametrize("text", BROKEN)
-def test_what_is_no_json_is_not_cut(kernels, text):
+def test_invalid_json_is_not_cut(kernels, text):
     with pytest.raises(ValueError):
         json.loads(text)
     assert kernels.scan_members(text.encode(), ("m",), LEVELS) is None

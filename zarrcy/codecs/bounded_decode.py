@@ -80,7 +80,7 @@ def bounded_decoder(codec: Codec) -> IntoDecoder:
         general = _streamed(new)
     else:
         return _whole(codec)
-    native = _native.get(name)
+    native = native_decoders.get(name)
     return general if native is None else _native_first(native, general)
 
 
@@ -176,7 +176,7 @@ def _native_decoders() -> dict[str, _NativeDecoder]:
     return {} if native is None else {name: native.Decoder(name) for name in native.CODECS if name != "raw"}
 
 
-_native = _native_decoders()
+native_decoders = _native_decoders()
 
 
 def new_stream(codec: Codec) -> Callable[[], _Stream] | None:

@@ -74,7 +74,7 @@ class ChunkKeys:
         return tuple(map(int, parts))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ArrayMetadata:
     """The metadata of an array.
 

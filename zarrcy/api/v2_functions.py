@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zarrcy.hierarchy.creation import array_spec, normalize_stores
+from zarrcy.hierarchy.creation import normalize_elements, normalize_stores
 from zarrcy.hierarchy.node import Node
+from zarrcy.metadata import ArraySpec
+from zarrcy.storage import access
 from zarrcy.types import Elements, Option, Store, StoreLike
 
 if TYPE_CHECKING:
@@ -148,18 +150,19 @@ def init_array(
         raise ValueError(f"storage_transformers is {storage_transformers!r}; it must be empty")
     store, chunk_store = normalize_stores(store, chunk_store, None, "a")
     node = Node(store, path, chunk_store, zarr_format=2)
-    spec = array_spec(
-        store,
-        shape,
-        chunks,
-        dtype,
-        # an empty list also means no compressor, as in zarr-python 2
-        compressor=compressor or None,
+    lengths, chunk_shape, element_dtype, object_codec = normalize_elements(shape, chunks, dtype, object_codec)
+    spec = ArraySpec(
+        shape=lengths,
+        chunk_shape=chunk_shape,
+        dtype=element_dtype,
         fill_value=fill_value,
         order=order,
         filters=filters,
+        # as in zarr-python 2, an empty list means no compressor
+        compressor=compressor or None,
         object_codec=object_codec,
         dimension_separator=dimension_separator,
+        default_separator=access.dimension_separator(store),
     )
     node.create_array(node.describe_array(spec), overwrite)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numcodecs
 import numpy as np
@@ -25,6 +25,7 @@ from zarrcy.types import (
     AnyDtype,
     Elements,
     Option,
+    Shape,
     Store,
     StoreLike,
     Synchronizer,
@@ -37,22 +38,6 @@ if TYPE_CHECKING:
 _OBJECT_TYPES = {str: "vlen-utf8", "str": "vlen-utf8", bytes: "vlen-bytes", "bytes": "vlen-bytes"}
 _MODES = ("r", "r+", "a", "w", "w-", "x")
 _NOT_GIVEN: Option = object()
-
-
-class Encoding(TypedDict, total=False):
-    """The arguments of `create` that say how elements are stored. `zarrcy.metadata.ArraySpec` takes them on."""
-
-    compressor: Option
-    fill_value: Elements
-    order: str
-    filters: Option
-    object_codec: Option
-    dimension_separator: str | None
-    codecs: Option
-    chunk_key_encoding: Option
-    dimension_names: Option
-    shards: Lengths
-    checksum: bool
 
 
 def create(
@@ -200,17 +185,20 @@ def create(
     if compression is not _NOT_GIVEN and compressor == "default":
         compressor = _compressor_of(compression, compression_opts)
     node = Node(store, path, chunk_store, synchronizer, asked_format(zarr_format, zarr_version))
-    spec = array_spec(
-        store,
-        shape,
-        chunks,
-        dtype,
-        compressor=compressor,
+    lengths, chunk_shape, element_dtype, object_codec = normalize_elements(
+        shape, chunks, dtype, object_codec, shards
+    )
+    spec = ArraySpec(
+        shape=lengths,
+        chunk_shape=chunk_shape,
+        dtype=element_dtype,
         fill_value=fill_value if fillvalue is _NOT_GIVEN else fillvalue,
         order=order,
         filters=filters,
+        compressor=compressor,
         object_codec=object_codec,
         dimension_separator=dimension_separator,
+        default_separator=access.dimension_separator(store),
         codecs=codecs,
         chunk_key_encoding=chunk_key_encoding,
         dimension_names=dimension_names,
@@ -229,23 +217,15 @@ def create(
     return Array.from_state(open_state(node, config, metadata))
 
 
-def array_spec(
-    store: Store,
-    shape: ShapeLike,
-    chunks: Lengths,
-    dtype: DTypeLike | None,
-    **encoding: Unpack[Encoding],
-) -> ArraySpec:
-    """Return the normalized arguments of a new array.
+def normalize_elements(
+    shape: ShapeLike, chunks: Lengths, dtype: DTypeLike | None, object_codec: Option, shards: Lengths = None
+) -> tuple[Shape, Shape, AnyDtype, Option]:
+    """Return the shape, chunk shape, data type and object codec of a new array.
 
     Parameters
     ----------
-    store : Store
-        The store of the metadata.
-    shape, chunks, dtype
+    shape, chunks, dtype, object_codec, shards
         As for `create`.
-    **encoding
-        The arguments of `create` that `Encoding` names.
 
     Raises
     ------
@@ -254,19 +234,17 @@ def array_spec(
     ValueError
         If a length is not valid.
     """
-    element_dtype, object_codec = _normalize_dtype(dtype, encoding.get("object_codec"))
+    element_dtype, object_codec = _normalize_dtype(dtype, object_codec)
     lengths = normalize_shape(shape)
     if element_dtype.subdtype is not None:
         # the axes of a sub-array type become axes of the array
         element_dtype, inner = element_dtype.subdtype
         lengths = (*lengths, *inner)
-    encoding["object_codec"] = object_codec
-    return ArraySpec(
-        shape=lengths,
-        chunk_shape=normalize_chunks(chunks, lengths, element_dtype.itemsize, encoding.get("shards")),
-        dtype=element_dtype,
-        default_separator=access.dimension_separator(store),
-        **encoding,
+    return (
+        lengths,
+        normalize_chunks(chunks, lengths, element_dtype.itemsize, shards),
+        element_dtype,
+        object_codec,
     )
 
 

@@ -112,3 +112,36 @@ def test_results_have_the_type_of_the_meta_array():
         assert type(result) is Marked
     assert a[2:5].tolist() == [2, 3, 4]
     assert type(zarrcy.Array(store)[2:5]) is np.ndarray
+
+
+class Labelled(zarrcy.Array):
+    """An array with an attribute of its own."""
+
+    def __init__(self, *args, label, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.label = label
+
+
+def test_a_view_of_a_subclass_has_its_class_and_attributes():
+    a = Labelled(zarrcy.array([1, 2], store={}).store, label="x")
+    view = a.astype("f4")
+    assert (type(view), view.label, view.is_view, a.is_view) == (Labelled, "x", True, False)
+    assert view[:].tolist() == [1.0, 2.0]
+    assert type(pickle.loads(pickle.dumps(a))) is Labelled
+
+
+def test_an_array_has_one_class_besides_the_properties_of_nodes():
+    assert [cls.__name__ for cls in zarrcy.Array.__mro__] == ["Array", "NodeProperties", "object"]
+
+
+def test_setting_read_only_applies_to_elements_and_attributes():
+    a = zarrcy.array([1, 2])
+    a.attrs["k"] = 1
+    a.read_only = True
+    for change in (lambda: a.__setitem__(0, 5), lambda: a.attrs.update(k=2), lambda: a.resize(3)):
+        with pytest.raises(errors.ReadOnlyError):
+            change()
+    a.read_only = False
+    a[0] = 5
+    a.attrs["k"] = 2
+    assert (a[:].tolist(), a.attrs["k"]) == ([5, 2], 2)

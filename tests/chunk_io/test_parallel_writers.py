@@ -13,6 +13,7 @@ import pytest
 import zarrcy
 from zarrcy import errors, sync
 from zarrcy.storage import access
+from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync import key_locks
 
 # Python 3.12 and later warn about a fork while threads run, which these tests do on purpose
@@ -86,6 +87,103 @@ def test_threads_that_opened_the_same_directory_in_different_ways_lose_nothing(t
     assert opened[0][:].tolist() == [25] * 4
 
 
+def ways_to_open(path):
+    """Return stores of one directory that reach it in different ways."""
+    fsspec = pytest.importorskip("fsspec")
+    obstore = pytest.importorskip("obstore")
+    link = path.parent / "link"
+    link.symlink_to(path)
+
+    class Counting(zarrcy.DirectoryStore):
+        def __getitem__(self, key):
+            return super().__getitem__(key)
+
+    return {
+        "path": lambda: str(path),
+        "path of a link": lambda: str(link),
+        "nested": lambda: zarrcy.NestedDirectoryStore(path),
+        "subclass": lambda: Counting(path),
+        "without links": lambda: zarrcy.DirectoryStore(path, follow_symlinks=False),
+        "lower case": lambda: zarrcy.DirectoryStore(path, normalize_keys=True),
+        "cache": lambda: zarrcy.LRUStoreCache(zarrcy.DirectoryStore(link), max_size=None),
+        "FSStore": lambda: zarrcy.storage.FSStore(str(path)),
+        "URL": lambda: zarrcy.storage.FSStore(f"file://{link}", normalize_keys=True),
+        "DirFileSystem": lambda: zarrcy.storage.FSStore(
+            path.name, fs=fsspec.filesystem("dir", path=str(path.parent), fs=fsspec.filesystem("file"))
+        ),
+        "obstore": lambda: zarrcy.storage.ObjectStore(obstore.store.LocalStore(str(path))),
+    }
+
+
+def test_all_ways_to_reach_an_array_share_its_locks(tmp_path, eager_threads):
+    path = tmp_path / "data"
+    zarrcy.open_group(str(path)).zeros("a", shape=100, chunks=100, dtype="i4")
+    ways = ways_to_open(path)
+    arrays = [zarrcy.open_array(way(), path="a", mode="r+") for way in ways.values()]
+    arrays.append(zarrcy.open_array(str(path / "a"), mode="r+"))
+
+    def write(n, a):
+        # reads are not locked: obstore and fsspec's "dir" do not replace files in one step
+        for i in range(n, 100, len(arrays)):
+            a[i] = i + 1
+
+    run_together([lambda n=n, a=a: write(n, a) for n, a in enumerate(arrays)])
+    assert zarrcy.open_array(str(path), path="a")[:].tolist() == list(range(1, 101))
+
+
+@pytest.mark.parametrize("prefix", ["", "a/"])
+def test_all_ways_to_reach_a_directory_have_a_name_in_common(prefix, tmp_path):
+    path = tmp_path / "data"
+    (path / "a").mkdir(parents=True)
+    names = [
+        set(access.identities(normalize_store_arg(way()), prefix)) for way in ways_to_open(path).values()
+    ]
+    assert set.intersection(*names)
+    assert access.identities(zarrcy.DirectoryStore(path), "a/") == access.identities(
+        zarrcy.DirectoryStore(path / "a")
+    )
+
+
+def test_a_directory_that_is_mounted_or_linked_elsewhere_has_the_same_inode_name(tmp_path):
+    """A hard-linked archive stands for a mount point, which only the superuser can create."""
+    with zarrcy.ZipStore(tmp_path / "a.zip", mode="w") as store:
+        store["x"] = b"1"
+    (tmp_path / "b.zip").hardlink_to(tmp_path / "a.zip")
+    with (
+        zarrcy.ZipStore(tmp_path / "a.zip", mode="r") as first,
+        zarrcy.ZipStore(tmp_path / "b.zip", mode="r") as other,
+    ):
+        assert len(set(access.identities(first)) & set(access.identities(other))) == 1
+
+
+def test_stores_in_one_bucket_have_the_url_in_common():
+    fsspec = pytest.importorskip("fsspec")
+    store = zarrcy.storage.FSStore("memory://bucket/x")
+    assert access.identities(store, "a/") == ("memory://bucket/x/a/",)
+    other = zarrcy.storage.FSStore("/bucket/x/", fs=fsspec.filesystem("memory"))
+    assert access.identities(store) == access.identities(other)
+
+
+@pytest.mark.parametrize("options", [{}, {"zarr_format": 3}], ids=["v2", "v3"])
+@pytest.mark.parametrize("change", ["append", "attributes"])
+def test_threads_that_change_one_node_lose_no_change(change, options, tmp_path, eager_threads):
+    a = zarrcy.create(0, chunks=4, dtype="i4", store=str(tmp_path / "a"), **options)
+
+    def work(n):
+        for k in range(20):
+            if change == "append":
+                a.append([n])
+            else:
+                a.attrs[f"{n}.{k}"] = n
+
+    run_together([lambda n=n: work(n) for n in range(4)])
+    again = zarrcy.open_array(str(tmp_path / "a"))
+    if change == "append":
+        assert sorted(again[:].tolist()) == sorted(list(range(4)) * 20)
+    else:
+        assert len(again.attrs) == 80
+
+
 def test_writes_across_many_shared_chunks_lose_nothing_and_do_not_block_each_other(eager_threads):
     a = zarrcy.zeros((40, 40), chunks=(4, 4), dtype="i4")
 
@@ -101,7 +199,9 @@ def test_writes_across_many_shared_chunks_lose_nothing_and_do_not_block_each_oth
 
 def test_a_whole_chunk_is_written_without_a_lock():
     a = zarrcy.zeros((4, 10), chunks=(2, 5), dtype="i4")
-    with key_locks.KeyLock([access.place_of(a.store) + key for key in ("0.0", "0.1", "1.0", "1.1")]):
+    with key_locks.KeyLock(
+        [name + key for name in access.identities(a.store) for key in ("0/0", "0/1", "1/0", "1/1")]
+    ):
         run_together([lambda: a.set_basic_selection(Ellipsis, 1)])
     assert (a[:] == 1).all()
 
@@ -109,7 +209,7 @@ def test_a_whole_chunk_is_written_without_a_lock():
 def test_a_partial_write_waits_for_the_lock_of_its_chunk():
     a = zarrcy.zeros((4, 10), chunks=(2, 5), dtype="i4")
     thread = threading.Thread(target=a.set_basic_selection, args=((0, 0), 1))
-    with key_locks.KeyLock([access.place_of(a.store) + "0.0"]):
+    with key_locks.KeyLock([name + "0/0" for name in access.identities(a.store)]):
         thread.start()
         a[3, 9] = 7
         thread.join(0.05)
@@ -120,7 +220,7 @@ def test_a_partial_write_waits_for_the_lock_of_its_chunk():
 
 def test_unaligned_allow_takes_no_lock():
     a = zarrcy.zeros(5, chunks=5, unaligned="allow")
-    with key_locks.KeyLock([access.place_of(a.store) + "0"]):
+    with key_locks.KeyLock([name + "0" for name in access.identities(a.store)]):
         run_together([lambda: a.set_basic_selection(0, 1)])
     assert a[0] == 1
 

@@ -66,7 +66,7 @@ class Ranged(Plain):
 
 def declares(kind, **answers):
     """Return a class of its own that declares capabilities: name of the method -> what it returns."""
-    methods = {name: (lambda self, answer=answer: answer) for name, answer in answers.items()}
+    methods = {name: (lambda self, *args, answer=answer: answer) for name, answer in answers.items()}
     methods |= {name: vars(kind)[name] for name in ("__getitem__", "__setitem__") if name in vars(kind)}
     return type("Declaring", (kind,), methods)
 
@@ -217,19 +217,12 @@ def test_a_store_can_rename_a_key_with_one_request():
         assert [call for call, _ in store.calls] == calls
 
 
-def test_stores_with_one_identity_share_their_locks():
-    first, second = declares(Plain, identity="bucket:")(), declares(Plain, identity="bucket:")()
-    assert access.place_of(first) == access.place_of(second) == "bucket:"
-    assert access.place_of(Plain()) == ""
+def test_stores_with_a_common_name_share_their_locks():
+    first, second = declares(Plain, identities=("bucket/",))(), declares(Plain, identities=("bucket/",))()
+    assert access.identities(first) == access.identities(second) == ("bucket/",)
+    assert access.identities(Plain(), "a/") == ("a/",)
     mapping = {}
-    assert access.place_of(KVStore(mapping)) == access.place_of(mapping) != access.place_of({})
-
-
-def test_links_to_a_directory_have_the_identity_of_the_directory(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").symlink_to(tmp_path / "a")
-    assert DirectoryStore(tmp_path / "a").identity() == DirectoryStore(tmp_path / "b").identity()
-    assert DirectoryStore(tmp_path / "a", normalize_keys=True).identity() == ""
+    assert access.identities(KVStore(mapping)) == access.identities(mapping) != access.identities({})
 
 
 def test_a_wrapper_that_passes_everything_on_is_bypassed():
@@ -254,7 +247,8 @@ def test_methods_that_a_subclass_of_a_directory_store_overrides_are_called(tmp_p
     assert access.directory_of(same(tmp_path)) == f"{tmp_path}/"
     assert access.directory_of(changed(tmp_path)) is None
     assert not access.is_local(changed(tmp_path))
-    assert access.place_of(changed(tmp_path)) == ""
+    # its values are still files of that directory
+    assert access.identities(changed(tmp_path)) == access.identities(same(tmp_path))
 
 
 def test_a_dictionary_with_a_missing_method_is_read_with_brackets():

@@ -12,10 +12,18 @@ from zarrcy.types import Key, Store, Synchronizer
 class ChunkLocks:
     """The locks of the stored values of one array.
 
+    Without a synchronizer, the names of a lock are those of the place of the array (see
+    `zarrcy.storage.access.identities`) with the chunk coordinates. So they are the same for all stores, paths, links
+    and mount points through which the array is opened, whichever separator each of them uses.
+
     Parameters
     ----------
     store : Store
         The store of the values.
+    node_prefix : str
+        The path of the array and a slash; empty if the array is at the root.
+    separator : str
+        The separator of chunk coordinates.
     synchronizer : Synchronizer, optional
         Provides a lock for each key. Without one, threads of this process exclude each other.
     is_locked : bool
@@ -23,12 +31,20 @@ class ChunkLocks:
         change the same value.
     """
 
-    __slots__ = ("_is_locked", "_prefix", "_store", "synchronizer")
+    __slots__ = ("_is_locked", "_names", "_node_prefix", "_separator", "_store", "synchronizer")
 
-    def __init__(self, store: Store, synchronizer: Synchronizer | None, is_locked: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        node_prefix: str,
+        separator: str,
+        synchronizer: Synchronizer | None,
+        is_locked: bool,
+    ) -> None:
         self.synchronizer = synchronizer
-        self._store, self._is_locked = store, is_locked
-        self._prefix: str | None = None
+        self._store, self._node_prefix, self._separator = store, node_prefix, separator
+        self._is_locked = is_locked
+        self._names: tuple[str, ...] | None = None
 
     def lock(self, key: Key) -> AbstractContextManager[object]:
         """Return the lock of one value, as a context manager."""
@@ -41,7 +57,9 @@ class ChunkLocks:
         """Return one lock of several values, for arrays without a synchronizer."""
         if not self._is_locked:
             return KeyLock([])
-        if self._prefix is None:
-            self._prefix = access.place_of(self._store)
-        prefix = self._prefix
-        return KeyLock([prefix + key for key in keys] if prefix else keys)
+        names = self._names
+        if names is None:
+            names = self._names = access.identities(self._store, self._node_prefix)
+        start, separator = len(self._node_prefix), self._separator
+        keys = [key[start:] if separator == "/" else key[start:].replace(separator, "/") for key in keys]
+        return KeyLock([name + key for name in names for key in keys])

@@ -46,6 +46,8 @@ class ChunkContext(Record):
         The native path; None if chunks are read and written on the fallback path.
     write_empty_chunks : bool
         Whether chunks are stored that consist of the fill value.
+    fetch_uncached : callable
+        Reads stored values that are changed in part, past the caches of the store: other writers may have changed them.
     fetch, store_many, delete : callable
         The functions of the store, see `zarrcy.storage.access`.
     read_parts : callable or None
@@ -74,6 +76,7 @@ class ChunkContext(Record):
     native_path: NativePath | None
     write_empty_chunks: bool
     fetch: access.Reader
+    fetch_uncached: access.Reader
     store_many: access.Writer
     delete: access.Deleter
     read_parts: byte_ranges.PartsReader | None

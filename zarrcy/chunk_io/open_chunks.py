@@ -208,10 +208,17 @@ class _Opening(Record):
             # If the metadata do not state the fill value, other readers cannot know what a missing chunk holds.
             write_empty_chunks=self.config.write_empty_chunks or not metadata.fill_is_stated,
             fetch=access.reader(store),
+            fetch_uncached=access.reader(access.uncached(store)),
             store_many=access.writer(store),
             delete=access.deleter(store),
             read_parts=byte_ranges.parts_reader(store) if reads_parts else None,
-            locks=ChunkLocks(store, self.synchronizer, self.config.unaligned != "allow"),
+            locks=ChunkLocks(
+                store,
+                self.node_prefix,
+                metadata.chunk_keys.separator,
+                self.synchronizer,
+                self.config.unaligned != "allow",
+            ),
             is_in_memory=is_in_memory,
             # A filter may be a user's Python code, and objects need the GIL for every step.
             is_shareable=(

@@ -101,7 +101,9 @@ class ChunkWriter:
         lock = self.context.locks.lock_all(partial)
         try:
             lock.acquire()
-            self._write_pieces(fallback_pieces, dict(zip(partial, self.context.fetch(partial), strict=True)))
+            self._write_pieces(
+                fallback_pieces, dict(zip(partial, self.context.fetch_uncached(partial), strict=True))
+            )
         finally:
             lock.release()
 
@@ -142,7 +144,7 @@ class ChunkWriter:
                 self.put(number, key, True, None)
                 continue
             with context.locks.lock(key):
-                self.put(number, key, False, context.fetch([key])[0])
+                self.put(number, key, False, context.fetch_uncached([key])[0])
                 self.flush()
         self.flush()
 

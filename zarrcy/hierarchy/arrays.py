@@ -1313,7 +1313,7 @@ class Array(NodeProperties):
         if state.is_view:
             raise ViewError(self.path)
         refuse_read_only(state.config.read_only, self.path)
-        with state.node.lock(state.node.metadata_key):
+        with state.node.change_lock(state.node.metadata_key):
             yield self.current_state()
 
     def _save(self, state: ArrayState) -> None:

@@ -182,7 +182,7 @@ class Attributes(MutableMapping[str, JSON]):
         """Write attributes: first remove one or, without `keep`, all; then set `values`."""
         refuse_read_only(self.read_only, self._node.path)
         values = {_attribute_name(name): value for name, value in values.items()}
-        with self._node.lock(self.key):
+        with self._node.change_lock(self.key):
             # another process may have changed them since they were cached
             attributes = self._node.load_attributes() if keep else {}
             if remove is not None:

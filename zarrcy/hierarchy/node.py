@@ -21,6 +21,7 @@ from zarrcy.metadata import ArrayMetadata, ArraySpec, NodeEntry
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import getsize, getsize_deep, listdir, rename, rmdir
+from zarrcy.sync.key_locks import KeyLock
 from zarrcy.types import JSON, Buffer, Key, Store, Synchronizer, ZarrFormat
 
 if TYPE_CHECKING:
@@ -131,6 +132,16 @@ class Node:
     def lock(self, key: Key) -> AbstractContextManager[object]:
         """Return the lock of a key; without a synchronizer, a context manager that does nothing."""
         return _UNLOCKED if self.synchronizer is None else self.synchronizer[key]
+
+    def change_lock(self, key: Key) -> AbstractContextManager[object]:
+        """Return the lock under which a document of this node is read, changed and written.
+
+        Without a synchronizer, threads of this process exclude each other, whichever way each of them opened the node.
+        """
+        if self.synchronizer is not None:
+            return self.synchronizer[key]
+        names = access.identities(self.store, self.prefix)
+        return KeyLock([name + key[len(self.prefix) :] for name in names])
 
     def hierarchy_lock(self) -> AbstractContextManager[object]:
         """Return the lock under which nodes are created, moved and deleted; the whole store has one."""

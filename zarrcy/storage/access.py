@@ -13,6 +13,7 @@ from typing import cast
 
 from zarrcy.storage.base import offers
 from zarrcy.storage.capabilities import (
+    CachesValues,
     ChecksMany,
     DeletesMany,
     HasFiles,
@@ -73,15 +74,33 @@ def directory_of(store: Store) -> str | None:
     return cast(HasFiles, store).file_prefix() if has_capability(type(store), "file_prefix") else None
 
 
-def place_of(store: Store) -> str:
-    """Return an identifier of the stored values, which is the same for all store objects that give access to them.
+def uncached(store: Store) -> Store:
+    """Return the store that holds the values which a store caches, or the store itself if it does not cache values."""
+    while has_capability(type(store := mapping_of(store)), "uncached"):
+        inner = cast(CachesValues, store).uncached()
+        if inner is store:
+            break
+        store = inner
+    return store
 
-    An empty string means that it is not known: equal keys of different stores are then treated as the same value.
+
+def identities(store: Store, prefix: str = "") -> tuple[str, ...]:
+    """Return names of the place of the values whose keys begin with `prefix`; see `HasIdentity`.
+
+    Two stores give access to the same values if they have a name in common. If the place is not known, the only name
+    is the prefix itself.
+
+    Examples
+    --------
+    >>> values = {}
+    >>> identities(values, "a/") == identities(values, "a/") != identities({}, "a/")
+    True
     """
     store = mapping_of(store)
-    if has_capability(type(store), "identity"):
-        return cast(HasIdentity, store).identity()
-    return f"{id(store)}:" if is_in_memory(store) else ""
+    names = cast(HasIdentity, store).identities(prefix) if has_capability(type(store), "identities") else ()
+    if names:
+        return names
+    return (f"memory:{id(store)}/{prefix}" if is_in_memory(store) else prefix,)
 
 
 def files_of(store: Store) -> OpensFiles:

@@ -104,9 +104,12 @@ class BaseStore(MutableMapping[str, Buffer]):
         """Return a path prefix that makes the path of a key's file; None, the default, if keys are not files."""
         return None
 
-    def identity(self) -> str:
-        """Return an identifier of the stored values; an empty string, the default, if it is not known."""
-        return ""
+    def identities(self, prefix: str = "") -> tuple[str, ...]:
+        """Return names of the place of the values whose keys begin with `prefix`; by default none.
+
+        See `zarrcy.storage.capabilities.HasIdentity`.
+        """
+        return ()
 
     def keeps_documents(self) -> bool:
         """Return whether a metadata document reads exactly as it was written.

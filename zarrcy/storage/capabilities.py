@@ -137,11 +137,22 @@ class KnowsValueSizes(Protocol):
 class HasIdentity(Protocol):
     """A store whose values may also be reached through other store objects of this process."""
 
-    def identity(self) -> str:
-        """Return an identifier of the stored values; all store objects that give access to them return the same.
+    def identities(self, prefix: str = "") -> tuple[str, ...]:
+        """Return names of the place of the values whose keys begin with `prefix`.
 
-        Locks and caches of values are keyed by it. An empty string means that the identity is not known: values
-        of different stores that have the same key then share a lock.
+        Store objects that give access to the same values return at least one name in common, whatever path, link or
+        URL each was opened with. Locks of values are keyed by these names. Without a name, values of all such
+        stores that have the same key share a lock.
+
+        Parameters
+        ----------
+        prefix : str, optional
+            Empty, or the path of a node and a slash.
+
+        Returns
+        -------
+        tuple of str
+            The names, each ending with a slash.
         """
 
 
@@ -157,6 +168,16 @@ class Unwraps(Protocol):
 
     def unwrapped(self) -> Store:
         """Return that mapping. The package then uses it in place of the store."""
+
+
+class CachesValues(Protocol):
+    """A store that keeps copies of values, which other writers may have changed since."""
+
+    def uncached(self) -> Store:
+        """Return the store of the values themselves, or this store if it keeps no copies.
+
+        A writer that changes a part of a value reads the value there.
+        """
 
 
 class KeepsLeftovers(Protocol):
@@ -191,7 +212,7 @@ _CONTENT = (
 
 _DECLARED = (
     "is_local", "is_thread_safe", "is_in_memory", "file_prefix", "open_value", "write_value", "value_nbytes",
-    "identity", "rename_key", "keeps_documents", "durability", "consumes_values", "range_gap",
+    "identities", "rename_key", "keeps_documents", "durability", "consumes_values", "range_gap",
 )  # fmt: skip
 
 _REPLACES: dict[str, tuple[str, ...]] = {
@@ -200,6 +221,9 @@ _REPLACES: dict[str, tuple[str, ...]] = {
     "peek": ("__getitem__", "get"),
     "setdefault": ("__setitem__",),
     "has_each": ("__contains__",),
+    "uncached": (),
+    # a subclass may compute or change values, but they stay where they are
+    "identities": (),
     "unwrapped": (*_CONTENT, *_DECLARED),
 }
 _SINGLE = {"getitems": "__getitem__", "setitems": "__setitem__", "delitems": "__delitem__"}

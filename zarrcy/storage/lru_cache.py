@@ -93,6 +93,14 @@ class LRUStoreCache(Store):
     def keeps_documents(self) -> bool:
         return access.keeps_documents(self._store)
 
+    def uncached(self) -> StoreLike:
+        """Return the store whose values are cached."""
+        return self._store
+
+    def identities(self, prefix: str = "") -> tuple[str, ...]:
+        """Return the names of the place in the store whose values are cached."""
+        return access.identities(self._store, prefix)
+
     # -- reading -----------------------------------------------------------------------------------
 
     def __getitem__(self, key: str) -> Buffer:

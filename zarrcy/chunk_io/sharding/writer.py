@@ -69,7 +69,7 @@ class ShardWriter(ChunkWriter):
     ) -> None:
         """Write the pieces of one shard, given the piece numbers and the numbers of their chunks in the shard."""
         context = self.context
-        stored = None if replaces_all else context.fetch([key])[0]
+        stored = None if replaces_all else context.fetch_uncached([key])[0]
         self.chunks = {} if stored is None else self._chunks_of(key, stored)
         for number, self.chunk in zip(numbers.tolist(), chunks.tolist(), strict=True):
             complete = self.replaces(number)

@@ -40,6 +40,20 @@ def as_durability(argument: str | None, default: str = "none") -> str:
     return word
 
 
+def path_identities(path: str) -> tuple[str, ...]:
+    """Return names of a file or directory, each with a slash at its end, that all paths to it have in common.
+
+    The real path has no symbolic links. Device and inode are the same for hard links and for other mount points of
+    the same file system; a path that does not exist has none yet.
+    """
+    real = os.path.join(os.path.realpath(path), "")
+    try:
+        status = os.stat(path)
+    except OSError:
+        return (real,)
+    return real, f"inode:{status.st_dev}:{status.st_ino}/"
+
+
 class OpenValue:
     """An open file of a value. All reads return parts of the same value, even if a writer replaces it."""
 

@@ -13,6 +13,7 @@ from zarrcy.errors import ReadOnlyError
 from zarrcy.keys import check_key, normalize_path
 from zarrcy.storage.base import Store, flat
 from zarrcy.storage.listing import sizes_below
+from zarrcy.storage.local.atomic_files import path_identities
 from zarrcy.storage.optional import Client, Option
 from zarrcy.types import Buffer
 
@@ -105,6 +106,10 @@ class DBMStore(Store):
     def _check_writeable(self) -> None:
         if not self.is_writeable():
             raise ReadOnlyError
+
+    def identities(self, prefix: str = "") -> tuple[str, ...]:
+        """Return names made of the real path and of the inode of the database."""
+        return tuple(f"{name}{prefix}" for name in path_identities(self.path))
 
     def __getitem__(self, key: str) -> bytes:
         try:

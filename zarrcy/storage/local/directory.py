@@ -21,6 +21,7 @@ from zarrcy.storage.local.atomic_files import (
     claim_file,
     explained,
     partial_of,
+    path_identities,
     read_file,
     remove_partial,
     remove_tree,
@@ -160,9 +161,10 @@ class DirectoryStore(Store):
         """Return the path of the directory with a trailing slash; None if file names are not the keys."""
         return None if self._rewrites_keys else self._root
 
-    def identity(self) -> str:
-        """Return the real path of the directory, with all links resolved; empty if file names are not the keys."""
-        return "" if self._rewrites_keys else os.path.join(os.path.realpath(self._root), "")
+    def identities(self, prefix: str = "") -> tuple[str, ...]:
+        """Return the real path of a directory, with all links resolved, and its device and inode."""
+        prefix = prefix.lower() if self.normalize_keys else prefix
+        return path_identities(self._root + prefix)
 
     def rename_key(self, key: str, new: str) -> None:
         """Move the value of `key` to `new`, atomically."""

@@ -15,7 +15,7 @@ from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage.base import Items, Store, flat, slice_of
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import AFTER_SLASH
-from zarrcy.storage.local.atomic_files import as_durability, not_written
+from zarrcy.storage.local.atomic_files import as_durability, not_written, path_identities
 from zarrcy.storage.optional import Client, Option, import_optional
 from zarrcy.types import JSON, Buffer
 
@@ -111,6 +111,10 @@ class LMDBStore(Store):
         return not self.kwargs.get("readonly", False)
 
     # -- values ------------------------------------------------------------------------------------
+
+    def identities(self, prefix: str = "") -> tuple[str, ...]:
+        """Return names made of the real path and of the inode of the database."""
+        return tuple(f"{name}{prefix}" for name in path_identities(self.path))
 
     def __getitem__(self, key: str) -> bytes:
         with self.db.begin() as transaction:

@@ -14,7 +14,7 @@ from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage.base import Items, Store, flat, slice_of
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import AFTER_SLASH
-from zarrcy.storage.local.atomic_files import as_durability, not_written
+from zarrcy.storage.local.atomic_files import as_durability, not_written, path_identities
 from zarrcy.storage.optional import Option
 from zarrcy.types import JSON, Buffer
 
@@ -123,6 +123,12 @@ class SQLiteStore(Store):
             return db.execute(query, parameters).fetchall()
 
     # -- values ------------------------------------------------------------------------------------
+
+    def identities(self, prefix: str = "") -> tuple[str, ...]:
+        """Return names made of the real path and of the inode of the database."""
+        if self.path == _IN_MEMORY:
+            return (f"memory:{id(self)}/{prefix}",)
+        return tuple(f"{name}{prefix}" for name in path_identities(self.path))
 
     def __getitem__(self, key: str) -> bytes:
         rows = self._query("SELECT v FROM zarr WHERE k = ?", check_key(key))

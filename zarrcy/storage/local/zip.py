@@ -18,6 +18,7 @@ from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage.base import Store, flat, slice_of
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import list_sorted
+from zarrcy.storage.local.atomic_files import path_identities
 from zarrcy.types import Buffer
 
 _Mode: TypeAlias = Literal["r", "w", "x", "a"]
@@ -168,6 +169,12 @@ class ZipStore(Store):
         if file is None:
             raise ValueError(f"the zip archive {self.path!r} is closed")
         return file
+
+    def identities(self, prefix: str = "") -> tuple[str, ...]:
+        """Return names made of the real path and of the inode of the archive."""
+        if not isinstance(self.path, str):
+            return (f"memory:{id(self)}/{prefix}",)
+        return tuple(f"{name}{prefix}" for name in path_identities(self.path))
 
     def __getitem__(self, key: str) -> bytes:
         with self._lock():

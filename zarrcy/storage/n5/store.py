@@ -50,6 +50,10 @@ class N5Files(Store):
         """Return False: N5 has no byte order, and its blocks have a codec of their own."""
         return False
 
+    def identities(self, prefix: str = "") -> tuple[str, ...]:
+        """Return the names of the place in the store of the container."""
+        return access.identities(self._files, prefix)
+
     # -- documents ---------------------------------------------------------------------------------
 
     def _load(self, prefix: str) -> Document | None:

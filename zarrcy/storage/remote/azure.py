@@ -83,6 +83,10 @@ class ABSStore(Store):
     def _blob(self, key: str) -> str:
         return prefix_of(self.prefix) + check_key(key)
 
+    def identities(self, prefix: str = "") -> tuple[str, ...]:
+        """Return the URL of a directory in the container."""
+        return (f"abfs://{self.client.container_name}/{prefix_of(self.prefix)}{prefix}",)
+
     def _folder(self, path: str | None) -> str:
         """Return the prefix of the names of all blobs below a path."""
         return prefix_of(self.prefix) + prefix_of(normalize_path(path))

@@ -11,12 +11,14 @@ from zarrcy.errors import MissingExtraError, ReadOnlyError
 from zarrcy.storage import access
 from zarrcy.storage.base import Store
 from zarrcy.storage.capabilities import KeyRange
+from zarrcy.storage.local.atomic_files import path_identities
 from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.storage.optional import Client, Option, import_optional
 from zarrcy.storage.remote.fsspec_files import FsspecFiles
 from zarrcy.types import JSON, Buffer
 
 _S3 = {"s3", "s3a"}
+_CACHING, _ROOTED = "fsspec.implementations.cached", "fsspec.implementations.dirfs"
 
 
 class FSStore(Store):
@@ -226,6 +228,32 @@ class FSStore(Store):
 
     def clear(self) -> None:
         self.rmdir()
+
+    def uncached(self) -> FSStore:
+        """Return a store in the file system whose files this one keeps copies of; this store if it keeps none."""
+        if type(self.fs).__module__ != _CACHING:
+            return self
+        return type(self)(
+            self.path,
+            self.normalize_keys,
+            mode=self.mode,
+            exceptions=self.exceptions,
+            dimension_separator=self._dimension_separator,
+            fs=self.fs.fs,
+        )
+
+    def identities(self, prefix: str = "") -> tuple[str, ...]:
+        """Return the names of a directory: its real path and inode on the local file system, else its URL."""
+        fs, path = self.fs, f"{self.path}/{self._key(prefix)}"
+        # file systems that keep copies of the files of another one, or show one of its directories as their root
+        while type(fs).__module__ in (_CACHING, _ROOTED):
+            if type(fs).__module__ == _ROOTED:
+                path = f"{fs.path}/{path.lstrip('/')}"
+            fs = fs.fs
+        protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
+        if protocol in ("file", "local"):
+            return path_identities(path)
+        return (f"{protocol}://{path.strip('/')}/",)
 
 
 def _open_url(fsspec: ModuleType, url: str, options: dict[str, Option]) -> tuple[Client, str]:

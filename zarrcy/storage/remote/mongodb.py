@@ -73,6 +73,11 @@ class MongoDBStore(Store):
         args, kwargs = self._arguments()
         return partial(type(self), **kwargs), args
 
+    def identities(self, prefix: str = "") -> tuple[str, ...]:
+        """Return a name made of the server, the database and the collection."""
+        server = (self._kwargs.get("host", "localhost"), self._kwargs.get("port", 27017))
+        return (f"mongodb:{server}/{self._database}/{self._collection}/{prefix}",)
+
     # -- one key -----------------------------------------------------------------------------------
 
     def __getitem__(self, key: str) -> bytes:

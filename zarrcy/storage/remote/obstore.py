@@ -10,6 +10,7 @@ from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, check_ranges, flat, slice_of
 from zarrcy.storage.capabilities import KeyRange
+from zarrcy.storage.local.atomic_files import path_identities
 from zarrcy.storage.optional import Client, import_optional
 from zarrcy.storage.remote.concurrent import map_requests
 from zarrcy.types import JSON, Buffer
@@ -20,6 +21,12 @@ _R = TypeVar("_R")
 # These stores answer a request faster than another thread wakes up.
 _NEAR = {"LocalStore", "MemoryStore"}
 _REQUESTS_AT_ONCE = 32
+# Class of obstore -> protocol of its URLs, and the member of its configuration that names the bucket.
+_SCHEMES = {
+    "S3Store": ("s3", "bucket"),
+    "GCSStore": ("gs", "bucket"),
+    "AzureStore": ("abfs", "container_name"),
+}
 
 
 class ObjectStore(Store):
@@ -78,6 +85,20 @@ class ObjectStore(Store):
     def _map(self, request: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
         """Call `request` for each item, concurrently if the store has latency."""
         return list(map(request, items)) if self._is_near else map_requests(request, items, _REQUESTS_AT_ONCE)
+
+    def identities(self, prefix: str = "") -> tuple[str, ...]:
+        """Return the names of a directory: its real path and inode in a local store, else its URL."""
+        kind = type(self.store).__name__
+        if kind == "MemoryStore":
+            return (f"memory:{id(self.store)}/{prefix}",)
+        root = "" if self.store.prefix is None else str(self.store.prefix)
+        path = f"{root.rstrip('/')}/{prefix}"
+        if kind == "LocalStore":
+            return path_identities(path)
+        if kind not in _SCHEMES:
+            return ()
+        scheme, member = _SCHEMES[kind]
+        return (f"{scheme}://{self.store.config.get(member)}/{path.strip('/')}/",)
 
     def _check_writeable(self) -> None:
         if self.read_only:

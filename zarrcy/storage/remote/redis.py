@@ -64,6 +64,15 @@ class RedisStore(Store):
     def _key(self, key: str) -> str:
         return f"{self._prefix}:{check_key(key)}"
 
+    def identities(self, prefix: str = "") -> tuple[str, ...]:
+        """Return a name made of the server, the database, and the prefix of the keys."""
+        server = (
+            self._kwargs.get("host", "localhost"),
+            self._kwargs.get("port", 6379),
+            self._kwargs.get("db", 0),
+        )
+        return (f"redis:{server}/{self._prefix}/{prefix}",)
+
     # -- one key -----------------------------------------------------------------------------------
 
     def __getitem__(self, key: str) -> bytes:

@@ -51,6 +51,7 @@ def group_by_shard(Plan plan, counts, axes):
     cdef list first = []
     cdef list places = []
     cdef list n_inside = []
+    counts, axes = tuple(counts), tuple(axes)
     if len(counts) != ndim or sorted(axes) != list(range(ndim)):
         raise ValueError(f"the plan has {ndim} axes, but shards have {counts} chunks, numbered along the axes {axes}")
     for axis in range(ndim):

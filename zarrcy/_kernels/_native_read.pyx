@@ -479,16 +479,23 @@ cdef int _read_spans(
     _ReadState state, PieceQueue queue, int fd, const uint64_t[:, ::1] index, const index_t[::1] chunks
 ) except -1 nogil:
     cdef _Spans spans
-    cdef index_t first, last, place, k, stop, done = 0
+    cdef index_t first, last, place, k, stop, chunk, done = 0
+    cdef uint64_t start, nbytes
     cdef index_t deadline = zarrcy_now_ns() + CALL_NS
     spans.fd = fd
     while done < state.most and queue.take(&first, &last):
         spans.n = 0
         for place in range(first, last):
-            if index[chunks[place], 0] == ABSENT and index[chunks[place], 1] == ABSENT:
+            # each number is read once and checked here too: another thread may change it meanwhile
+            chunk = chunks[place]
+            if not 0 <= chunk < index.shape[0]:
+                _leave(state, queue.number_of(place))
+                continue
+            start, nbytes = index[chunk, 0], index[chunk, 1]
+            if start == ABSENT and nbytes == ABSENT:
                 _read_piece(queue, queue.number_of(place), NULL, state.workspace)
             else:
-                _insert_span(&spans, place, <index_t> index[chunks[place], 0], <index_t> index[chunks[place], 1])
+                _insert_span(&spans, place, <index_t> start, <index_t> nbytes)
         k = 0
         while k < spans.n:
             stop = _end_of_run(&spans, k, state.workspace.room)

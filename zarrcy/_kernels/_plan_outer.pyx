@@ -568,15 +568,21 @@ cdef int _cut_range(AxisCut* cut, int axis) except -1:
     return 0
 
 
-cdef index_t _cut_list(AxisCut* cut, const index_t[::1] positions, index_t* memory, int axis) except -1:
-    """Sort the entries of a list by chunk; `memory` has room for six numbers per entry. Returns their number.
+cdef index_t _cut_list(AxisCut* cut, const index_t[::1] given, index_t* memory, int axis) except -1:
+    """Sort the entries of a list by chunk; `memory` has room for seven numbers per entry. Returns their number.
 
-    The sort is stable: of entries that have the same position, the last one wins in a write, as in NumPy.
+    Only a copy of `given` is checked and used, because another thread may change it. The sort is stable: of entries
+    that have the same position, the last one wins in a write, as in NumPy.
     """
-    cdef index_t n = positions.shape[0], i, k, chunk, before = -1, n_pieces = 0
+    cdef index_t n = given.shape[0], i, k, chunk, before = -1, n_pieces = 0
+    cdef index_t* positions = memory + 6 * n
     cdef bint ordered = True
     cdef index_t[::1] order
     cdef index_t* row = NULL
+    if n == 0:
+        cut.rows, cut.within, cut.out, cut.n_pieces = memory, memory, memory, 0
+        return 0
+    memcpy(positions, &given[0], n * sizeof(index_t))
     for i in range(n):
         if not 0 <= positions[i] < cut.length:
             raise IndexError(f"index {positions[i]} is out of bounds for axis {axis}, which has {cut.length} elements")
@@ -585,7 +591,8 @@ cdef index_t _cut_list(AxisCut* cut, const index_t[::1] positions, index_t* memo
         before = chunk
     cut.rows, cut.within, cut.out = memory, memory + 4 * n, memory + 5 * n
     if not ordered:
-        order = np.argsort(np.asarray(positions) // cut.chunk_len, kind="stable").astype(np.int64, copy=False)
+        chunks = np.asarray(<index_t[:n]> positions) // cut.chunk_len
+        order = np.argsort(chunks, kind="stable").astype(np.int64, copy=False)
     before = -1
     for k in range(n):
         i = k if ordered else order[k]
@@ -656,11 +663,12 @@ def split_outer(Box box, Grid grid, lists=None):
     if plan._cuts == NULL:
         raise MemoryError()
     if lists is not None:
+        lists = tuple(lists)
         for positions in lists:
             if positions is not None:
                 n_entries += len(positions)
         plan.has_lists = True
-        plan._lists = <index_t*> PyMem_Malloc((6 * n_entries + 1) * sizeof(index_t))
+        plan._lists = <index_t*> PyMem_Malloc((7 * n_entries + 1) * sizeof(index_t))
         if plan._lists == NULL:
             raise MemoryError()
     memory = plan._lists
@@ -677,7 +685,7 @@ def split_outer(Box box, Grid grid, lists=None):
                 f"axis {axis} has a list of {len(lists[axis])} entries, but the count of the box is {cut.chosen.count}"
             )
         else:
-            memory += 6 * _cut_list(cut, lists[axis], memory, axis)
+            memory += 7 * _cut_list(cut, lists[axis], memory, axis)
         if cut.n_pieces and plan.n_pieces > LONGEST // cut.n_pieces:
             raise OverflowError("the selection touches more than 2**62 chunks")
         plan.n_pieces *= cut.n_pieces

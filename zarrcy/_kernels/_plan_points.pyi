@@ -2,8 +2,10 @@
 
 The result of such a plan has one axis. Points are sorted by chunk once, when the plan is made. A mask is never turned
 into coordinates: the plan keeps one number per row of each chunk and, if few elements are selected, the column of each
-selected element in its row. Together they take at most as much memory as the mask. `_reference` is the same in
-NumPy.
+selected element in its row; of a dense mask it keeps a copy. `_reference` is the same in NumPy.
+
+A plan shares no memory with its arguments: another thread may change them, and the result that a read fills may overlap
+them.
 """
 
 from typing import Any

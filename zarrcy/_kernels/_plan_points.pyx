@@ -2,8 +2,10 @@
 
 The result of such a plan has one axis. Points are sorted by chunk once, when the plan is made. A mask is never turned
 into coordinates: the plan keeps one number per row of each chunk and, if few elements are selected, the column of each
-selected element in its row. Together they take at most as much memory as the mask. `_reference` is the same in
-NumPy.
+selected element in its row; of a dense mask it keeps a copy. `_reference` is the same in NumPy.
+
+A plan shares no memory with its arguments: another thread may change them, and the result that a read fills may overlap
+them.
 """
 
 cimport numpy as cnp
@@ -64,6 +66,7 @@ cdef class PointsPlan(Plan):
         return 0
 
     cdef index_t size_of(self, index_t number) except -1 nogil:
+        check_number(self, number)
         return self._first[number + 1] - self._first[number]
 
     cdef index_t count_covered(self, index_t number, index_t inside) except -1:
@@ -157,6 +160,7 @@ def split_points(coords, Grid grid):
     cdef PointsPlan plan
     cdef int ndim = grid.ndim
     cdef index_t n, n_chunks
+    coords = list(coords)
     if len(coords) != ndim + 1:
         raise ValueError(f"the points have coordinates along {len(coords) - 1} axes, the grid has {ndim} axes")
     n = coords[ndim]
@@ -185,10 +189,12 @@ cdef index_t _take_coords(PointsPlan plan, list coords, index_t[::1] chunks) exc
     Chunks are numbered in C order.
     """
     cdef const index_t[::1] given
-    cdef index_t n = plan.n_elements, n_chunks = 1, length, chunk_len, n_along, i
+    cdef index_t n = plan.n_elements, n_chunks = 1, length, chunk_len, n_along, i, position
+    cdef index_t* kept
     cdef int axis
     for axis in range(plan.ndim):
         given = coords[axis]
+        kept = plan._coords + axis * n
         if given.shape[0] != n:
             raise ValueError(f"axis {axis} has {given.shape[0]} coordinates, the other axes have {n}")
         length, chunk_len = plan.grid._lengths[axis], plan.grid._lengths[plan.ndim + axis]
@@ -196,11 +202,14 @@ cdef index_t _take_coords(PointsPlan plan, list coords, index_t[::1] chunks) exc
         if n_along and n_chunks > MOST_CHUNKS // n_along:
             raise OverflowError("the grid has more than 2**62 chunks")
         n_chunks *= n_along
+        if n:
+            # only the copy is checked and used
+            memcpy(kept, &given[0], n * sizeof(index_t))
         for i in range(n):
-            if not 0 <= given[i] < length:
-                raise IndexError(f"index {given[i]} is out of bounds for axis {axis}, which has {length} elements")
-            plan._coords[axis * n + i] = given[i]
-            chunks[i] = chunks[i] * n_along + given[i] // chunk_len
+            position = kept[i]
+            if not 0 <= position < length:
+                raise IndexError(f"index {position} is out of bounds for axis {axis}, which has {length} elements")
+            chunks[i] = chunks[i] * n_along + position // chunk_len
     return n_chunks
 
 
@@ -279,7 +288,7 @@ cdef class MaskPlan(Plan):
 
     A row is a line of the array along its last axis. A segment is the part of a row that lies in one chunk.
     """
-    cdef object _mask                # owns the memory of `_flags`
+    cdef object _mask                # a copy of a dense mask: owns the memory of `_flags`
     cdef const unsigned char* _flags
     cdef index_t n_segments          # per row
     cdef index_t* _before            # per segment: number of selected elements before it, in C order of the array
@@ -308,6 +317,7 @@ cdef class MaskPlan(Plan):
         return 0
 
     cdef index_t size_of(self, index_t number) except -1 nogil:
+        check_number(self, number)
         return self._pieces[2 * number + 1]
 
     cdef index_t count_covered(self, index_t number, index_t inside) except -1:
@@ -565,7 +575,8 @@ def split_mask(mask, Grid grid):
             f"the mask has shape {np.shape(mask)} and data type {mask.dtype}; it must have the shape {grid.shape} of "
             "the array, with at least one axis, and be Boolean"
         )
-    flags = np.ascontiguousarray(mask).view(np.uint8)
+    # The mask is read once: what is counted here must be what `move` finds.
+    flags = np.array(mask, np.bool_, order="C", copy=True).view(np.uint8)
     plan = MaskPlan.__new__(MaskPlan)
     plan.ndim, plan.grid, plan._mask = ndim, grid, flags
     plan._flags = <const unsigned char*> cnp.PyArray_BYTES(flags)
@@ -581,5 +592,7 @@ def split_mask(mask, Grid grid):
     with nogil:
         is_listed = _scan_rows(plan, grid, n_rows, room, counts)
     _shrink_columns(plan, is_listed)
+    if is_listed:
+        plan._mask, plan._flags = None, NULL
     _list_pieces(plan, counts)
     return plan

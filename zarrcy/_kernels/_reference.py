@@ -167,7 +167,8 @@ class OuterPlan(Plan):
         self.tables, self.within, self.out = [], [], []
         for axis in range(box.ndim):
             given = lists[axis] if lists is not None else None
-            positions = given if given is not None else _range_of(box, grid, axis)
+            # a copy: another thread may change the list, and the result of a read may overlap it
+            positions = np.array(given) if given is not None else _range_of(box, grid, axis)
             _check_positions(positions, grid, axis)
             if len(positions) != box.counts[axis]:
                 raise ValueError(
@@ -259,6 +260,7 @@ class PointsPlan(Plan):
 
     def __init__(self, coords: list[NDArray[np.int64]], n_points: int, grid: Grid) -> None:
         self.grid, self.shape = grid, (n_points,)
+        coords = [np.array(positions) for positions in coords]
         for axis, positions in enumerate(coords):
             if len(positions) != n_points:
                 raise ValueError(
@@ -305,7 +307,7 @@ def split_mask(mask: NDArray[np.bool_], grid: Grid) -> PointsPlan:
             f"the mask has shape {np.shape(mask)} and data type {mask.dtype}; it must have the shape {grid.shape} of "
             "the array, with at least one axis, and be Boolean"
         )
-    coords = [positions.astype(np.int64) for positions in np.nonzero(mask)]
+    coords = [positions.astype(np.int64) for positions in np.nonzero(np.array(mask))]
     return PointsPlan(coords, len(coords[0]), grid)
 
 

@@ -354,5 +354,5 @@ class RectilinearPlanner:
 
     def split_mask(self, mask: NDArray[np.bool_], grid: ChunkGrid) -> FlatPlan:
         """Cut the true elements of a mask into regular parts."""
-        coords = np.nonzero(mask)
+        coords = np.nonzero(mask.copy())
         return RectilinearPointsPlan(self, [*coords, len(coords[0])], grid)

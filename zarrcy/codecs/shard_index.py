@@ -77,7 +77,8 @@ class IndexFormat:
         ValueError
             If the index is damaged.
         """
-        view = memoryview(data).cast("B")
+        # A copy: a store in memory may change or replace its value, and a part of it would keep all of it in memory.
+        view = memoryview(bytes(data))
         if len(view) != self.nbytes:
             raise ValueError(
                 f"its index has {len(view)} bytes, not the {self.nbytes} of {self.n_chunks} chunks"

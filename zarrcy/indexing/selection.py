@@ -277,7 +277,8 @@ def normalize_orthogonal(
 
 def _positions(item: Selection, axis: int, shape: Shape) -> NDArray[np.int64]:
     """Return the positions that a list of integers or Booleans selects on one axis."""
-    indices = np.asarray(item)
+    # a copy: another thread may change the array, and the result of the read may overlap it
+    indices = np.array(item)
     if indices.ndim != 1:
         raise SelectionError(
             f"the list for axis {axis} has {indices.ndim} axes; an orthogonal selection takes lists of one axis",
@@ -336,7 +337,8 @@ def normalize_coordinates(selection: Selection, shape: Shape) -> tuple[Points, S
             f"shape of the array, not {selection!r}",
             shape,
         )
-    arrays = [np.asarray(item) for item in items]
+    # copies: another thread may change an array, and the result of the read may overlap it
+    arrays = [np.array(item) for item in items]
     for axis, array in enumerate(arrays):
         if array.size and array.dtype.kind not in "iu":
             raise VindexInvalidSelectionError(

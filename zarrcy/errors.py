@@ -7,12 +7,14 @@ error can be pickled and sent to another process.
 
 from __future__ import annotations
 
+import errno
 import zipfile
 from typing import TypeAlias
 
 from zarrcy.types import Key, Shape
 
 __all__ = [
+    "AccessDeniedError",
     "ArchiveError",
     "ArrayIndexError",
     "ArrayNotFoundError",
@@ -329,6 +331,33 @@ class ReadOnlyError(ZarrcyError, PermissionError):
 
     def __str__(self) -> str:
         return f"object is read-only: {_name_of(self.path)}. Open it with mode 'r+' or 'a' to change it."
+
+
+class AccessDeniedError(ZarrcyError, PermissionError):
+    """A server or file system does not let this program read a key or list a path.
+
+    The key may exist, so it is never treated as missing.
+
+    Parameters
+    ----------
+    key : str
+        The key or path.
+    problem : str
+        The message of the client or the server.
+    remedy : str, default ""
+        What to do.
+    """
+
+    def __init__(self, key: Key, problem: str, remedy: str = "") -> None:
+        super().__init__(errno.EACCES, problem)
+        self.key, self.problem, self.remedy = key, problem, remedy
+
+    def __reduce__(self) -> tuple[type[AccessDeniedError], tuple[Key, str, str]]:
+        # an OSError would be made again from its number and its text
+        return type(self), (self.key, self.problem, self.remedy)
+
+    def __str__(self) -> str:
+        return f"access to {self.key!r} is denied ({self.problem}), so it may exist. {self.remedy}".rstrip()
 
 
 class ViewError(ReadOnlyError):

@@ -28,7 +28,10 @@ DIFFERENCES: dict[tuple[str, str], str] = {
     ("zarr.open", "zarr_version"): _KEYWORD,
     ("zarr.save_array", "zarr_version"): _KEYWORD,
     ("zarr.consolidate_metadata", "path"): _ROOT,
-    ("zarr.storage.FSStore.__init__", "exceptions"): "ours does not treat every OSError as a missing key",
+    ("zarr.storage.FSStore.__init__", "exceptions"): (
+        "ours treats neither PermissionError nor every other OSError as a missing key: a value that could not be read "
+        "may exist"
+    ),
     ("zarr.storage.LMDBStore.update", "other"): "ours takes all positional arguments, as dict.update does",
     **{("zarr.storage.DictStore.__init__", name): _STATED for name in ("args", "kwargs")},
     **{("zarr.n5.N5Store.__init__", name): _STATED for name in ("args", "kwargs")},

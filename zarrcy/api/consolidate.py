@@ -11,7 +11,7 @@ from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
 from zarrcy.keys import normalize_path
 from zarrcy.storage.store_argument import normalize_store_arg
-from zarrcy.types import Option, StoreLike
+from zarrcy.types import Option, Store, StoreLike
 
 
 def consolidate_metadata(
@@ -120,9 +120,27 @@ def open_consolidated(
         raise ValueError(f"mode is {mode!r}; consolidated metadata are opened with mode 'r' or 'r+'")
     store = normalize_store_arg(store, storage_options=kwargs.pop("storage_options", None), mode=mode)
     path = normalize_path(kwargs.get("path"))
-    opened = (format.open_consolidated(store, path, metadata_key) for format in metadata.FORMATS)
-    documents = next((documents for documents in opened if documents is not None), None)
+    documents = _find_consolidated(store, path, metadata_key)
     if documents is None:
         raise NotConsolidatedError(path)
     chunk_store = kwargs.pop("chunk_store", None)
     return open(documents, mode=mode, chunk_store=store if chunk_store is None else chunk_store, **kwargs)
+
+
+def _find_consolidated(store: Store, path: str, metadata_key: str) -> Store | None:
+    """Return the consolidated documents of the first format that has some; None if there are none.
+
+    A document to which the store denies access counts as missing if another document of the node was read.
+    """
+    denial: PermissionError | None = None
+    for format in metadata.FORMATS:
+        try:
+            documents = format.open_consolidated(store, path, metadata_key)
+        except PermissionError as exc:
+            denial = denial or exc
+            continue
+        if documents is not None:
+            return documents
+    if denial is not None and Node(store, path).kind() is None:
+        raise denial
+    return None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, TypeVar
 
 from zarrcy import metadata
 from zarrcy.errors import (
@@ -27,6 +27,8 @@ from zarrcy.types import JSON, Buffer, Key, Store, Synchronizer, ZarrFormat
 if TYPE_CHECKING:
     from zarrcy.metadata.format import Format
 
+
+_T = TypeVar("_T")
 
 # Seconds that the creator of a group waits for an array at the same path to be withdrawn, and between two looks.
 _MOST_WAIT = 0.2
@@ -161,11 +163,18 @@ class Node:
 
     def kind(self) -> str | None:
         """Return "array", "group", or None if there is no node at this path."""
-        for format in self._candidates:
-            (kind,) = format.kinds_at(self.store, [self.prefix])
-            if kind is not None:
-                self._format = format
-                return kind
+        try:
+            for format in self._candidates:
+                (kind,) = format.kinds_at(self.store, [self.prefix])
+                if kind is not None:
+                    self._format = format
+                    return kind
+        except PermissionError as denial:
+            with self._readable_part(denial) as node:
+                kind = node.kind()
+            if kind is None:
+                raise
+            return kind
         return None
 
     def load(self) -> NodeEntry | None:
@@ -176,16 +185,20 @@ class Node:
         MetadataError
             If the document of a group is malformed. The document of an array is not parsed yet.
         """
+        try:
+            return self._load()
+        except PermissionError as denial:
+            with self._readable_part(denial) as node:
+                entry = node.load()
+            if entry is None:
+                raise
+            return entry
+
+    def _load(self) -> NodeEntry | None:
         fetched: dict[Key, Buffer] | None = None
         if offers(self.store, "getitems"):
             # one request for the documents of all formats that have one document per node
-            wanted = {
-                format.document_key(self.prefix, kind)
-                for format in self._candidates
-                if format in metadata.NODE_BY_NODE
-                for kind in ("array", "group")
-            }
-            keys = sorted(wanted)
+            keys = self._document_keys()
             documents = zip(keys, access.reader(self.store)(keys), strict=True)
             fetched = {key: document for key, document in documents if document is not None}
         separator = _default_separator(self.store)
@@ -207,12 +220,48 @@ class Node:
         MetadataError
             If its document is malformed.
         """
-        for format in self._candidates:
-            array = format.load_array(self.store, self.prefix, _default_separator(self.store))
-            if array is not None:
-                self._format = format
-                return array
+        try:
+            for format in self._candidates:
+                array = format.load_array(self.store, self.prefix, _default_separator(self.store))
+                if array is not None:
+                    self._format = format
+                    return array
+        except PermissionError as denial:
+            with self._readable_part(denial) as node:
+                return node.load_array()
         raise ArrayNotFoundError(self.path)
+
+    def _document_keys(self) -> list[Key]:
+        """Return the keys of the documents of arrays and groups, in the formats with one document per node."""
+        formats = [format for format in self._candidates if format in metadata.NODE_BY_NODE]
+        return sorted(
+            {format.document_key(self.prefix, kind) for format in formats for kind in ("array", "group")}
+        )
+
+    @contextmanager
+    def _readable_part(self, denial: PermissionError) -> Iterator[Node]:
+        """Yield a node of those documents that may be read, and keep the format that it finds.
+
+        Some servers deny access to keys that do not exist. So an existing node may have all its documents, although
+        the store denied one. A node that is created may not: the denied document may be that of another node.
+
+        Raises
+        ------
+        PermissionError
+            The denial, if no document was read.
+        """
+        documents = _ReadableDocuments(access.dimension_separator(self.store))
+        for key in self._document_keys():
+            with suppress(PermissionError):
+                document = access.get(self.store, key)
+                if document is not None:
+                    documents[key] = document
+        if not documents:
+            raise denial
+        node = Node(documents, self.path)
+        node._format = self._format
+        yield node
+        self._format = node._format
 
     def describe_array(self, spec: ArraySpec) -> ArrayMetadata:
         """Return the metadata of a new array in the format of this node."""
@@ -244,17 +293,29 @@ class Node:
     def members(self) -> Iterator[tuple[str, str]]:
         """Iterate over the names and kinds of the nodes directly below, sorted by name."""
         names, prefixes = self._names()
-        for name, kind in zip(names, self.format.kinds_at(self.store, prefixes), strict=True):
-            if kind is not None:
-                yield name, kind
+        kinds = self._each(names, self.format.kinds_at(self.store, prefixes), Node.kind)
+        return ((name, kind) for name, kind in zip(names, kinds, strict=True) if kind is not None)
 
     def load_members(self) -> Iterator[tuple[str, Node, NodeEntry]]:
         """Load the documents of the nodes directly below, sorted by name."""
         names, prefixes = self._names()
         entries = self.format.load_at(self.store, prefixes, _default_separator(self.store))
-        for name, entry in zip(names, entries, strict=True):
+        for name, entry in zip(names, self._each(names, entries, Node.load), strict=True):
             if entry is not None:
                 yield name, self.at(self.prefix + name), entry
+
+    def _each(
+        self, names: list[str], answers: Iterable[_T | None], one: Callable[[Node], _T | None]
+    ) -> Iterator[_T | None]:
+        """Yield the answers for nodes directly below. After a denied request, ask for the others one by one."""
+        n_answered = 0
+        try:
+            for answer in answers:
+                n_answered += 1
+                yield answer
+        except PermissionError:
+            for name in names[n_answered:]:
+                yield one(self.at(self.prefix + name))
 
     def load_attributes(self) -> dict[str, JSON]:
         """Load the user attributes."""
@@ -535,6 +596,14 @@ class Node:
     def delete_chunks(self, keys: list[Key]) -> None:
         """Delete keys from the chunk store."""
         access.deleter(self.chunk_store)(keys)
+
+
+class _ReadableDocuments(dict[Key, Buffer]):
+    """Documents of a store, with its separator of chunk keys."""
+
+    def __init__(self, dimension_separator: str | None) -> None:
+        super().__init__()
+        self._dimension_separator = dimension_separator
 
 
 def _default_separator(store: Store) -> str:

@@ -164,5 +164,11 @@ def _adopt_zarr(store: Client, mode: str, dimension_separator: str | None) -> St
             from zarrcy.storage.remote.fsspec import FSStore
 
             fs = type(store.fs)(*store.fs.storage_args, **{**store.fs.storage_options, "asynchronous": False})
-            return FSStore(store.path, fs=fs, mode=mode, dimension_separator=dimension_separator)
+            return FSStore(
+                store.path,
+                fs=fs,
+                mode=mode,
+                dimension_separator=dimension_separator,
+                missing_exceptions=store.allowed_exceptions,
+            )
     raise StoreArgumentError(store)

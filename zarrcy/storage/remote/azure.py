@@ -12,9 +12,11 @@ from zarrcy.storage.base import Store, check_ranges, flat, slice_of
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.optional import Client, Option, import_optional
 from zarrcy.storage.remote.concurrent import map_requests
+from zarrcy.storage.remote.server_errors import access_denied, is_denied
 from zarrcy.types import JSON, Buffer
 
 _PURPOSE = "ABSStore"
+_REMEDY = "Check the credentials, their expiry and the clock of this machine."
 
 
 class ABSStore(Store):
@@ -47,6 +49,8 @@ class ABSStore(Store):
         If the package ``azure-storage-blob`` is not installed.
     ValueError
         If neither `client` nor `container` and `account_name` are passed.
+    AccessDeniedError
+        On a read, if the service denies access.
     """
 
     consumes_values: ClassVar[bool] = True
@@ -98,6 +102,8 @@ class ABSStore(Store):
             value: bytes = self.client.download_blob(self._blob(key)).readall()
         except self._errors.ResourceNotFoundError as exc:
             raise KeyError(key) from exc
+        except self._errors.HttpResponseError as exc:
+            raise _explained(key, exc) from exc
         return value
 
     def __setitem__(self, key: str, value: Buffer) -> None:
@@ -125,6 +131,8 @@ class ABSStore(Store):
             return int(self.client.get_blob_client(self._blob(key)).get_blob_properties().size)
         except self._errors.ResourceNotFoundError:
             return None
+        except self._errors.HttpResponseError as exc:
+            raise _explained(key, exc) from exc
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._below(""))
@@ -182,7 +190,7 @@ class ABSStore(Store):
             return None
         except self._errors.HttpResponseError as exc:
             if exc.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                raise
+                raise _explained(key, exc) from exc
             return b""
         return value
 
@@ -212,3 +220,8 @@ class ABSStore(Store):
 
     def clear(self) -> None:
         self.rmdir()
+
+
+def _explained(key: str, exc: Exception) -> Exception:
+    """Return an error that names the key if access is denied; else the error itself."""
+    return access_denied(key, exc, _REMEDY) if is_denied(exc) else exc

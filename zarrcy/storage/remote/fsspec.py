@@ -26,7 +26,8 @@ class FSStore(Store):
 
     On the local file system, values are written as by a `DirectoryStore`: readers see a complete value or none.
     Other file systems give the guarantees of their backend; object stores give the same. Requests for many keys are
-    sent concurrently if the file system can do that.
+    sent concurrently if the file system can do that. A request that an overloaded server refuses (status 503 or 429) is
+    repeated up to five times, within about three seconds.
 
     Needs ``zarrcy[fsspec]`` and the package of the protocol, such as ``zarrcy[s3]`` for ``s3://``.
 
@@ -42,8 +43,9 @@ class FSStore(Store):
     mode : str, default "w"
         "r" refuses changes; all other modes allow them.
     exceptions : sequence of type
-        Errors that mean that a key does not exist. Other errors, such as network errors, are raised, because a value
-        that could not be read may exist.
+        Errors that mean that a key does not exist. Other errors are raised, because a value that could not be read may
+        exist. That includes PermissionError: servers also deny access for an expired key or a wrong clock. If a
+        bucket denies access to keys that do not exist, because you may not list it, add PermissionError here.
     dimension_separator : {".", "/"}, optional
         Separator of chunk coordinates, for arrays whose metadata do not name one.
     fs : fsspec.AbstractFileSystem, optional
@@ -63,6 +65,8 @@ class FSStore(Store):
         If fsspec or the package of the protocol is not installed.
     ReadOnlyError
         On a change, if `mode` is "r".
+    AccessDeniedError
+        On a read, if the server denies access and PermissionError is not one of `exceptions`.
 
     See Also
     --------
@@ -89,7 +93,6 @@ class FSStore(Store):
         mode: str = "w",
         exceptions: Sequence[type[BaseException]] = (
             KeyError,
-            PermissionError,
             FileNotFoundError,
             IsADirectoryError,
             NotADirectoryError,

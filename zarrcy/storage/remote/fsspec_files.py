@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from zarrcy.keys import check_key, normalize_path
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, check_ranges, flat, slice_of
 from zarrcy.storage.capabilities import KeyRange
-from zarrcy.storage.optional import Client
+from zarrcy.storage.optional import Client, Option
+from zarrcy.storage.remote.server_errors import (
+    access_denied,
+    is_denied,
+    retried,
+    retried_each,
+    without_disguise,
+)
 from zarrcy.types import JSON, Buffer
 
 # fsspec methods for many paths interpret paths with these characters as patterns
 _MAGIC = frozenset("*?[")
+_REMEDY = (
+    "Check the credentials, their expiry and the clock of this machine. If the server denies access to keys that do "
+    "not exist, list PermissionError in the argument `exceptions` of FSStore."
+)
 
 
 class FsspecFiles(Store):
@@ -44,13 +56,38 @@ class FsspecFiles(Store):
         """Return the path in the file system for a path in the store."""
         return str(self.map._key_to_str(normalize_path(path)))
 
+    # -- requests ----------------------------------------------------------------------------------
+
+    def _send(self, name: str, *args: Option, **kwargs: Option) -> Client:
+        """Call a method of the file system; again if the server is overloaded."""
+        return retried(partial(getattr(self.fs, name), *args, **kwargs))
+
+    def _read(self, key: str, name: str, *args: Option, **kwargs: Option) -> Client:
+        """Call a method that reads something; raise KeyError if the server answers that the key does not exist."""
+        try:
+            return self._send(name, *args, **kwargs)
+        except Exception as exc:
+            error = self._error(key, exc)
+            if error is None:
+                raise KeyError(key) from exc
+            if error is exc:
+                raise
+            raise error from exc
+
+    def _error(self, key: str, exc: BaseException) -> BaseException | None:
+        """Return the error to raise for an error of the file system; None if it means that the key does not exist."""
+        exc = without_disguise(exc)
+        if isinstance(exc, self.absent):
+            return None
+        if not is_denied(exc):
+            return exc
+        # some file systems have a class of their own for this
+        return None if issubclass(PermissionError, self.absent) else access_denied(key, exc, _REMEDY)
+
     # -- one key -----------------------------------------------------------------------------------
 
     def __getitem__(self, key: str) -> bytes:
-        try:
-            return bytes(self.fs.cat_file(self._file(key)))
-        except self.absent as exc:
-            raise KeyError(key) from exc
+        return bytes(self._read(key, "cat_file", self._file(key)))
 
     def __setitem__(self, key: str, value: Buffer) -> None:
         self.setitems({key: value})
@@ -60,7 +97,7 @@ class FsspecFiles(Store):
         # servers that ignore the condition would overwrite the value, so look for it first
         if key not in self:
             try:
-                self._with_parents([file], lambda: self.fs.pipe_file(file, value, mode="create"))
+                self._with_parents([file], lambda: self._send("pipe_file", file, value, mode="create"))
             except FileExistsError:
                 return self[key]
             return default
@@ -69,13 +106,18 @@ class FsspecFiles(Store):
     def __delitem__(self, key: str) -> None:
         if key not in self:
             raise KeyError(key)
-        self.fs.rm_file(self._file(key))
+        self._send("rm_file", self._file(key))
 
     def __contains__(self, key: object) -> bool:
+        info = self._info(key) if isinstance(key, str) else None
+        return info is not None and bool(info["type"] == "file")
+
+    def _info(self, key: str) -> dict[str, JSON] | None:
+        """Return what the file system knows about a key; None if it does not exist."""
         try:
-            return isinstance(key, str) and self.fs.info(self._file(key))["type"] == "file"
-        except self.absent:
-            return False
+            return dict(self._read(key, "info", self._file(key)))
+        except KeyError:
+            return None
 
     def __iter__(self) -> Iterator[str]:
         for file in self._find(self.root):
@@ -87,8 +129,8 @@ class FsspecFiles(Store):
     def _find(self, folder: str) -> list[str]:
         """Return the paths of all files below a folder; if it is a file, its own path."""
         try:
-            return list(self.fs.find(folder))
-        except self.absent:
+            return list(self._read(folder, "find", folder))
+        except KeyError:
             return []
 
     # -- many keys ---------------------------------------------------------------------------------
@@ -98,19 +140,27 @@ class FsspecFiles(Store):
     ) -> dict[str, bytes]:
         files = {key: self._file(key) for key in keys}
         plain = [file for file in files.values() if _MAGIC.isdisjoint(file)]
-        answers = self.fs.cat(plain, on_error="return") if plain else {}
+        answers = dict(zip(plain, retried_each(self._cat, plain), strict=True)) if plain else {}
         values = {}
         for key, file in files.items():
-            answer = answers[file] if file in answers else self.get(key, KeyError())
-            if not isinstance(answer, BaseException):
-                values[key] = bytes(answer)
-            elif not isinstance(answer, self.absent):
-                raise answer
+            answer = answers.get(file)
+            if isinstance(answer, BaseException):
+                error = self._error(key, answer)
+                if error is not None:
+                    raise error
+                continue
+            value = self.get(key) if answer is None else bytes(answer)
+            if value is not None:
+                values[key] = value
         return values
+
+    def _cat(self, files: list[str]) -> list[Client]:
+        """Read whole files; the answers are bytes or errors, or None for a path that fsspec understood otherwise."""
+        return list(map(self._send("cat", files, on_error="return").get, files))
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         files = {self._file(key): as_bytes(flat(value)) for key, value in values.items()}
-        self._with_parents(files, lambda: self.fs.pipe(files))
+        self._with_parents(files, lambda: self._send("pipe", files))
 
     def _with_parents(self, files: Iterable[str], write: Callable[[], object]) -> None:
         """Call `write`; if directories are missing, create them and call it again."""
@@ -118,7 +168,7 @@ class FsspecFiles(Store):
             write()
         except FileNotFoundError:
             for parent in {self.fs._parent(file) for file in files}:
-                self.fs.makedirs(parent, exist_ok=True)
+                self._send("makedirs", parent, exist_ok=True)
             write()
 
     def delitems(self, keys: Iterable[str]) -> None:
@@ -130,7 +180,7 @@ class FsspecFiles(Store):
             return
         if all(_MAGIC.isdisjoint(file) for file in files):
             try:
-                self.fs.rm(files)
+                self._send("rm", files)
             except FileNotFoundError:
                 # the call may have stopped at the first missing file; delete the files one by one
                 pass
@@ -138,7 +188,7 @@ class FsspecFiles(Store):
                 return
         for file in files:
             try:
-                self.fs.rm_file(file)
+                self._send("rm_file", file)
             except FileNotFoundError:
                 continue
 
@@ -154,44 +204,53 @@ class FsspecFiles(Store):
         starts = [start for _, (start, _) in key_ranges]
         # a range that is counted from the end is read up to the end, and cut below
         ends = [None if n is None or start < 0 else start + n for _, (start, n) in key_ranges]
-        answers = self.fs.cat_ranges(files, starts, ends, on_error="return")
+        answers = retried_each(self._cat_ranges, list(zip(files, starts, ends, strict=True)))
         return [
-            self._part(file, part, answer)
-            for file, (_, part), answer in zip(files, key_ranges, answers, strict=True)
+            self._part(key, part, answer) for (key, part), answer in zip(key_ranges, answers, strict=True)
         ]
 
-    def _part(self, file: str, part: tuple[int, int | None], answer: Client) -> bytes | None:
+    def _cat_ranges(self, ranges: list[tuple[str, int, int | None]]) -> list[Client]:
+        """Read ranges of files, given by their starts and ends; the answers are bytes or errors."""
+        files, starts, ends = map(list, zip(*ranges, strict=True)) if ranges else ([], [], [])
+        return list(self._send("cat_ranges", files, starts, ends, on_error="return"))
+
+    def _part(self, key: str, part: tuple[int, int | None], answer: Client) -> bytes | None:
         """Return the bytes of a range from an answer of fsspec: bytes, or an error."""
-        if isinstance(answer, self.absent):
-            return None
-        if isinstance(answer, BaseException) or part[1] == 0:
-            # servers and clients may refuse an empty range
-            try:
-                size = self.fs.info(file)["size"]
-            except self.absent:
+        error: BaseException | None = None
+        if isinstance(answer, BaseException):
+            error = self._error(key, answer)
+            if error is None:
                 return None
-            requested = slice_of(part, size)
-            if requested.start < requested.stop:
-                raise answer
-            return b""
-        return bytes(answer[: part[1]])
+            if is_denied(error):
+                raise error
+        elif part[1] != 0:
+            return bytes(answer[: part[1]])
+        # servers and clients may refuse an empty range
+        info = self._info(key)
+        if info is None:
+            return None
+        requested = slice_of(part, info["size"])
+        if error is not None and requested.start < requested.stop:
+            raise error
+        return b""
 
     def _serves_ranges(self, key_ranges: Sequence[KeyRange]) -> bool:
         """Return whether the server supports range requests. Other servers send the whole file instead."""
         if self._has_ranges is None and key_ranges:
-            try:
-                self._has_ranges = bool(self.fs.info(self._file(key_ranges[0][0])).get("partial"))
-            except self.absent:
+            info = self._info(key_ranges[0][0])
+            if info is None:
                 return False
+            self._has_ranges = bool(info.get("partial"))
         return bool(self._has_ranges)
 
     # -- below a path --------------------------------------------------------------------
 
     def _ls(self, path: str | None) -> list[dict[str, JSON]]:
         """Return the entries directly below a path; if it is a file, its own entry."""
+        folder = self.dir_path(path).rstrip("/")
         try:
-            return list(self.fs.ls(self.dir_path(path).rstrip("/"), detail=True))
-        except self.absent:
+            return list(self._read(folder, "ls", folder, detail=True))
+        except KeyError:
             return []
 
     def listdir(self, path: str | None = None) -> list[str]:
@@ -209,7 +268,7 @@ class FsspecFiles(Store):
                 self._remove(self._find(folder))
                 continue
             try:
-                self.fs.rm(folder, recursive=True)
+                self._send("rm", folder, recursive=True)
             except FileNotFoundError:
                 continue
 
@@ -219,7 +278,7 @@ class FsspecFiles(Store):
         files = self._find(src)
         if not files:
             raise KeyError(src_path)
-        self.fs.copy(files, [dst + file[len(src) :] for file in files])
+        self._send("copy", files, [dst + file[len(src) :] for file in files])
         self._remove(files)
 
     def getsize(self, path: str | None = None) -> int:

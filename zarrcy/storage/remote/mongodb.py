@@ -84,6 +84,11 @@ class MongoDBStore(Store):
         document = self.collection.find_one({self._key: check_key(key)})
         if document is None:
             raise KeyError(key)
+        return self._value_of(document)
+
+    def _value_of(self, document: Mapping[str, bytes]) -> bytes:
+        if self._value not in document:
+            raise ValueError(f"the document of the key {document[self._key]!r} has no field {self._value!r}")
         return bytes(document[self._value])
 
     def __setitem__(self, key: str, value: Buffer) -> None:
@@ -140,7 +145,7 @@ class MongoDBStore(Store):
         self, keys: Sequence[str], *, contexts: Mapping[str, JSON] | None = None
     ) -> dict[str, bytes]:
         documents = self.collection.find({self._key: {"$in": [check_key(key) for key in keys]}})
-        return {document[self._key]: bytes(document[self._value]) for document in documents}
+        return {document[self._key]: self._value_of(document) for document in documents}
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         self._require_index()

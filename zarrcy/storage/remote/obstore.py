@@ -13,6 +13,7 @@ from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.local.atomic_files import path_identities
 from zarrcy.storage.optional import Client, import_optional
 from zarrcy.storage.remote.concurrent import map_requests
+from zarrcy.storage.remote.server_errors import access_denied
 from zarrcy.types import JSON, Buffer
 
 _T = TypeVar("_T")
@@ -27,6 +28,12 @@ _SCHEMES = {
     "GCSStore": ("gs", "bucket"),
     "AzureStore": ("abfs", "container_name"),
 }
+# obstore has no classes for these errors of a directory: access is denied; a parent of the key is a file
+_EACCES, _ENOTDIR = "(os error 13)", "(os error 20)"
+_REMEDY = (
+    "Check the credentials, their expiry and the clock of this machine. A server that denies access to keys that do "
+    "not exist answers 404 instead if you may list the bucket."
+)
 
 
 class ObjectStore(Store):
@@ -50,6 +57,8 @@ class ObjectStore(Store):
     ------
     MissingExtraError
         If the package ``obstore`` is not installed.
+    AccessDeniedError
+        On a read, if the server denies access.
 
     See Also
     --------
@@ -109,8 +118,8 @@ class ObjectStore(Store):
     def get(self, key: str, default: Buffer | None = None) -> Buffer | None:
         try:
             return self._obstore.get(self.store, check_key(key)).bytes().to_bytes()
-        except (FileNotFoundError, self._obstore.exceptions.GenericError) as exc:
-            _raise_unless_missing(exc)
+        except (FileNotFoundError, self._obstore.exceptions.BaseError) as exc:
+            self._raise_unless_missing(key, exc)
             return default
 
     def __getitem__(self, key: str) -> bytes:
@@ -150,9 +159,17 @@ class ObjectStore(Store):
     def _size(self, key: str) -> int | None:
         try:
             return int(self._obstore.head(self.store, key)["size"])
-        except (FileNotFoundError, self._obstore.exceptions.GenericError) as exc:
-            _raise_unless_missing(exc)
+        except (FileNotFoundError, self._obstore.exceptions.BaseError) as exc:
+            self._raise_unless_missing(key, exc)
             return None
+
+    def _raise_unless_missing(self, key: str, exc: Exception) -> None:
+        """Raise an error again, unless it means that the key does not exist."""
+        errors, text = self._obstore.exceptions, str(exc)
+        if isinstance(exc, (errors.PermissionDeniedError, errors.UnauthenticatedError)) or _EACCES in text:
+            raise access_denied(key, exc, _REMEDY) from exc
+        if not isinstance(exc, FileNotFoundError) and _ENOTDIR not in text:
+            raise exc
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._below(""))
@@ -270,10 +287,3 @@ class ObjectStore(Store):
 def _tidying(store: Client) -> Client:
     """Return a local store of obstore that deletes empty directories."""
     return type(store)(store.prefix, automatic_cleanup=True)
-
-
-def _raise_unless_missing(exc: Exception) -> None:
-    """Raise an error again, unless it means that the key does not exist."""
-    # error 20: a parent of the key is a file; obstore has no class for this error
-    if not isinstance(exc, FileNotFoundError) and "(os error 20)" not in str(exc):
-        raise exc

@@ -136,8 +136,12 @@ class RedisStore(Store):
     ) -> dict[str, bytes]:
         if not keys:
             return {}
-        values = self.client.mget([self._key(key) for key in keys])
-        return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+        values = dict(zip(keys, self.client.mget([self._key(key) for key in keys]), strict=True))
+        missing = [key for key, value in values.items() if value is None]
+        if missing and self.client.exists(*map(self._key, missing)):
+            # MGET also returns None for a key that holds something else than a string, which GET refuses
+            values |= {key: self.get(key) for key in missing}
+        return {key: value for key, value in values.items() if value is not None}
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         """Store all `values`, atomically: other clients see none of them or all of them."""

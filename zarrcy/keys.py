@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from zarrcy.errors import KeyPathError
 from zarrcy.types import Key
 
+QUARANTINE = "__quarantine__"
+"""First part of the keys to which `zarrcy.repair` moves values. Keys with this part are not checked."""
+
 
 def normalize_path(path: object) -> str:
     """Return the normal form of a node path: no slash at the ends, no double slash, no backslash.

@@ -10,16 +10,13 @@ from dataclasses import dataclass, field
 from zarrcy import metadata
 from zarrcy.errors import MetadataError
 from zarrcy.hierarchy.verification import Problem
-from zarrcy.keys import prefix_of
+from zarrcy.keys import QUARANTINE, prefix_of
 from zarrcy.metadata import ArrayMetadata
 from zarrcy.metadata.format import Format
 from zarrcy.storage import access
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.storage.json_reader import parse_json
 from zarrcy.types import Buffer, Key, Shape, Store
-
-QUARANTINE = "__quarantine__"
-"""First part of the keys to which `repair` moves values. Keys with this part are not checked."""
 
 _BATCH_KEYS = 1000
 

@@ -1,17 +1,16 @@
-"""Remove what killed writers left, and move damaged chunks aside; no data are deleted."""
+"""Remove or restore what killed writers left, and move damaged chunks aside; no data are deleted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zarrcy.api.inventory import QUARANTINE
 from zarrcy.api.verify import check_value, verify
 from zarrcy.chunk_io.open_chunks import open_chunk_context
 from zarrcy.chunk_io.sharding.context import ShardContext
 from zarrcy.errors import NotErasableError
 from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.verification import Problem
-from zarrcy.keys import normalize_path, prefix_of
+from zarrcy.keys import QUARANTINE, normalize_path, prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import Buffer, Key, Store, StoreLike
@@ -25,13 +24,15 @@ class Repair:
 
     Attributes
     ----------
-    action : {"remove", "move", "rewrite"}
-        ``"remove"``: a leftover of a killed writer was deleted. ``"move"``: a value that is damaged, or outside its
-        array, has another key. ``"rewrite"``: a shard lost its damaged chunks; a copy of the whole shard is kept.
+    action : {"remove", "restore", "move", "rewrite"}
+        ``"remove"``: a temporary file of a killed writer was deleted. ``"restore"``: a directory whose deletion was
+        interrupted before it began has its name again. ``"move"``: a value that is damaged, or outside its array, or
+        a directory that is partly deleted, has another name. ``"rewrite"``: a shard lost its damaged chunks; a copy of
+        the whole shard is kept.
     key : str
-        Key of the value before the change.
+        Key of the value, or path of the directory, before the change.
     target : str or None
-        Key at which the value is kept; None for a leftover.
+        Where it is kept; None for a temporary file.
     """
 
     action: str
@@ -49,6 +50,9 @@ def repair(
     progress: bool = False,
 ) -> list[Repair]:
     """Remove the leftovers of killed writers; on request, move aside chunks that are damaged or outside their array.
+
+    Only temporary files are removed. A directory whose deletion was interrupted gets its name back if it is complete
+    and the name is free; otherwise its files are moved below ``__quarantine__/``.
 
     Parameters
     ----------
@@ -107,10 +111,18 @@ def repair(
         repairs += [_set_aside(store, key, problems, dry_run) for key, problems in problems_by_key.items()]
     for leftover in list(access.leftovers(store, older_than)):
         if not path or leftover.startswith(prefix_of(path)):
+            target = access.leftover_target(store, leftover)
             if not dry_run:
                 access.remove_leftover(store, leftover)
-            repairs.append(Repair("remove", leftover))
+            repairs.append(Repair(_action_for(target), leftover, target))
     return repairs
+
+
+def _action_for(target: str | None) -> str:
+    """Return what is done with a leftover that is kept at a path, or is not kept."""
+    if target is None:
+        return "remove"
+    return "move" if target.startswith(f"{QUARANTINE}/") else "restore"
 
 
 def _set_aside(store: Store, key: Key, problems: list[Problem], dry_run: bool) -> Repair:

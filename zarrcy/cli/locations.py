@@ -69,9 +69,10 @@ def open_location(location: str, mode: str = "r") -> Iterator[Node]:
     """
     store, path = split_location(location)
     if mode in ("r", "r+") and not is_url(store):
-        if not os.path.lexists(store):
+        # a killed deletion can have left the directory under a temporary name, which `zarrcy repair` finds
+        if not os.path.lexists(store) and not any(DirectoryStore(store).leftovers()):
             raise CommandError(f"{store}: no such directory or archive")
-        if not os.path.isdir(store) and not store.endswith(".zip"):
+        if os.path.lexists(store) and not os.path.isdir(store) and not store.endswith(".zip"):
             raise CommandError(f"{store} is neither a directory nor an archive with a name that ends in .zip")
     with ExitStack() as stack:
         try:

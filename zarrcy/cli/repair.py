@@ -16,6 +16,7 @@ __all__ = ["add_arguments", "run"]
 # Action -> text after the repair, text in a dry run.
 _ACTIONS = {
     "remove": ("removed", "would be removed"),
+    "restore": ("restored as {}", "would be restored as {}"),
     "move": ("moved to {}", "would be moved to {}"),
     "rewrite": (
         "rewritten without its damaged chunks; the original is now {}",
@@ -27,8 +28,8 @@ _ACTIONS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the description and the arguments of ``zarrcy repair``."""
     parser.description = (
-        "Remove leftovers of killed writers. With --quarantine, also move damaged chunks aside. "
-        "No data are deleted."
+        "Remove temporary files of killed writers, and restore directories that they had begun to delete. With "
+        "--quarantine, also move damaged chunks aside. No data are deleted."
     )
     parser.epilog = (
         "Chunks that are moved aside get keys below __quarantine__/ in the same store; the array then reads as fill "
@@ -73,4 +74,4 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _action_text(item: Repair, dry_run: bool) -> str:
-    return _ACTIONS[item.action][int(dry_run)].format(printable(item.target or ""))
+    return _ACTIONS[item.action][int(dry_run)].format(printable(item.target or "the root"))

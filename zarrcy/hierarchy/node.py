@@ -454,9 +454,10 @@ class Node:
             raise ContainsArrayError(array_above.path)
         if not overwrite and kinds[-1] is not None:
             raise _contains(kinds[-1], self.path)
-        self._drop_consolidated()
         if overwrite:
-            self._delete()
+            self.erase()
+        else:
+            self._drop_consolidated()
         self.format.prepare(self.store)
         written: dict[str, list[Key]] = {}
         for parent, parent_kind in zip(line[:-1], kinds, strict=False):
@@ -567,12 +568,18 @@ class Node:
                     rename(store, folder, new_folder)
 
     def erase(self) -> None:
-        """Delete the node and everything below it."""
-        self._drop_consolidated()
-        self._delete()
+        """Delete the node and everything below it.
 
-    def _delete(self) -> None:
+        Raises
+        ------
+        NotErasableError, OSError
+            If that is not possible. Nothing is changed then.
+        """
         folders, keys = self.format.storage_prefixes(self.path)
+        for store in self._stores:
+            for folder in folders:
+                access.check_rmdir(store, folder)
+        self._drop_consolidated()
         for store in self._stores:
             if keys:
                 access.deleter(store)(keys)

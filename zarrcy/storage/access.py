@@ -11,10 +11,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
+from zarrcy.errors import NotErasableError
 from zarrcy.storage.base import offers
 from zarrcy.storage.capabilities import (
     CachesValues,
     ChecksMany,
+    ChecksRemoval,
     DeletesMany,
     HasFiles,
     HasIdentity,
@@ -28,6 +30,7 @@ from zarrcy.storage.capabilities import (
     WritesMany,
     has_capability,
 )
+from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, Buffer, Key, Store
 
 Reader = Callable[[list[Key]], list[Buffer | None]]
@@ -328,6 +331,25 @@ def move_value(store: Store, key: Key, new: Key) -> None:
     del store[key]
 
 
+def check_rmdir(store: Store, path: str) -> None:
+    """Raise an error if the keys below a path can't be deleted; the caller then changes nothing.
+
+    Raises
+    ------
+    NotErasableError
+        If there are such keys and the store can't delete keys.
+    OSError
+        If the system does not permit it.
+    """
+    if not getattr(store, "is_erasable", lambda: True)() and listdir(store, path):
+        raise NotErasableError(path, type(store).__name__)
+    inner = mapping_of(store)
+    if inner is not store:
+        check_rmdir(inner, path)
+    elif has_capability(type(store), "check_rmdir"):
+        cast(ChecksRemoval, store).check_rmdir(path)
+
+
 # -- files that interrupted writers left ----------------------------------------------------------------
 
 
@@ -337,8 +359,14 @@ def leftovers(store: Store, older_than: float = 0) -> Iterator[str]:
     return iter(()) if keeper is None else keeper.leftovers(older_than)
 
 
+def leftover_target(store: Store, path: str) -> str | None:
+    """Return the path at which `remove_leftover` keeps what is at a path; None for what it deletes."""
+    keeper = _keeper_of_leftovers(store)
+    return None if keeper is None or not hasattr(keeper, "leftover_target") else keeper.leftover_target(path)
+
+
 def remove_leftover(store: Store, path: str) -> None:
-    """Delete a file that `leftovers` returned."""
+    """Delete a file that `leftovers` returned, or move a directory to its `leftover_target`."""
     keeper = _keeper_of_leftovers(store)
     assert keeper is not None, "the store has no method `leftovers`"
     keeper.remove_leftover(path)

@@ -186,8 +186,18 @@ class KeepsLeftovers(Protocol):
     def leftovers(self, older_than: float = 0) -> Iterator[str]:
         """Iterate over the paths of such files that were last changed at least `older_than` seconds ago."""
 
+    def leftover_target(self, path: str) -> str | None:
+        """Return the path at which `remove_leftover` keeps what is at a path; None for what it deletes."""
+
     def remove_leftover(self, path: str) -> None:
-        """Delete one of the files that `leftovers` returned."""
+        """Delete one of the files that `leftovers` returned, or move a directory to its `leftover_target`."""
+
+
+class ChecksRemoval(Protocol):
+    """A store that can say in advance whether keys can be deleted."""
+
+    def check_rmdir(self, path: str | None = None) -> None:
+        """Raise OSError if the keys below a path can't be deleted."""
 
 
 class ChecksMany(Protocol):

@@ -228,6 +228,10 @@ class LRUStoreCache(Store):
         finally:
             self.invalidate()
 
+    def check_rmdir(self, path: str | None = None) -> None:
+        """Raise an error if `rmdir` can't delete the keys below a path."""
+        access.check_rmdir(self._store, normalize_path(path))
+
     def rename(self, src_path: str, dst_path: str) -> None:
         try:
             listing.rename(self._store, src_path, dst_path)

@@ -183,14 +183,6 @@ def remove_partial(path: str) -> None:
         return
 
 
-def remove_tree(path: str) -> None:
-    """Remove a directory and everything in it."""
-    # programs that only read do not need this import
-    import shutil
-
-    shutil.rmtree(path)
-
-
 # -- waiting for the disk -----------------------------------------------------------------------
 
 

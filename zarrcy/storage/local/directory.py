@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 import stat
@@ -10,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from zarrcy.errors import KeyPathError
-from zarrcy.keys import check_key, normalize_path
+from zarrcy.keys import QUARANTINE, check_key, normalize_path
 from zarrcy.storage.base import Store, check_ranges
 from zarrcy.storage.local.atomic_files import (
     OPEN_NEW,
@@ -24,7 +23,6 @@ from zarrcy.storage.local.atomic_files import (
     path_identities,
     read_file,
     remove_partial,
-    remove_tree,
     replace_file,
     sync_directory,
     sync_file,
@@ -406,7 +404,8 @@ class DirectoryStore(Store):
             if not os.path.isdir(path):
                 raise
             # as in zarr-python, the name of a directory stands for all keys below it
-            remove_tree(path)
+            self.rmdir(key)
+            return
         if self.durability == "full":
             self._settle(os.path.dirname(path))
 
@@ -479,28 +478,37 @@ class DirectoryStore(Store):
             return []
 
     def rmdir(self, path: str | None = None) -> None:
-        """Delete all keys below `path`. For concurrent readers and writers they disappear at once."""
+        """Delete all keys below `path`. For concurrent readers and writers they disappear at once.
+
+        Parameters
+        ----------
+        path : str, optional
+            Path of a node; the root by default.
+
+        Raises
+        ------
+        OSError
+            If they can't be deleted. All keys still exist then.
+        """
+        # programs that only read do not need this import
+        from zarrcy.storage.local.removal import remove_folder
+
         folder = self.dir_path(path)
-        if not os.path.isdir(folder):
-            return
-        doomed = folder
-        if not os.path.islink(folder):
-            doomed = partial_of(folder)
-            try:
-                os.rename(folder, doomed)
-            except FileNotFoundError:
-                return
-            except OSError:
-                # it can't be renamed, because its parent is read-only or it is a mount point
-                doomed = folder
-        while os.path.lexists(doomed):
-            try:
-                remove_tree(doomed)
-            except OSError as exc:
-                # another process deleted a file first, or had started to write one before the rename
-                if exc.errno not in (errno.ENOENT, errno.ENOTEMPTY):
-                    raise
-        self._moved(folder)
+        if os.path.isdir(folder):
+            remove_folder(folder)
+            self._moved(folder)
+
+    def check_rmdir(self, path: str | None = None) -> None:
+        """Raise PermissionError, or another OSError, if `rmdir` can't delete the keys below `path`.
+
+        Parameters
+        ----------
+        path : str, optional
+            Path of a node; the root by default.
+        """
+        from zarrcy.storage.local.removal import check_removable
+
+        check_removable(self.dir_path(path))
 
     def rename(self, src_path: str, dst_path: str) -> None:
         """Move all keys below `src_path` to below `dst_path`, atomically."""
@@ -544,19 +552,63 @@ class DirectoryStore(Store):
                     yield place[skip:].replace(os.sep, "/")
             folders[:] = [name for name in folders if not PARTIAL.search(name)]
 
+    def leftover_target(self, path: str) -> str | None:
+        """Return the path at which `remove_leftover` keeps a directory; None for a file or an empty directory.
+
+        A directory that was not deleted yet gets its name back, if nothing took its place. Of one that was partly
+        deleted, the remaining files are moved below ``__quarantine__``.
+
+        Parameters
+        ----------
+        path : str
+            A path that `leftovers` returned.
+
+        Returns
+        -------
+        str or None
+            Path relative to the store. The root is an empty string.
+        """
+        from zarrcy.storage.local.removal import can_be_restored, is_empty_tree, original_of
+
+        place = self._place_of_leftover(path)
+        if os.path.islink(place) or not os.path.isdir(place) or is_empty_tree(place):
+            return None
+        if can_be_restored(place):
+            return original_of(place)[len(self._root) :].rstrip("/")
+        target = os.path.join(QUARANTINE, path.removeprefix("../"))
+        # the temporary name is unique, but is hidden from listings
+        return target.removesuffix(".partial")
+
     def remove_leftover(self, path: str) -> None:
-        """Delete a path that `leftovers` returned. A writer that uses it starts again."""
+        """Delete a temporary file that `leftovers` returned, or move a directory to its `leftover_target`.
+
+        A writer that uses the file starts again.
+
+        Parameters
+        ----------
+        path : str
+            A path that `leftovers` returned.
+        """
+        from zarrcy.storage.local.removal import can_be_restored, remove_folder, restore
+
+        place, target = self._place_of_leftover(path), self.leftover_target(path)
+        if target is None and os.path.isdir(place) and not os.path.islink(place):
+            remove_folder(place)
+        elif target is None:
+            os.unlink(place)
+        elif can_be_restored(place):
+            restore(place)
+        else:
+            os.makedirs(os.path.dirname(self._root + target), exist_ok=True)
+            os.rename(place, self._root + target)
+
+    def _place_of_leftover(self, path: str) -> str:
         if not PARTIAL.search(path):
             raise KeyPathError(path, "it is not a temporary file of a writer")
         above, own = os.path.split(self.path)
         if path.startswith("../") and _is_left_of(own, path[3:]):
-            place = os.path.join(above, path[3:])
-        else:
-            place = self._root + check_key(path)
-        if os.path.isdir(place) and not os.path.islink(place):
-            remove_tree(place)
-        else:
-            os.unlink(place)
+            return os.path.join(above, path[3:])
+        return self._root + check_key(path)
 
     def getsize(self, path: str | None = None) -> int:
         place = self.dir_path(path)

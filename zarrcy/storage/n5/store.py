@@ -236,6 +236,10 @@ class N5Files(Store):
     def rmdir(self, path: str | None = None) -> None:
         self._files.rmdir(path)
 
+    def check_rmdir(self, path: str | None = None) -> None:
+        """Raise OSError if `rmdir` can't delete the keys below a path."""
+        access.check_rmdir(self._files, normalize_path(path))
+
     def rename(self, src_path: str, dst_path: str) -> None:
         self._files.rename(src_path, dst_path)
 
@@ -250,8 +254,12 @@ class N5Files(Store):
         """Iterate over the files that interrupted writers left; see `DirectoryStore.leftovers`."""
         return access.leftovers(self._files, older_than)
 
+    def leftover_target(self, path: str) -> str | None:
+        """Return where `remove_leftover` keeps what is at a path; see `DirectoryStore.leftover_target`."""
+        return access.leftover_target(self._files, path)
+
     def remove_leftover(self, path: str) -> None:
-        """Delete a file that `leftovers` returned."""
+        """Delete a file that `leftovers` returned, or move a directory to its `leftover_target`."""
         access.remove_leftover(self._files, path)
 
     def clear(self) -> None:

@@ -214,6 +214,10 @@ class FSStore(Store):
     def rmdir(self, path: str | None = None) -> None:
         self._writable().rmdir(path)
 
+    def check_rmdir(self, path: str | None = None) -> None:
+        """Raise OSError if `rmdir` can't delete the keys below a path."""
+        access.check_rmdir(self._files, path or "")
+
     def rename(self, src_path: str, dst_path: str) -> None:
         self._writable().rename(src_path, dst_path)
 
@@ -225,8 +229,12 @@ class FSStore(Store):
         """Iterate over the files that interrupted writers left; see `DirectoryStore.leftovers`."""
         return access.leftovers(self._files, older_than)
 
+    def leftover_target(self, path: str) -> str | None:
+        """Return where `remove_leftover` keeps what is at a path; see `DirectoryStore.leftover_target`."""
+        return access.leftover_target(self._files, path)
+
     def remove_leftover(self, path: str) -> None:
-        """Delete a file that `leftovers` returned."""
+        """Delete a file that `leftovers` returned, or move a directory to its `leftover_target`."""
         access.remove_leftover(self._files, path)
 
     def clear(self) -> None:

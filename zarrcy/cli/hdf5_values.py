@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
@@ -52,7 +53,8 @@ def decode_text(value: bytes | str) -> str:
 def attribute_value(value: Elements) -> JSON:
     """Return the value of an attribute as a value that JSON can represent.
 
-    netCDF stores a scalar attribute as a list of one element, so such a list becomes its element.
+    netCDF stores a scalar attribute as a list of one element, so such a list becomes its element. NaN and infinities
+    stay numbers: ``_FillValue``, ``missing_value`` and ``valid_range`` are compared with the elements of a variable.
 
     Raises
     ------
@@ -62,11 +64,11 @@ def attribute_value(value: Elements) -> JSON:
     Examples
     --------
     >>> attribute_value(np.array([1e20])), attribute_value(np.array([1, np.nan]))
-    (1e+20, [1.0, 'NaN'])
+    (1e+20, [1.0, nan])
     """
     if isinstance(value, np.ndarray) and value.shape == (1,):
         value = value[0]
-    return json_value(value)
+    return _json_value(value, float)
 
 
 def json_value(value: Elements) -> JSON:
@@ -76,21 +78,32 @@ def json_value(value: Elements) -> JSON:
     ------
     UnstorableError
         If the value is a reference, or opaque bytes.
+
+    Examples
+    --------
+    >>> json_value(np.array([1, np.nan]))
+    [1.0, 'NaN']
     """
+    return _json_value(value, _named_float)
+
+
+def _json_value(value: Elements, json_float: Callable[[float], JSON]) -> JSON:
     if isinstance(value, (bytes, str)):
         return decode_text(value)
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, dict):
-        return {decode_text(name): json_value(item) for name, item in value.items()}
+        return {decode_text(name): _json_value(item, json_float) for name, item in value.items()}
     if isinstance(value, np.ndarray) and value.shape == ():
-        return json_value(value[()])
+        return _json_value(value[()], json_float)
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [json_value(item) for item in value]
+        return [_json_value(item, json_float) for item in value]
     if isinstance(value, (float, np.floating)):
-        return _json_float(float(value))
+        return json_float(float(value))
+    if isinstance(value, (complex, np.complexfloating)):
+        return [json_float(float(value.real)), json_float(float(value.imag))]
     if isinstance(value, np.generic):
-        return _json_scalar(value)
+        return _json_scalar(value, json_float)
     if type(value).__name__ == "Empty":
         # a dataspace without elements; netCDF writes an empty text in this way
         return "" if value.dtype.kind in "SUO" else []
@@ -99,7 +112,7 @@ def json_value(value: Elements) -> JSON:
     raise UnstorableError(f"it is a {type(value).__name__}")
 
 
-def _json_float(value: float) -> JSON:
+def _named_float(value: float) -> JSON:
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -107,13 +120,11 @@ def _json_float(value: float) -> JSON:
     return value
 
 
-def _json_scalar(value: np.generic) -> JSON:
+def _json_scalar(value: np.generic, json_float: Callable[[float], JSON]) -> JSON:
     if value.dtype.names is not None:
-        return {name: json_value(value[name]) for name in value.dtype.names}  # type: ignore[index]
+        return {name: _json_value(value[name], json_float) for name in value.dtype.names}  # type: ignore[index]
     if isinstance(value, (np.bool_, np.integer)):
         return value.item()
-    if isinstance(value, np.complexfloating):
-        return [_json_float(float(value.real)), _json_float(float(value.imag))]
     if isinstance(value, (np.datetime64, np.timedelta64)):
         return str(value)
     raise UnstorableError(f"it is {value.dtype.itemsize} opaque bytes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import os
 import shutil
@@ -51,11 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the description and the arguments of ``zarrcy import``."""
     parser.description = (
         "Create a Zarr directory from a netCDF-4 or HDF5 file. Each dataset becomes an array with its attributes, its "
-        "fill value and the names of its axes (in the attribute _ARRAY_DIMENSIONS)."
+        "fill value (the attribute _FillValue) and the names of its axes (in the attribute _ARRAY_DIMENSIONS)."
     )
     parser.epilog = (
-        "Objects that Zarr cannot represent are skipped and reported. JSON has neither NaN nor infinity; in attributes "
-        "they are written as the strings 'NaN', 'Infinity' and '-Infinity'."
+        "Objects that Zarr cannot represent are skipped and reported. Variables that are shorter than an unlimited "
+        "dimension are padded, as netCDF does. NaN and infinities in attributes stay numbers, written as zarr-python "
+        "does (NaN, Infinity, -Infinity)."
     )
     parser.add_argument("source", metavar="SRC.nc", help="file to import")
     parser.add_argument("destination", metavar="DST.zarr", help="directory to create")
@@ -375,32 +377,80 @@ class _Importer:
     def copy_elements(self, variable: Variable, array: Array, advance: Advance) -> int:
         """Copy all elements, and return their size in bytes."""
         nbytes = 0
-        n_axes = len(variable.dataset.shape)
         lengths = block_shape(variable.shape, array.chunks, variable.itemsize, self.block_nbytes)
         for block in iter_blocks(variable.shape, lengths):
-            try:
-                # h5py cannot select along the axes of an array type, so they are read whole
-                elements = variable.dataset[block[:n_axes]]
-            except (OSError, RuntimeError) as exc:
-                raise CommandError(f"/{variable.path} cannot be read from the file: {one_line(exc)}") from exc
-            values: AnyArray
-            if variable.is_text:
-                values, text_nbytes = _to_str(elements)
-                nbytes += text_nbytes
-            else:
-                values = np.asarray(elements)[(slice(None),) * n_axes + block[n_axes:]]
-                values = values.astype(variable.dtype, copy=False)
-                nbytes += values.nbytes
+            values = _read_block(variable, block)
+            nbytes += _text_nbytes(values) if variable.is_text else values.nbytes
             array[block] = values
             advance(values.size * variable.itemsize)
         return nbytes
 
 
-def _to_str(elements: AnyArray) -> tuple[NDArray[np.object_], int]:
-    """Convert strings of h5py to str; also return their size as UTF-8, in bytes."""
+def _read_block(variable: Variable, block: tuple[slice, ...]) -> AnyArray:
+    """Read a block of a variable. Elements beyond the end of the dataset have the value that netCDF shows there.
+
+    Raises
+    ------
+    CommandError
+        If HDF5 cannot read it.
+    """
+    dataset = variable.dataset
+    n_axes = len(dataset.shape)
+    # h5py cannot select along the axes of an array type, so they are read whole
+    stored = tuple(
+        slice(min(s.start, n), min(s.stop, n)) for s, n in zip(block[:n_axes], dataset.shape, strict=True)
+    )
+    try:
+        elements = _read_text(variable, stored) if variable.is_text else np.asarray(dataset[stored])
+    except (OSError, RuntimeError) as exc:
+        raise CommandError(f"/{variable.path} cannot be read from the file: {one_line(exc)}") from exc
+    if variable.is_text:
+        values = _to_str(elements)
+    else:
+        values = elements[(slice(None),) * n_axes + block[n_axes:]].astype(variable.dtype, copy=False)
+    shape = tuple(s.stop - s.start for s in block)
+    if values.shape == shape:
+        return values
+    padded: AnyArray = np.empty(shape, variable.dtype)
+    padded[...] = variable.padding
+    padded[tuple(map(slice, values.shape))] = values
+    return padded
+
+
+def _read_text(variable: Variable, region: tuple[slice, ...]) -> AnyArray:
+    """Read strings. The chunks that the file does not have are not read, because HDF5 2.0 fails there."""
+    dataset = variable.dataset
+    if dataset.chunks is None or dataset.id.get_num_chunks() == math.prod(
+        -(-n // c) for n, c in zip(dataset.shape, dataset.chunks, strict=True)
+    ):
+        return np.asarray(dataset[region], object)
+    elements: AnyArray = np.empty(tuple(s.stop - s.start for s in region), object)
+    elements[...] = variable.padding
+    corners = itertools.product(
+        *(range(s.start // c * c, s.stop, c) for s, c in zip(region, dataset.chunks, strict=True))
+    )
+    for corner in corners:
+        if dataset.id.get_chunk_info_by_coord(corner).byte_offset is None:
+            continue
+        part = tuple(
+            slice(max(i, s.start), min(i + c, s.stop))
+            for i, c, s in zip(corner, dataset.chunks, region, strict=True)
+        )
+        inside = tuple(slice(p.start - s.start, p.stop - s.start) for p, s in zip(part, region, strict=True))
+        elements[inside] = dataset[part]
+    return elements
+
+
+def _to_str(elements: AnyArray) -> NDArray[np.object_]:
+    """Convert strings of h5py to str."""
     values = np.empty(np.shape(elements), object)
     values[...] = elements
     flat = values.reshape(-1)
     for number, value in enumerate(flat):
         flat[number] = decode_text(value)
-    return values, sum(len(text.encode("utf-8")) for text in flat)
+    return values
+
+
+def _text_nbytes(values: AnyArray) -> int:
+    """Return the size of strings as UTF-8, in bytes."""
+    return sum(len(text.encode("utf-8")) for text in values.reshape(-1))

@@ -1,19 +1,24 @@
 """Read the structure of an HDF5 or netCDF-4 file as Zarr has it: groups, arrays, attributes, dimension names.
 
 Sources: the HDF5 dimension scale specification (CLASS, NAME, DIMENSION_LIST, REFERENCE_LIST), and the
-netCDF-4 file format specification (``_Netcdf4Dimid``, ``_Netcdf4Coordinates``, ``_nc4_non_coord_``).
+netCDF-4 file format specification (``_FillValue``, ``_nc4_non_coord_``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zarrcy.cli.hdf5_values import UnstorableError, attribute_value, decode_text, load_h5py, storable_dtype
+from zarrcy.cli.netcdf_dimensions import (
+    Dimensions,
+    default_fill_value,
+    is_pure_dimension,
+    is_scale,
+)
 from zarrcy.metadata.v2.dtypes import normalize_fill_value
 from zarrcy.types import JSON, AnyDtype, Elements, Shape
 
@@ -36,7 +41,6 @@ _BOOKKEEPING = {
 }
 # Other conventions (images, PyTables) also use these names, so only dimension scales lose them.
 _SCALE_BOOKKEEPING = {"CLASS", "NAME"}
-_PURE_DIMENSION = "This is a netCDF dimension but not a netCDF variable"
 _NOT_A_COORDINATE = "_nc4_non_coord_"
 # Assumed size of a string of variable length, in bytes; the real sizes are known only after reading.
 _TEXT_ITEMSIZE = 64
@@ -53,13 +57,16 @@ class Variable:
     dataset : h5py.Dataset
         The dataset.
     shape : tuple of int
-        Shape, in elements, including the axes of an array type.
+        Shape, in elements, including the axes of an array type. It can be longer than the dataset along the axes of
+        unlimited dimensions.
     dtype : numpy.dtype
         Data type of the new array; object for strings of variable length.
     source_chunks : tuple of int or None
         Chunk shape in the file, in elements; None if the dataset is contiguous.
     fill_value : scalar or None
-        Fill value; None if the file does not set one.
+        Value of missing elements; None if the variable does not have the attribute ``_FillValue``.
+    padding : scalar
+        Value of the elements beyond the end of the dataset.
     attributes : dict
         Attributes, including the dimension names.
     """
@@ -70,6 +77,7 @@ class Variable:
     dtype: AnyDtype
     source_chunks: Shape | None
     fill_value: Elements
+    padding: Elements
     attributes: dict[str, JSON]
 
     @property
@@ -122,18 +130,13 @@ class _ContentsReader:
         self.h5py = load_h5py()
         self.file = file
         self.contents = FileContents()
-        self.names_by_dimid: dict[int, str] = {}
         self.lengths_of_unnamed: dict[tuple[str, int], int] = {}
 
     def run(self) -> FileContents:
         datasets = list(self.walk(self.file, "", set()))
+        self.dimensions = Dimensions(datasets)
         for path, dataset in datasets:
-            if _is_scale(dataset):
-                self.names_by_dimid |= dict.fromkeys(
-                    _whole_numbers(dataset, "_Netcdf4Dimid"), _basename(path)
-                )
-        for path, dataset in datasets:
-            if not _is_pure_dimension(dataset):
+            if not is_pure_dimension(dataset):
                 self.add_variable(path, dataset)
         return self.contents
 
@@ -191,8 +194,8 @@ class _ContentsReader:
         if dtype.subdtype is not None:
             # the axes of an array type become axes of the array
             dtype, inner = dtype.subdtype
-        shape = (*dataset.shape, *inner)
-        ignored = _BOOKKEEPING | (_SCALE_BOOKKEEPING if _is_scale(dataset) else set())
+        shape = (*self.dimensions.shape(dataset), *inner)
+        ignored = _BOOKKEEPING | (_SCALE_BOOKKEEPING if is_scale(dataset) else set())
         attributes = self.attributes_of(dataset, path, ignored)
         attributes |= _enum_attributes(self.h5py.check_enum_dtype(file_dtype), attributes)
         attributes[DIMENSIONS] = self.dimension_names(path, dataset, shape)
@@ -203,6 +206,7 @@ class _ContentsReader:
             dtype=dtype,
             source_chunks=None if dataset.chunks is None else (*dataset.chunks, *inner),
             fill_value=self.fill_value_of(path, dataset, dtype),
+            padding=self.padding_of(dataset, dtype),
             attributes=attributes,
         )
 
@@ -240,47 +244,44 @@ class _ContentsReader:
     # -- fill values -----------------------------------------------------------------------------
 
     def fill_value_of(self, path: str, dataset: h5py.Dataset, dtype: AnyDtype) -> Elements:
-        """Return the fill value that the file sets, or None.
+        """Return the value that means "missing", or None.
 
-        The attribute has precedence, since HDF5 cannot change the fill value of a dataset that has data.
+        Only the attribute has this meaning. netCDF-C also sets the fill value of each HDF5 dataset, to a default value
+        that is data like any other: readers of Zarr must not mask it.
         """
-        for stored in self.fill_values(dataset):
-            value = _single_element(stored)
-            if isinstance(value, (bytes, str)) and dtype.hasobject:
-                return decode_text(value)
-            try:
-                return normalize_fill_value(value, dtype)
-            except ValueError as exc:
-                self.contents.notices.append(f"skipped a fill value of /{path}: {exc}")
-        return None
+        if "_FillValue" not in dataset.attrs:
+            return None
+        try:
+            value = _single_element(self.read_attribute(dataset, "_FillValue"))
+        except UnstorableError:
+            # it was already reported with the attributes
+            return None
+        if isinstance(value, (bytes, str)) and dtype.hasobject:
+            return decode_text(value)
+        try:
+            return normalize_fill_value(value, dtype)
+        except ValueError as exc:
+            self.contents.notices.append(f"skipped the attribute _FillValue of /{path} as fill value: {exc}")
+            return None
 
-    def fill_values(self, dataset: h5py.Dataset) -> Iterator[Elements]:
-        h5py = self.h5py
-        if "_FillValue" in dataset.attrs:
-            # an attribute that cannot be read was already reported with the attributes
-            with suppress(UnstorableError):
-                yield self.read_attribute(dataset, "_FillValue")
+    def padding_of(self, dataset: h5py.Dataset, dtype: AnyDtype) -> Elements:
+        """Return the value that netCDF shows beyond the end of a dataset."""
         properties = dataset.id.get_create_plist()
-        if properties.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED:
-            yield dataset.fillvalue
+        if properties.fill_value_defined() != self.h5py.h5d.FILL_VALUE_USER_DEFINED:
+            return default_fill_value(dtype)
+        fill = dataset.fillvalue
+        return decode_text(fill) if isinstance(fill, (bytes, str)) and dtype.hasobject else fill
 
     # -- dimension names -------------------------------------------------------------------------
 
     def dimension_names(self, path: str, dataset: h5py.Dataset, shape: Shape) -> list[str]:
         """Return a name for each axis: that of its scale, its label, or a generated name."""
-        names = self.names_of_scale(path, dataset) if _is_scale(dataset) else _names_of_axes(dataset)
-        names = [*names, *[None] * (len(shape) - len(names))]
+        names = self.dimensions.names(dataset)
+        names += [None] * (len(shape) - len(names))
         return [
             self.generated_name(path, axis, shape[axis]) if name is None else name
             for axis, name in enumerate(names)
         ]
-
-    def names_of_scale(self, path: str, dataset: h5py.Dataset) -> list[str | None]:
-        """Return the names of a scale's own axes; HDF5 cannot attach another scale to them."""
-        if len(dataset.shape) == 1:
-            return [_basename(path)]
-        dimids = _whole_numbers(dataset, "_Netcdf4Coordinates")[: len(dataset.shape)]
-        return [self.names_by_dimid.get(dimid) for dimid in dimids]
 
     def generated_name(self, path: str, axis: int, length: int) -> str:
         """Return a name for an axis without one; within a group, equal names imply equal lengths."""
@@ -294,41 +295,6 @@ def _single_element(value: Elements) -> Elements:
     if isinstance(value, np.ndarray) and value.size and (value.reshape(-1)[1:] == value.reshape(-1)[0]).all():
         return value.reshape(-1)[0]
     return value
-
-
-def _names_of_axes(dataset: h5py.Dataset) -> list[str | None]:
-    names: list[str | None] = []
-    for dimension in dataset.dims:
-        scale = _name_of_scale(dimension)
-        names.append(_basename(decode_text(scale)) if scale else decode_text(dimension.label) or None)
-    return names
-
-
-def _name_of_scale(dimension: h5py.DimensionProxy) -> str | None:
-    """Return the path of the first scale of an axis, or None."""
-    try:
-        return dimension[0].name if len(dimension) else None
-    except RuntimeError:
-        # the scale was deleted, but the dataset still refers to it
-        return None
-
-
-def _is_scale(dataset: h5py.Dataset) -> bool:
-    return bool(dataset.is_scale)
-
-
-def _is_pure_dimension(dataset: h5py.Dataset) -> bool:
-    """Return whether the dataset only represents a netCDF dimension that has no variable of its name."""
-    if not _is_scale(dataset) or "NAME" not in dataset.attrs:
-        return False
-    name = dataset.attrs["NAME"]
-    return isinstance(name, (bytes, str)) and decode_text(name).startswith(_PURE_DIMENSION)
-
-
-def _whole_numbers(dataset: h5py.Dataset, name: str) -> list[int]:
-    """Return the integers of an attribute; an empty list if it is missing or not of an integer type."""
-    values = np.ravel(dataset.attrs[name]) if name in dataset.attrs else np.empty(0, int)
-    return [int(value) for value in values] if values.dtype.kind in "iu" else []
 
 
 def _enum_attributes(members: dict[str, int] | None, attributes: dict[str, JSON]) -> dict[str, JSON]:
@@ -348,7 +314,3 @@ def _is_valid_name(name: str) -> bool:
 
 def _join(path: str, name: str) -> str:
     return f"{path}/{name}" if path else name
-
-
-def _basename(path: str) -> str:
-    return path.rpartition("/")[2]

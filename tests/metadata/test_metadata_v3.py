@@ -285,7 +285,7 @@ MALFORMED = [
     ({"codecs": [{"name": "numcodecs.pickle"}]}, "not have a data type for its elements"),
     (
         {"codecs": [{"name": "numcodecs.delta", "configuration": {"dtype": "x"}}, LITTLE]},
-        "does not accept this",
+        "parameter 'dtype' of the codec 'delta'",
     ),
     ({"codecs": [{"name": "packbits", "configuration": {"first_bit": 4, "last_bit": 3}}]}, "less than"),
     ({"codecs": [{"name": "scale_offset", "configuration": {"offset": 0, "scale": 0}}, LITTLE]}, "not be 0"),

@@ -63,6 +63,8 @@ def decoder_for(codec: Codec, nbytes: int | None, n_elements: int) -> Decoder:
         return lambda data: codec.decode(_check_json(codec, data, n_elements))
     if name == "msgpack2":
         return lambda data: _decode_msgpack(codec, data, n_elements)
+    if name == "shuffle":
+        return _unshuffled(codec, _checked(codec, nbytes, encoded_nbytes(codec, nbytes)))
     if name in STATED or new_stream(codec) is not None:
         return _limited(codec) if nbytes is None else _of_length(codec, nbytes)
     return _checked(codec, nbytes, encoded_nbytes(codec, nbytes))
@@ -85,6 +87,18 @@ def _checked(codec: Codec, nbytes: int | None, stored_nbytes: int | None) -> Dec
         return decoded
 
     return decode
+
+
+def _unshuffled(codec: Codec, decode: Decoder) -> Decoder:
+    """Return a decoder that refuses a part of an element, for which numcodecs returns uninitialised memory."""
+    elementsize = codec.get_config()["elementsize"]
+
+    def decode_elements(data: Buffer) -> Buffer:
+        if elementsize > 1 and (length := _nbytes(data)) % elementsize:
+            raise ValueError(f"{length} bytes are not a multiple of its elementsize {elementsize}")
+        return decode(data)
+
+    return decode_elements
 
 
 def _nbytes(data: Buffer) -> int:

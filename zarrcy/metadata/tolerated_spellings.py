@@ -131,6 +131,21 @@ V2 = (
         writer=NO_WRITER,
     ),
     Spelling(
+        spelling={"filters": [{"id": "shuffle", "elementsize": 0}]},
+        meaning={"filters": [{"id": "shuffle", "elementsize": 4}]},
+        writer="netcdf-c 4.10: the size of the elements at this point of the pipeline",
+    ),
+    Spelling(
+        spelling={"filters": [{"id": "shuffle", "elementsize": "4"}]},
+        meaning={"filters": [{"id": "shuffle", "elementsize": 4}]},
+        writer="netcdf-c; each number among the parameters of a codec may be text",
+    ),
+    Spelling(
+        spelling={"compressor": {"id": "zlib", "level": "5"}},
+        meaning={"compressor": {"id": "zlib", "level": 5}},
+        writer="netcdf-c",
+    ),
+    Spelling(
         spelling={"written_by": "a writer"},
         meaning={},
         writer="netcdf-c (`_NCZARR_ARRAY`); members outside of the specification are kept and ignored",
@@ -259,6 +274,16 @@ V3 = (
         spelling={"codecs": [_BYTES, {"name": "zlib", "configuration": {"level": 3}}]},
         meaning={"codecs": [_BYTES, {"name": "numcodecs.zlib", "configuration": {"level": 3}}]},
         writer="zarrs, for codecs of numcodecs",
+    ),
+    Spelling(
+        spelling={"codecs": [_BYTES, {"name": "numcodecs.shuffle", "configuration": {"elementsize": 0}}]},
+        meaning={"codecs": [_BYTES, {"name": "numcodecs.shuffle", "configuration": {"elementsize": 4}}]},
+        writer="none known; as in Zarr v2",
+    ),
+    Spelling(
+        spelling={"codecs": [_BYTES, {"name": "gzip", "configuration": {"level": "5"}}]},
+        meaning={"codecs": [_BYTES, {"name": "gzip", "configuration": {"level": 5}}]},
+        writer="none known; as in Zarr v2",
     ),
     Spelling(
         spelling={"codecs": [{"name": "numcodecs.delta"}, _BYTES]},

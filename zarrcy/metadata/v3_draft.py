@@ -27,7 +27,7 @@ from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.json_writer import dump_json
 from zarrcy.metadata.node_lookup import Answer, find
-from zarrcy.metadata.v2.documents import codec_of, config_of, stages_of
+from zarrcy.metadata.v2.documents import checked_filters, codec_of, config_of, stages_of
 from zarrcy.metadata.v2.dtypes import decode_dtype, decode_fill_value, encode_dtype, encode_fill_value
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
@@ -321,9 +321,13 @@ def parse_array(document: Buffer, key: Key, default_separator: str = ".") -> Arr
     filters = _attributes(members).get(_FILTERS) or []
     if not isinstance(filters, list):
         members.require("attributes").require(_FILTERS).fail("it must be a list of codecs")
-    codecs = [codec_of(config, key) for config in filters]
     try:
         dtype = _parse_dtype(members.require("data_type"))
+    except (ValueError, TypeError, OverflowError) as exc:
+        raise MetadataError(key, str(exc)) from exc
+    filters, itemsize = checked_filters(filters, dtype, key)
+    codecs = [codec_of(config, key) for config in filters]
+    try:
         object_codec = codecs[0].codec_id if codecs else ""
         fill_value = decode_fill_value(members.require("fill_value").value, dtype, object_codec)
     except (ValueError, TypeError, OverflowError) as exc:
@@ -334,7 +338,7 @@ def parse_array(document: Buffer, key: Key, default_separator: str = ".") -> Arr
         chunk_shape=tuple(n or 1 for n in chunk_shape),
         dtype=dtype,
         fill_value=fill_value,
-        stages=stages_of(order, codecs, _parse_compressor(members.get("compressor")), len(shape)),
+        stages=stages_of(order, codecs, _parse_compressor(members.get("compressor"), itemsize), len(shape)),
         chunk_keys=_chunk_keys(grid.require("separator").choice("/", ".")),
         extra_fields={name: value for name, value in members.object().items() if name not in _MUTABLE},
     )
@@ -351,14 +355,17 @@ def _parse_dtype(member: Member) -> AnyDtype:
     return decode_dtype(value)
 
 
-def _parse_compressor(member: Member | None) -> Codec | None:
+def _parse_compressor(member: Member | None, itemsize: int) -> Codec | None:
     if member is None or member.value is None:
         return None
     codec = member.require("codec")
     name = codec.string().removeprefix(_CODEC).partition("/")[0]
     if name not in _CODECS:
         codec.fail(f"it must be one of {', '.join(f'{_CODEC}{name}/1.0' for name in _CODECS)}")
-    return codec_of({**member.require("configuration").object(), "id": name}, member.key)
+    from zarrcy.metadata.codec_parameters import numcodecs_config  # arrays in v2 do not need it
+
+    config = numcodecs_config(member.require("configuration"), itemsize, name)
+    return codec_of({**config, "id": name}, member.key)
 
 
 # -- saving ----------------------------------------------------------------------------------------

@@ -8,11 +8,14 @@ from typing import Any
 import numcodecs
 
 from zarrcy.codecs import as_codec
-from zarrcy.errors import BadCompressorError
+from zarrcy.codecs.bounded_decode import is_own
+from zarrcy.errors import BadCompressorError, MetadataError
 from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayMetadata, Names
 from zarrcy.metadata.array_spec import ArraySpec, CodecLike
+from zarrcy.metadata.codec_parameters import numcodecs_config, stored_itemsize
+from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.v2 import convert, dtypes
-from zarrcy.metadata.v2.documents import chunk_keys, stages_of
+from zarrcy.metadata.v2.documents import ARRAY_KEY, chunk_keys, stages_of
 from zarrcy.types import JSON, AnyDtype, Codec, Elements
 
 
@@ -47,6 +50,7 @@ def describe_array(request: ArraySpec) -> ArrayMetadata:
         raise ValueError(f"fill value {fill_value!r} is a str; the elements are bytes")
     # zarr-python 2 does not compress the single element of an array without axes
     compressor = _as_compressor(request.compressor) if request.shape else None
+    filters, compressor = _with_valid_parameters(filters, compressor, dtype)
     if request.checksum:
         filters += _checksum_filters(compressor, dtype)
     return ArrayMetadata(
@@ -111,6 +115,29 @@ def _as_compressor(compressor: CodecLike | None) -> Codec | None:
         return as_codec(compressor)
     except ValueError as exc:
         raise BadCompressorError(compressor, str(exc)) from exc
+
+
+def _with_valid_parameters(
+    filters: list[Codec], compressor: Codec | None, dtype: AnyDtype
+) -> tuple[list[Codec], Codec | None]:
+    """Return the filters and the compressor, with the parameters that documents state."""
+    itemsize = dtype.itemsize
+    valid = []
+    for i, codec in enumerate(filters):
+        valid.append(_with_valid_config(codec, f"filters[{i}]", itemsize))
+        itemsize = stored_itemsize(valid[-1].get_config(), itemsize)
+    return valid, compressor and _with_valid_config(compressor, "compressor", itemsize)
+
+
+def _with_valid_config(codec: Codec, argument: str, itemsize: int) -> Codec:
+    if not is_own(codec):
+        return codec
+    config = dict(codec.get_config())
+    try:
+        valid = numcodecs_config(Member(ARRAY_KEY, argument, config), itemsize)
+    except MetadataError as exc:
+        raise ValueError(exc.problem) from exc
+    return codec if valid == config else as_codec(valid)
 
 
 def _checksum_filters(compressor: Codec | None, dtype: AnyDtype) -> list[Codec]:

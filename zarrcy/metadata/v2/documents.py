@@ -13,7 +13,7 @@ from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose
 from zarrcy.errors import CodecNotAvailableError, MetadataError
 from zarrcy.indexing.chunk_shapes import MAX_NDIM
 from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys
-from zarrcy.metadata.json_member import MAX_CODECS
+from zarrcy.metadata.json_member import MAX_CODECS, Member
 from zarrcy.metadata.json_writer import dump_json
 from zarrcy.metadata.v2.dtypes import decode_dtype, encode_dtype, encode_fill_value, fill_value_of
 from zarrcy.storage import access
@@ -30,6 +30,14 @@ DOCUMENTS: tuple[str, ...] = (*DOCUMENTS_OF_NODES, CONSOLIDATED_KEY)
 KEY_OF_KIND = {"array": ARRAY_KEY, "group": GROUP_KEY}
 
 _PACK = Pack()
+# The compressor of arrays that do not choose one; it needs no check.
+_DEFAULT_COMPRESSOR: dict[str, JSON] = {
+    "blocksize": 0,
+    "clevel": 5,
+    "cname": "lz4",
+    "id": "blosc",
+    "shuffle": 1,
+}
 # Shapes and chunks have lengths below this, in elements or bytes.
 _LENGTH_LIMIT = 2**62
 _REQUIRED = frozenset({"chunks", "dtype", "shape", "zarr_format"})
@@ -194,6 +202,10 @@ def _parse_zarray(document: Buffer, key: Key, default_separator: str) -> ParsedZ
         raise MetadataError(key, str(exc)) from exc
     if math.prod(chunk_shape) * dtype.itemsize >= _LENGTH_LIMIT:
         raise MetadataError(key, f"'chunks' is {list(chunk_shape)}; a chunk must have fewer than 2**62 bytes")
+    filters, itemsize = checked_filters(filters, dtype, key)
+    compressor = members.get("compressor")
+    if compressor is not None:
+        compressor = _checked_codec(Member(key, "compressor", compressor), itemsize)
     return ParsedZarray(
         shape=shape,
         # chunks may have length 0 along an axis without elements
@@ -202,7 +214,7 @@ def _parse_zarray(document: Buffer, key: Key, default_separator: str) -> ParsedZ
         fill_value=members.get("fill_value"),
         order=order,
         filters=filters,
-        compressor=members.get("compressor"),
+        compressor=compressor,
         chunk_keys=chunk_keys(separator, "dimension_separator" in members),
         extra_fields={}
         if _MEMBERS.issuperset(members)
@@ -230,7 +242,40 @@ def _parse_lengths(value: JSON, member: str, key: Key) -> Shape:
     return tuple(value)
 
 
-def codec_of(config: JSON, key: Key) -> Codec:
+def checked_filters(configs: list[JSON], dtype: AnyDtype, key: Key) -> tuple[list[JSON], int]:
+    """Return the configurations of filters with valid parameters, and the size of the elements after them in bytes.
+
+    Raises
+    ------
+    MetadataError
+        If a parameter is not valid.
+    """
+    if not configs:
+        return configs, dtype.itemsize
+    from zarrcy.metadata.codec_parameters import stored_itemsize  # most arrays have no filters
+
+    itemsize = dtype.itemsize
+    checked: list[JSON] = []
+    for i, config in enumerate(configs):
+        checked.append(_checked_codec(Member(key, f"filters[{i}]", config), itemsize))
+        itemsize = stored_itemsize(checked[-1], itemsize)
+    return checked, itemsize
+
+
+def _checked_codec(member: Member, itemsize: int) -> dict[str, JSON]:
+    if not isinstance(member.value, dict) or not isinstance(member.value.get("id"), str):
+        raise MetadataError(
+            member.key,
+            f"{member.value!r} is not the configuration of a codec; it must be an object with an 'id'",
+        )
+    if member.value == _DEFAULT_COMPRESSOR:
+        return _DEFAULT_COMPRESSOR
+    from zarrcy.metadata.codec_parameters import numcodecs_config  # most arrays have the default compressor
+
+    return numcodecs_config(member, itemsize)
+
+
+def codec_of(config: dict[str, JSON], key: Key) -> Codec:
     """Return the codec that a document configures.
 
     Raises
@@ -240,10 +285,6 @@ def codec_of(config: JSON, key: Key) -> Codec:
     CodecNotAvailableError
         If the codec is not installed.
     """
-    if not isinstance(config, dict) or not isinstance(config.get("id"), str):
-        raise MetadataError(
-            key, f"{config!r} is not the configuration of a codec; it must be an object with an 'id'"
-        )
     try:
         codec: Codec = numcodecs.get_codec(config)
     except Exception as exc:

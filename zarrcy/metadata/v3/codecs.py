@@ -25,10 +25,11 @@ from zarrcy.codecs.array_codecs import (
 from zarrcy.codecs.crc32c import CRC32C
 from zarrcy.codecs.typed_blosc import blosc
 from zarrcy.errors import CodecNotAvailableError
+from zarrcy.metadata.codec_parameters import ZARR_V3, checked, numcodecs_config
 from zarrcy.metadata.json_member import MAX_CODECS, MAX_DEPTH, Extension, Member
 from zarrcy.metadata.v3 import fill_values
 from zarrcy.metadata.v3.data_types import DataType, has_byte_order, parse_dtype
-from zarrcy.types import AnyDtype, Codec, Elements, Shape
+from zarrcy.types import JSON, AnyDtype, Codec, Elements, Shape
 
 ENTRY_POINTS = "zarrcy.codecs"
 PREFIX = "numcodecs."
@@ -358,47 +359,45 @@ def _compressor(codec: Codec, spec: ChunkSpec) -> ParsedCodec:
     return ParsedCodec(BYTES, (Compressor(codec),), spec)
 
 
+def _config(ext: Extension) -> dict[str, JSON]:
+    """Return the checked configuration of a codec whose parameters do not depend on its input."""
+    return checked(ext.allow_only(*ZARR_V3[ext.name]), ext.name, ZARR_V3)
+
+
 def _blosc(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
-    config = ext.allow_only("cname", "clevel", "shuffle", "typesize", "blocksize")
-    shuffle = config.require("shuffle").choice(*SHUFFLES)
-    typesize, blocksize = config.get("typesize"), config.get("blocksize")
+    config = _config(ext)
+    ext.configuration.require("shuffle")
+    typesize, shuffle = config.get("typesize"), config["shuffle"]
     if typesize is None and shuffle != "noshuffle":
-        config.fail("it lacks 'typesize', which the shuffle needs")
-    size = 1 if typesize is None else typesize.integer(1, 2**31 - 1)
+        ext.configuration.fail("it lacks 'typesize', which the shuffle needs")
+    for name in ("cname", "clevel"):
+        ext.configuration.require(name)
     codec = blosc(
-        config.require("cname").choice(*CNAMES),
-        config.require("clevel").integer(0, 9),
+        config["cname"],
+        config["clevel"],
         SHUFFLES.index(shuffle),
         # Blosc itself treats larger items as single bytes
-        size if size < 256 else 1,
-        0 if blocksize is None else blocksize.integer(0, 2**31 - 1),
+        typesize if typesize is not None and typesize < 256 else 1,
+        config.get("blocksize", 0),
     )
     return _compressor(codec, spec)
 
 
 def _gzip(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
-    level = ext.allow_only("level").get("level")
-    return _compressor(numcodecs.GZip(1 if level is None else level.integer(0, 9)), spec)
+    return _compressor(numcodecs.GZip(_config(ext).get("level", 1)), spec)
 
 
 def _zstd(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
-    config = ext.allow_only("level", "checksum")
-    level, checksum = config.get("level"), config.get("checksum")
-    n = 0 if level is None else level.integer(-131072, 22)
-    if checksum is not None and checksum.value is not None and checksum.boolean():
-        return _compressor(numcodecs.Zstd(n, checksum=True), spec)
-    return _compressor(numcodecs.Zstd(n), spec)
+    config = _config(ext)
+    level = config.get("level", 0)
+    # older versions of numcodecs do not have the checksum
+    codec = numcodecs.Zstd(level, checksum=True) if config.get("checksum") else numcodecs.Zstd(level)
+    return _compressor(codec, spec)
 
 
 def _crc32c(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
-    ext.allow_only()
-    return _compressor(CRC32C(), spec)
-
-
-def _crc32c_of_numcodecs(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
-    location = ext.allow_only("location").get("location")
-    if location is not None and location.choice("start", "end") == "start":
-        location.fail("only a checksum at the end is supported")
+    if _config(ext).get("location") == "start":
+        ext.configuration.require("location").fail("only a checksum at the end is supported")
     return _compressor(CRC32C(), spec)
 
 
@@ -412,11 +411,12 @@ _STORED_OF = {"delta": "astype", "fixedscaleoffset": "astype", "quantize": "asty
 
 
 def _of_numcodecs(ext: Extension, name: str, spec: ChunkSpec, is_bytes: bool) -> ParsedCodec:
-    config = {**ext.configuration.object(), "id": name}
+    itemsize = 1 if spec.kind.variable else spec.dtype.itemsize
+    config = {**numcodecs_config(ext.configuration, itemsize, name), "id": name}
     if name in _DTYPE_OF and config.get(_DTYPE_OF[name]) is None:
         config[_DTYPE_OF[name]] = spec.dtype.str
-    if name == "shuffle" and config.get("elementsize") is None:
-        config["elementsize"] = spec.dtype.itemsize
+    if name == "shuffle":
+        config.setdefault("elementsize", itemsize)
     try:
         codec: Codec = numcodecs.get_codec(config)
     except Exception as exc:
@@ -466,7 +466,7 @@ _OWN: dict[str, CodecParser] = {
     "gzip": _gzip,
     "zstd": _zstd,
     "crc32c": _crc32c,
-    "numcodecs.crc32c": _crc32c_of_numcodecs,
+    "numcodecs.crc32c": _crc32c,
 }
 
 

@@ -11,8 +11,11 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import TypeVar
 
-T = TypeVar("T")
+from typing_extensions import disjoint_base
 
+_T = TypeVar("_T")
+
+@disjoint_base
 class KeyLock:
     """Names that one thread holds, and that no other thread of this process can hold at the same time.
 
@@ -50,6 +53,7 @@ class KeyLock:
     def release(self) -> None:
         """Release the names that this lock holds, if any."""
 
+@disjoint_base
 class FileLock:
     """An exclusive lock of a file between processes (POSIX record locks), and between the threads of this process.
 
@@ -76,6 +80,7 @@ class FileLock:
     def __enter__(self) -> FileLock: ...
     def __exit__(self, *exc_info: object) -> None: ...
 
+@disjoint_base
 class ContextValue:
     """Sets a context variable in a ``with`` block.
 
@@ -87,10 +92,11 @@ class ContextValue:
         Its value in the block.
     """
 
-    def __init__(self, variable: ContextVar[T], value: T) -> None: ...
+    def __init__(self, variable: ContextVar[_T], value: _T) -> None: ...
     def __enter__(self) -> None: ...
     def __exit__(self, *exc_info: object) -> None: ...
 
+@disjoint_base
 class WorkerGroup:
     """Threads that work for one caller. Leaving the ``with`` block waits for those that have begun.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import h5py
@@ -549,6 +550,138 @@ def test_objects_that_zarr_cannot_represent_are_skipped_and_reported(source, tar
     assert summary.startswith("skipped 8 objects: ")
     assert {path.removeprefix("/") for path in summary.partition(": ")[2].split(", ")} == skipped
     assert_array_equal(opened(target, "kept")[:], np.arange(3))
+
+
+def add_virtual(file, name, sources, shape=(4,), fill=-1):
+    """Add a virtual dataset whose n-th element comes from the n-th source; one source gives all elements."""
+    layout = h5py.VirtualLayout(shape, "i4")
+    for row, (source_file, path) in enumerate(sources):
+        if len(sources) == 1:
+            layout[...] = h5py.VirtualSource(source_file, path, shape=shape, dtype="i4")
+        else:
+            layout[row : row + 1] = h5py.VirtualSource(source_file, path, shape=shape, dtype="i4")[:1]
+    file.create_virtual_dataset(name, layout, fillvalue=fill)
+
+
+def add_blocks(file, name, source_file, path):
+    """Add a virtual dataset that has one element from each of any number of sources, named with %b."""
+    one, all_blocks = h5py.h5s.create_simple((1,)), h5py.h5s.create_simple((3,), (h5py.h5s.UNLIMITED,))
+    all_blocks.select_hyperslab((0,), (h5py.h5s.UNLIMITED,), stride=(1,), block=(1,))
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_virtual(all_blocks, source_file.encode(), path.encode(), one)
+    h5py.h5d.create(file.id, name.encode(), h5py.h5t.STD_I32LE, all_blocks, properties)
+
+
+def test_elements_in_external_raw_files_are_left_out_and_reported(source, target, capsys):
+    secret = source.parent / "secret.txt"
+    secret.write_bytes(b"password12345678")
+    with h5py.File(source, "w") as file:
+        file["kept"] = np.arange(3)
+        file.create_dataset("raw", shape=(4,), dtype="i4", external=[(str(secret), 0, 16)])
+        file.create_dataset("many", shape=(4,), dtype="i4", external=[("a", 0, 8), ("b", 0, 8)])
+        add_virtual(file, "through_virtual", [(".", "/raw")])
+        add_virtual(file, "through_two", [(".", "/through_virtual")])
+        with h5py.File(source.parent / "other.h5", "w") as other:
+            other.create_dataset("raw", shape=(4,), dtype="i4", external=[(str(secret), 0, 16)])
+        add_virtual(file, "through_file", [("other.h5", "/raw")])
+    assert main(["import", str(source), str(target)]) == 0
+    notices = capsys.readouterr().err
+    for path in ("raw", "many", "through_virtual", "through_two", "through_file"):
+        assert f"skipped /{path}: its elements are in other files" in notices
+        assert not (target / path).exists()
+    assert all(b"password" not in path.read_bytes() for path in target.rglob("*") if path.is_file())
+    assert_array_equal(opened(target, "kept")[:], np.arange(3))
+
+
+def test_a_virtual_dataset_without_its_source_is_left_out_and_reported(source, target, capsys):
+    folder = source.parent
+    with h5py.File(folder / "other.h5", "w") as other:
+        other["x"] = np.arange(4, dtype="i4")
+        other.create_group("group")
+        add_virtual(other, "broken", [("gone.h5", "/x")])
+        add_virtual(other, "loop", [(source.name, "/loop")])
+    (folder / "text.h5").write_text("this is not HDF5")
+    os.mkfifo(folder / "fifo.h5")
+    bad = {
+        "no_file": [("gone.h5", "/x")],
+        "no_dataset": [("other.h5", "/y")],
+        "a_group": [("other.h5", "/group")],
+        "no_hdf5": [("text.h5", "/x")],
+        "a_fifo": [("fifo.h5", "/x")],
+        "a_folder": [("..", "/x")],
+        "here": [(".", "/y")],
+        "one_of_four": [("other.h5", "/x")] * 3 + [("gone.h5", "/x")],
+        "second_hand": [("other.h5", "/broken")],
+        "itself": [(".", "/itself")],
+        "loop": [("other.h5", "/loop")],
+    }
+    with h5py.File(source, "w") as file:
+        file["kept"] = np.arange(3)
+        for name, sources in bad.items():
+            add_virtual(file, name, sources)
+        add_blocks(file, "no_block", "part%b.h5", "/x")
+    assert main(["import", str(source), str(target)]) == 0
+    notices = capsys.readouterr().err
+    for name in [*bad, "no_block"]:
+        assert f"skipped /{name}: it is a virtual dataset " in notices
+        assert not (target / name).exists()
+    assert_array_equal(opened(target, "kept")[:], np.arange(3))
+
+
+def test_a_virtual_dataset_with_all_its_sources_is_imported(source, target, capsys):
+    folder = source.parent
+    (folder / "parts").mkdir()
+    with h5py.File(folder / "parts" / "other.h5", "w") as other:
+        other["x"] = np.arange(4, dtype="i4")
+        add_virtual(other, "again", [(".", "/x")])
+    with h5py.File(source, "w") as file:
+        file["x"] = np.arange(4, dtype="i4")
+        for name, sources in {
+            "relative": [("parts/other.h5", "/x")],
+            "absolute": [(str(folder / "parts" / "other.h5"), "/x")],
+            "moved": [("/gone/source.nc", "/x")],
+            "here": [(".", "/x")],
+            "this_file": [(source.name, "/x")],
+            "second_hand": [("parts/other.h5", "/again")],
+        }.items():
+            add_virtual(file, name, sources)
+        for block in range(3):
+            file[f"block{block}"] = np.array([block], "i4")
+        add_blocks(file, "blocks", ".", "/block%b")
+    assert main(["import", str(source), str(target)]) == 0
+    assert capsys.readouterr().err == ""
+    for name in ("relative", "absolute", "moved", "here", "this_file", "second_hand"):
+        assert opened(target, name)[:].tolist() == [0, 1, 2, 3], name
+    assert opened(target, "blocks")[:].tolist() == [0, 1, 2]
+
+
+def test_an_object_with_many_paths_is_imported_once(source, target, capsys):
+    with h5py.File(source, "w") as file:
+        group = file
+        # 2**40 paths lead to the last group
+        for number in range(40):
+            child = group.create_group("a")
+            group["b"] = child
+            group = child
+            if number == 5:
+                group["back"] = file
+        group["x"] = np.arange(3)
+        file["x"] = group["x"]
+        file["z"] = group
+    assert main(["import", str(source), str(target)]) == 0
+    captured = capsys.readouterr()
+    assert "imported 1 array " in captured.out
+    # each second path of the 40 groups, a third one, the path back to the root, and the second path of the dataset
+    assert len(captured.err.splitlines()) == 40 + 1 + 1 + 1
+    assert "skipped /b: it is another name of /a" in captured.err
+    assert opened(target, "x")[:].tolist() == [0, 1, 2]
+
+
+def test_a_source_that_is_not_a_regular_file_is_refused(source, target, capsys):
+    os.mkfifo(source)
+    assert main(["import", str(source), str(target)]) == 2
+    assert "is not a regular file" in capsys.readouterr().err
+    assert not target.exists()
 
 
 def test_a_dataset_whose_filter_is_not_installed_is_skipped(source, target, capsys, monkeypatch):

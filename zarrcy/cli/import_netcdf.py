@@ -247,6 +247,8 @@ def _open_file(source: str, cache_nbytes: int) -> Iterator[h5py.File]:
         If it is not an HDF5 file, or is damaged.
     """
     h5py = load_h5py()
+    if os.path.exists(source) and not os.path.isfile(source):
+        raise CommandError(f"{source} is not a regular file")
     with open(source, "rb") as stream:
         start = stream.read(4)
     if start[:3] == b"CDF" and start[3:] in (b"\x01", b"\x02", b"\x05"):

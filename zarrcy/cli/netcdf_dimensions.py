@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zarrcy.cli.hdf5_values import decode_text, load_h5py
+from zarrcy.cli.hdf5_storage import ObjectId, object_id
+from zarrcy.cli.hdf5_values import decode_text
 from zarrcy.types import AnyDtype, Elements, Shape
 
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["Dimensions", "ObjectId", "default_fill_value", "is_pure_dimension", "is_scale", "object_id"]
-
-ObjectId = tuple[int, int]
-"""File number and address of an object: equal for all links to it."""
+__all__ = ["Dimensions", "default_fill_value", "is_pure_dimension", "is_scale"]
 
 _PURE_DIMENSION = "This is a netCDF dimension but not a netCDF variable"
 # Default fill values of netCDF-C (NC_FILL_BYTE ... in netcdf.h), by kind and size of the data type.
@@ -36,12 +34,6 @@ _DEFAULT_FILL_VALUES: dict[str, Elements] = {
     "f4": _FLOAT_FILL,
     "f8": _FLOAT_FILL,
 }
-
-
-def object_id(obj: h5py.Group | h5py.Dataset) -> ObjectId:
-    """Return the identity of a group or a dataset."""
-    info = load_h5py().h5o.get_info(obj.id)
-    return info.fileno, info.addr
 
 
 def is_scale(dataset: h5py.Dataset) -> bool:

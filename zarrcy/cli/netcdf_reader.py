@@ -6,12 +6,12 @@ netCDF-4 file format specification (``_FillValue``, ``_nc4_non_coord_``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zarrcy.cli.hdf5_storage import ObjectId, check_storage, object_id
 from zarrcy.cli.hdf5_values import UnstorableError, attribute_value, decode_text, load_h5py, storable_dtype
 from zarrcy.cli.netcdf_dimensions import (
     Dimensions,
@@ -133,7 +133,7 @@ class _ContentsReader:
         self.lengths_of_unnamed: dict[tuple[str, int], int] = {}
 
     def run(self) -> FileContents:
-        datasets = list(self.walk(self.file, "", set()))
+        datasets = self.walk()
         self.dimensions = Dimensions(datasets)
         for path, dataset in datasets:
             if not is_pure_dimension(dataset):
@@ -143,35 +143,52 @@ class _ContentsReader:
     def skip(self, path: str, reason: str) -> None:
         self.contents.skipped.append(Skipped(path, reason))
 
-    def walk(
-        self, group: h5py.Group, path: str, parents: set[tuple[int, int]]
-    ) -> Iterator[tuple[str, h5py.Dataset]]:
-        """Record the groups below a group, and yield the datasets with their paths."""
-        h5py = self.h5py
-        info = h5py.h5o.get_info(group.id)
-        self.contents.groups[path] = self.attributes_of(group, path, _BOOKKEEPING)
-        for name in group:
-            child_path = _join(path, name)
-            if not _is_valid_name(name):
-                self.skip(child_path, "its name is not valid in a Zarr store")
-                continue
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                self.skip(child_path, "it is a link to another object")
-                continue
-            try:
-                child = group[name]
-            except TypeError as exc:
-                self.skip(child_path, f"h5py has no class for it ({exc})")
-                continue
-            if isinstance(child, h5py.Group):
-                here = {*parents, (info.fileno, info.addr)}
-                child_info = h5py.h5o.get_info(child.id)
-                if (child_info.fileno, child_info.addr) in here:
-                    self.skip(child_path, "it is a link to one of its parent groups")
+    def walk(self) -> list[tuple[str, h5py.Dataset]]:
+        """Record all groups, and return the datasets with their paths.
+
+        Each object is visited once: hard links can give it any number of paths.
+        """
+        datasets: list[tuple[str, h5py.Dataset]] = []
+        groups: list[tuple[str, h5py.Group]] = [("", self.file)]
+        paths: dict[ObjectId, str] = {object_id(self.file): ""}
+        # the list grows
+        for path, group in groups:
+            self.contents.groups[path] = self.attributes_of(group, path, _BOOKKEEPING)
+            for name in group:
+                child_path = _join(path, name)
+                child = self.open_child(group, name, child_path)
+                if child is None:
+                    continue
+                first_path = paths.setdefault(object_id(child), child_path)
+                if first_path != child_path:
+                    self.skip(child_path, f"it is another name of /{first_path}")
+                elif isinstance(child, self.h5py.Group):
+                    groups.append((child_path, child))
                 else:
-                    yield from self.walk(child, child_path, here)
-            elif isinstance(child, h5py.Dataset):
-                yield _join(path, name.removeprefix(_NOT_A_COORDINATE)), child
+                    datasets.append((_join(path, name.removeprefix(_NOT_A_COORDINATE)), child))
+        return datasets
+
+    def open_child(self, group: h5py.Group, name: str, path: str) -> h5py.Group | h5py.Dataset | None:
+        """Open a member of a group; return None if it is left out."""
+        h5py = self.h5py
+        if not _is_valid_name(name):
+            self.skip(path, "its name is not valid in a Zarr store")
+            return None
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            self.skip(path, "it is a link to another object")
+            return None
+        try:
+            child = group[name]
+        except TypeError as exc:
+            self.skip(path, f"h5py has no class for it ({exc})")
+            return None
+        try:
+            if isinstance(child, h5py.Dataset):
+                check_storage(child)
+        except UnstorableError as exc:
+            self.skip(path, str(exc))
+            return None
+        return child if isinstance(child, (h5py.Group, h5py.Dataset)) else None
 
     def add_variable(self, path: str, dataset: h5py.Dataset) -> None:
         try:
@@ -188,7 +205,6 @@ class _ContentsReader:
             raise UnstorableError(f"numpy has no data type for its elements ({exc})") from exc
         if dataset.shape is None:
             raise UnstorableError("it has a data type but no dataspace, so it has no elements")
-        self.check_filters(dataset)
         dtype = storable_dtype(file_dtype)
         inner: Shape = ()
         if dtype.subdtype is not None:
@@ -209,16 +225,6 @@ class _ContentsReader:
             padding=self.padding_of(dataset, dtype),
             attributes=attributes,
         )
-
-    def check_filters(self, dataset: h5py.Dataset) -> None:
-        properties = dataset.id.get_create_plist()
-        for number in range(properties.get_nfilters()):
-            code, _, _, name = properties.get_filter(number)
-            if not self.h5py.h5z.filter_avail(code):
-                raise UnstorableError(
-                    f"it is compressed with the HDF5 filter {code} ({decode_text(name)}), which is not installed; "
-                    "try the package hdf5plugin"
-                )
 
     # -- attributes ------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ __all__ = [
     "NotConsolidatedError",
     "NotErasableError",
     "NotSupportedError",
+    "OverlapError",
     "PathNotFoundError",
     "ReadOnlyError",
     "RegionError",
@@ -203,6 +204,31 @@ class GroupNotFoundError(_NodeError, KeyError):
 
     def __str__(self) -> str:
         return f"there is no group at {_name_of(self.path)}. Check the path and the store."
+
+
+class OverlapError(ZarrcyError, ValueError):
+    """What is to be replaced is also what would be read, and the store can't keep both until the end.
+
+    Parameters
+    ----------
+    path : str
+        Path of the array or group that is to be replaced.
+    source : str
+        Path of the array or group that would be read.
+    store : str
+        Name of the store's class.
+    """
+
+    def __init__(self, path: str, source: str, store: str) -> None:
+        super().__init__(path, source, store)
+        self.path, self.source, self.store = path, source, store
+
+    def __str__(self) -> str:
+        return (
+            f"{_name_of(self.path)} can't be replaced by data that are read from {_name_of(self.source)} in the same "
+            f"place: a {self.store} can't move keys, so the data would be deleted before they are copied. Nothing was "
+            "changed. Write to another path first, or load the data into memory."
+        )
 
 
 class PathNotFoundError(_NodeError, KeyError):

@@ -10,7 +10,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TextIO, TypeAlias
 
@@ -22,9 +22,12 @@ from zarrcy.api.progress import Advance, byte_progress
 from zarrcy.errors import CopyError
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import opened_store
+from zarrcy.hierarchy.node import Node
+from zarrcy.hierarchy.replacement import refuse_overlap
 from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.metadata.format import Format
 from zarrcy.storage import access
+from zarrcy.storage.local.atomic_files import PARTIAL, partial_ending
 from zarrcy.types import JSON, Key, Option, Store, StoreLike
 
 Counts: TypeAlias = tuple[int, int, int]
@@ -73,7 +76,8 @@ def copy(
         of a file, or an open file.
     if_exists : {"raise", "replace", "skip", "skip_initialized"}, optional
         What to do if an object exists: raise an error, replace it, keep it, or keep it unless it is an array
-        of which chunks are missing.
+        of which chunks are missing. Objects are replaced when all is copied, so the store needs room for both. Where
+        it can't move keys, as in an object store, an object is deleted before its copy is written.
     dry_run : bool, optional
         Change nothing, but write the log and return the counts.
     **create_kws
@@ -92,6 +96,8 @@ def copy(
     ------
     CopyError
         If an object exists and `if_exists` is "raise".
+    OverlapError
+        If an object would be replaced by a copy of itself or of what is in it, in a store that can't move keys.
     TypeError
         If `source` is a root, which does not have a name, and `name` is not given.
     ValueError
@@ -236,6 +242,9 @@ class _Copier:
         self.dest, self.options, self.log, self.quiet = dest, options, log, quiet
         self.to_h5py = _is_h5py(dest)
         self.n_copied = self.n_skipped = self.n_bytes_copied = 0
+        # whether what replaces an object is written beside it until all is copied: it may be read until then
+        self._stages = self.to_h5py or (hasattr(dest, "store") and access.can_move(dest.store))
+        self._staged: dict[str, str] = {}
 
     @property
     def counts(self) -> Counts:
@@ -254,6 +263,18 @@ class _Copier:
         """
         # listed completely before anything is copied, because the destination may be inside the source
         steps = [step for path, member in members for step in self._list(path, member, include_groups)]
+        if self.options.if_exists not in ("raise", "skip") and not self._stages:
+            self._refuse_overlap(steps)
+        try:
+            self._run(steps)
+            self._put_staged()
+        except BaseException:
+            for staged in self._staged.values():
+                with suppress(Exception):
+                    del self.dest[staged]
+            raise
+
+    def _run(self, steps: list[tuple[str, ArrayLike | GroupLike]]) -> None:
         total = sum(_nbytes(member) for _, member in steps)
         skipped = None
         with byte_progress(total, "copying", quiet=self.quiet) as advance:
@@ -280,6 +301,7 @@ class _Copier:
 
     def _copy_array(self, path: str, source: ArrayLike, advance: Advance) -> bool:
         """Copy an array; return False if it is skipped."""
+        path = self._place(path)
         exists = path in self.dest
         if exists and not self._replaces(path, "an object"):
             return False
@@ -287,7 +309,7 @@ class _Copier:
         if self.options.dry_run:
             return True
         if exists:
-            del self.dest[path]
+            path = self._make_room(path)
         create_kws = self.options.create_kws
         kwargs = (_h5py_kwargs_like if self.to_h5py else create_kwargs_like)(source, self.dest, create_kws)
         if "compression" in create_kws:
@@ -303,6 +325,7 @@ class _Copier:
 
     def _copy_group(self, path: str, source: GroupLike, advance: Advance) -> bool:
         """Copy a group without its members; return False if it is skipped."""
+        path = self._place(path)
         array_exists = path in self.dest and _is_array(self.dest[path])
         always_replaces = self.options.if_exists == "skip_initialized"
         if array_exists and not always_replaces and not self._replaces(path, "an array"):
@@ -311,11 +334,53 @@ class _Copier:
         if self.options.dry_run:
             return True
         if array_exists:
-            del self.dest[path]
+            path = self._make_room(path)
         group = self.dest.require_group(path)
         if not self.options.without_attrs:
             self.copy_attributes(source, group)
         return True
+
+    def _place(self, path: str) -> str:
+        """Return where to write what gets a path: there, or below the temporary path of a parent."""
+        for original, staged in self._staged.items():
+            if path.startswith(prefix_of(original)):
+                return staged + path[len(original) :]
+        return path
+
+    def _make_room(self, path: str) -> str:
+        """Return a temporary path for what replaces an object; without a store that can move it, delete the object."""
+        if not path or not self._stages:
+            del self.dest[path]
+            return path
+        self._staged[path] = path + partial_ending()
+        return self._staged[path]
+
+    def _put_staged(self) -> None:
+        """Replace objects by those that were written beside them."""
+        for path, staged in list(self._staged.items()):
+            old = path + partial_ending()
+            self.dest.move(path, old)
+            try:
+                self.dest.move(staged, path)
+            except BaseException:
+                self.dest.move(old, path)
+                raise
+            del self._staged[path]
+            del self.dest[old]
+
+    def _refuse_overlap(self, steps: list[tuple[str, ArrayLike | GroupLike]]) -> None:
+        """Raise OverlapError if an array that will be replaced is above, below or the same as one that is copied.
+
+        Objects are then deleted before their copies are written.
+        """
+        if not hasattr(self.dest, "store"):
+            return
+        base = prefix_of(self.dest.name.strip("/"))
+        replaced = [Node(self.dest.store, base + path) for path, _ in steps if path in self.dest]
+        for node in replaced:
+            for _, member in steps:
+                if isinstance(member, Array):
+                    refuse_overlap(node, member)
 
     def _replaces(self, path: str, what: str) -> bool:
         """Return whether the object at a path is replaced.
@@ -344,6 +409,15 @@ class _Copier:
                 _, attributes = format.place_names(source.dimension_names, attributes, source.ndim)
         if attributes:
             target.attrs.update(attributes)
+
+
+def original_path(path: str) -> str:
+    """Return the path for which a copy is written at a temporary path.
+
+    >>> original_path("a.0123456789abcdef0123456789abcdef.partial/b")
+    'a/b'
+    """
+    return "/".join(PARTIAL.sub("", name) for name in path.split("/"))
 
 
 def _format_of(node: ArrayLike | GroupLike) -> Format:

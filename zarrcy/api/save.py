@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from zarrcy.api.open import group
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import array, opened_store
 from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
+from zarrcy.hierarchy.replacement import replaced
+from zarrcy.metadata import asked_format
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import AnyArray, Elements, Option, StoreLike, ZarrFormat
 
 
 def save_array(store: StoreLike, arr: Elements, *, path: str | None = None, **kwargs: Option) -> None:
     """Save an array in a store; replace what is there.
+
+    The elements may be read from what is replaced, see `array`.
 
     Parameters
     ----------
@@ -56,6 +62,8 @@ def save_group(
 ) -> None:
     """Save several arrays in a group; replace what is there.
 
+    Arrays may be read from what is replaced, see `array`.
+
     Parameters
     ----------
     store : mapping, store, str or PathLike
@@ -93,9 +101,20 @@ def save_group(
     if not arrays:
         raise ValueError("there is nothing to save: pass at least one array")
     with opened_store(store, "w", storage_options) as target:
-        saved = group(target, overwrite=True, path=path, zarr_version=zarr_version, zarr_format=zarr_format)
-        for name, values in arrays.items():
-            saved.array(name, values)
+        node = Node(target, path, zarr_format=asked_format(zarr_format, zarr_version))
+
+        def write(at: Node, sources: list[Elements]) -> None:
+            saved = group(at.store, overwrite=True, path=at.path, zarr_format=node.format.ZARR_FORMAT)
+            for name, values in zip(arrays, sources, strict=True):
+                saved.array(name, values)
+
+        sources = [
+            values if hasattr(values, "dtype") else np.asanyarray(values) for values in arrays.values()
+        ]
+        if all(isinstance(values, np.ndarray) for values in sources):
+            write(node, sources)
+        else:
+            replaced(node, sources, write)
 
 
 def save(

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from zarrcy import metadata
-from zarrcy.api.copy import copy, copy_store, create_kwargs_like
+from zarrcy.api.copy import copy, copy_store, create_kwargs_like, original_path
 from zarrcy.api.open import open as open_node
 from zarrcy.cli.arguments import COMPRESSORS, add_zarr_format, chunk_rule, compressor_with_level, lengths
 from zarrcy.cli.chunk_blocks import ChunkRule, choose_chunks
@@ -350,6 +350,9 @@ class _Target:
     def __delitem__(self, path: str) -> None:
         self._at(path).erase()
 
+    def move(self, path: str, new_path: str) -> None:
+        self._at(path).move(self._at(new_path).path)
+
     def require_group(self, path: str) -> Group:
         node, attributes = self._at(path), self.source_at(path).attrs.asdict()
         if node.kind() is None:
@@ -369,7 +372,8 @@ class _Target:
         return group
 
     def source_at(self, path: str) -> Array | Group:
-        return open_node(self.source.store, mode="r", path=_join(self.source.path, path.strip("/")))
+        path = original_path(path).strip("/")
+        return open_node(self.source.store, mode="r", path=_join(self.source.path, path))
 
     def create_dataset(self, path: str, **kwargs: JSON) -> Array:
         source = self.source_at(path)
@@ -379,7 +383,7 @@ class _Target:
         kwargs = create_kwargs_like(source, self, changes) | {"shape": source.shape} | changes
         number = self.node.format.ZARR_FORMAT
         array = create(store=self.store, path=self._at(path).path, zarr_format=number, **kwargs)
-        self.created.append(path.strip("/"))
+        self.created.append(original_path(path).strip("/"))
         return array
 
     def _changes(self, source: Array) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Unpack
 
 import numcodecs
@@ -18,6 +17,7 @@ from zarrcy.indexing.chunk_shapes import Lengths, ShapeLike, normalize_chunks, n
 from zarrcy.metadata import ArraySpec, NodeEntry, asked_format
 from zarrcy.settings import ArrayConfig, ExtraOptions, take_options
 from zarrcy.storage import access
+from zarrcy.storage.local.atomic_files import partial_ending
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import (
     JSON,
@@ -258,21 +258,53 @@ def normalize_stores(
     return metadata_store, normalize_store_arg(chunk_store, storage_options=storage_options, mode=mode)
 
 
-@contextmanager
-def opened_store(
-    store: StoreLike, mode: str, storage_options: dict[str, Option] | None = None
-) -> Iterator[Store]:
+class opened_store(AbstractContextManager[Store]):  # noqa: N801 - used as a function
     """Open the store that an argument means; close it after the ``with`` block if the argument is a path or a URL.
 
-    A zip file is complete only when it is closed.
+    A zip file is complete only when it is closed. With mode "w" it is written under a temporary name, and replaces the
+    old archive at the end of the block, unless there was an error.
+
+    Parameters
+    ----------
+    store : mapping, store, str or PathLike
+        A mapping of str to bytes, a store object, a path or a URL.
+    mode : str
+        Mode of `open_array`.
+    storage_options : dict, optional
+        Options of the store, if `store` is a URL.
     """
-    opened = normalize_store_arg(store, storage_options=storage_options, mode=mode)
-    try:
-        yield opened
-    finally:
-        close = getattr(opened, "close", None)
-        if isinstance(store, (str, os.PathLike)) and close is not None:
-            close()
+
+    # not a generator: an interrupt between its steps would leave the store open
+
+    def __init__(self, store: StoreLike, mode: str, storage_options: dict[str, Option] | None = None) -> None:
+        self._given, self._mode, self._storage_options = store, mode, storage_options
+        self._opened: Store | None = None
+        self._archive: tuple[str, str] | None = None
+
+    def __enter__(self) -> Store:
+        given = self._given
+        if self._mode == "w" and isinstance(given, (str, os.PathLike)) and not self._storage_options:
+            path = os.path.abspath(os.path.expanduser(os.fspath(given).removeprefix("file://")))
+            if path.endswith(".zip") and os.path.isfile(path):
+                from zarrcy.storage.local.zip import ZipStore
+
+                self._archive = path + partial_ending(), path
+                self._opened = ZipStore(self._archive[0], mode="w")
+                return self._opened
+        self._opened = normalize_store_arg(given, storage_options=self._storage_options, mode=self._mode)
+        return self._opened
+
+    def __exit__(self, kind: type[BaseException] | None, *args: object) -> None:
+        close = getattr(self._opened, "close", None)
+        try:
+            if isinstance(self._given, (str, os.PathLike)) and close is not None:
+                close()
+            if kind is None and self._archive is not None:
+                os.replace(*self._archive)
+                self._archive = None
+        finally:
+            if self._archive is not None:
+                os.unlink(self._archive[0])
 
 
 def _compressor_of(compression: Option, opts: Option) -> Option:
@@ -431,12 +463,18 @@ def array(data: Elements, **kwargs: Option) -> Array:
     data : array_like
         The elements. They give the shape, the data type and, if `data` is a chunked array, the chunks.
     **kwargs
-        Arguments of `create`, which take precedence.
+        Arguments of `create`, which take precedence. With ``overwrite=True``, `data` may be read from what is
+        replaced: the new array is then written under a temporary name, so the store needs room for both.
 
     Returns
     -------
     Array
         The new array.
+
+    Raises
+    ------
+    OverlapError
+        If `data` is read from what is replaced, in a store that can't move keys, such as an object store.
 
     See Also
     --------
@@ -461,11 +499,42 @@ def array(data: Elements, **kwargs: Option) -> Array:
         # the chunks of another chunked array (Zarr, HDF5) suit its data
         kwargs["chunks"] = data.chunks
     read_only = kwargs.pop("read_only", False)
+    created = (
+        _create_over(data, kwargs)
+        if kwargs.get("overwrite") and not isinstance(data, np.ndarray)
+        else _create_filled(data, kwargs)
+    )
+    created.read_only = read_only
+    return created
+
+
+def _create_filled(data: Elements, kwargs: dict[str, Option]) -> Array:
     created = create(**kwargs)
     if created.size:
         created[...] = data if isinstance(data, np.ndarray) else data[...]
-    created.read_only = read_only
     return created
+
+
+def _create_over(data: Elements, kwargs: dict[str, Option]) -> Array:
+    """Create an array in the place of another one, whose elements may be read for the new one."""
+    from zarrcy.hierarchy.replacement import opened_to_replace, replaced
+
+    given, options = kwargs.pop("store", None), kwargs.pop("storage_options", None)
+    opened, sources = opened_to_replace(given, options, [data])
+    store, chunk_store = normalize_stores(opened, kwargs.pop("chunk_store", None), None, "w")
+    version = asked_format(kwargs.pop("zarr_format", None), kwargs.pop("zarr_version", None))
+    node = Node(store, kwargs.pop("path", None), chunk_store, kwargs.get("synchronizer"), version)
+
+    def write(at: Node, sources: list[Elements]) -> Array:
+        place = {"store": at.store, "chunk_store": at.own_chunk_store, "path": at.path}
+        more = {"overwrite": at is node, "zarr_format": node.format.ZARR_FORMAT}
+        return _create_filled(sources[0], {**kwargs, **place, **more})
+
+    created = replaced(node, sources, write)
+    if created.store is store:
+        return created
+    state = created.current_state()
+    return Array.from_state(open_state(node, state.config, state.metadata))
 
 
 def empty_like(a: Elements, **kwargs: Option) -> Array:

@@ -21,6 +21,7 @@ from zarrcy.metadata import ArrayMetadata, ArraySpec, NodeEntry
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import getsize, getsize_deep, listdir, rename, rmdir
+from zarrcy.storage.local.atomic_files import PARTIAL, partial_ending
 from zarrcy.sync.key_locks import KeyLock
 from zarrcy.types import JSON, Buffer, Key, Store, Synchronizer, ZarrFormat
 
@@ -550,7 +551,8 @@ class Node:
     # -- moving and erasing ------------------------------------------------------------------------
 
     @property
-    def _stores(self) -> tuple[Store, ...]:
+    def stores(self) -> tuple[Store, ...]:
+        """The store of the metadata and, if it is another one, the store of the chunks."""
         return (self.store,) if self.own_chunk_store is None else (self.store, self.own_chunk_store)
 
     def move(self, path: str) -> None:
@@ -558,7 +560,7 @@ class Node:
         self._drop_consolidated()
         self.at(path)._drop_consolidated()
         (folders, keys), (new_folders, new_keys) = map(self.format.storage_prefixes, (self.path, path))
-        for store in self._stores:
+        for store in self.stores:
             for key, new_key in zip(keys, new_keys, strict=True):
                 if key in store:
                     store[new_key] = store.pop(key)
@@ -566,6 +568,74 @@ class Node:
                 # an array without chunks has no folder in their store
                 if listdir(store, folder):
                     rename(store, folder, new_folder)
+
+    def temporary_path(self) -> str:
+        """Return a path beside this node, or below it if it is the root, under which no node is listed."""
+        return self.path + partial_ending()
+
+    def has_keys(self) -> bool:
+        """Return whether anything is stored at or below this node."""
+        folders, keys = self.format.storage_prefixes(self.path)
+        return any(
+            any(key in store for key in keys) or any(listdir(store, folder) for folder in folders)
+            for store in self.stores
+        )
+
+    def refuse_array_above(self) -> None:
+        """Raise ContainsArrayError if a parent is an array."""
+        parents = self._parents()
+        array = _first_array(parents, self._kinds(parents))
+        if array is not None:
+            raise ContainsArrayError(array.path)
+
+    def replace_by(self, path: str) -> None:
+        """Delete the node and everything below it, and move there what is below a temporary path.
+
+        The old keys are first moved aside, so that an error or a killed process loses nothing. Documents are the
+        first keys that are moved away and the last that are moved here: a reader does not see parts of two nodes.
+        The format of the node must keep all keys of a node below its path.
+        """
+        for store in self.stores:
+            access.check_rmdir(store, self.path)
+        self.require_parents()
+        self._drop_consolidated()
+        aside = self.temporary_path()
+        moved: list[tuple[Store, str, str]] = []
+        try:
+            # documents are in the first store, chunks may be in another
+            for source, target, stores in (
+                (self.path, aside, self.stores),
+                (path, self.path, reversed(self.stores)),
+            ):
+                for store in stores:
+                    for old, new in self._moves(store, source, target):
+                        moved.append((store, old, new))
+                        rename(store, old, new)
+        except BaseException:
+            for store, old, new in reversed(moved):
+                with suppress(KeyError, FileNotFoundError):
+                    rename(store, new, old)
+            raise
+        for store in self.stores:
+            rmdir(store, aside)
+            rmdir(store, path)
+
+    def _moves(self, store: Store, source: str, target: str) -> list[tuple[str, str]]:
+        """Return the keys and folders to rename, and their new names, so that everything below a path is moved."""
+        names = listdir(store, source)
+        if source and target:
+            return [(source, target)] if names else []
+        # the keys of the root are moved one by one, and temporary paths below it stay
+        names = [name for name in names if not PARTIAL.search(name)]
+        documents = set(self.format.documents_at(""))
+        names.sort(key=lambda name: (name in documents) == bool(source))
+        return [(prefix_of(source) + name, prefix_of(target) + name) for name in names]
+
+    def discard(self) -> None:
+        """Delete all keys below the path of this node, where errors only leave keys under a temporary name."""
+        for store in self.stores:
+            with suppress(Exception):
+                rmdir(store, self.path)
 
     def erase(self) -> None:
         """Delete the node and everything below it.
@@ -576,11 +646,11 @@ class Node:
             If that is not possible. Nothing is changed then.
         """
         folders, keys = self.format.storage_prefixes(self.path)
-        for store in self._stores:
+        for store in self.stores:
             for folder in folders:
                 access.check_rmdir(store, folder)
         self._drop_consolidated()
-        for store in self._stores:
+        for store in self.stores:
             if keys:
                 access.deleter(store)(keys)
             for folder in folders:
@@ -596,7 +666,7 @@ class Node:
         """
         folders, keys = self.format.storage_prefixes(self.path)
         size_of = getsize_deep if deep else getsize
-        sizes = [size_of(store, folder) for store in self._stores for folder in folders]
+        sizes = [size_of(store, folder) for store in self.stores for folder in folders]
         sizes += [getsize(self.store, key) for key in keys if key in self.store]
         return -1 if min(sizes) < 0 else sum(sizes)
 

@@ -321,6 +321,13 @@ def discard(store: Store, key: Key) -> None:
         return
 
 
+def can_move(store: Store) -> bool:
+    """Return whether keys can be moved: a store says so with a method `can_move`, and needs to delete keys."""
+    store = mapping_of(store)
+    answers = (getattr(store, name, None) for name in ("is_erasable", "is_writeable", "can_move"))
+    return all(answer is None or answer() for answer in answers)
+
+
 def move_value(store: Store, key: Key, new: Key) -> None:
     """Rename a key. The value can be read under at least one of the two keys throughout."""
     store = mapping_of(store)

@@ -88,6 +88,16 @@ class BaseStore(MutableMapping[str, Buffer]):
         """
         return self._erasable
 
+    def can_move(self) -> bool:
+        """Return whether keys can be moved without sending their values; True by default.
+
+        Returns
+        -------
+        bool
+            False for object stores: there, a node can't be written beside the one that it replaces.
+        """
+        return True
+
     def is_local(self) -> bool:
         """Return whether a request needs at most a system call, and no network; False by default."""
         return False

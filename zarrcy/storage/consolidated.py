@@ -145,6 +145,10 @@ class ConsolidatedMetadataStore(Store):
     def __delitem__(self, key: str) -> Never:
         raise ReadOnlyError
 
+    def can_move(self) -> bool:
+        """Return False: metadata that were consolidated are only read."""
+        return False
+
     def rename(self, src_path: str, dst_path: str) -> Never:
         raise ReadOnlyError
 

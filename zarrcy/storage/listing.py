@@ -64,7 +64,8 @@ def rename_keys(store: MutableMapping[str, Buffer], src: str, dst: str) -> None:
     if not keys:
         raise KeyError(src)
     for key in keys:
-        store[prefix_of(dst) + key[len(prefix_of(src)) :] if key != src else dst] = store.pop(key)
+        store[prefix_of(dst) + key[len(prefix_of(src)) :] if key != src else dst] = store[key]
+        del store[key]
 
 
 def sizes_below(store: Mapping[str, Buffer], path: str) -> int:

@@ -90,6 +90,10 @@ class LRUStoreCache(Store):
     def is_erasable(self) -> bool:
         return _supports(self._store, "is_erasable")
 
+    def can_move(self) -> bool:
+        """Return whether the store can move keys."""
+        return access.can_move(self._store)
+
     def keeps_documents(self) -> bool:
         return access.keeps_documents(self._store)
 

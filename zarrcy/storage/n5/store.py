@@ -240,6 +240,10 @@ class N5Files(Store):
         """Raise OSError if `rmdir` can't delete the keys below a path."""
         access.check_rmdir(self._files, normalize_path(path))
 
+    def can_move(self) -> bool:
+        """Return whether the store of the container can move keys."""
+        return access.can_move(self._files)
+
     def rename(self, src_path: str, dst_path: str) -> None:
         self._files.rename(src_path, dst_path)
 

@@ -97,6 +97,10 @@ class ABSStore(Store):
 
     # -- one key -----------------------------------------------------------------------------------
 
+    def can_move(self) -> bool:
+        """Return False: keys are copied and deleted."""
+        return False
+
     def __getitem__(self, key: str) -> bytes:
         try:
             value: bytes = self.client.download_blob(self._blob(key)).readall()

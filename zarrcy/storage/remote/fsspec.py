@@ -139,6 +139,10 @@ class FSStore(Store):
     def is_writeable(self) -> bool:
         return self.mode != "r"
 
+    def can_move(self) -> bool:
+        """Return whether it is the local file system: elsewhere, keys are copied and deleted."""
+        return access.can_move(self._files)
+
     def dir_path(self, path: str | None = None) -> str:
         """Return the path in the file system for a path in the store.
 

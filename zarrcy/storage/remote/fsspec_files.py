@@ -272,6 +272,10 @@ class FsspecFiles(Store):
             except FileNotFoundError:
                 continue
 
+    def can_move(self) -> bool:
+        """Return False: keys are copied and deleted."""
+        return False
+
     def rename(self, src_path: str, dst_path: str) -> None:
         self.fs.invalidate_cache()
         src, dst = self.dir_path(src_path), self.dir_path(dst_path)

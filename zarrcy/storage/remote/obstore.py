@@ -264,6 +264,10 @@ class ObjectStore(Store):
         self._check_writeable()
         self.delitems(self._below(normalize_path(path)))
 
+    def can_move(self) -> bool:
+        """Return False: keys are copied and deleted."""
+        return False
+
     def rename(self, src_path: str, dst_path: str) -> None:
         self._check_writeable()
         src, dst = normalize_path(src_path), normalize_path(dst_path)

@@ -1,6 +1,7 @@
 """The cache of decoded chunks: results stay the same, the store gets fewer requests, and the size limit holds."""
 
 import gc
+import itertools
 import multiprocessing
 import pickle
 import threading
@@ -263,3 +264,60 @@ def test_a_cache_is_freed_with_its_array():
     del a
     gc.collect()
     assert len(live_caches) == before
+
+
+REPLACEMENTS = {
+    "data type": {"dtype": "f8"},
+    "data type of the same size": {"dtype": "f4"},
+    "chunks": {"chunks": 2},
+    "chunks and data type, with chunks of the same length": {"dtype": "i2", "chunks": 10},
+    "compressor": {"compressor": numcodecs.Zlib(1)},
+    "parameters of the compressor": {"compressor": numcodecs.Zlib(2)},
+    "filters": {"filters": [numcodecs.Delta("i4")]},
+    "byte order": {"dtype": ">i4"},
+    "order": {"shape": (5, 4), "chunks": (5, 2), "order": "F"},
+    "fill value": {"fill_value": 7},
+}
+SHARD_REPLACEMENTS = {
+    "no shards": {},
+    "shards": {"shards": 10},
+    "other shards": {"shards": 20},
+    "chunks in shards": {"shards": 20, "chunks": 10},
+    "codecs in shards": {"shards": 10, "codecs": ["bytes", numcodecs.Zstd(1)]},
+    "data type in shards": {"shards": 10, "dtype": "f8"},
+}
+PAIRS = [
+    (zarr_format, *pair)
+    for zarr_format, kinds in ((2, {"none": {}, **REPLACEMENTS}), (3, SHARD_REPLACEMENTS))
+    for pair in itertools.permutations(kinds.values(), 2)
+]
+
+
+@pytest.mark.parametrize(("zarr_format", "before", "after"), PAIRS)
+def test_an_array_that_another_handle_replaced_is_not_read_from_the_cache(zarr_format, before, after):
+    store = {}
+    options = {"shape": 20, "chunks": 5, "dtype": "i4", "fill_value": 3, "zarr_format": zarr_format}
+    if zarr_format == 2:
+        options["compressor"] = numcodecs.Zlib(3)
+    zarrcy.create(store=store, **options | before)[...] = 1
+    a = zarrcy.open_array(store, mode="r", cache_metadata=False, cache_bytes=10**6)
+    assert (a[...] == 1).all()
+    assert (a[...] == 1).all()
+    store.clear()
+    zarrcy.create(store=store, **options | after)[...] = 2
+    assert (a[...] == 2).all()
+    assert (a[...] == 2).all()
+
+
+def test_chunks_stay_in_the_cache_while_others_change_shape_and_attributes():
+    store = CountingStore()
+    a = filled("blosc", store)
+    a = zarrcy.open_array(store, mode="r", cache_metadata=False, cache_bytes=10**6)
+    assert same_bits(a[...], model())
+    other = zarrcy.open_array(store)
+    other.attrs["unit"] = "m"
+    other.resize(20, 13)
+    store.counts.clear()
+    assert same_bits(a[:8, :10], model()[:8, :10])
+    assert a.shape == (20, 13)
+    assert store.counts["get", "chunk"] == 0

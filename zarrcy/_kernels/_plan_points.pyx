@@ -473,7 +473,8 @@ cdef bint _scan_rows(
 ) noexcept nogil:
     """Count the selected elements of each segment and, in `counts`, of each chunk; list their columns.
 
-    Returns False if the mask is too dense to list columns: there are more than `room` of them.
+    Returns False if the mask is too dense to list columns: there are more than `room` of them. If the plan has no
+    memory for columns, it counts only, and returns False.
     """
     cdef int last = plan.ndim - 1
     cdef index_t length = grid._lengths[last], chunk_len = grid._lengths[plan.ndim + last]
@@ -488,7 +489,7 @@ cdef bint _scan_rows(
                 n = chunk_len if length - low > chunk_len else length - low
                 flags = plan._flags + row * length + low
                 if columns != NULL and total + n > room:
-                    columns = NULL
+                    return False
                 if columns == NULL:
                     found = _count_selected(flags, n)
                 else:
@@ -569,17 +570,15 @@ def split_mask(mask, Grid grid):
     cdef index_t n_rows = 1, n_chunks = 1, room
     cdef index_t[::1] counts
     cdef cnp.ndarray flags
-    cdef bint is_listed
+    cdef bint is_listed = False
     if ndim == 0 or np.shape(mask) != grid.shape or mask.dtype != np.bool_:
         raise ValueError(
             f"the mask has shape {np.shape(mask)} and data type {mask.dtype}; it must have the shape {grid.shape} of "
             "the array, with at least one axis, and be Boolean"
         )
-    # The mask is read once: what is counted here must be what `move` finds.
-    flags = np.array(mask, np.bool_, order="C", copy=True).view(np.uint8)
+    flags = np.ascontiguousarray(mask).view(np.uint8)
     plan = MaskPlan.__new__(MaskPlan)
-    plan.ndim, plan.grid, plan._mask = ndim, grid, flags
-    plan._flags = <const unsigned char*> cnp.PyArray_BYTES(flags)
+    plan.ndim, plan.grid, plan._mask = ndim, grid, None
     for axis in range(ndim):
         n_chunks *= ceil_div(grid._lengths[axis], grid._lengths[ndim + axis])
         if axis != last:
@@ -589,10 +588,18 @@ def split_mask(mask, Grid grid):
     room = flags.size // 4
     _allocate_segments(plan, n_rows * plan.n_segments, room)
     counts = np.zeros(n_chunks, np.int64)
-    with nogil:
-        is_listed = _scan_rows(plan, grid, n_rows, room, counts)
-    _shrink_columns(plan, is_listed)
-    if is_listed:
-        plan._mask, plan._flags = None, NULL
+    if plan._columns != NULL:
+        plan._flags = <const unsigned char*> cnp.PyArray_BYTES(flags)
+        with nogil:
+            is_listed = _scan_rows(plan, grid, n_rows, room, counts)
+        plan._flags = NULL
+        _shrink_columns(plan, is_listed)
+    if not is_listed:
+        # `move` reads a dense mask again, and must find as many elements as are counted: take a copy
+        plan._mask = flags.copy()
+        plan._flags = <const unsigned char*> cnp.PyArray_BYTES(plan._mask)
+        counts[:] = 0
+        with nogil:
+            _scan_rows(plan, grid, n_rows, room, counts)
     _list_pieces(plan, counts)
     return plan

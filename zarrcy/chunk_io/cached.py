@@ -63,10 +63,12 @@ class CachedChunkIO:
             return
         chunks, changes = self.cache.get(_names(plan, 0, plan.n_pieces))
         layout, _ = context.field_layout(field)
-        for number, chunk in enumerate(chunks):
-            if chunk is not None:
-                context.kernels.gather(plan, number, chunk, layout, out)
-        missing = [number for number, chunk in enumerate(chunks) if chunk is None]
+        # a chunk of another length is not one of this array: read the stored one
+        missing = [
+            number
+            for number, chunk in enumerate(chunks)
+            if chunk is None or not context.kernels.gather(plan, number, chunk, layout, out)
+        ]
         if not missing:
             return
         pieces = (

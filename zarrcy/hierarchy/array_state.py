@@ -141,8 +141,15 @@ class ArrayState:
         return self.planner.Grid(self.metadata.shape, self.chunk_io.layout.chunk_shape)
 
     def with_metadata(self, metadata: ArrayMetadata) -> ArrayState:
-        """Return the state of the array with other metadata."""
-        return ArrayState(self.node, self.config, metadata, cache=self.cache, is_view=self.is_view)
+        """Return the state of the array with other metadata.
+
+        If another writer replaced the array by one with other chunks, the cached chunks are not those of the array.
+        """
+        cache = self.cache
+        if cache is not None and not metadata.decodes_like(self.metadata):
+            cache.cache.clear()
+            cache = cache.cache.decoded_as(object())
+        return ArrayState(self.node, self.config, metadata, cache=cache, is_view=self.is_view)
 
     def with_shape(self, metadata: ArrayMetadata) -> ArrayState:
         """Return the state of the array with metadata that differ in the shape only.

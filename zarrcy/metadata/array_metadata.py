@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from zarrcy.codecs import Filter, Pipeline, Shard, Stage, Transpose, fill_bytes
+from zarrcy.codecs import Compressor, Filter, Pipeline, Shard, Stage, Transpose, fill_bytes
 from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.types import JSON, AnyDtype, Codec, Coords, Elements, Shape
 
@@ -199,6 +199,24 @@ class ArrayMetadata:
                 )
         return replace(self, shape=shape)
 
+    def decodes_like(self, other: ArrayMetadata) -> bool:
+        """Return whether stored values have the same keys and decode to the same chunks with other metadata.
+
+        Shape, attributes and names of dimensions do not matter.
+        """
+        return self._decoding() == other._decoding()
+
+    def _decoding(self) -> tuple[object, ...]:
+        fill = self.fill_value_or_zero
+        return (
+            self.dtype,
+            self.chunk_shape,
+            self.chunk_keys,
+            self.rectilinear_axes is None,
+            None if self.dtype.hasobject else bytes(fill_bytes(fill, self.dtype)),
+            [_stage_decoding(stage) for stage in self.stages],
+        )
+
     def count_stored_values(self) -> int:
         """Return the number of chunks, or shards, that hold elements of the array."""
         return math.prod(axis.count(n) for axis, n in zip(self.stored_axes, self.shape, strict=True))
@@ -277,3 +295,13 @@ class NodeEntry:
         """
         assert self._parser is not None, "a group has no array metadata"
         return self._parser(*self._arguments)
+
+
+def _stage_decoding(stage: Stage) -> tuple[object, ...]:
+    """Return a value that is equal for two stages that decode alike."""
+    if isinstance(stage, (Filter, Compressor)):
+        return stage.name, stage.codec.get_config()
+    if isinstance(stage, Shard):
+        parts = [_stage_decoding(part) for part in (*stage.stages, *stage.index_stages)]
+        return stage.name, stage.chunk_shape, stage.index_at_end, stage.dtype, parts
+    return stage.name, stage

@@ -30,6 +30,7 @@ __all__ = [
     "CopyError",
     "FSPathExistNotDir",
     "FieldNotFoundError",
+    "ForeignDataError",
     "GroupNotFoundError",
     "KeyPathError",
     "MetadataError",
@@ -749,6 +750,29 @@ class NotErasableError(ZarrcyError, NotImplementedError):
         return (
             f"{self.path!r} can't be deleted or moved: a {self.store} is not erasable. "
             "Copy what you want to keep to a new store."
+        )
+
+
+class ForeignDataError(ZarrcyError, FileExistsError, ValueError):
+    """A place that is to be replaced is not a node, and holds something that Zarr did not write.
+
+    Parameters
+    ----------
+    path : str
+        Path of the node in the store; empty for the root.
+    key : str
+        What is in the way: a key, or the name of a file.
+    """
+
+    def __init__(self, path: str, key: str) -> None:
+        super().__init__(path, key)
+        self.path, self.key = path, key
+
+    def __str__(self) -> str:
+        where = f"{self.path!r}" if self.path else "the root of the store"
+        return (
+            f"{where} is not an array or a group, and it holds {self.key!r}, which Zarr did not write and which would "
+            "be deleted. Move it away, or choose another path."
         )
 
 

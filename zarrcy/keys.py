@@ -11,6 +11,22 @@ QUARANTINE = "__quarantine__"
 """First part of the keys to which `zarrcy.repair` moves values. Keys with this part are not checked."""
 
 
+_SYSTEM_NAMES = ("lost+found", ".snapshot", ".snapshots", ".DS_Store")
+
+
+def is_system_name(name: str) -> bool:
+    """Return whether a name is one that file systems and desktops give to files of their own.
+
+    Such files are not keys, and never count as the contents of a directory.
+
+    Examples
+    --------
+    >>> is_system_name("lost+found"), is_system_name(".nfs000123"), is_system_name("0.0")
+    (True, True, False)
+    """
+    return name in _SYSTEM_NAMES or name.startswith((".nfs", ".fuse_hidden"))
+
+
 def normalize_path(path: object) -> str:
     """Return the normal form of a node path: no slash at the ends, no double slash, no backslash.
 

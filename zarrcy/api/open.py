@@ -6,7 +6,13 @@ from typing import Unpack
 
 from zarrcy.errors import PathNotFoundError
 from zarrcy.hierarchy.arrays import Array
-from zarrcy.hierarchy.creation import check_mode, found_array, normalize_stores, open_array
+from zarrcy.hierarchy.creation import (
+    check_mode,
+    found_array,
+    normalize_stores,
+    open_array,
+    refuse_foreign_archives,
+)
 from zarrcy.hierarchy.groups import Group, GroupState
 from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.tree import AnyNode, TreeView
@@ -227,6 +233,8 @@ def open(
     <zarrcy.Array '/a' (2, 2) float64 read-only>
     """
     check_mode(mode)
+    if mode == "w":
+        refuse_foreign_archives(store)
     store = normalize_store_arg(store, storage_options=kwargs.pop("storage_options", None), mode=mode)
     if "shape" in kwargs and mode not in ("r", "r+"):
         return open_array(store, mode=mode, path=path, **kwargs)

@@ -181,7 +181,7 @@ def create(
         raise ValueError(
             f"storage_transformers is {storage_transformers!r}; no format has any, so leave it out"
         )
-    store, chunk_store = normalize_stores(store, chunk_store, storage_options, "w")
+    store, chunk_store = normalize_stores(store, chunk_store, storage_options, "w" if overwrite else "a")
     if compression is not _NOT_GIVEN and compressor == "default":
         compressor = _compressor_of(compression, compression_opts)
     node = Node(store, path, chunk_store, synchronizer, asked_format(zarr_format, zarr_version))
@@ -251,11 +251,28 @@ def normalize_elements(
 def normalize_stores(
     store: StoreLike, chunk_store: StoreLike, storage_options: dict[str, Option] | None, mode: str
 ) -> tuple[Store, Store | None]:
-    """Return the stores that the arguments `store` and `chunk_store` mean."""
+    """Return the stores that the arguments `store` and `chunk_store` mean.
+
+    Raises
+    ------
+    ForeignDataError
+        If the mode is "w" and the store is an archive with files that Zarr did not write.
+    """
+    if mode == "w":
+        refuse_foreign_archives(store, chunk_store)
     metadata_store = normalize_store_arg(store, storage_options=storage_options, mode=mode)
     if chunk_store is None:
         return metadata_store, None
     return metadata_store, normalize_store_arg(chunk_store, storage_options=storage_options, mode=mode)
+
+
+def refuse_foreign_archives(*stores: StoreLike) -> None:
+    """Raise ForeignDataError if a path names an archive that Zarr did not write, which mode "w" would replace."""
+    if any(isinstance(store, (str, os.PathLike)) and os.fspath(store).endswith(".zip") for store in stores):
+        from zarrcy.hierarchy.foreign_keys import refuse_foreign_archive
+
+        for store in stores:
+            refuse_foreign_archive(store)
 
 
 class opened_store(AbstractContextManager[Store]):  # noqa: N801 - used as a function
@@ -283,6 +300,8 @@ class opened_store(AbstractContextManager[Store]):  # noqa: N801 - used as a fun
 
     def __enter__(self) -> Store:
         given = self._given
+        if self._mode == "w":
+            refuse_foreign_archives(given)
         if self._mode == "w" and isinstance(given, (str, os.PathLike)) and not self._storage_options:
             path = os.path.abspath(os.path.expanduser(os.fspath(given).removeprefix("file://")))
             if path.endswith(".zip") and os.path.isfile(path):

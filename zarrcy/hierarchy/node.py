@@ -637,14 +637,25 @@ class Node:
             with suppress(Exception):
                 rmdir(store, self.path)
 
+    def refuse_foreign(self) -> None:
+        """Raise ForeignDataError if there is no node at this path, but something that is not a part of a hierarchy."""
+        # programs that only read do not need this import
+        from zarrcy.hierarchy.foreign_keys import refuse_foreign
+
+        if not self.path or self.format in metadata.NODE_BY_NODE:
+            refuse_foreign(self.stores, self.path)
+
     def erase(self) -> None:
         """Delete the node and everything below it.
 
         Raises
         ------
+        ForeignDataError
+            If there is no node at this path, and something that is not a part of a hierarchy.
         NotErasableError, OSError
             If that is not possible. Nothing is changed then.
         """
+        self.refuse_foreign()
         folders, keys = self.format.storage_prefixes(self.path)
         for store in self.stores:
             for folder in folders:

@@ -11,7 +11,7 @@ import numpy as np
 from zarrcy import metadata
 from zarrcy.errors import OverlapError
 from zarrcy.hierarchy.arrays import Array
-from zarrcy.hierarchy.creation import opened_store
+from zarrcy.hierarchy.creation import opened_store, refuse_foreign_archives
 from zarrcy.hierarchy.node import Node
 from zarrcy.storage import access
 from zarrcy.storage.places import overlap, store_below
@@ -48,9 +48,12 @@ def replaced(node: Node, sources: list[Elements], write: Callable[[Node, list[El
         If a source is in the same place and the store can't move keys. Nothing is changed then.
     ContainsArrayError
         If a parent is an array.
+    ForeignDataError
+        If there is no node, but something that is not a part of a hierarchy.
     """
     if not node.has_keys():
         return write(node, sources)
+    node.refuse_foreign()
     if can_swap(node):
         return _written_beside(node, sources, write)
     return write(node, [detached(node, source) for source in sources])
@@ -101,7 +104,10 @@ def opened_to_replace(
     ------
     OverlapError
         If a source is in such an archive.
+    ForeignDataError
+        If Zarr did not write the archive.
     """
+    refuse_foreign_archives(store)
     if isinstance(store, (str, os.PathLike)) and os.fspath(store).endswith(".zip") and os.path.isfile(store):
         with opened_store(store, "r") as archive:
             sources = [detached(Node(archive), source) for source in sources]

@@ -144,6 +144,36 @@ class Resize:
         assert not array[40:].any()
 
 
+class Regrow:
+    """Append and cut off again. What is beyond the shape does not come back when the array grows."""
+
+    formats = (2, 3)
+
+    def prepare(self, store, zarr_format):
+        zarrcy.zeros((40, 3), chunks=(7, 2), dtype="i8", store=store, zarr_format=zarr_format)
+
+    def opened(self, store):
+        return zarrcy.open_array(store, mode="r+")
+
+    def step(self, array, k):
+        if k % 2:
+            array.append(np.full((13, 3), k))
+        else:
+            array.resize(40, None)
+
+    def check(self, store, done):
+        array = zarrcy.open_array(store, mode="r+")
+        lengths = [53 if k % 2 else 40 for k in (done, done + 1)]
+        assert len(array) in lengths, f"{array.shape} after {done} steps"
+        assert not array[:40].any()
+        # while the array shrinks, some of what is cut off is the fill value
+        assert set(np.unique(array[40:]).tolist()) <= {0, done, done + 1}
+        shape = array.shape
+        array.resize(100, 5)
+        assert not array[shape[0] :].any(), "rows beyond the shape appear again"
+        assert not array[:, 3:].any()
+
+
 class Attributes:
     """Change several attributes in one update."""
 
@@ -213,7 +243,7 @@ class Consolidate:
 
 SCENARIOS = {
     kind.__name__: kind()
-    for kind in (Overwrite, PartOfChunk, Shards, Append, Resize, Attributes, Create, Consolidate)
+    for kind in (Overwrite, PartOfChunk, Shards, Append, Resize, Regrow, Attributes, Create, Consolidate)
 }
 CASES = [
     (name, store, zarr_format)

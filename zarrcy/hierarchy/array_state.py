@@ -69,7 +69,7 @@ class ArrayState:
     Attributes
     ----------
     reloads : bool
-        Whether the metadata are loaded again before each access.
+        Whether the metadata are loaded before the next access.
     """
 
     def __init__(
@@ -150,6 +150,16 @@ class ArrayState:
             cache.cache.clear()
             cache = cache.cache.decoded_as(object())
         return ArrayState(self.node, self.config, metadata, cache=cache, is_view=self.is_view)
+
+    def outdated(self) -> ArrayState:
+        """Return a state that is replaced by one with the stored metadata before it is used.
+
+        An array has it while its document is written: if that fails or is interrupted, it is not known which metadata
+        are stored.
+        """
+        state = self.with_metadata(self.metadata)
+        state.reloads = True
+        return state
 
     def with_shape(self, metadata: ArrayMetadata) -> ArrayState:
         """Return the state of the array with metadata that differ in the shape only.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self, SupportsIndex, Unpack
 
@@ -336,11 +336,12 @@ class Array(NodeProperties):
     @property
     def fill_value(self) -> Elements:
         """Value of elements that were never written. Setting it writes the metadata."""
-        return self._state.metadata.fill_value
+        return self.current_state().metadata.fill_value
 
     @fill_value.setter
     def fill_value(self, value: Elements) -> None:
-        with self._changing() as state:
+        with self._change_lock():
+            state = self.current_state()
             fill_value = state.node.format.normalize_fill_value(state.metadata, value)
             self._save(state.with_metadata(state.metadata.with_fill_value(fill_value)))
 
@@ -1298,9 +1299,8 @@ class Array(NodeProperties):
 
     # -- changing metadata and shape ---------------------------------------------------------------
 
-    @contextmanager
-    def _changing(self) -> Iterator[ArrayState]:
-        """Hold the lock of the metadata from before they are loaded until after they are written.
+    def _change_lock(self) -> AbstractContextManager[object]:
+        """Return the lock that is held from before the metadata are loaded until after they are written.
 
         Raises
         ------
@@ -1313,18 +1313,21 @@ class Array(NodeProperties):
         if state.is_view:
             raise ViewError(self.path)
         refuse_read_only(state.config.read_only, self.path)
-        with state.node.change_lock(state.node.metadata_key):
-            yield self.current_state()
+        return state.node.change_lock(state.node.metadata_key)
 
     def _save(self, state: ArrayState) -> None:
-        """Write the metadata of a new state, and make it the state of the array."""
+        """Write the metadata of a new state, and make it the state of the array.
+
+        Whatever interrupts this, the array shows what is stored: it has an outdated state meanwhile.
+        """
+        self._state = self._state.outdated()
         state.node.save_array(state.metadata)
-        self._state = state
         if state.cache is not None:
             state.cache.cache.clear()
+        self._state = state
 
     def resize(self, *args: SupportsIndex | Iterable[SupportsIndex | None] | None) -> None:
-        """Change the shape. Chunks outside the new shape are deleted. Growing does not touch chunks.
+        """Change the shape. New elements have the fill value, and chunks outside the new shape are deleted.
 
         Parameters
         ----------
@@ -1340,6 +1343,10 @@ class Array(NodeProperties):
             If the array is a view.
         ValueError
             If the new shape has another number of axes, or a negative length.
+        NotErasableError
+            If stored chunks would have to be deleted, and the store cannot delete. Nothing has changed then.
+        ChunkDecodeError
+            If a stored chunk at the edge of the array, which is cleared in part, is damaged.
 
         See Also
         --------
@@ -1353,18 +1360,19 @@ class Array(NodeProperties):
         >>> a.shape
         (2, 4)
         """
-        with self._changing() as state:
-            metadata = state.metadata
-            shape = _new_shape(args, metadata.shape)
-            resized = metadata.with_shape(shape)
-            outside: list[str] = []
-            if any(new < old for new, old in zip(shape, metadata.shape, strict=True)):
-                from zarrcy.hierarchy.stored_chunks import keys_outside
+        with self._change_lock():
+            state = self.current_state()
+            shape = _new_shape(args, state.metadata.shape)
+            resized = state.metadata.with_shape(shape)
+            if shape != state.metadata.shape:
+                from zarrcy.hierarchy.resizing import clear_outside
 
-                outside = keys_outside(state.node, metadata, shape)
-            self._save(state.with_shape(resized))
-            if outside:
-                state.node.delete_chunks(outside)
+                # what it changes in stored values is not known to open chunk I/O
+                self._state = state.outdated()
+                if state.cache is not None:
+                    state.cache.cache.clear()
+                clear_outside(state, shape)
+            self._save(state.with_metadata(resized))
 
     def append(self, data: Elements, axis: int = 0) -> Shape:
         """Add `data` at the end of an axis.
@@ -1403,7 +1411,8 @@ class Array(NodeProperties):
         >>> a.append([3])
         (3,)
         """
-        with self._changing() as state:
+        with self._change_lock():
+            state = self.current_state()
             values = data if hasattr(data, "shape") else np.asarray(data)
             old = state.metadata.shape
             grown = _grown_shape(old, values.shape, axis)

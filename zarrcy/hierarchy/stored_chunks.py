@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,14 @@ from zarrcy.storage.listing import listdir
 from zarrcy.types import Coords, Key, Shape, Store
 
 _DIGEST_BATCH_KEYS = 1024
+# Up to this many keys are tried without a listing. To list a directory of 10,000 files takes as long as to look for
+# about 1,000 files; a far store deletes 1,000 keys in one request, and lists 1,000 keys in one.
+_MOST_TRIED_KEYS = 256
 
 
-def stored_values(node: Node, metadata: ArrayMetadata) -> Iterator[tuple[Key, Coords]]:
+def stored_values(
+    node: Node, metadata: ArrayMetadata, may_hold: Callable[[Coords], bool] | None = None
+) -> Iterator[tuple[Key, Coords]]:
     """Iterate over the stored values of an array.
 
     Parameters
@@ -30,6 +36,9 @@ def stored_values(node: Node, metadata: ArrayMetadata) -> Iterator[tuple[Key, Co
         The node of the array.
     metadata : ArrayMetadata
         Its metadata.
+    may_hold : callable, optional
+        Takes the first of the coordinates of a stored value; returns whether values that begin with them are wanted.
+        Folders of others are not listed.
 
     Yields
     ------
@@ -39,14 +48,16 @@ def stored_values(node: Node, metadata: ArrayMetadata) -> Iterator[tuple[Key, Co
     chunk_keys, ndim = metadata.chunk_keys, len(metadata.shape)
     counts = stored_counts(metadata, metadata.shape)
     prefix = chunk_keys.root + node.prefix
-    for name in _names_below(node.chunk_store, prefix, metadata):
+    for name in _names_below(node.chunk_store, prefix, metadata, may_hold):
         coords = chunk_keys.coords(name, ndim)
         if coords is not None and all(i < n for i, n in zip(coords, counts, strict=False)):
             yield prefix + name, coords
 
 
-def _names_below(store: Store, prefix: str, metadata: ArrayMetadata) -> Iterator[str]:
-    """Iterate over the ends of the keys below a prefix. Those of all chunks are among them."""
+def _names_below(
+    store: Store, prefix: str, metadata: ArrayMetadata, may_hold: Callable[[Coords], bool] | None
+) -> Iterator[str]:
+    """Iterate over the ends of the keys below a prefix. Those of all wanted chunks are among them."""
     chunk_keys, ndim = metadata.chunk_keys, len(metadata.shape)
     if chunk_keys.separator == "." or not ndim:
         yield from listdir(store, prefix)
@@ -54,10 +65,17 @@ def _names_below(store: Store, prefix: str, metadata: ArrayMetadata) -> Iterator
         yield from (key[len(prefix) :] for key in list(store) if key.startswith(prefix))
     else:
         # do not list the whole store: it may hold many arrays
-        names = [chunk_keys.lead]
+        starts: list[tuple[str, Coords]] = [(chunk_keys.lead, ())]
         for _ in range(ndim - 1):
-            names = [f"{name}{n}/" for name in names for n in _numbers_after(store, prefix + name)]
-        yield from (f"{name}{n}" for name in names for n in _numbers_after(store, prefix + name))
+            starts = [
+                (f"{name}{n}/", (*coords, int(n)))
+                for name, coords in starts
+                if may_hold is None or may_hold(coords)
+                for n in _numbers_after(store, prefix + name)
+            ]
+        for name, coords in starts:
+            if may_hold is None or may_hold(coords):
+                yield from (f"{name}{n}" for n in _numbers_after(store, prefix + name))
 
 
 def _numbers_after(store: Store, beginning: str) -> Iterator[str]:
@@ -72,14 +90,94 @@ def stored_counts(metadata: ArrayMetadata, shape: Shape) -> Shape:
     return tuple(axis.count(n) for axis, n in zip(metadata.stored_axes, shape, strict=True))
 
 
-def keys_outside(node: Node, metadata: ArrayMetadata, shape: Shape) -> list[Key]:
-    """Return the keys of the stored values that hold no element of an array of `shape`."""
-    counts = stored_counts(metadata, shape)
-    return [
-        key
-        for key, coords in list(stored_values(node, metadata))
-        if any(i >= n for i, n in zip(coords, counts, strict=True))
+def keys_between(
+    node: Node, metadata: ArrayMetadata, kept: Shape, union: Shape
+) -> Iterator[tuple[Key, Coords]]:
+    """Iterate over the stored values of an array of shape `union` that hold no element of one of shape `kept`.
+
+    If there can be few such values, the keys of those that are not stored may be among them.
+
+    Parameters
+    ----------
+    node, metadata
+        As for `stored_values`.
+    kept, union : Shape
+        The shapes, in elements. `kept` is not longer than `union` along any axis.
+
+    Yields
+    ------
+    tuple
+        Key and coordinates of a stored value.
+    """
+    counts, kept_counts = stored_counts(metadata, union), stored_counts(metadata, kept)
+    n_possible = math.prod(counts) - math.prod(kept_counts)
+    if not n_possible:
+        return
+    store = node.chunk_store
+    if n_possible <= _MOST_TRIED_KEYS and (access.is_local(store) or access.is_erasable(store)):
+        chunk_keys = metadata.chunk_keys
+        prefix, is_local = chunk_keys.root + node.prefix, access.is_local(store)
+        for box in boxes_between(kept_counts, counts):
+            for coords in itertools.product(*(range(*ends) for ends in box)):
+                key = prefix + chunk_keys.name(coords)
+                if not is_local or key in store:
+                    yield key, coords
+        return
+
+    def may_hold(coords: Coords) -> bool:
+        n = len(coords)
+        return all(map(int.__lt__, coords, counts)) and (
+            any(map(int.__ge__, coords, kept_counts)) or counts[n:] != kept_counts[n:]
+        )
+
+    for key, coords in list(stored_values(node, metadata.with_shape(union), may_hold)):
+        if may_hold(coords):
+            yield key, coords
+
+
+def coords_at_edge(node: Node, metadata: ArrayMetadata, kept: Shape, union: Shape) -> list[Coords] | None:
+    """Return the coordinates of the stored values that hold elements both of an array of shape `kept` and beyond it.
+
+    Parameters
+    ----------
+    node, metadata, kept, union
+        As for `keys_between`.
+
+    Returns
+    -------
+    list of Coords or None
+        None if most of the possible values are stored, or if there can be few of them: try all.
+    """
+    axes, counts = metadata.stored_axes, stored_counts(metadata, kept)
+    is_cut = [
+        n < end and axis.start_of(count) > n
+        for axis, n, end, count in zip(axes, kept, union, counts, strict=True)
     ]
+    last = tuple(count - 1 if cut else count for count, cut in zip(counts, is_cut, strict=True))
+    n_possible = math.prod(counts) - math.prod(last)
+    if n_possible <= _MOST_TRIED_KEYS:
+        return None
+
+    def may_hold(coords: Coords) -> bool:
+        return any(map(int.__ge__, coords, last)) or any(is_cut[len(coords) :])
+
+    values = stored_values(node, metadata.with_shape(kept), may_hold)
+    found = [coords for _, coords in values if may_hold(coords)]
+    return found if 2 * len(found) < n_possible else None
+
+
+def boxes_between(inner: Shape, outer: Shape) -> Iterator[list[tuple[int, int]]]:
+    """Iterate over boxes that together cover what `outer` has and `inner` does not, each as start and stop by axis.
+
+    Examples
+    --------
+    >>> list(boxes_between((2, 3), (4, 5)))
+    [[(2, 4), (0, 5)], [(0, 2), (3, 5)]]
+    """
+    for axis, (start, stop) in enumerate(zip(inner, outer, strict=True)):
+        if start < stop:
+            before = [(0, n) for n in inner[:axis]]
+            yield [*before, (start, stop), *((0, n) for n in outer[axis + 1 :])]
 
 
 def count_initialized(node: Node, metadata: ArrayMetadata) -> int:

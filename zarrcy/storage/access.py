@@ -66,6 +66,11 @@ def is_local(store: Store) -> bool:
     return _declares(mapping_of(store), "is_local") or is_in_memory(store)
 
 
+def is_erasable(store: Store) -> bool:
+    """Return whether keys of a store can be deleted; True for a mapping that does not say so."""
+    return bool(getattr(store, "is_erasable", lambda: True)())
+
+
 def _declares(store: Store, name: str) -> bool:
     kind = type(store)
     return kind is dict or (has_capability(kind, name) and bool(getattr(store, name)()))

@@ -506,9 +506,12 @@ class DirectoryStore(Store):
         path : str, optional
             Path of a node; the root by default.
         """
+        folder = self.dir_path(path)
+        if not os.path.isdir(folder):
+            return
         from zarrcy.storage.local.removal import check_removable
 
-        check_removable(self.dir_path(path))
+        check_removable(folder)
 
     def rename(self, src_path: str, dst_path: str) -> None:
         """Move all keys below `src_path` to below `dst_path`, atomically."""

@@ -133,7 +133,8 @@ def _mount_points() -> list[str]:
     """Return the paths at which file systems are mounted; empty where the system does not list them."""
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            return [re.sub(r"\\([0-7]{3})", _unescaped, line.split(" ", 5)[4]) for line in file]
+            paths = [line.split(" ", 5)[4] for line in file]
+        return [re.sub(r"\\([0-7]{3})", _unescaped, path) if "\\" in path else path for path in paths]
     except (OSError, IndexError):
         return []
 

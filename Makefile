@@ -10,7 +10,7 @@ BENCH_ARGS ?=
 COVERAGE_TESTS ?= tests --ignore tests/interop
 ASV_ARGS ?=
 
-.PHONY: help demo test slow fuzz kill soak check checked coverage sanitize pure bench instructions asv docs clean
+.PHONY: help demo test slow fuzz kill soak differential check checked coverage sanitize pure bench instructions asv docs clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -44,6 +44,9 @@ kill: $(VENV)/has-test  ## kill 500 writers at random moments and check what the
 
 soak: $(VENV)/has-test  ## ten minutes of random operations compared with NumPy; watch memory and open files
 	PYTHONPATH=tests $(BIN)/python -m soak --seconds 600 --seed $$(date +%s)
+
+differential: $(VENV)/has-test  ## 100,000 operations on arrays of each format, each compared with a NumPy model
+	PYTHONPATH=tests $(BIN)/python -m differential --operations 100000 --seed $$(date +%s)
 
 slow: $(VENV)/has-test  ## the tests that take minutes: thousands of steps, a GiB of data
 	$(BIN)/pytest -m slow $(PYTEST_ARGS)

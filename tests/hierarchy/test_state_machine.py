@@ -1,66 +1,22 @@
 """After any sequence of operations, in any store, an array equals a NumPy array."""
 
-import shutil
 import sys
-import tempfile
 
 import numpy as np
 import pytest
 from builds import on_both_kernels, using
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from machines import DRAFT_MACHINES, MACHINES
 
 import zarrcy
 from zarrcy import errors
-from zarrcy.testing import ArrayMachine, CountingStore, FaultyStore, machine_for
+from zarrcy.testing import FaultyStore, machine_for
 
-
-class DirectoryMachine(ArrayMachine):
-    def make_store(self):
-        return zarrcy.DirectoryStore(tempfile.mkdtemp())
-
-    def drop_store(self, store):
-        shutil.rmtree(store.path, ignore_errors=True)
-
-
-class MachineV3(ArrayMachine):
-    zarr_format = 3
-
-
-class DirectoryMachineV3(DirectoryMachine):
-    zarr_format = 3
-
-
-class ShardMachine(MachineV3):
-    sharded = True
-
-
-class DraftMachine(ArrayMachine):
-    zarr_format = "3-draft"
-
-
-class DirectoryDraftMachine(DirectoryMachine):
-    zarr_format = "3-draft"
-
-
-class DirectoryShardMachine(DirectoryMachineV3):
-    sharded = True
-
-
-MACHINES = {
-    "dict": machine_for(dict),
-    "MemoryStore": machine_for(zarrcy.MemoryStore),
-    "DirectoryStore": DirectoryMachine,
-    "mapping": machine_for(CountingStore),
-    "dict-v3": MachineV3,
-    "DirectoryStore-v3": DirectoryMachineV3,
-    "dict-shards": ShardMachine,
-    "DirectoryStore-shards": DirectoryShardMachine,
-}
 in_every_store = pytest.mark.parametrize("machine", list(MACHINES.values()), ids=list(MACHINES))
-of_the_draft = pytest.mark.parametrize("machine", [DraftMachine, DirectoryDraftMachine])
+of_the_draft = pytest.mark.parametrize("machine", list(DRAFT_MACHINES.values()), ids=list(DRAFT_MACHINES))
 QUICK = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
 QUICKER = settings(QUICK, max_examples=15)
 THOROUGH = settings(QUICK, max_examples=150, stateful_step_count=50)

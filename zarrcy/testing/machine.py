@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 from collections.abc import Callable
 from typing import Any, Literal
@@ -150,6 +151,17 @@ class ArrayMachine(RuleBasedStateMachine):
         assert get(selection.key, out=out) is out, "the array out is returned"
         assert same_bits(out, expected, known), f"read {out!r} instead of {expected!r}"
 
+    @rule(data=st.data(), start=st.integers(0, 3))
+    def read_into_the_memory_of_the_selection(self, data: st.DataObject, start: int) -> None:
+        selection = self._draw_selection(data)
+        expected, known = self.model.at(selection.positions)
+        size = expected.nbytes
+        memory = np.zeros(8 * start + size + 8 + strategies.key_nbytes(selection.key), np.uint8)
+        key = strategies.key_in_memory(selection.key, memory[: 8 * (memory.size // 8)])
+        out = memory[8 * start : 8 * start + size].view(self.model.dtype).reshape(expected.shape)
+        getattr(self.array, f"get_{selection.kind}_selection")(key, out=out)
+        assert same_bits(out, expected, known), f"read {out!r} instead of {expected!r}"
+
     @precondition(lambda self: self.model.dtype.fields is not None)
     @rule(data=st.data())
     def read_fields(self, data: st.DataObject) -> None:
@@ -194,6 +206,32 @@ class ArrayMachine(RuleBasedStateMachine):
         else:
             getattr(target, f"set_{selection.kind}_selection")(selection.key, value)
         self.model.write(selection.positions, _fit(value, selection.positions.ndim))
+
+    @precondition(lambda self: self.model.dtype.kind in "iufc")
+    @rule(data=st.data(), start=st.integers(0, 3))
+    def write_a_value_in_the_memory_of_the_selection(self, data: st.DataObject, start: int) -> None:
+        selection = self._draw_selection(data)
+        shape = selection.positions.shape
+        size = math.prod(shape) * self.model.dtype.itemsize
+        memory = np.arange(8 * start + size + 8 + strategies.key_nbytes(selection.key)).astype(np.uint8)
+        key = strategies.key_in_memory(selection.key, memory[: 8 * (memory.size // 8)])
+        value = memory[8 * start : 8 * start + size].view(self.model.dtype).reshape(shape)
+        before = value.copy()
+        getattr(self.array, f"set_{selection.kind}_selection")(key, value)
+        assert same_bits(value, before), "the value is unchanged"
+        self.model.write(selection.positions, before)
+
+    @precondition(lambda self: self.model.shape)
+    @rule(data=st.data(), through_view=st.booleans())
+    def write_the_array_to_itself(self, data: st.DataObject, through_view: bool) -> None:
+        key = tuple(
+            data.draw(st.sampled_from([slice(None), slice(None, None, -1)])) for _ in self.model.shape
+        )
+        numbers = np.arange(self.model.values.size).reshape(self.model.shape)
+        value, known = self.model.at(numbers)
+        self.array[key] = self.array.view() if through_view else self.array
+        self.model.write(numbers[key], value)
+        self.model.forget(numbers[key][~known])
 
     @rule(start=st.integers(0, 60))
     def write_all(self, start: int) -> None:
@@ -359,6 +397,19 @@ class ArrayMachine(RuleBasedStateMachine):
                 model.see_missing(coords)
             elif not self.stores_all:
                 assert not model.is_fill(coords), f"chunk {name} is stored but contains only the fill value"
+
+    @invariant()
+    def nothing_in_the_store_is_damaged(self) -> None:
+        if self._is_draft:
+            return
+        report = zarrcy.verify(self.store)
+        assert report.ok, f"verify reports {report.problems}"
+
+    @rule(quarantine=st.booleans())
+    def repair(self, quarantine: bool) -> None:
+        if not self._is_draft:
+            repairs = zarrcy.repair(self.store, quarantine=quarantine)
+            assert not repairs, f"nothing is to be repaired, but repair did {repairs}"
 
     @property
     def _draft_key(self) -> str:

@@ -156,6 +156,10 @@ class ArrayModel:
         chunks = ((axis // c).tolist() for axis, c in zip(within, self.chunks, strict=True))
         self.written.update(zip(*chunks, strict=True))
 
+    def forget(self, positions: NDArray[np.intp]) -> None:
+        """Record that the elements at positions in C order are not known."""
+        self._known.reshape(-1)[self._positions[positions]] = False
+
     def resize(self, shape: Shape) -> None:
         """Change the shape; elements that are cut off become unknown."""
         old, old_known, old_shape = self._padded, self._known, self.shape

@@ -38,6 +38,8 @@ __all__ = [
     "fill_values",
     "filters",
     "json_values",
+    "key_in_memory",
+    "key_nbytes",
     "layouts",
     "masks",
     "orthogonal_keys",
@@ -301,6 +303,58 @@ def selections(draw: st.DrawFn, shape: Shape, chunks: Shape) -> Selection:
         for i, n, c in zip(key, grid_shape(shape, chunks), chunks, strict=True)
     ]
     return Selection(kind, key, np.asarray(numbers[tuple(edges)]))
+
+
+def key_nbytes(key: Key) -> int:
+    """Return the size of the arrays in a selection, in bytes; each starts at a multiple of 8.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> key_nbytes((np.array([True]), slice(3), np.array([1, 2])))
+    24
+    """
+    return sum(-(-item.nbytes // 8) * 8 for item in _key_arrays(key))
+
+
+def key_in_memory(key: Key, memory: NDArray[np.uint8]) -> Key:
+    """Copy the arrays in a selection to some memory, and return a selection that uses them there.
+
+    Parameters
+    ----------
+    key : object
+        A selection.
+    memory : array of uint8
+        At least `key_nbytes` bytes. The arrays fill the first bytes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> memory = np.zeros(8, np.uint8)
+    >>> key = key_in_memory(np.array([True, False]), memory)
+    >>> memory[1] = 1
+    >>> key
+    array([ True,  True])
+    """
+    if not _key_arrays(key):
+        return key
+    items = key if isinstance(key, tuple) else (key,)
+    moved: list[Key] = []
+    start = 0
+    for item in items:
+        if isinstance(item, np.ndarray):
+            there = memory[start : start + item.nbytes].view(item.dtype).reshape(item.shape)
+            there[...] = item
+            start += -(-item.nbytes // 8) * 8
+            moved.append(there)
+        else:
+            moved.append(item)
+    return tuple(moved) if isinstance(key, tuple) else moved[0]
+
+
+def _key_arrays(key: Key) -> list[AnyArray]:
+    items = key if isinstance(key, tuple) else (key,)
+    return [item for item in items if isinstance(item, np.ndarray)]
 
 
 def _outer(numbers: NDArray[np.intp], key: tuple[Key, ...]) -> NDArray[np.intp]:

@@ -5,29 +5,40 @@ How the bytes are read depends on the store:
 - A store that opens values: the file stays open until the generator ends, so all bytes come from the same value
   even if another writer replaces it.
 - A store with `get_partial_values`: the spans of all generators are requested together. Spans that are at most
-  `range_gap` bytes apart are joined to one range.
+  `range_gap` bytes apart are joined to one range. If the store also has `get_versioned_values`, a generator whose value
+  was replaced meanwhile is started again; if that happens often, the whole value is read with one request.
 - Another store: the whole value is read, and the spans are cut out of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from typing import TypeAlias, cast
 
 from zarrcy.storage import access
-from zarrcy.storage.capabilities import OpenFile, OpensFiles, ReadsRanges, has_capability
+from zarrcy.storage.capabilities import (
+    KeyRange,
+    OpenFile,
+    OpensFiles,
+    ReadsRanges,
+    ReadsVersions,
+    has_capability,
+)
 from zarrcy.types import Buffer, Key, Span, Store
 
 Questions: TypeAlias = Generator[list[Span], list[Buffer], Buffer | None]
 """Yields the spans that it needs next, is sent their bytes, and returns a result."""
 Begin: TypeAlias = Callable[[int, int | None, Hashable], Questions]
 """Start to read a value. The arguments are the position of its key, its length in bytes, and an identity that changes
-when the value changes; length and identity are None if the store does not provide them."""
+when the value changes; length and identity are None if the store does not provide them. It is called again for a
+position if the value was replaced: the bytes that the first generator got are then of no use."""
 Done: TypeAlias = Callable[[int, bool, Buffer | None], None]
 """Accept a result. The arguments are the position of the key, whether the key exists, and the generator's result."""
 PartsReader: TypeAlias = Callable[[list[Key], Begin, Done], None]
 
 _DEFAULT_GAP = 2**20
+# Attempts to read a value in parts. If it was replaced during each of them, it is read with one request.
+_MOST_ATTEMPTS = 3
 
 
 def reads_ranges(store: Store) -> bool:
@@ -43,8 +54,7 @@ def parts_reader(store: Store) -> PartsReader:
         gap = getattr(store, "range_gap", _DEFAULT_GAP)
         return lambda keys, begin, done: _read_files(files, gap, keys, begin, done)
     if reads_ranges(store):
-        ranged = cast(ReadsRanges, store)
-        return lambda keys, begin, done: _read_ranges(ranged, keys, begin, done)
+        return lambda keys, begin, done: _RangesReader(store, keys, begin, done).run()
     fetch, in_memory = access.reader(store), access.is_in_memory(store)
     return lambda keys, begin, done: _read_values(fetch, in_memory, keys, begin, done)
 
@@ -53,8 +63,9 @@ def read_spans(store: Store, key: Key, spans: list[Span]) -> list[Buffer] | None
     """Read spans of one value; None if the key does not exist."""
     store = access.mapping_of(store)
     if reads_ranges(store):
-        parts = list(cast(ReadsRanges, store).get_partial_values([(key, span) for span in spans]))
-        return None if None in parts else parts
+        parts, versions = _versions_reader(store)([(key, span) for span in spans], {})
+        if versions.get(key, 0) is not None:
+            return None if None in parts else list(parts)
     (stored,) = access.reader(store)([key])
     return None if stored is None else [cut(memoryview(stored).cast("B"), span) for span in spans]
 
@@ -98,30 +109,141 @@ def _answer(questions: Questions, read: Callable[[list[Span]], list[Buffer]]) ->
         return result
 
 
-def _read_ranges(store: ReadsRanges, keys: list[Key], begin: Begin, done: Done) -> None:
-    """Read the spans that all generators need next with one request per round."""
-    gap = getattr(store, "range_gap", _DEFAULT_GAP)
-    running = {place: begin(place, None, None) for place in range(len(keys))}
-    wanted = {place: next(questions) for place, questions in running.items()}
-    while wanted:
-        ranges: list[tuple[Key, Span]] = []
+def _versions_reader(
+    store: Store,
+) -> Callable[
+    [Sequence[KeyRange], Mapping[Key, Hashable]], tuple[Sequence[Buffer | None], Mapping[Key, Hashable]]
+]:
+    """Return a function that reads ranges of one version; a store without versions returns none."""
+    if has_capability(type(store), "get_versioned_values"):
+        return cast(ReadsVersions, store).get_versioned_values
+    ranged = cast(ReadsRanges, store)
+    return lambda ranges, versions: (ranged.get_partial_values(ranges), {})
+
+
+class _RangesReader:
+    """Read the spans that the generators of all keys need next with one request per round."""
+
+    def __init__(self, store: Store, keys: list[Key], begin: Begin, done: Done) -> None:
+        self.store, self.keys, self.begin, self.done = store, keys, begin, done
+        self.gap = getattr(store, "range_gap", _DEFAULT_GAP)
+        self.read = _versions_reader(store)
+        self.running: dict[int, Questions] = {}
+        self.n_attempts: dict[int, int] = {}
+        self.n_rounds: dict[int, int] = {}
+        self.versions: dict[int, Hashable] = {}
+
+    def run(self) -> None:
+        wanted = {place: self._start(place) for place in range(len(self.keys))}
+        while wanted:
+            wanted = self._read_round(wanted)
+
+    def _start(self, place: int) -> list[Span]:
+        """Start the generator of a key, and return the spans that it needs first."""
+        self.n_attempts[place] = self.n_attempts.get(place, 0) + 1
+        self.n_rounds[place] = 0
+        self.versions.pop(place, None)
+        self.running[place] = questions = self.begin(place, None, None)
+        return next(questions)
+
+    def _read_round(self, wanted: dict[int, list[Span]]) -> dict[int, list[Span]]:
+        """Read spans, and return those that are needed next."""
+        ranges: list[KeyRange] = []
         joins = {}
         for place, spans in wanted.items():
-            joins[place] = join = join_spans(spans, gap)
-            ranges += [(keys[place], span) for span in join[0]]
-        parts_read = iter(store.get_partial_values(ranges))
-        answers = {place: [next(parts_read) for _ in join[0]] for place, join in joins.items()}
-        following = {}
-        for place, parts in answers.items():
-            if any(part is None for part in parts):
-                running[place].close()
-                done(place, False, None)
+            joins[place] = join = join_spans(spans, self.gap)
+            ranges += [(self.keys[place], span) for span in join[0]]
+        known = {self.keys[place]: self.versions[place] for place in wanted if place in self.versions}
+        parts_read, versions = self.read(ranges, known)
+        following, remaining = {}, iter(parts_read)
+        for place, (spans, places) in joins.items():
+            key = self.keys[place]
+            parts = [next(remaining) for _ in spans]
+            is_missing = any(part is None for part in parts)
+            if versions.get(key, 0) is None or (is_missing and self.n_rounds[place]):
+                self.running[place].close()
+                if self.n_attempts[place] < _MOST_ATTEMPTS:
+                    following[place] = self._start(place)
+                else:
+                    self._read_whole(place)
                 continue
+            if is_missing:
+                self.running[place].close()
+                self.done(place, False, None)
+                continue
+            if key in versions:
+                self.versions[place] = versions[key]
+            self.n_rounds[place] += 1
             try:
-                following[place] = running[place].send(cut_again(parts, joins[place][1]))
+                following[place] = self.running[place].send(cut_again(parts, places))
             except StopIteration as stop:
-                done(place, True, stop.value)
-        wanted = following
+                self.done(place, True, stop.value)
+        return following
+
+    def _read_whole(self, place: int) -> None:
+        """Read a value that was replaced repeatedly with one request."""
+
+        def begin(_: int, nbytes: int | None, identity: Hashable) -> Questions:
+            return self.begin(place, nbytes, identity)
+
+        def done(_: int, present: bool, result: Buffer | None) -> None:
+            self.done(place, present, result)
+
+        _read_values(access.reader(self.store), False, [self.keys[place]], begin, done)
+
+
+def agreed_versions(
+    known: Mapping[Key, Hashable], answers: Iterable[tuple[Key, Hashable]]
+) -> dict[Key, Hashable]:
+    """Return the version of which all answers for a key are; None if they differ.
+
+    Parameters
+    ----------
+    known : mapping
+        Versions of which the answers must be.
+    answers : iterable of (str, hashable)
+        The key and the version of each answer; None if the key was missing.
+
+    Returns
+    -------
+    dict
+        Versions by keys, without keys that were missing throughout.
+
+    Examples
+    --------
+    >>> agreed_versions({"a": 1}, [("a", 1), ("b", 2), ("b", 3), ("c", None)])
+    {'a': 1, 'b': None}
+    """
+    seen: dict[Key, set[Hashable]] = {key: {version} for key, version in known.items()}
+    for key, version in answers:
+        seen.setdefault(key, set()).add(version)
+    return {
+        key: next(iter(versions)) if len(versions) == 1 else None
+        for key, versions in seen.items()
+        if versions - {None}
+    }
+
+
+def parts_of_one_version(
+    store: ReadsVersions, key_ranges: Sequence[KeyRange], read_whole: access.Reader
+) -> list[Buffer | None]:
+    """Return parts of values; read them again if a value was replaced, and at last cut them from whole values."""
+    parts: list[Buffer | None] = [None] * len(key_ranges)
+    places = list(range(len(key_ranges)))
+    for _ in range(_MOST_ATTEMPTS):
+        read, versions = store.get_versioned_values([key_ranges[place] for place in places], {})
+        for place, part in zip(places, read, strict=True):
+            parts[place] = part
+        places = [place for place in places if versions.get(key_ranges[place][0], 0) is None]
+        if not places:
+            return parts
+    keys = list(dict.fromkeys(key_ranges[place][0] for place in places))
+    values = dict(zip(keys, read_whole(keys), strict=True))
+    for place in places:
+        key, span = key_ranges[place]
+        value = values[key]
+        parts[place] = None if value is None else cut(memoryview(value).cast("B"), span).tobytes()
+    return parts
 
 
 def cut(view: memoryview, span: Span) -> memoryview:

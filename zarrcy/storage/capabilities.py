@@ -10,7 +10,7 @@ its own method is called. A subclass that defines the capability itself has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol, TypeAlias
 
@@ -62,6 +62,31 @@ class ReadsRanges(Protocol):
         sequence of bytes or None
             None if the key does not exist. A range that reaches beyond the value gives what exists of it,
             ``b""`` if it begins at the end or later.
+        """
+
+
+class ReadsVersions(Protocol):
+    """A store that reads parts of values, and notices if a value was replaced between two requests."""
+
+    def get_versioned_values(
+        self, key_ranges: Sequence[KeyRange], versions: Mapping[Key, Hashable]
+    ) -> tuple[Sequence[Buffer | None], Mapping[Key, Hashable]]:
+        """Return parts of values, of one version of each value.
+
+        Parameters
+        ----------
+        key_ranges : sequence of (str, (int, int or None))
+            See `ReadsRanges.get_partial_values`.
+        versions : mapping of str to hashable
+            The version of which parts of a key must be, if earlier calls returned one.
+
+        Returns
+        -------
+        parts : sequence of bytes or None
+            See `ReadsRanges.get_partial_values`. The parts of a value that was replaced are undefined.
+        versions : mapping of str to hashable
+            The version of each key. None for a value that was replaced since the first of these calls. A key of which
+            one part was read may be left out.
         """
 
 
@@ -223,6 +248,7 @@ _CONTENT = (
 _DECLARED = (
     "is_local", "is_thread_safe", "is_in_memory", "file_prefix", "open_value", "write_value", "value_nbytes",
     "identities", "rename_key", "keeps_documents", "durability", "consumes_values", "range_gap",
+    "get_versioned_values",
 )  # fmt: skip
 
 _REPLACES: dict[str, tuple[str, ...]] = {

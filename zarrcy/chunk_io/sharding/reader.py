@@ -82,7 +82,7 @@ class ShardReader(ChunkReader):
         if fallback_pieces:
             # The native path may have decoded a part of such a chunk, and the shard may be gone by now. Then the
             # piece is filled, so the result does not count as prezeroed.
-            self.fill_bytes = context.field_layout(self.field)[1]
+            self._forget_prezeroed()
         for number in fallback_pieces:
             place = first + int(np.flatnonzero(numbers == number)[0])
             self._read_runs([ShardRun(key, place, place + 1)])
@@ -90,7 +90,12 @@ class ShardReader(ChunkReader):
     def _read_runs(self, runs: list[ShardRun]) -> None:
         """Read runs from their shards through the store."""
 
+        begun: set[int] = set()
+
         def begin(place: int, nbytes: int | None, identity: Hashable) -> byte_ranges.Questions:
+            if place in begun:
+                self._forget_prezeroed()
+            begun.add(place)
             return self._read_shard(runs[place], nbytes, identity)
 
         def done(place: int, present: bool, _: object) -> None:
@@ -131,11 +136,16 @@ class ShardReader(ChunkReader):
             raw, index = (yield from _ask_with_index(index_span, raw, questions)), None
             if raw is None:
                 break
+            self._forget_prezeroed()
         else:
             raise context.damaged_shard(key, -1, "it was replaced repeatedly while it was read")
         for number in absent:
             context.kernels.fill_piece(self.plan, number, self.layout, self.out, self.fill_bytes)
         return None
+
+    def _forget_prezeroed(self) -> None:
+        """Write fill values from now on: the result may have elements of a shard that was replaced."""
+        self.fill_bytes = self.context.field_layout(self.field)[1]
 
     def _read_chunks(self, key: Key, nbytes: int | None, present: list[InnerChunk]) -> byte_ranges.Questions:
         """Request the selected bytes of several chunks of a shard together, and take them."""

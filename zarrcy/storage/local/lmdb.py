@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 from weakref import ref
@@ -13,6 +13,7 @@ from weakref import ref
 from zarrcy.errors import KeyPathError
 from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage.base import Items, Store, flat, slice_of
+from zarrcy.storage.byte_ranges import agreed_versions
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import AFTER_SLASH
 from zarrcy.storage.local.atomic_files import as_durability, not_written, path_identities
@@ -172,8 +173,18 @@ class LMDBStore(Store):
 
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
         """Return parts of values, all from the same transaction; see `zarrcy.storage.capabilities.ReadsRanges`."""
+        return self.get_versioned_values(key_ranges, {})[0]
+
+    def get_versioned_values(
+        self, key_ranges: Sequence[KeyRange], versions: Mapping[str, Hashable]
+    ) -> tuple[list[bytes | None], dict[str, Hashable]]:
+        """Return parts of values, of one version of each value; see `zarrcy.storage.capabilities.ReadsVersions`.
+
+        The version is the number of the transaction that the database saw last.
+        """
         with self.db.begin(buffers=True) as transaction:
-            return [_part(transaction.get(_encoded(key)), key_range) for key, key_range in key_ranges]
+            parts = [_part(transaction.get(_encoded(key)), key_range) for key, key_range in key_ranges]
+            return parts, agreed_versions(versions, [(key, transaction.id()) for key, _ in key_ranges])
 
     # -- keys --------------------------------------------------------------------------------------
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import pickle
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from zarrcy.keys import check_key, normalize_path, prefix_of
+from zarrcy.storage import access
 from zarrcy.storage.base import Items, Store, flat, slice_of
+from zarrcy.storage.byte_ranges import agreed_versions, parts_of_one_version
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import AFTER_SLASH
 from zarrcy.storage.local.atomic_files import as_durability, not_written, path_identities
@@ -182,9 +184,30 @@ class SQLiteStore(Store):
     def update(self, *args: Items, **kwargs: Buffer) -> None:
         self.setitems(dict(*args, **kwargs))
 
-    def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
+    def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[Buffer | None]:
         """Return parts of values without reading the whole values; see `zarrcy.storage.capabilities.ReadsRanges`."""
-        return [self._read_range(key, key_range) for key, key_range in key_ranges]
+        return parts_of_one_version(self, key_ranges, access.reader(self))
+
+    def get_versioned_values(
+        self, key_ranges: Sequence[KeyRange], versions: Mapping[str, Hashable]
+    ) -> tuple[list[bytes | None], dict[str, Hashable]]:
+        """Return parts of values, of one version of each value; see `zarrcy.storage.capabilities.ReadsVersions`.
+
+        The version changes with each change of the database. It is not looked up for a single part.
+        """
+        if len(key_ranges) == 1 and not versions:
+            return [self._read_range(*key_ranges[0])], {}
+        with self.lock:
+            before = self._version()
+            parts = [self._read_range(key, key_range) for key, key_range in key_ranges]
+            after = self._version()
+        seen = [(key, version) for key, _ in key_ranges for version in (before, after)]
+        return parts, agreed_versions(versions, seen)
+
+    def _version(self) -> tuple[int, int]:
+        """Return two numbers: changes of other connections change the first, changes of this one the second."""
+        (data_version,) = self.db.execute("PRAGMA data_version").fetchone()
+        return int(data_version), self.db.total_changes
 
     def _read_range(self, key: str, key_range: tuple[int, int | None]) -> bytes | None:
         db = self.db

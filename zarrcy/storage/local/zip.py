@@ -9,13 +9,14 @@ import threading
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import IO, ClassVar, Literal, TypeAlias, cast
 
 from zarrcy.errors import ArchiveError, NotErasableError, ReadOnlyError
 from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage.base import Store, flat, slice_of
+from zarrcy.storage.byte_ranges import agreed_versions
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import list_sorted
 from zarrcy.storage.local.atomic_files import path_identities
@@ -228,18 +229,43 @@ class ZipStore(Store):
         return value
 
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
-        """Return parts of values. In a compressed member, everything before the part is decoded too."""
-        return [self._read_range(key, key_range) for key, key_range in key_ranges]
+        """Return parts of values. A compressed member is decoded once, from its start to the end of the last part."""
+        return self.get_versioned_values(key_ranges, {})[0]
 
-    def _read_range(self, key: str, key_range: tuple[int, int | None]) -> bytes | None:
+    def get_versioned_values(
+        self, key_ranges: Sequence[KeyRange], versions: Mapping[str, Hashable]
+    ) -> tuple[list[bytes | None], dict[str, Hashable]]:
+        """Return parts of values, of one version of each value; see `zarrcy.storage.capabilities.ReadsVersions`.
+
+        The version is the position of the member in the archive, which only grows.
+        """
+        spans: dict[str, list[tuple[int, int | None]]] = {}
+        for key, span in key_ranges:
+            spans.setdefault(key, []).append(span)
         with self._lock():
-            try:
-                member = self._member(key)
-            except KeyError:
-                return None
-            part = slice_of(key_range, member.file_size)
-            with self._naming(key):
-                return self._read(member, part)
+            parts = {key: self._read_ranges(key, spans_of_key) for key, spans_of_key in spans.items()}
+            positions = [(key, self._position(key)) for key in spans]
+        remaining = {key: iter(parts_of_key) for key, parts_of_key in parts.items()}
+        return [next(remaining[key]) for key, _ in key_ranges], agreed_versions(versions, positions)
+
+    def _position(self, key: str) -> int | None:
+        member = self.zf.NameToInfo.get(key)
+        return None if member is None else member.header_offset
+
+    def _read_ranges(self, key: str, spans: list[tuple[int, int | None]]) -> list[bytes | None]:
+        """Read parts of one value; the caller holds the lock."""
+        try:
+            member = self._member(key)
+        except KeyError:
+            return [None] * len(spans)
+        cuts = [slice_of(span, member.file_size) for span in spans]
+        with self._naming(key):
+            if _is_stored(member):
+                return [self._read(member, cut) for cut in cuts]
+            # one decoder for all parts
+            start, stop = min(cut.start for cut in cuts), max(cut.stop for cut in cuts)
+            value = self._read(member, slice(start, stop))
+            return [value[cut.start - start : cut.stop - start] for cut in cuts]
 
     def __contains__(self, key: object) -> bool:
         with self._lock():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import ClassVar
 
 from zarrcy.keys import check_key, normalize_path, prefix_of
+from zarrcy.storage import access
 from zarrcy.storage.access import as_bytes, discard
 from zarrcy.storage.base import Store, check_ranges, flat, slice_of
+from zarrcy.storage.byte_ranges import agreed_versions, parts_of_one_version
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.optional import Client, Option, import_optional
 from zarrcy.storage.remote.concurrent import map_requests
@@ -16,6 +18,8 @@ from zarrcy.storage.remote.server_errors import access_denied, is_denied
 from zarrcy.types import JSON, Buffer
 
 _PURPOSE = "ABSStore"
+# Attempts to download a blob that is replaced meanwhile.
+_MOST_ATTEMPTS = 5
 _REMEDY = "Check the credentials, their expiry and the clock of this machine."
 
 
@@ -66,6 +70,7 @@ class ABSStore(Store):
         client: Client = None,
     ) -> None:
         self._errors = import_optional("azure.core.exceptions", "azure", _PURPOSE)
+        self._if_match = import_optional("azure.core", "azure", _PURPOSE).MatchConditions.IfNotModified
         if client is None:
             if container is None or account_name is None:
                 raise ValueError(
@@ -103,12 +108,21 @@ class ABSStore(Store):
 
     def __getitem__(self, key: str) -> bytes:
         try:
-            value: bytes = self.client.download_blob(self._blob(key)).readall()
+            value: bytes = self._download(key)
         except self._errors.ResourceNotFoundError as exc:
             raise KeyError(key) from exc
         except self._errors.HttpResponseError as exc:
             raise _explained(key, exc) from exc
         return value
+
+    def _download(self, key: str) -> bytes:
+        """Download a blob. A long one is downloaded in parts, which fails if it is replaced meanwhile."""
+        for _ in range(_MOST_ATTEMPTS - 1):
+            try:
+                return bytes(self.client.download_blob(self._blob(key)).readall())
+            except self._errors.ResourceModifiedError:
+                continue
+        return bytes(self.client.download_blob(self._blob(key)).readall())
 
     def __setitem__(self, key: str, value: Buffer) -> None:
         self.client.upload_blob(self._blob(key), as_bytes(flat(value)), overwrite=True)
@@ -131,8 +145,13 @@ class ABSStore(Store):
         return isinstance(key, str) and self._size(key) is not None
 
     def _size(self, key: str) -> int | None:
+        properties = self._properties(key)
+        return None if properties is None else int(properties.size)
+
+    def _properties(self, key: str) -> Client:
+        """Return the properties of a blob; None if it does not exist."""
         try:
-            return int(self.client.get_blob_client(self._blob(key)).get_blob_properties().size)
+            return self.client.get_blob_client(self._blob(key)).get_blob_properties()
         except self._errors.ResourceNotFoundError:
             return None
         except self._errors.HttpResponseError as exc:
@@ -173,30 +192,46 @@ class ABSStore(Store):
     def delitems(self, keys: Iterable[str]) -> None:
         map_requests(lambda key: discard(self, key), keys)
 
-    def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
-        check_ranges(key_ranges)
-        return map_requests(lambda item: self._part(*item), key_ranges)
+    def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[Buffer | None]:
+        return parts_of_one_version(self, key_ranges, access.reader(self))
 
-    def _part(self, key: str, part: tuple[int, int | None]) -> bytes | None:
+    def get_versioned_values(
+        self, key_ranges: Sequence[KeyRange], versions: Mapping[str, Hashable]
+    ) -> tuple[list[bytes | None], dict[str, Hashable]]:
+        """Return parts of values, of one version of each value; see `zarrcy.storage.capabilities.ReadsVersions`.
+
+        The version is the ETag of each response. A request for a known version has the condition ``If-Match``.
+        """
+        check_ranges(key_ranges)
+        requests = [(key, part, versions.get(key)) for key, part in key_ranges]
+        answers = map_requests(lambda request: self._part(*request), requests)
+        seen = [(key, etag) for (key, _), (_, etag) in zip(key_ranges, answers, strict=True)]
+        seen += [(key, None) for (key, _), (part, _) in zip(key_ranges, answers, strict=True) if part is None]
+        return [part for part, _ in answers], agreed_versions(versions, seen)
+
+    def _part(self, key: str, part: tuple[int, int | None], etag: Hashable) -> tuple[bytes | None, Hashable]:
+        """Return a part of a value and its ETag. No part: the key does not exist, or no longer has this ETag."""
         start, nbytes = part
         if start < 0 or nbytes == 0:
             # the service does not support offsets from the end, or empty ranges
-            size = self._size(key)
-            if size is None:
-                return None
-            cut = slice_of(part, size)
-            start, nbytes = cut.start, cut.stop - cut.start
+            properties = self._properties(key)
+            if properties is None or etag not in (None, properties.etag):
+                return None, None
+            cut = slice_of(part, int(properties.size))
+            start, nbytes, etag = cut.start, cut.stop - cut.start, properties.etag
             if nbytes == 0:
-                return b""
+                return b"", etag
+        options = {} if etag is None else {"etag": etag, "match_condition": self._if_match}
         try:
-            value: bytes = self.client.download_blob(self._blob(key), offset=start, length=nbytes).readall()
-        except self._errors.ResourceNotFoundError:
-            return None
+            answer = self.client.download_blob(self._blob(key), offset=start, length=nbytes, **options)
+            return answer.readall(), answer.properties.etag
+        except (self._errors.ResourceNotFoundError, self._errors.ResourceModifiedError):
+            return None, etag
         except self._errors.HttpResponseError as exc:
             if exc.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise _explained(key, exc) from exc
-            return b""
-        return value
+            properties = self._properties(key)
+            return (None, None) if properties is None else (b"", properties.etag)
 
     # -- below a path --------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import ClassVar
 
@@ -209,8 +209,17 @@ class FSStore(Store):
     def delitems(self, keys: Iterable[str]) -> None:
         access.deleter(self._writable())([self._key(key) for key in keys])
 
-    def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
+    def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[Buffer | None]:
         return self._parts.get_partial_values([(self._key(key), part) for key, part in key_ranges])
+
+    def get_versioned_values(
+        self, key_ranges: Sequence[KeyRange], versions: Mapping[str, Hashable]
+    ) -> tuple[list[bytes | None], dict[str, Hashable]]:
+        """Return parts of values, of one version of each value; see `FsspecFiles.get_versioned_values`."""
+        ranges = [(self._key(key), part) for key, part in key_ranges]
+        known = {self._key(key): version for key, version in versions.items()}
+        parts, found = self._parts.get_versioned_values(ranges, known)
+        return parts, {key: found[self._key(key)] for key, _ in key_ranges if self._key(key) in found}
 
     def listdir(self, path: str | None = None) -> list[str]:
         return self._files.listdir(path)

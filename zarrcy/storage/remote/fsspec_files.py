@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import inspect
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from zarrcy.keys import check_key, normalize_path
+from zarrcy.storage import access
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, check_ranges, flat, slice_of
+from zarrcy.storage.byte_ranges import agreed_versions, parts_of_one_version
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.optional import Client, Option
+from zarrcy.storage.remote.concurrent import map_requests
 from zarrcy.storage.remote.server_errors import (
     access_denied,
     is_denied,
@@ -19,12 +26,33 @@ from zarrcy.storage.remote.server_errors import (
 )
 from zarrcy.types import JSON, Buffer
 
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
 # fsspec methods for many paths interpret paths with these characters as patterns
 _MAGIC = frozenset("*?[")
+# Facts that change without a change of the file.
+_VOLATILE = {"name", "atime", "nlink", "url"}
 _REMEDY = (
     "Check the credentials, their expiry and the clock of this machine. If the server denies access to keys that do "
     "not exist, list PermissionError in the argument `exceptions` of FSStore."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """What a file system knows about a file that tells it apart from others of the same path."""
+
+    facts: str
+    number: str | None
+    """Version of a file system that keeps old ones."""
+
+    @classmethod
+    def of(cls, info: Mapping[str, JSON], version_aware: bool) -> _Version:
+        """Return the version in what `info` of a file system returned."""
+        facts = sorted((name, str(fact)) for name, fact in info.items() if name not in _VOLATILE)
+        number = info.get("VersionId") if version_aware else None
+        return cls(str(facts), None if number in (None, "null") else str(number))
 
 
 class FsspecFiles(Store):
@@ -47,6 +75,10 @@ class FsspecFiles(Store):
         self._is_http = "http" in protocols
         # whether the server supports range requests; None if that was not tested yet
         self._has_ranges: bool | None = None if self._is_http else True
+        # a large value is read with one request, because parts of it might be of different versions
+        read = inspect.signature(getattr(self.fs, "_cat_file", self.fs.cat_file)).parameters
+        self._one_request = {name: 1 for name in ("max_concurrency", "concurrency") if name in read}
+        self._refreshes = "refresh" in inspect.signature(getattr(self.fs, "_info", self.fs.info)).parameters
 
     def _file(self, key: str) -> str:
         # fsspec has no public name for the path of a key
@@ -87,7 +119,7 @@ class FsspecFiles(Store):
     # -- one key -----------------------------------------------------------------------------------
 
     def __getitem__(self, key: str) -> bytes:
-        return bytes(self._read(key, "cat_file", self._file(key)))
+        return bytes(self._read(key, "cat_file", self._file(key), **self._one_request))
 
     def __setitem__(self, key: str, value: Buffer) -> None:
         self.setitems({key: value})
@@ -112,10 +144,10 @@ class FsspecFiles(Store):
         info = self._info(key) if isinstance(key, str) else None
         return info is not None and bool(info["type"] == "file")
 
-    def _info(self, key: str) -> dict[str, JSON] | None:
+    def _info(self, key: str, **options: Option) -> dict[str, JSON] | None:
         """Return what the file system knows about a key; None if it does not exist."""
         try:
-            return dict(self._read(key, "info", self._file(key)))
+            return dict(self._read(key, "info", self._file(key), **options))
         except KeyError:
             return None
 
@@ -156,7 +188,7 @@ class FsspecFiles(Store):
 
     def _cat(self, files: list[str]) -> list[Client]:
         """Read whole files; the answers are bytes or errors, or None for a path that fsspec understood otherwise."""
-        return list(map(self._send("cat", files, on_error="return").get, files))
+        return list(map(self._send("cat", files, on_error="return", **self._one_request).get, files))
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         files = {self._file(key): as_bytes(flat(value)) for key, value in values.items()}
@@ -192,7 +224,61 @@ class FsspecFiles(Store):
             except FileNotFoundError:
                 continue
 
-    def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
+    def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[Buffer | None]:
+        return parts_of_one_version(self, key_ranges, access.reader(self))
+
+    def get_versioned_values(
+        self, key_ranges: Sequence[KeyRange], versions: Mapping[str, Hashable]
+    ) -> tuple[list[bytes | None], dict[str, Hashable]]:
+        """Return parts of values, of one version of each value; see `zarrcy.storage.capabilities.ReadsVersions`.
+
+        fsspec does not pass on what a response says about the version. So what `info` of the file system returns
+        (ETag, time, length ...) is compared before and after the parts are read. A single part needs no comparison.
+        An s3fs file system with ``version_aware=True`` reads the version that `info` names.
+        """
+        counts = Counter(key for key, _ in key_ranges)
+        checked = [key for key, n in counts.items() if n > 1 or key in versions]
+        new = [key for key in checked if key not in versions]
+        before: dict[str, Hashable] = dict(zip(new, self._map(self._version_of, new), strict=True))
+        before |= {key: versions[key] for key in checked if key in versions}
+        pinned = {
+            key: version
+            for key, version in before.items()
+            if isinstance(version, _Version) and version.number is not None
+        }
+        parts = self._read_parts(key_ranges, pinned)
+        unpinned = [key for key in checked if key not in pinned]
+        after: list[tuple[str, Hashable]] = list(
+            zip(unpinned, self._map(self._version_of, unpinned), strict=True)
+        )
+        # a version with a number is missing if it was deleted
+        after += [
+            (key, None)
+            for (key, _), part in zip(key_ranges, parts, strict=True)
+            if part is None and key in before
+        ]
+        return parts, agreed_versions(before, after)
+
+    def _version_of(self, key: str) -> _Version | None:
+        """Return what tells the value of a key apart from others; None if the key does not exist."""
+        file = self._file(key)
+        if self._refreshes:
+            options = {"refresh": True}
+        else:
+            # a listing that was cached may be old
+            options = {}
+            self.fs.invalidate_cache(self.fs._parent(file))
+        info = self._info(key, **options)
+        return None if info is None else _Version.of(info, bool(getattr(self.fs, "version_aware", False)))
+
+    def _map(self, request: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
+        """Call `request` for each item, concurrently if the file system has requests that wait."""
+        return map_requests(request, items) if self.fs.async_impl else list(map(request, items))
+
+    def _read_parts(
+        self, key_ranges: Sequence[KeyRange], pinned: Mapping[str, _Version]
+    ) -> list[bytes | None]:
+        """Read parts of values; those of the keys `pinned` from certain versions."""
         check_ranges(key_ranges)
         if not self._serves_ranges(key_ranges):
             values = self.getitems(list({key for key, _ in key_ranges}))
@@ -201,6 +287,9 @@ class FsspecFiles(Store):
                 for key, part in key_ranges
             ]
         files = [self._file(key) for key, _ in key_ranges]
+        for place, (key, _) in enumerate(key_ranges):
+            if key in pinned:
+                files[place] += f"?versionId={pinned[key].number}"
         starts = [start for _, (start, _) in key_ranges]
         # a range that is counted from the end is read up to the end, and cut below
         ends = [None if n is None or start < 0 else start + n for _, (start, n) in key_ranges]

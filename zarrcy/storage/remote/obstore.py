@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, TypeVar
 
 from zarrcy.errors import ReadOnlyError
 from zarrcy.keys import check_key, normalize_path, prefix_of
+from zarrcy.storage import access
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, check_ranges, flat, slice_of
+from zarrcy.storage.byte_ranges import agreed_versions, join_spans, parts_of_one_version
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.local.atomic_files import path_identities
 from zarrcy.storage.optional import Client, import_optional
@@ -22,6 +26,8 @@ _R = TypeVar("_R")
 # These stores answer a request faster than another thread wakes up.
 _NEAR = {"LocalStore", "MemoryStore"}
 _REQUESTS_AT_ONCE = 32
+# obstore joins ranges that are at most this far apart.
+_JOINED_NBYTES = 2**20
 # Class of obstore -> protocol of its URLs, and the member of its configuration that names the bucket.
 _SCHEMES = {
     "S3Store": ("s3", "bucket"),
@@ -216,18 +222,85 @@ class ObjectStore(Store):
         except FileNotFoundError:
             return
 
-    def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
-        check_ranges(key_ranges)
-        ranges: dict[str, list[tuple[int, int | None]]] = {}
-        for key, part in key_ranges:
-            ranges.setdefault(check_key(key), []).append(part)
+    def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[Buffer | None]:
+        ranges = _ranges_by_key(key_ranges)
         parts = self._map(lambda item: self._parts(*item), ranges.items())
         # the parts of each key, in the order of its ranges
         remaining = {key: iter(parts_of_key) for key, parts_of_key in zip(ranges, parts, strict=True)}
         return [next(remaining[key]) for key, _ in key_ranges]
 
-    def _parts(self, key: str, ranges: list[tuple[int, int | None]]) -> list[bytes | None]:
+    def get_versioned_values(
+        self, key_ranges: Sequence[KeyRange], versions: Mapping[str, Hashable]
+    ) -> tuple[list[bytes | None], dict[str, Hashable]]:
+        """Return parts of values, of one version of each value; see `zarrcy.storage.capabilities.ReadsVersions`.
+
+        The version is the ETag that each response carries. A request for a known version has the condition
+        ``If-Match``. A store without ETags gives the time of the last change and the length instead.
+        """
+        ranges = _ranges_by_key(key_ranges)
+        known: dict[str, _Version] = {
+            key: version for key, version in versions.items() if isinstance(version, _Version)
+        }
+        # the length is needed to cut ranges from the end, and empty ones
+        unknown = [
+            key
+            for key, parts in ranges.items()
+            if key not in known and not all(start >= 0 and nbytes for start, nbytes in parts)
+        ]
+        found = dict(zip(unknown, self._map(self._version_of, unknown), strict=True))
+        known |= {key: version for key, version in found.items() if version is not None}
+        missing = {key for key, version in found.items() if version is None}
+        requests = [(key, part, known.get(key)) for key, part in key_ranges if key not in missing]
+        answers = self._map(lambda request: self._get_part(*request), requests)
+        remaining = iter(answers)
+        parts_read = [None if key in missing else next(remaining)[0] for key, _ in key_ranges]
+        seen = ((key, version) for (key, _, _), (_, version) in zip(requests, answers, strict=True))
+        return parts_read, agreed_versions(known, seen)
+
+    def _version_of(self, key: str) -> _Version | None:
+        try:
+            return _Version.of(self._obstore.head(self.store, key))
+        except (FileNotFoundError, self._obstore.exceptions.BaseError) as exc:
+            self._raise_unless_missing(key, exc)
+            return None
+
+    def _get_part(
+        self, key: str, part: tuple[int, int | None], known: _Version | None
+    ) -> tuple[bytes | None, _Version | None]:
+        """Return a part of a value and its version. No part: the key does not exist, or has another version."""
+        if known is None:
+            start, nbytes = part
+            cut = slice(start, None if nbytes is None else start + nbytes)
+        else:
+            cut = slice_of(part, known.nbytes)
+            if cut.start >= cut.stop:
+                return b"", known
+        options: dict[str, JSON] = {
+            "range": {"offset": cut.start} if cut.stop is None else (cut.start, cut.stop)
+        }
+        if known is not None and known.condition is not None:
+            options["if_match"] = known.condition
+        try:
+            answer = self._obstore.get(self.store, key, options=options)
+            return answer.bytes().to_bytes(), _Version.of(answer.meta)
+        except FileNotFoundError:
+            return None, None
+        except self._obstore.exceptions.PreconditionError:
+            return None, None
+        except self._obstore.exceptions.BaseError as exc:
+            # the range may begin after the end of the value
+            now = self._version_of(key)
+            if now is None or (known is not None and now != known):
+                return None, None
+            if known is not None or cut.start < now.nbytes:
+                self._raise_unless_missing(key, exc)
+            return b"", now
+
+    def _parts(self, key: str, ranges: list[tuple[int, int | None]]) -> list[Buffer | None]:
         """Return parts of one value."""
+        if len(join_spans(ranges, _JOINED_NBYTES)[0]) > 1:
+            return parts_of_one_version(self, [(key, part) for part in ranges], access.reader(self))
+        # obstore reads them with one request
         if all(start >= 0 and nbytes for start, nbytes in ranges):
             starts, lengths = zip(*ranges, strict=True)
             try:
@@ -286,6 +359,34 @@ class ObjectStore(Store):
 
     def clear(self) -> None:
         self.rmdir()
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """What tells two values of a key apart."""
+
+    e_tag: str | None
+    number: str | None
+    last_modified: datetime
+    nbytes: int
+
+    @classmethod
+    def of(cls, meta: Mapping[str, Client]) -> _Version:
+        """Return the version in the metadata of an object."""
+        return cls(meta["e_tag"], meta["version"], meta["last_modified"], int(meta["size"]))
+
+    @property
+    def condition(self) -> str | None:
+        """The ETag for the condition ``If-Match``; a weak one never meets it."""
+        return None if self.e_tag is None or self.e_tag.startswith("W/") else self.e_tag
+
+
+def _ranges_by_key(key_ranges: Sequence[KeyRange]) -> dict[str, list[tuple[int, int | None]]]:
+    check_ranges(key_ranges)
+    ranges: dict[str, list[tuple[int, int | None]]] = {}
+    for key, part in key_ranges:
+        ranges.setdefault(check_key(key), []).append(part)
+    return ranges
 
 
 def _tidying(store: Client) -> Client:

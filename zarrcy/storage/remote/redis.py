@@ -155,7 +155,8 @@ class RedisStore(Store):
 
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
         check_ranges(key_ranges)
-        with self.client.pipeline(transaction=False) as pipe:
+        # a transaction, so that all parts of a value are of one version
+        with self.client.pipeline(transaction=True) as pipe:
             for key, (start, nbytes) in key_ranges:
                 # a missing key reads as an empty value, so query its existence too
                 pipe.exists(self._key(key))

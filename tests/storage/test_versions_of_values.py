@@ -1,0 +1,337 @@
+"""A read of one value in parts returns one version of it, although another writer replaces it meanwhile."""
+
+import types
+import uuid
+import zipfile
+from typing import ClassVar
+
+import numpy as np
+import obstore
+import obstore.store
+import pytest
+import s3fs
+from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
+from fsspec.implementations.memory import MemoryFileSystem
+from servers import s3_endpoint_fixture  # noqa: F401
+
+import zarrcy
+from zarrcy.storage import byte_ranges
+from zarrcy.storage.local.lmdb import LMDBStore
+from zarrcy.storage.local.sqlite import SQLiteStore
+from zarrcy.storage.local.zip import ZipStore
+from zarrcy.storage.remote.azure import ABSStore
+from zarrcy.storage.remote.fsspec import FSStore
+from zarrcy.storage.remote.obstore import ObjectStore
+
+
+class Writer:
+    """Another writer, which replaces values before some of the requests of a reader.
+
+    Parameters
+    ----------
+    put : callable
+        Stores a value under a key.
+    """
+
+    def __init__(self, put):
+        self.put = put
+        self.versions = []
+        self.when = set()
+        self.n_requests = 0
+
+    def start(self, versions, when):
+        """Store the first of `versions`, and the next ones before the requests of the numbers `when`."""
+        self.versions, self.when, self.n_requests = [*versions], set(when), 0
+        self.replace()
+
+    def replace(self):
+        values = self.versions.pop(0)
+        self.versions.append(values)
+        for key, value in values.items():
+            self.put(key, value)
+
+    def before_request(self):
+        if self.n_requests in self.when:
+            self.replace()
+        self.n_requests += 1
+
+
+class WatchedFiles(MemoryFileSystem):
+    cachable = False
+    protocol = "watched"
+    writer: ClassVar[Writer | None] = None
+
+    def cat_file(self, path, start=None, end=None, **kwargs):
+        if self.writer is not None:
+            self.writer.before_request()
+        return super().cat_file(path, start, end, **kwargs)
+
+
+@pytest.fixture
+def on_fsspec():
+    MemoryFileSystem.store.clear()
+    fs = WatchedFiles()
+    WatchedFiles.writer = Writer(lambda key, value: MemoryFileSystem.pipe_file(fs, f"/a/{key}", value))
+    yield FSStore("/a", fs=fs), WatchedFiles.writer
+    WatchedFiles.writer = None
+    MemoryFileSystem.store.clear()
+
+
+@pytest.fixture
+def on_obstore(monkeypatch):
+    theirs = obstore.store.MemoryStore()
+    writer = Writer(lambda key, value: obstore.put(theirs, key, value))
+    for name in ("get", "get_ranges", "head"):
+        request = getattr(obstore, name)
+
+        def watched(*args, request=request, **kwargs):
+            writer.before_request()
+            return request(*args, **kwargs)
+
+        monkeypatch.setattr(obstore, name, watched)
+    return ObjectStore(theirs), writer
+
+
+class Container:
+    """A client of a container of Azure, in memory."""
+
+    url = "https://example"
+
+    def __init__(self):
+        self.blobs = {}
+        self.n_puts = 0
+        self.writer = Writer(self.put)
+
+    def put(self, name, value):
+        self.n_puts += 1
+        self.blobs[name] = (value, f'"{self.n_puts}"')
+
+    def _blob(self, name):
+        if name not in self.blobs:
+            raise ResourceNotFoundError
+        return self.blobs[name]
+
+    def download_blob(self, name, offset=0, length=None, etag=None, match_condition=None):
+        self.writer.before_request()
+        value, own = self._blob(name)
+        if etag is not None and etag != own:
+            raise ResourceModifiedError
+        if offset and offset >= len(value):
+            error = HttpResponseError()
+            error.status_code = 416
+            raise error
+        part = value[offset:][:length]
+        return types.SimpleNamespace(readall=lambda: part, properties=types.SimpleNamespace(etag=own))
+
+    def get_blob_client(self, name):
+        self.writer.before_request()
+        value, etag = self._blob(name)
+        properties = types.SimpleNamespace(size=len(value), etag=etag)
+        return types.SimpleNamespace(get_blob_properties=lambda: properties)
+
+    def list_blobs(self, name_starts_with=None):
+        return [types.SimpleNamespace(name=name) for name in self.blobs]
+
+
+@pytest.fixture
+def on_azure():
+    container = Container()
+    return ABSStore(client=container), container.writer
+
+
+@pytest.fixture(params=["fsspec", "obstore", "azure"])
+def watched(request):
+    """A store, and a writer that may replace its values before each request."""
+    return request.getfixturevalue(f"on_{request.param}")
+
+
+ALWAYS = range(10**6)
+SCHEDULES = [(), *((n,) for n in range(8)), (1, 2), (1, 3, 5), (2, 4, 6, 8, 10), ALWAYS]
+
+
+@pytest.mark.parametrize("when", SCHEDULES, ids=lambda when: "always" if when is ALWAYS else str(when))
+def test_parts_of_a_value_are_of_one_version(watched, when):
+    store, writer = watched
+    versions = [{"a": bytes([n]) * 2**22} for n in range(1, 9)]
+    requests = [
+        [("a", (0, 4)), ("a", (2**21, 4)), ("a", (2**22 - 4, 4))],
+        [("a", (-4, None)), ("a", (0, 4)), ("a", (2**22, 9)), ("a", (5, 0)), ("b", (0, 1))],
+        [("a", (0, 2)), ("a", (2**21, None))],
+    ]
+    for key_ranges in requests:
+        writer.start(versions, when)
+        parts = store.get_partial_values(key_ranges)
+        lengths = [
+            None if key == "b" else len(versions[0]["a"][start:][:n]) for key, (start, n) in key_ranges
+        ]
+        assert [None if part is None else len(part) for part in parts] == lengths
+        assert len({byte for part in parts if part is not None for byte in bytes(part[:9])}) == 1
+
+
+@pytest.mark.parametrize("when", SCHEDULES, ids=lambda when: "always" if when is ALWAYS else str(when))
+@pytest.mark.parametrize("compressor", [None, "zlib"])
+def test_a_read_of_a_shard_returns_one_version(watched, when, compressor):
+    store, writer = watched
+    store.range_gap = 0
+    # without a compressor, the index of all versions is the same
+    codecs = None if compressor is None else [{"name": "gzip", "configuration": {"level": 1}}]
+    versions = []
+    for n in range(1, 6):
+        values = {}
+        kwargs = {} if codecs is None else {"codecs": codecs}
+        a = zarrcy.create(
+            64, chunks=8, shards=64, dtype="i4", store=values, zarr_format=3, fill_value=0, **kwargs
+        )
+        # other inner chunks are missing in each version
+        a[:] = np.where(np.arange(64) // 8 % 5 == n % 5, 0, n)
+        versions.append(values)
+    for selection in (slice(None), slice(0, 64, 9), slice(20, 60)):
+        expected = [zarrcy.open_array(values, mode="r")[selection].tolist() for values in versions]
+        writer.start(versions, ())
+        a = zarrcy.open_array(store, mode="r")
+        writer.start(versions, when)
+        assert a[selection].tolist() in expected
+
+
+@pytest.mark.parametrize("when", SCHEDULES, ids=lambda when: "always" if when is ALWAYS else str(when))
+@pytest.mark.parametrize("compressor", [None, "blosc"])
+def test_a_read_of_parts_of_a_chunk_returns_one_version(watched, when, compressor):
+    store, writer = watched
+    store.range_gap = 0
+    options = {"compressor": None if compressor is None else zarrcy.Blosc(cname="lz4", blocksize=4096)}
+    versions = []
+    for n in range(1, 6):
+        values = {}
+        zarrcy.array(np.full(2**18, n, "i4"), chunks=2**18, store=values, **options)
+        versions.append({key: bytes(value) for key, value in values.items()})
+    writer.start(versions, ())
+    a = zarrcy.open_array(store, mode="r")
+    writer.start(versions, when)
+    assert len(set(a[:: 2**17].tolist())) == 1
+    assert len(set(a.oindex[[5, 2**16, 2**18 - 1]].tolist())) == 1
+
+
+def test_a_value_that_is_deleted_between_two_requests_is_missing_or_whole(watched):
+    store, writer = watched
+    store.range_gap = 0
+    values = {}
+    a = zarrcy.create(
+        64, chunks=8, shards=64, dtype="i4", store=values, zarr_format=3, fill_value=0, compressor=None
+    )
+    a[:] = 7
+    backend = writer.put
+    for number in range(6):
+        writer.put = backend
+        writer.start([values], ())
+        read = zarrcy.open_array(store, mode="r")
+
+        def delete(key, value, writer=writer):
+            if key == "c/0" and writer.n_requests:
+                forget(store, key)
+
+        writer.start([values], (number,))
+        writer.put = delete
+        assert set(read[::9].tolist()) in ({7}, {0})
+
+
+def forget(store, key):
+    """Delete a key behind the back of a store."""
+    if isinstance(store, FSStore):
+        MemoryFileSystem.store.pop(f"/a/{key}", None)
+    elif isinstance(store, ObjectStore):
+        obstore.delete(store.store, key)
+    else:
+        store.client.blobs.pop(key, None)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_members_of_a_zip_archive_are_read_in_one_version(tmp_path):
+    for compression in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        path = tmp_path / f"{compression}.zip"
+
+        class Rewritten(ZipStore):
+            """A store in which another thread replaces the value after each request."""
+
+            n_requests = 0
+
+            def get_versioned_values(self, key_ranges, versions):
+                answer = super().get_versioned_values(key_ranges, versions)
+                self.n_requests += 1
+                self["a"] = bytes([self.n_requests]) * 100
+                return answer
+
+        with Rewritten(path, compression, mode="w") as store:
+            store["a"] = bytes(100)
+            read = byte_ranges.parts_reader(store)
+            results = []
+
+            def begin(place, nbytes, identity):
+                (first,) = yield [(0, 4)]
+                (second,) = yield [(50, 4)]
+                return bytes(first) + bytes(second)
+
+            def done(place, present, result, results=results):
+                results.append(result)
+
+            read(["a"], begin, done)
+            assert len(set(results[0])) == 1
+
+
+@pytest.mark.parametrize("kind", [SQLiteStore, LMDBStore])
+def test_a_database_notices_a_value_that_was_replaced_between_two_reads(kind, tmp_path):
+    with kind(tmp_path / "a") as store, kind(tmp_path / "a") as other:
+        store["a"] = b"1" * 100
+        spans = [("a", (0, 2)), ("a", (-2, None)), ("b", (0, 1))]
+        for writer in (store, other):
+            parts, versions = store.get_versioned_values(spans, {})
+            assert parts[2] is None
+            assert versions["a"] is not None
+            assert store.get_versioned_values(spans, versions) == (parts, versions)
+            writer["a"] = b"2" * 100
+            assert store.get_versioned_values(spans, versions)[1]["a"] is None
+            assert store.get_partial_values(spans) == [b"22", b"22", None]
+
+
+def test_s3_reads_the_version_that_the_bucket_names(s3_endpoint):
+    options = {"endpoint_url": s3_endpoint, "key": "test", "secret": "test"}
+    fs = s3fs.S3FileSystem(**options, version_aware=True, use_listings_cache=False)
+    bucket = f"versions-{uuid.uuid4().hex[:8]}"
+    fs.mkdir(bucket, enable_versioning=True)
+    fs.make_bucket_versioned(bucket, True)
+    store = FSStore(f"{bucket}/a", fs=fs)
+    store["0"] = b"1" * 100
+    parts, versions = store.get_versioned_values([("0", (0, 4)), ("0", (50, 4))], {})
+    assert parts == [b"1111", b"1111"]
+    store["0"] = b"2" * 100
+    again, same = store.get_versioned_values([("0", (0, 4)), ("0", (50, 4))], versions)
+    assert (again, same) == (parts, versions)
+    assert store.get_partial_values([("0", (0, 4)), ("0", (-4, None))]) == [b"2222", b"2222"]
+
+
+def test_a_large_object_in_s3_is_read_with_one_request(s3_endpoint):
+    """Concurrent requests for parts of it might return parts of different versions."""
+    fs = s3fs.S3FileSystem(endpoint_url=s3_endpoint, key="test", secret="test", default_block_size=2**16)
+    store = FSStore("zarrcy/large", fs=fs)
+    value = bytes(range(256)) * 2048
+    store["a"] = value
+    calls = []
+    call = fs._call_s3
+
+    async def counted(method, *args, **kwargs):
+        calls.append(method)
+        return await call(method, *args, **kwargs)
+
+    fs._call_s3 = counted
+    assert store["a"] == value
+    assert store.getitems(["a"]) == {"a": value}
+    assert calls == ["get_object", "get_object"]
+
+
+def test_spans_of_one_value_are_read_from_each_store(watched):
+    store, writer = watched
+    assert byte_ranges.read_spans(store, "nonesuch", [(0, 4), (-4, None)]) is None
+    writer.put("a", b"0123456789")
+    assert [bytes(part) for part in byte_ranges.read_spans(store, "a", [(0, 2), (-2, None)])] == [
+        b"01",
+        b"89",
+    ]

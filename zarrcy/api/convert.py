@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from zarrcy.hierarchy.array_state import open_state
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.node import Node
+from zarrcy.hierarchy.replacement import can_swap, is_in_the_way, replaced
 from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access
 from zarrcy.storage.listing import listdir
@@ -92,8 +92,9 @@ def convert(
         Delete the documents of the old format after a conversion in place, also if it was done by an earlier call.
         If they are kept, readers that know only the old format still work, but do not see later changes.
     overwrite : bool, optional
-        Delete the contents of the destination first; in place, replace documents of the new format that have
-        other contents.
+        Replace the contents of the destination, when the conversion is complete: it needs room for both. An object
+        store and an N5 container are emptied first. In place, replace documents of the new format that have other
+        contents.
     dry_run : bool, optional
         Write nothing, and return what would be done. The destination is not opened. Arrays that can't be converted
         are not an error.
@@ -146,12 +147,10 @@ def convert(
         conversion.nodes = list(plan(source_node, target.format, in_place=False))
         if not dry_run:
             _refuse_impossible(conversion.nodes)
-            _refuse_overlap(source_node, destination)
-            # keys of an archive can't be deleted later; other stores are emptied after the checks below
+            _refuse_overlap(source_node, destination, storage_options)
+            # keys of an archive can't be deleted; the whole archive is replaced at the end
             mode = "w" if overwrite and str(destination).endswith(".zip") else "a"
             store = stack.enter_context(opened_store(destination, mode, storage_options))
-            # again with the opened store, which knows where a URL leads
-            _refuse_overlap(source_node, store)
             _convert_into(Node(store, zarr_format=zarr_format), source_node, conversion.nodes, overwrite)
         return conversion
 
@@ -256,42 +255,19 @@ def _old_documents(source: Node, target: Node, is_planned: bool) -> list[Key]:
 # -- to a destination ------------------------------------------------------------------------------
 
 
-def _refuse_overlap(source: Node, destination: StoreLike) -> None:
-    """Refuse to write to the store or directory that is read.
+def _refuse_overlap(
+    source: Node, destination: StoreLike, storage_options: dict[str, Option] | None = None
+) -> None:
+    """Refuse to write to the place that is read.
 
     Raises
     ------
     ConversionError
-        If source and destination are equal, or one contains the other.
+        If source and destination are equal, or one contains the other, whatever path, link or URL leads there.
     """
-    source_place, place = _location(source.store), _location(destination)
-    if source_place is None or place is None:
-        mapping = access.mapping_of
-        overlaps = mapping(source.store) is mapping(destination)
-    else:
-        overlaps = f"{source_place}/".startswith(f"{place}/") or f"{place}/".startswith(f"{source_place}/")
-    if overlaps:
+    if is_in_the_way(source, destination, "", storage_options):
         why = "source and destination are the same place, or one contains the other"
         raise ConversionError([(source.path, why)], "Give another destination, or none to convert in place.")
-
-
-def _location(store: StoreLike) -> str | None:
-    """Return the path or the URL of a store; None if it has neither.
-
-    >>> _location("memory://a/"), _location({})
-    ('memory://a', None)
-    """
-    if isinstance(store, (str, os.PathLike)):
-        place = os.fspath(store)
-    else:
-        store = access.mapping_of(store)
-        place = getattr(store, "path", None)
-        if hasattr(store, "fs"):
-            place = store.fs.unstrip_protocol(place)
-    if not isinstance(place, str) or place == ":memory:":
-        return None
-    place = place.removeprefix("file://")
-    return place.rstrip("/") if "://" in place or "::" in place else os.path.realpath(place)
 
 
 def _convert_into(target: Node, source: Node, nodes: list[NodeConversion], overwrite: bool) -> None:
@@ -299,11 +275,18 @@ def _convert_into(target: Node, source: Node, nodes: list[NodeConversion], overw
         why = "the destination is an N5 container, which has its own format"
         raise ConversionError([("", why)], "Give another destination.")
     if overwrite:
-        target.erase()
-    elif listdir(target.store, ""):
+        if not (can_swap(Node(target.store)) and can_swap(target)):
+            target.erase()
+        replaced(target, [], lambda at, _: _write_nodes(at, source, nodes))
+        return
+    if listdir(target.store, ""):
         raise ConversionError(
             [("", "the destination is not empty")], "Give another destination, or overwrite it."
         )
+    _write_nodes(target, source, nodes)
+
+
+def _write_nodes(target: Node, source: Node, nodes: list[NodeConversion]) -> None:
     total = sum(node.array.nbytes for node in nodes if node.array is not None)
     with byte_progress(total, "converting") as advance:
         for node in nodes:

@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="delete the contents of DST first; without DST, replace existing metadata of the new format",
+        help="replace the contents of DST when the conversion is complete: the store of DST needs room for both; "
+        "without DST, replace existing metadata of the new format",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="change nothing; print what would happen to each array"

@@ -23,6 +23,7 @@ from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import create
 from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
+from zarrcy.hierarchy.replacement import can_swap, is_in_the_way, replaced
 from zarrcy.metadata import keeps_one_document
 from zarrcy.metadata.format import Format
 from zarrcy.storage import access
@@ -111,7 +112,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="shape of a shard, for arrays with as many axes; each length is a multiple of the chunk length",
     )
     existing = parser.add_mutually_exclusive_group()
-    existing.add_argument("--overwrite", action="store_true", help="delete the contents of DST first")
+    existing.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace the contents of DST when the copy is complete: the store of DST needs room for both. An object "
+        "store or an N5 container is emptied first",
+    )
     existing.add_argument(
         "--if-exists",
         choices=("raise", "replace", "skip", "skip_initialized"),
@@ -203,44 +209,51 @@ def _copy(source_location: str, destination: str, options: CopyOptions) -> CopyR
         If an object exists there.
     """
     start = time.perf_counter()
-    _refuse_overlap(source_location, destination)
     report = CopyReport()
     with open_location(source_location) as source:
         require_kind(source, source_location)
-        format = _choose_format(destination, source, options)
-        number = format.ZARR_FORMAT
+        _refuse_overlap(source, source_location, destination)
+        number = _choose_format(destination, source, options).ZARR_FORMAT
         if options.dry_run and not _may_exist(destination):
             # opening an archive would create it, so use an empty mapping
             _copy_nodes(_Target(Node({}, zarr_format=number), source, options), destination, report)
             report.seconds = time.perf_counter() - start
             return report
         with open_location(destination, _open_mode(destination, options)) as node:
-            _prepare_destination(node, destination, format, options)
-            target = _Target(Node(node.store, node.path, zarr_format=number), source, options)
-            if _can_copy_keys(source, node, format, options):
-                copy_store(source.store, node.store, source_path=source.path, dest_path=node.path)
-                paths = list(_array_paths(target.node, ""))
+            target = Node(node.store, node.path, zarr_format=number)
+            if _is_replaced(node, destination, target.format, options):
+                if not (can_swap(node) and can_swap(target)):
+                    node.erase()
+                paths = replaced(target, [], lambda at, _: _fill(at, source, destination, options, report))
             else:
-                _copy_nodes(target, destination, report)
-                paths = target.created
-            report.arrays = [_describe(path, target[path]) for path in paths]
+                paths = _fill(target, source, destination, options, report)
+            final = _Target(target, source, options)
+            report.arrays = [_describe(path, final[path]) for path in paths]
     report.seconds = time.perf_counter() - start
     return report
 
 
-def _refuse_overlap(source: str, destination: str) -> None:
-    source_path, destination_path = local_path(source), local_path(destination)
-    if source_path is None or destination_path is None:
-        overlap = source_path is destination_path and source.rstrip("/") == destination.rstrip("/")
-    else:
-        overlap = (
-            source_path == destination_path
-            or source_path in destination_path.parents
-            or destination_path in source_path.parents
-        )
-    if overlap:
+def _fill(node: Node, source: Node, destination: str, options: CopyOptions, report: CopyReport) -> list[str]:
+    """Copy a hierarchy to a node; return the paths of the arrays."""
+    if _can_copy_keys(source, node, options):
+        copy_store(source.store, node.store, source_path=source.path, dest_path=node.path)
+        return list(_array_paths(node, ""))
+    target = _Target(node, source, options)
+    _copy_nodes(target, destination, report)
+    return target.created
+
+
+def _refuse_overlap(source: Node, source_location: str, destination: str) -> None:
+    """Raise CommandError if the destination is the source, contains it, or is in it, whatever its spelling."""
+    try:
+        overlaps = is_in_the_way(source, *split_location(destination))
+    except (ValueError, OSError):
+        # the destination can't be read; the source can
+        return
+    if overlaps:
         raise CommandError(
-            f"{destination} and {source} are the same location, or one contains the other; choose another destination"
+            f"{destination} and {source_location} are the same location, or one contains the other; choose another "
+            "destination"
         )
 
 
@@ -281,8 +294,8 @@ def _open_mode(destination: str, options: CopyOptions) -> str:
     return "w" if replaces_archive else "a"
 
 
-def _prepare_destination(node: Node, destination: str, format: Format, options: CopyOptions) -> None:
-    """Check that the source can be copied to a node; delete the contents of the node if the options say so.
+def _is_replaced(node: Node, destination: str, format: Format, options: CopyOptions) -> bool:
+    """Check that the source can be copied to a node; return whether the copy replaces what is there.
 
     Raises
     ------
@@ -294,8 +307,7 @@ def _prepare_destination(node: Node, destination: str, format: Format, options: 
         if listdir(node.store, node.path):
             raise CommandError(f"{destination} contains other data than Zarr; choose another destination")
     elif options.overwrite:
-        if not options.dry_run:
-            node.erase()
+        return not options.dry_run
     elif options.if_exists is None:
         raise CommandError(
             f"{destination} already exists; give --overwrite to replace it, or --if-exists to copy into it"
@@ -305,10 +317,12 @@ def _prepare_destination(node: Node, destination: str, format: Format, options: 
             f"{destination} is in Zarr format {node.format.ZARR_FORMAT}; give --zarr-format "
             f"{node.format.ZARR_FORMAT} to copy into it, or --overwrite to replace it"
         )
+    return False
 
 
-def _can_copy_keys(source: Node, target: Node, format: Format, options: CopyOptions) -> bool:
+def _can_copy_keys(source: Node, target: Node, options: CopyOptions) -> bool:
     """Return whether copying keys and values gives a copy of the hierarchy."""
+    format = target.format
     return (
         options.keeps_encoding
         and options.if_exists is None

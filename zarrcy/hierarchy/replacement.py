@@ -13,7 +13,9 @@ from zarrcy.errors import OverlapError
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import opened_store, refuse_foreign_archives
 from zarrcy.hierarchy.node import Node
+from zarrcy.keys import prefix_of
 from zarrcy.storage import access
+from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.storage.places import overlap, store_below
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import Elements, Option, Store, StoreLike
@@ -93,6 +95,32 @@ def _shares_place(node: Node, source: Array) -> bool | None:
     return True if True in answers else None if None in answers else False
 
 
+def is_in_the_way(
+    node: Node, location: StoreLike, path: str, options: dict[str, Option] | None = None
+) -> bool:
+    """Return whether a place is known to be that of a node, or above or below it.
+
+    Parameters
+    ----------
+    node : Node
+        The node.
+    location : mapping, store, str or PathLike
+        A store, its path or its URL. It need not exist.
+    path : str
+        Path in the store.
+    options : dict, optional
+        Options of the store, if `location` is a URL.
+    """
+    try:
+        with opened_store(location, "r", options) as store:
+            return any(overlap(own, node.prefix, store, prefix_of(path)) for own in node.stores)
+    except FileNotFoundError:
+        # an archive that does not exist yet; it may be in the directory of the node
+        folder = DirectoryStore(os.path.dirname(os.path.abspath(location)))
+        name = f"{os.path.basename(location)}/"
+        return any(overlap(own, node.prefix, folder, name) for own in node.stores)
+
+
 def opened_to_replace(
     store: StoreLike, storage_options: dict[str, Option] | None, sources: list[Elements]
 ) -> tuple[Store, list[Elements]]:
@@ -116,7 +144,8 @@ def opened_to_replace(
 
 def can_swap(node: Node) -> bool:
     """Return whether a node can be written beside its place and then be moved there."""
-    return node.format in metadata.NODE_BY_NODE and all(
+    # a format may keep keys of a node outside its path, but not outside the store
+    return (node.format in metadata.NODE_BY_NODE or not node.path) and all(
         access.can_move(store) and access.keeps_documents(store) for store in node.stores
     )
 

@@ -22,6 +22,8 @@ from zarrcy.types import JSON, AnyArray, AnyDtype, Buffer, Codec, Shape
 if TYPE_CHECKING:
     from zarrcy.codecs.pipeline import ShardCodec
 
+# Filters without loss that may change a value which does not fit into what they store.
+_MAY_WRAP = frozenset({"astype", "delta", "fixedscaleoffset", "packbits", "vlen-array"})
 # Codecs of numcodecs that add a checksum of four bytes.
 _CHECKSUMS = ("crc32", "adler32", "fletcher32", "jenkins_lookup3")
 
@@ -129,7 +131,16 @@ class Filter:
         -------
         ndarray or bytes-like
             The output of the codec.
+
+        Raises
+        ------
+        ValueError
+            If an element would decode to another one, although the filter is one without loss.
         """
+        if self.codec.codec_id in _MAY_WRAP:
+            from zarrcy.codecs.lossless import encode_without_loss  # few arrays have such a filter
+
+            return encode_without_loss(self.codec, chunk)
         return self.codec.encode(chunk)
 
     def decode(self, data: Buffer) -> Buffer:

@@ -195,6 +195,8 @@ def _convert_in_place(
             changed = [(node.path, node.why) for node in conversion.nodes if node.how != "as stored"]
             if changed:
                 raise ConversionError(changed, "Its chunks would have to change: give a destination.")
+            if remove_old:
+                access.check_delete(source.store, _old_documents(source, target, is_planned=True))
             _write_documents(target, conversion.nodes, overwrite)
             _consolidate_like(target, source)
     if remove_old:

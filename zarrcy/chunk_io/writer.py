@@ -8,7 +8,7 @@ from zarrcy.chunk_io.context import ChunkContext
 from zarrcy.chunk_io.native import FileWrite, is_uniform
 from zarrcy.chunk_io.pieces import box_plan, flat_memory
 from zarrcy.codecs import StageError
-from zarrcy.errors import ChunkEncodeError
+from zarrcy.errors import ChunkEncodeError, NotErasableError
 from zarrcy.storage import access
 from zarrcy.types import AnyArray, Buffer, Field, Key, Plan
 
@@ -240,5 +240,21 @@ class ChunkWriter:
             self.context.store_many(self.values)
             self.values = {}
         if self.empty:
-            self.context.delete(self.empty)
+            try:
+                self.context.delete(self.empty)
+            except NotErasableError:
+                self._store_fill(self.empty)
             self.empty = []
+
+    def _store_fill(self, keys: list[Key]) -> None:
+        """Store the fill value in those of the chunks that exist, for a store that can't delete keys."""
+        context = self.context
+        for key in keys:
+            try:
+                context.delete([key])
+            except NotErasableError:
+                if context.blocks is not None:
+                    raise
+                chunk = context.new_chunk(key)
+                context.kernels.fill(chunk, context.fill_bytes)
+                context.store_many({key: context.pipeline.encode(chunk)})

@@ -1226,7 +1226,6 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
                 raise KeyPathError(
                     target.path, f"it is below {node.path!r}, which can't be moved into itself"
                 )
-            target.require_parents()
             node.move(target.path)
 
 

@@ -14,6 +14,7 @@ from zarrcy.errors import (
     ContainsArrayError,
     ContainsGroupError,
     GroupNotFoundError,
+    NotErasableError,
     ReadOnlyError,
 )
 from zarrcy.keys import normalize_path, prefix_of
@@ -557,17 +558,29 @@ class Node:
 
     def move(self, path: str) -> None:
         """Move the node and everything below it to another normalized path, at which no node may be."""
+        for store in self.stores:
+            if not access.is_erasable(store):
+                raise NotErasableError(self.path, type(store).__name__)
+        self.at(path).require_parents()
         self._drop_consolidated()
         self.at(path)._drop_consolidated()
         (folders, keys), (new_folders, new_keys) = map(self.format.storage_prefixes, (self.path, path))
-        for store in self.stores:
-            for key, new_key in zip(keys, new_keys, strict=True):
-                if key in store:
-                    store[new_key] = store.pop(key)
-            for folder, new_folder in zip(folders, new_folders, strict=True):
-                # an array without chunks has no folder in their store
-                if listdir(store, folder):
-                    rename(store, folder, new_folder)
+        moved: list[tuple[Store, str, str]] = []
+        try:
+            for store in self.stores:
+                for key, new_key in zip(keys, new_keys, strict=True):
+                    if key in store:
+                        store[new_key] = store.pop(key)
+                for folder, new_folder in zip(folders, new_folders, strict=True):
+                    # an array without chunks has no folder in their store
+                    if listdir(store, folder):
+                        rename(store, folder, new_folder)
+                        moved.append((store, folder, new_folder))
+        except BaseException:
+            for store, folder, new_folder in reversed(moved):
+                with suppress(KeyError, OSError):
+                    rename(store, new_folder, folder)
+            raise
 
     def temporary_path(self) -> str:
         """Return a path beside this node, or below it if it is the root, under which no node is listed."""

@@ -68,7 +68,7 @@ def is_local(store: Store) -> bool:
 
 def is_erasable(store: Store) -> bool:
     """Return whether keys of a store can be deleted; True for a mapping that does not say so."""
-    return bool(getattr(store, "is_erasable", lambda: True)())
+    return all(getattr(one, "is_erasable", lambda: True)() for one in (store, mapping_of(store)))
 
 
 def _declares(store: Store, name: str) -> bool:
@@ -326,6 +326,21 @@ def discard(store: Store, key: Key) -> None:
         return
 
 
+def check_delete(store: Store, keys: Iterable[Key]) -> None:
+    """Raise an error if keys can't be deleted; the caller then changes nothing.
+
+    Raises
+    ------
+    NotErasableError
+        If one of the keys exists and the store can't delete keys.
+    """
+    if is_erasable(store):
+        return
+    for key in keys:
+        if key in store:
+            raise NotErasableError(key, type(store).__name__)
+
+
 def can_move(store: Store) -> bool:
     """Return whether keys can be moved: a store says so with a method `can_move`, and needs to delete keys."""
     store = mapping_of(store)
@@ -353,7 +368,7 @@ def check_rmdir(store: Store, path: str) -> None:
     OSError
         If the system does not permit it.
     """
-    if not getattr(store, "is_erasable", lambda: True)() and listdir(store, path):
+    if not is_erasable(store) and listdir(store, path):
         raise NotErasableError(path, type(store).__name__)
     inner = mapping_of(store)
     if inner is not store:

@@ -17,6 +17,7 @@ from zarrcy.chunk_io.sharding.context import ShardContext
 from zarrcy.chunk_io.sharding.pieces import PiecesByShard
 from zarrcy.chunk_io.sharding.shard_file import NewShard, OldShard
 from zarrcy.chunk_io.writer import ChunkWriter
+from zarrcy.errors import NotErasableError
 from zarrcy.storage import access
 from zarrcy.types import AnyArray, Buffer, Field, Key, Plan
 
@@ -78,7 +79,11 @@ class ShardWriter(ChunkWriter):
         if self.chunks:
             context.store_many({key: context.shards.index.assemble(self.chunks)})
         else:
-            context.delete([key])
+            try:
+                context.delete([key])
+            except NotErasableError:
+                # the store can't delete keys: a shard without chunks has the same elements
+                context.store_many({key: context.shards.index.assemble({})})
         self.chunks = {}
 
     def _chunks_of(self, key: Key, stored: Buffer) -> dict[int, Buffer]:

@@ -24,6 +24,7 @@ from zarrcy.indexing.chunk_shapes import Lengths, ShapeLike, normalize_chunks, n
 from zarrcy.indexing.selection import FieldNames
 from zarrcy.metadata import ArrayMetadata, asked_format
 from zarrcy.settings import ArrayConfig, ExtraOptions
+from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import (
     JSON,
@@ -341,7 +342,7 @@ class Array(NodeProperties):
     @fill_value.setter
     def fill_value(self, value: Elements) -> None:
         with self._change_lock():
-            state = self.current_state()
+            state = self._state_to_change()
             fill_value = state.node.format.normalize_fill_value(state.metadata, value)
             self._save(state.with_metadata(state.metadata.with_fill_value(fill_value)))
 
@@ -1312,8 +1313,16 @@ class Array(NodeProperties):
         state = self._state
         if state.is_view:
             raise ViewError(self.path)
-        refuse_read_only(state.config.read_only, self.path)
+        refuse_read_only(state.config.read_only or not access.is_writeable(state.node.store), self.path)
         return state.node.change_lock(state.node.metadata_key)
+
+    def _state_to_change(self) -> ArrayState:
+        """Load the metadata, which another writer may have changed, and return the state with them.
+
+        The caller holds the lock of `_change_lock`.
+        """
+        state = self._state = self._state.reloaded()
+        return state
 
     def _save(self, state: ArrayState) -> None:
         """Write the metadata of a new state, and make it the state of the array.
@@ -1361,7 +1370,7 @@ class Array(NodeProperties):
         (2, 4)
         """
         with self._change_lock():
-            state = self.current_state()
+            state = self._state_to_change()
             shape = _new_shape(args, state.metadata.shape)
             resized = state.metadata.with_shape(shape)
             if shape != state.metadata.shape:
@@ -1412,7 +1421,7 @@ class Array(NodeProperties):
         (3,)
         """
         with self._change_lock():
-            state = self.current_state()
+            state = self._state_to_change()
             values = data if hasattr(data, "shape") else np.asarray(data)
             old = state.metadata.shape
             grown = _grown_shape(old, values.shape, axis)

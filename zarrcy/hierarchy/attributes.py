@@ -184,7 +184,7 @@ class Attributes(MutableMapping[str, JSON]):
         values = {_attribute_name(name): value for name, value in values.items()}
         with self._node.change_lock(self.key):
             # another process may have changed them since they were cached
-            attributes = self._node.load_attributes() if keep else {}
+            attributes = self._node.load_attributes(past_caches=True) if keep else {}
             if remove is not None:
                 del attributes[remove]
             attributes.update(values)

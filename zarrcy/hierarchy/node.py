@@ -212,8 +212,13 @@ class Node:
                 return entry
         return None
 
-    def load_array(self) -> ArrayMetadata:
+    def load_array(self, past_caches: bool = False) -> ArrayMetadata:
         """Load and parse the metadata of the array at this path.
+
+        Parameters
+        ----------
+        past_caches : bool, optional
+            Read what is stored now, also if the store keeps copies: for a caller that changes the metadata.
 
         Raises
         ------
@@ -222,9 +227,10 @@ class Node:
         MetadataError
             If its document is malformed.
         """
+        store = access.past_caches(self.store) if past_caches else self.store
         try:
             for format in self._candidates:
-                array = format.load_array(self.store, self.prefix, _default_separator(self.store))
+                array = format.load_array(store, self.prefix, _default_separator(self.store))
                 if array is not None:
                     self._format = format
                     return array
@@ -319,16 +325,17 @@ class Node:
             for name in names[n_answered:]:
                 yield one(self.at(self.prefix + name))
 
-    def load_attributes(self) -> dict[str, JSON]:
-        """Load the user attributes."""
-        return self.format.load_attributes(self.store, self.prefix)
+    def load_attributes(self, past_caches: bool = False) -> dict[str, JSON]:
+        """Load the user attributes; with `past_caches` as `load_array` does."""
+        store = access.past_caches(self.store) if past_caches else self.store
+        return self.format.load_attributes(store, self.prefix)
 
     # -- saving ------------------------------------------------------------------------------------
 
     def save_array(self, array: ArrayMetadata) -> None:
         """Write the documents of an array that exists; its attributes do not change."""
         self._drop_consolidated()
-        self.format.save_array(self.store, self.prefix, array)
+        self.format.save_array(access.past_caches(self.store), self.prefix, array)
 
     def save_group(self) -> None:
         """Write the documents of a group, whatever is at this path."""
@@ -338,7 +345,7 @@ class Node:
     def save_attributes(self, attributes: dict[str, JSON]) -> None:
         """Replace the user attributes."""
         self._drop_consolidated()
-        self.format.save_attributes(self.store, self.prefix, attributes)
+        self.format.save_attributes(access.past_caches(self.store), self.prefix, attributes)
 
     def _drop_consolidated(self) -> None:
         """Remove the consolidated metadata of the parents that a change of this node would make wrong.
@@ -348,10 +355,12 @@ class Node:
         parents = self._parents()
         if not parents:
             return
-        format = self.format
-        for prefix in format.consolidated_among(self.store, [node.prefix for node in parents]):
-            with self.lock(format.attributes_key(self.store, prefix)):
-                format.drop_consolidated(self.store, prefix)
+        format, store = self.format, access.past_caches(self.store)
+        by_prefix = {node.prefix: node for node in parents}
+        for prefix in format.consolidated_among(store, list(by_prefix)):
+            # it may be in the document that holds the attributes of the parent
+            with by_prefix[prefix].change_lock(format.attributes_key(self.store, prefix)):
+                format.drop_consolidated(store, prefix)
 
     def _save(self, documents: dict[Key, bytes]) -> None:
         for key, document in documents.items():

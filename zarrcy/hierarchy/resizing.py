@@ -68,6 +68,9 @@ def clear_outside(state: ArrayState, shape: Shape) -> None:
             dirty.append([(axis.start_of(i), min(axis.start_of(i + 1), n)) for axis, i, n in axes])
         outside = []
     dirty += _dirty_edges(writer, kept, union)
+    if kept != metadata.shape and (dirty or outside):
+        # if the document cannot be written, nothing is cut off
+        node.save_array(metadata)
     fill = np.empty((1,) * len(shape), metadata.dtype)
     _kernels.for_dtype(metadata.dtype).fill(_flat(fill), writer.chunk_io.fill_bytes)
     for box in dirty:

@@ -71,6 +71,11 @@ def is_erasable(store: Store) -> bool:
     return all(getattr(one, "is_erasable", lambda: True)() for one in (store, mapping_of(store)))
 
 
+def is_writeable(store: Store) -> bool:
+    """Return whether values of a store can be written; True for a mapping that does not say so."""
+    return bool(getattr(store, "is_writeable", lambda: True)())
+
+
 def _declares(store: Store, name: str) -> bool:
     kind = type(store)
     return kind is dict or (has_capability(kind, name) and bool(getattr(store, name)()))
@@ -90,6 +95,18 @@ def uncached(store: Store) -> Store:
             break
         store = inner
     return store
+
+
+def past_caches(store: Store) -> Store:
+    """Return a store that reads what is stored now and writes to `store`, for values that are changed.
+
+    It is the store itself if it keeps no copies of values.
+    """
+    if uncached(store) is mapping_of(store):
+        return store
+    from zarrcy.storage.past_caches import PastCaches
+
+    return PastCaches(store)
 
 
 def identities(store: Store, prefix: str = "") -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from zarrcy.types import Key, Shape
 __all__ = [
     "AccessDeniedError",
     "ArchiveError",
+    "ArchiveInUseError",
     "ArrayIndexError",
     "ArrayNotFoundError",
     "BadCompressorError",
@@ -729,6 +730,28 @@ class ArchiveError(ZarrcyError, zipfile.BadZipFile):
     def __str__(self) -> str:
         where = f"the member {self.key!r} of the zip archive" if self.key else "the zip archive"
         return f"{where} {self.archive!r} can't be read: {self.problem}. Restore the archive from a copy."
+
+
+class ArchiveInUseError(ZarrcyError, RuntimeError):
+    """Another writer changes a zip archive, or has changed it, so it is not written to.
+
+    Parameters
+    ----------
+    archive : str
+        Path of the archive.
+    problem : str
+        What the other writer does or did.
+    """
+
+    def __init__(self, archive: str, problem: str) -> None:
+        super().__init__(archive, problem)
+        self.archive, self.problem = archive, problem
+
+    def __str__(self) -> str:
+        return (
+            f"the zip archive {self.archive!r} is not written to: {self.problem}. Let one store write to an archive, "
+            "and close or flush it before another one does; to write from several processes, use a directory."
+        )
 
 
 class NotErasableError(ZarrcyError, NotImplementedError):

@@ -1,8 +1,10 @@
 """ZipStore: archives only grow, can be read in parts, and can be unpacked safely."""
 
+import copy
 import io
 import os
 import pickle
+import tempfile
 import warnings
 import zipfile
 from pathlib import Path
@@ -10,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from forks import in_a_fork
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import zarrcy
 from zarrcy import errors
@@ -301,3 +305,131 @@ def test_a_forked_child_cannot_write_to_the_archive_of_its_parent(archive):
         store["c"] = b"of the parent"
     with ZipStore(archive, mode="r") as store:
         assert store["c"] == b"of the parent"
+
+
+# -- several writers of one archive ---------------------------------------------------------------------
+
+
+def pickled(store):
+    return pickle.loads(pickle.dumps(store))
+
+
+COPIES = {
+    "pickled": pickled,
+    "opened again": lambda store: ZipStore(store.path),
+    "deep copy": copy.deepcopy,
+    "opened by a link": lambda store: ZipStore(store.path + ".link"),
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.tuples(st.integers(0, 1), st.sampled_from(["write", "flush", "read"])), max_size=12))
+def test_writers_of_one_archive_lose_nothing(tmp_path, how, steps):
+    folder = tempfile.mkdtemp(dir=tmp_path)
+    path = os.path.join(folder, "a.zip")
+    os.symlink(path, path + ".link")
+    first = ZipStore(path, mode="w")
+    first.flush()
+    stores = [first, COPIES[how](first)]
+    written, refused = {}, 0
+    for number, (which, step) in enumerate(steps):
+        store = stores[which]
+        if step == "flush":
+            store.flush()
+        elif step == "write":
+            try:
+                store[f"k{number}"] = bytes([number]) * 100
+            except errors.ArchiveInUseError:
+                refused += 1
+            else:
+                written[f"k{number}"] = bytes([number]) * 100
+        else:
+            assert all(value == written[key] for key, value in store.items())
+    for store in stores:
+        store.close()
+    with ZipStore(path, mode="r") as store:
+        assert dict(store) == written
+    assert refused == 0 or len({which for which, step in steps if step == "write"}) == 2
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_second_writer_is_refused_until_the_first_is_closed(path, how):
+    os.symlink(path, str(path) + ".link")
+    with ZipStore(path, mode="w") as store:
+        store.flush()
+        other = COPIES[how](store)
+        store["a"] = b"1"
+        for write in (
+            lambda: other.__setitem__("b", b"2"),
+            lambda: other.setdefault("b", b"2"),
+            other.clear,
+            lambda: ZipStore(path, mode="w"),
+        ):
+            with pytest.raises(errors.ArchiveInUseError, match="closed or flushed"):
+                write()
+    other["b"] = b"2"
+    other.close()
+    with ZipStore(path, mode="r") as reader:
+        assert dict(reader) == {"a": b"1", "b": b"2"}
+
+
+def test_an_archive_that_another_program_changed_is_not_overwritten(path):
+    store = ZipStore(path, mode="w")
+    store["a"] = b"1"
+    store.flush()
+    store["b"] = b"2"
+    with open(path, "ab") as file:
+        file.write(b"of another program")
+    with pytest.raises(errors.ArchiveInUseError, match="another program changed it"):
+        store["c"] = b"3"
+    before = Path(path).read_bytes()
+    with pytest.raises(errors.ArchiveInUseError, match="another program changed it"):
+        store.close()
+    assert Path(path).read_bytes() == before
+    store.close()
+
+
+def test_an_archive_that_was_replaced_while_it_was_written_is_an_error(path, tmp_path):
+    with ZipStore(tmp_path / "other.zip", mode="w") as store:
+        store["a"] = b"1"
+    store = ZipStore(path, mode="w")
+    store["b"] = b"2"
+    os.replace(tmp_path / "other.zip", path)
+    before = Path(path).read_bytes()
+    with pytest.raises(errors.ArchiveInUseError, match="replaced it"):
+        store.flush()
+    assert Path(path).read_bytes() == before
+
+
+def test_an_archive_without_a_directory_is_not_appended_to(path):
+    with ZipStore(path, mode="w") as store:
+        store["a"] = b"1" * 1000
+        with pytest.raises(errors.ArchiveError, match="it has no directory"):
+            ZipStore(path)
+    with ZipStore(path) as store:
+        assert list(store) == ["a"]
+
+
+def use_and_close(store):
+    for use in (lambda: store["a"], lambda: store.__setitem__("c", b"3"), store.flush):
+        with pytest.raises(RuntimeError, match="before this process was forked"):
+            use()
+    store.close()
+    store.zf.close()
+
+
+def test_a_forked_child_that_closes_a_store_changes_nothing(path):
+    with ZipStore(path, mode="w") as store:
+        for key in "abcdefgh":
+            store[key] = key.encode() * 5000
+            answer = in_a_fork(use_and_close, store)
+            store[key * 2] = b"meanwhile"
+            assert answer() is None
+        store.flush()
+        # the child does not keep the lock
+        with pickled(store) as other:
+            other["later"] = b"1"
+    with ZipStore(path, mode="r") as reader:
+        assert len(reader) == 17
+        assert all(reader[key] == key.encode() * 5000 for key in "abcdefgh")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import lzma
 import os
 import struct
@@ -12,8 +13,9 @@ import zlib
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import IO, ClassVar, Literal, TypeAlias, cast
+from weakref import WeakValueDictionary
 
-from zarrcy.errors import ArchiveError, NotErasableError, ReadOnlyError
+from zarrcy.errors import ArchiveError, ArchiveInUseError, NotErasableError, ReadOnlyError
 from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage.base import Store, flat, slice_of
 from zarrcy.storage.byte_ranges import agreed_versions
@@ -57,7 +59,9 @@ class ZipStore(Store):
     a complete archive was opened with mode "a". The values are in the file, and tools such as ``zip -FF`` find
     them. To be safe, write to a directory first and make the archive from it.
 
-    Several threads may use one store. Two stores or two processes must not write to the same archive.
+    Several threads may use one store. Several stores, in one or several processes, may write to the same archive one
+    after the other: a store locks the archive from its first write until `close` or `flush`, and reads the directory
+    again if another one has changed it. A store that can't have the lock raises `ArchiveInUseError`.
 
     Parameters
     ----------
@@ -77,7 +81,9 @@ class ZipStore(Store):
     Raises
     ------
     ArchiveError
-        If the file is not a zip archive.
+        If the file is not a zip archive, or has no directory because its writer was killed or still writes.
+    ArchiveInUseError
+        If the mode is "w" and another store is writing to the archive.
 
     Examples
     --------
@@ -123,7 +129,12 @@ class ZipStore(Store):
         self._open(mode)
 
     def _open(self, mode: str) -> None:
+        if mode == "w" and isinstance(self.path, str):
+            self._refuse_other_writer(self.path)
         try:
+            is_new = mode in ("w", "x") or (mode == "a" and _is_empty(self.path))
+            if mode == "a" and not is_new and not zipfile.is_zipfile(self.path):
+                raise zipfile.BadZipFile("it has no directory: its writer was killed, or is still writing")
             self.zf = zipfile.ZipFile(self.path, cast(_Mode, mode), self.compression, self.allowZip64)
         except _DAMAGE as exc:
             if mode not in ("r", "a"):
@@ -131,19 +142,28 @@ class ZipStore(Store):
             raise ArchiveError(str(self.path), "", _text_of(exc)) from exc
         self._pid = os.getpid()
         self._sorted: list[str] | None = None
-        self._is_flushed = mode == "r"
+        self._is_flushed = not is_new
+        # the state of the archive when its directory was read; the size after the last own write while it is locked
+        self._seen = self._signature() if mode == "a" and not is_new else None
+        self._size: int | None = None
+        if is_new:
+            self._begin_new()
+        if mode != "r":
+            _writers[id(self)] = self
 
     def _lock(self) -> AbstractContextManager[bool]:
         """Return the lock for using the archive.
 
         A forked child opens the archive again, because it would share the file position with its parent.
         """
-        if self._pid != os.getpid() and isinstance(self.path, str) and self.zf.fp is not None:
+        if self._pid != os.getpid() and isinstance(self.path, str):
             if self.mode != "r":
                 raise RuntimeError(
                     f"the zip archive {self.path!r} was opened for writing before this process was forked; "
                     "open it in this process, with mode='r'"
                 )
+            if self.zf.fp is None:
+                return self.mutex
             self.mutex = threading.RLock()
             self._open("r")
         return self.mutex
@@ -281,17 +301,141 @@ class ZipStore(Store):
             if self._holds(check_key(key), data):
                 # writing the same value again would only waste space
                 return
+            self._begin()
             member = zipfile.ZipInfo(key, time.localtime()[:6])
             member.compress_type = self.compression
             member.external_attr = 0o644 << 16  # unpacked with permissions rw-r--r--
-            self.zf.writestr(member, data)
             self._sorted = None
             self._is_flushed = False
+            self.zf.writestr(member, data)
+            self._note_size()
 
     def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
         """Store `default` if the key does not exist, atomically for threads, and return the stored value."""
         with self._lock():
+            if key not in self:
+                self._check_writeable()
+                self._begin()
             return super().setdefault(key, default)
+
+    def _begin(self) -> None:
+        """Lock the archive for this writer until `close` or `flush`, and read what others wrote before.
+
+        Raises
+        ------
+        ArchiveInUseError
+            If another writer has the lock, or changed the archive although this one has it.
+        """
+        file = self._open_file()
+        if self._size is not None:
+            if os.fstat(file.fileno()).st_size != self._size:
+                raise ArchiveInUseError(str(self.path), "another program changed it at the same time")
+            return
+        if not _lock_file(file.fileno()):
+            raise ArchiveInUseError(
+                str(self.path), "another store has written to it, and is not closed or flushed"
+            )
+        if self._seen is not None and (self._seen != self._signature() or self._is_replaced()):
+            # nothing was written since the directory was read, so this only closes the file
+            self.zf.close()
+            self._open("a")
+            if not _lock_file(self._open_file().fileno()):
+                raise ArchiveInUseError(str(self.path), "another store writes to it")
+        self._note_size()
+
+    def _begin_new(self) -> None:
+        """Lock a new archive; if that is not possible, close it without writing to it."""
+        try:
+            self._begin()
+        except BaseException:
+            self._drop_file()
+            raise
+
+    def _drop_file(self) -> None:
+        """Close the file, so that `zipfile` does not write the directory."""
+        file, self.zf.fp = self._open_file(), None
+        file.close()
+
+    def _note_size(self) -> None:
+        file = self._open_file()
+        file.flush()
+        self._size = os.fstat(file.fileno()).st_size
+
+    def _signature(self) -> tuple[int, int]:
+        """Return the length of the archive and a checksum of its directory."""
+        file = self._open_file()
+        size = file.seek(0, os.SEEK_END)
+        file.seek(self.zf.start_dir)
+        return size, zlib.crc32(file.read())
+
+    def _is_replaced(self) -> bool:
+        """Return whether the path of the archive leads to another file than the open one."""
+        if not isinstance(self.path, str):
+            return False
+        try:
+            return not os.path.samestat(os.stat(self.path), os.fstat(self._open_file().fileno()))
+        except FileNotFoundError:
+            # deleting an open archive loses only that archive
+            return False
+
+    def _finish(self) -> None:
+        """Write the directory if something was written, close the file, and unlock the archive.
+
+        Raises
+        ------
+        ArchiveInUseError
+            If another program changed the archive. The directory is not written then, so that nothing is overwritten.
+        """
+        file = self.zf.fp
+        if file is None:
+            return
+        if self._size is None:
+            self.zf.close()
+            return
+        try:
+            self._begin()
+            self._refuse_replaced()
+        except ArchiveInUseError:
+            self._size = None
+            self._drop_file()
+            raise
+        # a child process may have the file open too, so closing it does not unlock the archive
+        fd = os.dup(file.fileno())
+        try:
+            self.zf.close()
+        finally:
+            self._size = None
+            _unlock_file(fd)
+            os.close(fd)
+
+    def _refuse_replaced(self) -> None:
+        if self._is_replaced():
+            raise ArchiveInUseError(str(self.path), "another program replaced it")
+
+    def abandon_in_child(self) -> None:
+        """Give up the file in a forked child, so that only the parent writes to it."""
+        self._size = None
+        file, self.zf.fp = self.zf.fp, None
+        if file is not None:
+            # what another thread of the parent has buffered is not written a second time
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, file.fileno())
+            os.close(null)
+            file.close()
+
+    @staticmethod
+    def _refuse_other_writer(path: str) -> None:
+        try:
+            fd = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+        except OSError:
+            # it does not exist, or opening it for writing raises the error
+            return
+        try:
+            if not _lock_file(fd):
+                raise ArchiveInUseError(path, "another store has written to it, and is not closed or flushed")
+            _unlock_file(fd)
+        finally:
+            os.close(fd)
 
     def _holds(self, key: str, data: bytes | memoryview) -> bool:
         member = self.zf.NameToInfo.get(key)
@@ -313,21 +457,25 @@ class ZipStore(Store):
         """Replace the archive by a new, empty one."""
         self._check_writeable()
         with self._lock():
-            self.zf.close()
+            self._begin()
+            self._finish()
             self._open("w")
 
     def flush(self) -> None:
         """Complete the archive, so that other programs can read everything that was written."""
         with self._lock():
             if self.zf.fp is not None and not self._is_flushed:
-                self.zf.close()
+                self._finish()
                 self._open("a")
                 self._is_flushed = True
 
     def close(self) -> None:
         """Complete and close the archive. The store can't be used after that."""
+        if self._pid != os.getpid() and self.mode != "r":
+            # only the parent of a forked child completes the archive
+            return
         with self._lock():
-            self.zf.close()
+            self._finish()
 
     # -- listing -----------------------------------------------------------------------------------
 
@@ -376,6 +524,47 @@ class ZipStore(Store):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path!r} mode {self.mode!r}>"
+
+
+_writers: WeakValueDictionary[int, ZipStore] = WeakValueDictionary()
+"""Stores that may write. A forked child closes their files: it shares them, and their positions, with its parent."""
+
+
+def _abandon_all() -> None:
+    for store in list(_writers.values()):
+        store.abandon_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)
+
+
+def _lock_file(fd: int) -> bool:
+    """Lock a file for one writer without waiting; True also where the system or the file system has no such locks."""
+    try:
+        import fcntl
+
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:
+        return True
+    except OSError as exc:
+        return exc.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+    return True
+
+
+def _unlock_file(fd: int) -> None:
+    try:
+        import fcntl
+
+        fcntl.flock(fd, fcntl.LOCK_UN)
+    except (ImportError, OSError):
+        # it could not be locked either
+        return
+
+
+def _is_empty(path: str | IO[bytes]) -> bool:
+    """Return whether an archive does not exist yet, or has no content."""
+    return isinstance(path, str) and (not os.path.exists(path) or os.path.getsize(path) == 0)
 
 
 def _text_of(exc: Exception) -> str:

@@ -38,6 +38,7 @@ __all__ = [
     "MissingChunkError",
     "MissingExtraError",
     "NegativeStepError",
+    "NotAFileError",
     "NotConsolidatedError",
     "NotErasableError",
     "NotSupportedError",
@@ -49,6 +50,7 @@ __all__ = [
     "StoreArgumentError",
     "UnalignedWriteError",
     "UnsafeCodecError",
+    "ValueLengthError",
     "ValueShapeError",
     "ViewError",
     "VindexInvalidSelectionError",
@@ -386,6 +388,60 @@ class AccessDeniedError(ZarrcyError, PermissionError):
 
     def __str__(self) -> str:
         return f"access to {self.key!r} is denied ({self.problem}), so it may exist. {self.remedy}".rstrip()
+
+
+class NotAFileError(ZarrcyError, OSError):
+    """Where a stored value is expected, there is something else than a file.
+
+    Nothing can be said about the value, so it is never treated as missing.
+
+    Parameters
+    ----------
+    key : str
+        The key.
+    path : str
+        Where the file is expected.
+    problem : str
+        What is there.
+    """
+
+    def __init__(self, key: Key, path: str, problem: str) -> None:
+        super().__init__(errno.EINVAL, problem)
+        self.key, self.path, self.problem = key, path, problem
+
+    def __reduce__(self) -> tuple[type[NotAFileError], tuple[Key, str, str]]:
+        # an OSError would be made again from its number and its text
+        return type(self), (self.key, self.path, self.problem)
+
+    def __str__(self) -> str:
+        return (
+            f"the value {self.key!r} can't be read: {self.problem}. Restore the file {self.path!r}, or remove what "
+            "is there so that the key counts as missing"
+        )
+
+
+class ValueLengthError(ZarrcyError, ValueError):
+    """A stored value is much longer than it can be, so it is not read.
+
+    Parameters
+    ----------
+    key : str
+        The key.
+    nbytes : int
+        Length of the stored value, in bytes.
+    most : int
+        Length of the longest value that is read under this key, in bytes.
+    """
+
+    def __init__(self, key: Key, nbytes: int, most: int) -> None:
+        super().__init__(key, nbytes, most)
+        self.key, self.nbytes, self.most = key, nbytes, most
+
+    def __str__(self) -> str:
+        return (
+            f"the value {self.key!r} has {self.nbytes} bytes; at most {self.most} are read. It is damaged, or "
+            "something else: restore it from a copy, or delete the key"
+        )
 
 
 class ViewError(ReadOnlyError):

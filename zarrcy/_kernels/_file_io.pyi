@@ -6,10 +6,28 @@ that say what went wrong.
 
 from zarrcy._kernels.protocols import Buffer
 
-def read_file(path: str) -> bytes | None:
+def read_file(path: str, most: int = -1, strict: bool = False) -> bytes | int | None:
     """Return the bytes of a file.
 
-    Returns None if the file does not exist or is a directory, and raises OSError for any other failure.
+    Parameters
+    ----------
+    path : str
+        Path of the file.
+    most : int, optional
+        Length of the longest file that is read, in bytes; -1 for any length.
+    strict : bool, optional
+        Whether None means that nothing is at the path. Otherwise it also stands for a directory, for a link to nothing,
+        and for a path that leads through a file.
+
+    Returns
+    -------
+    bytes, int or None
+        The length of a file that is longer than `most`; None for a missing file.
+
+    Raises
+    ------
+    OSError
+        If there is something else than a regular file, or the file cannot be read. A FIFO or device does not block.
     """
 
 def replace_file(partial: str, target: str, value: Buffer) -> bool:

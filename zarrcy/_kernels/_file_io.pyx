@@ -16,6 +16,7 @@ cdef extern from "Python.h":
 
 cdef extern from "file_io.h":
     bint zarrcy_is_absent() nogil
+    bint zarrcy_is_missing(const char* path) nogil
     index_t zarrcy_read_file(const char* path, int* fd, char* at, size_t room, index_t* nbytes) nogil
     index_t zarrcy_read_more(int fd, char* at, size_t n) nogil
     int zarrcy_replace_file(char* partial, const char* target, const char* at, size_t n) nogil
@@ -27,10 +28,28 @@ cdef enum:
     HEAD_NBYTES = 4096
 
 
-def read_file(str path not None):
+def read_file(str path not None, index_t most=-1, bint strict=False):
     """Return the bytes of a file.
 
-    Returns None if the file does not exist or is a directory, and raises OSError for any other failure.
+    Parameters
+    ----------
+    path : str
+        Path of the file.
+    most : int, optional
+        Length of the longest file that is read, in bytes; -1 for any length.
+    strict : bool, optional
+        Whether None means that nothing is at the path. Otherwise it also stands for a directory, for a link to nothing,
+        and for a path that leads through a file.
+
+    Returns
+    -------
+    bytes, int or None
+        The length of a file that is longer than `most`; None for a missing file.
+
+    Raises
+    ------
+    OSError
+        If there is something else than a regular file, or the file cannot be read. A FIFO or device does not block.
     """
     cdef bytes encoded = PyUnicode_EncodeFSDefault(path)
     cdef const char* name = encoded
@@ -44,15 +63,17 @@ def read_file(str path not None):
             done = zarrcy_read_file(name, &fd, head, HEAD_NBYTES, &nbytes)
         if done >= 0:
             break
-        if zarrcy_is_absent() or errno == EISDIR:
+        if zarrcy_is_missing(name) if strict else zarrcy_is_absent() or errno == EISDIR:
             return None
         if errno != EINTR:
             PyErr_SetFromErrnoWithFilenameObject(OSError, path)
         # a signal handler that raises ends the loop
         PyErr_CheckSignals()
     if fd < 0:
-        return head[:done]
+        return head[:done] if most < 0 or done <= most else done
     try:
+        if 0 <= most < nbytes:
+            return nbytes
         value = PyBytes_FromStringAndSize(NULL, nbytes)
         at = PyBytes_AS_STRING(value)
         done = 0
@@ -60,8 +81,6 @@ def read_file(str path not None):
             with nogil:
                 more = zarrcy_read_more(fd, at + done, nbytes - done)
             if more < 0:
-                if errno == EISDIR:
-                    return None
                 if errno != EINTR:
                     PyErr_SetFromErrnoWithFilenameObject(OSError, path)
                 PyErr_CheckSignals()

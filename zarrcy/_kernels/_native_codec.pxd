@@ -15,12 +15,19 @@ cdef class Workspace:
     cdef char* encoded
     cdef index_t room                # of `encoded`, in bytes
     cdef char* chunk
+    cdef index_t chunk_nbytes        # of `chunk`
     cdef unsigned char* touched      # a flag per block, and one more that is never set
     cdef index_t n_flags
     cdef index_t* places             # of elements that are picked one by one, and the rows of shuffled blocks
     cdef index_t n_places
     cdef void* decoder
     cdef void* encoder
+    cdef index_t kept_nbytes         # of all memory, while the workspace is idle
+
+    cdef int reserve(self, index_t room, index_t nbytes) except -1
+
+
+cdef int give_back(Workspace workspace) except -1
 
 
 cdef class ChunkCodec:
@@ -30,7 +37,6 @@ cdef class ChunkCodec:
     cdef bint checksum
     cdef bint is_raw                 # chunks are stored as they lie in memory
     cdef void* encoding              # a zarrcy_encoding; NULL if the codec only decodes
-    cdef list idle                   # workspaces
 
     cdef Workspace borrow(self)
     cdef const char* decode_for_piece(

@@ -25,17 +25,9 @@ INNER: dict[str, int]
 
 @final
 class Workspace:
-    """The memory of one thread: an encoded chunk, a decoded chunk, and the state of the codecs.
+    """The memory of one thread: an encoded chunk, a decoded chunk, and the state of the codecs."""
 
-    Parameters
-    ----------
-    room : int
-        Bytes for an encoded chunk.
-    nbytes : int
-        Bytes for a decoded chunk.
-    """
-
-    def __new__(cls, room: int, nbytes: int) -> Workspace: ...
+    def __new__(cls) -> Workspace: ...
 
 @final
 class ChunkCodec:

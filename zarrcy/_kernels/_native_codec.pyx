@@ -28,6 +28,7 @@ cdef extern from "decode.h":
     ) nogil
     int zarrcy_verify_checksum(bint checksum, const char* src, size_t n) nogil
     void zarrcy_decoder_free(zarrcy_decoder* decoder) nogil
+    index_t zarrcy_decoder_nbytes(const zarrcy_decoder* decoder) nogil
     ctypedef struct zarrcy_blosc_frame:
         uint32_t nbytes, block_nbytes, stored, n_blocks
         int copied, shuffle, typesize
@@ -52,6 +53,7 @@ cdef extern from "encode.h":
     ctypedef struct zarrcy_encoding:
         int codec, checksum, level, own_checksum, inner, shuffle, typesize, block_nbytes
     void zarrcy_encoder_free(zarrcy_encoder* encoder) nogil
+    index_t zarrcy_encoder_nbytes(const zarrcy_encoder* encoder) nogil
     index_t zarrcy_encode(
         zarrcy_encoder* encoder, const zarrcy_encoding* encoding, const char* src, size_t n, char* dst, size_t room
     ) nogil
@@ -97,6 +99,10 @@ cdef enum:
     # if at most one element in this many is wanted, elements are picked one by one from shuffled bytes
     SPARSE = 8
     MOST_TYPESIZE = 255
+    # most workspaces that wait for the next call, and most bytes of them: enough for the threads of a large machine,
+    # or for four threads with chunks of 16 MiB
+    MOST_IDLE = 128
+    MOST_IDLE_NBYTES = 160 * 1024 * 1024
     # outcomes of an attempt to decode a part of a chunk
     FAILED = -1                      # the fallback path must decode the chunk
     WHOLE = 0                        # nothing was done: decode the whole chunk
@@ -111,24 +117,32 @@ zarrcy_crc32c_init()
 
 
 cdef class Workspace:
-    """The memory of one thread: an encoded chunk, a decoded chunk, and the state of the codecs.
+    """The memory of one thread: an encoded chunk, a decoded chunk, and the state of the codecs."""
 
-    Parameters
-    ----------
-    room : int
-        Bytes for an encoded chunk.
-    nbytes : int
-        Bytes for a decoded chunk.
-    """
-
-    def __cinit__(self, index_t room, index_t nbytes):
-        self.room = room
-        self.encoded = <char*> malloc(room + 1)
-        self.chunk = <char*> malloc(nbytes + 1)
+    def __cinit__(self):
+        self.room = self.chunk_nbytes = -1
         self.decoder = calloc(1, sizeof(zarrcy_decoder))
         self.encoder = calloc(1, sizeof(zarrcy_encoder))
-        if self.encoded == NULL or self.chunk == NULL or self.decoder == NULL or self.encoder == NULL:
-            raise MemoryError(f"cannot allocate memory for a chunk of {nbytes} bytes")
+        if self.decoder == NULL or self.encoder == NULL:
+            raise MemoryError("cannot allocate memory for the state of a codec")
+
+    cdef int reserve(self, index_t room, index_t nbytes) except -1:
+        """Make room for an encoded chunk of `room` bytes and a decoded one of `nbytes`. What they hold is lost."""
+        if self.room < room:
+            free(self.encoded)
+            self.room = -1
+            self.encoded = <char*> malloc(room + 1)
+            if self.encoded == NULL:
+                raise MemoryError(f"cannot allocate memory for an encoded chunk of {room} bytes")
+            self.room = room
+        if self.chunk_nbytes < nbytes:
+            free(self.chunk)
+            self.chunk_nbytes = -1
+            self.chunk = <char*> malloc(nbytes + 1)
+            if self.chunk == NULL:
+                raise MemoryError(f"cannot allocate memory for a chunk of {nbytes} bytes")
+            self.chunk_nbytes = nbytes
+        return 0
 
     def __dealloc__(self):
         free(self.encoded)
@@ -141,6 +155,41 @@ cdef class Workspace:
             zarrcy_encoder_free(<zarrcy_encoder*> self.encoder)
         free(self.decoder)
         free(self.encoder)
+
+
+# Workspaces that wait for the next call, of whatever array; one list for the process, so that memory does not grow with
+# the number of open arrays. The GIL protects it.
+cdef list _idle = []
+cdef index_t _idle_nbytes = 0
+
+
+cdef Workspace _borrow(index_t room, index_t nbytes):
+    """Return a workspace for one thread. The caller gives it back with `give_back`."""
+    global _idle_nbytes
+    cdef Workspace workspace
+    try:
+        workspace = _idle.pop()
+    except IndexError:
+        workspace = Workspace()
+    _idle_nbytes -= workspace.kept_nbytes
+    workspace.kept_nbytes = 0
+    workspace.reserve(room, nbytes)
+    return workspace
+
+
+cdef int give_back(Workspace workspace) except -1:
+    """Keep a workspace for the next call, unless many bytes are kept already. The caller must not use it any more."""
+    global _idle_nbytes
+    cdef index_t nbytes = (
+        workspace.room + workspace.chunk_nbytes + workspace.n_flags + workspace.n_places * <index_t> sizeof(index_t)
+        + zarrcy_decoder_nbytes(<const zarrcy_decoder*> workspace.decoder)
+        + zarrcy_encoder_nbytes(<const zarrcy_encoder*> workspace.encoder)
+    )
+    if len(_idle) < MOST_IDLE and _idle_nbytes + nbytes <= MOST_IDLE_NBYTES:
+        _idle_nbytes += nbytes
+        workspace.kept_nbytes = nbytes
+        _idle.append(workspace)
+    return 0
 
 
 cdef class ChunkCodec:
@@ -171,7 +220,6 @@ cdef class ChunkCodec:
         self.nbytes, self.itemsize, self.checksum = nbytes, itemsize, checksum
         self.codec = CODECS[codec]
         self.is_raw = self.codec == RAW and not checksum
-        self.idle = []
         if encoding is None:
             return
         parameters = <zarrcy_encoding*> calloc(1, sizeof(zarrcy_encoding))
@@ -198,11 +246,8 @@ cdef class ChunkCodec:
         return self.encoding != NULL
 
     cdef Workspace borrow(self):
-        """Return a workspace for one thread. The caller gives it back with `self.idle.append`."""
-        try:
-            return self.idle.pop()
-        except IndexError:
-            return Workspace(self.nbytes + self.nbytes // 8 + 65536, self.nbytes)
+        """Return a workspace for one thread and a chunk. The caller gives it back with `give_back`."""
+        return _borrow(self.nbytes + self.nbytes // 8 + 65536, self.nbytes)
 
     cdef const char* decode_for_piece(
         self, const StoredChunk* stored, Plan plan, index_t number, ChunkLayout layout, char* target,
@@ -327,7 +372,7 @@ cdef class ChunkCodec:
             return None if n < 0 else encoded[:n]
         finally:
             PyBuffer_Release(&view)
-            self.idle.append(workspace)
+            give_back(workspace)
 
 
 cdef index_t _count_touched(
@@ -468,11 +513,9 @@ cdef class Decoder:
     """
     cdef int codec
     cdef bint checksum
-    cdef list idle
 
     def __cinit__(self, str codec, bint checksum=False):
         self.codec, self.checksum = CODECS[codec], checksum
-        self.idle = []
 
     cdef int decode_view(self, const Py_buffer* view, Workspace workspace, char* out, index_t nbytes) noexcept nogil:
         return zarrcy_decode(
@@ -502,9 +545,10 @@ cdef class Decoder:
             raise ValueError("out must be contiguous and writable")
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:
-            workspace = self.idle.pop()
-        except IndexError:
-            workspace = Workspace(0, 0)
+            workspace = _borrow(0, 0)
+        except BaseException:
+            PyBuffer_Release(&view)
+            raise
         try:
             if cnp.PyArray_NBYTES(out) >= RELEASE_GIL_NBYTES:
                 with nogil:
@@ -512,7 +556,7 @@ cdef class Decoder:
             else:
                 failed = self.decode_view(&view, workspace, cnp.PyArray_BYTES(out), cnp.PyArray_NBYTES(out))
         finally:
-            self.idle.append(workspace)
+            give_back(workspace)
             PyBuffer_Release(&view)
         return failed == 0
 

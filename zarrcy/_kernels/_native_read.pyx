@@ -13,7 +13,7 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from zarrcy._kernels._native_codec cimport ChunkCodec, StoredChunk, Workspace
+from zarrcy._kernels._native_codec cimport ChunkCodec, StoredChunk, Workspace, give_back
 from zarrcy._kernels._gather_scatter cimport (
     ChunkLayout,
     Side,
@@ -31,13 +31,12 @@ from zarrcy._kernels._types cimport MAX_NDIM, index_t
 cnp.import_array()
 
 cdef extern from "file_io.h":
-    bint zarrcy_is_absent() nogil
     index_t zarrcy_fetch_add(index_t* counter, index_t step) nogil
     index_t zarrcy_now_ns() nogil
     index_t zarrcy_read_at(int fd, char* at, size_t n, index_t start) nogil
-    int c_open "open"(const char* path, int flags) nogil
+    bint zarrcy_is_missing(const char* path) nogil
+    int zarrcy_open_read(const char* path) nogil
     int c_close "close"(int fd) nogil
-    int O_RDONLY, O_CLOEXEC
 
 cdef enum:
     NUMBER_LENGTH = 20               # digits of the largest coordinate
@@ -256,7 +255,7 @@ cdef class _ReadState:
     cdef list finish(self):
         """Give the workspace back, and return the numbers of pieces for the fallback path."""
         cdef index_t i
-        self.queue.codec.idle.append(self.workspace)
+        give_back(self.workspace)
         return [self.fallback_pieces[i] for i in range(self.n_fallback)]
 
 
@@ -369,12 +368,12 @@ cdef int _read_files(_ReadState state, PieceQueue queue, ChunkDir chunk_dir) exc
         for place in range(first, last):
             number = queue.number_of(place)
             chunk_dir.write_path(state.path, queue.plan, number)
-            stored.fd = c_open(state.path, O_RDONLY | O_CLOEXEC)
+            stored.fd = zarrcy_open_read(state.path)
             if stored.fd >= 0:
                 is_read = _read_piece(queue, number, &stored, state.workspace)
                 c_close(stored.fd)
             else:
-                is_read = zarrcy_is_absent() and _read_piece(queue, number, NULL, state.workspace)
+                is_read = zarrcy_is_missing(state.path) and _read_piece(queue, number, NULL, state.workspace)
             if not is_read:
                 _leave(state, number)
         done += last - first

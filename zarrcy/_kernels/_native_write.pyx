@@ -11,7 +11,7 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from zarrcy._kernels._native_codec cimport StoredChunk, Workspace
+from zarrcy._kernels._native_codec cimport StoredChunk, Workspace, give_back
 from zarrcy._kernels._gather_scatter cimport ChunkLayout, Side, fill_run, move_piece, place_outer, whole_run
 from zarrcy._kernels._fill cimport repeats
 from zarrcy._kernels._native_read cimport ChunkDir, PieceQueue
@@ -26,10 +26,10 @@ cdef extern from "file_io.h":
     index_t zarrcy_now_ns() nogil
     int zarrcy_replace_file(char* partial, const char* target, const char* at, size_t n) nogil
     int zarrcy_write_at(int fd, const char* at, size_t n, index_t start) nogil
-    int c_open "open"(const char* path, int flags) nogil
+    bint zarrcy_is_missing(const char* path) nogil
+    int zarrcy_open_read(const char* path) nogil
     int c_close "close"(int fd) nogil
     int c_unlink "unlink"(const char* path) nogil
-    int O_RDONLY, O_CLOEXEC
 
 cdef enum:
     # a call ends after this time and the chunk that is then written: signals are handled between two calls
@@ -73,7 +73,7 @@ cdef class EncodeState:
 
     cdef int finish(self) except -1:
         """Give the workspace back. `__dealloc__` cannot: the garbage collector may have cleared the queue."""
-        self.queue.codec.idle.append(self.workspace)
+        give_back(self.workspace)
         return 0
 
     cdef index_t encode(
@@ -338,12 +338,13 @@ cdef class FileWriter:
             with nogil:
                 self.chunk_dir.write_path(self.path, self.queue.plan, number)
                 stored.base, stored.start, stored.nbytes = NULL, 0, -1
-                stored.fd = c_open(self.path, O_RDONLY | O_CLOEXEC)
+                stored.fd = zarrcy_open_read(self.path)
                 if stored.fd >= 0:
                     is_done = state.change(queue, queue.plan, queue.layout, &stored, number)
                     c_close(stored.fd)
                 else:
-                    is_done = zarrcy_is_absent() and state.change(queue, queue.plan, queue.layout, NULL, number)
+                    is_done = zarrcy_is_missing(self.path)
+                    is_done = is_done and state.change(queue, queue.plan, queue.layout, NULL, number)
                 if is_done:
                     n = state.encode_chunk(queue.layout, state.workspace.chunk, &encoded)
                     is_done = n != FALLBACK and self.store(number, encoded, n)

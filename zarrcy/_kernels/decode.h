@@ -32,6 +32,9 @@ static void zarrcy_decoder_free(zarrcy_decoder *d) {
     zarrcy_inflater_free(&d->inflater);
 }
 
+/* Return how many bytes of buffers a decoder keeps. */
+static int64_t zarrcy_decoder_nbytes(const zarrcy_decoder *d) { return (int64_t)d->block_size; }
+
 static uint32_t zarrcy_read_u32(const unsigned char *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }

@@ -62,7 +62,7 @@ typedef struct {
 
 typedef struct {
     zarrcy_zng_stream stream;
-    int level;              /* -1 - level of the stream; 0 before it is created */
+    int kind;               /* format and level of the stream, see below; 0 before it is created */
 } zarrcy_deflater;
 
 static void zarrcy_inflater_free(zarrcy_inflater *d) {
@@ -71,7 +71,7 @@ static void zarrcy_inflater_free(zarrcy_inflater *d) {
 }
 
 static void zarrcy_deflater_free(zarrcy_deflater *d) {
-    if (d->level)
+    if (d->kind)
         zng_deflateEnd(&d->stream);
 }
 
@@ -120,17 +120,19 @@ static int64_t zarrcy_deflate_encode(zarrcy_deflater *d, int is_gzip, int level,
                                      size_t room) {
     zarrcy_zng_stream *s = &d->stream;
     const zarrcy_deflate_tuning *tuning;
+    /* streams of any format and level take turns in a workspace */
+    int kind = 1 + 2 * level + !!is_gzip;
     if (n > 0xffffffffu || !zarrcy_can_deflate(level))
         return -1;
-    if (d->level != -1 - level) {
-        if (d->level)
+    if (d->kind != kind) {
+        if (d->kind)
             zng_deflateEnd(s);
         memset(s, 0, sizeof *s);
-        d->level = 0;
+        d->kind = 0;
         /* method 8 is deflate; 8 is the default memory level, and 0 the default strategy */
         if (zng_deflateInit2(s, level ? 9 : 0, 8, is_gzip ? 31 : 15, 8, 0) != 0)
             return -1;
-        d->level = -1 - level;
+        d->kind = kind;
     } else if (zng_deflateReset(s) != 0)
         return -1;
     tuning = &zarrcy_deflate_parameters[level];

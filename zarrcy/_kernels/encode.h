@@ -38,6 +38,9 @@ static void zarrcy_encoder_free(zarrcy_encoder *e) {
     zarrcy_deflater_free(&e->deflater);
 }
 
+/* Return how many bytes of buffers an encoder keeps. */
+static int64_t zarrcy_encoder_nbytes(const zarrcy_encoder *e) { return (int64_t)e->block_size; }
+
 static void zarrcy_write_u32(char *p, uint32_t value) {
     p[0] = (char)value, p[1] = (char)(value >> 8), p[2] = (char)(value >> 16), p[3] = (char)(value >> 24);
 }

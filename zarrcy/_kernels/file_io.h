@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #ifdef __linux__
@@ -27,11 +28,27 @@ static inline int64_t zarrcy_now_ns(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Read a whole file to `at`. Returns its length, room + 1 if it is longer than `room` bytes, or -1. */
+/* Open a file to read it. A FIFO or a device does not block. Returns a descriptor, or -1. */
+static inline int zarrcy_open_read(const char *path) {
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    /* a regular file may have to wait for another program to release it */
+    if (fd < 0 && errno == EAGAIN && stat(path, &status) == 0 && S_ISREG(status.st_mode))
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    return fd;
+}
+
+/* Read a whole file to `at`. Returns its length, room + 1 if it is longer than `room` bytes, or -1.
+ * Reads from an offset fail for FIFOs, sockets and terminals. */
 static inline int64_t zarrcy_read_all(int fd, char *at, size_t room) {
     char more;
+#ifdef __linux__
     struct iovec parts[2] = {{at, room}, {&more, 1}};
-    return readv(fd, parts, 2);
+    return preadv(fd, parts, 2, 0);
+#else
+    ssize_t n = pread(fd, at, room, 0);
+    return n == (ssize_t)room && pread(fd, &more, 1, (off_t)room) > 0 ? n + 1 : n;
+#endif
 }
 
 /* Read `n` bytes at an offset. Returns how many were read, or -1. */
@@ -48,17 +65,61 @@ static inline int64_t zarrcy_file_nbytes(int fd) {
 /* Return whether the last system call failed because the file does not exist. */
 static inline int zarrcy_is_absent(void) { return errno == ENOENT || errno == ENOTDIR; }
 
+/* Return whether nothing is at a path, given that the attempt to open it failed. A link to a file that does not exist
+ * is something, on the way to the file too, and so is a file on the way to it. Where no link is on the way, this takes
+ * one system call. */
+static inline int zarrcy_is_missing(const char *path) {
+    struct stat status;
+    size_t at = strlen(path);
+    char *parent;
+    int missing = 0;
+    if (errno != ENOENT)
+        return 0;
+#if defined(__linux__) && defined(SYS_openat2)
+    {
+        /* struct open_how of linux/openat2.h, which older headers do not have; RESOLVE_NO_SYMLINKS is 4 */
+        uint64_t how[3] = {O_PATH | O_CLOEXEC, 0, 4};
+        int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, how, sizeof how);
+        if (fd >= 0) {
+            /* it exists by now */
+            close(fd);
+            return 0;
+        }
+        if (errno == ENOENT)
+            return 1;
+    }
+#endif
+    if (lstat(path, &status) == 0 || errno != ENOENT || !(parent = malloc(at + 1)))
+        return 0;
+    memcpy(parent, path, at + 1);
+    while (at > 1) {
+        while (at > 1 && parent[at - 1] != '/')
+            at--;
+        parent[--at] = 0;
+        if (at == 0 || lstat(parent, &status) == 0) {
+            missing = at == 0 || !S_ISLNK(status.st_mode) || stat(parent, &status) == 0;
+            break;
+        }
+        if (errno != ENOENT)
+            break;
+    }
+    free(parent);
+    return missing;
+}
+
 /* Open a file and find its length. If it has at most `room` bytes, read and close it; otherwise leave it open as `fd`,
  * at its start. Returns how many bytes were read, or -1. */
 static inline int64_t zarrcy_read_file(const char *path, int *fd, char *at, size_t room, int64_t *nbytes) {
     struct stat status;
     int64_t done = 0;
     int problem = 0;
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    *fd = zarrcy_open_read(path);
     if (*fd < 0)
         return -1;
     if (fstat(*fd, &status) != 0)
         problem = errno;
+    else if (!S_ISREG(status.st_mode))
+        problem = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
     *nbytes = (int64_t)status.st_size;
     if (!problem && (uint64_t)*nbytes <= room) {
         done = *nbytes > 0 ? read(*fd, at, (size_t)*nbytes) : 0;

@@ -207,8 +207,8 @@ class _Opening(Record):
             native_path=native_path,
             # If the metadata do not state the fill value, other readers cannot know what a missing chunk holds.
             write_empty_chunks=self.config.write_empty_chunks or not metadata.fill_is_stated,
-            fetch=access.reader(store),
-            fetch_uncached=access.reader(access.uncached(store)),
+            fetch=access.value_reader(store),
+            fetch_uncached=access.value_reader(access.uncached(store)),
             store_many=access.writer(store),
             delete=access.deleter(store),
             read_parts=byte_ranges.parts_reader(store) if reads_parts else None,

@@ -25,6 +25,7 @@ from zarrcy.storage.capabilities import (
     OpensFiles,
     PeeksDocuments,
     ReadsMany,
+    ReadsValues,
     RenamesKeys,
     Unwraps,
     WritesMany,
@@ -176,6 +177,18 @@ def batch_nbytes(store: Store) -> int:
 
 
 # -- reading ---------------------------------------------------------------------------------------
+
+
+def value_reader(store: Store, most: int = -1) -> Reader:
+    """Return a function that maps keys to values, with None only for a key under which nothing is stored.
+
+    Where the store knows lengths, a value longer than `most` bytes is not read: it raises ValueLengthError.
+    """
+    store = mapping_of(store)
+    if has_capability(type(store), "read_value"):
+        read_value = cast(ReadsValues, store).read_value
+        return _reader_of(read_value if most < 0 else lambda key: read_value(key, most))
+    return reader(store)
 
 
 def reader(store: Store) -> Reader:

@@ -27,6 +27,17 @@ class ReadsMany(Protocol):
         """Return the values of those `keys` that exist. A parameter `contexts`, if there is one, gets ``{}``."""
 
 
+class ReadsValues(Protocol):
+    """A store that tells a missing value from one that can't be read, and knows lengths before it reads."""
+
+    def read_value(self, key: Key, most: int = -1) -> Buffer | None:
+        """Return a value; None only if nothing is stored under the key.
+
+        Raise `zarrcy.errors.ValueLengthError` if the value is longer than `most` bytes; -1 means any length. Chunks are
+        read with this method instead of `get`.
+        """
+
+
 class WritesMany(Protocol):
     """A store that writes many values in one request."""
 

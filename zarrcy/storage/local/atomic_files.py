@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import re
+import stat
 import sys
 from collections.abc import Collection
 
@@ -16,6 +18,8 @@ from zarrcy.types import Buffer
 # The temporary files of zarr-python match too.
 PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 OPEN_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+# The same for what may not be a regular file: to open a FIFO or a device does not block.
+_OPEN_ANY = OPEN_READ | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 OPEN_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 native = _kernels.file_io
@@ -117,21 +121,90 @@ def partial_of(path: str) -> str:
     return path + partial_ending()
 
 
-def read_file(path: str) -> bytes | None:
-    """Return the content of a file; None if it does not exist or is a directory."""
-    if native is not None:
-        return native.read_file(path)  # type: ignore[no-any-return]
+def open_file(path: str, strict: bool = False) -> tuple[int, os.stat_result] | None:
+    """Open a regular file. Return its descriptor and status, or None if it does not exist.
+
+    Parameters
+    ----------
+    path : str
+        Path of the file.
+    strict : bool, default False
+        Whether None means that nothing is at the path. Otherwise it also stands for a directory, for a link to nothing,
+        and for a path that leads through a file.
+
+    Raises
+    ------
+    OSError
+        If there is something else than a regular file, or the file can't be opened. A FIFO or device does not block.
+    """
     try:
-        fd = os.open(path, OPEN_READ)
+        fd = os.open(path, _OPEN_ANY)
     except (FileNotFoundError, NotADirectoryError):
+        if strict and not is_missing(path):
+            raise
         return None
+    except BlockingIOError:
+        # another program must release the file first
+        if not os.path.isfile(path):
+            raise
+        fd = os.open(path, OPEN_READ)
     try:
+        status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode):
+            return fd, status
+    except BaseException:
+        os.close(fd)
+        raise
+    os.close(fd)
+    if stat.S_ISDIR(status.st_mode) and not strict:
+        return None
+    number = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
+    raise OSError(number, os.strerror(number), path)
+
+
+def is_missing(path: str) -> bool:
+    """Return whether nothing is at a path: no link to nothing, and only directories on the way."""
+    if os.path.lexists(path):
+        return False
+    while True:
+        path = os.path.dirname(path)
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            continue
+        except NotADirectoryError:
+            return False
+        return os.path.isdir(path) if stat.S_ISLNK(status.st_mode) else stat.S_ISDIR(status.st_mode)
+
+
+def read_file(path: str, most: int = -1, strict: bool = False) -> bytes | int | None:
+    """Return the content of a file; None if it does not exist; its length if it is longer than `most` bytes.
+
+    Parameters
+    ----------
+    path, strict
+        As for `open_file`.
+    most : int, default -1
+        Length of the longest file that is read, in bytes; -1 for any length.
+
+    Raises
+    ------
+    OSError
+        If there is something else than a regular file, or the file can't be read.
+    """
+    if native is not None:
+        return native.read_file(path, most, strict)  # type: ignore[no-any-return]
+    opened = open_file(path, strict)
+    if opened is None:
+        return None
+    fd, status = opened
+    try:
+        size = status.st_size
+        if 0 <= most < size:
+            return size
         # with the size known, one read is enough, and a short read is noticed
-        size = os.fstat(fd).st_size
         value = os.read(fd, size)
         return value if len(value) >= size else _read_rest(fd, value, size)
-    except IsADirectoryError:
-        return None
     finally:
         os.close(fd)
 
@@ -223,6 +296,42 @@ def explained(exc: OSError, problem: str, path: str) -> OSError:
     PermissionError(13, "Permission denied: the value 'a/0' can't be read")
     """
     return OSError(exc.errno, f"{exc.strerror or exc}: {problem}", path)
+
+
+def what_is_at(path: str) -> str:
+    """Return what is at a path where a file can't be read, in words; an empty string for a regular file or nothing."""
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        at = path
+        while len(at) > 1:
+            try:
+                status = os.lstat(at)
+            except (FileNotFoundError, NotADirectoryError):
+                at = os.path.dirname(at)
+                continue
+            if stat.S_ISLNK(status.st_mode):
+                return (
+                    f"{at!r} is a symbolic link to {os.readlink(at)!r}, which does not exist; if git-annex or DataLad "
+                    "manages the data, get the file first"
+                )
+            return "" if stat.S_ISDIR(status.st_mode) else f"{at!r} is not a directory"
+        return ""
+    except OSError:
+        return ""
+    for is_kind, kind in _KINDS:
+        if is_kind(mode):
+            return f"there is a {kind}, not a file"
+    return ""
+
+
+_KINDS = (
+    (stat.S_ISDIR, "directory"),
+    (stat.S_ISFIFO, "FIFO"),
+    (stat.S_ISSOCK, "socket"),
+    (stat.S_ISCHR, "character device"),
+    (stat.S_ISBLK, "block device"),
+)
 
 
 def not_written(keys: Collection[str]) -> str:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
-from zarrcy.errors import KeyPathError
+from zarrcy.errors import KeyPathError, NotAFileError, ValueLengthError
 from zarrcy.keys import QUARANTINE, check_key, normalize_path
 from zarrcy.storage.base import Store, check_ranges
 from zarrcy.storage.local.atomic_files import (
     OPEN_NEW,
-    OPEN_READ,
     PARTIAL,
     OpenValue,
     as_durability,
     claim_file,
     explained,
+    open_file,
     partial_of,
     path_identities,
     read_file,
@@ -26,6 +28,7 @@ from zarrcy.storage.local.atomic_files import (
     replace_file,
     sync_directory,
     sync_file,
+    what_is_at,
     write_all,
 )
 from zarrcy.types import Buffer
@@ -143,7 +146,40 @@ class DirectoryStore(Store):
             value = read_file(self._file_of(key))
         except OSError as exc:
             raise self._unread(key, exc) from exc
-        return default if value is None else value
+        return default if value is None else cast(bytes, value)
+
+    def read_value(self, key: str, most: int = -1) -> bytes | None:
+        """Return a value; None only if nothing is stored under the key.
+
+        `get` also returns None where a directory, a symbolic link to nothing, or a file on the way is in place of
+        the value.
+
+        Parameters
+        ----------
+        key : str
+            The key.
+        most : int, default -1
+            Length of the longest value that is read, in bytes; -1 for any length.
+
+        Returns
+        -------
+        bytes or None
+            The value.
+
+        Raises
+        ------
+        NotAFileError
+            If there is something else than a file.
+        ValueLengthError
+            If the value is longer than `most` bytes.
+        """
+        try:
+            value = read_file(self._file_of(key), most, strict=True)
+        except OSError as exc:
+            raise self._unread(key, exc) from exc
+        if type(value) is int:
+            raise ValueLengthError(key, value, most)
+        return cast("bytes | None", value)
 
     # -- capabilities ------------------------------------------------------------------------------
 
@@ -177,24 +213,40 @@ class DirectoryStore(Store):
         return None if stat.S_ISDIR(status.st_mode) else status.st_size
 
     def _unread(self, key: str, exc: OSError) -> OSError:
-        return explained(exc, f"the value {key!r} can't be read", self._file_of(key))
+        path = self._file_of(key)
+        problem = what_is_at(path)
+        if problem:
+            return NotAFileError(key, path, problem)
+        return explained(exc, f"the value {key!r} can't be read", path)
 
     def open_value(self, key: str) -> OpenValue | None:
-        """Open the file of a value, to read parts of it; None if the key does not exist. Close it after use."""
+        """Open the file of a value, to read parts of it. Close it after use.
+
+        Parameters
+        ----------
+        key : str
+            The key.
+
+        Returns
+        -------
+        OpenValue or None
+            The open value; None if nothing is stored under the key.
+
+        Raises
+        ------
+        NotAFileError
+            If there is something else than a file.
+        """
+        return self._open_value(key, strict=True)
+
+    def _open_value(self, key: str, strict: bool) -> OpenValue | None:
         try:
-            fd = os.open(self._file_of(key), OPEN_READ)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+            opened = open_file(self._file_of(key), strict)
         except OSError as exc:
             raise self._unread(key, exc) from exc
-        try:
-            status = os.fstat(fd)
-        except BaseException:
-            os.close(fd)
-            raise
-        if stat.S_ISDIR(status.st_mode):
-            os.close(fd)
+        if opened is None:
             return None
+        fd, status = opened
         return OpenValue(fd, status.st_size, (status.st_ino, status.st_mtime_ns, status.st_size))
 
     def get_partial_values(
@@ -226,7 +278,7 @@ class DirectoryStore(Store):
         check_ranges(key_ranges)
         parts: list[bytes | None] = []
         for key, (start, nbytes) in key_ranges:
-            value = self.open_value(key)
+            value = self._open_value(key, strict=False)
             if value is None:
                 parts.append(None)
             else:
@@ -270,14 +322,20 @@ class DirectoryStore(Store):
         If several processes do this at once, exactly one stores its value. That needs a file system with hard links.
         """
         target = self._file_of(key)
-        while not self._claim(target, default):
-            value = self.get(key)
-            if value is not None:
-                return value
-            # the file was deleted since, or it is a directory
+        for _ in range(_ATTEMPTS):
+            if self._claim(target, default):
+                return default
             if os.path.isdir(target):
                 raise KeyPathError(key, "it is the path of other keys")
-        return default
+            # None if the file was deleted since: then try again
+            value = self.read_value(key)
+            if value is not None:
+                return value
+        raise OSError(
+            errno.EBUSY,
+            f"the value {key!r} can't be created: each time, other programs create and delete it",
+            target,
+        )
 
     def _claim(self, target: str, value: Buffer) -> bool:
         """Write a file and return True, or return False if the file exists."""

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 
 import zarrcy
-from zarrcy.testing import ArrayMachine, CountingStore, machine_for
+from zarrcy.testing import ArrayMachine, CountingStore, FailingArrayMachine, machine_for
 
 
 class DirectoryMachine(ArrayMachine):
@@ -39,6 +39,22 @@ class DirectoryShardMachine(DirectoryMachineV3):
     sharded = True
 
 
+class FailingMachineV3(FailingArrayMachine):
+    zarr_format = 3
+
+
+class FailingShardMachine(FailingMachineV3):
+    sharded = True
+
+
+class FailingDirectoryMachine(FailingArrayMachine):
+    def make_inner_store(self):
+        return zarrcy.DirectoryStore(tempfile.mkdtemp())
+
+    def drop_inner_store(self, store):
+        shutil.rmtree(store.path, ignore_errors=True)
+
+
 MACHINES = {
     "dict": machine_for(dict),
     "MemoryStore": machine_for(zarrcy.MemoryStore),
@@ -48,5 +64,9 @@ MACHINES = {
     "DirectoryStore-v3": DirectoryMachineV3,
     "dict-shards": ShardMachine,
     "DirectoryStore-shards": DirectoryShardMachine,
+    "failing": FailingArrayMachine,
+    "failing-v3": FailingMachineV3,
+    "failing-shards": FailingShardMachine,
+    "failing-DirectoryStore": FailingDirectoryMachine,
 }
 DRAFT_MACHINES = {"dict-draft": DraftMachine, "DirectoryStore-draft": DirectoryDraftMachine}

@@ -11,12 +11,12 @@ from machines import DRAFT_MACHINES, MACHINES
 
 import zarrcy
 from zarrcy import errors
-from zarrcy.testing import FaultyStore, machine_for
+from zarrcy.testing import FailingArrayMachine, FaultyStore, machine_for
 
 in_every_store = pytest.mark.parametrize("machine", list(MACHINES.values()), ids=list(MACHINES))
 of_the_draft = pytest.mark.parametrize("machine", list(DRAFT_MACHINES.values()), ids=list(DRAFT_MACHINES))
 QUICK = settings(
-    max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
 QUICKER = settings(QUICK, max_examples=15)
 THOROUGH = settings(QUICK, max_examples=150, stateful_step_count=50)
@@ -78,6 +78,28 @@ def test_the_machine_detects_a_faulty_store(store):
     many = settings(QUICK, max_examples=300, database=None, derandomize=True, phases=[Phase.generate])
     with pytest.raises((AssertionError, errors.ChunkDecodeError, ExceptionGroup)):
         run_state_machine_as_test(machine_for(store), settings=many)
+
+
+class Torn(FaultyStore):
+    """A store whose failed writes leave half a value."""
+
+    def __setitem__(self, key, value):
+        try:
+            super().__setitem__(key, value)
+        except OSError:
+            self.inner[key] = bytes(value)[: len(value) // 2]
+            raise
+
+
+class TornMachine(FailingArrayMachine):
+    def make_store(self):
+        return Torn({})
+
+
+def test_the_failing_machine_detects_values_that_are_torn():
+    many = settings(QUICK, max_examples=300, database=None, derandomize=True, phases=[Phase.generate])
+    with pytest.raises((AssertionError, errors.ZarrcyError, ValueError, ExceptionGroup)):
+        run_state_machine_as_test(TornMachine, settings=many)
 
 
 @on_both_kernels

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from zarrcy.testing.stores import CountingStore, FaultyStore
 
 if TYPE_CHECKING:
+    from zarrcy.testing.failing import FailingArrayMachine
     from zarrcy.testing.hierarchy import HierarchyMachine, hierarchy_machine_for
     from zarrcy.testing.machine import ArrayMachine, machine_for
     from zarrcy.testing.store_contract import StoreContract
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArrayMachine",
     "CountingStore",
+    "FailingArrayMachine",
     "FaultyStore",
     "HierarchyMachine",
     "StoreContract",
@@ -37,6 +39,7 @@ __all__ = [
 
 _HOMES = {
     "ArrayMachine": "machine",
+    "FailingArrayMachine": "failing",
     "HierarchyMachine": "hierarchy",
     "StoreContract": "store_contract",
     "hierarchy_machine_for": "hierarchy",

@@ -380,10 +380,8 @@ class ArrayMachine(RuleBasedStateMachine):
     @invariant()
     def the_store_contains_the_chunks_that_were_written(self) -> None:
         model, array = self.model, self.array
-        prefix = ("data/root/" if self._is_draft else "") + (f"{array.path}/" if array.path else "")
         name_of = {coords: self._chunk_name(coords) for coords in np.ndindex(*model.counts)}
-        stored = {key[len(prefix) :] for key in array.chunk_store if key.startswith(prefix)}
-        stored -= set(_DOCUMENTS)
+        stored = self._stored_names()
         assert stored <= set(name_of.values()), "every stored chunk lies inside the array"
         if not self.sharded:
             assert array.nchunks_initialized == len(stored)
@@ -402,14 +400,20 @@ class ArrayMachine(RuleBasedStateMachine):
     def nothing_in_the_store_is_damaged(self) -> None:
         if self._is_draft:
             return
-        report = zarrcy.verify(self.store)
+        report = zarrcy.verify(self.array.store)
         assert report.ok, f"verify reports {report.problems}"
 
     @rule(quarantine=st.booleans())
     def repair(self, quarantine: bool) -> None:
         if not self._is_draft:
-            repairs = zarrcy.repair(self.store, quarantine=quarantine)
+            repairs = zarrcy.repair(self.array.store, quarantine=quarantine)
             assert not repairs, f"nothing is to be repaired, but repair did {repairs}"
+
+    def _stored_names(self) -> set[str]:
+        """Return the keys of the chunks in the store, relative to the array."""
+        array = self.array
+        prefix = ("data/root/" if self._is_draft else "") + (f"{array.path}/" if array.path else "")
+        return {key[len(prefix) :] for key in array.chunk_store if key.startswith(prefix)} - set(_DOCUMENTS)
 
     @property
     def _draft_key(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from types import EllipsisType
 from typing import TypeAlias
 
@@ -78,8 +79,8 @@ def same_bits(ours: Elements, theirs: Elements, where: NDArray[np.bool_] | bool 
 class ArrayModel:
     """The elements of an array, and which of them have a defined value.
 
-    When an array shrinks, elements are cut off. If their chunk stays, they may reappear when the array grows again,
-    or be fill value. Until they are written or their chunk is deleted, their value is not known.
+    Elements that are cut off when an array shrinks are the fill value when it grows again. The value of elements that
+    a failed change may have written is not known, until they are written or the array grows and shows them.
 
     Parameters
     ----------
@@ -161,18 +162,54 @@ class ArrayModel:
         self._known.reshape(-1)[self._positions[positions]] = False
 
     def resize(self, shape: Shape) -> None:
-        """Change the shape; elements that are cut off become unknown."""
-        old, old_known, old_shape = self._padded, self._known, self.shape
-        cut_off = np.zeros(old.shape, bool)
-        cut_off[self._inside] = True
-        cut_off[_common(old_shape, shape)] = False
+        """Change the shape; elements that are cut off or become visible are the fill value."""
+        old, old_known, kept = self._padded, self._known, _common(self.shape, shape)
+        outside = np.ones(old.shape, bool)
+        outside[_common(self.shape, self.shape)] = False
         self._allocate(shape)
-        common = _common(old.shape, self._padded.shape)
-        self._padded[common] = old[common]
-        self._known[common] = (old_known & ~cut_off)[common]
+        both = _common(old.shape, self._padded.shape)
+        # hidden elements that stay hidden may still be unknown
+        hidden = np.zeros(self._padded.shape, bool)
+        hidden[both] = outside[both]
+        hidden[self._inside] = False
+        self._known[both] &= old_known[both] | ~hidden[both]
+        self._padded[kept] = old[kept]
+        self._known[kept] = old_known[kept]
         self.written = {
             coords for coords in self.written if all(i < n for i, n in zip(coords, self.counts, strict=True))
         }
+
+    def copy(self) -> ArrayModel:
+        """Return an independent copy.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> model = ArrayModel((1,), (1,), np.dtype("i4"), 9)
+        >>> model.copy().write(np.array([0]), 5)
+        >>> model.values.tolist()
+        [9]
+        """
+        copy = ArrayModel(self.shape, self.chunks, self.dtype, self.fill)
+        copy._padded[...], copy._known[...], copy.written = self._padded, self._known, set(self.written)
+        return copy
+
+    def adopt(self, values: AnyArray, others: Sequence[ArrayModel]) -> None:
+        """Take values that were read after a change that failed, and forget hidden elements that it may have changed.
+
+        Parameters
+        ----------
+        values : array
+            The elements of the array; they become known.
+        others : sequence of ArrayModel
+            The array before the change, and as it would be after it.
+        """
+        for other in others:
+            both = _common(self._padded.shape, other._padded.shape)
+            differs = (bits_of(self._padded[both]) != bits_of(other._padded[both])).any(axis=-1)
+            self._known[both] &= other._known[both] & ~differs
+        self._padded[self._inside] = values
+        self._known[self._inside] = True
 
     def append(self, value: AnyArray, axis: int) -> None:
         """Add elements at the end of an axis."""
@@ -186,6 +223,14 @@ class ArrayModel:
         region: _Region = tuple(slice(i * c, (i + 1) * c) for i, c in zip(coords, self.chunks, strict=True))
         region = (*region, ...)
         return self._padded[region], self._known[region]
+
+    def chunk_inside(self, coords: Coords) -> tuple[AnyArray, NDArray[np.bool_]]:
+        """Return the elements of a chunk that are inside the array, and which of them are known."""
+        values, known = self.chunk(coords)
+        inside = tuple(
+            slice(min(c, n - i * c)) for i, c, n in zip(coords, self.chunks, self.shape, strict=True)
+        )
+        return values[inside], known[inside]
 
     def is_fill(self, coords: Coords) -> bool:
         """Return whether a whole chunk, also beyond the edge, is known to contain only the fill value."""

@@ -83,10 +83,12 @@ class FaultyStore(MutableMapping[str, Buffer]):
         The store that holds the values.
     fail_at : int, optional
         Number of operations before the one that fails: 0 is the first operation. None never fails.
-    fault : {"error", "crash", "truncate", "flip"}, default "error"
+    fault : {"error", "crash", "unanswered", "interrupt", "truncate", "flip"}, default "error"
         How the operation fails. "error" raises OSError and changes nothing. "crash" also fails at every later
-        operation, like a program that was killed. "truncate" silently reads or writes the first half of the value.
-        "flip" silently changes a bit in the middle of the value. Operations without a value ignore the last two.
+        operation, like a program that was killed. "unanswered" carries a writing or a deletion out and raises OSError,
+        like a server whose answer is lost. "interrupt" raises KeyboardInterrupt. "truncate" silently reads or writes
+        the first half of the value. "flip" silently changes a bit in the middle of the value. Operations without a
+        value ignore the last two.
     counted : callable, optional
         Called with the name of an operation and a key; returns whether the operation is counted. The names are
         "reading", "writing", "deletion" and "finding". By default all operations are counted.
@@ -99,7 +101,7 @@ class FaultyStore(MutableMapping[str, Buffer]):
     Raises
     ------
     ValueError
-        If `fault` is not one of the four names.
+        If `fault` is not one of these names.
 
     Examples
     --------
@@ -139,7 +141,7 @@ class FaultyStore(MutableMapping[str, Buffer]):
 
         Raises
         ------
-        OSError
+        OSError, KeyboardInterrupt
             If the operation must fail.
         """
         if self.counted is not None and not self.counted(operation, key):
@@ -150,10 +152,13 @@ class FaultyStore(MutableMapping[str, Buffer]):
             return False
         if number == self.fail_at and self.fault in _CHANGES:
             return True
-        if (number == self.fail_at and self.fault == "error") or (
-            number >= self.fail_at and self.fault == "crash"
-        ):
-            raise OSError(f"operation {number}, the {operation} of {key!r}, fails on request")
+        if number == self.fail_at or (number > self.fail_at and self.fault == "crash"):
+            message = f"operation {number}, the {operation} of {key!r}, fails on request"
+            if self.fault == "interrupt":
+                raise KeyboardInterrupt(message)
+            if self.fault == "unanswered" and operation in ("writing", "deletion"):
+                raise _UnansweredError(message)
+            raise OSError(message)
         return False
 
     def __getitem__(self, key: Key) -> Buffer:
@@ -162,11 +167,19 @@ class FaultyStore(MutableMapping[str, Buffer]):
         return _CHANGES[self.fault](bytes(value)) if changes else value
 
     def __setitem__(self, key: Key, value: Buffer) -> None:
-        changes = self._changes_value("writing", key)
+        try:
+            changes = self._changes_value("writing", key)
+        except _UnansweredError:
+            self.inner[key] = value
+            raise
         self.inner[key] = _CHANGES[self.fault](bytes(value)) if changes else value
 
     def __delitem__(self, key: Key) -> None:
-        self._changes_value("deletion", key)
+        try:
+            self._changes_value("deletion", key)
+        except _UnansweredError:
+            del self.inner[key]
+            raise
         del self.inner[key]
 
     def __contains__(self, key: object) -> bool:
@@ -180,6 +193,10 @@ class FaultyStore(MutableMapping[str, Buffer]):
         return len(self.inner)
 
 
+class _UnansweredError(OSError):
+    """An operation was carried out, but its caller does not learn that."""
+
+
 def _truncated(value: bytes) -> bytes:
     return value[: len(value) // 2]
 
@@ -191,4 +208,4 @@ def _flipped(value: bytes) -> bytes:
 
 # Fault -> how it changes a value.
 _CHANGES: dict[str, Callable[[bytes], bytes]] = {"truncate": _truncated, "flip": _flipped}
-_FAULTS = ("error", "crash", *_CHANGES)
+_FAULTS = ("error", "crash", "unanswered", "interrupt", *_CHANGES)

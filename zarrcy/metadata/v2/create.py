@@ -13,6 +13,7 @@ from zarrcy.errors import BadCompressorError, MetadataError
 from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayMetadata, Names
 from zarrcy.metadata.array_spec import ArraySpec, CodecLike
 from zarrcy.metadata.codec_parameters import numcodecs_config, stored_itemsize
+from zarrcy.metadata.codec_trial import OBJECT_CODECS, check_codecs
 from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.v2 import convert, dtypes
 from zarrcy.metadata.v2.documents import ARRAY_KEY, chunk_keys, stages_of
@@ -53,7 +54,7 @@ def describe_array(request: ArraySpec) -> ArrayMetadata:
     filters, compressor = _with_valid_parameters(filters, compressor, dtype)
     if request.checksum:
         filters += _checksum_filters(compressor, dtype)
-    return ArrayMetadata(
+    description = ArrayMetadata(
         shape=request.shape,
         chunk_shape=request.chunk_shape,
         dtype=dtype,
@@ -61,6 +62,8 @@ def describe_array(request: ArraySpec) -> ArrayMetadata:
         stages=stages_of(order, filters, compressor, len(request.shape)),
         chunk_keys=chunk_keys(separator or ".", stated=separator is not None),
     )
+    check_codecs(description)
+    return description
 
 
 def create_kwargs_like(description: ArrayMetadata, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,7 +167,14 @@ def _filters(
     if dtype.kind != "O":
         raise ValueError(f"data type {dtype} holds objects in fields; make each field an array of its own")
     if object_codec is not None:
-        codecs.insert(0, as_codec(object_codec))
+        first = as_codec(object_codec)
+        if not codecs or codecs[0].codec_id not in OBJECT_CODECS:
+            codecs.insert(0, first)
+        elif codecs[0].get_config() != first.get_config():
+            raise ValueError(
+                f"object_codec={first!r} and the first of the filters, {codecs[0]!r}, both encode objects; give one of "
+                "them, and dtype=object with another codec than that of text or bytes"
+            )
     if not codecs:
         raise ValueError(
             "missing object_codec for object array: give one, as in object_codec=numcodecs.VLenUTF8(), "

@@ -13,6 +13,7 @@ from zarrcy.errors import MetadataError
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shards
 from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayMetadata, Names
 from zarrcy.metadata.array_spec import ArraySpec, CodecLike
+from zarrcy.metadata.codec_trial import check_codecs
 from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.v3 import fill_values
 from zarrcy.metadata.v3.array_document import data_type_of, parse_members
@@ -57,9 +58,11 @@ def describe_array(request: ArraySpec) -> ArrayMetadata:
         If v3 cannot describe the array.
     """
     try:
-        return parse_members(Member(KEY, "", _document(request)))
+        description = parse_members(Member(KEY, "", _document(request)))
     except MetadataError as exc:
         raise ValueError(f"Zarr v3 can't describe this array: {exc.problem}") from exc
+    check_codecs(description)
+    return description
 
 
 def _document(request: ArraySpec) -> dict[str, JSON]:

@@ -167,6 +167,122 @@ def test_reads_and_writes_survive_interrupts(options, interrupts, tmp_path):
     np.testing.assert_array_equal(a[...], values)
 
 
+ARRAYS = {
+    "v2": {},
+    "v2-no-empty-chunks": {"write_empty_chunks": False},
+    "v2-cached": {"cache_bytes": 2**20},
+    "v3": {"zarr_format": 3},
+    "v3-fallback": {"zarr_format": 3, "codecs": ["bytes", "zstd", "crc32c"]},
+    "shards": {"zarr_format": 3, "shards": (16, 32)},
+}
+LOCKS = {
+    "none": lambda path: None,
+    "threads": lambda path: zarrcy.ThreadSynchronizer(),
+    "processes": lambda path: zarrcy.ProcessSynchronizer(path / "locks"),
+}
+
+
+def changes_of(z, random_number):
+    """Return a function that performs a random operation on an array."""
+    names = ["append", "resize", "write", "write in part", "read", "fill value", "attributes"]
+
+    def call():
+        name, number = random_number.choice(names), random_number.randrange(1, 100)
+        if name == "append":
+            if len(z) < 100:
+                z.append(np.full((random_number.randrange(1, 20), z.shape[1]), number))
+        elif name == "resize":
+            z.resize(random_number.randrange(5, 90), random_number.randrange(5, 90))
+        elif name == "write":
+            z[...] = number
+        elif name == "write in part":
+            z[2 : random_number.randrange(3, 60), 1:-1] = number
+        elif name == "read":
+            z[...]
+        elif name == "fill value":
+            z.fill_value = number
+        else:
+            z.attrs["number"] = number
+
+    return call
+
+
+def check_after_interrupt(z, path):
+    """Check that an array object agrees with the store, and that every lock is free."""
+    values = z[...]
+    stored = zarrcy.open_array(path, mode="r")
+    assert z.shape == values.shape == stored.shape
+    assert z.fill_value == stored.fill_value
+    assert dict(z.attrs) == dict(stored.attrs)
+    np.testing.assert_array_equal(values, stored[...])
+    assert not [name for name in key_locks.held_names() if str(path.parent) in name]
+
+
+def interrupt_changes(interrupts, n, kind, lock, path):
+    z = zarrcy.open_array(
+        path, mode="w", shape=(40, 40), chunks=(8, 8), dtype="f8", threads=4, **ARRAYS[kind],
+        synchronizer=LOCKS[lock](path.parent),
+    )  # fmt: skip
+    operation = changes_of(z, random.Random(2))
+
+    def call():
+        try:
+            for _ in range(20):
+                operation()
+        except Interrupted:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            check_after_interrupt(z, path)
+            raise
+
+    call()
+    interrupts(call, n, 5e-3)
+    # what an interrupt left is not in the way of the next call, whichever it is
+    z.resize(30, 30)
+    z[...] = 5
+    z.append(np.full((3, 30), 6))
+    np.testing.assert_array_equal(z[...], np.repeat([5, 6], [30, 3])[:, None] * np.ones(30))
+
+
+@compiled_only
+@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_an_interrupted_change_leaves_an_array_that_agrees_with_its_store(kind, lock, interrupts, tmp_path):
+    interrupt_changes(interrupts, 20, kind, lock, tmp_path / "a")
+
+
+@compiled_only
+@pytest.mark.slow
+@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_ten_thousand_interrupts_leave_arrays_that_agree_with_their_stores(kind, lock, interrupts, tmp_path):
+    interrupt_changes(interrupts, 10_000 // (len(ARRAYS) * len(LOCKS)) + 1, kind, lock, tmp_path / "a")
+
+
+def test_an_interrupted_transaction_is_over_while_the_exception_is_handled(interrupts, tmp_path):
+    store = zarrcy.SQLiteStore(str(tmp_path / "a.sqlite"))
+    kept = []
+
+    def call():
+        try:
+            for number in range(20):
+                store.setitems({f"a/{number}": b"1", f"b/{number}": b"2"})
+                store.setdefault(f"c/{number}", b"3")
+                store.delitems([f"a/{number}", f"c/{number}"])
+        except Interrupted as exc:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            kept[:] = [exc]
+            reader = threading.Thread(target=lambda: kept.append(len(store)))
+            reader.start()
+            reader.join(30)
+            assert len(kept) == 2, "another thread may use the store"
+            store.setitems({"x": b"4"})
+            raise
+
+    call()
+    interrupts(call, 300, 2e-3)
+    store.close()
+
+
 @compiled_only
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize(

@@ -188,8 +188,9 @@ class Attributes(MutableMapping[str, JSON]):
             if remove is not None:
                 del attributes[remove]
             attributes.update(values)
-            self._node.save_attributes(attributes)
+            # if what follows fails or is interrupted, it is not known what is stored
             self._cached = None
+            self._node.save_attributes(attributes)
             if self.cache:
                 self._cached = attributes if _is_unchanged_by_json(values) else self._node.load_attributes()
 

@@ -27,6 +27,9 @@ _IN_MEMORY = ":memory:"
 _SCHEMA = "CREATE TABLE IF NOT EXISTS zarr(k TEXT PRIMARY KEY, v BLOB)"
 _PUT = "REPLACE INTO zarr VALUES (?, ?)"
 _DELETE = "DELETE FROM zarr WHERE k = ?"
+# It is executed inside ``with self.lock, db``: compiled context managers, which an exception of a signal handler cannot
+# leave open. What follows is committed as a whole, or not at all if it fails.
+_BEGIN = "BEGIN IMMEDIATE"
 _MOST_VARIABLES = 500
 _SYNCHRONOUS = {"none": "OFF", "data": "FULL", "full": "EXTRA"}
 
@@ -110,14 +113,6 @@ class SQLiteStore(Store):
             )
         return partial(type(self), **self.kwargs), (self.path, self._dimension_separator, self.durability)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Hold the lock; commit everything that is done inside, or nothing if it fails."""
-        db = self.db
-        with self.lock, db:
-            db.execute("BEGIN IMMEDIATE")
-            yield db
-
     def _query(self, query: str, *parameters: str | int | Buffer) -> list[tuple[Buffer, ...]]:
         """Execute a statement and return all rows."""
         db = self.db
@@ -147,7 +142,9 @@ class SQLiteStore(Store):
     def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
         """Store `default` if the key does not exist, atomically, and return the stored value."""
         row = (check_key(key), flat(default))
-        with _naming([key]), self._transaction() as db:
+        db = self.db
+        with _naming([key]), self.lock, db:
+            db.execute(_BEGIN)
             if db.execute("INSERT OR IGNORE INTO zarr VALUES (?, ?)", row).rowcount:
                 return default
             return self[key]
@@ -174,11 +171,15 @@ class SQLiteStore(Store):
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         """Store all `values`, or none of them if that fails."""
         rows = [(check_key(key), flat(value)) for key, value in values.items()]
-        with _naming(values), self._transaction() as db:
+        db = self.db
+        with _naming(values), self.lock, db:
+            db.execute(_BEGIN)
             db.executemany(_PUT, rows)
 
     def delitems(self, keys: Iterable[str]) -> None:
-        with self._transaction() as db:
+        db = self.db
+        with self.lock, db:
+            db.execute(_BEGIN)
             db.executemany(_DELETE, [(key,) for key in keys])
 
     def update(self, *args: Items, **kwargs: Buffer) -> None:

@@ -243,7 +243,10 @@ def write_all(fd: int, value: Buffer) -> None:
     written = 0
     view = flat(value)
     while written < len(view):
-        written += os.write(fd, view[written:] if written else view)
+        n = os.write(fd, view[written:] if written else view)
+        if n == 0:
+            raise OSError(errno.EIO, "the system accepts no more bytes, and reports no error")
+        written += n
 
 
 def remove_partial(path: str) -> None:

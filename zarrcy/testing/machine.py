@@ -297,6 +297,121 @@ class ArrayMachine(RuleBasedStateMachine):
         self.model.append(value, axis % ndim)
         assert shape == self.model.shape
 
+    # -- other array objects of the same array -----------------------------------------------------
+
+    @rule(
+        cache_metadata=st.booleans(),
+        cache_attrs=st.booleans(),
+        cache_bytes=st.sampled_from([0, 1, 64, 10**6]),
+        threads=st.sampled_from([None, 1, 2]),
+        unaligned=st.sampled_from(["lock", "allow"]),
+        synchronized=st.booleans(),
+        becomes_the_array=st.booleans(),
+    )
+    def open_another(
+        self,
+        cache_metadata: bool,
+        cache_attrs: bool,
+        cache_bytes: int,
+        threads: int | None,
+        unaligned: Literal["lock", "allow"],
+        synchronized: bool,
+        becomes_the_array: bool,
+    ) -> None:
+        other = zarrcy.Array(
+            self.array.store,
+            path=self.array.path,
+            write_empty_chunks=self.array.write_empty_chunks,
+            cache_metadata=cache_metadata,
+            cache_attrs=cache_attrs,
+            cache_bytes=cache_bytes,
+            threads=threads,
+            unaligned=unaligned,
+            synchronizer=zarrcy.ThreadSynchronizer() if synchronized else None,
+        )
+        others = self._others()
+        if becomes_the_array:
+            others.append((self.array, True))
+            self.array = other
+        else:
+            others.append((other, cache_metadata))
+        del others[:-3]
+
+    def _others(self) -> list[tuple[zarrcy.Array, bool]]:
+        """Return the other objects that see the same store, and whether they may cache the metadata.
+
+        A pickled array in a dictionary has another store.
+        """
+        others: list[tuple[zarrcy.Array, bool]] = self.__dict__.setdefault("_other_arrays", [])
+        others[:] = [pair for pair in others if pair[0].store is self.array.store]
+        return others
+
+    def _draw_another(self, data: st.DataObject) -> zarrcy.Array:
+        other, _ = data.draw(st.sampled_from(self._others()), label="array object")
+        return other
+
+    def _draw_another_with_the_shape(self, data: st.DataObject) -> zarrcy.Array | None:
+        """Draw an object that knows the present shape: one that caches the metadata may show the shape that it had."""
+        other, may_cache = data.draw(st.sampled_from(self._others()), label="array object")
+        assert may_cache or other.shape == self.model.shape
+        return other if other.shape == self.model.shape else None
+
+    @precondition(lambda self: self._others())
+    @rule(data=st.data())
+    def read_through_another(self, data: st.DataObject) -> None:
+        other = self._draw_another_with_the_shape(data)
+        # writes of other objects are not seen while the chunk is in the cache
+        if other is None or other.cache_info().max_nbytes:
+            return
+        selection = self._draw_selection(data)
+        expected, known = self.model.at(selection.positions)
+        elements = getattr(other, f"get_{selection.kind}_selection")(selection.key)
+        assert same_bits(elements, expected, known), f"read {elements!r} instead of {expected!r}"
+
+    @precondition(lambda self: self._others())
+    @rule(data=st.data())
+    def write_through_another(self, data: st.DataObject) -> None:
+        other = self._draw_another_with_the_shape(data)
+        if other is None:
+            return
+        selection = self._draw_selection(data)
+        value = self._draw_value(data, selection.positions.shape)
+        getattr(other, f"set_{selection.kind}_selection")(selection.key, value)
+        self.model.write(selection.positions, _fit(value, selection.positions.ndim))
+        self._forget_what_others_wrote()
+
+    @precondition(lambda self: self._others() and self.model.shape and max(self.model.shape) <= _MAX_SIDE)
+    @rule(data=st.data(), count=st.integers(0, 4), shrinks=st.booleans())
+    def change_the_shape_through_another(self, data: st.DataObject, count: int, shrinks: bool) -> None:
+        # an append or a resize reads the shape again, also if the object caches it
+        other = self._draw_another(data)
+        shape = (count, *self.model.shape[1:])
+        if shrinks:
+            other.resize(shape)
+            self.model.resize(shape)
+        else:
+            value = data_of(shape, self.model.dtype, data.draw(st.integers(0, 60)))
+            other.append(value)
+            self.model.append(value, 0)
+        assert other.shape == self.model.shape
+        self._forget_what_others_wrote(documents=True)
+
+    @precondition(lambda self: self._others())
+    @rule(data=st.data(), name=st.sampled_from(["a", "b"]), value=st.integers())
+    def set_an_attribute_through_another(self, data: st.DataObject, name: str, value: int) -> None:
+        other = self._draw_another(data)
+        other.attrs[name] = value
+        self.attributes[name] = value
+        assert dict(other.attrs) == self.attributes
+        self._forget_what_others_wrote(documents=True)
+
+    def _forget_what_others_wrote(self, documents: bool = False) -> None:
+        """Open the array again if its object caches what another object has changed."""
+        if documents or self.array.cache_info().max_nbytes:
+            self.array = zarrcy.Array(
+                self.array.store, path=self.array.path, write_empty_chunks=self.array.write_empty_chunks
+            )
+
     # -- opening again, and views ------------------------------------------------------------------
 
     @rule(cached=st.booleans(), by_class=st.booleans())

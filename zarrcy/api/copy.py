@@ -24,6 +24,7 @@ from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.replacement import refuse_overlap
+from zarrcy.hierarchy.unfinished import MARKER, UnfinishedCopy, marked_prefix
 from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.metadata.format import Format
 from zarrcy.storage import access
@@ -131,7 +132,7 @@ def copy(
         create_kws=create_kws,
     )
     with _copying(dest, options, log) as copier:
-        copier.run([(name, source)], include_groups=True)
+        copier.run([(name, source)], include_groups=True, root=name)
     return copier.counts
 
 
@@ -204,9 +205,7 @@ def copy_all(
         create_kws=create_kws,
     )
     with _copying(dest, options, log) as copier:
-        copier.run(list(source.items()), include_groups=not shallow)
-        if not dry_run and not without_attrs:
-            copier.copy_attributes(source, dest)
+        copier.run(list(source.items()), include_groups=not shallow, attributes_of=source)
     return copier.counts
 
 
@@ -245,14 +244,21 @@ class _Copier:
         # whether what replaces an object is written beside it until all is copied: it may be read until then
         self._stages = self.to_h5py or (hasattr(dest, "store") and access.can_move(dest.store))
         self._staged: dict[str, str] = {}
+        self._unfinished = UnfinishedCopy(None)
 
     @property
     def counts(self) -> Counts:
         """Numbers of copied and skipped objects, and of copied bytes."""
         return self.n_copied, self.n_skipped, self.n_bytes_copied
 
-    def run(self, members: list[tuple[str, ArrayLike | GroupLike]], include_groups: bool) -> None:
-        """Copy arrays and groups to paths in the destination.
+    def run(
+        self,
+        members: list[tuple[str, ArrayLike | GroupLike]],
+        include_groups: bool,
+        root: str = "",
+        attributes_of: GroupLike | None = None,
+    ) -> None:
+        """Copy arrays and groups to paths in the destination. Until all is copied, a marker says that it is not.
 
         Parameters
         ----------
@@ -260,19 +266,33 @@ class _Copier:
             The path, and the array or group.
         include_groups : bool
             Whether the groups among `members` are copied.
+        root : str, optional
+            Path of what is copied; the whole destination by default.
+        attributes_of : Group, optional
+            Group whose attributes the destination gets.
         """
         # listed completely before anything is copied, because the destination may be inside the source
         steps = [step for path, member in members for step in self._list(path, member, include_groups)]
         if self.options.if_exists not in ("raise", "skip") and not self._stages:
             self._refuse_overlap(steps)
+        marked = None if self.options.dry_run or self.to_h5py else getattr(self.dest, "store", None)
+        if marked is not None:
+            marked_at = marked_prefix(self._path_in_store(root), _format_of(self.dest))
+            self._unfinished = UnfinishedCopy(marked, marked_at)
         try:
-            self._run(steps)
-            self._put_staged()
+            with self._unfinished:
+                self._run(steps)
+                self._put_staged()
+                if attributes_of is not None and not self.options.dry_run and not self.options.without_attrs:
+                    self.copy_attributes(attributes_of, self.dest)
         except BaseException:
             for staged in self._staged.values():
                 with suppress(Exception):
                     del self.dest[staged]
             raise
+
+    def _path_in_store(self, path: str) -> str:
+        return normalize_path(f"{self.dest.name}/{path}")
 
     def _run(self, steps: list[tuple[str, ArrayLike | GroupLike]]) -> None:
         total = sum(_nbytes(member) for _, member in steps)
@@ -308,8 +328,13 @@ class _Copier:
         self.log(f"copy {_label(source)}")
         if self.options.dry_run:
             return True
+        if not exists or path == self._unfinished.incomplete or not self._stages:
+            self._unfinished.begin(path)
         if exists:
             path = self._make_room(path)
+        elif self._unfinished.was_interrupted:
+            # chunks without documents
+            Node(self.dest.store, self._path_in_store(path), None, None, self.dest.zarr_format).erase()
         create_kws = self.options.create_kws
         kwargs = (_h5py_kwargs_like if self.to_h5py else create_kwargs_like)(source, self.dest, create_kws)
         if "compression" in create_kws:
@@ -335,6 +360,8 @@ class _Copier:
             return True
         if array_exists:
             path = self._make_room(path)
+        elif path not in self._staged.values():
+            self._unfinished.mark()
         group = self.dest.require_group(path)
         if not self.options.without_attrs:
             self.copy_attributes(source, group)
@@ -349,7 +376,7 @@ class _Copier:
 
     def _make_room(self, path: str) -> str:
         """Return a temporary path for what replaces an object; without a store that can move it, delete the object."""
-        if not path or not self._stages:
+        if not path or not self._stages or path == self._unfinished.incomplete:
             del self.dest[path]
             return path
         self._staged[path] = path + partial_ending()
@@ -375,8 +402,9 @@ class _Copier:
         """
         if not hasattr(self.dest, "store"):
             return
-        base = prefix_of(self.dest.name.strip("/"))
-        replaced = [Node(self.dest.store, base + path) for path, _ in steps if path in self.dest]
+        replaced = [
+            Node(self.dest.store, self._path_in_store(path)) for path, _ in steps if path in self.dest
+        ]
         for node in replaced:
             for _, member in steps:
                 if isinstance(member, Array):
@@ -391,6 +419,11 @@ class _Copier:
             If `if_exists` is "raise".
         """
         rule = self.options.if_exists
+        if path == self._unfinished.incomplete:
+            return True
+        if rule == "raise" and self._unfinished.was_interrupted:
+            # an earlier copy was interrupted after it had copied this object
+            return False
         if rule == "raise":
             raise CopyError(what, path, self.dest.name)
         if rule == "skip_initialized":
@@ -588,9 +621,9 @@ def copy_store(
     >>> source, dest = {}, {}
     >>> zarrcy.save(source, a=[1, 2])
     >>> zarrcy.copy_store(source, dest, dest_path="b", log=sys.stdout)
-    copy .zgroup -> b/.zgroup
-    copy a/.zarray -> b/a/.zarray
     copy a/0 -> b/a/0
+    copy a/.zarray -> b/a/.zarray
+    copy .zgroup -> b/.zgroup
     all done: 3 copied, 0 skipped, ... bytes copied
     (3, 0, ...)
     """
@@ -610,13 +643,24 @@ def copy_store(
         _open_log(log) as write_line,
         byte_progress(None, "copying", quiet=log is not None or dry_run) as advance,
     ):
+        unfinished = UnfinishedCopy(None if dry_run else to_store, to_prefix, by="keys")
+        if unfinished.was_by == "keys" and if_exists == "raise":
+            # an earlier copy was interrupted after it had copied some keys
+            if_exists = "skip"
         copier = _KeyCopier(from_store, to_store, write_line, if_exists)
-        keys = (key for key in sorted(from_store) if key in selection)
-        while batch := list(itertools.islice(keys, _BATCH_KEYS)):
-            targets = {key: to_prefix + key[len(selection.prefix) :] for key in batch}
-            chosen = copier.choose(targets)
-            if not dry_run:
-                advance(copier.copy(chosen))
+        with unfinished:
+            unfinished.mark()
+            # a hierarchy can be opened when its chunks are copied, and the nodes below it
+            levels: dict[int, list[Key]] = {}
+            for key in sorted(key for key in from_store if key in selection):
+                levels.setdefault(_level(key), []).append(key)
+            for level in sorted(levels):
+                keys = iter(levels[level])
+                while batch := list(itertools.islice(keys, _BATCH_KEYS)):
+                    targets = {key: to_prefix + key[len(selection.prefix) :] for key in batch}
+                    chosen = copier.choose(targets)
+                    if not dry_run:
+                        advance(copier.copy(chosen))
         write_line(_summary(dry_run, copier.counts))
     return copier.counts
 
@@ -630,10 +674,25 @@ class _KeySelection:
     includes: list[re.Pattern[str]]
 
     def __contains__(self, key: Key) -> bool:
-        return key.startswith(self.prefix) and (
-            not any(pattern.search(key) for pattern in self.excludes)
-            or any(pattern.search(key) for pattern in self.includes)
+        return (
+            key.startswith(self.prefix)
+            and key != self.prefix + MARKER
+            and (
+                not any(pattern.search(key) for pattern in self.excludes)
+                or any(pattern.search(key) for pattern in self.includes)
+            )
         )
+
+
+def _level(key: Key) -> int:
+    """Return the place of a key in the order of a copy: chunks first, the documents of the root last.
+
+    >>> sorted([".zgroup", "a/.zarray", "a/0", "b/c/zarr.json"], key=_level)
+    ['a/0', 'b/c/zarr.json', 'a/.zarray', '.zgroup']
+    """
+    name = key.rpartition("/")[2]
+    is_document = name.startswith(".z") or name.endswith(".json")
+    return -key.count("/") if is_document else -(2**62)
 
 
 def _patterns(given: str | Sequence[str] | None, flags: int) -> list[re.Pattern[str]]:

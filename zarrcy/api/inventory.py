@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from zarrcy import metadata
 from zarrcy.errors import MetadataError
+from zarrcy.hierarchy.unfinished import MARKER, is_unfinished
 from zarrcy.hierarchy.verification import Problem
 from zarrcy.keys import QUARANTINE, prefix_of
 from zarrcy.metadata import ArrayMetadata
@@ -19,6 +20,7 @@ from zarrcy.storage.json_reader import parse_json
 from zarrcy.types import Buffer, Key, Shape, Store
 
 _BATCH_KEYS = 1000
+_UNFINISHED = "a copy to this place was not completed; copy again, or delete this key to keep what is there"
 
 
 @dataclass(slots=True)
@@ -137,11 +139,19 @@ def take_inventory(store: Store, path: str, chunk_store: Store | None = None) ->
         problem = _add_chunk_key(key, inventory)
         if problem is not None:
             inventory.problems.append(problem)
+    _report_unfinished(store, path, inventory)
     for one in [store] if chunk_store is None else [store, chunk_store]:
         for leftover in sorted(access.leftovers(one)):
             if not path or leftover.startswith(prefix_of(path)):
                 inventory.report("leftover", leftover, "a writer was killed, or is writing at the moment")
     return inventory
+
+
+def _report_unfinished(store: Store, path: str, inventory: Inventory) -> None:
+    """Report the markers of unfinished copies at and above a path; those below it are found by their keys."""
+    for prefix in (prefix_of(path), *_prefixes_above(prefix_of(path))):
+        if is_unfinished(store, prefix):
+            inventory.report("unfinished", prefix + MARKER, _UNFINISHED)
 
 
 def _document_names() -> set[str]:
@@ -298,6 +308,8 @@ def _is_same(document: object, copy: object, key: Key) -> bool:
 
 def _add_chunk_key(key: Key, inventory: Inventory) -> Problem | None:
     """Add a key to the array that it belongs to; return a problem if there is none."""
+    if key.rpartition("/")[2] == MARKER:
+        return Problem("unfinished", key, _UNFINISHED)
     for prefix in _prefixes_above(key):
         array = inventory.arrays.get(prefix)
         problem = None if array is None else array.add_key(key)

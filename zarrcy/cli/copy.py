@@ -24,6 +24,7 @@ from zarrcy.hierarchy.creation import create
 from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.replacement import can_swap, is_in_the_way, replaced
+from zarrcy.hierarchy.unfinished import UnfinishedCopy, is_unfinished, marked_prefix
 from zarrcy.metadata import keeps_one_document
 from zarrcy.metadata.format import Format
 from zarrcy.storage import access
@@ -219,7 +220,7 @@ def _copy(source_location: str, destination: str, options: CopyOptions) -> CopyR
             _copy_nodes(_Target(Node({}, zarr_format=number), source, options), destination, report)
             report.seconds = time.perf_counter() - start
             return report
-        with open_location(destination, _open_mode(destination, options)) as node:
+        with open_location(destination, _open_mode(destination, options), at_once=True) as node:
             target = Node(node.store, node.path, zarr_format=number)
             if _is_replaced(node, destination, target.format, options):
                 if not (can_swap(node) and can_swap(target)):
@@ -302,13 +303,14 @@ def _is_replaced(node: Node, destination: str, format: Format, options: CopyOpti
     CommandError
         If existing data prevent the copy.
     """
+    unfinished = is_unfinished(node.store, marked_prefix(node.path, format))
     if node.kind() is None:
         # never write into a directory of another kind, such as a home directory
-        if listdir(node.store, node.path):
+        if listdir(node.store, node.path) and not unfinished:
             raise CommandError(f"{destination} contains other data than Zarr; choose another destination")
     elif options.overwrite:
         return not options.dry_run
-    elif options.if_exists is None:
+    elif options.if_exists is None and not unfinished:
         raise CommandError(
             f"{destination} already exists; give --overwrite to replace it, or --if-exists to copy into it"
         )
@@ -323,9 +325,12 @@ def _is_replaced(node: Node, destination: str, format: Format, options: CopyOpti
 def _can_copy_keys(source: Node, target: Node, options: CopyOptions) -> bool:
     """Return whether copying keys and values gives a copy of the hierarchy."""
     format = target.format
+    unfinished = UnfinishedCopy(target.store, marked_prefix(target.path, format))
     return (
         options.keeps_encoding
         and options.if_exists is None
+        # nodes that an interrupted copy made may be encoded in another way
+        and unfinished.was_by in (None, "keys")
         and not options.dry_run
         and source.format is format
         # in some formats, part of a hierarchy is stored outside its path

@@ -59,8 +59,10 @@ def split_location(location: str) -> tuple[str, str]:
 
 
 @contextmanager
-def open_location(location: str, mode: str = "r") -> Iterator[Node]:
+def open_location(location: str, mode: str = "r", *, at_once: bool = False) -> Iterator[Node]:
     """Open the node at a location; close its store at the end of the block.
+
+    With `at_once`, changes of an archive appear when the block ends without an error.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def open_location(location: str, mode: str = "r") -> Iterator[Node]:
             raise CommandError(f"{store} is neither a directory nor an archive with a name that ends in .zip")
     with ExitStack() as stack:
         try:
-            opened = stack.enter_context(opened_store(store, mode))
+            opened = stack.enter_context(opened_store(store, mode, at_once=at_once))
         except ValueError as exc:
             # fsspec raises it for an unknown protocol
             raise CommandError(f"{location} cannot be opened: {one_line(exc)}") from exc

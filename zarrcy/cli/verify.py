@@ -34,7 +34,11 @@ def run(args: argparse.Namespace) -> int:
     """Verify a hierarchy, print the report, and return the exit code."""
     with open_location(args.path) as node:
         report = verify(node.store, node.path, progress=True)
-    if not report.arrays and not report.n_groups and "metadata" not in {p.kind for p in report.problems}:
+    if (
+        not report.arrays
+        and not report.n_groups
+        and {"metadata", "unfinished"}.isdisjoint(p.kind for p in report.problems)
+    ):
         raise CommandError(
             f"{args.path} contains neither an array nor a group, so there is nothing to verify"
         )

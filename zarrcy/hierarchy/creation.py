@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Unpack
 
 import numcodecs
@@ -289,28 +289,46 @@ class opened_store(AbstractContextManager[Store]):  # noqa: N801 - used as a fun
         Mode of `open_array`.
     storage_options : dict, optional
         Options of the store, if `store` is a URL.
+    at_once : bool, optional
+        With mode "a", too, change a copy of a zip file, which replaces it at the end of the block.
     """
 
     # not a generator: an interrupt between its steps would leave the store open
 
-    def __init__(self, store: StoreLike, mode: str, storage_options: dict[str, Option] | None = None) -> None:
+    def __init__(
+        self,
+        store: StoreLike,
+        mode: str,
+        storage_options: dict[str, Option] | None = None,
+        *,
+        at_once: bool = False,
+    ) -> None:
         self._given, self._mode, self._storage_options = store, mode, storage_options
         self._opened: Store | None = None
         self._archive: tuple[str, str] | None = None
+        self._at_once = mode == "w" or (at_once and mode == "a")
 
     def __enter__(self) -> Store:
         given = self._given
         if self._mode == "w":
             refuse_foreign_archives(given)
-        if self._mode == "w" and isinstance(given, (str, os.PathLike)) and not self._storage_options:
+        if self._at_once and isinstance(given, (str, os.PathLike)) and not self._storage_options:
             path = os.path.abspath(os.path.expanduser(os.fspath(given).removeprefix("file://")))
-            if path.endswith(".zip") and os.path.isfile(path):
-                from zarrcy.storage.local.zip import ZipStore
-
-                self._archive = path + partial_ending(), path
-                self._opened = ZipStore(self._archive[0], mode="w")
-                return self._opened
+            if path.endswith(".zip") and "://" not in path and not os.path.isdir(path):
+                return self._open_archive(path)
         self._opened = normalize_store_arg(given, storage_options=self._storage_options, mode=self._mode)
+        return self._opened
+
+    def _open_archive(self, path: str) -> Store:
+        """Open an archive under a temporary name."""
+        from zarrcy.storage.local.zip import ZipStore
+
+        self._archive = path + partial_ending(), path
+        if self._mode == "a" and os.path.exists(path):
+            import shutil
+
+            shutil.copy(path, self._archive[0])
+        self._opened = ZipStore(self._archive[0], mode=self._mode)
         return self._opened
 
     def __exit__(self, kind: type[BaseException] | None, *args: object) -> None:
@@ -323,7 +341,8 @@ class opened_store(AbstractContextManager[Store]):  # noqa: N801 - used as a fun
                 self._archive = None
         finally:
             if self._archive is not None:
-                os.unlink(self._archive[0])
+                with suppress(FileNotFoundError):
+                    os.unlink(self._archive[0])
 
 
 def _compressor_of(compression: Option, opts: Option) -> Option:

@@ -19,6 +19,7 @@ class Problem:
         ``"unchecked"``: a value that could not be read or decoded here, so that its state is not known.
         ``"outside"``: a chunk outside the shape of its array.
         ``"stray"``: a key that belongs to no array and no group.
+        ``"unfinished"``: the marker of a copy that was interrupted, or is not completed yet.
         ``"leftover"``: a temporary file of a writer that was killed.
     key : str
         Key in the store.

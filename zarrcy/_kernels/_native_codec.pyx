@@ -6,7 +6,7 @@ path, which raises an error that says what is wrong. `decode.h` decodes, `encode
 
 cimport numpy as cnp
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
@@ -31,16 +31,19 @@ cdef extern from "decode.h":
     index_t zarrcy_decoder_nbytes(const zarrcy_decoder* decoder) nogil
     ctypedef struct zarrcy_blosc_frame:
         uint32_t nbytes, block_nbytes, stored, n_blocks
+        uint64_t used
         int copied, shuffle, typesize
     int zarrcy_blosc_read_header(zarrcy_blosc_frame* frame, const unsigned char* src, size_t n, size_t nbytes) nogil
+    int zarrcy_blosc_sort_starts(const zarrcy_blosc_frame* frame, const unsigned char* src, uint32_t* sorted) nogil
     int zarrcy_blosc_block_span(
-        const zarrcy_blosc_frame* frame, const unsigned char* src, uint32_t number, uint32_t* start, uint32_t* end
+        const zarrcy_blosc_frame* frame, const unsigned char* src, const uint32_t* sorted, uint32_t number,
+        uint32_t* start, uint32_t* end
     ) nogil
     int zarrcy_blosc_decode_block(
-        zarrcy_decoder* decoder, const zarrcy_blosc_frame* frame, const unsigned char* src, uint32_t number, char* dst
+        zarrcy_decoder* decoder, zarrcy_blosc_frame* frame, const unsigned char* src, uint32_t number, char* dst
     ) nogil
     int zarrcy_blosc_decode_rows(
-        zarrcy_decoder* decoder, const zarrcy_blosc_frame* frame, const unsigned char* src, uint32_t number, char* dst,
+        zarrcy_decoder* decoder, zarrcy_blosc_frame* frame, const unsigned char* src, uint32_t number, char* dst,
         const char** rows
     ) nogil
 
@@ -316,14 +319,7 @@ cdef class ChunkCodec:
             return WHOLE
         # offsets and targets of the elements, then pointers to the rows of each block; NULL if it is not decoded yet
         needed = 2 * n + <index_t> frame.n_blocks * size
-        if needed > workspace.n_places:
-            free(workspace.places)
-            workspace.n_places = 0
-            workspace.places = <index_t*> malloc(needed * sizeof(index_t))
-            if workspace.places == NULL:
-                with gil:
-                    raise MemoryError()
-            workspace.n_places = needed
+        _reserve_places(workspace, needed)
         offsets, targets = workspace.places, workspace.places + n
         rows = <const char**> (workspace.places + 2 * n)
         memset(rows, 0, <size_t> frame.n_blocks * size * sizeof(index_t))
@@ -373,6 +369,19 @@ cdef class ChunkCodec:
         finally:
             PyBuffer_Release(&view)
             give_back(workspace)
+
+
+cdef int _reserve_places(Workspace workspace, index_t n) except -1 nogil:
+    """Make room for `n` integers in `workspace.places`."""
+    if n > workspace.n_places:
+        free(workspace.places)
+        workspace.n_places = 0
+        workspace.places = <index_t*> malloc(n * sizeof(index_t))
+        if workspace.places == NULL:
+            with gil:
+                raise MemoryError()
+        workspace.n_places = n
+    return 0
 
 
 cdef index_t _count_touched(
@@ -444,10 +453,13 @@ cdef int _read_blosc_blocks(
     """
     cdef zarrcy_blosc_frame frame
     cdef uint32_t k, start, end
+    cdef uint32_t frame_nbytes
+    cdef uint32_t* sorted = NULL
     cdef const unsigned char* encoded = <const unsigned char*> stored.base
     cdef index_t length
     if not _read_blosc_header(codec, stored, workspace, &frame):
         return FAILED
+    frame_nbytes = frame.stored
     if frame.copied or frame.n_blocks < 2:
         return WHOLE
     if encoded == NULL:
@@ -459,12 +471,19 @@ cdef int _read_blosc_blocks(
             return FAILED
     if _count_touched(plan, number, layout, workspace, frame.block_nbytes, frame.n_blocks) >= frame.n_blocks:
         return WHOLE
+    if stored.base == NULL:
+        _reserve_places(workspace, frame.n_blocks)
+        sorted = <uint32_t*> workspace.places
+        if zarrcy_blosc_sort_starts(&frame, encoded, sorted) != 0:
+            return FAILED
     for k in range(frame.n_blocks):
         if not workspace.touched[k]:
             continue
         if stored.base == NULL:
-            if zarrcy_blosc_block_span(&frame, encoded, k, &start, &end) != 0:
+            if zarrcy_blosc_block_span(&frame, encoded, sorted, k, &start, &end) != 0:
                 return FAILED
+            # the streams of a block must be in the bytes that were read
+            frame.stored, frame.used = end, 0
             length = <index_t> end - start
             if zarrcy_read_at(stored.fd, workspace.encoded + start, length, stored.start + start) != length:
                 return FAILED
@@ -473,6 +492,7 @@ cdef int _read_blosc_blocks(
             workspace.chunk + <index_t> k * frame.block_nbytes,
         ) != 0:
             return FAILED
+        frame.stored = frame_nbytes
     return DONE
 
 

@@ -56,9 +56,11 @@ static int zarrcy_lz4_decode(const char *src, size_t n, char *dst, size_t nbytes
     return LZ4_decompress_safe(src + 4, dst, (int)(n - 4), (int)nbytes) == (int)nbytes ? 0 : -1;
 }
 
-/* The header of a Blosc-1 frame. Source: c-blosc 1.21, README_CHUNK_FORMAT.rst. */
+/* The header of a Blosc-1 frame. Source: c-blosc 1.21, README_CHUNK_FORMAT.rst. `used` is the number of stored bytes
+ * that were decoded: if many blocks shared the same bytes, a short frame would take very long. */
 typedef struct {
     uint32_t nbytes, block_nbytes, stored, n_blocks;
+    uint64_t used;
     int typesize, format, shuffle, bitshuffle, copied, split;
 } zarrcy_blosc_frame;
 
@@ -74,6 +76,7 @@ static int zarrcy_blosc_read_header(zarrcy_blosc_frame *f, const unsigned char *
     f->copied = src[2] & 2;
     f->bitshuffle = src[2] & 4;
     f->split = !(src[2] & 16);
+    f->used = 0;
     f->format = src[2] >> 5;
     if (f->nbytes != nbytes || nbytes == 0 || f->stored > n || f->typesize == 0)
         return -1;
@@ -105,8 +108,9 @@ static int zarrcy_blosc_find_streams(const zarrcy_blosc_frame *f, const unsigned
     return b->part * b->streams == b->size ? 0 : -1;
 }
 
-/* Return the bytes of the next stream of a block, and move to the one after it. NULL if they are not in the frame. */
-static const unsigned char *zarrcy_blosc_next_stream(const zarrcy_blosc_frame *f, const unsigned char *src,
+/* Return the bytes of the next stream of a block, and move to the one after it. NULL if they are not in the frame, or
+ * if the streams so far have more bytes than the frame. */
+static const unsigned char *zarrcy_blosc_next_stream(zarrcy_blosc_frame *f, const unsigned char *src,
                                                      zarrcy_blosc_streams *b, uint32_t *length) {
     uint32_t start = b->at + 4;
     if (f->stored - b->at < 4)
@@ -115,7 +119,8 @@ static const unsigned char *zarrcy_blosc_next_stream(const zarrcy_blosc_frame *f
     if (*length == 0 || *length > f->stored - start)
         return NULL;
     b->at = start + *length;
-    return src + start;
+    f->used += *length;
+    return f->used > f->stored ? NULL : src + start;
 }
 
 /* Decode one stream to `part` bytes at `dst`. */
@@ -139,7 +144,7 @@ static int zarrcy_blosc_decode_stream(zarrcy_decoder *d, const zarrcy_blosc_fram
 }
 
 /* Decode one block to `dst`, which has room for it, and undo the shuffle. */
-static int zarrcy_blosc_decode_block(zarrcy_decoder *d, const zarrcy_blosc_frame *f, const unsigned char *src,
+static int zarrcy_blosc_decode_block(zarrcy_decoder *d, zarrcy_blosc_frame *f, const unsigned char *src,
                                      uint32_t number, char *dst) {
     zarrcy_blosc_streams b;
     uint32_t length, k;
@@ -177,7 +182,7 @@ static int zarrcy_blosc_decode_block(zarrcy_decoder *d, const zarrcy_blosc_frame
 /* Decode one block of shuffled bytes, and leave them shuffled. `rows[k]` points to byte k of each element of the block.
  * Streams that are stored without compression stay where they are; the others are decoded to `dst`, which has room for
  * the whole block. */
-static int zarrcy_blosc_decode_rows(zarrcy_decoder *d, const zarrcy_blosc_frame *f, const unsigned char *src,
+static int zarrcy_blosc_decode_rows(zarrcy_decoder *d, zarrcy_blosc_frame *f, const unsigned char *src,
                                     uint32_t number, char *dst, const char **rows) {
     zarrcy_blosc_streams b;
     uint32_t length, k, n_rows;
@@ -203,19 +208,43 @@ static int zarrcy_blosc_decode_rows(zarrcy_decoder *d, const zarrcy_blosc_frame 
     return 0;
 }
 
-/* Find the bytes of a block in its frame; -1 if they are not in the frame. Blocks may have any order, because several
- * threads write them. A block ends where the next one in the frame begins. */
-static int zarrcy_blosc_block_span(const zarrcy_blosc_frame *f, const unsigned char *src, uint32_t number,
-                                   uint32_t *start, uint32_t *end) {
-    uint32_t k, other;
-    *start = zarrcy_read_u32(src + 16 + 4 * (size_t)number);
-    *end = f->stored;
+static int zarrcy_compare_u32(const void *a, const void *b) {
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* Write the offsets of all blocks in ascending order to `sorted`. Blocks may have any order, because several threads
+ * write them. Returns 0, or -1 if two blocks have the same offset or one is not in the frame. */
+static int zarrcy_blosc_sort_starts(const zarrcy_blosc_frame *f, const unsigned char *src, uint32_t *sorted) {
+    uint32_t k;
+    int ascends = 1;
     for (k = 0; k < f->n_blocks; k++) {
-        other = zarrcy_read_u32(src + 16 + 4 * (size_t)k);
-        if (other > *start && other < *end)
-            *end = other;
+        sorted[k] = zarrcy_read_u32(src + 16 + 4 * (size_t)k);
+        ascends &= k == 0 || sorted[k] > sorted[k - 1];
     }
-    return *start < 16 + 4 * (uint64_t)f->n_blocks || *end <= *start ? -1 : 0;
+    if (!ascends) {
+        qsort(sorted, f->n_blocks, sizeof *sorted, zarrcy_compare_u32);
+        for (k = 1; k < f->n_blocks; k++)
+            if (sorted[k] == sorted[k - 1])
+                return -1;
+    }
+    return sorted[0] < 16 + 4 * (uint64_t)f->n_blocks || sorted[f->n_blocks - 1] >= f->stored ? -1 : 0;
+}
+
+/* Find the bytes of a block in its frame. A block ends where the next one in the frame begins. */
+static int zarrcy_blosc_block_span(const zarrcy_blosc_frame *f, const unsigned char *src, const uint32_t *sorted,
+                                   uint32_t number, uint32_t *start, uint32_t *end) {
+    uint32_t low = 0, high = f->n_blocks, middle;
+    *start = zarrcy_read_u32(src + 16 + 4 * (size_t)number);
+    while (high - low > 1) {
+        middle = low + (high - low) / 2;
+        if (sorted[middle] <= *start)
+            low = middle;
+        else
+            high = middle;
+    }
+    *end = low + 1 < f->n_blocks ? sorted[low + 1] : f->stored;
+    return sorted[low] == *start ? 0 : -1;
 }
 
 static int zarrcy_blosc_decode(zarrcy_decoder *d, const char *src, size_t n, char *dst, size_t nbytes) {
@@ -237,20 +266,24 @@ static int zarrcy_blosc_decode(zarrcy_decoder *d, const char *src, size_t n, cha
 /* a build without codec libraries */
 typedef struct {
     uint32_t nbytes, block_nbytes, stored, n_blocks;
+    uint64_t used;
     int copied, shuffle, typesize;
 } zarrcy_blosc_frame;
 static int zarrcy_blosc_read_header(zarrcy_blosc_frame *f, const unsigned char *src, size_t n, size_t nbytes) {
     return -1;
 }
-static int zarrcy_blosc_block_span(const zarrcy_blosc_frame *f, const unsigned char *src, uint32_t number,
-                                   uint32_t *start, uint32_t *end) {
+static int zarrcy_blosc_sort_starts(const zarrcy_blosc_frame *f, const unsigned char *src, uint32_t *sorted) {
     return -1;
 }
-static int zarrcy_blosc_decode_block(zarrcy_decoder *d, const zarrcy_blosc_frame *f, const unsigned char *src,
+static int zarrcy_blosc_block_span(const zarrcy_blosc_frame *f, const unsigned char *src, const uint32_t *sorted,
+                                   uint32_t number, uint32_t *start, uint32_t *end) {
+    return -1;
+}
+static int zarrcy_blosc_decode_block(zarrcy_decoder *d, zarrcy_blosc_frame *f, const unsigned char *src,
                                      uint32_t number, char *dst) {
     return -1;
 }
-static int zarrcy_blosc_decode_rows(zarrcy_decoder *d, const zarrcy_blosc_frame *f, const unsigned char *src,
+static int zarrcy_blosc_decode_rows(zarrcy_decoder *d, zarrcy_blosc_frame *f, const unsigned char *src,
                                     uint32_t number, char *dst, const char **rows) {
     return -1;
 }

@@ -63,6 +63,11 @@ _ZSTD_DICT_BYTES = (0, 1, 2, 4)
 _ZSTD_SIZE_BYTES = (0, 2, 4, 8)
 _ZSTD_RLE, _ZSTD_RESERVED = 1, 3
 _ZSTD_BLOCK_NBYTES = 128 * 2**10
+# Flags and limits of Blosc-1 frames.
+_BLOSC_COPIED, _BLOSC_NOT_SPLIT = 0x02, 0x10
+_BLOSC_MOST_STREAMS, _BLOSC_LEAST_STREAM = 16, 128
+# Input of a stream that follows another one, at first.
+_FIRST_PIECE_NBYTES = 64
 
 
 def bounded_decoder(codec: Codec) -> IntoDecoder:
@@ -246,6 +251,8 @@ def _sized(codec: Codec, stated: Callable[[bytes, int], int | None]) -> IntoDeco
         if nbytes != out.nbytes:
             raise ValueError(f"its header states {nbytes} decoded bytes")
         elif nbytes:
+            if codec.codec_id == "blosc":
+                check_blosc_streams(data)
             codec.decode(data, out=out)
 
     return decode_into
@@ -350,6 +357,9 @@ def _streamed(new: Callable[[], _Stream]) -> IntoDecoder:
 def decode_streams(new: Callable[[], _Stream], data: Buffer, most: int) -> bytes:
     """Decode one stream, or several in a row, to at most `most` bytes.
 
+    A decompressor copies the input that follows its stream. So the streams after the first get pieces, each twice as
+    long as the one before: the work is linear in the stored bytes, however many streams there are.
+
     Raises
     ------
     ValueError
@@ -357,18 +367,64 @@ def decode_streams(new: Callable[[], _Stream], data: Buffer, most: int) -> bytes
     """
     parts = []
     left = most + 1  # one more byte than allowed, to detect an excess
-    remaining: Buffer = memoryview(data).cast("B") if not isinstance(data, bytes) else data
+    view = memoryview(data).cast("B")
+    at, piece_nbytes = 0, max(1, len(view))
+    end: int | None = None
     while True:
         stream = new()
-        part = stream.decompress(remaining, left)
-        parts.append(part)
-        left -= len(part)
-        if left == 0:
-            raise ValueError(f"decoded to more than {most} bytes")
-        if not stream.eof:
-            raise ValueError(f"truncated: it ends after {most + 1 - left} decoded bytes")
-        remaining = stream.unused_data
+        while not stream.eof:
+            piece = view[at : at + piece_nbytes]
+            part = stream.decompress(piece, left)
+            parts.append(part)
+            left -= len(part)
+            if left == 0:
+                raise ValueError(f"decoded to more than {most} bytes")
+            at += len(piece)
+            piece_nbytes *= 2
+            if at == len(view) and not stream.eof:
+                raise ValueError(f"truncated: it ends after {most + 1 - left} decoded bytes")
+        at -= len(stream.unused_data)
         # the remaining bytes are padding (gzip files from tapes end with zeros), or one more stream
-        if not remaining.strip(b"\0"):
+        if end is None:
+            end = at + len(bytes(view[at:]).rstrip(b"\0"))
+        if at >= end:
             break
+        piece_nbytes = _FIRST_PIECE_NBYTES
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def check_blosc_streams(frame: Buffer) -> None:
+    """Check that the streams of a Blosc frame do not share stored bytes.
+
+    A short frame of many blocks that share the same long stream would take very long to decode. Source of the layout:
+    c-blosc 1.21, README_CHUNK_FORMAT.rst.
+
+    Raises
+    ------
+    ValueError
+        If streams overlap, or are not in the frame.
+    """
+    stored = np.frombuffer(frame, np.uint8)
+    head = bytes(stored[:16])
+    flags, typesize = head[2], head[3]
+    nbytes, block_nbytes, length = (int.from_bytes(head[at : at + 4], "little") for at in (4, 8, 12))
+    if flags & _BLOSC_COPIED or nbytes == 0:
+        return
+    n_blocks = -(-nbytes // max(1, block_nbytes))
+    if 16 + 4 * n_blocks > length:
+        raise ValueError(f"a Blosc frame of {length} bytes can't have {n_blocks} blocks")
+    at = np.frombuffer(frame, "<u4", n_blocks, 16).astype(np.int64)
+    splits = not flags & _BLOSC_NOT_SPLIT and 0 < typesize <= _BLOSC_MOST_STREAMS
+    n_streams = typesize if splits and block_nbytes // typesize >= _BLOSC_LEAST_STREAM else 1
+    used = 0
+    for number in range(n_streams):
+        if number == 1 and nbytes % block_nbytes:
+            # a last block that is shorter has one stream
+            at = at[:-1]
+        if at.size and int(at.max()) + 4 > length:
+            raise ValueError("a block is not in its Blosc frame")
+        lengths = sum(stored[at + byte].astype(np.int64) << 8 * byte for byte in range(4))
+        used += int(np.sum(lengths))
+        at = at + 4 + lengths
+        if used > length:
+            raise ValueError("blocks of a Blosc frame share stored bytes")

@@ -16,6 +16,7 @@ import numpy as np
 
 from zarrcy.codecs.bounded_decode import (
     STATED,
+    check_blosc_streams,
     decode_streams,
     decode_whole,
     is_own,
@@ -124,6 +125,8 @@ def _limited(codec: Codec) -> Decoder:
             raise ValueError(
                 f"{len(view)} bytes that decode to {nbytes}; more than {most} is taken for an error in the data"
             )
+        if name == "blosc":
+            check_blosc_streams(view)
         return codec.decode(data)
 
     return decode

@@ -1,5 +1,7 @@
 """When several writers create nodes at the same time, all nodes are valid in the end and have their parents."""
 
+import errno
+import os
 import threading
 from multiprocessing import get_context
 
@@ -223,12 +225,32 @@ def test_nodes_are_created_without_hard_links(tmp_path, monkeypatch, step_by_ste
     assert not list(tmp_path.rglob("*.partial"))
 
 
-def test_a_folder_that_can_not_be_renamed_is_deleted_in_place(tmp_path, monkeypatch):
+def test_folders_that_can_not_be_renamed_are_deleted_file_by_file(tmp_path, monkeypatch):
+    """As on overlayfs, where a directory of a lower layer can't be renamed."""
     root = zarr.open_group(str(tmp_path / "a"), mode="w")
     root["x/y"] = [1, 2]
-    monkeypatch.setattr("os.rename", _refuse)
+    rename = os.rename
+
+    def rename_files(source, target):
+        if os.path.isdir(source):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
+        rename(source, target)
+
+    monkeypatch.setattr("os.rename", rename_files)
     del root["x"]
     assert sorted(root.store) == [".zgroup"]
+
+
+def test_a_folder_stays_as_it_is_if_nothing_can_be_renamed(tmp_path, monkeypatch):
+    root = zarr.open_group(str(tmp_path / "a"), mode="w")
+    root["x/y"] = [1, 2]
+    before = sorted(root.store)
+    with monkeypatch.context() as patched:
+        patched.setattr("os.rename", _refuse)
+        with pytest.raises(OSError, match="Nothing was changed"):
+            del root["x"]
+    assert sorted(root.store) == before
+    assert root["x/y"][:].tolist() == [1, 2]
 
 
 def test_a_directory_with_the_name_of_a_document_is_an_error(tmp_path):

@@ -108,6 +108,9 @@ def _folders_in(entries: Iterator[os.DirEntry[str]], place: str, folder: str) ->
         if is_first:
             owned_only = _deletes_owned_only(place)
             if not os.access(place, os.W_OK | os.X_OK):
+                if not os.path.isdir(place):
+                    # another process deleted it just now
+                    return
                 raise _denied(folder, f"the directory {place!r} is read-only")
             is_first = False
         if owned_only and entry.stat(follow_symlinks=False).st_uid != os.geteuid():
@@ -198,8 +201,12 @@ def _discard(doomed: str, folder: str, put_back: Callable[[], None]) -> None:
     deletion = _Deletion()
     try:
         for _ in range(_PASSES):
-            errors = deletion.run(doomed)
-            if not errors:
+            try:
+                errors = deletion.run(doomed)
+            except FileNotFoundError as exc:
+                # another process moved the directory, or one above it, to delete that
+                errors = [exc]
+            if not errors or not os.path.lexists(doomed):
                 return
             if all(error.errno not in _RACES for error in errors):
                 break

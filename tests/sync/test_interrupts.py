@@ -112,6 +112,33 @@ def test_an_interrupted_lock_file_is_released(interrupts, tmp_path):
 
 
 @compiled_only
+def test_an_interrupted_lock_of_functions_is_released(interrupts):
+    held = []
+
+    def acquire():
+        while held:
+            time.sleep(0)
+        held.append(threading.get_ident())
+
+    def release():
+        if held == [threading.get_ident()]:
+            held.clear()
+
+    def hold():
+        for _ in range(50):
+            with (
+                key_locks.CallLock(acquire, release, "called"),
+                key_locks.CallLock(acquire, release, "called"),
+            ):
+                assert held == [threading.get_ident()]
+
+    hold()
+    interrupts(hold, 1000, 50e-6)
+    assert not held
+    assert "called" not in key_locks.held_names()
+
+
+@compiled_only
 def test_after_an_interrupted_call_no_thread_works_and_the_next_call_does(interrupts):
     working = set()
 
@@ -370,6 +397,38 @@ def test_a_key_that_is_a_directory_of_other_keys_has_a_lock_file_too(module, tmp
             pass
     assert (tmp_path / "a%2F0%2F0").is_file()
     assert (tmp_path / "b%2F1").is_file()
+
+
+@pytest.mark.parametrize("module", IMPLEMENTATIONS, ids=lambda module: module.__name__.rsplit(".", 1)[-1])
+class TestCallLock:
+    def test_one_thread_at_a_time_holds_it(self, module):
+        calls, n_inside, most = [], [0], []
+
+        def work():
+            for _ in range(100):
+                with module.CallLock(lambda: calls.append("take"), lambda: calls.append("drop"), "one"):
+                    n_inside[0] += 1
+                    most.append(n_inside[0])
+                    n_inside[0] -= 1
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(most) == {1}
+        assert calls == ["take", "drop"] * 400
+
+    def test_after_a_failure_the_next_caller_can_take_it(self, module):
+        calls = []
+        with (
+            pytest.raises(ZeroDivisionError),
+            module.CallLock(lambda: 1 / 0, lambda: calls.append(1), "failing"),
+        ):
+            calls.append(2)
+        assert calls == [1]
+        with module.CallLock(lambda: None, lambda: None, "failing"):
+            pass
 
 
 class TestRequests:

@@ -81,6 +81,25 @@ class FileLock:
     def __exit__(self, *exc_info: object) -> None: ...
 
 @disjoint_base
+class CallLock:
+    """A lock that functions acquire and release, held by one thread of this process at a time.
+
+    If `acquire` or `release` are interrupted, `release` is called again, so it must do nothing where this process does
+    not hold the lock.
+
+    Parameters
+    ----------
+    acquire, release : callable
+        Called without arguments.
+    name : str
+        Identifies the lock in this process.
+    """
+
+    def __init__(self, acquire: Callable[[], object], release: Callable[[], object], name: str) -> None: ...
+    def __enter__(self) -> CallLock: ...
+    def __exit__(self, *exc_info: object) -> None: ...
+
+@disjoint_base
 class ContextValue:
     """Sets a context variable in a ``with`` block.
 

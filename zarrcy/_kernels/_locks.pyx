@@ -192,6 +192,53 @@ cdef class FileLock:
             self.hold.release()
 
 
+cdef class CallLock:
+    """A lock that functions acquire and release, held by one thread of this process at a time.
+
+    If `acquire` or `release` are interrupted, `release` is called again, so it must do nothing where this process does
+    not hold the lock.
+
+    Parameters
+    ----------
+    acquire, release : callable
+        Called without arguments.
+    name : str
+        Identifies the lock in this process.
+    """
+
+    cdef KeyLock hold
+    cdef object take, drop
+
+    def __init__(self, acquire not None, release not None, str name not None):
+        self.take, self.drop = acquire, release
+        self.hold = KeyLock([name])
+
+    def __enter__(self):
+        self.hold.acquire()
+        try:
+            # empty if this thread holds the lock already
+            if self.hold.names:
+                self.take()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    cdef close(self):
+        try:
+            if self.hold.names:
+                try:
+                    self.drop()
+                except BaseException:
+                    self.drop()
+                    raise
+        finally:
+            self.hold.release()
+
+
 cdef class ContextValue:
     """Sets a context variable in a ``with`` block.
 

@@ -93,6 +93,35 @@ class FileLock:
             self._hold.release()
 
 
+class CallLock:
+    """A lock that functions acquire and release: see ``_locks.CallLock``."""
+
+    def __init__(self, acquire: Callable[[], object], release: Callable[[], object], name: str) -> None:
+        self._acquire, self._release = acquire, release
+        self._hold = KeyLock([name])
+
+    def __enter__(self) -> CallLock:
+        self._hold.acquire()
+        try:
+            if self._hold.names:
+                self._acquire()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        try:
+            if self._hold.names:
+                try:
+                    self._release()
+                except BaseException:
+                    self._release()
+                    raise
+        finally:
+            self._hold.release()
+
+
 class ContextValue:
     """Sets a context variable in a ``with`` block: see ``_locks.ContextValue``."""
 

@@ -14,9 +14,18 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from zarrcy import _kernels
 
 if TYPE_CHECKING or _kernels.COMPILED:
-    from zarrcy._kernels._locks import ContextValue, FileLock, KeyLock, WorkerGroup, forget_locks, held_names
+    from zarrcy._kernels._locks import (
+        CallLock,
+        ContextValue,
+        FileLock,
+        KeyLock,
+        WorkerGroup,
+        forget_locks,
+        held_names,
+    )
 else:
     from zarrcy._kernels._reference_locks import (
+        CallLock,
         ContextValue,
         FileLock,
         KeyLock,
@@ -26,6 +35,7 @@ else:
     )
 
 __all__ = [
+    "CallLock",
     "ContextValue",
     "FileLock",
     "KeyLock",

@@ -14,8 +14,8 @@ import time
 import uuid
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -136,19 +136,13 @@ class ProcessSynchronizer:
         if not _HAS_FCNTL:
             self._new_lock = _fasteners("ProcessSynchronizer").InterProcessLock
 
-    @contextmanager
-    def _hold(self, file: str) -> Iterator[None]:
-        with key_locks.KeyLock([os.path.realpath(file)]) as hold:
-            if hold.names:
-                with self._new_lock(file):
-                    yield
-            else:
-                yield
-
     def __getitem__(self, key: str) -> AbstractContextManager[object]:
         file = os.path.join(self.path, check_key(key))
         if not _HAS_FCNTL:
-            return self._hold(file)
+            lock = self._new_lock(file)
+            return key_locks.CallLock(
+                lock.acquire, lambda: lock.acquired and lock.release(), os.path.realpath(file)
+            )
         flat_file = os.path.join(self.path, key.replace("/", "%2F"))
         return key_locks.FileLock(file, flat_file, os.path.realpath(file))
 
@@ -264,7 +258,7 @@ class MPISynchronizer:
         # locks for chunks and locks for metadata, distributed over the ranks
         n_here = -(-2 * n_locks // self._n_ranks)
         self._window = MPI.Win.Allocate(4 * n_here, 4, MPI.INFO_NULL, comm)
-        rank = comm.Get_rank()
+        self._rank = rank = comm.Get_rank()
         self._window.Lock(rank)
         np.frombuffer(self._window.tomemory(), np.int32)[:] = 0
         self._window.Unlock(rank)
@@ -294,27 +288,19 @@ class MPISynchronizer:
                 self._window.Unlock(rank)
         return bool(current[0] == old)
 
-    @contextmanager
-    def _hold(self, key: str) -> Iterator[None]:
+    def __getitem__(self, key: str) -> AbstractContextManager[object]:
         number = self._number(key)
         place, rank = divmod(number, self._n_ranks)
-        with key_locks.KeyLock([f"{id(self)}:{number}"]) as hold:
-            if not hold.names:
-                # this thread already holds the lock, for another key
-                yield
-                return
-            sleep, held = _FIRST_SLEEP, False
-            try:
-                while not (held := self._swap(rank, place, 0, 1)):
-                    time.sleep(sleep)
-                    sleep = min(2 * sleep, _LONGEST_SLEEP)
-                yield
-            finally:
-                if held:
-                    self._swap(rank, place, 1, 0)
+        # the number in the memory tells which rank holds the lock; 0 means that it is free
+        own = self._rank + 1
 
-    def __getitem__(self, key: str) -> AbstractContextManager[None]:
-        return self._hold(key)
+        def acquire() -> None:
+            sleep = _FIRST_SLEEP
+            while not self._swap(rank, place, 0, own):
+                time.sleep(sleep)
+                sleep = min(2 * sleep, _LONGEST_SLEEP)
+
+        return key_locks.CallLock(acquire, lambda: self._swap(rank, place, own, 0), f"{id(self)}:{number}")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an MPISynchronizer can't be pickled: create one in every rank, collectively")

@@ -27,12 +27,20 @@ class ShardMachine(MachineV3):
     sharded = True
 
 
+class RectilinearMachine(MachineV3):
+    rectilinear = True
+
+
 class DraftMachine(ArrayMachine):
     zarr_format = "3-draft"
 
 
 class DirectoryDraftMachine(DirectoryMachine):
     zarr_format = "3-draft"
+
+
+class DirectoryRectilinearMachine(DirectoryMachineV3):
+    rectilinear = True
 
 
 class DirectoryShardMachine(DirectoryMachineV3):
@@ -45,6 +53,10 @@ class FailingMachineV3(FailingArrayMachine):
 
 class FailingShardMachine(FailingMachineV3):
     sharded = True
+
+
+class FailingRectilinearMachine(FailingMachineV3):
+    rectilinear = True
 
 
 class FailingDirectoryMachine(FailingArrayMachine):
@@ -64,6 +76,9 @@ MACHINES = {
     "DirectoryStore-v3": DirectoryMachineV3,
     "dict-shards": ShardMachine,
     "DirectoryStore-shards": DirectoryShardMachine,
+    "dict-rectilinear": RectilinearMachine,
+    "DirectoryStore-rectilinear": DirectoryRectilinearMachine,
+    "failing-rectilinear": FailingRectilinearMachine,
     "failing": FailingArrayMachine,
     "failing-v3": FailingMachineV3,
     "failing-shards": FailingShardMachine,

@@ -16,7 +16,7 @@ from zarrcy.testing import FailingArrayMachine, FaultyStore, machine_for
 in_every_store = pytest.mark.parametrize("machine", list(MACHINES.values()), ids=list(MACHINES))
 of_the_draft = pytest.mark.parametrize("machine", list(DRAFT_MACHINES.values()), ids=list(DRAFT_MACHINES))
 QUICK = settings(
-    max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
 QUICKER = settings(QUICK, max_examples=15)
 THOROUGH = settings(QUICK, max_examples=150, stateful_step_count=50)

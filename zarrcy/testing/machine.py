@@ -15,7 +15,7 @@ import zarrcy
 from zarrcy.errors import MissingExtraError, ReadOnlyError
 from zarrcy.indexing.fields import record_fields
 from zarrcy.testing import strategies
-from zarrcy.testing.model import ArrayModel, data_of, same_bits
+from zarrcy.testing.model import ArrayModel, Grid, data_of, same_bits
 from zarrcy.types import JSON, Coords, Elements, Shape, Store, ZarrFormat
 
 try:
@@ -35,6 +35,8 @@ _DTYPES: dict[ZarrFormat, tuple[DTypeLike, ...]] = {
 _FORMAT_MEMBERS: dict[ZarrFormat, str] = {"3-draft": "https://purl.org/zarr/spec/protocol/core/3.0"}
 _ACCESSORS = {"orthogonal": "oindex", "coordinate": "vindex", "mask": "vindex", "block": "blocks"}
 _MAX_SIDE = 7
+# Lengths of chunks that are together longer than an axis becomes.
+_LENGTHS = st.lists(st.integers(1, 5), max_size=8).map(lambda lengths: [*lengths, 3, 1, 4, 2, 2])
 
 
 class ArrayMachine(RuleBasedStateMachine):
@@ -53,6 +55,8 @@ class ArrayMachine(RuleBasedStateMachine):
         Version of the format.
     sharded : bool, default False
         Store chunks in shards.
+    rectilinear : bool, default False
+        Use chunks of different lengths; needs format 3.
 
     See Also
     --------
@@ -71,6 +75,7 @@ class ArrayMachine(RuleBasedStateMachine):
     writes_empty_chunks: bool | None = None
     zarr_format: ZarrFormat = 2
     sharded = False
+    rectilinear = False
 
     def make_store(self) -> Store:
         """Return a new, empty store."""
@@ -99,10 +104,12 @@ class ArrayMachine(RuleBasedStateMachine):
         if self.writes_empty_chunks is not None:
             flag = self.writes_empty_chunks
         # the store contains shards; block selections count chunks
-        stored: Shape = layout["chunks"]
+        stored: Grid = layout["chunks"]
         shards: dict[str, Any] = {}
         if self.sharded:
-            stored = tuple(n * data.draw(st.integers(1, 3), label="chunks of a shard") for n in stored)
+            stored = tuple(
+                n * data.draw(st.integers(1, 3), label="chunks of a shard") for n in layout["chunks"]
+            )
             shards = {"shards": stored}
         self.array = zarrcy.create(
             store=self.store,
@@ -112,7 +119,10 @@ class ArrayMachine(RuleBasedStateMachine):
             **shards,
             **layout,
         )
-        self.chunks = tuple(layout["chunks"])
+        self.chunks: Grid = tuple(layout["chunks"])
+        if self.rectilinear and self.chunks:
+            self.chunks = stored = tuple(data.draw(_LENGTHS, label="chunk lengths") for _ in self.chunks)
+            self._make_rectilinear()
         # some formats do not store the byte order, and some always have a fill value
         fill = self.array.fill_value if layout["fill_value"] is None else layout["fill_value"]
         dtypes = (np.dtype(layout["dtype"]), np.dtype(layout["dtype"]).newbyteorder("="))
@@ -123,6 +133,18 @@ class ArrayMachine(RuleBasedStateMachine):
         self.stores_all = (flag and not self.sharded) or self.array.fill_value is None
         if filled:
             self.write_all(1)
+
+    def _make_rectilinear(self) -> None:
+        """Give the array, which has no chunks yet, chunks of different lengths."""
+        array = self.array
+        key = f"{array.path}/zarr.json" if array.path else "zarr.json"
+        document = self._json(key)
+        grid = {"kind": "inline", "chunk_shapes": self.chunks}
+        document["chunk_grid"] = {"name": "rectilinear", "configuration": grid}
+        array.store[key] = json.dumps(document).encode()
+        self.array = zarrcy.open_array(
+            array.store, mode="r+", path=array.path, write_empty_chunks=array.write_empty_chunks
+        )
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -566,7 +588,7 @@ class ArrayMachine(RuleBasedStateMachine):
         array, model = self.array, self.model
         assert array.shape == model.shape
         assert array.dtype == model.dtype
-        assert array.chunks == self.chunks
+        assert array.chunks == tuple(c if isinstance(c, int) else max(c) for c in self.chunks)
         assert array.size == model.values.size
         fill = (
             np.zeros((), model.dtype) if array.fill_value is None else np.array(array.fill_value, model.dtype)
@@ -589,7 +611,8 @@ class ArrayMachine(RuleBasedStateMachine):
         assert document["shape"] == list(self.model.shape)
         grid = document.get("chunk_grid", document)
         grid = grid.get("configuration", grid)
-        assert grid.get("chunks", grid.get("chunk_shape")) == list(self.model.chunks)
+        lengths = grid.get("chunks", grid.get("chunk_shape", grid.get("chunk_shapes")))
+        assert lengths == list(self.model.chunks)
         assert dict(self.array.attrs) == attributes == self.attributes
 
     def _json(self, key: str) -> JSON:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from types import EllipsisType
@@ -10,9 +11,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from zarrcy.indexing.chunk_shapes import grid_shape
 from zarrcy.types import AnyArray, AnyDtype, Coords, Elements, Shape
 
+Grid: TypeAlias = tuple[int | Sequence[int], ...]
+"""For each axis, the length of all chunks or of each chunk, in elements."""
 _Region: TypeAlias = tuple[slice | EllipsisType, ...]
 
 
@@ -47,6 +49,28 @@ def element_of(fill_value: Elements, dtype: AnyDtype) -> AnyArray:
     if fill_value is None or (type(fill_value) is int and fill_value == 0):
         return np.zeros((), dtype)
     return np.array(fill_value, dtype)
+
+
+def chunk_borders(n: int, chunks: int | Sequence[int]) -> list[int]:
+    """Return the first element of each chunk of an axis that has elements, and the end of the last chunk.
+
+    Parameters
+    ----------
+    n : int
+        Length of the axis, in elements.
+    chunks : int or sequence of int
+        Length of all chunks, or of each chunk; together they are at least as long as the axis.
+
+    Examples
+    --------
+    >>> chunk_borders(5, 2), chunk_borders(5, [4, 3, 9]), chunk_borders(0, 2)
+    ([0, 2, 4, 6], [0, 4, 7], [0])
+    """
+    lengths = itertools.repeat(chunks) if isinstance(chunks, int) else iter(chunks)
+    borders = [0]
+    while borders[-1] < n:
+        borders.append(borders[-1] + next(lengths))
+    return borders
 
 
 def bits_of(values: Elements) -> NDArray[np.uint8]:
@@ -84,8 +108,10 @@ class ArrayModel:
 
     Parameters
     ----------
-    shape, chunks : tuple of int
-        Shape and chunk shape, in elements.
+    shape : tuple of int
+        Shape, in elements.
+    chunks : tuple of int or sequence of int
+        For each axis, the length of all chunks or of each chunk, in elements.
     dtype : numpy.dtype
         Data type.
     fill_value : scalar or None
@@ -105,7 +131,7 @@ class ArrayModel:
     ([9, 5, 5], [(0,), (1,)])
     """
 
-    def __init__(self, shape: Shape, chunks: Shape, dtype: AnyDtype, fill_value: Elements) -> None:
+    def __init__(self, shape: Shape, chunks: Grid, dtype: AnyDtype, fill_value: Elements) -> None:
         self.shape, self.chunks, self.dtype = shape, chunks, dtype
         self.fill = element_of(fill_value, dtype)
         self.written: set[Coords] = set()
@@ -114,8 +140,9 @@ class ArrayModel:
     def _allocate(self, shape: Shape) -> None:
         """Allocate whole chunks, so that elements beyond the edge of the array are modelled too."""
         self.shape = shape
-        self.counts = grid_shape(shape, self.chunks)
-        padded = tuple(n * c for n, c in zip(self.counts, self.chunks, strict=True))
+        self.borders = [chunk_borders(n, c) for n, c in zip(shape, self.chunks, strict=True)]
+        self.counts = tuple(len(borders) - 1 for borders in self.borders)
+        padded = tuple(borders[-1] for borders in self.borders)
         self._padded = np.full(padded, self.fill, self.dtype)
         self._known = np.ones(padded, bool)
         self._inside: _Region = (*map(slice, shape), ...)
@@ -154,7 +181,10 @@ class ArrayModel:
             self.written.update([()] * padded.size)
             return
         within = np.unravel_index(padded.reshape(-1), self._padded.shape)
-        chunks = ((axis // c).tolist() for axis, c in zip(within, self.chunks, strict=True))
+        chunks = (
+            (np.searchsorted(borders, axis, "right") - 1).tolist()
+            for axis, borders in zip(within, self.borders, strict=True)
+        )
         self.written.update(zip(*chunks, strict=True))
 
     def forget(self, positions: NDArray[np.intp]) -> None:
@@ -220,7 +250,9 @@ class ArrayModel:
 
     def chunk(self, coords: Coords) -> tuple[AnyArray, NDArray[np.bool_]]:
         """Return the elements of a whole chunk, also beyond the edge, and which of them are known."""
-        region: _Region = tuple(slice(i * c, (i + 1) * c) for i, c in zip(coords, self.chunks, strict=True))
+        region: _Region = tuple(
+            slice(borders[i], borders[i + 1]) for i, borders in zip(coords, self.borders, strict=True)
+        )
         region = (*region, ...)
         return self._padded[region], self._known[region]
 
@@ -228,7 +260,7 @@ class ArrayModel:
         """Return the elements of a chunk that are inside the array, and which of them are known."""
         values, known = self.chunk(coords)
         inside = tuple(
-            slice(min(c, n - i * c)) for i, c, n in zip(coords, self.chunks, self.shape, strict=True)
+            slice(n - borders[i]) for i, borders, n in zip(coords, self.borders, self.shape, strict=True)
         )
         return values[inside], known[inside]
 

@@ -13,8 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 import zarrcy
 from zarrcy.errors import MissingExtraError
-from zarrcy.indexing.chunk_shapes import grid_shape
-from zarrcy.testing.model import data_of
+from zarrcy.testing.model import Grid, chunk_borders, data_of
 from zarrcy.types import JSON, AnyArray, AnyDtype, Codec, Elements, Shape
 from zarrcy.types import Selection as Key
 
@@ -238,10 +237,11 @@ def masks(shape: Shape) -> st.SearchStrategy[NDArray[np.bool_]]:
 
 
 @st.composite
-def block_keys(draw: st.DrawFn, shape: Shape, chunks: Shape) -> tuple[int | slice, ...]:
+def block_keys(draw: st.DrawFn, shape: Shape, chunks: Grid) -> tuple[int | slice, ...]:
     """Generate selections of whole chunks: integers and slices with step 1."""
     key: list[int | slice] = []
-    for n in grid_shape(shape, chunks):
+    for length, lengths in zip(shape, chunks, strict=True):
+        n = len(chunk_borders(length, lengths)) - 1
         start = draw(st.integers(0, n))
         stop = draw(st.integers(start, n))
         if stop == start + 1 and draw(st.booleans()):
@@ -271,8 +271,15 @@ class Selection:
 
 
 @st.composite
-def selections(draw: st.DrawFn, shape: Shape, chunks: Shape) -> Selection:
+def selections(draw: st.DrawFn, shape: Shape, chunks: Grid) -> Selection:
     """Generate selections of every kind.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the array, in elements.
+    chunks : tuple of int or sequence of int
+        For each axis, the length of all chunks or of each chunk, in elements.
 
     Examples
     --------
@@ -298,10 +305,12 @@ def selections(draw: st.DrawFn, shape: Shape, chunks: Shape) -> Selection:
         key = draw(orthogonal_keys(shape))
         return Selection(kind, key, _outer(numbers, key))
     key = draw(block_keys(shape, chunks))
-    edges = [
-        slice(i % n * c, (i % n + 1) * c) if isinstance(i, int) else slice(i.start * c, i.stop * c)
-        for i, n, c in zip(key, grid_shape(shape, chunks), chunks, strict=True)
-    ]
+    edges = []
+    for item, n, lengths in zip(key, shape, chunks, strict=True):
+        borders = chunk_borders(n, lengths)
+        first = range(len(borders) - 1)[item] if isinstance(item, int) else item.start
+        last = first + 1 if isinstance(item, int) else item.stop
+        edges.append(slice(borders[first], borders[last]))
     return Selection(kind, key, np.asarray(numbers[tuple(edges)]))
 
 

@@ -24,7 +24,7 @@ from zarrcy.keys import prefix_of
 from zarrcy.metadata import ArrayMetadata, ArraySpec, NodeEntry
 from zarrcy.metadata.format import Format
 from zarrcy.settings import ArrayConfig
-from zarrcy.types import Codec, Key
+from zarrcy.types import AnyDtype, Codec, Key
 
 How: TypeAlias = Literal["as stored", "encoded anew", "impossible"]
 """What is done with the chunks of an array: copied or kept as stored, encoded again, or it can't be converted."""
@@ -126,9 +126,12 @@ def _plan_array(path: str, prefix: str, array: Array, target: Format, in_place: 
             return NodeConversion(path, array, None, {}, "impossible", str(impossible))
     documents = target.array_documents(prefix, description, attributes)
     key = target.document_key(prefix, "array")
-    if not _has_same_fill_value(original, target.parse_array(documents[key], key)):
+    written = target.parse_array(documents[key], key)
+    if not _has_same_fill_value(original, written) and (original.fill_is_stated or _lacks_values(array)):
         why = (
             f"format {target.ZARR_FORMAT} can't represent all bits of the fill value {original.fill_value!r}"
+            if original.fill_is_stated and not original.dtype.hasobject
+            else f"elements that were never written would become {written.fill_value_or_zero!r}; write them first"
         )
         return NodeConversion(path, array, None, {}, "impossible", why)
     return NodeConversion(path, array, description, documents, how, why)
@@ -136,10 +139,22 @@ def _plan_array(path: str, prefix: str, array: Array, target: Format, in_place: 
 
 def _has_same_fill_value(before: ArrayMetadata, after: ArrayMetadata) -> bool:
     """Return whether elements that were never written read the same, to the last bit."""
-    if before.fill_value_or_zero is None or after.dtype.hasobject:
-        return True
-    values = (np.asarray(one.fill_value_or_zero, one.dtype).astype(after.dtype) for one in (before, after))
-    return len({value.tobytes() for value in values}) == 1
+    if after.dtype.hasobject:
+        values = [one.fill_value_or_zero for one in (before, after)]
+        return type(values[0]) is type(values[1]) and bool(values[0] == values[1])
+    return len({_missing_element(one, after.dtype) for one in (before, after)}) == 1
+
+
+def _missing_element(description: ArrayMetadata, dtype: AnyDtype) -> bytes:
+    """Return the bytes of an element that was never written; without a fill value it is zero."""
+    fill = description.fill_value_or_zero
+    value = np.zeros((), description.dtype) if fill is None else np.asarray(fill, description.dtype)
+    return value.astype(dtype).tobytes()
+
+
+def _lacks_values(array: Array) -> bool:
+    """Return whether chunks of an array are not stored."""
+    return sum(1 for _ in stored_values(array.node, array.metadata)) < array.metadata.count_stored_values()
 
 
 def _describe_as_stored(

@@ -14,7 +14,6 @@ from zarrcy.errors import (
     ContainsArrayError,
     ContainsGroupError,
     GroupNotFoundError,
-    NotErasableError,
     ReadOnlyError,
 )
 from zarrcy.keys import normalize_path, prefix_of
@@ -569,7 +568,7 @@ class Node:
         """Move the node and everything below it to another normalized path, at which no node may be."""
         for store in self.stores:
             if not access.is_erasable(store):
-                raise NotErasableError(self.path, type(store).__name__)
+                raise access.refusal_to_delete(store, self.path)
         self.at(path).require_parents()
         self._drop_consolidated()
         self.at(path)._drop_consolidated()

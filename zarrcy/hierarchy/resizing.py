@@ -14,7 +14,6 @@ from dataclasses import replace
 import numpy as np
 
 from zarrcy import _kernels
-from zarrcy.errors import NotErasableError
 from zarrcy.hierarchy import array_indexing
 from zarrcy.hierarchy.array_state import ArrayState
 from zarrcy.hierarchy.stored_chunks import boxes_between, coords_at_edge, keys_between, stored_counts
@@ -63,7 +62,7 @@ def clear_outside(state: ArrayState, shape: Shape) -> None:
         counts = stored_counts(metadata, metadata.shape)
         for key, coords in outside:
             if all(map(int.__lt__, coords, counts)):
-                raise NotErasableError(key, type(node.chunk_store).__name__)
+                raise access.refusal_to_delete(node.chunk_store, key)
             axes = zip(metadata.stored_axes, coords, union, strict=True)
             dirty.append([(axis.start_of(i), min(axis.start_of(i + 1), n)) for axis, i, n in axes])
         outside = []

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
-from zarrcy.errors import NotErasableError
+from zarrcy.errors import NotErasableError, ReadOnlyError
 from zarrcy.storage.base import offers
 from zarrcy.storage.capabilities import (
     CachesValues,
@@ -356,19 +356,27 @@ def discard(store: Store, key: Key) -> None:
         return
 
 
+def refusal_to_delete(store: Store, path: str) -> NotErasableError | ReadOnlyError:
+    """Return the error for a store that can't delete keys: a store that can't be written at all is read-only."""
+    is_writeable: Callable[[], bool] | None = getattr(store, "is_writeable", None)
+    if is_writeable is not None and not is_writeable():
+        return ReadOnlyError(path)
+    return NotErasableError(path, type(store).__name__)
+
+
 def check_delete(store: Store, keys: Iterable[Key]) -> None:
     """Raise an error if keys can't be deleted; the caller then changes nothing.
 
     Raises
     ------
-    NotErasableError
+    NotErasableError, ReadOnlyError
         If one of the keys exists and the store can't delete keys.
     """
     if is_erasable(store):
         return
     for key in keys:
         if key in store:
-            raise NotErasableError(key, type(store).__name__)
+            raise refusal_to_delete(store, key)
 
 
 def can_move(store: Store) -> bool:
@@ -393,13 +401,13 @@ def check_rmdir(store: Store, path: str) -> None:
 
     Raises
     ------
-    NotErasableError
+    NotErasableError, ReadOnlyError
         If there are such keys and the store can't delete keys.
     OSError
         If the system does not permit it.
     """
     if not is_erasable(store) and listdir(store, path):
-        raise NotErasableError(path, type(store).__name__)
+        raise refusal_to_delete(store, path)
     inner = mapping_of(store)
     if inner is not store:
         check_rmdir(inner, path)

@@ -80,19 +80,19 @@ def map_requests(request: Callable[[_T], _R], items: Iterable[_T], at_once: int 
     try:
         with WorkerGroup(work, stop=partial(finished.put, None), grace=GRACE) as group:
             if _pool.start(group, n, min(_pool.n_busy + n, _MOST_THREADS)):
-                _wait(finished)
+                wait_for(finished)
             else:
                 work()
     except BaseException as exc:
         if unfinished:
-            exc.add_note(_describe_unfinished([items[number] for number in sorted(unfinished)]))
+            exc.add_note(describe_unfinished([items[number] for number in sorted(unfinished)]))
         raise
     if group.failures:
         raise group.failures[0]
     return [results[number] for number in range(len(items))]
 
 
-def _wait(finished: SimpleQueue[None]) -> None:
+def wait_for(finished: SimpleQueue[None]) -> None:
     """Wait until a thread has put something into a queue, in short steps: between them, signals are handled."""
     while True:
         try:
@@ -101,7 +101,8 @@ def _wait(finished: SimpleQueue[None]) -> None:
             continue
 
 
-def _describe_unfinished(items: list[_T]) -> str:
+def describe_unfinished(items: list[_T]) -> str:
+    """Return the note of an exception for requests that may still be carried out."""
     keys = [str(item[0]) if isinstance(item, tuple) else str(item) for item in items]
     named = ", ".join(keys[:_MOST_NAMED]) + (", ..." if len(keys) > _MOST_NAMED else "")
     return f"{len(keys)} requests that were sent may still be carried out: {named}"

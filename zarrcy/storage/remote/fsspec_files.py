@@ -17,6 +17,7 @@ from zarrcy.storage.byte_ranges import agreed_versions, parts_of_one_version
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.optional import Client, Option
 from zarrcy.storage.remote.concurrent import map_requests
+from zarrcy.storage.remote.event_loop import call
 from zarrcy.storage.remote.server_errors import (
     access_denied,
     is_denied,
@@ -92,7 +93,13 @@ class FsspecFiles(Store):
 
     def _send(self, name: str, *args: Option, **kwargs: Option) -> Client:
         """Call a method of the file system; again if the server is overloaded."""
-        return retried(partial(getattr(self.fs, name), *args, **kwargs))
+        keys = self._keys_in(args[0]) if args else []
+        return retried(partial(call, self.fs, keys, name, *args, **kwargs))
+
+    def _keys_in(self, files: Client) -> list[str]:
+        """Return the keys of one file, of many files, or of a mapping of files to values."""
+        paths = [files] if isinstance(files, str) else files
+        return [str(path)[len(self.root) :].strip("/") for path in paths]
 
     def _read(self, key: str, name: str, *args: Option, **kwargs: Option) -> Client:
         """Call a method that reads something; raise KeyError if the server answers that the key does not exist."""

@@ -14,6 +14,7 @@ from zarrcy.chunk_io.sharding.reader import ShardReader
 from zarrcy.chunk_io.sharding.sharded import ShardedChunkIO
 from zarrcy.chunk_io.unsharded import UnshardedChunkIO
 from zarrcy.storage import access
+from zarrcy.storage.byte_ranges import PinnedValues
 from zarrcy.sync import thread_pool
 from zarrcy.types import AnyArray, Buffer, ChunkLayout, Field, Kernels, Key, Plan
 
@@ -80,14 +81,21 @@ class CachedChunkIO:
         def make_reader() -> thread_pool.Task:
             keeper = _ChunkKeeper(plan, context, self.cache, changes)
             if pieces is not None:
-                return _CachingShardReader(keeper, out, field, pieces)
+                return _CachingShardReader(keeper, out, field, pieces, pinned)
             return _CachingReader(keeper, out, field, missing)
 
         n = 1
         if context.uses_threads(len(missing), len(missing) * self.layout.nbytes):
             n = min(thread_pool.n_threads(), len(missing))
         size = max(1, min(context.batch, -(-len(missing) // n)))
-        thread_pool.share(make_reader, batches(len(missing), size), n)
+        pinned = None
+        if pieces is not None and isinstance(context, ShardContext):
+            pinned = pieces.pin_split_shards(context, range(0, len(missing), size))
+        try:
+            thread_pool.share(make_reader, batches(len(missing), size), n)
+        finally:
+            if pinned is not None:
+                pinned.close()
 
     def write(self, plan: Plan, value: AnyArray, field: Field | None = None) -> None:
         """Write `value` along a plan: see `zarrcy.chunk_io.ChunkIO.write`."""
@@ -161,10 +169,15 @@ class _CachingShardReader(ShardReader):
     may_read_natively = False
 
     def __init__(
-        self, keeper: _ChunkKeeper, out: AnyArray, field: Field | None, pieces: PiecesByShard
+        self,
+        keeper: _ChunkKeeper,
+        out: AnyArray,
+        field: Field | None,
+        pieces: PiecesByShard,
+        pinned: PinnedValues | None,
     ) -> None:
         assert isinstance(keeper.context, ShardContext), "the chunks are in shards"
-        super().__init__(keeper.plan, keeper.context, out, field, False, pieces)
+        super().__init__(keeper.plan, keeper.context, out, field, False, pieces, pinned)
         self.keeper = keeper
 
     def take(self, number: int, key: Key, stored: Buffer) -> None:

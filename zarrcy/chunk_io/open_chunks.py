@@ -257,6 +257,7 @@ class _Opening(Record):
             shards=ShardLayout(counts, pipeline.order, index),
             index_cache=IndexCache(policy.index_cache_nbytes),
             read_values=byte_ranges.parts_reader(store),
+            pin_values=lambda n_uses: byte_ranges.PinnedValues(store, n_uses),
             reads_inner_parts=chunks.read_parts is not None and is_large,
             files=access.files_of(store) if is_file else None,
         )

@@ -52,7 +52,10 @@ class IOPolicy(Record):
     # How often a read starts again because the shard was replaced meanwhile. More replacements during one read
     # indicate a faulty writer.
     shard_read_attempts: int = 10
-    # Most memory for parsed shard indexes, for each array.
+    # Of a larger shard index with a checksum, a read checks the checksum and what the store knows about the value
+    # before it uses the parsed index of an earlier read. A shorter index is read and compared: that takes no longer.
+    checked_index_nbytes: int = 16 * 1024
+    # Most memory for shard indexes, stored and parsed, for each array.
     index_cache_nbytes: int = 64 * 2**20
     # Bytes per read when kept chunks of a shard are copied and the kernel cannot copy between files.
     copy_nbytes: int = 2**20

@@ -18,6 +18,7 @@ from zarrcy.codecs.stages import Compressor, Pack, Shard, Transpose
 from zarrcy.types import Buffer, Shape, Span
 
 ABSENT = 2**64 - 1
+CHECKSUM_NBYTES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,11 @@ class IndexFormat:
         return 16 * self.n_chunks + sum(stage.added_nbytes or 0 for stage in self.checksums)
 
     @property
+    def ends_with_checksum(self) -> bool:
+        """Whether the last bytes of an encoded index are a checksum of the others."""
+        return bool(self.checksums) and self.checksums[-1].name == "crc32c"
+
+    @property
     def span(self) -> Span:
         """Byte range of the index in a value."""
         return (-self.nbytes, None) if self.at_end else (0, self.nbytes)
@@ -77,7 +83,7 @@ class IndexFormat:
         ValueError
             If the index is damaged.
         """
-        # A copy: a store in memory may change or replace its value, and a part of it would keep all of it in memory.
+        # a copy of a view: a store in memory may change its value
         view = memoryview(bytes(data))
         if len(view) != self.nbytes:
             raise ValueError(

@@ -12,6 +12,7 @@ How the bytes are read depends on the store:
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from typing import TypeAlias, cast
 
@@ -28,10 +29,10 @@ from zarrcy.types import Buffer, Key, Span, Store
 
 Questions: TypeAlias = Generator[list[Span], list[Buffer], Buffer | None]
 """Yields the spans that it needs next, is sent their bytes, and returns a result."""
-Begin: TypeAlias = Callable[[int, int | None, Hashable], Questions]
-"""Start to read a value. The arguments are the position of its key, its length in bytes, and an identity that changes
-when the value changes; length and identity are None if the store does not provide them. It is called again for a
-position if the value was replaced: the bytes that the first generator got are then of no use."""
+Begin: TypeAlias = Callable[[int, int | None, bool], Questions]
+"""Start to read a value. The arguments are the position of its key, its length in bytes, which is None if the store
+does not know it, and whether all bytes come from one version of the value, even if another writer replaces it. It is
+called again for a position if the value was replaced: the bytes that the first generator got are then of no use."""
 Done: TypeAlias = Callable[[int, bool, Buffer | None], None]
 """Accept a result. The arguments are the position of the key, whether the key exists, and the generator's result."""
 PartsReader: TypeAlias = Callable[[list[Key], Begin, Done], None]
@@ -50,13 +51,96 @@ def parts_reader(store: Store) -> PartsReader:
     """Return a function that reads parts of the values of keys."""
     store = access.mapping_of(store)
     if has_capability(type(store), "open_value"):
-        files = cast(OpensFiles, store)
+        open_value = cast(OpensFiles, store).open_value
         gap = getattr(store, "range_gap", _DEFAULT_GAP)
-        return lambda keys, begin, done: _read_files(files, gap, keys, begin, done)
+        return lambda keys, begin, done: _read_files(open_value, gap, keys, begin, done)
     if reads_ranges(store):
         return lambda keys, begin, done: _RangesReader(store, keys, begin, done).run()
-    fetch, in_memory = access.reader(store), access.is_in_memory(store)
-    return lambda keys, begin, done: _read_values(fetch, in_memory, keys, begin, done)
+    fetch = access.value_reader(store)
+    return lambda keys, begin, done: _read_values(fetch, keys, begin, done)
+
+
+class PinnedValues:
+    """Reads parts of values for one read that several threads share. All parts of a value come from one version.
+
+    A value that the store opens, or returns whole, is asked for once and kept until each of its users has released
+    it. From a store with `get_partial_values` only, the parts of each call are read as by `parts_reader`.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    n_uses : dict of str to int
+        How often each key will be released.
+    """
+
+    def __init__(self, store: Store, n_uses: dict[Key, int]) -> None:
+        store = access.mapping_of(store)
+        self._gap = getattr(store, "range_gap", _DEFAULT_GAP)
+        self._open = cast(OpensFiles, store).open_value if has_capability(type(store), "open_value") else None
+        self._ranged = parts_reader(store) if self._open is None and reads_ranges(store) else None
+        self._fetch = access.value_reader(store)
+        self._n_uses = dict(n_uses)
+        self._files: dict[Key, OpenFile | None] = {}
+        self._values: dict[Key, Buffer | None] = {}
+        self._lock = threading.Lock()
+        self._opening = {key: threading.Lock() for key in n_uses}
+
+    def read(self, keys: list[Key], begin: Begin, done: Done) -> None:
+        """Read parts of values: see `PartsReader`."""
+        if self._open is not None:
+            _read_files(self.open_value, self._gap, keys, begin, done)
+        elif self._ranged is not None:
+            self._ranged(keys, begin, done)
+        else:
+            _read_values(self._fetch_once, keys, begin, done)
+
+    def open_value(self, key: Key) -> OpenFile | None:
+        """Return the open file of a value, which the caller must not close; None if the key does not exist."""
+        assert self._open is not None, "the store opens values"
+        with self._opening[key]:
+            if key not in self._files:
+                self._files[key] = self._open(key)
+            value = self._files[key]
+        return None if value is None else _KeptOpen(value)
+
+    def _fetch_once(self, keys: list[Key]) -> list[Buffer | None]:
+        missing = [key for key in keys if key not in self._values]
+        for key, value in zip(missing, self._fetch(missing) if missing else (), strict=True):
+            self._values.setdefault(key, value)
+        return [self._values[key] for key in keys]
+
+    def release(self, key: Key, n_uses: int) -> None:
+        """Count some uses of a value as done, and close it after the last one."""
+        with self._lock:
+            self._n_uses[key] -= n_uses
+            is_last = self._n_uses[key] <= 0
+        if is_last:
+            self._close(key)
+
+    def close(self) -> None:
+        """Close all values. No other thread may use this object any more."""
+        for key in [*self._files, *self._values]:
+            self._close(key)
+
+    def _close(self, key: Key) -> None:
+        self._values.pop(key, None)
+        value = self._files.pop(key, None)
+        if value is not None:
+            value.__exit__(None, None, None)
+
+
+class _KeptOpen:
+    """An open value that stays open when its user is done with it."""
+
+    def __init__(self, value: OpenFile) -> None:
+        self.fd, self.nbytes, self.identity, self.read = value.fd, value.nbytes, value.identity, value.read
+
+    def __enter__(self) -> _KeptOpen:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        return
 
 
 def read_spans(store: Store, key: Key, spans: list[Span]) -> list[Buffer] | None:
@@ -70,7 +154,7 @@ def read_spans(store: Store, key: Key, spans: list[Span]) -> list[Buffer] | None
     return None if stored is None else [cut(memoryview(stored).cast("B"), span) for span in spans]
 
 
-def _read_values(fetch: access.Reader, in_memory: bool, keys: list[Key], begin: Begin, done: Done) -> None:
+def _read_values(fetch: access.Reader, keys: list[Key], begin: Begin, done: Done) -> None:
     for place, stored in enumerate(fetch(keys)):
         if stored is None:
             done(place, False, None)
@@ -80,22 +164,29 @@ def _read_values(fetch: access.Reader, in_memory: bool, keys: list[Key], begin: 
         def read(spans: list[Span], view: memoryview = view) -> list[Buffer]:
             return [cut(view, span) for span in spans]
 
-        done(place, True, _answer(begin(place, len(view), stored if in_memory else None), read))
+        done(place, True, _answer(begin(place, len(view), True), read))
 
 
-def _read_files(store: OpensFiles, gap: int, keys: list[Key], begin: Begin, done: Done) -> None:
+def _read_files(
+    open_value: Callable[[Key], OpenFile | None], gap: int, keys: list[Key], begin: Begin, done: Done
+) -> None:
     for place, key in enumerate(keys):
-        value = store.open_value(key)
+        value = open_value(key)
         if value is None:
             done(place, False, None)
             continue
         with value:
-
-            def read(spans: list[Span], value: OpenFile = value) -> list[Buffer]:
-                return joined(spans, gap, lambda ranges: [value.read(*span) for span in ranges])
-
-            result = _answer(begin(place, value.nbytes, value.identity), read)
+            result = read_open(value, gap, begin(place, value.nbytes, True))
         done(place, True, result)
+
+
+def read_open(value: OpenFile, gap: int, questions: Questions) -> Buffer | None:
+    """Send a generator the bytes of the spans of an open value that it yields, and return its result."""
+
+    def read(spans: list[Span]) -> list[Buffer]:
+        return joined(spans, gap, lambda ranges: [value.read(*span) for span in ranges])
+
+    return _answer(questions, read)
 
 
 def _answer(questions: Questions, read: Callable[[list[Span]], list[Buffer]]) -> Buffer | None:
@@ -143,7 +234,7 @@ class _RangesReader:
         self.n_attempts[place] = self.n_attempts.get(place, 0) + 1
         self.n_rounds[place] = 0
         self.versions.pop(place, None)
-        self.running[place] = questions = self.begin(place, None, None)
+        self.running[place] = questions = self.begin(place, None, False)
         return next(questions)
 
     def _read_round(self, wanted: dict[int, list[Span]]) -> dict[int, list[Span]]:
@@ -183,13 +274,13 @@ class _RangesReader:
     def _read_whole(self, place: int) -> None:
         """Read a value that was replaced repeatedly with one request."""
 
-        def begin(_: int, nbytes: int | None, identity: Hashable) -> Questions:
-            return self.begin(place, nbytes, identity)
+        def begin(_: int, nbytes: int | None, is_one_version: bool) -> Questions:
+            return self.begin(place, nbytes, is_one_version)
 
         def done(_: int, present: bool, result: Buffer | None) -> None:
             self.done(place, present, result)
 
-        _read_values(access.reader(self.store), False, [self.keys[place]], begin, done)
+        _read_values(access.reader(self.store), [self.keys[place]], begin, done)
 
 
 def agreed_versions(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zarrcy.chunk_io.context import ChunkContext
 from zarrcy.chunk_io.sharding.index_cache import IndexCache
-from zarrcy.codecs.shard_index import IndexFormat
+from zarrcy.codecs.shard_index import CHECKSUM_NBYTES, IndexFormat
 from zarrcy.errors import ChunkDecodeError
 from zarrcy.storage import byte_ranges
 from zarrcy.storage.capabilities import OpenFile
@@ -58,6 +58,9 @@ class ShardContext(ChunkContext):
         Indexes of shards that were read.
     read_values : callable
         Reads parts of shards, see `zarrcy.storage.byte_ranges`.
+    pin_values : callable
+        Takes how often each shard will be used, and returns a reader that keeps one version of each; see
+        `zarrcy.storage.byte_ranges.PinnedValues`.
     reads_inner_parts : bool
         Whether parts of an inner chunk are read, if a selection touches little of it.
     files : ShardFiles or None
@@ -67,6 +70,7 @@ class ShardContext(ChunkContext):
     shards: ShardLayout
     index_cache: IndexCache
     read_values: byte_ranges.PartsReader
+    pin_values: Callable[[dict[Key, int]], byte_ranges.PinnedValues]
     reads_inner_parts: bool
     files: ShardFiles | None
 
@@ -79,6 +83,7 @@ class ShardContext(ChunkContext):
         shards: ShardLayout,
         index_cache: IndexCache,
         read_values: byte_ranges.PartsReader,
+        pin_values: Callable[[dict[Key, int]], byte_ranges.PinnedValues],
         reads_inner_parts: bool,
         files: ShardFiles | None,
     ) -> Self:
@@ -91,26 +96,52 @@ class ShardContext(ChunkContext):
             shards=shards,
             index_cache=index_cache,
             read_values=read_values,
+            pin_values=pin_values,
             reads_inner_parts=reads_inner_parts,
             files=files,
         )
 
-    def index_of(self, key: Key, shard: OpenFile) -> NDArray[np.uint64]:
-        """Return the index of a shard that is an open file.
+    def index_of(self, key: Key, shard: OpenFile, must_be_whole: bool = False) -> NDArray[np.uint64]:
+        """Return the index of a shard that is an open file. The index is read, or its checksum if it is large.
+
+        Parameters
+        ----------
+        key : Key
+            The key of the shard.
+        shard : OpenFile
+            The shard.
+        must_be_whole : bool, default False
+            Whether the whole index is read, whatever its size: what is written must not depend on a checksum.
 
         Raises
         ------
         ChunkDecodeError
             If the index is damaged.
         """
-        index = self.index_cache.get(key, shard.identity)
-        if index is None:
-            index = self.parse_index(key, shard.read(*self.shards.index.span), shard.nbytes)
-            self.index_cache.put(key, shard.identity, index)
-        return index
+        form = self.shards.index
+        if not must_be_whole and form.nbytes > self.policy.checked_index_nbytes and form.ends_with_checksum:
+            entry = self.index_cache.last(key)
+            if entry is not None and entry.nbytes == shard.nbytes and entry.identity == shard.identity:
+                end = shard.nbytes if form.at_end else form.nbytes
+                if shard.read(end - CHECKSUM_NBYTES, CHECKSUM_NBYTES) == entry.raw[-CHECKSUM_NBYTES:]:
+                    return entry.entries
+        return self.parse_index(key, shard.read(*form.span), shard.nbytes, shard.identity)
 
-    def parse_index(self, key: Key, raw: Buffer, shard_nbytes: int | None) -> NDArray[np.uint64]:
-        """Parse the index of a shard, whose length is None if the store does not know it.
+    def parse_index(
+        self, key: Key, raw: Buffer, shard_nbytes: int | None, identity: Hashable = None
+    ) -> NDArray[np.uint64]:
+        """Parse the index of a shard, unless it was parsed before.
+
+        Parameters
+        ----------
+        key : Key
+            The key of the shard.
+        raw : Buffer
+            The stored index.
+        shard_nbytes : int or None
+            Length of the shard, in bytes; None if the store does not know it.
+        identity : hashable, optional
+            See `zarrcy.chunk_io.sharding.index_cache.ParsedIndex`.
 
         Raises
         ------
@@ -118,7 +149,9 @@ class ShardContext(ChunkContext):
             If the index is damaged.
         """
         try:
-            return self.shards.index.parse(raw, shard_nbytes)
+            return self.index_cache.parsed(
+                key, raw, shard_nbytes, identity, lambda data: self.shards.index.parse(data, shard_nbytes)
+            )
         except ValueError as exc:
             nbytes = len(raw) if shard_nbytes is None else shard_nbytes
             raise self.damaged_shard(key, nbytes, str(exc)) from None

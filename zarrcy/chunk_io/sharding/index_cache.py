@@ -4,30 +4,57 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.sync import key_locks
-from zarrcy.types import Key
+from zarrcy.types import Buffer, Key
+
+# What an entry costs beside its index: its key, and its objects.
+_ENTRY_NBYTES = 512
+
+
+class ParsedIndex(NamedTuple):
+    """The index of a shard that was read.
+
+    Attributes
+    ----------
+    raw : bytes
+        The index as it is stored.
+    nbytes : int or None
+        Length of the shard, in bytes; None if it is not known.
+    identity : hashable
+        What the store knows about the value beside its content: equal for equal values, but not always different
+        for different ones. None if it knows nothing.
+    entries : array of uint64
+        The parsed index.
+    """
+
+    raw: bytes
+    nbytes: int | None
+    identity: Hashable
+    entries: NDArray[np.uint64]
 
 
 class IndexCache:
     """The most recently used indexes of shards. Several threads may use it.
 
-    An index is valid as long as the shard has the same identity: a token of the store that changes whenever the
-    stored value does.
+    The cache saves the work of parsing, not the read: an index is used again only if the stored bytes are the same.
+    What a file system says about a file does not prove that it is unchanged: numbers of files are used again, and
+    clocks are coarse.
 
     Parameters
     ----------
     max_nbytes : int
-        Most bytes of indexes.
+        Most bytes of indexes, stored and parsed.
     """
 
     def __init__(self, max_nbytes: int) -> None:
         self.max_nbytes, self.nbytes = max_nbytes, 0
-        self._entries: OrderedDict[Key, tuple[Hashable, NDArray[np.uint64]]] = OrderedDict()
+        self._entries: OrderedDict[Key, ParsedIndex] = OrderedDict()
         self.new_locks()
         key_locks.renew_in_forks(self)
 
@@ -35,29 +62,61 @@ class IndexCache:
         """Create new locks: in a forked child, threads that do not exist there may hold the old ones."""
         self._lock = threading.Lock()
 
-    def get(self, key: Key, identity: Hashable) -> NDArray[np.uint64] | None:
-        """Return the index of a shard; None if it is not in the cache, or belongs to another value."""
-        with self._lock:
-            known, index = self._entries.get(key, (None, None))
-            if index is None or identity is None:
-                return None
-            if known is not identity and (type(known) is not tuple or known != identity):
-                return None
-            self._entries.move_to_end(key)
-            return index
+    def last(self, key: Key) -> ParsedIndex | None:
+        """Return the index that a shard had when it was last read; None if it is not in the cache."""
+        return self._entries.get(key)
 
-    def put(self, key: Key, identity: Hashable, index: NDArray[np.uint64]) -> None:
-        """Keep the index of a shard; without an identity it is not kept."""
-        if identity is None or index.nbytes > self.max_nbytes:
+    def parsed(
+        self,
+        key: Key,
+        raw: Buffer,
+        nbytes: int | None,
+        identity: Hashable,
+        parse: Callable[[bytes], NDArray[np.uint64]],
+    ) -> NDArray[np.uint64]:
+        """Return a parsed index, from the cache if the shard has the same index as before.
+
+        Parameters
+        ----------
+        key : Key
+            The key of the shard.
+        raw : Buffer
+            The stored index.
+        nbytes : int or None
+            Length of the shard, in bytes; None if it is not known.
+        identity : hashable
+            See `ParsedIndex`.
+        parse : callable
+            Parses the index.
+        """
+        # a copy of a view: the store may change its value, and a part of it would keep all of it in memory
+        data = bytes(raw)
+        entry = self._entries.get(key)
+        if entry is None or entry.raw != data or entry.nbytes != nbytes or entry.identity != identity:
+            is_same = entry is not None and entry.raw == data and entry.nbytes == nbytes
+            entries = entry.entries if entry is not None and is_same else parse(data)
+            self._put(key, ParsedIndex(data, nbytes, identity, entries))
+            return entries
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+        return entry.entries
+
+    def _put(self, key: Key, entry: ParsedIndex) -> None:
+        if _nbytes_of(entry) > self.max_nbytes:
             return
         with self._lock:
             self._drop(key)
-            self._entries[key] = identity, index
-            self.nbytes += index.nbytes
+            self._entries[key] = entry
+            self.nbytes += _nbytes_of(entry)
             while self.nbytes > self.max_nbytes:
                 self._drop(next(iter(self._entries)))
 
     def _drop(self, key: Key) -> None:
-        _, index = self._entries.pop(key, (None, None))
-        if index is not None:
-            self.nbytes -= index.nbytes
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self.nbytes -= _nbytes_of(entry)
+
+
+def _nbytes_of(entry: ParsedIndex) -> int:
+    return len(entry.raw) + entry.entries.nbytes + _ENTRY_NBYTES

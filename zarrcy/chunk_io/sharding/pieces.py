@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.chunk_io.sharding.context import ShardContext
+from zarrcy.storage import byte_ranges
 from zarrcy.types import Key, Plan, Span
 
 
@@ -56,6 +58,21 @@ class PiecesByShard:
         self.keys = [self.keys[shard] for shard in touched]
         self.n_inside = [self.n_inside[shard] for shard in touched]
         self.first = [0, *np.cumsum(counts[touched]).tolist()]
+
+    def pin_split_shards(self, context: ShardContext, starts: range) -> byte_ranges.PinnedValues | None:
+        """Return a reader that keeps one version of each shard; None if each shard is in one batch anyway.
+
+        Parameters
+        ----------
+        context : ShardContext
+            The shards of the array.
+        starts : range
+            The positions in `pieces` at which batches begin.
+        """
+        if len(starts) < 2 or set(starts) <= set(self.first):
+            return None
+        counts = [stop - start for start, stop in itertools.pairwise(self.first)]
+        return context.pin_values(dict(zip(self.keys, counts, strict=True)))
 
 
 class ShardRun(NamedTuple):

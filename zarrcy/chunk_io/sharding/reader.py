@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Generator, Hashable
+from collections.abc import Generator
 from functools import partial
 from itertools import islice
 from typing import ClassVar
@@ -29,9 +29,11 @@ class ShardReader(ChunkReader):
         As for `ChunkReader`; the context is that of inner chunks.
     pieces : PiecesByShard
         The pieces to read. A call of the reader gets positions in it.
+    pinned : PinnedValues, optional
+        Reads the shards, if several calls of readers read pieces of one shard: then all come from one version of it.
     """
 
-    __slots__ = ("pieces",)
+    __slots__ = ("pieces", "pinned")
     context: ShardContext
     may_read_natively: ClassVar[bool] = True
 
@@ -43,9 +45,10 @@ class ShardReader(ChunkReader):
         field: Field | None,
         prezeroed: bool,
         pieces: PiecesByShard,
+        pinned: byte_ranges.PinnedValues | None = None,
     ) -> None:
         super().__init__(plan, context, out, field, prezeroed)
-        self.pieces = pieces
+        self.pieces, self.pinned = pieces, pinned
 
     def __call__(self, first: int, last: int) -> None:
         pieces, runs = self.pieces, []
@@ -58,8 +61,11 @@ class ShardReader(ChunkReader):
         if self.context.files is not None and self.may_read_natively:
             for run in runs:
                 self._read_file(run)
-            return
-        self._read_runs(runs)
+        else:
+            self._read_runs(runs)
+        if self.pinned is not None:
+            for run in runs:
+                self.pinned.release(run.key, run.stop - run.first)
 
     def _read_file(self, run: ShardRun) -> None:
         """Read a run from the file of its shard, on the native path."""
@@ -67,7 +73,7 @@ class ShardReader(ChunkReader):
         key, first, stop = run
         numbers, chunks = pieces.pieces[first:stop], pieces.chunks[first:stop]
         assert context.files is not None, "the caller checks that shards are files"
-        shard = context.files.open_value(key)
+        shard = (context.files if self.pinned is None else self.pinned).open_value(key)
         if shard is None:
             for number in numbers.tolist():
                 self.fill(number, key)
@@ -79,24 +85,21 @@ class ShardReader(ChunkReader):
                 self.plan, self.layout, self.out, self.fill_bytes, numbers=numbers
             )
             fallback_pieces = context.native_path.read_spans(queue, shard.fd, index, chunks)
-        if fallback_pieces:
-            # The native path may have decoded a part of such a chunk, and the shard may be gone by now. Then the
-            # piece is filled, so the result does not count as prezeroed.
-            self._forget_prezeroed()
-        for number in fallback_pieces:
-            place = first + int(np.flatnonzero(numbers == number)[0])
-            self._read_runs([ShardRun(key, place, place + 1)])
+            for number in fallback_pieces:
+                place = first + int(np.flatnonzero(numbers == number)[0])
+                questions = self._read_shard(ShardRun(key, place, place + 1), shard.nbytes, True)
+                byte_ranges.read_open(shard, 0, questions)
 
     def _read_runs(self, runs: list[ShardRun]) -> None:
         """Read runs from their shards through the store."""
 
         begun: set[int] = set()
 
-        def begin(place: int, nbytes: int | None, identity: Hashable) -> byte_ranges.Questions:
+        def begin(place: int, nbytes: int | None, is_one_version: bool) -> byte_ranges.Questions:
             if place in begun:
                 self._forget_prezeroed()
             begun.add(place)
-            return self._read_shard(runs[place], nbytes, identity)
+            return self._read_shard(runs[place], nbytes, is_one_version)
 
         def done(place: int, present: bool, _: object) -> None:
             if not present:
@@ -104,21 +107,18 @@ class ShardReader(ChunkReader):
                 for number in self.pieces.pieces[first:stop].tolist():
                     self.fill(number, key)
 
-        self.context.read_values([run.key for run in runs], begin, done)
+        read = self.context.read_values if self.pinned is None else self.pinned.read
+        read([run.key for run in runs], begin, done)
 
-    def _read_shard(self, run: ShardRun, nbytes: int | None, identity: Hashable) -> byte_ranges.Questions:
-        """Request the index of a shard, unless it is cached, and the chunks of a run."""
+    def _read_shard(self, run: ShardRun, nbytes: int | None, is_one_version: bool) -> byte_ranges.Questions:
+        """Request the index of a shard, and the chunks of a run."""
         context, index_span = self.context, self.context.shards.index.span
         key, first, stop = run
         numbers, chunks = self.pieces.pieces[first:stop].tolist(), self.pieces.chunks[first:stop].tolist()
-        index = context.index_cache.get(key, identity)
-        raw: Buffer | None = None
+        raw: Buffer | None
+        (raw,) = yield [index_span]
         for _ in range(context.policy.shard_read_attempts):
-            if index is None:
-                if raw is None:
-                    (raw,) = yield [index_span]
-                index = context.parse_index(key, raw, nbytes)
-                context.index_cache.put(key, identity, index)
+            index = context.parse_index(key, raw, nbytes)
             present, absent = [], []
             for number, chunk, entry in zip(numbers, chunks, index[chunks].tolist(), strict=True):
                 if entry == [ABSENT, ABSENT]:
@@ -128,12 +128,11 @@ class ShardReader(ChunkReader):
             if not present:
                 break
             questions = self._read_chunks(key, nbytes, present)
-            if identity is not None:
+            if is_one_version:
                 yield from questions
                 break
             # A shard that the store does not keep open may be replaced: request the index again, with the chunks.
-            assert raw is not None, "without an identity the index was not cached"
-            raw, index = (yield from _ask_with_index(index_span, raw, questions)), None
+            raw = yield from _ask_with_index(index_span, raw, questions)
             if raw is None:
                 break
             self._forget_prezeroed()
@@ -215,9 +214,10 @@ class MissingShardReader(ShardReader):
         field: Field | None,
         prezeroed: bool,
         pieces: PiecesByShard,
+        pinned: byte_ranges.PinnedValues | None = None,
     ) -> None:
         self.missing = MissingChunks(plan, context, out)
-        super().__init__(plan, context, self.missing.data, field, prezeroed, pieces)
+        super().__init__(plan, context, self.missing.data, field, prezeroed, pieces, pinned)
 
     def fill(self, number: int, key: Key) -> None:
         self.missing.report(number, key)

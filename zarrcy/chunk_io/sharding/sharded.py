@@ -41,13 +41,21 @@ class ShardedChunkIO:
         pieces = PiecesByShard(plan, context)
         shared = context.uses_threads(plan.n_pieces, plan.n_pieces * self.layout.nbytes)
         n = min(thread_pool.n_threads(), plan.n_pieces) if shared else 1
-        # Two threads may read the same shard, so a batch does not have to end at the border of a shard.
+        # Two threads may read the same shard, so a batch does not have to end at the border of a shard. Batches that
+        # meet in a shard share what the store opened: all of them read the same version of it.
         most = (
             context.batch if context.files is None else max(context.batch, context.policy.shard_file_pieces)
         )
         starts = range(0, plan.n_pieces, max(1, min(most, -(-plan.n_pieces // n))))
         batches = ((start, min(start + starts.step, plan.n_pieces)) for start in starts)
-        thread_pool.share(lambda: reader_type(plan, context, out, field, prezeroed, pieces), batches, n)
+        pinned = pieces.pin_split_shards(context, starts)
+        try:
+            thread_pool.share(
+                lambda: reader_type(plan, context, out, field, prezeroed, pieces, pinned), batches, n
+            )
+        finally:
+            if pinned is not None:
+                pinned.close()
 
     def write(self, plan: Plan, value: AnyArray, field: Field | None = None) -> None:
         """Write `value` along a plan: see `zarrcy.chunk_io.ChunkIO.write`."""

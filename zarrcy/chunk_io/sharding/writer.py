@@ -131,7 +131,7 @@ class ShardFileWriter(ShardWriter):
         assert native_path is not None, "the caller checks that shards are files"
         value = None if replaces_all else files.open_value(key)
         with nullcontext() if value is None else value:
-            old = None if value is None else OldShard(value, context.index_of(key, value))
+            old = None if value is None else OldShard(value, context.index_of(key, value, must_be_whole=True))
             if old is not None:
                 self.check_overlaps(key, old.chunks_nbytes, old.value.nbytes)
 

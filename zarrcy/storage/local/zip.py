@@ -248,6 +248,45 @@ class ZipStore(Store):
             raise zipfile.BadZipFile("it is incomplete")
         return value
 
+    def open_value(self, key: str) -> _OpenMember | None:
+        """Return the present value of a key, to read parts of it; None if the key does not exist.
+
+        Parameters
+        ----------
+        key : str
+            The key.
+
+        Returns
+        -------
+        open value or None
+            All of its reads return parts of the same value, even if the key is written meanwhile.
+        """
+        with self._lock():
+            try:
+                return _OpenMember(self, key, self._member(key))
+            except KeyError:
+                return None
+
+    def read_part(self, key: str, member: zipfile.ZipInfo, key_range: tuple[int, int | None]) -> bytes:
+        """Read a part of a member that may not be the present value of its key any more. For modules of zarrcy.
+
+        Parameters
+        ----------
+        key : str
+            The key of the member.
+        member : zipfile.ZipInfo
+            The member.
+        key_range : tuple of int and int or None
+            Start and length of the part, in bytes.
+
+        Returns
+        -------
+        bytes
+            The part.
+        """
+        with self._lock(), self._naming(key):
+            return self._read(member, slice_of(key_range, member.file_size))
+
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[bytes | None]:
         """Return parts of values. A compressed member is decoded once, from its start to the end of the last part."""
         return self.get_versioned_values(key_ranges, {})[0]
@@ -565,6 +604,26 @@ def _unlock_file(fd: int) -> None:
 def _is_empty(path: str | IO[bytes]) -> bool:
     """Return whether an archive does not exist yet, or has no content."""
     return isinstance(path, str) and (not os.path.exists(path) or os.path.getsize(path) == 0)
+
+
+class _OpenMember:
+    """One version of a value: see `zarrcy.storage.capabilities.OpenFile`. An archive only grows, so it stays."""
+
+    fd = -1
+
+    def __init__(self, store: ZipStore, key: str, member: zipfile.ZipInfo) -> None:
+        self._store, self._key, self._member = store, key, member
+        self.nbytes = member.file_size
+        self.identity = (member.header_offset, member.CRC, member.file_size)
+
+    def read(self, start: int, nbytes: int | None) -> bytes:
+        return self._store.read_part(self._key, self._member, (start, nbytes))
+
+    def __enter__(self) -> _OpenMember:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        return
 
 
 def _text_of(exc: Exception) -> str:

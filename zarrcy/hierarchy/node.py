@@ -567,6 +567,7 @@ class Node:
     def move(self, path: str) -> None:
         """Move the node and everything below it to another normalized path, at which no node may be."""
         for store in self.stores:
+            refuse_read_only(not access.is_writeable(store), self.path)
             if not access.is_erasable(store):
                 raise access.refusal_to_delete(store, self.path)
         self.at(path).require_parents()
@@ -673,12 +674,13 @@ class Node:
         ------
         ForeignDataError
             If there is no node at this path, and something that is not a part of a hierarchy.
-        NotErasableError, OSError
+        ReadOnlyError, NotErasableError, OSError
             If that is not possible. Nothing is changed then.
         """
         self.refuse_foreign()
         folders, keys = self.format.storage_prefixes(self.path)
         for store in self.stores:
+            refuse_read_only(not access.is_writeable(store), self.path)
             for folder in folders:
                 access.check_rmdir(store, folder)
         self._drop_consolidated()

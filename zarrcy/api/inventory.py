@@ -35,20 +35,23 @@ class StoredArray:
         Metadata of the array; two if there are documents of two formats.
     keys : list of list of str
         For each of the descriptions, the keys of the stored chunks or shards.
+    root : str
+        Folder of the chunks of all arrays, with a slash; empty if chunks are stored below the path of their array.
     """
 
     path: str
     descriptions: list[ArrayMetadata]
     keys: list[list[Key]]
+    root: str = ""
 
     @property
     def prefix(self) -> str:
-        """Prefix of the keys of the array."""
+        """Prefix of the keys of the array, without `root`."""
         return prefix_of(self.path)
 
     def add_key(self, key: Key) -> Problem | None:
         """Add a key below the array to the keys of its chunks; return a problem if it is not the key of a chunk."""
-        name = key[len(self.prefix) :]
+        name = key[len(self.root) + len(self.prefix) :]
         outside: Shape | None = None
         for description, keys in zip(self.descriptions, self.keys, strict=True):
             coords = description.chunk_keys.coords(name, len(description.shape))
@@ -108,16 +111,11 @@ def take_inventory(store: Store, path: str, chunk_store: Store | None = None) ->
     Inventory
         The arrays, groups and problems.
 
-    Raises
-    ------
-    NotImplementedError
-        If the hierarchy has the format of the withdrawn draft.
     """
-    if metadata.owns_store(store):
-        raise NotImplementedError(
-            "a hierarchy in the withdrawn draft of Zarr v3 can't be verified; convert it with zarrcy.convert"
-        )
     inventory = Inventory()
+    if metadata.owns_store(store):
+        _take_draft_inventory(store, path, chunk_store, inventory)
+        return inventory
     names, chunk_keys = _list_keys(store, path)
     documents = _read_documents(
         store, [prefix + name for prefix in names for name in names[prefix]], inventory
@@ -145,6 +143,47 @@ def take_inventory(store: Store, path: str, chunk_store: Store | None = None) ->
             if not path or leftover.startswith(prefix_of(path)):
                 inventory.report("leftover", leftover, "a writer was killed, or is writing at the moment")
     return inventory
+
+
+def _take_draft_inventory(store: Store, path: str, chunk_store: Store | None, inventory: Inventory) -> None:
+    """Fill the inventory of a hierarchy in the draft of version 3: documents and chunks have folders of their own."""
+    draft = metadata.v3_draft
+    (_, data), _ = draft.storage_prefixes("-")
+    root = data[:-1]
+    prefixes = {prefix for key in store if (prefix := draft.prefix_of_document(key)) is not None}
+    for prefix in sorted(prefixes):
+        if not prefix.startswith(prefix_of(path)):
+            continue
+        keys = [key for key in draft.documents_at(prefix) if key in store]
+        if len(keys) > 1:
+            inventory.report("metadata", keys[1], "a node is an array or a group, not both", prefix)
+        try:
+            description = _load(store, prefix, draft, ".")
+        except Exception as exc:
+            key = exc.key if isinstance(exc, MetadataError) else keys[0]
+            inventory.report("metadata", key, _text_of(exc), prefix)
+            inventory.unclear.add(prefix)
+            continue
+        if description is None:
+            inventory.groups.append(prefix[:-1])
+        else:
+            inventory.arrays[prefix] = StoredArray(prefix[:-1], [description], [[]], root)
+    chunks = store if chunk_store is None else chunk_store
+    for key in sorted(chunks):
+        if not key.startswith(root + prefix_of(path)):
+            continue
+        place = key[len(root) :]
+        above = [prefix for prefix in _prefixes_above(place) if prefix in inventory.arrays]
+        problem: Problem | None = None
+        if above:
+            problem = inventory.arrays[above[0]].add_key(key)
+        elif not any(prefix in inventory.unclear for prefix in _prefixes_above(place)):
+            problem = Problem("stray", key, "there is no array above it that it could belong to")
+        if problem is not None:
+            inventory.problems.append(problem)
+    _report_unfinished(store, "", inventory)
+    for leftover in sorted(access.leftovers(store)):
+        inventory.report("leftover", leftover, "a writer was killed, or is writing at the moment")
 
 
 def _report_unfinished(store: Store, path: str, inventory: Inventory) -> None:
@@ -256,7 +295,7 @@ def _kinds_of(prefix: str, names: set[str], format: Format, inventory: Inventory
     return kinds
 
 
-def _load(documents: dict[Key, Buffer], prefix: str, format: Format, separator: str) -> ArrayMetadata | None:
+def _load(documents: Store, prefix: str, format: Format, separator: str) -> ArrayMetadata | None:
     """Parse all documents of a node; return the metadata of an array, or None for a group."""
     (entry,) = format.load_at(documents, [prefix], separator)
     format.load_attributes(documents, prefix)

@@ -59,11 +59,6 @@ def verify(
     Report
         What was read, and the problems.
 
-    Raises
-    ------
-    NotImplementedError
-        If the hierarchy has the format of the withdrawn draft of version 3.
-
     See Also
     --------
     repair : Remove leftovers and move damaged chunks aside.

@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from zarrcy.hierarchy.verification import Report
     from zarrcy.indexing.regions import Region
 
+# A list of more regions would not fit into memory.
+_MOST_REGIONS = 2**24
+
 
 class Array(NodeProperties):
     """A chunked, compressed, N-dimensional array that exists in a store.
@@ -1216,6 +1219,10 @@ class Array(NodeProperties):
         n = operator.index(n)
         if n < 1:
             raise ValueError(f"n is {n}; the number of regions must be 1 or more")
+        if n > _MOST_REGIONS:
+            raise ValueError(
+                f"n is {n}; a list has at most {_MOST_REGIONS} regions. `region(rank, n)` returns one of them"
+            )
         if n > 1 and not self.ndim:
             raise ValueError(f"an array without axes cannot be cut into {n} regions")
         from zarrcy.indexing import regions
@@ -1251,7 +1258,12 @@ class Array(NodeProperties):
         rank = operator.index(rank)
         if not 0 <= rank < size:
             raise ValueError(f"rank is {rank}; of {size} writers it must be 0 or more, and less than {size}")
-        return self.write_regions(size)[rank]
+        size = operator.index(size)
+        if size > 1 and not self.ndim:
+            raise ValueError(f"an array without axes cannot be cut into {size} regions")
+        from zarrcy.indexing import regions
+
+        return regions.cut_one(self.shape, self._state.metadata.stored_axes, size, rank)
 
     def check_regions(self, parts: Iterable[Selection]) -> None:
         """Raise an error if regions cannot be written in parallel without locks.

@@ -17,9 +17,11 @@ from zarrcy.metadata import ArrayMetadata
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import listdir
-from zarrcy.types import Coords, Key, Shape, Store
+from zarrcy.types import Buffer, Coords, Key, Shape, Store
 
 _DIGEST_BATCH_KEYS = 1024
+# Of a larger chunk grid, stored values are listed before a checksum reads them.
+_MOST_DIGEST_KEYS = 2**20
 # Up to this many keys are tried without a listing. To list a directory of 10,000 files takes as long as to look for
 # about 1,000 files; a far store deletes 1,000 keys in one request, and lists 1,000 keys in one.
 _MOST_TRIED_KEYS = 256
@@ -212,21 +214,35 @@ def initialized_chunks(node: Node, metadata: ArrayMetadata) -> NDArray[np.bool_]
 def digest(node: Node, metadata: ArrayMetadata, hashname: str) -> bytes:
     """Return a checksum over the chunks, the metadata and the attributes: see `zarrcy.Array.digest`."""
     checksum = hashlib.new(hashname)
-    # a grid with one element for each stored value
-    counts, kernels = stored_counts(metadata, metadata.shape), _kernels.default
-    grid = kernels.Grid(counts, (1,) * len(counts))
-    box = kernels.parse_box(..., grid)
-    assert box is not None, "an ellipsis selects everything"
-    plan = kernels.split_outer(box, grid)
-    chunk_keys, chunk_store = metadata.chunk_keys, node.chunk_store
-    prefix = chunk_keys.prefix(node.prefix, len(counts))
-    fetch = access.reader(chunk_store)
-    nbytes = math.prod(metadata.chunk_shape) * metadata.dtype.itemsize
-    batch = max(1, min(_DIGEST_BATCH_KEYS, access.batch_nbytes(chunk_store) // max(1, nbytes)))
-    for first, last in batches(plan.n_pieces, batch):
-        for value in fetch(plan.keys(first, last, prefix, chunk_keys.separator)):
-            checksum.update(b"" if value is None else value)
+    for value in _values_in_order(node, metadata):
+        checksum.update(value)
     # in some formats, metadata and attributes are one document
     for key in dict.fromkeys((node.metadata_key, node.attributes_key)):
         checksum.update(access.get(node.store, key) or b"")
     return checksum.digest()
+
+
+def _values_in_order(node: Node, metadata: ArrayMetadata) -> Iterator[Buffer]:
+    """Iterate over the stored values of an array, in C order of their coordinates."""
+    counts, kernels = stored_counts(metadata, metadata.shape), _kernels.default
+    nbytes = math.prod(metadata.chunk_shape) * metadata.dtype.itemsize
+    chunk_store = node.chunk_store
+    fetch = access.reader(chunk_store)
+    batch = max(1, min(_DIGEST_BATCH_KEYS, access.batch_nbytes(chunk_store) // max(1, nbytes)))
+    if math.prod(counts) > _MOST_DIGEST_KEYS:
+        # most of them can't be stored: list those that are
+        found = sorted(stored_values(node, metadata), key=lambda value: value[1])
+        for first in range(0, len(found), batch):
+            values = fetch([key for key, _ in found[first : first + batch]])
+            yield from (value for value in values if value is not None)
+        return
+    # a grid with one element for each stored value
+    grid = kernels.Grid(counts, (1,) * len(counts))
+    box = kernels.parse_box(..., grid)
+    assert box is not None, "an ellipsis selects everything"
+    plan = kernels.split_outer(box, grid)
+    chunk_keys = metadata.chunk_keys
+    prefix = chunk_keys.prefix(node.prefix, len(counts))
+    for first, last in batches(plan.n_pieces, batch):
+        values = fetch(plan.keys(first, last, prefix, chunk_keys.separator))
+        yield from (value for value in values if value is not None)

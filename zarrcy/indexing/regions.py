@@ -41,23 +41,56 @@ def cut(shape: Shape, axes: Axes, n: int) -> list[Region]:
     >>> cut((10, 4), (AxisChunks.regular(3), AxisChunks.regular(4)), 2)
     [(slice(0, 6, None), slice(0, 4, None)), (slice(6, 10, None), slice(0, 4, None))]
     """
-    counts = tuple(axis.count(length) for axis, length in zip(axes, shape, strict=True))
-    whole: Extent = tuple((0, count) for count in counts)
-    parts = list(_parts(whole, shape, axes, min(n, math.prod(counts))))
+    whole = _whole(shape, axes)
+    parts = list(_parts(whole, shape, axes, min(n, _n_cells(whole))))
     empty: Extent = ((0, 0),) * len(shape)
     return [_slices(_elements(part, shape, axes)) for part in parts + [empty] * (n - len(parts))]
 
 
-def _parts(part: Extent, shape: Shape, axes: Axes, n: int) -> Iterator[Extent]:
-    """Cut a part, in cells, into `n` parts of at least one cell: cut it in two, and then each of the two.
+def cut_one(shape: Shape, axes: Axes, n: int, number: int) -> Region:
+    """Return one of the regions that `cut` returns, without computing the others.
 
-    Of all places to cut, the one is taken that gives the most loaded writer the least to do.
+    Examples
+    --------
+    >>> cut_one((10, 4), (AxisChunks.regular(3), AxisChunks.regular(4)), 2, 1)
+    (slice(6, 10, None), slice(0, 4, None))
     """
+    part = _whole(shape, axes)
+    n = min(n, _n_cells(part))
+    if number >= n:
+        return _slices(((0, 0),) * len(shape))
+    while n > 1:
+        low, n_low, high = _halves(part, shape, axes, n)
+        part, n, number = (low, n_low, number) if number < n_low else (high, n - n_low, number - n_low)
+    return _slices(_elements(part, shape, axes))
+
+
+def _whole(shape: Shape, axes: Axes) -> Extent:
+    """Return the extent of an array, in cells."""
+    return tuple((0, axis.count(length)) for axis, length in zip(axes, shape, strict=True))
+
+
+def _n_cells(part: Extent) -> int:
+    return math.prod(stop - start for start, stop in part)
+
+
+def _parts(part: Extent, shape: Shape, axes: Axes, n: int) -> Iterator[Extent]:
+    """Cut a part, in cells, into `n` parts of at least one cell: cut it in two, and then each of the two."""
     if n < 2:
         yield from [part] * n
         return
+    low, n_low, high = _halves(part, shape, axes, n)
+    yield from _parts(low, shape, axes, n_low)
+    yield from _parts(high, shape, axes, n - n_low)
+
+
+def _halves(part: Extent, shape: Shape, axes: Axes, n: int) -> tuple[Extent, int, Extent]:
+    """Cut a part, in cells, in two; return the first, the number of parts into which to cut it, and the second.
+
+    Of all places to cut, the one is taken that gives the most loaded writer the least to do.
+    """
     extent = _elements(part, shape, axes)
-    n_cells = math.prod(stop - start for start, stop in part)
+    n_cells = _n_cells(part)
     best = None
     for number, (axis, (start, stop)) in enumerate(zip(axes, part, strict=True)):
         across = n_cells // (stop - start)
@@ -74,8 +107,8 @@ def _parts(part: Extent, shape: Shape, axes: Axes, n: int) -> Iterator[Extent]:
     assert best is not None, "a part of one cell is not cut"
     _, number, at, n_low = best
     start, stop = part[number]
-    yield from _parts((*part[:number], (start, at), *part[number + 1 :]), shape, axes, n_low)
-    yield from _parts((*part[:number], (at, stop), *part[number + 1 :]), shape, axes, n - n_low)
+    before, after = part[:number], part[number + 1 :]
+    return (*before, (start, at), *after), n_low, (*before, (at, stop), *after)
 
 
 def _cuts(axis: AxisChunks, start: int, stop: int, elements: tuple[int, int], n: int) -> set[int]:

@@ -86,6 +86,19 @@ def documents_at(prefix: str) -> list[Key]:
     return [document_key(prefix, kind) for kind in ("array", "group")]
 
 
+def prefix_of_document(key: Key) -> str | None:
+    """Return the prefix of the node whose document has a key; None if it is not the key of a document.
+
+    >>> prefix_of_document("meta/root/a/b.array.json"), prefix_of_document("meta/root.group.json")
+    ('a/b/', '')
+    """
+    for suffix in _SUFFIXES:
+        path = key.removesuffix(suffix) + "/"
+        if key.endswith(suffix) and path.startswith(_META):
+            return path[len(_META) :]
+    return None
+
+
 def attributes_key(store: Store, prefix: str) -> Key:
     """Return the key of the document that holds the attributes of a node: the document of the node."""
     key = document_key(prefix, "array")

@@ -107,6 +107,14 @@ MAX_DOCUMENT_MIB = Setting(
     read="import",
     parse=_positive_integer,
 )
+STRICT_JSON = Setting(
+    name="ZARRCY_STRICT_JSON",
+    kind="0 or 1",
+    default="0",
+    meaning="Refuse to write NaN and infinities into JSON documents as bare words, which many readers refuse.",
+    read="call",
+    parse=_flag,
+)
 NATIVE = Setting(
     name="ZARRCY_NATIVE",
     kind="0 or 1",
@@ -143,6 +151,7 @@ SETTINGS: tuple[Setting, ...] = (
     DURABILITY,
     ALLOW_PICKLE,
     MAX_DOCUMENT_MIB,
+    STRICT_JSON,
     NATIVE,
     PURE,
     V3_DRAFT,

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, MutableMapping
 
 from zarrcy.hierarchy.node import Node, refuse_read_only
+from zarrcy.metadata.json_writer import json_attributes
 from zarrcy.types import JSON, Key, Store, Synchronizer
 
 
@@ -187,12 +188,12 @@ class Attributes(MutableMapping[str, JSON]):
             attributes = self._node.load_attributes(past_caches=True) if keep else {}
             if remove is not None:
                 del attributes[remove]
-            attributes.update(values)
+            attributes = json_attributes(attributes | values)
             # if what follows fails or is interrupted, it is not known what is stored
             self._cached = None
             self._node.save_attributes(attributes)
             if self.cache:
-                self._cached = attributes if _is_unchanged_by_json(values) else self._node.load_attributes()
+                self._cached = attributes
 
     def __repr__(self) -> str:
         return f"<Attributes {json.dumps(self.asdict(), default=repr)[:200]}>"
@@ -209,14 +210,3 @@ def _attribute_name(name: object) -> str:
         )
         return str(name)
     raise TypeError(f"an attribute name must be a str, not {name!r} ({type(name).__name__})")
-
-
-def _is_unchanged_by_json(value: JSON) -> bool:
-    """Return whether a value is the same after it was written as JSON and read: a tuple, for example, is not."""
-    if isinstance(value, dict):
-        return type(value) is dict and all(
-            type(key) is str and _is_unchanged_by_json(item) for key, item in value.items()
-        )
-    if type(value) is list:
-        return all(map(_is_unchanged_by_json, value))
-    return value is None or type(value) in (str, int, bool, float)

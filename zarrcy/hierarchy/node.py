@@ -18,6 +18,7 @@ from zarrcy.errors import (
 )
 from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.metadata import ArrayMetadata, ArraySpec, NodeEntry
+from zarrcy.metadata.json_writer import json_attributes
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import getsize, getsize_deep, listdir, rename, rmdir
@@ -342,7 +343,7 @@ class Node:
         self._save(self.format.group_documents(self.prefix))
 
     def save_attributes(self, attributes: dict[str, JSON]) -> None:
-        """Replace the user attributes."""
+        """Replace the user attributes. Their values must be those of JSON, see `json_attributes`."""
         self._drop_consolidated()
         self.format.save_attributes(access.past_caches(self.store), self.prefix, attributes)
 
@@ -393,7 +394,7 @@ class Node:
         """
         format = self.format
         key = format.document_key(self.prefix, "array")
-        documents = format.array_documents(self.prefix, array, attributes)
+        documents = format.array_documents(self.prefix, array, attributes and json_attributes(attributes))
         written = format.parse_array(documents[key], key, _default_separator(self.store))
         with self.lock(key):
             self._create("array", documents, overwrite)
@@ -407,6 +408,7 @@ class Node:
         ContainsArrayError, ContainsGroupError
             If there is a node at this path and `overwrite` is false, or if a parent is an array.
         """
+        attributes = attributes and json_attributes(attributes)
         self._create("group", self.format.group_documents(self.prefix, attributes), overwrite)
 
     def require_group(self, overwrite: bool = False, attributes: Mapping[str, JSON] | None = None) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-import numpy as np
-
+from zarrcy import settings
 from zarrcy.metadata.json_member import Member
+from zarrcy.metadata.json_writer import of_numpy
 from zarrcy.storage import access, json_reader
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, Buffer, Key, Store
@@ -108,17 +108,5 @@ def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -
 
 def dump_json(document: JSON) -> bytes:
     """Return the bytes of a document: an indent of 2, ASCII, members in the order of the specification."""
-    return json.dumps(document, indent=2, default=_python_scalar).encode("ascii")
-
-
-def _python_scalar(value: object) -> JSON:
-    """Return a NumPy scalar as a Python scalar.
-
-    Raises
-    ------
-    TypeError
-        If the value is of another type.
-    """
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{value!r} ({type(value).__name__}) is not a JSON value")
+    allow_nan = not settings.STRICT_JSON.value()
+    return json.dumps(document, indent=2, default=of_numpy, allow_nan=allow_nan).encode("ascii")

@@ -12,10 +12,11 @@ from zarrcy.chunk_io.native import open_native_path
 from zarrcy.chunk_io.policy import IOPolicy, default_policy
 from zarrcy.chunk_io.unsharded import UnshardedChunkIO
 from zarrcy.codecs import Pipeline, Shard, fill_bytes
+from zarrcy.errors import ChunkDecodeError, ValueLengthError
 from zarrcy.metadata import ArrayMetadata
 from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access, byte_ranges
-from zarrcy.types import Record, Shape, Store, Synchronizer
+from zarrcy.types import Buffer, Key, Record, Shape, Store, Synchronizer
 
 if TYPE_CHECKING:
     from zarrcy.chunk_io.chunk_cache import CacheView
@@ -139,7 +140,8 @@ class _Opening(Record):
                 if reports_missing
                 else ShardedChunkIO(context)
             )
-        return self._unsharded(self._chunk_context(pipeline, self.metadata.chunk_shape), reports_missing)
+        chunks = self._chunk_context(pipeline, self.metadata.chunk_shape, pipeline.most_stored_nbytes)
+        return self._unsharded(chunks, reports_missing)
 
     def _unsharded(self, context: ChunkContext, reports_missing: bool) -> UnshardedChunkIO:
         chunk_dir = write_dir = None
@@ -161,11 +163,14 @@ class _Opening(Record):
         pipeline = self.metadata.pipeline()
         shard = pipeline.inside_shards(self.metadata.chunks)
         if shard is None:
-            return self._chunk_context(pipeline, self.metadata.chunk_shape)
+            return self._chunk_context(pipeline, self.metadata.chunk_shape, pipeline.most_stored_nbytes)
         return self._shard_context(pipeline, *shard)
 
-    def _chunk_context(self, pipeline: Pipeline, chunk_shape: Shape) -> ChunkContext:
-        """Return the context of the chunks, or inner chunks, that `pipeline` encodes."""
+    def _chunk_context(self, pipeline: Pipeline, chunk_shape: Shape, most: int) -> ChunkContext:
+        """Return the context of the chunks, or inner chunks, that `pipeline` encodes.
+
+        Longer stored values than `most` bytes are not read; -1 for no limit.
+        """
         metadata, store, policy = self.metadata, self.store, self.policy
         dtype = metadata.dtype
         kernels = _kernels.for_dtype(dtype)
@@ -207,8 +212,8 @@ class _Opening(Record):
             native_path=native_path,
             # If the metadata do not state the fill value, other readers cannot know what a missing chunk holds.
             write_empty_chunks=self.config.write_empty_chunks or not metadata.fill_is_stated,
-            fetch=access.value_reader(store),
-            fetch_uncached=access.value_reader(access.uncached(store)),
+            fetch=_chunk_reader(store, most, layout.nbytes),
+            fetch_uncached=_chunk_reader(access.uncached(store), most, layout.nbytes),
             store_many=access.writer(store),
             delete=access.deleter(store),
             read_parts=byte_ranges.parts_reader(store) if reads_parts else None,
@@ -239,9 +244,11 @@ class _Opening(Record):
         from zarrcy.codecs.shard_index import index_format
 
         metadata, store, policy = self.metadata, self.store, self.policy
-        chunks = self._chunk_context(inner, metadata.chunks)
         counts = tuple(n // c for n, c in zip(metadata.chunk_shape, metadata.chunks, strict=True))
         index = index_format(stage, tuple(counts[axis] for axis in pipeline.order))
+        most = inner.most_stored_nbytes
+        most = -1 if most < 0 else index.n_chunks * most + index.nbytes
+        chunks = self._chunk_context(inner, metadata.chunks, most)
         nbytes = chunks.layout.nbytes
         is_large = chunks.is_raw or nbytes >= policy.parts_min_inner_chunk_nbytes
         is_file = (
@@ -261,3 +268,19 @@ class _Opening(Record):
             reads_inner_parts=chunks.read_parts is not None and is_large,
             files=access.files_of(store) if is_file else None,
         )
+
+
+def _chunk_reader(store: Store, most: int, chunk_nbytes: int) -> access.Reader:
+    """Return a function that reads stored values, and raises ChunkDecodeError for one longer than `most` bytes."""
+    read = access.value_reader(store, most)
+    if most < 0 or not access.knows_lengths(store):
+        return read
+
+    def read_chunks(keys: list[Key]) -> list[Buffer | None]:
+        try:
+            return read(keys)
+        except ValueLengthError as exc:
+            problem = f"a stored value has at most {most} bytes"
+            raise ChunkDecodeError(exc.key, "bytes", exc.nbytes, chunk_nbytes, problem) from None
+
+    return read_chunks

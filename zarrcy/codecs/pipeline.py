@@ -193,6 +193,22 @@ class Pipeline:
         """Whether a compressor is the only step."""
         return len(self._steps) == len(self.compressors) == 1 and not self.dtype.hasobject
 
+    @property
+    def most_stored_nbytes(self) -> int:
+        """Length, in bytes, above which a stored value is not read: no writer makes it so long. -1 for any length.
+
+        Codecs add little to data that they can't compress, so four times the length of a chunk is generous. Objects,
+        shards and codecs of other packages have no such limit.
+        """
+        nbytes: int | None = self.nbytes
+        for stage in self.filters:
+            nbytes = encoded_nbytes(stage.codec, nbytes)
+        if nbytes is None or self.dtype.hasobject or self._shard is not None:
+            return -1
+        if not all(is_own(stage.codec) for stage in self.compressors):
+            return -1
+        return 4 * max(nbytes, self.nbytes) + 2**20
+
     def native_codec(self) -> tuple[Codec | None, bool] | None:
         """Return the codec that the native path can use, and whether a CRC-32C checksum follows it.
 

@@ -133,7 +133,7 @@ def exists(store: Store, prefix: str = "") -> bool:
     MetadataError
         If it has, and uses an extension that is not supported.
     """
-    document = access.get(store, ENTRY_KEY)
+    document = access.document(store, ENTRY_KEY)
     if document is None:
         return False
     entry = Member(ENTRY_KEY, "", parse_json(document, ENTRY_KEY))
@@ -235,7 +235,7 @@ def _stem(name: str) -> str:
 def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayMetadata | None:
     """Load the metadata of an array; None if there is no array."""
     key = document_key(prefix, "array")
-    document = access.get(store, key) if exists(store) else None
+    document = access.document(store, key) if exists(store) else None
     return None if document is None else parse_array(document, key)
 
 
@@ -246,7 +246,7 @@ def _load(store: Store, prefix: str) -> tuple[str, Member] | None:
     """Load the kind and the document of a node; None if it does not have one."""
     for kind in ("array", "group"):
         key = document_key(prefix, kind)
-        document = access.get(store, key)
+        document = access.document(store, key)
         if document is not None:
             return kind, Member(key, "", parse_json(document, key))
     return None
@@ -432,7 +432,7 @@ def open_consolidated(store: Store, path: str, metadata_key: str = CONSOLIDATED_
         If the value is not consolidated metadata of a known version.
     """
     key = _consolidated_key(metadata_key)
-    document = access.get(store, key)
+    document = access.document(store, key)
     return None if document is None else ConsolidatedMetadataStore({key: document}, key)
 
 

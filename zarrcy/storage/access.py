@@ -31,6 +31,7 @@ from zarrcy.storage.capabilities import (
     WritesMany,
     has_capability,
 )
+from zarrcy.storage.json_reader import MAX_CONSOLIDATED_NBYTES
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, Buffer, Key, Store
 
@@ -189,6 +190,18 @@ def value_reader(store: Store, most: int = -1) -> Reader:
         read_value = cast(ReadsValues, store).read_value
         return _reader_of(read_value if most < 0 else lambda key: read_value(key, most))
     return reader(store)
+
+
+def knows_lengths(store: Store) -> bool:
+    """Return whether `value_reader` refuses long values before it reads them."""
+    return has_capability(type(mapping_of(store)), "read_value")
+
+
+def document(store: Store, key: Key, most: int = MAX_CONSOLIDATED_NBYTES) -> Buffer | None:
+    """Return a document, or None if the key does not exist. A store that knows lengths refuses a longer one."""
+    if type(store) is not dict and has_capability(type(store), "read_value"):
+        return cast(ReadsValues, store).read_value(key, most, strict=False)
+    return get(store, key)
 
 
 def reader(store: Store) -> Reader:

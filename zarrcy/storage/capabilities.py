@@ -30,11 +30,11 @@ class ReadsMany(Protocol):
 class ReadsValues(Protocol):
     """A store that tells a missing value from one that can't be read, and knows lengths before it reads."""
 
-    def read_value(self, key: Key, most: int = -1) -> Buffer | None:
+    def read_value(self, key: Key, most: int = -1, strict: bool = True) -> Buffer | None:
         """Return a value; None only if nothing is stored under the key.
 
-        Raise `zarrcy.errors.ValueLengthError` if the value is longer than `most` bytes; -1 means any length. Chunks are
-        read with this method instead of `get`.
+        Raise `zarrcy.errors.ValueLengthError` if the value is longer than `most` bytes; -1 means any length. If not
+        `strict`, return None for all that `get` counts as missing. Chunks and documents are read with this method.
         """
 
 

@@ -32,7 +32,7 @@ def open_consolidated(store: Store, path: str, metadata_key: str = CONSOLIDATED_
     MetadataError
         If the value is not consolidated metadata of a known version.
     """
-    document = access.get(store, metadata_key)
+    document = access.document(store, metadata_key)
     return None if document is None else ConsolidatedMetadataStore({metadata_key: document}, metadata_key)
 
 

@@ -60,7 +60,7 @@ def load_at(
 def load_one(store: Store, prefix: str, default_separator: str = ".") -> NodeEntry | None:
     """Load a node, as `load_at` does; None if there is no node."""
     for kind, name in KEY_OF_KIND.items():
-        document = access.get(store, prefix + name)
+        document = access.document(store, prefix + name)
         if document is not None:
             return _entry(kind, prefix + name, document, default_separator)
     return None
@@ -75,7 +75,7 @@ def _entry(kind: str, key: Key, document: Buffer, default_separator: str) -> Nod
 
 def load_array(store: Store, prefix: str, default_separator: str = ".") -> ArrayMetadata | None:
     """Load the metadata of an array; None if there is no array."""
-    document = access.get(store, prefix + ARRAY_KEY)
+    document = access.document(store, prefix + ARRAY_KEY)
     return None if document is None else parse_array(document, prefix + ARRAY_KEY, default_separator)
 
 

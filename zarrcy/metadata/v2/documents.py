@@ -88,7 +88,7 @@ def chunk_keys(separator: str, stated: bool) -> ChunkKeys:
 
 def load_attributes(store: Store, prefix: str) -> dict[str, JSON]:
     """Load the attributes of a node."""
-    document = access.get(store, prefix + ATTRS_KEY)
+    document = access.document(store, prefix + ATTRS_KEY)
     return {} if document is None else dict(parse_json(document, prefix + ATTRS_KEY))
 
 

@@ -28,7 +28,7 @@ def parse_json(document: Buffer, key: Key) -> Member:
 def load(store: Store, prefix: str) -> Member | None:
     """Load the document at a prefix of keys; None if there is no document of this version."""
     key = prefix + KEY
-    document = access.get(store, key)
+    document = access.document(store, key)
     if document is None:
         return None
     return unless_draft(parse_json(document, key))

@@ -148,7 +148,7 @@ class DirectoryStore(Store):
             raise self._unread(key, exc) from exc
         return default if value is None else cast(bytes, value)
 
-    def read_value(self, key: str, most: int = -1) -> bytes | None:
+    def read_value(self, key: str, most: int = -1, strict: bool = True) -> bytes | None:
         """Return a value; None only if nothing is stored under the key.
 
         `get` also returns None where a directory, a symbolic link to nothing, or a file on the way is in place of
@@ -160,6 +160,8 @@ class DirectoryStore(Store):
             The key.
         most : int, default -1
             Length of the longest value that is read, in bytes; -1 for any length.
+        strict : bool, default True
+            False to return None for all that `get` counts as missing.
 
         Returns
         -------
@@ -174,7 +176,7 @@ class DirectoryStore(Store):
             If the value is longer than `most` bytes.
         """
         try:
-            value = read_file(self._file_of(key), most, strict=True)
+            value = read_file(self._file_of(key), most, strict)
         except OSError as exc:
             raise self._unread(key, exc) from exc
         if type(value) is int:

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import IO, ClassVar, Literal, TypeAlias, cast
 from weakref import WeakValueDictionary
 
-from zarrcy.errors import ArchiveError, ArchiveInUseError, NotErasableError, ReadOnlyError
+from zarrcy.errors import ArchiveError, ArchiveInUseError, NotErasableError, ReadOnlyError, ValueLengthError
 from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage.base import Store, flat, slice_of
 from zarrcy.storage.byte_ranges import agreed_versions
@@ -247,6 +247,37 @@ class ZipStore(Store):
         if magic != _LOCAL_MAGIC or len(value) != nbytes:
             raise zipfile.BadZipFile("it is incomplete")
         return value
+
+    def read_value(self, key: str, most: int = -1, strict: bool = True) -> bytes | None:
+        """Return a value; None if the key does not exist.
+
+        Parameters
+        ----------
+        key : str
+            The key.
+        most : int, default -1
+            Length of the longest value that is read, in bytes; -1 for any length.
+        strict : bool, default True
+            Has no effect here.
+
+        Returns
+        -------
+        bytes or None
+            The value.
+
+        Raises
+        ------
+        ValueLengthError
+            If the value is longer than `most` bytes.
+        """
+        with self._lock():
+            try:
+                nbytes = self._member(key).file_size
+            except KeyError:
+                return None
+            if 0 <= most < nbytes:
+                raise ValueLengthError(key, nbytes, most)
+            return self[key]
 
     def open_value(self, key: str) -> _OpenMember | None:
         """Return the present value of a key, to read parts of it; None if the key does not exist.

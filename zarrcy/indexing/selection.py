@@ -277,8 +277,7 @@ def normalize_orthogonal(
 
 def _positions(item: Selection, axis: int, shape: Shape) -> NDArray[np.int64]:
     """Return the positions that a list of integers or Booleans selects on one axis."""
-    # a copy: another thread may change the array, and the result of the read may overlap it
-    indices = np.array(item)
+    indices = _indices(item)
     if indices.ndim != 1:
         raise SelectionError(
             f"the list for axis {axis} has {indices.ndim} axes; an orthogonal selection takes lists of one axis",
@@ -293,14 +292,23 @@ def _positions(item: Selection, axis: int, shape: Shape) -> NDArray[np.int64]:
     return _from_start(indices, axis, shape)
 
 
+def _indices(item: Selection) -> AnyArray:
+    """Return a list of indices as a new array; as in NumPy, an empty list has integers, and an array its own type.
+
+    It is a copy: another thread may change the array, and the result of the read may overlap it.
+    """
+    indices: AnyArray = np.array(item)
+    return indices if indices.size or hasattr(item, "dtype") else indices.astype(np.int64)
+
+
 def _from_start(indices: AnyArray, axis: int, shape: Shape) -> NDArray[np.int64]:
     """Check the indices of one axis, and return them counted from its start, as contiguous int64."""
-    if indices.size == 0:
-        return np.empty(indices.shape, np.int64)
     if indices.dtype.kind not in "iu":
         raise SelectionError(
             f"the indices for axis {axis} have the data type {indices.dtype}, not integers", shape
         )
+    if indices.size == 0:
+        return np.empty(indices.shape, np.int64)
     low, high = int(indices.min()), int(indices.max())
     if low < -shape[axis] or high >= shape[axis]:
         raise BoundsCheckError(low if low < -shape[axis] else high, axis, shape)
@@ -337,10 +345,9 @@ def normalize_coordinates(selection: Selection, shape: Shape) -> tuple[Points, S
             f"shape of the array, not {selection!r}",
             shape,
         )
-    # copies: another thread may change an array, and the result of the read may overlap it
-    arrays = [np.array(item) for item in items]
+    arrays = [_indices(item) for item in items]
     for axis, array in enumerate(arrays):
-        if array.size and array.dtype.kind not in "iu":
+        if array.dtype.kind not in "iu":
             raise VindexInvalidSelectionError(
                 f"the coordinates for axis {axis} have the data type {array.dtype}, not integers", shape
             )

@@ -120,6 +120,11 @@ def _as_compressor(compressor: CodecLike | None) -> Codec | None:
         raise BadCompressorError(compressor, str(exc)) from exc
 
 
+# Configurations, with the size of an element, whose parameters were checked: checking one takes a tenth of a creation.
+_VALID: set[tuple[object, ...]] = set()
+_MOST_VALID = 256
+
+
 def _with_valid_parameters(
     filters: list[Codec], compressor: Codec | None, dtype: AnyDtype
 ) -> tuple[list[Codec], Codec | None]:
@@ -136,11 +141,23 @@ def _with_valid_config(codec: Codec, argument: str, itemsize: int) -> Codec:
     if not is_own(codec):
         return codec
     config = dict(codec.get_config())
+    # most arrays have one of a few configurations; 1, 1.0 and True are different parameters
+    seen = tuple((name, type(value), value) for name, value in config.items()) + (itemsize,)
+    try:
+        if seen in _VALID:
+            return codec
+    except TypeError:
+        # a parameter that is a list or an object
+        seen = ()
     try:
         valid = numcodecs_config(Member(ARRAY_KEY, argument, config), itemsize)
     except MetadataError as exc:
         raise ValueError(exc.problem) from exc
-    return codec if valid == config else as_codec(valid)
+    if valid != config:
+        return as_codec(valid)
+    if seen and len(_VALID) < _MOST_VALID:
+        _VALID.add(seen)
+    return codec
 
 
 def _checksum_filters(compressor: Codec | None, dtype: AnyDtype) -> list[Codec]:

@@ -15,6 +15,7 @@ from zarrcy.types import Key, Shape
 
 __all__ = [
     "AccessDeniedError",
+    "AccessWarning",
     "ArchiveError",
     "ArchiveInUseError",
     "ArrayIndexError",
@@ -43,6 +44,7 @@ __all__ = [
     "NotErasableError",
     "NotSupportedError",
     "OverlapError",
+    "PartlyDoneError",
     "PathNotFoundError",
     "ReadOnlyError",
     "RegionError",
@@ -810,6 +812,29 @@ class ArchiveInUseError(ZarrcyError, RuntimeError):
         )
 
 
+class PartlyDoneError(ZarrcyError, PermissionError):
+    """A call did all but what it was not permitted to look into.
+
+    Parameters
+    ----------
+    action : str
+        What was done with the rest.
+    denied : list of str
+        Paths in the store.
+    """
+
+    def __init__(self, action: str, denied: list[str]) -> None:
+        super().__init__(action, denied)
+        self.action, self.denied = action, denied
+
+    def __str__(self) -> str:
+        names = ", ".join(map(repr, self.denied[:_MAX_PROBLEMS_SHOWN]))
+        return (
+            f"partly done: everything else is {self.action}, but {names} may not be looked into "
+            f"({len(self.denied)} in all). Ask for the permission, and repeat the call."
+        )
+
+
 class NotErasableError(ZarrcyError, NotImplementedError):
     """A key can't be deleted or moved because the store only grows.
 
@@ -830,6 +855,10 @@ class NotErasableError(ZarrcyError, NotImplementedError):
             f"{self.path!r} can't be deleted or moved: a {self.store} is not erasable. "
             "Copy what you want to keep to a new store."
         )
+
+
+class AccessWarning(UserWarning):
+    """A listing leaves out a directory that the user may not look into."""
 
 
 class ForeignDataError(ZarrcyError, FileExistsError, ValueError):

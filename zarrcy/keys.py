@@ -101,6 +101,21 @@ def check_key(key: Key) -> str:
     return key
 
 
+def is_listed(name: str) -> bool:
+    """Return whether a name in a directory can be the name of a key or of a node.
+
+    Names of files of the system and names that are not text (bytes that are not UTF-8) can't.
+
+    Examples
+    --------
+    >>> is_listed("0.0"), is_listed(".zarray"), is_listed(".nfs0001"), is_listed("\udcff.txt")
+    (True, True, False, False)
+    """
+    if not name.isascii():
+        return not any("\ud800" <= letter <= "\udfff" for letter in name) and "\\" not in name
+    return "\\" not in name and (name[:1] not in (".", "l") or not is_system_name(name))
+
+
 def are_harmless(keys: Iterable[Key]) -> bool:
     """Return whether all keys pass a fast test. If it returns False, call `check_key` for each key.
 

@@ -10,6 +10,7 @@ from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
 from zarrcy.keys import normalize_path
+from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import Option, Store, StoreLike
 
@@ -68,6 +69,7 @@ def consolidate_metadata(
     with opened_store(store, "a", storage_options) as target:
         node = Node(target, path)
         node.format.consolidate(target, node.path, metadata_key)
+        access.refuse_denied(target, node.path, "consolidated")
     return open_consolidated(store, metadata_key=metadata_key, path=path, storage_options=storage_options)
 
 

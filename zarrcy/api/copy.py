@@ -22,6 +22,7 @@ from zarrcy.api.progress import Advance, byte_progress
 from zarrcy.errors import CopyError
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import opened_store
+from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.replacement import refuse_overlap
 from zarrcy.hierarchy.unfinished import MARKER, UnfinishedCopy, marked_prefix
@@ -133,6 +134,7 @@ def copy(
     )
     with _copying(dest, options, log) as copier:
         copier.run([(name, source)], include_groups=True, root=name)
+    _refuse_denied(source)
     return copier.counts
 
 
@@ -206,7 +208,14 @@ def copy_all(
     )
     with _copying(dest, options, log) as copier:
         copier.run(list(source.items()), include_groups=not shallow, attributes_of=source)
+    _refuse_denied(source)
     return copier.counts
+
+
+def _refuse_denied(source: ArrayLike | GroupLike) -> None:
+    """Raise PartlyDoneError if something below a group of zarrcy may not be looked into, after the rest is copied."""
+    if isinstance(source, Group):
+        access.refuse_denied(source.store, source.path, "copied")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -662,6 +671,7 @@ def copy_store(
                     if not dry_run:
                         advance(copier.copy(chosen))
         write_line(_summary(dry_run, copier.counts))
+        access.refuse_denied(from_store, selection.prefix[:-1], "copied")
     return copier.counts
 
 

@@ -139,6 +139,8 @@ def take_inventory(store: Store, path: str, chunk_store: Store | None = None) ->
             inventory.problems.append(problem)
     _report_unfinished(store, path, inventory)
     for one in [store] if chunk_store is None else [store, chunk_store]:
+        for denied in access.denied_below(one, path):
+            inventory.report("unchecked", denied, "this user may not look into the directory")
         for leftover in sorted(access.leftovers(one)):
             if not path or leftover.startswith(prefix_of(path)):
                 inventory.report("leftover", leftover, "a writer was killed, or is writing at the moment")

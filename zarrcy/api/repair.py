@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from zarrcy.api.verify import check_value, verify
 from zarrcy.chunk_io.open_chunks import open_chunk_context
 from zarrcy.chunk_io.sharding.context import ShardContext
-from zarrcy.errors import NotErasableError
 from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.verification import Problem
 from zarrcy.keys import QUARANTINE, normalize_path, prefix_of
@@ -102,12 +101,12 @@ def repair(
     path = normalize_path(path)
     repairs: list[Repair] = []
     if quarantine:
-        if not getattr(store, "is_erasable", lambda: True)():
-            raise NotErasableError(path, type(store).__name__)
         problems_by_key: dict[Key, list[Problem]] = {}
         for problem in verify(store, path, progress=progress).problems:
             if problem.kind in ("chunk", "outside"):
                 problems_by_key.setdefault(problem.key, []).append(problem)
+        if problems_by_key and not access.is_erasable(store):
+            raise access.refusal_to_delete(store, path)
         repairs += [_set_aside(store, key, problems, dry_run) for key, problems in problems_by_key.items()]
     for leftover in list(access.leftovers(store, older_than)):
         if not path or leftover.startswith(prefix_of(path)):

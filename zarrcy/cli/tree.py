@@ -89,7 +89,7 @@ def _lines_below(
 ) -> Iterator[str]:
     if level is not None and level <= 0:
         return
-    members = list(node.members())
+    members = list(node.members(past_denied=True))
     for number, (name, kind) in enumerate(members, 1):
         is_last = number == len(members)
         lead = indent + (branches.corner if is_last else branches.fork)
@@ -108,7 +108,7 @@ def _lines_below(
 def nodes_below(node: Node, parents: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
     """Iterate over the path and kind of all nodes below a group, except links back to a parent group."""
     parents = parents | {_identity(node)}
-    for name, kind in node.members():
+    for name, kind in node.members(past_denied=True):
         child = node.at(node.prefix + name)
         if kind == "array":
             yield child.path, kind

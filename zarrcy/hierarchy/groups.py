@@ -211,7 +211,7 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
         """
         from zarrcy.hierarchy.report import type_name
 
-        kinds = dict(self._node.members())
+        kinds = dict(self._node.members(past_denied=True))
         arrays = [name for name, kind in kinds.items() if kind == "array"]
         groups = [name for name, kind in kinds.items() if kind == "group"]
         own_chunk_store = self._node.own_chunk_store
@@ -274,7 +274,7 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
         return self._at(name).kind() is not None
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name, _ in self._node.members())
+        return (name for name, _ in self._node.members(past_denied=True))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -352,7 +352,7 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
         >>> list(g.group_keys()), list(g.array_keys())
         (['b'], ['a'])
         """
-        return (name for name, kind in self._node.members() if kind == "group")
+        return (name for name, kind in self._node.members(past_denied=True) if kind == "group")
 
     def groups(self) -> Iterator[tuple[str, Group]]:
         """Iterate over the names and groups.
@@ -404,7 +404,7 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
         >>> list(g.array_keys()), list(g.array_keys(recurse=True))
         (['a'], ['a', 'c'])
         """
-        for name, kind in self._node.members():
+        for name, kind in self._node.members(past_denied=True):
             if kind == "array":
                 yield name
             elif recurse:
@@ -1238,7 +1238,7 @@ def _open_again(kind: type[Group], state: GroupState) -> Group:
 def _load_members(state: GroupState) -> Iterator[tuple[str, Member]]:
     """Load all members, sorted by name; callers look at few of many arrays, so these are parsed on first use."""
     config = state.config
-    for name, node, entry in state.node.load_members():
+    for name, node, entry in state.node.load_members(past_denied=True):
         is_group = entry.kind == "group"
         if is_group:
             yield name, Group(state.at(node))
@@ -1270,7 +1270,7 @@ def _first(func: Callable[[_T], _Answer | None], items: Iterator[_T]) -> _Answer
 
 
 def _paths_below(node: Node, skip: int) -> Iterator[str]:
-    for name, kind in node.members():
+    for name, kind in node.members(past_denied=True):
         path = node.prefix + name
         yield path[skip:]
         if kind == "group":

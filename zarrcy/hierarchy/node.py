@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -21,7 +23,7 @@ from zarrcy.metadata import ArrayMetadata, ArraySpec, NodeEntry
 from zarrcy.metadata.json_writer import json_attributes
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
-from zarrcy.storage.listing import getsize, getsize_deep, listdir, rename, rmdir
+from zarrcy.storage.listing import getsize, getsize_deep, listdir, rename, rmdir, warn_denied
 from zarrcy.storage.local.atomic_files import PARTIAL, partial_ending
 from zarrcy.sync.key_locks import KeyLock
 from zarrcy.types import JSON, Buffer, Key, Store, Synchronizer, ZarrFormat
@@ -293,37 +295,75 @@ class Node:
         if entry.kind == "array":
             raise ContainsArrayError(self.path)
 
-    def _names(self) -> tuple[list[str], list[str]]:
+    def _names(self, past_denied: bool) -> tuple[list[str], list[str]]:
         """Return the names below this path that may be those of nodes, and the prefixes of their keys."""
-        names = self.format.names_below(self.store, self.prefix)
+        try:
+            names = self.format.names_below(self.store, self.prefix)
+        except PermissionError:
+            if not past_denied:
+                raise
+            warn_denied(self.path)
+            names = []
         return names, [f"{self.prefix}{name}/" for name in names]
 
-    def members(self) -> Iterator[tuple[str, str]]:
-        """Iterate over the names and kinds of the nodes directly below, sorted by name."""
-        names, prefixes = self._names()
-        kinds = self._each(names, self.format.kinds_at(self.store, prefixes), Node.kind)
+    def members(self, past_denied: bool = False) -> Iterator[tuple[str, str]]:
+        """Iterate over the names and kinds of the nodes directly below, sorted by name.
+
+        Parameters
+        ----------
+        past_denied : bool, optional
+            Leave out what may not be looked into, with a warning.
+
+        Raises
+        ------
+        PermissionError
+            If a node may not be looked into, and `past_denied` is false.
+        """
+        names, prefixes = self._names(past_denied)
+        kinds = self._each(names, self.format.kinds_at(self.store, prefixes), Node.kind, past_denied)
         return ((name, kind) for name, kind in zip(names, kinds, strict=True) if kind is not None)
 
-    def load_members(self) -> Iterator[tuple[str, Node, NodeEntry]]:
-        """Load the documents of the nodes directly below, sorted by name."""
-        names, prefixes = self._names()
+    def load_members(self, past_denied: bool = False) -> Iterator[tuple[str, Node, NodeEntry]]:
+        """Load the documents of the nodes directly below, sorted by name; see `members`."""
+        names, prefixes = self._names(past_denied)
         entries = self.format.load_at(self.store, prefixes, _default_separator(self.store))
-        for name, entry in zip(names, self._each(names, entries, Node.load), strict=True):
+        for name, entry in zip(names, self._each(names, entries, Node.load, past_denied), strict=True):
             if entry is not None:
                 yield name, self.at(self.prefix + name), entry
 
     def _each(
-        self, names: list[str], answers: Iterable[_T | None], one: Callable[[Node], _T | None]
+        self,
+        names: list[str],
+        answers: Iterable[_T | None],
+        one: Callable[[Node], _T | None],
+        past_denied: bool,
     ) -> Iterator[_T | None]:
         """Yield the answers for nodes directly below. After a denied request, ask for the others one by one."""
         n_answered = 0
         try:
             for answer in answers:
+                if answer is None:
+                    self.at(self.prefix + names[n_answered])._refuse_denied()
                 n_answered += 1
                 yield answer
         except PermissionError:
             for name in names[n_answered:]:
-                yield one(self.at(self.prefix + name))
+                node = self.at(self.prefix + name)
+                try:
+                    answer = one(node)
+                    if answer is None:
+                        node._refuse_denied()
+                except PermissionError:
+                    if not past_denied:
+                        raise
+                    warn_denied(node.path)
+                    answer = None
+                yield answer
+
+    def _refuse_denied(self) -> None:
+        """Raise PermissionError if documents may exist that the store does not report, because it may not look."""
+        if access.is_denied(self.store, self.path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), self.path)
 
     def load_attributes(self, past_caches: bool = False) -> dict[str, JSON]:
         """Load the user attributes; with `past_caches` as `load_array` does."""

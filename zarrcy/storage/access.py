@@ -11,10 +11,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
-from zarrcy.errors import NotErasableError, ReadOnlyError
+from zarrcy.errors import NotErasableError, PartlyDoneError, ReadOnlyError
 from zarrcy.storage.base import offers
 from zarrcy.storage.capabilities import (
     CachesValues,
+    ChecksAccess,
     ChecksMany,
     ChecksRemoval,
     DeletesMany,
@@ -390,6 +391,29 @@ def check_delete(store: Store, keys: Iterable[Key]) -> None:
     for key in keys:
         if key in store:
             raise refusal_to_delete(store, key)
+
+
+def denied_below(store: Store, path: str) -> list[str]:
+    """Return the paths below `path` that may not be looked into, so that keys below them are not listed."""
+    store = mapping_of(store)
+    return (
+        sorted(cast(ChecksAccess, store).denied_below(path))
+        if has_capability(type(store), "denied_below")
+        else []
+    )
+
+
+def refuse_denied(store: Store, path: str, action: str) -> None:
+    """Raise PartlyDoneError if something below a path may not be looked into, after the rest was done."""
+    denied = denied_below(store, path)
+    if denied:
+        raise PartlyDoneError(action, denied)
+
+
+def is_denied(store: Store, path: str) -> bool:
+    """Return whether one system call shows that a directory may not be looked into."""
+    root = directory_of(store)
+    return root is not None and os.path.isdir(root + path) and not os.access(root + path, os.X_OK)
 
 
 def can_move(store: Store) -> bool:

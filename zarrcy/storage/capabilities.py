@@ -229,6 +229,13 @@ class KeepsLeftovers(Protocol):
         """Delete one of the files that `leftovers` returned, or move a directory to its `leftover_target`."""
 
 
+class ChecksAccess(Protocol):
+    """A store with directories that a user may be unable to look into."""
+
+    def denied_below(self, path: str | None = None) -> Iterator[str]:
+        """Iterate over the paths of such directories below a path. Keys below them are not listed."""
+
+
 class ChecksRemoval(Protocol):
     """A store that can say in advance whether keys can be deleted."""
 

@@ -5,12 +5,24 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 
-from zarrcy.errors import KeyPathError
-from zarrcy.keys import normalize_path, prefix_of
+from zarrcy.errors import AccessWarning, KeyPathError
+from zarrcy.keys import is_listed, normalize_path, prefix_of
 from zarrcy.types import Buffer
 
 AFTER_SLASH = chr(ord("/") + 1)
 """A prefix whose last slash is replaced by this character sorts directly after all keys that begin with the prefix."""
+
+
+def warn_denied(place: str) -> None:
+    """Warn that a listing leaves out a directory that this user may not look into."""
+    # programs that list no such directory do not need this import
+    import warnings
+
+    warnings.warn(
+        f"{place!r} may not be looked into, so what is below it is left out of the listing",
+        AccessWarning,
+        stacklevel=3,
+    )
 
 
 def list_keys(keys: Iterable[str], path: str) -> list[str]:
@@ -106,7 +118,7 @@ def listdir(store: Mapping[str, Buffer], path: str | None = None) -> list[str]:
     """
     own = getattr(store, "listdir", None)
     if own is not None:
-        return sorted(own(normalize_path(path)))
+        return sorted(filter(is_listed, own(normalize_path(path))))
     return list_keys(store, normalize_path(path))
 
 

@@ -53,6 +53,7 @@ def documents_of(store: Store) -> Iterator[tuple[Key, Buffer]]:
         yield from zip(keys, fetch(keys), strict=True)
         return
     batched = offers(store, "getitems")
+    denied = set(access.denied_below(store, ""))
     level = [""]
     while level:
         below = []
@@ -60,7 +61,9 @@ def documents_of(store: Store) -> Iterator[tuple[Key, Buffer]]:
             if node is not None:
                 yield node[1:]
             if node is None or node[0] == "group":
-                below += [f"{prefix}{name}/" for name in names_below(store, prefix)]
+                below += [
+                    f"{prefix}{name}/" for name in names_below(store, prefix) if prefix + name not in denied
+                ]
         keys = [prefix + ATTRS_KEY for prefix in level]
         for first in range(0, len(keys), BATCH_KEYS):
             batch = keys[first : first + BATCH_KEYS]

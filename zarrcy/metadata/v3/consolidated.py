@@ -73,9 +73,11 @@ def _entries_below(store: Store, prefix: str) -> Iterator[tuple[str, str]]:
         keys = [key for key in store if key.startswith(prefix) and key.endswith(f"/{KEY}")]
         yield from _entries(store, keys, prefix, [])
         return
+    denied = set(access.denied_below(store, prefix[:-1]))
     level = [prefix]
     while level:
-        keys = [f"{group}{name}/{KEY}" for group in level for name in names_below(store, group)]
+        names = ((group, name) for group in level for name in names_below(store, group))
+        keys = [f"{group}{name}/{KEY}" for group, name in names if group + name not in denied]
         level = []
         yield from _entries(store, keys, prefix, level)
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 from zarrcy.errors import KeyPathError, NotAFileError, ValueLengthError
-from zarrcy.keys import QUARANTINE, check_key, normalize_path
+from zarrcy.keys import QUARANTINE, check_key, is_listed, normalize_path
 from zarrcy.storage.base import Store, check_ranges
+from zarrcy.storage.listing import warn_denied
 from zarrcy.storage.local.atomic_files import (
     OPEN_NEW,
     PARTIAL,
@@ -472,6 +473,30 @@ class DirectoryStore(Store):
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and os.path.isfile(self._file_of(check_key(key)))
 
+    def denied_below(self, path: str | None = None) -> Iterator[str]:
+        """Iterate over the paths of directories below `path` that this user may not list or search.
+
+        Parameters
+        ----------
+        path : str, optional
+            Path of a node; the root by default.
+
+        Yields
+        ------
+        str
+            Path relative to the store.
+        """
+        denied: list[OSError] = []
+        for folder, folders, _ in os.walk(self.dir_path(path), onerror=denied.append):
+            if os.access(folder, os.X_OK):
+                folders[:] = filter(_is_listed, folders)
+            else:
+                folders.clear()
+                yield folder[len(self._root) :].replace(os.sep, "/")
+        for exc in denied:
+            if isinstance(exc, PermissionError):
+                yield os.fspath(exc.filename)[len(self._root) :].replace(os.sep, "/")
+
     def has_each(self, keys: Iterable[str]) -> list[bool]:
         """Return for each key whether it exists. This is faster than ``in``.
 
@@ -491,10 +516,15 @@ class DirectoryStore(Store):
 
     def __iter__(self) -> Iterator[str]:
         skip = len(self._root)
-        for folder, folders, names in os.walk(self.path):
-            folders[:] = [name for name in folders if not PARTIAL.search(name)]
+        for folder, folders, names in os.walk(self.path, onerror=_warn_denied):
+            if not os.access(folder, os.X_OK):
+                # the names can be listed, but not used
+                folders.clear()
+                warn_denied(folder)
+                continue
+            folders[:] = filter(_is_listed, folders)
             for name in names:
-                if not PARTIAL.search(name):
+                if _is_listed(name):
                     yield os.path.join(folder, name)[skip:].replace(os.sep, "/")
 
     def __len__(self) -> int:
@@ -533,7 +563,7 @@ class DirectoryStore(Store):
 
     def listdir(self, path: str | None = None) -> list[str]:
         try:
-            return sorted(name for name in os.listdir(self.dir_path(path)) if not PARTIAL.search(name))
+            return sorted(filter(_is_listed, os.listdir(self.dir_path(path))))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -701,6 +731,16 @@ def _absolute(path: str) -> str:
     if not stat.S_ISDIR(mode):
         raise NotADirectoryError(f"{path!r} exists and is not a directory")
     return path
+
+
+def _is_listed(name: str) -> bool:
+    return is_listed(name) and not (name.endswith(".partial") and PARTIAL.search(name))
+
+
+def _warn_denied(exc: OSError) -> None:
+    """Warn about a directory that can't be listed, but not about one that was deleted meanwhile."""
+    if isinstance(exc, PermissionError):
+        warn_denied(os.fspath(exc.filename))
 
 
 def _is_left_of(own: str, name: str) -> bool:

@@ -194,7 +194,7 @@ def test_a_killed_copy_is_completed_by_the_same_command(tmp_path, options):
         group.create_dataset(f"a{number}", data=np.arange(4000), chunks=10)
     command = [sys.executable, "-m", "zarrcy", "copy", source, location, *options]
     for delay in (0.3, 0.5, 0.7, 0.9):
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             child.wait(delay)
         except subprocess.TimeoutExpired:

@@ -9,7 +9,7 @@ must have the same length for every index.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,12 @@ class IndexFormat:
         The codecs that add checksums, in the order of encoding.
     at_end : bool
         Whether the index is at the end of the value, instead of its start.
+    nbytes : int
+        Length of an encoded index.
+    span : Span
+        Byte range of the index in a value.
+    ends_with_checksum : bool
+        Whether the last bytes of an encoded index are a CRC-32C of the others.
     """
 
     counts: Shape
@@ -44,24 +50,21 @@ class IndexFormat:
     byteorder: str
     checksums: tuple[Compressor, ...]
     at_end: bool
+    # computed once: each read of a shard uses them
+    nbytes: int = field(init=False)
+    span: Span = field(init=False)
+    ends_with_checksum: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        nbytes = 16 * self.n_chunks + sum(stage.added_nbytes or 0 for stage in self.checksums)
+        object.__setattr__(self, "nbytes", nbytes)
+        object.__setattr__(self, "span", (-nbytes, None) if self.at_end else (0, nbytes))
+        is_checked = bool(self.checksums) and self.checksums[-1].name == "crc32c"
+        object.__setattr__(self, "ends_with_checksum", is_checked)
 
     @property
     def n_chunks(self) -> int:
         return math.prod(self.counts)
-
-    @property
-    def nbytes(self) -> int:
-        return 16 * self.n_chunks + sum(stage.added_nbytes or 0 for stage in self.checksums)
-
-    @property
-    def ends_with_checksum(self) -> bool:
-        """Whether the last bytes of an encoded index are a checksum of the others."""
-        return bool(self.checksums) and self.checksums[-1].name == "crc32c"
-
-    @property
-    def span(self) -> Span:
-        """Byte range of the index in a value."""
-        return (-self.nbytes, None) if self.at_end else (0, self.nbytes)
 
     def parse(self, data: Buffer, value_nbytes: int | None) -> NDArray[np.uint64]:
         """Parse an index, and check that every chunk is inside the value.

@@ -125,7 +125,11 @@ class ShardContext(ChunkContext):
                 end = shard.nbytes if form.at_end else form.nbytes
                 if shard.read(end - CHECKSUM_NBYTES, CHECKSUM_NBYTES) == entry.raw[-CHECKSUM_NBYTES:]:
                     return entry.entries
-        return self.parse_index(key, shard.read(*form.span), shard.nbytes, shard.identity)
+        raw = shard.read(*form.span)
+        entry = self.index_cache.last(key)
+        if entry is not None and entry[:3] == (raw, shard.nbytes, shard.identity):
+            return entry.entries
+        return self.parse_index(key, raw, shard.nbytes, shard.identity)
 
     def parse_index(
         self, key: Key, raw: Buffer, shard_nbytes: int | None, identity: Hashable = None

@@ -64,7 +64,15 @@ class IndexCache:
 
     def last(self, key: Key) -> ParsedIndex | None:
         """Return the index that a shard had when it was last read; None if it is not in the cache."""
-        return self._entries.get(key)
+        # Hot path: without the lock, because each of the two operations is atomic.
+        entry = self._entries.get(key)
+        if entry is not None:
+            try:
+                self._entries.move_to_end(key)
+            except KeyError:
+                # another thread dropped it since
+                return entry
+        return entry
 
     def parsed(
         self,
@@ -91,15 +99,12 @@ class IndexCache:
         """
         # a copy of a view: the store may change its value, and a part of it would keep all of it in memory
         data = bytes(raw)
-        entry = self._entries.get(key)
+        entry = self.last(key)
         if entry is None or entry.raw != data or entry.nbytes != nbytes or entry.identity != identity:
             is_same = entry is not None and entry.raw == data and entry.nbytes == nbytes
             entries = entry.entries if entry is not None and is_same else parse(data)
             self._put(key, ParsedIndex(data, nbytes, identity, entries))
             return entries
-        with self._lock:
-            if key in self._entries:
-                self._entries.move_to_end(key)
         return entry.entries
 
     def _put(self, key: Key, entry: ParsedIndex) -> None:

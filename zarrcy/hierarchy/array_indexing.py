@@ -410,6 +410,11 @@ def _as_array(value: Elements, dtype: AnyDtype) -> AnyArray:
     """Return a value that a user gave as an array, of its own data type where it has one."""
     if dtype.kind == "V" and isinstance(value, list):
         return np.array(value, dtype)
-    if hasattr(value, "__array__") or isinstance(value, list):
-        return np.asarray(value) if not dtype.hasobject else np.asarray(value, dtype)
-    return np.asarray(value, dtype)
+    if dtype.hasobject:
+        return np.asarray(value, dtype)
+    if isinstance(value, (np.generic, list)):
+        # NumPy refuses some values that it would cast in an array, such as a time for a number
+        values: AnyArray = np.empty(np.shape(value), dtype)
+        values[...] = value
+        return values
+    return np.asarray(value) if hasattr(value, "__array__") else np.asarray(value, dtype)

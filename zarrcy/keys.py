@@ -108,7 +108,7 @@ def is_listed(name: str) -> bool:
 
     Examples
     --------
-    >>> is_listed("0.0"), is_listed(".zarray"), is_listed(".nfs0001"), is_listed("\udcff.txt")
+    >>> is_listed("0.0"), is_listed(".zarray"), is_listed(".nfs0001"), is_listed(chr(0xDCFF))
     (True, True, False, False)
     """
     if not name.isascii():

@@ -146,6 +146,13 @@ SLURM_CPUS = Setting(
     meaning="Set by Slurm: upper bound of the default number of threads.",
     read="call",
 )
+HDF5_VDS_PREFIX = Setting(
+    name="HDF5_VDS_PREFIX",
+    kind="path",
+    default="",
+    meaning="Set for HDF5: directory of the source files of virtual datasets that `zarrcy import` reads.",
+    read="call",
+)
 SETTINGS: tuple[Setting, ...] = (
     THREADS,
     DURABILITY,
@@ -156,6 +163,7 @@ SETTINGS: tuple[Setting, ...] = (
     PURE,
     V3_DRAFT,
     SLURM_CPUS,
+    HDF5_VDS_PREFIX,
     Setting(
         name="ZARRCY_NO_CODECS",
         kind="0 or 1",

@@ -56,5 +56,5 @@ def test_a_documented_difference_exists(ours: Zarrcy, zarr2: Zarr2, program: Pro
 
 def test_there_are_as_many_programs_as_before() -> None:
     """A program that is lost, for example because a family is defined twice, must not go unnoticed."""
-    assert len(SAME) >= 3137
+    assert len(SAME) >= 3133
     assert len(DIFFERENT) >= 135

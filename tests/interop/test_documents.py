@@ -78,11 +78,12 @@ def test_a_changed_array_has_the_same_files(
     for side, folder in ((ours, place / "ours"), (zarr2, place / "theirs")):
         side.create(folder, case)
         side.write(folder, case.whole, case.values())
-        side.resize(folder, (3, 7))
-        side.append(folder, np.arange(9, dtype="<i4").reshape(3, 3), axis=1)
+        # along chunk borders: elsewhere zarrcy clears what is cut off, and zarr-python 2 leaves it
+        side.resize(folder, (4, 6))
+        side.append(folder, np.arange(12, dtype="<i4").reshape(4, 3), axis=1)
         side.put_attrs(folder, {"changed": True})
-        side.resize(folder, (8, 2))
-        side.append(folder, np.arange(6, dtype="<i4").reshape(3, 2), axis=0)
+        side.resize(folder, (8, 3))
+        side.append(folder, np.arange(9, dtype="<i4").reshape(3, 3), axis=0)
     assert_same_files(place / "ours", place / "theirs")
 
 

@@ -4,10 +4,12 @@ The caller must pass validated paths. `zarrcy.storage.local.atomic_files` does t
 that say what went wrong.
 """
 
+from os import strerror
+
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrnoWithFilenameObject
-from libc.errno cimport EINTR, EISDIR, errno
+from libc.errno cimport EINTR, ENOENT, EISDIR, errno
 
 from zarrcy._kernels._types cimport index_t
 
@@ -26,6 +28,7 @@ cdef extern from "file_io.h":
 cdef enum:
     # most documents fit in a buffer of this size on the stack, so they are read before memory is allocated
     HEAD_NBYTES = 4096
+    ATTEMPTS = 5                     # to open a file that seems to be a link to nothing
 
 
 def read_file(str path not None, index_t most=-1, bint strict=False):
@@ -57,16 +60,20 @@ def read_file(str path not None, index_t most=-1, bint strict=False):
     cdef char* at = head
     cdef bytes value = None
     cdef index_t done, more, nbytes = 0
-    cdef int fd = -1
+    cdef int fd = -1, number, attempts = 0
     while True:
         with nogil:
             done = zarrcy_read_file(name, &fd, head, HEAD_NBYTES, &nbytes)
         if done >= 0:
             break
-        if zarrcy_is_missing(name) if strict else zarrcy_is_absent() or errno == EISDIR:
+        number = errno
+        if zarrcy_is_missing(name) if strict else zarrcy_is_absent() or number == EISDIR:
             return None
-        if errno != EINTR:
-            PyErr_SetFromErrnoWithFilenameObject(OSError, path)
+        if strict and number == ENOENT and attempts < ATTEMPTS:
+            # a link to nothing, or a file that was created after the attempt to open it
+            attempts += 1
+        elif number != EINTR:
+            raise OSError(number, strerror(number), path)
         # a signal handler that raises ends the loop
         PyErr_CheckSignals()
     if fd < 0:

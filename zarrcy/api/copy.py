@@ -657,12 +657,13 @@ def copy_store(
             # an earlier copy was interrupted after it had copied some keys
             if_exists = "skip"
         copier = _KeyCopier(from_store, to_store, write_line, if_exists)
+        # a hierarchy can be opened when its chunks are copied, and the nodes below it
+        levels: dict[int, list[Key]] = {}
+        # before the marker is written: the destination may be inside the source
+        for key in sorted(key for key in from_store if key in selection):
+            levels.setdefault(_level(key), []).append(key)
         with unfinished:
             unfinished.mark()
-            # a hierarchy can be opened when its chunks are copied, and the nodes below it
-            levels: dict[int, list[Key]] = {}
-            for key in sorted(key for key in from_store if key in selection):
-                levels.setdefault(_level(key), []).append(key)
             for level in sorted(levels):
                 keys = iter(levels[level])
                 while batch := list(itertools.islice(keys, _BATCH_KEYS)):

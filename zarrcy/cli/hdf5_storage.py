@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
+from zarrcy import settings
 from zarrcy.cli.hdf5_values import UnstorableError, decode_text, load_h5py
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _places(user: str, name: str) -> Iterator[str]:
     if os.path.isabs(name):
         yield name
         name = os.path.basename(name)
-    prefix = os.environ.get("HDF5_VDS_PREFIX")
+    prefix = settings.HDF5_VDS_PREFIX.text()
     if prefix:
         yield os.path.join(prefix.replace("${ORIGIN}", folder), name)
     yield os.path.join(folder, name)

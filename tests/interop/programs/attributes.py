@@ -145,9 +145,6 @@ def attributes(zarr, place, z):
     z.attrs["a"] = [np.int64(1), {"b": np.int16(2)}]
     yield zarr.open_array(place).attrs["a"]
 
-    z.attrs["a"] = np.datetime64("2020-01-01")
-    yield
-
     z.attrs["a"] = 1
     del z.attrs["a"]
     yield zarr.open_array(place).attrs.asdict()

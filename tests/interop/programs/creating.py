@@ -20,9 +20,6 @@ def creating_arrays(zarr, place):
     z[0] = b"a\x00"
     yield z[0]
 
-    z = zarr.create(3, dtype=str, filters=[numcodecs.VLenUTF8()])
-    yield [f.codec_id for f in z.filters]
-
     z = zarr.create(3, dtype=object, object_codec=numcodecs.JSON())
     z[0] = {"a": 1}
     yield z[0]

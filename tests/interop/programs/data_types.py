@@ -95,6 +95,5 @@ def writing_every_data_type(z, v):
     z.append(v[:6].reshape(3, 2), axis=1)
     yield state(z)
 
-    z.fill_value = v[3]
     z.resize(5, 4)
     yield state(z)

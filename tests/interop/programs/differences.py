@@ -404,3 +404,38 @@ def zarr_python_2_fails_on_valid_input(zarr, place):
 
     zarr.array([1, 2, 3, 4], chunks=2, store=place)
     yield zarr.Array(place, partial_decompress=True)[1:2]
+
+
+@family(reason="values of NumPy that JSON can hold are attributes")
+def values_of_numpy_are_attributes(zarr):
+    z = zarr.zeros(3)
+    z.attrs["a"] = np.datetime64("2020-01-01")
+    yield z.attrs["a"]
+
+    z = zarr.zeros(3)
+    z.attrs["a"] = np.arange(3)
+    yield z.attrs["a"]
+
+
+@family(reason="an object codec that is given twice is used once")
+def an_object_codec_is_used_once(zarr):
+    z = zarr.create(3, dtype=str, filters=[numcodecs.VLenUTF8()])
+    yield [f.codec_id for f in z.filters]
+
+
+@family(reason="without cached metadata, properties are read again")
+def properties_are_read_again(zarr):
+    store = {}
+    zarr.zeros(3, store=store)
+    z = zarr.Array(store, cache_metadata=False)
+    zarr.Array(store).fill_value = 7
+    yield z.fill_value
+
+
+@family(reason="an array that grows shows the fill value that it has then")
+def growth_shows_the_fill_value(zarr):
+    z = zarr.zeros((3, 4), chunks=(2, 3))
+    z[...] = 1
+    z.fill_value = 7
+    z.resize(5, 4)
+    yield z[...]

@@ -146,11 +146,6 @@ def array_options_with_stored(zarr, place):
     y.resize(8)
     yield z[:]
 
-    z = zarr.Array(place, cache_metadata=False)
-    y = zarr.Array(place)
-    y.fill_value = 7
-    yield z.fill_value
-
     v = zarr.Array(place, cache_metadata=False).view()
     y = zarr.Array(place)
     y.resize(8)

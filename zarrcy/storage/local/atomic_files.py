@@ -97,6 +97,8 @@ def _seek_and_read(fd: int, nbytes: int, start: int) -> bytes:
 
 _HAS_PREAD = hasattr(os, "pread")  # Windows does not have it
 
+# Attempts to open a file that seems to be a link to nothing.
+_ATTEMPTS = 5
 _counter = itertools.count()
 _token = os.urandom(12).hex()
 
@@ -138,7 +140,7 @@ def open_file(path: str, strict: bool = False) -> tuple[int, os.stat_result] | N
         If there is something else than a regular file, or the file can't be opened. A FIFO or device does not block.
     """
     try:
-        fd = os.open(path, _OPEN_ANY)
+        fd = _open_any(path, strict)
     except (FileNotFoundError, NotADirectoryError):
         if strict and not is_missing(path):
             raise
@@ -160,6 +162,17 @@ def open_file(path: str, strict: bool = False) -> tuple[int, os.stat_result] | N
         return None
     number = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
     raise OSError(number, os.strerror(number), path)
+
+
+def _open_any(path: str, strict: bool) -> int:
+    """Open whatever is at a path. If `strict`, repeat it where a file was created after the attempt to open it."""
+    for _ in range(_ATTEMPTS if strict else 0):
+        try:
+            return os.open(path, _OPEN_ANY)
+        except FileNotFoundError:
+            if is_missing(path):
+                raise
+    return os.open(path, _OPEN_ANY)
 
 
 def is_missing(path: str) -> bool:

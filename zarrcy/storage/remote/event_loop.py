@@ -6,14 +6,18 @@ coroutine, and not the tasks that the coroutine started.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 from zarrcy.storage.optional import Client, Option
 from zarrcy.storage.remote.concurrent import GRACE, describe_unfinished, wait_for
 from zarrcy.types import Key
+
+if TYPE_CHECKING:
+    # programs that use no file system of fsspec do not load it
+    import asyncio
 
 # Calls that change the store. If one is cancelled, the server may have received all of it.
 _WRITES = {"pipe", "pipe_file", "rm", "rm_file", "copy"}
@@ -55,6 +59,8 @@ def call(fs: Client, keys: Sequence[Key], name: str, *args: Option, **kwargs: Op
 
 def _runs(loop: asyncio.AbstractEventLoop) -> bool:
     """Return whether this thread runs an event loop; it must not wait for a coroutine of that loop."""
+    import asyncio
+
     try:
         return asyncio.get_running_loop() is loop
     except RuntimeError:
@@ -79,6 +85,8 @@ class _Request(Coroutine[Client, Client, Client]):
 
     def cancel(self) -> bool:
         """Cancel the request and the tasks that it started; return whether all of them ended within one second."""
+        import asyncio
+
         ended: SimpleQueue[None] = SimpleQueue()
 
         def cancel() -> None:
@@ -116,6 +124,8 @@ class _Request(Coroutine[Client, Client, Client]):
         return self.coroutine.__await__()
 
     def _step(self, step: Callable[[], Client]) -> Client:
+        import asyncio
+
         factory = self.loop.get_task_factory()
 
         def record(loop: asyncio.AbstractEventLoop, coroutine: Client, **kwargs: Option) -> Client:

@@ -165,6 +165,28 @@ def test_a_missing_chunk_below_linked_directories_is_still_the_fill_value(tmp_pa
     assert a[0, 1] == 7
 
 
+@pytest.mark.parametrize("appears", ["before", "after"])
+def test_a_file_that_appears_around_the_check_for_links_to_nothing_is_no_error(
+    tmp_path, monkeypatch, appears
+):
+    """The first attempt to open the file fails; another writer creates it before or after the check."""
+    store, exists = DirectoryStore(tmp_path), os.path.lexists
+
+    def check(path):
+        missing = not exists(path)
+        (tmp_path / "c").mkdir(exist_ok=True)
+        (tmp_path / "c" / "0").write_bytes(b"value")
+        return appears == "before" or not missing
+
+    monkeypatch.setattr(os.path, "lexists", check)
+    opened = store.open_value("c/0")
+    if appears == "after":
+        assert opened is None
+        opened = store.open_value("c/0")
+    with opened:
+        assert opened.read(0, None) == b"value"
+
+
 @pytest.mark.parametrize("what", ["a FIFO", "a socket", "a device", "the null device", "a link in a circle"])
 @pytest.mark.parametrize("kind", ["raw", "v3"])
 def test_a_document_that_is_not_a_file_is_an_error(tmp_path, kind, what):

@@ -139,17 +139,9 @@ def open_file(path: str, strict: bool = False) -> tuple[int, os.stat_result] | N
     OSError
         If there is something else than a regular file, or the file can't be opened. A FIFO or device does not block.
     """
-    try:
-        fd = _open_any(path, strict)
-    except (FileNotFoundError, NotADirectoryError):
-        if strict and not is_missing(path):
-            raise
+    fd = _open_strictly(path) if strict else _open_any(path)
+    if fd is None:
         return None
-    except BlockingIOError:
-        # another program must release the file first
-        if not os.path.isfile(path):
-            raise
-        fd = os.open(path, OPEN_READ)
     try:
         status = os.fstat(fd)
         if stat.S_ISREG(status.st_mode):
@@ -164,14 +156,29 @@ def open_file(path: str, strict: bool = False) -> tuple[int, os.stat_result] | N
     raise OSError(number, os.strerror(number), path)
 
 
-def _open_any(path: str, strict: bool) -> int:
-    """Open whatever is at a path. If `strict`, repeat it where a file was created after the attempt to open it."""
-    for _ in range(_ATTEMPTS if strict else 0):
-        try:
-            return os.open(path, _OPEN_ANY)
-        except FileNotFoundError:
-            if is_missing(path):
-                raise
+def _open_any(path: str) -> int | None:
+    """Open whatever is at a path. Return None if it leads to nothing."""
+    try:
+        return os.open(path, _OPEN_ANY)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except BlockingIOError:
+        # another program must release the file first
+        if not os.path.isfile(path):
+            raise
+        return os.open(path, OPEN_READ)
+
+
+def _open_strictly(path: str) -> int | None:
+    """Open whatever is at a path. Return None if nothing is there; see `is_missing`."""
+    for _ in range(_ATTEMPTS):
+        fd = _open_any(path)
+        if fd is not None:
+            return fd
+        # One check decides: a second one could find a file that was created after the first.
+        if is_missing(path):
+            return None
+    # a link to nothing, or a path through a file: the system knows the error
     return os.open(path, _OPEN_ANY)
 
 

@@ -166,7 +166,7 @@ def test_a_missing_chunk_below_linked_directories_is_still_the_fill_value(tmp_pa
 
 
 @pytest.mark.parametrize("appears", ["before", "after"])
-def test_a_file_that_appears_around_the_check_for_links_to_nothing_is_no_error(
+def test_a_file_that_appears_around_the_check_for_links_to_nothing_does_not_raise(
     tmp_path, monkeypatch, appears
 ):
     """The first attempt to open the file fails; another writer creates it before or after the check."""

@@ -431,6 +431,39 @@ class TestCallLock:
             pass
 
 
+@pytest.mark.parametrize("module", IMPLEMENTATIONS, ids=lambda module: module.__name__.rsplit(".", 1)[-1])
+class TestCallInThread:
+    def test_it_returns_and_raises_what_the_function_does_in_another_thread(self, module):
+        ident, arguments = module.call_in_thread(
+            lambda *args, **options: (threading.get_ident(), (args, options)), 1, b=2
+        )
+        assert ident != threading.get_ident()
+        assert arguments == ((1,), {"b": 2})
+        assert module.call_in_thread(lambda: None) is None
+        with pytest.raises(KeyError, match="stop"):
+            module.call_in_thread({}.__getitem__, "stop")
+
+    def test_handlers_run_at_once_and_their_exception_waits_for_the_end(self, module):
+        handled, ended = threading.Event(), []
+
+        def handler(*_):
+            handled.set()
+            raise Interrupted
+
+        def work():
+            signal.setitimer(signal.ITIMER_REAL, 1e-3)
+            assert handled.wait(60)
+            ended.append(1)
+
+        before = signal.signal(signal.SIGALRM, handler)
+        try:
+            with pytest.raises(Interrupted):
+                module.call_in_thread(work)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        assert ended == [1]
+
+
 class TestRequests:
     def test_results_have_the_order_of_the_items(self):
         def request(n):

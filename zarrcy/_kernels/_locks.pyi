@@ -165,3 +165,10 @@ def held_names() -> set[str]:
 
 def forget_locks() -> None:
     """Release all names in a forked child: the threads that held them do not exist there."""
+
+def call_in_thread(function: Callable[..., _T], *args: object, **kwargs: object) -> _T:
+    """Call a function in a thread of its own, where no signal handler runs, and return its result.
+
+    Handlers of signals run in the calling thread meanwhile. What they raise is raised when the function has ended. If
+    the system has no more threads, the calling thread calls the function.
+    """

@@ -6,7 +6,7 @@ Compiled code has none: if ``__enter__`` of a class here returns, the ``with`` s
 nothing is held any more.
 """
 
-from _thread import allocate_lock
+from _thread import allocate_lock, start_new_thread
 from cpython.dict cimport PyDict_DelItem, PyDict_GetItem, PyDict_SetItem
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport PyObject
@@ -346,3 +346,49 @@ cdef class WorkerGroup:
         if interrupt is not None:
             raise interrupt
         return False
+
+
+cdef class _ThreadCall:
+    """A call of a function, and what came of it."""
+
+    cdef object function, ended, result, failure
+    cdef tuple args
+    cdef dict kwargs
+
+    def __init__(self, function, args, kwargs):
+        self.function, self.args, self.kwargs = function, args, kwargs
+        self.ended = allocate_lock()
+        self.ended.acquire()
+
+    def run(self):
+        try:
+            self.result = self.function(*self.args, **self.kwargs)
+        except BaseException as exc:
+            self.failure = exc
+        self.ended.release()
+
+
+def call_in_thread(function, *args, **kwargs):
+    """Call a function in a thread of its own, where no signal handler runs, and return its result.
+
+    Handlers of signals run in the calling thread meanwhile. What they raise is raised when the function has ended. If
+    the system has no more threads, the calling thread calls the function.
+    """
+    cdef _ThreadCall call = _ThreadCall(function, args, kwargs)
+    interrupt = None
+    try:
+        start_new_thread(call.run, ())
+    except RuntimeError:
+        return function(*args, **kwargs)
+    while True:
+        try:
+            PyErr_CheckSignals()
+            if call.ended.acquire(True, WAIT_SECONDS):
+                break
+        except BaseException as raised:
+            interrupt = interrupt or raised
+    if interrupt is not None:
+        raise interrupt
+    if call.failure is not None:
+        raise call.failure
+    return call.result

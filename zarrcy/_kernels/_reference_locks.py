@@ -7,6 +7,7 @@ needs the compiled module.
 from __future__ import annotations
 
 import threading
+from _thread import allocate_lock, start_new_thread
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar, Token
 from threading import get_ident
@@ -14,6 +15,8 @@ from time import monotonic
 from typing import TypeVar
 
 T = TypeVar("T")
+
+_WAIT_SECONDS = 0.1
 
 _holders: dict[str, KeyLock] = {}
 _freed = threading.Condition()
@@ -203,3 +206,32 @@ def forget_locks() -> None:
     global _freed  # noqa: PLW0603
     _freed = threading.Condition()
     _holders.clear()
+
+
+def call_in_thread(function: Callable[..., T], *args: object, **kwargs: object) -> T:
+    """Call a function in a thread of its own, and return its result: see ``_locks.call_in_thread``."""
+    results: list[T] = []
+    failures: list[BaseException] = []
+    ended = allocate_lock()
+    ended.acquire()
+
+    def run() -> None:
+        try:
+            results.append(function(*args, **kwargs))
+        except BaseException as exc:
+            failures.append(exc)
+        ended.release()
+
+    interrupt: BaseException | None = None
+    try:
+        start_new_thread(run, ())
+    except RuntimeError:
+        return function(*args, **kwargs)
+    while not (results or failures):
+        try:
+            ended.acquire(timeout=_WAIT_SECONDS)
+        except BaseException as raised:
+            interrupt = interrupt or raised
+    if interrupt is not None or failures:
+        raise interrupt or failures[0]
+    return results[0]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from zarrcy import _kernels, settings
 from zarrcy.codecs import Pipeline
-from zarrcy.codecs.typed_blosc import blosc_shuffle
+from zarrcy.codecs.typed_blosc import native_parameters
 from zarrcy.storage import access
 from zarrcy.sync import thread_pool
 from zarrcy.types import AnyArray, AnyDtype, Buffer, ChunkLayout, Codec, Kernels, OuterPlan, Plan, Store
@@ -97,24 +97,13 @@ def _encoding(name: str, codec: Codec, itemsize: int) -> dict[str, int | str] | 
         return {"level": level} if level in _native.DEFLATE_LEVELS else None
     if name != "blosc":
         return None
-    typesize = getattr(codec, "typesize", None) or itemsize
-    shuffle, cname = config["shuffle"], config["cname"]
-    if not (
-        isinstance(cname, str)
-        and cname in _native.INNER
-        and _is_integer(config["clevel"], 0, 9)
-        and _is_integer(shuffle, -1, 2)
-        and _is_integer(typesize, 1, 2**31 - 1)
-        and _is_integer(config["blocksize"], 0, 2**30)
-    ):
-        return None
-    return {
-        "cname": cname,
-        "level": config["clevel"],
-        "shuffle": blosc_shuffle(typesize) if shuffle == -1 else shuffle,
-        "typesize": typesize,
-        "blocksize": config["blocksize"],
-    }
+    return native_parameters(
+        config["cname"],
+        config["clevel"],
+        config["shuffle"],
+        getattr(codec, "typesize", None) or itemsize,
+        config["blocksize"],
+    )
 
 
 def _is_integer(value: object, least: int, most: int) -> bool:

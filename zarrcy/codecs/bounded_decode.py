@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels, settings
+from zarrcy.codecs.typed_blosc import decode
 from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import Buffer, Codec
 
@@ -211,7 +212,7 @@ def decode_whole(codec: Codec, data: Buffer) -> Buffer:
         If the codec is ``pickle`` and the settings do not allow it.
     """
     if codec.codec_id != "pickle":
-        return codec.decode(data)
+        return decode(codec, data)
     if not settings.ALLOW_PICKLE.value():
         raise UnsafeCodecError("pickle")
     return pickle.loads(data)
@@ -253,7 +254,7 @@ def _sized(codec: Codec, stated: Callable[[bytes, int], int | None]) -> IntoDeco
         elif nbytes:
             if codec.codec_id == "blosc":
                 check_blosc_streams(data)
-            codec.decode(data, out=out)
+            decode(codec, data, out)
 
     return decode_into
 

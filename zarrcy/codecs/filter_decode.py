@@ -127,7 +127,7 @@ def _limited(codec: Codec) -> Decoder:
             )
         if name == "blosc":
             check_blosc_streams(view)
-        return codec.decode(data)
+        return decode_whole(codec, data)
 
     return decode
 

@@ -16,6 +16,7 @@ from numcodecs.compat import ndarray_copy
 from numcodecs.registry import codec_registry, get_codec, register_codec
 
 from zarrcy.codecs.bounded_decode import new_decoder
+from zarrcy.codecs.typed_blosc import encode
 from zarrcy.types import JSON, AnyArray, AnyDtype, Buffer, Shape
 from zarrcy.types import Codec as AnyCodec
 
@@ -139,7 +140,7 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
         elements = np.ascontiguousarray(chunk).view(self.dtype)
         if self._swaps:
             elements = elements.byteswap()
-        data = elements if self._compressor is None else self._compressor.encode(elements)
+        data = elements if self._compressor is None else encode(self._compressor, elements)
         return b"".join((header, memoryview(data).cast("B")))
 
     def decode(self, block: Buffer, out: Buffer | None = None) -> Buffer:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from zarrcy.codecs.array_codecs import as_elements
 from zarrcy.codecs.bounded_decode import bounded_decoder, decode_whole, is_own
 from zarrcy.codecs.filter_decode import Decoder, decoder_for
+from zarrcy.codecs.typed_blosc import encode
 from zarrcy.types import JSON, AnyArray, AnyDtype, Buffer, Codec, Shape
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class Filter:
             from zarrcy.codecs.lossless import encode_without_loss  # few arrays have such a filter
 
             return encode_without_loss(self.codec, chunk)
-        return self.codec.encode(chunk)
+        return encode(self.codec, chunk)
 
     def decode(self, data: Buffer) -> Buffer:
         """Return the elements of a chunk.
@@ -343,7 +344,7 @@ class Compressor:
         bytes-like
             The output of the codec.
         """
-        return self.codec.encode(chunk)
+        return encode(self.codec, chunk)
 
     def decode(self, data: Buffer) -> Buffer:
         """Return decoded bytes whose length is not known.

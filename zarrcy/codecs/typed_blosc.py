@@ -1,13 +1,34 @@
-"""Blosc with the item size that the metadata state, in every version of numcodecs."""
+"""Blosc: with the item size that the metadata state, in every version of numcodecs, and without its lock.
+
+numcodecs takes a lock of the process when Blosc runs in the main thread. An exception of a signal handler can leave it
+held, and a handler that encodes a chunk itself can wait for it for ever; so can the forks of a process that was killed.
+The functions `encode` and `decode` never take it: they call the kernels, or numcodecs in another thread.
+"""
 
 from __future__ import annotations
 
 import inspect
+import sys
+import threading
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numcodecs
 import numpy as np
+from numpy.typing import NDArray
 
+from zarrcy import _kernels
 from zarrcy.types import AnyArray, Buffer, Codec
+
+if TYPE_CHECKING:
+    import zarrcy._kernels.native as _native
+    from zarrcy._kernels._native_codec import ChunkCodec
+else:
+    _native = _kernels.native
+if TYPE_CHECKING or _kernels.COMPILED:
+    from zarrcy._kernels._locks import call_in_thread
+else:
+    from zarrcy._kernels._reference_locks import call_in_thread
 
 _TAKES_TYPESIZE = "typesize" in inspect.signature(numcodecs.Blosc.__init__).parameters
 
@@ -53,3 +74,85 @@ def blosc(cname: str, clevel: int, shuffle: int, typesize: int, blocksize: int) 
     make = numcodecs.Blosc if _TAKES_TYPESIZE else _TypedBlosc
     codec: Codec = make(typesize=typesize, **config)
     return codec
+
+
+def encode(codec: Codec, chunk: AnyArray | Buffer) -> Buffer:
+    """Return what a codec makes of a chunk.
+
+    >>> encode(numcodecs.Blosc(), np.zeros(100)) == encode(numcodecs.Blosc(), bytes(800))
+    False
+    """
+    if not isinstance(codec, numcodecs.Blosc):
+        return codec.encode(chunk)
+    encoded = _encode_natively(codec, chunk) if isinstance(chunk, np.ndarray) else None
+    if encoded is not None:
+        return encoded
+    encoded = call_in_thread(codec.encode, chunk) if _takes_lock() else codec.encode(chunk)
+    return encoded
+
+
+def decode(codec: Codec, data: Buffer, out: NDArray[np.uint8] | None = None) -> Buffer:
+    """Return what a codec decodes, in the memory `out` if it is given.
+
+    >>> bytes(decode(numcodecs.Blosc(), numcodecs.Blosc().encode(b"abc")))
+    b'abc'
+    """
+    options = {} if out is None else {"out": out}
+    if isinstance(codec, numcodecs.Blosc) and _takes_lock():
+        return call_in_thread(codec.decode, data, **options)
+    return codec.decode(data, **options)
+
+
+def native_parameters(
+    cname: object, clevel: object, shuffle: object, typesize: object, blocksize: object
+) -> dict[str, int | str] | None:
+    """Return the parameters with which the kernels encode as Blosc does; None if they cannot.
+
+    The values come from metadata, so each is checked.
+    """
+    if (
+        _kernels.native is None
+        or "blosc" not in _native.CODECS
+        or not (isinstance(cname, str) and cname in _native.INNER)
+        or not (isinstance(clevel, int) and 0 <= clevel <= 9)
+        or not (isinstance(shuffle, int) and -1 <= shuffle <= 2)
+        or not (isinstance(typesize, int) and 1 <= typesize < 2**31)
+        or not (isinstance(blocksize, int) and 0 <= blocksize <= 2**30)
+    ):
+        return None
+    return {
+        "cname": cname,
+        "level": clevel,
+        "shuffle": blosc_shuffle(typesize) if shuffle == -1 else shuffle,
+        "typesize": typesize,
+        "blocksize": blocksize,
+    }
+
+
+def _encode_natively(codec: numcodecs.Blosc, chunk: AnyArray) -> bytes | None:
+    """Return an encoded chunk; None if numcodecs must encode it."""
+    if (
+        type(codec) not in (numcodecs.Blosc, _TypedBlosc)
+        or not chunk.flags.c_contiguous
+        or chunk.dtype.hasobject
+    ):
+        return None
+    typesize = getattr(codec, "typesize", None) or chunk.itemsize
+    native = _native_codec(codec.cname, codec.clevel, codec.shuffle, typesize, codec.blocksize, chunk.nbytes)
+    if native is None:
+        return None
+    # arrays of times do not have the buffer protocol
+    return native.encode(chunk.reshape(-1).view(np.uint8) if chunk.dtype.kind in "mM" else chunk)
+
+
+@lru_cache(maxsize=64)
+def _native_codec(
+    cname: object, clevel: object, shuffle: object, typesize: object, blocksize: object, nbytes: int
+) -> ChunkCodec | None:
+    parameters = native_parameters(cname, clevel, shuffle, typesize, blocksize)
+    return None if parameters is None else _native.ChunkCodec(nbytes, 1, "blosc", False, parameters)
+
+
+def _takes_lock() -> bool:
+    """Return whether Blosc takes the lock of numcodecs in this thread."""
+    return threading.get_ident() == threading.main_thread().ident and not sys.is_finalizing()

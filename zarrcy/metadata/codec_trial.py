@@ -12,6 +12,7 @@ from zarrcy.codecs.array_codecs import is_ml_dtype
 from zarrcy.codecs.bounded_decode import is_own
 from zarrcy.codecs.encoded_size import encoded_nbytes
 from zarrcy.codecs.n5 import N5ChunkWrapper
+from zarrcy.codecs.typed_blosc import decode, encode
 from zarrcy.metadata.array_metadata import ArrayMetadata
 from zarrcy.types import AnyArray, AnyDtype, Codec, Elements, Shape
 
@@ -116,10 +117,10 @@ def _try(codecs: list[Codec], n_elements: int, dtype: AnyDtype) -> None:
                 if not is_own(codec) or str(codec.codec_id) not in (*_TRIED, *_CHECKSUMS):
                     break
                 done.append((codec, chunk))
-                encoded = codec.encode(chunk)
+                encoded = encode(codec, chunk)
                 chunk = encoded if isinstance(encoded, np.ndarray) else np.frombuffer(encoded, np.uint8)
             for codec, given in reversed(done):
-                _check_decoded(given, np.asarray(codec.decode(chunk)))
+                _check_decoded(given, np.asarray(decode(codec, chunk)))
                 chunk = given
     except Exception as exc:
         what = "objects" if dtype.hasobject else f"elements of {dtype}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING or _kernels.COMPILED:
         FileLock,
         KeyLock,
         WorkerGroup,
+        call_in_thread,
         forget_locks,
         held_names,
     )
@@ -30,6 +31,7 @@ else:
         FileLock,
         KeyLock,
         WorkerGroup,
+        call_in_thread,
         forget_locks,
         held_names,
     )
@@ -41,6 +43,7 @@ __all__ = [
     "KeyLock",
     "LiveObjects",
     "WorkerGroup",
+    "call_in_thread",
     "held_names",
     "renew_in_forks",
 ]

@@ -12,7 +12,7 @@ from zarrcy.hierarchy.node import Node
 from zarrcy.keys import normalize_path
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
-from zarrcy.types import Option, Store, StoreLike
+from zarrcy.types import Option, Store, StoreLike, Synchronizer
 
 
 def consolidate_metadata(
@@ -21,6 +21,7 @@ def consolidate_metadata(
     *,
     path: str | None = None,
     storage_options: dict[str, Option] | None = None,
+    synchronizer: Synchronizer | None = None,
 ) -> Array | Group:
     """Write the metadata of all arrays and groups in a store into one document.
 
@@ -41,6 +42,9 @@ def consolidate_metadata(
         Path of the group that is returned. In format 3 it is the group whose metadata are consolidated.
     storage_options : dict, optional
         Options of the store, if `store` is a URL.
+    synchronizer : mapping, optional
+        Gives the lock that excludes other processes which consolidate the metadata, or change the hierarchy, with
+        the same synchronizer. Threads of this process need none.
 
     Returns
     -------
@@ -67,10 +71,15 @@ def consolidate_metadata(
     True
     """
     with opened_store(store, "a", storage_options) as target:
-        node = Node(target, path)
-        node.format.consolidate(target, node.path, metadata_key)
+        node = Node(target, path, synchronizer=synchronizer)
+        written = node.consolidate(metadata_key)
         access.refuse_denied(target, node.path, "consolidated")
-    return open_consolidated(store, metadata_key=metadata_key, path=path, storage_options=storage_options)
+    try:
+        return open_consolidated(store, metadata_key, path=path, storage_options=storage_options)
+    except NotConsolidatedError:
+        # a change of another writer has already removed what was written
+        chunks = normalize_store_arg(store, storage_options=storage_options, mode="r+")
+        return open_consolidated(written, metadata_key, path=path, chunk_store=chunks)
 
 
 def open_consolidated(

@@ -168,7 +168,7 @@ def _consolidate_like(target: Node, source: Node) -> None:
     except NotConsolidatedError:
         return
     if consolidated is not None and target.kind() == "group":
-        target.format.consolidate(target.store, target.path)
+        target.consolidate()
 
 
 # -- in place --------------------------------------------------------------------------------------
@@ -197,6 +197,7 @@ def _convert_in_place(
                 raise ConversionError(changed, "Its chunks would have to change: give a destination.")
             if remove_old:
                 access.check_delete(source.store, _old_documents(source, target, is_planned=True))
+            target.drop_outdated()
             _write_documents(target, conversion.nodes, overwrite)
             _consolidate_like(target, source)
     if remove_old:

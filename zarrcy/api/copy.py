@@ -664,6 +664,8 @@ def copy_store(
             levels.setdefault(_level(key), []).append(key)
         with unfinished:
             unfinished.mark()
+            if levels and not dry_run:
+                Node(to_store, to_prefix[:-1]).drop_outdated()
             for level in sorted(levels):
                 keys = iter(levels[level])
                 while batch := list(itertools.islice(keys, _BATCH_KEYS)):

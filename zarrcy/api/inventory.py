@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,10 +12,9 @@ from zarrcy.hierarchy.unfinished import MARKER, is_unfinished
 from zarrcy.hierarchy.verification import Problem
 from zarrcy.keys import QUARANTINE, prefix_of
 from zarrcy.metadata import ArrayMetadata
+from zarrcy.metadata.consolidated_copies import stale_keys
 from zarrcy.metadata.format import Format
 from zarrcy.storage import access
-from zarrcy.storage.consolidated import ConsolidatedMetadataStore
-from zarrcy.storage.json_reader import parse_json
 from zarrcy.types import Buffer, Key, Shape, Store
 
 _BATCH_KEYS = 1000
@@ -150,7 +148,7 @@ def take_inventory(store: Store, path: str, chunk_store: Store | None = None) ->
 def _take_draft_inventory(store: Store, path: str, chunk_store: Store | None, inventory: Inventory) -> None:
     """Fill the inventory of a hierarchy in the draft of version 3: documents and chunks have folders of their own."""
     draft = metadata.v3_draft
-    (_, data), _ = draft.storage_prefixes("-")
+    (meta, data), _ = draft.storage_prefixes("-")
     root = data[:-1]
     prefixes = {prefix for key in store if (prefix := draft.prefix_of_document(key)) is not None}
     for prefix in sorted(prefixes):
@@ -170,6 +168,9 @@ def _take_draft_inventory(store: Store, path: str, chunk_store: Store | None, in
             inventory.groups.append(prefix[:-1])
         else:
             inventory.arrays[prefix] = StoredArray(prefix[:-1], [description], [[]], root)
+    if not path:
+        documents = {key: store[key] for key in store if key.startswith(meta[:-2])}
+        _compare_consolidated(documents, "", draft, inventory)
     chunks = store if chunk_store is None else chunk_store
     for key in sorted(chunks):
         if not key.startswith(root + prefix_of(path)):
@@ -261,7 +262,7 @@ def _add_node(
     array = StoredArray(prefix[:-1], [], [])
     is_group = False
     for format in metadata.NODE_BY_NODE:
-        if format.CONSOLIDATED_KEY in names:
+        if names & {*format.documents_at("")}:
             _compare_consolidated(documents, prefix, format, inventory)
         kinds = _kinds_of(prefix, names, format, inventory)
         if not kinds:
@@ -313,38 +314,25 @@ def _text_of(exc: Exception) -> str:
 def _compare_consolidated(
     documents: dict[Key, Buffer], prefix: str, format: Format, inventory: Inventory
 ) -> None:
-    """Report a consolidated document whose contents differ from the documents of the nodes."""
-    key = prefix + str(format.CONSOLIDATED_KEY)
+    """Report consolidated metadata at a prefix that differ from the documents of the nodes."""
     try:
-        copies = ConsolidatedMetadataStore(documents, key)
+        held = format.held_copies(documents, prefix)
     except MetadataError as exc:
-        inventory.report("metadata", key, exc.problem, prefix)
+        inventory.report("metadata", exc.key, exc.problem, prefix)
         return
-    copied_names = {*format.documents_at("")} - {format.CONSOLIDATED_KEY}
+    if held is None:
+        return
+    key, copies = held
     originals = {
-        original[len(prefix) :]: document
+        original: document
         for original, document in documents.items()
-        if original.startswith(prefix) and original.rpartition("/")[2] in copied_names
+        if original != key and original.startswith(prefix) and format.prefix_of_document(original) is not None
     }
-    stale = [
-        name
-        for name in sorted({*originals, *copies})
-        if name not in originals or name not in copies or not _is_same(originals[name], copies[name], name)
-    ]
+    stale = stale_keys(format, originals, copies)
     if stale:
         more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
         text = f"its copy of {stale[0]!r}{more} differs from the document; consolidate the metadata again"
         inventory.report("metadata", key, text, prefix)
-
-
-def _is_same(document: object, copy: object, key: Key) -> bool:
-    try:
-        parsed = parse_json(document, key)
-    except MetadataError:
-        # the document itself is reported as malformed
-        return True
-    # compared as text, because NaN is not equal to itself
-    return json.dumps(parsed, sort_keys=True) == json.dumps(copy, sort_keys=True)
 
 
 def _add_chunk_key(key: Key, inventory: Inventory) -> Problem | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from zarrcy.api.convert import Conversion, convert
 from zarrcy.cli.arguments import add_zarr_format
 from zarrcy.cli.errors import CommandError
-from zarrcy.cli.locations import open_location, split_location
+from zarrcy.cli.locations import drop_outdated, open_location, split_location
 from zarrcy.cli.text import count, format_nbytes, format_shape, print_table, printable
 from zarrcy.errors import PathNotFoundError
 
@@ -68,6 +68,8 @@ def _convert(args: argparse.Namespace) -> Conversion:
     with open_location(args.source, mode) as source:
         if args.destination is not None and split_location(args.destination)[1]:
             raise CommandError(f"{args.destination} is a path inside an archive; name the archive itself")
+        if not args.dry_run:
+            drop_outdated(args.source if args.destination is None else args.destination)
         try:
             return convert(
                 source.store,

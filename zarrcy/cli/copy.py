@@ -16,7 +16,7 @@ from zarrcy.api.open import open as open_node
 from zarrcy.cli.arguments import COMPRESSORS, add_zarr_format, chunk_rule, compressor_with_level, lengths
 from zarrcy.cli.chunk_blocks import ChunkRule, choose_chunks
 from zarrcy.cli.errors import CommandError, one_line
-from zarrcy.cli.locations import local_path, open_location, require_kind, split_location
+from zarrcy.cli.locations import drop_outdated, local_path, open_location, require_kind, split_location
 from zarrcy.cli.text import count, format_nbytes, format_ratio, format_shape, print_table, printable
 from zarrcy.errors import CopyError, ZarrcyError
 from zarrcy.hierarchy.arrays import Array
@@ -222,6 +222,9 @@ def _copy(source_location: str, destination: str, options: CopyOptions) -> CopyR
             return report
         with open_location(destination, _open_mode(destination, options), at_once=True) as node:
             target = Node(node.store, node.path, zarr_format=number)
+            if not options.dry_run:
+                target.drop_outdated()
+                drop_outdated(destination)
             if _is_replaced(node, destination, target.format, options):
                 if not (can_swap(node) and can_swap(target)):
                     node.erase()

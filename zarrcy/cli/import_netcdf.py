@@ -23,6 +23,7 @@ from zarrcy.cli.arguments import COMPRESSORS, chunk_rule, compressor
 from zarrcy.cli.chunk_blocks import BLOCK_NBYTES, ChunkRule, block_shape, choose_chunks, iter_blocks
 from zarrcy.cli.errors import CommandError, one_line
 from zarrcy.cli.hdf5_values import decode_text, load_h5py
+from zarrcy.cli.locations import drop_outdated
 from zarrcy.cli.netcdf_reader import FileContents, Skipped, Variable, read_contents
 from zarrcy.cli.text import (
     count,
@@ -231,6 +232,7 @@ def import_file(
             imported = _Importer(DirectoryStore(folder), chunks, compressor, block_nbytes).run(
                 contents, quiet
             )
+            drop_outdated(str(target))
     return ImportReport(imported, contents.skipped)
 
 
@@ -291,7 +293,8 @@ def _check_target(destination: str | os.PathLike[str], source: Path, overwrite: 
         raise CommandError(f"{destination} already exists; give --overwrite to replace it")
     # never replace other directories, such as a home directory
     is_store = target.is_dir() and (
-        (target / ".zgroup").exists() or (target / ".zarray").exists() or not any(target.iterdir())
+        any((target / name).exists() for name in (".zgroup", ".zarray", "zarr.json"))
+        or not any(target.iterdir())
     )
     if not is_store:
         raise CommandError(f"{destination} is not a Zarr store; --overwrite replaces only Zarr stores")

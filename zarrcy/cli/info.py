@@ -8,15 +8,15 @@ from collections.abc import Mapping
 
 from zarrcy.cli.arguments import add_json, add_location
 from zarrcy.cli.hdf5_values import json_value
-from zarrcy.cli.locations import local_path, open_location, require_kind
+from zarrcy.cli.locations import in_hierarchy, open_location, require_kind
 from zarrcy.cli.text import format_nbytes, format_ratio, printable
 from zarrcy.cli.tree import nodes_below
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import open_array
 from zarrcy.hierarchy.node import Node
+from zarrcy.hierarchy.outdated_copies import outdated_copies
 from zarrcy.metadata.v2.dtypes import encode_dtype, encode_fill_value
 from zarrcy.storage.listing import getsize_deep
-from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.types import JSON
 
 __all__ = ["add_arguments", "info_lines", "node_info", "run"]
@@ -50,21 +50,12 @@ def node_info(location: str) -> dict[str, JSON]:
     """
     with open_location(location) as node:
         kind = require_kind(node, location)
-        name = _name_in_hierarchy(location, node)
-        if kind == "group":
-            return {"name": name} | _group_info(node)
-        return {"name": name} | _array_info(open_array(node.store, mode="r", path=node.path))
-
-
-def _name_in_hierarchy(location: str, node: Node) -> str:
-    """Return the path of a node below the topmost of its parent groups."""
-    local = local_path(location)
-    if node.path or local is None or not local.is_dir():
-        return f"/{node.path}"
-    root = local
-    while Node(DirectoryStore(root.parent)).kind() == "group":
-        root = root.parent
-    return "/" if root == local else f"/{local.relative_to(root).as_posix()}"
+        whole = in_hierarchy(location, node)
+        info = (
+            _group_info(node) if kind == "group" else _array_info(open_array(node.store, "r", path=node.path))
+        )
+        outdated = outdated_copies(whole)
+        return {"name": f"/{whole.path}"} | info | ({"outdated_copies": outdated} if outdated else {})
 
 
 def _array_info(array: Array) -> dict[str, JSON]:
@@ -116,6 +107,9 @@ def _group_info(node: Node) -> dict[str, JSON]:
 def info_lines(info: Mapping[str, JSON]) -> list[str]:
     """Return the result of `node_info` as aligned lines."""
     rows = _array_rows(info) if "shape" in info else _group_rows(info)
+    if "outdated_copies" in info:
+        keys = ", ".join(map(repr, info["outdated_copies"]))
+        rows["Consolidated"] = f"outdated in {keys}; consolidate the metadata again"
     rows["Attributes"] = "" if info["attributes"] else "none"
     width = max(map(len, rows)) + 2
     lines = [f"{label:{width}}{printable(text)}".rstrip() for label, text in rows.items()]

@@ -14,7 +14,15 @@ from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.node import Node
 from zarrcy.storage.local.directory import DirectoryStore
 
-__all__ = ["is_url", "local_path", "open_location", "require_kind", "split_location"]
+__all__ = [
+    "drop_outdated",
+    "in_hierarchy",
+    "is_url",
+    "local_path",
+    "open_location",
+    "require_kind",
+    "split_location",
+]
 
 _PATH_IN_CONTAINER = re.compile(r"(.*?\.(?:zip|n5))/+(.+)")
 
@@ -99,3 +107,21 @@ def require_kind(node: Node, location: str) -> str:
             f"{location} is neither an array nor a group: it contains none of .zarray, .zgroup and zarr.json"
         )
     return kind
+
+
+def in_hierarchy(location: str, node: Node) -> Node:
+    """Return a node as one of the store of the topmost of its parent groups."""
+    local = local_path(location)
+    if node.path or local is None or local.is_file():
+        return node
+    root = local
+    while Node(DirectoryStore(root.parent)).kind() == "group":
+        root = root.parent
+    return node if root == local else Node(DirectoryStore(root), local.relative_to(root).as_posix())
+
+
+def drop_outdated(location: str) -> None:
+    """Remove the consolidated metadata of the groups above a local directory that is about to change."""
+    local = local_path(location)
+    if local is not None and not local.is_file():
+        in_hierarchy(location, Node(DirectoryStore(local))).drop_outdated()

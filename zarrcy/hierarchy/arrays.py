@@ -615,9 +615,9 @@ class Array(NodeProperties):
         >>> zarrcy.zeros(3).info_items()[0]
         ('Type', 'zarrcy.Array')
         """
-        from zarrcy.hierarchy.report import array_rows
+        from zarrcy.hierarchy.report import array_rows, outdated_rows
 
-        return array_rows(self)
+        return array_rows(self) + outdated_rows(self._node)
 
     def _repr_html_(self) -> str:
         from zarrcy.hierarchy.report import array_html

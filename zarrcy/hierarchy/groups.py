@@ -209,7 +209,7 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
         >>> zarrcy.group().info_items()[0]
         ('Name', '/')
         """
-        from zarrcy.hierarchy.report import type_name
+        from zarrcy.hierarchy.report import outdated_rows, type_name
 
         kinds = dict(self._node.members(past_denied=True))
         arrays = [name for name, kind in kinds.items() if kind == "array"]
@@ -227,6 +227,7 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
             ("No. groups", len(groups)),
             ("Arrays", ", ".join(arrays) or None),
             ("Groups", ", ".join(groups) or None),
+            *outdated_rows(self._node),
         ]
         return [(name, value) for name, value in rows if value is not None]
 

@@ -39,6 +39,7 @@ _MOST_WAIT = 0.2
 _POLL = 0.005
 # The name that zarr-python 2 gives to this lock, whatever the format of the hierarchy.
 _HIERARCHY_LOCK = ".zgroup"
+_CONSOLIDATION_LOCK = _CONSOLIDATED_KEY = ".zmetadata"
 _UNLOCKED = nullcontext()
 
 
@@ -374,8 +375,9 @@ class Node:
 
     def save_array(self, array: ArrayMetadata) -> None:
         """Write the documents of an array that exists; its attributes do not change."""
-        self._drop_consolidated()
-        self.format.save_array(access.past_caches(self.store), self.prefix, array)
+        with self._documents_lock():
+            self._drop_consolidated()
+            self.format.save_array(access.past_caches(self.store), self.prefix, array)
 
     def save_group(self) -> None:
         """Write the documents of a group, whatever is at this path."""
@@ -384,23 +386,46 @@ class Node:
 
     def save_attributes(self, attributes: dict[str, JSON]) -> None:
         """Replace the user attributes. Their values must be those of JSON, see `json_attributes`."""
-        self._drop_consolidated()
-        self.format.save_attributes(access.past_caches(self.store), self.prefix, attributes)
+        with self._documents_lock():
+            self._drop_consolidated()
+            self.format.save_attributes(access.past_caches(self.store), self.prefix, attributes)
 
-    def _drop_consolidated(self) -> None:
-        """Remove the consolidated metadata of the parents that a change of this node would make wrong.
+    def consolidate(self, metadata_key: str = _CONSOLIDATED_KEY) -> dict[Key, bytes]:
+        """Write the documents of all nodes below this one into one document; return it by its key."""
+        with self._consolidation_lock():
+            return self.format.consolidate(self.store, self.path, metadata_key)
 
-        The caller changes the node afterwards, so that no reader sees outdated consolidated metadata.
+    def drop_outdated(self) -> None:
+        """Remove the consolidated metadata of the groups above, before keys of this node change in another way."""
+        with self._documents_lock():
+            self._drop_consolidated()
+
+    def _consolidation_lock(self) -> AbstractContextManager[object]:
+        """Return the lock under which metadata are consolidated; the whole store has one.
+
+        It is taken after all other locks of documents, so it can't cause a deadlock.
         """
-        parents = self._parents()
-        if not parents:
-            return
-        format, store = self.format, access.past_caches(self.store)
-        by_prefix = {node.prefix: node for node in parents}
-        for prefix in format.consolidated_among(store, list(by_prefix)):
-            # it may be in the document that holds the attributes of the parent
-            with by_prefix[prefix].change_lock(format.attributes_key(self.store, prefix)):
-                format.drop_consolidated(store, prefix)
+        return self.at("").change_lock(_CONSOLIDATION_LOCK)
+
+    def _documents_lock(self) -> AbstractContextManager[object]:
+        """Return the lock under which documents change that may have copies in consolidated metadata.
+
+        A consolidation waits until the change is complete. Otherwise it could write a document that it read before.
+        Consolidated metadata of other formats are snapshots, which a change does not concern.
+        """
+        return self._consolidation_lock() if metadata.keeps_one_document(self.format) else _UNLOCKED
+
+    def _drop_consolidated(self, *others: Node) -> None:
+        """Remove the consolidated metadata that changes of this node, and of others, would make wrong.
+
+        The caller holds `_documents_lock`, and changes the documents afterwards, so that no reader sees outdated
+        consolidated metadata.
+        """
+        parents = {parent.prefix for node in (self, *others) for parent in node._parents()}
+        if parents:
+            store = access.past_caches(self.store)
+            for prefix in self.format.consolidated_among(store, sorted(parents)):
+                self.format.drop_consolidated(store, prefix)
 
     def _save(self, documents: dict[Key, bytes]) -> None:
         for key, document in documents.items():
@@ -507,22 +532,24 @@ class Node:
         if not overwrite and kinds[-1] is not None:
             raise _contains(kinds[-1], self.path)
         if overwrite:
-            self.erase()
-        else:
+            self._check_erasable()
+        with self._documents_lock():
             self._drop_consolidated()
-        self.format.prepare(self.store)
-        written: dict[str, list[Key]] = {}
-        for parent, parent_kind in zip(line[:-1], kinds, strict=False):
-            if parent_kind is None:
-                written[parent.prefix] = parent._claim(self.format.group_documents(parent.prefix))
-        if overwrite:
-            self._save(documents)
-            written[self.prefix] = list(documents)
-        else:
-            written[self.prefix] = self._claim(documents)
-            if not written[self.prefix]:
-                raise _contains(kind, self.path)
-        self._settle(kind, line, written)
+            if overwrite:
+                self._erase()
+            self.format.prepare(self.store)
+            written: dict[str, list[Key]] = {}
+            for parent, parent_kind in zip(line[:-1], kinds, strict=False):
+                if parent_kind is None:
+                    written[parent.prefix] = parent._claim(self.format.group_documents(parent.prefix))
+            if overwrite:
+                self._save(documents)
+                written[self.prefix] = list(documents)
+            else:
+                written[self.prefix] = self._claim(documents)
+                if not written[self.prefix]:
+                    raise _contains(kind, self.path)
+            self._settle(kind, line, written)
 
     def _claim(self, documents: dict[Key, bytes]) -> list[Key]:
         """Write documents unless the first of them exists, and return the keys of those that were written."""
@@ -613,8 +640,11 @@ class Node:
             if not access.is_erasable(store):
                 raise access.refusal_to_delete(store, self.path)
         self.at(path).require_parents()
-        self._drop_consolidated()
-        self.at(path)._drop_consolidated()
+        with self._documents_lock():
+            self._drop_consolidated(self.at(path))
+            self._move(path)
+
+    def _move(self, path: str) -> None:
         (folders, keys), (new_folders, new_keys) = map(self.format.storage_prefixes, (self.path, path))
         moved: list[tuple[Store, str, str]] = []
         try:
@@ -662,7 +692,11 @@ class Node:
         for store in self.stores:
             access.check_rmdir(store, self.path)
         self.require_parents()
-        self._drop_consolidated()
+        with self._documents_lock():
+            self._drop_consolidated()
+            self._replace_by(path)
+
+    def _replace_by(self, path: str) -> None:
         aside = self.temporary_path()
         moved: list[tuple[Store, str, str]] = []
         try:
@@ -719,13 +753,21 @@ class Node:
         ReadOnlyError, NotErasableError, OSError
             If that is not possible. Nothing is changed then.
         """
+        self._check_erasable()
+        with self._documents_lock():
+            self._drop_consolidated()
+            self._erase()
+
+    def _check_erasable(self) -> None:
         self.refuse_foreign()
-        folders, keys = self.format.storage_prefixes(self.path)
+        folders, _ = self.format.storage_prefixes(self.path)
         for store in self.stores:
             refuse_read_only(not access.is_writeable(store), self.path)
             for folder in folders:
                 access.check_rmdir(store, folder)
-        self._drop_consolidated()
+
+    def _erase(self) -> None:
+        folders, keys = self.format.storage_prefixes(self.path)
         for store in self.stores:
             if keys:
                 access.deleter(store)(keys)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zarrcy.hierarchy.arrays import Array
+    from zarrcy.hierarchy.node import Node
 
 Rows = list[tuple[str, str]]
 
@@ -91,6 +92,14 @@ def array_rows(array: Array) -> Rows:
         rows.append(("Storage ratio", f"{array.nbytes / stored:.1f}"))
     rows.append(("Chunks initialized", f"{array.nchunks_initialized}/{array.nchunks}"))
     return rows
+
+
+def outdated_rows(node: Node) -> Rows:
+    """Return a row about consolidated metadata whose copy of a node differs from what is stored, or no row."""
+    from zarrcy.hierarchy.outdated_copies import outdated_copies
+
+    names = ", ".join(map(repr, outdated_copies(node)))
+    return [("Consolidated", f"outdated in {names}; consolidate the metadata again")] if names else []
 
 
 def array_metadata_rows(array: Array) -> Rows:

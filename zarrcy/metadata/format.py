@@ -21,15 +21,14 @@ class Documents(Protocol):
     def ZARR_FORMAT(self) -> ZarrFormat:  # noqa: N802 - a constant of the modules
         """The version of the format."""
 
-    @property
-    def CONSOLIDATED_KEY(self) -> str | None:  # noqa: N802
-        """End of the key of consolidated metadata; None if they are part of another document."""
-
     def document_key(self, prefix: str, kind: str) -> Key:
         """Return the key of the document of an "array" or a "group"; both may have the same key."""
 
     def documents_at(self, prefix: str) -> list[Key]:
         """Return the keys of all documents that a node may have."""
+
+    def prefix_of_document(self, key: Key) -> str | None:
+        """Return the prefix of the node whose document has a key; None if it is not the key of a document."""
 
     def attributes_key(self, store: Store, prefix: str) -> Key:
         """Return the key of the document that holds the attributes of a node."""
@@ -93,11 +92,22 @@ class Discovery(Protocol):
     def names_below(self, store: Store, prefix: str) -> list[str]:
         """Return the names directly below a node that may be those of nodes, sorted."""
 
-    def consolidate(self, store: Store, path: str, metadata_key: str = ...) -> None:
-        """Write the metadata of all nodes below a path into one document."""
+    def consolidate(self, store: Store, path: str, metadata_key: str = ...) -> dict[Key, bytes]:
+        """Write the metadata of all nodes below a path into one document; return it by its key."""
 
     def open_consolidated(self, store: Store, path: str, metadata_key: str = ...) -> Store | None:
         """Return a store of the consolidated documents; None if there are none in this format."""
+
+    def held_copies(self, store: Store, prefix: str) -> tuple[Key, Mapping[Key, JSON]] | None:
+        """Return the copies of documents that the node at a prefix holds, by the keys of these documents.
+
+        The first item is the key of the document that holds them. None if the node holds none.
+
+        Raises
+        ------
+        MetadataError
+            If consolidated metadata are malformed.
+        """
 
     def consolidated_among(self, store: Store, prefixes: Sequence[str]) -> list[str]:
         """Return the prefixes whose consolidated metadata become stale if a node below changes."""

@@ -416,11 +416,13 @@ def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -
 # -- consolidated metadata -------------------------------------------------------------------------
 
 
-def consolidate(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -> None:
+def consolidate(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -> dict[Key, bytes]:
     """Write all documents of a store into one. `path` is not used in this format."""
     from zarrcy.metadata.v2.consolidated import consolidated_document  # reading does not need it
 
-    store[_consolidated_key(metadata_key)] = consolidated_document(_documents(store))
+    key = _consolidated_key(metadata_key)
+    document = store[key] = consolidated_document(_documents(store))
+    return {key: document}
 
 
 def open_consolidated(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -> Store | None:
@@ -433,7 +435,14 @@ def open_consolidated(store: Store, path: str, metadata_key: str = CONSOLIDATED_
     """
     key = _consolidated_key(metadata_key)
     document = access.document(store, key)
-    return None if document is None else ConsolidatedMetadataStore({key: document}, key)
+    return None if document is None else ConsolidatedMetadataStore({key: document}, key, source=store)
+
+
+def held_copies(store: Store, prefix: str) -> tuple[Key, Mapping[Key, JSON]] | None:
+    """Return the key of the consolidated document, and the copies in it; None if there is none, or below the root."""
+    key = _consolidated_key(CONSOLIDATED_KEY)
+    document = None if prefix else access.document(store, key)
+    return None if document is None else (key, ConsolidatedMetadataStore({key: document}, key))
 
 
 def _consolidated_key(metadata_key: str) -> Key:

@@ -33,6 +33,8 @@ class ConsolidatedMetadataStore(Store):
         Key of the consolidated metadata.
     documents : dict, optional
         Parsed documents by key. If given, `store` is not read.
+    source : mapping, optional
+        Store of the documents that were copied, if it is not `store`.
 
     Raises
     ------
@@ -61,7 +63,10 @@ class ConsolidatedMetadataStore(Store):
         metadata_key: str = ".zmetadata",
         *,
         documents: dict[Key, JSON] | None = None,
+        source: StoreLike | None = None,
     ) -> None:
+        self.metadata_key = metadata_key
+        self._source = store if source is None else source
         # a parsed document, or its position in the whole document, which is None when all are parsed
         self._documents, self._whole = (
             _parse(store[metadata_key], metadata_key) if documents is None else (documents, None)
@@ -71,13 +76,19 @@ class ConsolidatedMetadataStore(Store):
         self._sorted: list[Key] | None = None
 
     @classmethod
-    def of(cls, documents: dict[Key, JSON]) -> Self:
+    def of(
+        cls, documents: dict[Key, JSON], metadata_key: str = ".zmetadata", source: StoreLike | None = None
+    ) -> Self:
         """Return a store of parsed documents.
 
         Parameters
         ----------
         documents : dict
             Parsed documents by key.
+        metadata_key : str, default ".zmetadata"
+            Key of the document that has the copies.
+        source : mapping, optional
+            Store of the documents that were copied.
 
         Returns
         -------
@@ -89,7 +100,12 @@ class ConsolidatedMetadataStore(Store):
         >>> dict(ConsolidatedMetadataStore.of({"zarr.json": {"zarr_format": 3, "node_type": "group"}}))
         {'zarr.json': {'zarr_format': 3, 'node_type': 'group'}}
         """
-        return cls({}, documents=documents)
+        return cls({}, metadata_key, documents=documents, source=source)
+
+    @property
+    def source(self) -> StoreLike:
+        """Store of the documents that were copied."""
+        return self._source
 
     @property
     def meta_store(self) -> dict[Key, JSON]:

@@ -19,7 +19,6 @@ from zarrcy.metadata.v2.discovery import (
     names_below,
 )
 from zarrcy.metadata.v2.documents import (
-    CONSOLIDATED_KEY,
     ZARR_FORMAT,
     array_documents,
     attributes_key,
@@ -29,6 +28,7 @@ from zarrcy.metadata.v2.documents import (
     group_documents,
     load_attributes,
     parse_array,
+    prefix_of_document,
     prepare,
     save_array,
     save_attributes,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         consolidate,
         consolidated_among,
         drop_consolidated,
+        held_copies,
         open_consolidated,
     )
     from zarrcy.metadata.v2.create import (
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "CONSOLIDATED_KEY",
     "ZARR_FORMAT",
     "array_documents",
     "attributes_key",
@@ -65,6 +65,7 @@ __all__ = [
     "drop_consolidated",
     "exists",
     "group_documents",
+    "held_copies",
     "kinds_at",
     "load_array",
     "load_at",
@@ -75,6 +76,7 @@ __all__ = [
     "open_consolidated",
     "parse_array",
     "place_names",
+    "prefix_of_document",
     "prepare",
     "save_array",
     "save_attributes",
@@ -85,7 +87,9 @@ __all__ = [
 _find = lazy_names(
     __name__,
     {
-        f"{__name__}.consolidated": "consolidate consolidated_among drop_consolidated open_consolidated",
+        f"{__name__}.consolidated": (
+            "consolidate consolidated_among drop_consolidated held_copies open_consolidated"
+        ),
         f"{__name__}.create": (
             "create_kwargs_like describe_array normalize_fill_value place_names translate"
         ),

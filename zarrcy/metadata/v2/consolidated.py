@@ -7,7 +7,7 @@ As in zarr-python 2, the document is a snapshot: a change below does not update 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from zarrcy.metadata.node_lookup import BATCH_KEYS, find
 from zarrcy.metadata.v2.discovery import names_below
@@ -16,12 +16,13 @@ from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.storage.json_reader import parse_json
-from zarrcy.types import Buffer, Key, Store
+from zarrcy.types import JSON, Buffer, Key, Store
 
 
-def consolidate(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -> None:
+def consolidate(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -> dict[Key, bytes]:
     """Write all documents of a store into one, at a key of the root. `path` is not used in this format."""
-    store[metadata_key] = consolidated_document(documents_of(store))
+    document = store[metadata_key] = consolidated_document(documents_of(store))
+    return {metadata_key: document}
 
 
 def open_consolidated(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -> Store | None:
@@ -33,7 +34,19 @@ def open_consolidated(store: Store, path: str, metadata_key: str = CONSOLIDATED_
         If the value is not consolidated metadata of a known version.
     """
     document = access.document(store, metadata_key)
-    return None if document is None else ConsolidatedMetadataStore({metadata_key: document}, metadata_key)
+    if document is None:
+        return None
+    return ConsolidatedMetadataStore({metadata_key: document}, metadata_key, source=store)
+
+
+def held_copies(store: Store, prefix: str) -> tuple[Key, Mapping[Key, JSON]] | None:
+    """Return the key of the consolidated document at a prefix, and the copies in it; None if there is none."""
+    key = prefix + CONSOLIDATED_KEY
+    document = access.document(store, key)
+    if document is None:
+        return None
+    copies = ConsolidatedMetadataStore({key: document}, key)
+    return key, {prefix + name: copy for name, copy in copies.meta_store.items()} if prefix else copies
 
 
 def consolidated_among(store: Store, prefixes: Sequence[str]) -> list[str]:
@@ -47,6 +60,7 @@ def drop_consolidated(store: Store, prefix: str) -> None:
 
 def documents_of(store: Store) -> Iterator[tuple[Key, Buffer]]:
     """Iterate over all documents of a store and their keys. Chunks are not listed if the store can avoid it."""
+    store = access.uncached(store)
     fetch = access.reader(store)
     if access.is_in_memory(store) or not offers(store, "listdir"):
         keys = [key for key in store if key.rsplit("/", 1)[-1] in DOCUMENTS_OF_NODES]

@@ -21,6 +21,7 @@ from zarrcy.metadata.v3.discovery import (
     load_at,
     load_attributes,
     load_one,
+    prefix_of_document,
     prepare,
     save_attributes,
     storage_prefixes,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         consolidate,
         consolidated_among,
         drop_consolidated,
+        held_copies,
         open_consolidated,
     )
     from zarrcy.metadata.v3.convert import translate
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "CONSOLIDATED_KEY",
     "ZARR_FORMAT",
     "array_documents",
     "attributes_key",
@@ -58,6 +59,7 @@ __all__ = [
     "drop_consolidated",
     "exists",
     "group_documents",
+    "held_copies",
     "kinds_at",
     "load_array",
     "load_at",
@@ -68,6 +70,7 @@ __all__ = [
     "open_consolidated",
     "parse_array",
     "place_names",
+    "prefix_of_document",
     "prepare",
     "save_array",
     "save_attributes",
@@ -75,13 +78,14 @@ __all__ = [
     "translate",
 ]
 
-CONSOLIDATED_KEY = None
 
 _find = lazy_names(
     __name__,
     {
         f"{__name__}.array_document": "array_documents codecs_of parse_array save_array",
-        f"{__name__}.consolidated": "consolidate consolidated_among drop_consolidated open_consolidated",
+        f"{__name__}.consolidated": (
+            "consolidate consolidated_among drop_consolidated held_copies open_consolidated"
+        ),
         f"{__name__}.convert": "translate",
         f"{__name__}.create": "create_kwargs_like describe_array normalize_fill_value place_names",
     },

@@ -8,10 +8,11 @@ group, relative to the group. Other readers trust it, so a change below a group 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from zarrcy.errors import MetadataError, NotConsolidatedError
 from zarrcy.keys import prefix_of
+from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.v3.document import (
     CONSOLIDATED,
     KEY,
@@ -36,7 +37,7 @@ _EMPTY = "{}\n  }\n}"
 _MEMBER_NAME = f'"{CONSOLIDATED}"'.encode()
 
 
-def consolidate(store: Store, path: str, metadata_key: str = KEY) -> None:
+def consolidate(store: Store, path: str, metadata_key: str = KEY) -> dict[Key, bytes]:
     """Write the documents of all nodes below a group into the group's document.
 
     `metadata_key` is not used: it is for formats with a separate document.
@@ -48,7 +49,8 @@ def consolidate(store: Store, path: str, metadata_key: str = KEY) -> None:
     """
     prefix = prefix_of(path)
     key = prefix + KEY
-    members = load(store, prefix)
+    stored = access.uncached(store)
+    members = load(stored, prefix)
     if members is None:
         raise MetadataError(key, "it no longer exists: another process deleted the group")
     if node_type(members) != "group":
@@ -59,12 +61,13 @@ def consolidate(store: Store, path: str, metadata_key: str = KEY) -> None:
     # the documents are JSON already: indenting their lines is many times faster than serialising them again
     entries = [
         f"{json.dumps(name)}: {document}".replace("\n", "\n      ")
-        for name, document in sorted(_entries_below(store, prefix))
+        for name, document in sorted(_entries_below(stored, prefix))
     ]
     if entries:
         inner = ",\n      ".join(entries)
         text = f"{text.removesuffix(_EMPTY)}{{\n      {inner}\n    }}{_EMPTY[2:]}"
-    store[key] = text.encode()
+    written = store[key] = text.encode()
+    return {key: written}
 
 
 def _entries_below(store: Store, prefix: str) -> Iterator[tuple[str, str]]:
@@ -121,17 +124,33 @@ def open_consolidated(store: Store, path: str, metadata_key: str = KEY) -> Store
         members = load(store, prefix)
         if members is None and n == len(segments):
             return None
-        consolidated = None if members is None else members.get(CONSOLIDATED)
-        if members is None or consolidated is None or consolidated.value is None:
+        copies = None if members is None else _copies_in(members, prefix)
+        if members is None or copies is None:
             continue
-        consolidated.require("kind").choice("inline")
-        below = consolidated.require("metadata")
         own = {name: value for name, value in members.object().items() if name != CONSOLIDATED}
-        return ConsolidatedMetadataStore.of(
-            {f"{prefix}{KEY}": own}
-            | {f"{prefix}{name}/{KEY}": below.require(name).object() for name in below.object()}
-        )
+        return ConsolidatedMetadataStore.of({f"{prefix}{KEY}": own} | copies, f"{prefix}{KEY}", source=store)
     raise NotConsolidatedError(path)
+
+
+def _copies_in(members: Member, prefix: str) -> dict[Key, JSON] | None:
+    """Return the copies in the document at a prefix, by the keys of the documents; None if there are none."""
+    consolidated = members.get(CONSOLIDATED)
+    if consolidated is None or consolidated.value is None:
+        return None
+    consolidated.require("kind").choice("inline")
+    below = consolidated.require("metadata")
+    return {f"{prefix}{name}/{KEY}": below.require(name).object() for name in below.object()}
+
+
+def held_copies(store: Store, prefix: str) -> tuple[Key, Mapping[Key, JSON]] | None:
+    """Return the key of the document at a prefix, and the copies in it; None if it holds none."""
+    key = prefix + KEY
+    document = access.document(store, key)
+    if document is None or (isinstance(document, bytes) and _MEMBER_NAME not in document):
+        return None
+    members = unless_draft(parse_json(document, key))
+    copies = None if members is None else _copies_in(members, prefix)
+    return None if copies is None else (key, copies)
 
 
 def consolidated_among(store: Store, prefixes: Sequence[str]) -> list[str]:

@@ -31,6 +31,12 @@ def documents_at(prefix: str) -> list[Key]:
     return [prefix + KEY]
 
 
+def prefix_of_document(key: Key) -> str | None:
+    """Return the prefix of the node whose document has a key; None if it is not the key of a document."""
+    above, slash, name = key.rpartition("/")
+    return above + slash if name in (KEY,) else None
+
+
 def attributes_key(store: Store, prefix: str) -> Key:
     """Return the key of the document that holds the attributes of a node."""
     return prefix + KEY

@@ -337,6 +337,7 @@ def test_the_old_value_stays_if_a_codec_refuses_a_chunk():
     "error",
     [
         errors.MetadataError("k", "p"),
+        errors.StrictJSONError("the attribute 'a'", 1e999, "k"),
         errors.CodecNotAvailableError("k", "c"),
         errors.ArrayNotFoundError("a"),
         errors.ContainsGroupError("a"),

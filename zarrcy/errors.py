@@ -50,6 +50,7 @@ __all__ = [
     "RegionError",
     "SelectionError",
     "StoreArgumentError",
+    "StrictJSONError",
     "UnalignedWriteError",
     "UnsafeCodecError",
     "ValueLengthError",
@@ -94,6 +95,31 @@ class MetadataError(ZarrcyError, ValueError):
         if len(problem) > _MAX_PROBLEM_LENGTH:
             problem = f"{problem[:_MAX_PROBLEM_LENGTH]}..."
         return f"the metadata document {self.key!r} can't be used: {problem}"
+
+
+class StrictJSONError(ZarrcyError, ValueError):
+    """A metadata document would contain NaN or an infinity, and ``ZARRCY_STRICT_JSON`` is set.
+
+    Parameters
+    ----------
+    member : str
+        What has the value, such as "the attribute 'missing_value'".
+    value : float
+        NaN or an infinity.
+    key : str
+        Key of the document in the store; empty if it is not known.
+    """
+
+    def __init__(self, member: str, value: float, key: Key = "") -> None:
+        super().__init__(member, value, key)
+        self.member, self.value, self.key = member, value, key
+
+    def __str__(self) -> str:
+        where = f" of {self.key!r}" if self.key else ""
+        return (
+            f"{self.member}{where} cannot be stored: {self.value} is not a number of JSON, and ZARRCY_STRICT_JSON is "
+            "set. Replace it, for example by text or None, or unset ZARRCY_STRICT_JSON"
+        )
 
 
 class NotSupportedError(MetadataError, NotImplementedError):

@@ -15,7 +15,7 @@ import numpy as np
 
 from zarrcy import metadata
 from zarrcy.codecs import Compressor, Filter, N5ChunkWrapper
-from zarrcy.errors import ChunkDecodeError, PathNotFoundError
+from zarrcy.errors import ChunkDecodeError, PathNotFoundError, StrictJSONError
 from zarrcy.hierarchy.array_state import open_state
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Node
@@ -97,10 +97,15 @@ def plan(source: Node, target: Format, in_place: bool) -> Iterator[NodeConversio
         if path and not target.names_below({target.document_key(prefix_of(name), "group"): b""}, ""):
             why = f"format {target.ZARR_FORMAT} reserves the name {name!r}"
             yield NodeConversion(path, array, None, {}, "impossible", why)
-        elif array is None:
-            yield NodeConversion(path, None, None, target.group_documents(prefix, node.load_attributes()))
-        else:
-            yield _plan_array(path, prefix, array, target, in_place)
+            continue
+        try:
+            if array is None:
+                documents = target.group_documents(prefix, node.load_attributes())
+                yield NodeConversion(path, None, None, documents)
+            else:
+                yield _plan_array(path, prefix, array, target, in_place)
+        except StrictJSONError as exc:
+            yield NodeConversion(path, array, None, {}, "impossible", str(exc))
 
 
 def bottom_up(node: Node, entry: NodeEntry) -> Iterator[tuple[Node, NodeEntry]]:

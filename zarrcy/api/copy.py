@@ -9,17 +9,17 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TextIO, TypeAlias
 
 import numpy as np
 
-from zarrcy import metadata
+from zarrcy import metadata, settings
 from zarrcy.api.copy_elements import ArrayLike, copy_elements
 from zarrcy.api.progress import Advance, byte_progress
-from zarrcy.errors import CopyError
+from zarrcy.errors import CopyError, MetadataError
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.groups import Group
@@ -29,7 +29,9 @@ from zarrcy.hierarchy.unfinished import MARKER, UnfinishedCopy, marked_prefix
 from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.metadata.format import Format
 from zarrcy.storage import access
+from zarrcy.storage.json_reader import MAX_CONSOLIDATED_NBYTES, parse_json
 from zarrcy.storage.local.atomic_files import PARTIAL, partial_ending
+from zarrcy.storage.strict_json import refuse_bare_nan
 from zarrcy.types import JSON, Key, Option, Store, StoreLike
 
 Counts: TypeAlias = tuple[int, int, int]
@@ -662,6 +664,8 @@ def copy_store(
         # before the marker is written: the destination may be inside the source
         for key in sorted(key for key in from_store if key in selection):
             levels.setdefault(_level(key), []).append(key)
+        if settings.STRICT_JSON.value():
+            copier.check_documents(key for keys in levels.values() for key in keys)
         with unfinished:
             unfinished.mark()
             if levels and not dry_run:
@@ -747,6 +751,14 @@ class _KeyCopier:
                 self.n_copied += 1
                 chosen[key] = target
         return chosen
+
+    def check_documents(self, keys: Iterable[Key]) -> None:
+        """Raise StrictJSONError if a document among the keys has NaN or infinities, and JSON must be strict."""
+        for key in keys:
+            if metadata.is_document_key(key):
+                (document,) = self.fetch([key])
+                with suppress(MetadataError):
+                    refuse_bare_nan(parse_json(document, key, MAX_CONSOLIDATED_NBYTES), key)
 
     def copy(self, targets: dict[Key, Key]) -> int:
         """Copy the values of keys to other keys; return the number of bytes."""

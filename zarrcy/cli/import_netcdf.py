@@ -34,9 +34,11 @@ from zarrcy.cli.text import (
     print_table,
     printable,
 )
+from zarrcy.errors import StrictJSONError
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import create
 from zarrcy.hierarchy.node import Node
+from zarrcy.settings import STRICT_JSON
 from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.types import AnyArray, Codec, Shape
 
@@ -229,9 +231,16 @@ def import_file(
         if contents.skipped and not contents.variables:
             raise CommandError(f"{source}: none of its {len(contents.skipped)} objects can be imported")
         with _new_directory(target) as folder:
-            imported = _Importer(DirectoryStore(folder), chunks, compressor, block_nbytes).run(
-                contents, quiet
-            )
+            try:
+                imported = _Importer(DirectoryStore(folder), chunks, compressor, block_nbytes).run(
+                    contents, quiet
+                )
+            except StrictJSONError as exc:
+                name = exc.key.rpartition("/")[0]
+                raise CommandError(
+                    f"{source}: {exc.member} of /{name} is {exc.value}, which JSON does not have, and "
+                    f"{STRICT_JSON.name} is set. Unset it, or remove or replace the attribute in the file"
+                ) from exc
             drop_outdated(str(target))
     return ImportReport(imported, contents.skipped)
 

@@ -188,7 +188,7 @@ class Attributes(MutableMapping[str, JSON]):
             attributes = self._node.load_attributes(past_caches=True) if keep else {}
             if remove is not None:
                 del attributes[remove]
-            attributes = json_attributes(attributes | values)
+            attributes = json_attributes(attributes | values, self.key)
             # if what follows fails or is interrupted, it is not known what is stored
             self._cached = None
             self._node.save_attributes(attributes)

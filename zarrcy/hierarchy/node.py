@@ -459,7 +459,8 @@ class Node:
         """
         format = self.format
         key = format.document_key(self.prefix, "array")
-        documents = format.array_documents(self.prefix, array, attributes and json_attributes(attributes))
+        attributes = attributes and json_attributes(attributes, key)
+        documents = format.array_documents(self.prefix, array, attributes)
         written = format.parse_array(documents[key], key, _default_separator(self.store))
         with self.lock(key):
             self._create("array", documents, overwrite)
@@ -473,7 +474,9 @@ class Node:
         ContainsArrayError, ContainsGroupError
             If there is a node at this path and `overwrite` is false, or if a parent is an array.
         """
-        attributes = attributes and json_attributes(attributes)
+        attributes = attributes and json_attributes(
+            attributes, self.format.document_key(self.prefix, "group")
+        )
         self._create("group", self.format.group_documents(self.prefix, attributes), overwrite)
 
     def require_group(self, overwrite: bool = False, attributes: Mapping[str, JSON] | None = None) -> bool:

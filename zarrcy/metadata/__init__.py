@@ -10,7 +10,7 @@ from zarrcy import settings
 from zarrcy.metadata import v2, v3, v3_draft
 from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, NodeEntry, Parse
 from zarrcy.metadata.array_spec import ArraySpec
-from zarrcy.types import Store, ZarrFormat
+from zarrcy.types import Key, Store, ZarrFormat
 
 if TYPE_CHECKING:
     from zarrcy.metadata.format import Format
@@ -26,6 +26,7 @@ __all__ = [
     "Parse",
     "asked_format",
     "detect",
+    "is_document_key",
     "keeps_one_document",
     "of_version",
     "owns_store",
@@ -84,6 +85,18 @@ def of_version(version: ZarrFormat | None, argument: str = "zarr_format") -> For
 def keeps_one_document(format: Format) -> bool:
     """Return whether a format has one document for all metadata of a node, with shards and dimension names."""
     return format.document_key("", "array") == format.document_key("", "group")
+
+
+def is_document_key(key: Key) -> bool:
+    """Return whether a key is that of a document of any format, or of consolidated metadata.
+
+    >>> is_document_key("a/.zattrs"), is_document_key("a/zarr.json"), is_document_key("a/0.0")
+    (True, True, False)
+    """
+    name = key.rpartition("/")[2]
+    return any(name in format.documents_at("") for format in NODE_BY_NODE) or (
+        v3_draft.prefix_of_document(key) is not None
+    )
 
 
 def asked_format(

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from zarrcy import settings
-from zarrcy.types import JSON, AnyArray
+from zarrcy.errors import StrictJSONError
+from zarrcy.types import JSON, AnyArray, Key
 
 _CONSTANTS = {None: "null", True: "true", False: "false"}
 _INDENT = "    "
@@ -22,11 +23,20 @@ _INDENT = "    "
 _MOST_TEXT = 80
 
 
-def dump_json(document: JSON) -> bytes:
+def dump_json(document: JSON, key: Key = "") -> bytes:
     """Return a document as zarr-python 2 writes it: sorted keys, an indent of 4, ASCII.
+
+    Parameters
+    ----------
+    document : dict or other value
+        The document.
+    key : str, optional
+        Its key, for errors.
 
     Raises
     ------
+    StrictJSONError
+        If it has NaN or infinities, and ``ZARRCY_STRICT_JSON`` is set.
     TypeError
         If a value does not exist in JSON.
 
@@ -46,6 +56,11 @@ def dump_json(document: JSON) -> bytes:
     except RecursionError:
         # too deep or circular: json reports which
         text = _dumps(document)
+    except ValueError:
+        from zarrcy.storage.strict_json import refuse_bare_nan
+
+        refuse_bare_nan(document, key)
+        raise
     return text.encode("ascii")
 
 
@@ -83,7 +98,7 @@ def _dumps(value: JSON) -> str:
 # -- attributes --------------------------------------------------------------------------------------
 
 
-def json_attributes(attributes: Mapping[str, JSON]) -> dict[str, JSON]:
+def json_attributes(attributes: Mapping[str, JSON], key: Key = "") -> dict[str, JSON]:
     """Return attributes with values that JSON has.
 
     NumPy scalars and arrays become numbers, text, and lists: `NUMPY_KINDS` is the table.
@@ -92,6 +107,8 @@ def json_attributes(attributes: Mapping[str, JSON]) -> dict[str, JSON]:
     ----------
     attributes : mapping
         Names and values.
+    key : str, optional
+        Key of their document, for errors.
 
     Returns
     -------
@@ -103,7 +120,9 @@ def json_attributes(attributes: Mapping[str, JSON]) -> dict[str, JSON]:
     TypeError
         If a value has no form in JSON. The error names the attribute.
     ValueError
-        If a value is not a number or infinite and ``ZARRCY_STRICT_JSON`` is set, or contains itself.
+        If a value contains itself.
+    StrictJSONError
+        If a value is not a number or infinite, and ``ZARRCY_STRICT_JSON`` is set.
 
     Examples
     --------
@@ -115,13 +134,18 @@ def json_attributes(attributes: Mapping[str, JSON]) -> dict[str, JSON]:
     for name, value in attributes.items():
         try:
             is_final = not is_strict and type(name) is str and is_json(value)
-            converted[name if is_final else _json_name(name)] = (
-                value if is_final else _json_value(value, is_strict)
-            )
+            form = value if is_final else _json_value(value)
+            converted[name if is_final else _json_name(name)] = form
         except RecursionError as exc:
             raise ValueError(f"the attribute {name!r} contains itself, or is nested too deeply") from exc
         except (TypeError, ValueError) as exc:
             raise type(exc)(f"the attribute {name!r} cannot be stored: {exc}") from exc
+        if is_strict:
+            from zarrcy.storage.strict_json import find_bare_nan
+
+            found = find_bare_nan(form)
+            if found is not None:
+                raise StrictJSONError(f"the attribute {name!r}", found[1], key)
     return converted
 
 
@@ -134,28 +158,24 @@ def is_json(value: object) -> bool:
     return value is None or type(value) in (str, int, bool, float)
 
 
-def _json_value(value: object, is_strict: bool = False) -> JSON:
+def _json_value(value: object) -> JSON:
     """Return a value as Python's types for JSON."""
     if isinstance(value, (np.generic, np.ndarray)):
-        return _json_value(of_numpy(value), is_strict)
+        return _json_value(of_numpy(value))
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, dict):
-        converted = {_json_name(name): _json_value(item, is_strict) for name, item in value.items()}
+        converted = {_json_name(name): _json_value(item) for name, item in value.items()}
         if len(converted) < len(value):
             raise ValueError(f"two keys of {_short(value)} have the same form in JSON")
         return converted
     if isinstance(value, (list, tuple)):
-        return [_json_value(item, is_strict) for item in value]
+        return [_json_value(item) for item in value]
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
-        if is_strict and not math.isfinite(value):
-            raise ValueError(
-                f"{float(value)} is not a number of JSON, and {settings.STRICT_JSON.name} is set"
-            )
         return float(value)
     raise TypeError(f"{_short(value)} ({type(value).__name__}) is not a JSON value")
 

@@ -285,13 +285,14 @@ def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -
             raise MetadataError(
                 document_key(prefix, "group"), "it no longer exists: another process deleted the node"
             )
-        store[document_key(prefix, "group")] = dump_json({"attributes": dict(attributes)})
+        key = document_key(prefix, "group")
+        store[key] = dump_json({"attributes": dict(attributes)}, key)
         return
     kind, members = node
     if kind == "array":
         filters = {name: value for name, value in _attributes(members).items() if name == _FILTERS}
         attributes = _with_filters(attributes, filters)
-    store[members.key] = dump_json({**members.object(), "attributes": dict(attributes)})
+    store[members.key] = dump_json({**members.object(), "attributes": dict(attributes)}, members.key)
 
 
 def _with_filters(attributes: Mapping[str, JSON], filters: dict[str, JSON]) -> dict[str, JSON]:
@@ -395,7 +396,8 @@ def array_documents(
         "fill_value": encode_fill_value(description.fill_value, description.dtype),
         "shape": list(description.shape),
     }
-    return {document_key(prefix, "array"): dump_json(members)}
+    key = document_key(prefix, "array")
+    return {key: dump_json(members, key)}
 
 
 def save_array(
@@ -410,7 +412,8 @@ def save_array(
 
 def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -> dict[Key, bytes]:
     """Return the documents of a new group by their keys."""
-    return {document_key(prefix, "group"): dump_json({"attributes": dict(attributes or {})})}
+    key = document_key(prefix, "group")
+    return {key: dump_json({"attributes": dict(attributes or {})}, key)}
 
 
 # -- consolidated metadata -------------------------------------------------------------------------

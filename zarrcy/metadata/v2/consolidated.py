@@ -16,6 +16,7 @@ from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.storage.json_reader import parse_json
+from zarrcy.storage.strict_json import refuse_bare_nan
 from zarrcy.types import JSON, Buffer, Key, Store
 
 
@@ -93,7 +94,7 @@ def consolidated_document(documents: Iterable[tuple[Key, Buffer]]) -> bytes:
     """
     parts = []
     for key, document in sorted(documents, key=lambda item: item[0]):
-        parse_json(document, key)
+        refuse_bare_nan(parse_json(document, key), key)
         text = document if isinstance(document, str) else bytes(document).decode("utf-8-sig")
         parts.append(f"{json.dumps(key)}: {text.strip()}".replace("\n", "\n        "))
     inner = ",\n        ".join(parts)

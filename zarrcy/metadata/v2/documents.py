@@ -340,7 +340,7 @@ def array_documents(
     }
     if description.chunk_keys.stated:
         members["dimension_separator"] = description.chunk_keys.separator
-    return _with_attributes({prefix + ARRAY_KEY: dump_json(members)}, prefix, attributes)
+    return _with_attributes({prefix + ARRAY_KEY: dump_json(members, prefix + ARRAY_KEY)}, prefix, attributes)
 
 
 def config_of(codec: Codec) -> dict[str, JSON]:
@@ -367,7 +367,7 @@ def save_array(
 
 def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -> None:
     """Save the attributes of a node."""
-    store[prefix + ATTRS_KEY] = dump_json(dict(attributes))
+    store[prefix + ATTRS_KEY] = dump_json(dict(attributes), prefix + ATTRS_KEY)
 
 
 def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -> dict[Key, bytes]:
@@ -379,7 +379,9 @@ def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -
 def _with_attributes(
     documents: dict[Key, bytes], prefix: str, attributes: Mapping[str, JSON] | None
 ) -> dict[Key, bytes]:
-    return documents | {prefix + ATTRS_KEY: dump_json(dict(attributes))} if attributes else documents
+    if not attributes:
+        return documents
+    return documents | {prefix + ATTRS_KEY: dump_json(dict(attributes), prefix + ATTRS_KEY)}
 
 
 def prepare(store: Store) -> None:

@@ -167,7 +167,7 @@ def array_documents(
     prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> dict[Key, bytes]:
     """Return the documents of an array by their keys."""
-    return {prefix + KEY: dump_json(_members_of(description, attributes or {}))}
+    return {prefix + KEY: dump_json(_members_of(description, attributes or {}), prefix + KEY)}
 
 
 def save_array(

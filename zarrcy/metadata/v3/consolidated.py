@@ -28,6 +28,7 @@ from zarrcy.metadata.v3.document import (
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
+from zarrcy.storage.strict_json import refuse_bare_nan
 from zarrcy.types import JSON, Key, Store
 
 # Consolidated metadata of an empty group; zarr-python 3 writes it for each group inside consolidated metadata.
@@ -57,7 +58,7 @@ def consolidate(store: Store, path: str, metadata_key: str = KEY) -> dict[Key, b
         members.require("node_type").fail("only a group can hold the metadata of others; it must be 'group'")
     check_group(members)
     own = {name: value for name, value in members.object().items() if name != CONSOLIDATED}
-    text = dump_json({**own, CONSOLIDATED: _PLACEHOLDER}).decode()
+    text = dump_json({**own, CONSOLIDATED: _PLACEHOLDER}, key).decode()
     # the documents are JSON already: indenting their lines is many times faster than serialising them again
     entries = [
         f"{json.dumps(name)}: {document}".replace("\n", "\n      ")
@@ -95,8 +96,9 @@ def _entries(store: Store, keys: Sequence[Key], prefix: str, groups: list[str]) 
         if node_type(members) == "group":
             check_group(members)
             groups.append(below)
-            text = dump_json({**members.object(), CONSOLIDATED: _PLACEHOLDER}).decode()
+            text = dump_json({**members.object(), CONSOLIDATED: _PLACEHOLDER}, key).decode()
         else:
+            refuse_bare_nan(members.object(), key)
             text = document if isinstance(document, str) else bytes(document).decode("utf-8").strip()
         yield below[len(prefix) : -1], text
 
@@ -168,6 +170,5 @@ def drop_consolidated(store: Store, prefix: str) -> None:
     """Delete the consolidated metadata from the document of a group."""
     members = load(store, prefix)
     if members is not None and CONSOLIDATED in members.object():
-        store[prefix + KEY] = dump_json(
-            {name: value for name, value in members.object().items() if name != CONSOLIDATED}
-        )
+        kept = {name: value for name, value in members.object().items() if name != CONSOLIDATED}
+        store[prefix + KEY] = dump_json(kept, prefix + KEY)

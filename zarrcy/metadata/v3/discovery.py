@@ -129,4 +129,4 @@ def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -
     members = load(store, prefix)
     if members is None:
         raise MetadataError(prefix + KEY, "it no longer exists: another process deleted the node")
-    store[prefix + KEY] = dump_json({**members.object(), "attributes": dict(attributes)})
+    store[prefix + KEY] = dump_json({**members.object(), "attributes": dict(attributes)}, prefix + KEY)

@@ -103,10 +103,13 @@ def check_group(members: Member) -> None:
 def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -> dict[Key, bytes]:
     """Return the documents of a new group by their keys."""
     members = {"zarr_format": ZARR_FORMAT, "node_type": "group", "attributes": dict(attributes or {})}
-    return {prefix + KEY: dump_json(members)}
+    return {prefix + KEY: dump_json(members, prefix + KEY)}
 
 
-def dump_json(document: JSON) -> bytes:
+def dump_json(document: JSON, key: Key) -> bytes:
     """Return the bytes of a document: an indent of 2, ASCII, members in the order of the specification."""
-    allow_nan = not settings.STRICT_JSON.value()
-    return json.dumps(document, indent=2, default=of_numpy, allow_nan=allow_nan).encode("ascii")
+    if settings.STRICT_JSON.value():
+        from zarrcy.storage.strict_json import refuse_bare_nan
+
+        refuse_bare_nan(document, key)
+    return json.dumps(document, indent=2, default=of_numpy).encode("ascii")

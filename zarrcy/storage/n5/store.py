@@ -18,6 +18,7 @@ from zarrcy.storage.n5 import documents
 from zarrcy.storage.n5.documents import Document
 from zarrcy.storage.optional import Option
 from zarrcy.storage.remote.fsspec import FSStore
+from zarrcy.storage.strict_json import refuse_bare_nan
 from zarrcy.types import JSON, Buffer
 
 _DOCUMENT = "attributes.json"
@@ -84,6 +85,7 @@ class N5Files(Store):
             documents.check_attributes(document)
             n5 = {name: value for name, value in n5.items() if name in documents.N5_KEYWORDS}
             n5.update(document)
+        refuse_bare_nan(n5, prefix + _DOCUMENT)
         self._files[prefix + _DOCUMENT] = documents.dump(n5)
 
     def _ndim(self, prefix: str) -> int | None:

@@ -121,7 +121,8 @@ class Container:
             error.status_code = 416
             raise error
         part = value[offset:][:length]
-        return types.SimpleNamespace(readall=lambda: part, properties=types.SimpleNamespace(etag=own))
+        properties = types.SimpleNamespace(etag=own)
+        return types.SimpleNamespace(size=len(part), readall=lambda: part, properties=properties)
 
     def get_blob_client(self, name):
         self.writer.before_request()

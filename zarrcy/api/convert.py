@@ -220,7 +220,7 @@ def _write_documents(target: Node, nodes: list[NodeConversion], overwrite: bool)
         levels.setdefault(depth, {}).update(node.documents)
     if not overwrite:
         documents = {key: document for level in levels.values() for key, document in level.items()}
-        existing = zip(documents, access.reader(target.store)(list(documents)), strict=True)
+        existing = zip(documents, access.documents(target.store)(list(documents)), strict=True)
         others = [key for key, value in existing if value is not None and bytes(value) != documents[key]]
         if others:
             raise ConversionError(

@@ -218,7 +218,7 @@ def _list_keys(store: Store, path: str) -> tuple[dict[str, set[str]], list[Key]]
 
 def _read_documents(store: Store, keys: list[Key], inventory: Inventory) -> dict[Key, Buffer]:
     """Read documents in few requests; those that can't be read are reported and left out."""
-    fetch = access.reader(store)
+    fetch = access.documents(store)
     documents: dict[Key, Buffer | None] = {}
     for first in range(0, len(keys), _BATCH_KEYS):
         batch = keys[first : first + _BATCH_KEYS]

@@ -198,6 +198,7 @@ class _Opening(Record):
             blocks = Blocks(
                 block_codec, pipeline.order, dtype, kernels, fill, policy.truncated_block_min_nbytes
             )
+        fetch = _chunk_reader(store, most, layout.nbytes)
         batch = max(1, min(policy.batch_keys, access.batch_nbytes(store) // max(1, nbytes)))
         return ChunkContext(
             kernels=kernels,
@@ -212,11 +213,11 @@ class _Opening(Record):
             native_path=native_path,
             # If the metadata do not state the fill value, other readers cannot know what a missing chunk holds.
             write_empty_chunks=self.config.write_empty_chunks or not metadata.fill_is_stated,
-            fetch=_chunk_reader(store, most, layout.nbytes),
+            fetch=fetch,
             fetch_uncached=_chunk_reader(access.uncached(store), most, layout.nbytes),
             store_many=access.writer(store),
             delete=access.deleter(store),
-            read_parts=byte_ranges.parts_reader(store) if reads_parts else None,
+            read_parts=byte_ranges.parts_reader(store, fetch) if reads_parts else None,
             locks=ChunkLocks(
                 store,
                 self.node_prefix,
@@ -246,8 +247,8 @@ class _Opening(Record):
         metadata, store, policy = self.metadata, self.store, self.policy
         counts = tuple(n // c for n, c in zip(metadata.chunk_shape, metadata.chunks, strict=True))
         index = index_format(stage, tuple(counts[axis] for axis in pipeline.order))
-        most = inner.most_stored_nbytes
-        most = -1 if most < 0 else index.n_chunks * most + index.nbytes
+        most_inner = inner.most_stored_nbytes
+        most = -1 if most_inner < 0 else index.n_chunks * most_inner + index.nbytes
         chunks = self._chunk_context(inner, metadata.chunks, most)
         nbytes = chunks.layout.nbytes
         is_large = chunks.is_raw or nbytes >= policy.parts_min_inner_chunk_nbytes
@@ -261,10 +262,10 @@ class _Opening(Record):
         return ShardContext.extend(
             chunks,
             batch=max(1, batch_nbytes // max(1, nbytes)),
-            shards=ShardLayout(counts, pipeline.order, index),
+            shards=ShardLayout(counts, pipeline.order, index, most_inner),
             index_cache=IndexCache(policy.index_cache_nbytes),
-            read_values=byte_ranges.parts_reader(store),
-            pin_values=lambda n_uses: byte_ranges.PinnedValues(store, n_uses),
+            read_values=byte_ranges.parts_reader(store, chunks.fetch),
+            pin_values=lambda n_uses: byte_ranges.PinnedValues(store, n_uses, chunks.fetch),
             reads_inner_parts=chunks.read_parts is not None and is_large,
             files=access.files_of(store) if is_file else None,
         )

@@ -66,7 +66,7 @@ class IndexFormat:
     def n_chunks(self) -> int:
         return math.prod(self.counts)
 
-    def parse(self, data: Buffer, value_nbytes: int | None) -> NDArray[np.uint64]:
+    def parse(self, data: Buffer, value_nbytes: int | None, most: int = -1) -> NDArray[np.uint64]:
         """Parse an index, and check that every chunk is inside the value.
 
         Parameters
@@ -75,6 +75,8 @@ class IndexFormat:
             The encoded index.
         value_nbytes : int or None
             Length of the shard, in bytes; None if it is not known.
+        most : int, default -1
+            Length of the longest inner chunk, in bytes; -1 for any length.
 
         Returns
         -------
@@ -103,6 +105,11 @@ class IndexFormat:
             raise ValueError(
                 f"its index states {int(lengths[number])} bytes from byte {int(offsets[number])} on for inner "
                 f"chunk {number}, which is outside the value"
+            )
+        if most >= 0 and (present & (lengths > np.uint64(most))).any():
+            number = int(np.flatnonzero(present & (lengths > np.uint64(most)))[0])
+            raise ValueError(
+                f"its index states {int(lengths[number])} bytes for inner chunk {number}, which has at most {most}"
             )
         return index
 

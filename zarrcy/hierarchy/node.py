@@ -204,7 +204,7 @@ class Node:
         if offers(self.store, "getitems"):
             # one request for the documents of all formats that have one document per node
             keys = self._document_keys()
-            documents = zip(keys, access.reader(self.store)(keys), strict=True)
+            documents = zip(keys, access.documents(self.store)(keys), strict=True)
             fetched = {key: document for key, document in documents if document is not None}
         separator = _default_separator(self.store)
         for format in self._candidates:
@@ -264,7 +264,7 @@ class Node:
         documents = _ReadableDocuments(access.dimension_separator(self.store))
         for key in self._document_keys():
             with suppress(PermissionError):
-                document = access.get(self.store, key)
+                document = access.document(self.store, key)
                 if document is not None:
                     documents[key] = document
         if not documents:

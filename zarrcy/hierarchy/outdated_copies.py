@@ -55,7 +55,7 @@ def _is_outdated(
 ) -> bool:
     """Return whether copies of a node differ from what is stored. A document has no copy of itself: leave it out."""
     keys = [name for name in format.documents_at(prefix) if format.prefix_of_document(name) == prefix]
-    documents = zip(keys, access.reader(store)(keys), strict=True)
+    documents = zip(keys, access.documents(store)(keys), strict=True)
     stored = {name: document for name, document in documents if document is not None}
     is_group = format.document_key(prefix, "group") in stored
     stored = {name: document for name, document in stored.items() if name != but}

@@ -185,7 +185,7 @@ def load_at(
     MetadataError
         If the document of a group is malformed.
     """
-    for node in _find(store, prefixes, access.reader(store)):
+    for node in _find(store, prefixes, access.documents(store)):
         if node is None:
             yield None
             continue
@@ -463,7 +463,7 @@ def drop_consolidated(store: Store, prefix: str) -> None:
 
 def _documents(store: Store) -> Iterator[tuple[Key, Buffer]]:
     """Iterate over all documents of a store and their keys."""
-    fetch = access.reader(store)
+    fetch = access.documents(store)
     keys, folders = [ENTRY_KEY], ["meta"]
     while folders:
         folder = folders.pop()

@@ -26,6 +26,7 @@ from zarrcy.storage.capabilities import (
     OpensFiles,
     PeeksDocuments,
     ReadsMany,
+    ReadsManyValues,
     ReadsValues,
     RenamesKeys,
     Unwraps,
@@ -190,19 +191,34 @@ def value_reader(store: Store, most: int = -1) -> Reader:
     if has_capability(type(store), "read_value"):
         read_value = cast(ReadsValues, store).read_value
         return _reader_of(read_value if most < 0 else lambda key: read_value(key, most))
+    if has_capability(type(store), "read_values"):
+        read_values = cast(ReadsManyValues, store).read_values
+        return lambda keys: list(read_values(keys, most))
     return reader(store)
 
 
 def knows_lengths(store: Store) -> bool:
     """Return whether `value_reader` refuses long values before it reads them."""
-    return has_capability(type(mapping_of(store)), "read_value")
+    kind = type(mapping_of(store))
+    return has_capability(kind, "read_value") or has_capability(kind, "read_values")
 
 
 def document(store: Store, key: Key, most: int = MAX_CONSOLIDATED_NBYTES) -> Buffer | None:
     """Return a document, or None if the key does not exist. A store that knows lengths refuses a longer one."""
-    if type(store) is not dict and has_capability(type(store), "read_value"):
-        return cast(ReadsValues, store).read_value(key, most, strict=False)
+    if type(store) is not dict:
+        if has_capability(type(store), "read_value"):
+            return cast(ReadsValues, store).read_value(key, most, strict=False)
+        if has_capability(type(store), "read_values"):
+            return cast(ReadsManyValues, store).read_values([key], most)[0]
     return get(store, key)
+
+
+def documents(store: Store) -> Reader:
+    """Return a function that maps keys to documents: see `document`."""
+    store = mapping_of(store)
+    if has_capability(type(store), "read_value"):
+        return _reader_of(lambda key: document(store, key))
+    return value_reader(store, MAX_CONSOLIDATED_NBYTES)
 
 
 def reader(store: Store) -> Reader:
@@ -221,7 +237,7 @@ def document_reader(store: Store) -> Reader:
     """Return a function that maps keys to what `parse_json` takes: a document, or a function that parses it."""
     if has_capability(type(store), "peek"):
         return _reader_of(cast(PeeksDocuments, store).peek)
-    return reader(store)
+    return documents(store)
 
 
 def _reader_of(get_one: Callable[[Key], Buffer | None]) -> Reader:

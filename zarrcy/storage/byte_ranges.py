@@ -47,17 +47,25 @@ def reads_ranges(store: Store) -> bool:
     return hasattr(access.mapping_of(store), "get_partial_values")
 
 
-def parts_reader(store: Store) -> PartsReader:
-    """Return a function that reads parts of the values of keys."""
+def parts_reader(store: Store, fetch: access.Reader | None = None) -> PartsReader:
+    """Return a function that reads parts of the values of keys.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    fetch : callable, optional
+        Reads whole values, where that is necessary; by default of any length.
+    """
     store = access.mapping_of(store)
     if has_capability(type(store), "open_value"):
         open_value = cast(OpensFiles, store).open_value
         gap = getattr(store, "range_gap", _DEFAULT_GAP)
         return lambda keys, begin, done: _read_files(open_value, gap, keys, begin, done)
+    read_whole = fetch or access.value_reader(store)
     if reads_ranges(store):
-        return lambda keys, begin, done: _RangesReader(store, keys, begin, done).run()
-    fetch = access.value_reader(store)
-    return lambda keys, begin, done: _read_values(fetch, keys, begin, done)
+        return lambda keys, begin, done: _RangesReader(store, read_whole, keys, begin, done).run()
+    return lambda keys, begin, done: _read_values(read_whole, keys, begin, done)
 
 
 class PinnedValues:
@@ -72,14 +80,16 @@ class PinnedValues:
         The store.
     n_uses : dict of str to int
         How often each key will be released.
+    fetch : callable, optional
+        Reads whole values, where that is necessary; by default of any length.
     """
 
-    def __init__(self, store: Store, n_uses: dict[Key, int]) -> None:
+    def __init__(self, store: Store, n_uses: dict[Key, int], fetch: access.Reader | None = None) -> None:
         store = access.mapping_of(store)
         self._gap = getattr(store, "range_gap", _DEFAULT_GAP)
         self._open = cast(OpensFiles, store).open_value if has_capability(type(store), "open_value") else None
-        self._ranged = parts_reader(store) if self._open is None and reads_ranges(store) else None
-        self._fetch = access.value_reader(store)
+        self._ranged = parts_reader(store, fetch) if self._open is None and reads_ranges(store) else None
+        self._fetch = fetch or access.value_reader(store)
         self._n_uses = dict(n_uses)
         self._files: dict[Key, OpenFile | None] = {}
         self._values: dict[Key, Buffer | None] = {}
@@ -215,8 +225,10 @@ def _versions_reader(
 class _RangesReader:
     """Read the spans that the generators of all keys need next with one request per round."""
 
-    def __init__(self, store: Store, keys: list[Key], begin: Begin, done: Done) -> None:
-        self.store, self.keys, self.begin, self.done = store, keys, begin, done
+    def __init__(
+        self, store: Store, read_whole: access.Reader, keys: list[Key], begin: Begin, done: Done
+    ) -> None:
+        self.read_whole, self.keys, self.begin, self.done = read_whole, keys, begin, done
         self.gap = getattr(store, "range_gap", _DEFAULT_GAP)
         self.read = _versions_reader(store)
         self.running: dict[int, Questions] = {}
@@ -280,7 +292,7 @@ class _RangesReader:
         def done(_: int, present: bool, result: Buffer | None) -> None:
             self.done(place, present, result)
 
-        _read_values(access.reader(self.store), [self.keys[place]], begin, done)
+        _read_values(self.read_whole, [self.keys[place]], begin, done)
 
 
 def agreed_versions(

@@ -38,6 +38,20 @@ class ReadsValues(Protocol):
         """
 
 
+class ReadsManyValues(Protocol):
+    """A store that reads many values in one request, and refuses long values before it reads them.
+
+    Chunks and documents are read with this method. It needs no more requests than `ReadsMany.getitems`.
+    """
+
+    def read_values(self, keys: Sequence[str], most: int = -1) -> Sequence[Buffer | None]:
+        """Return the values of `keys`, in their order; None for a key under which nothing is stored.
+
+        Raise `zarrcy.errors.ValueLengthError` if a value is longer than `most` bytes; -1 means any length. At most
+        `most` bytes and one more are read of such a value.
+        """
+
+
 class WritesMany(Protocol):
     """A store that writes many values in one request."""
 

@@ -120,6 +120,14 @@ class LRUStoreCache(Store):
         self, keys: Sequence[str], *, contexts: Mapping[str, JSON] | None = None
     ) -> dict[str, Buffer]:
         """Return the values of those `keys` that exist. All values that are not cached are read in one request."""
+        return self._getitems(keys, self._fetch)
+
+    def read_values(self, keys: Sequence[str], most: int = -1) -> list[Buffer | None]:
+        """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`."""
+        values = self._getitems(keys, access.value_reader(self._store, most))
+        return [values.get(key) for key in keys]
+
+    def _getitems(self, keys: Sequence[str], fetch: access.Reader) -> dict[str, Buffer]:
         with self._mutex:
             values = {key: self._values[key] for key in keys if key in self._values}
             for key in values:
@@ -128,7 +136,7 @@ class LRUStoreCache(Store):
             changes = self._changes
         missing = [key for key in keys if key not in values]
         if missing:
-            fetched = zip(missing, self._fetch(missing), strict=True)
+            fetched = zip(missing, fetch(missing), strict=True)
             new = {key: value for key, value in fetched if value is not None}
             values.update(new)
             with self._mutex:

@@ -36,6 +36,10 @@ class PastCaches(MutableMapping[str, Buffer]):
         value: Buffer = self._stored[key]
         return value
 
+    def read_value(self, key: Key, most: int = -1, strict: bool = True) -> Buffer | None:
+        """Return a document; None if it does not exist. A store that knows lengths refuses one that is too long."""
+        return access.document(self._stored, key, most)
+
     def __contains__(self, key: object) -> bool:
         return key in self._stored
 

@@ -13,10 +13,10 @@ from typing import Protocol, TypeAlias, cast
 import numpy as np
 
 import zarrcy
-from zarrcy.errors import MissingExtraError
+from zarrcy.errors import MissingExtraError, ValueLengthError
 from zarrcy.storage import access, listing
 from zarrcy.storage.base import offers
-from zarrcy.storage.capabilities import ReadsRanges
+from zarrcy.storage.capabilities import ReadsManyValues, ReadsRanges, has_capability
 from zarrcy.testing.machine import ArrayMachine
 from zarrcy.types import AnyArray, Span, Store
 
@@ -358,6 +358,19 @@ class StoreContract:
         values = store.getitems(["b", "nonesuch", "a"])
         assert {key: bytes(value) for key, value in values.items()} == {"a": b"1", "b": b"2"}
         assert dict(store.getitems([])) == {}
+
+    def test_a_value_longer_than_a_limit_is_refused(self, store: Store) -> None:
+        if not has_capability(type(store), "read_values"):
+            pytest.skip("the store has no read_values")
+        store["a"], store["b"] = b"1234", b""
+        read = cast(ReadsManyValues, store).read_values
+        for most in (-1, 4, 2**40):
+            values = read(["b", "nonesuch", "a"], most)
+            assert [value if value is None else bytes(value) for value in values] == [b"", None, b"1234"]
+        assert list(read([], 4)) == []
+        with pytest.raises(ValueLengthError, match="'a'") as caught:
+            read(["b", "a"], 3)
+        assert caught.value.nbytes == 4
 
     def test_a_byte_range_equals_a_slice_of_the_value(self, store: Store) -> None:
         if not offers(store, "get_partial_values"):

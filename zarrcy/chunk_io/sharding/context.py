@@ -40,11 +40,14 @@ class ShardLayout:
         The axes, from the slowest to the fastest in the numbering.
     index : IndexFormat
         How the index of a shard is stored.
+    most_chunk_nbytes : int
+        Length of the longest inner chunk that is read, in bytes; -1 for any length.
     """
 
     counts: Shape
     axes: tuple[int, ...]
     index: IndexFormat
+    most_chunk_nbytes: int
 
 
 class ShardContext(ChunkContext):
@@ -152,9 +155,10 @@ class ShardContext(ChunkContext):
         ChunkDecodeError
             If the index is damaged.
         """
+        form, most = self.shards.index, self.shards.most_chunk_nbytes
         try:
             return self.index_cache.parsed(
-                key, raw, shard_nbytes, identity, lambda data: self.shards.index.parse(data, shard_nbytes)
+                key, raw, shard_nbytes, identity, lambda data: form.parse(data, shard_nbytes, most)
             )
         except ValueError as exc:
             nbytes = len(raw) if shard_nbytes is None else shard_nbytes

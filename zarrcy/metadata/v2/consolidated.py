@@ -62,7 +62,7 @@ def drop_consolidated(store: Store, prefix: str) -> None:
 def documents_of(store: Store) -> Iterator[tuple[Key, Buffer]]:
     """Iterate over all documents of a store and their keys. Chunks are not listed if the store can avoid it."""
     store = access.uncached(store)
-    fetch = access.reader(store)
+    fetch = access.documents(store)
     if access.is_in_memory(store) or not offers(store, "listdir"):
         keys = [key for key in store if key.rsplit("/", 1)[-1] in DOCUMENTS_OF_NODES]
         yield from zip(keys, fetch(keys), strict=True)

@@ -48,7 +48,7 @@ def load_many(store: Store, prefixes: Sequence[str]) -> Iterator[Member | None]:
 
 def read_many(store: Store, keys: Sequence[Key]) -> Iterator[Buffer | None]:
     """Iterate over the values of keys; None for each key that does not exist."""
-    fetch = access.reader(store)
+    fetch = access.documents(store)
     for first in range(0, len(keys), _BATCH_KEYS):
         yield from fetch(list(keys[first : first + _BATCH_KEYS]))
 

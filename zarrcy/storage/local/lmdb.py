@@ -10,7 +10,7 @@ from functools import partial
 from typing import ClassVar
 from weakref import ref
 
-from zarrcy.errors import KeyPathError
+from zarrcy.errors import KeyPathError, ValueLengthError
 from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage.base import Items, Store, flat, slice_of
 from zarrcy.storage.byte_ranges import agreed_versions
@@ -152,6 +152,18 @@ class LMDBStore(Store):
         with self.db.begin() as transaction:
             values = {key: transaction.get(_encoded(key)) for key in keys}
         return {key: value for key, value in values.items() if value is not None}
+
+    def read_values(self, keys: Sequence[str], most: int = -1) -> list[bytes | None]:
+        """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`."""
+        if most < 0:
+            found = self.getitems(keys)
+            return [found.get(key) for key in keys]
+        with self.db.begin(buffers=True) as transaction:
+            views = list(map(transaction.get, map(_encoded, keys)))
+            for key, view in zip(keys, views, strict=True):
+                if view is not None and len(view) > most:
+                    raise ValueLengthError(key, len(view), most)
+            return [None if view is None else view.tobytes() for view in views]
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         """Store all `values`, or none of them if that fails."""

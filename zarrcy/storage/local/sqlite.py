@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from zarrcy.errors import ValueLengthError
 from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.base import Items, Store, flat, slice_of
@@ -167,6 +168,24 @@ class SQLiteStore(Store):
             marks = ", ".join("?" * len(some))
             values.update(self._query(f"SELECT k, v FROM zarr WHERE k IN ({marks})", *some))
         return values
+
+    def read_values(self, keys: Sequence[str], most: int = -1) -> list[bytes | None]:
+        """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`."""
+        if most < 0:
+            found = self.getitems(keys)
+            return [found.get(key) for key in keys]
+        values: dict[str, bytes] = {}
+        for first in range(0, len(keys), _MOST_VARIABLES - 1):
+            some = keys[first : first + _MOST_VARIABLES - 1]
+            marks = ", ".join("?" * len(some))
+            # the database knows the length of a value without loading it
+            some_values = f"FROM zarr WHERE k IN ({marks}) AND length(v)"
+            rows = self._query(f"SELECT k, v {some_values} <= ?", *some, most)
+            if len(rows) < len(some):
+                for key, nbytes in self._query(f"SELECT k, length(v) {some_values} > ?", *some, most):
+                    raise ValueLengthError(key, nbytes, most)
+            values.update(rows)
+        return [values.get(key) for key in keys]
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         """Store all `values`, or none of them if that fails."""

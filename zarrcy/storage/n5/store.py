@@ -60,7 +60,7 @@ class N5Files(Store):
     def _load(self, prefix: str) -> Document | None:
         """Return the N5 document of a node; None if it does not exist."""
         key = prefix + _DOCUMENT
-        document = access.get(self._files, key)
+        document = access.document(self._files, key)
         return None if document is None else parse_json(document, key)
 
     def _zarr_document(self, prefix: str, name: str) -> Document | None:
@@ -174,6 +174,13 @@ class N5Files(Store):
         chunks = {key: value for key, value in zip(blocks, values, strict=True) if value is not None}
         documents = ((key, self.get(key)) for key in keys if key not in blocks)
         return chunks | {key: value for key, value in documents if value is not None}
+
+    def read_values(self, keys: Sequence[str], most: int = -1) -> list[Buffer | None]:
+        """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`."""
+        chunks = {key: _block_key(key) for key in keys if _split(key)[1] not in _DOCUMENTS}
+        read = access.value_reader(self._files, most)
+        values = dict(zip(chunks, read(list(chunks.values())), strict=True)) if chunks else {}
+        return [values[key] if key in values else self.get(key) for key in keys]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, N5Files) and type(self) is type(other) and self._files == other._files

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import ClassVar
 
+from zarrcy.errors import ValueLengthError
 from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.access import as_bytes, discard
@@ -107,22 +108,32 @@ class ABSStore(Store):
         return False
 
     def __getitem__(self, key: str) -> bytes:
+        return self._read(key)
+
+    def _read(self, key: str, most: int = -1) -> bytes:
         try:
-            value: bytes = self._download(key)
+            value: bytes = self._download(key, most)
         except self._errors.ResourceNotFoundError as exc:
             raise KeyError(key) from exc
         except self._errors.HttpResponseError as exc:
             raise _explained(key, exc) from exc
         return value
 
-    def _download(self, key: str) -> bytes:
+    def _download(self, key: str, most: int) -> bytes:
         """Download a blob. A long one is downloaded in parts, which fails if it is replaced meanwhile."""
         for _ in range(_MOST_ATTEMPTS - 1):
             try:
-                return bytes(self.client.download_blob(self._blob(key)).readall())
+                return self._download_once(key, most)
             except self._errors.ResourceModifiedError:
                 continue
-        return bytes(self.client.download_blob(self._blob(key)).readall())
+        return self._download_once(key, most)
+
+    def _download_once(self, key: str, most: int) -> bytes:
+        # the first request is sent here, for at most 32 MiB; its response tells the length
+        blob = self.client.download_blob(self._blob(key))
+        if 0 <= most < blob.size:
+            raise ValueLengthError(key, blob.size, most)
+        return bytes(blob.readall())
 
     def __setitem__(self, key: str, value: Buffer) -> None:
         self.client.upload_blob(self._blob(key), as_bytes(flat(value)), overwrite=True)
@@ -185,6 +196,17 @@ class ABSStore(Store):
     ) -> dict[str, bytes]:
         values = map_requests(self.get, keys)
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+
+    def read_values(self, keys: Sequence[str], most: int = -1) -> list[bytes | None]:
+        """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`."""
+
+        def read(key: str) -> bytes | None:
+            try:
+                return self._read(key, most)
+            except KeyError:
+                return None
+
+        return map_requests(read, keys)
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         map_requests(lambda item: self.__setitem__(*item), values.items())

@@ -14,11 +14,10 @@ from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.local.atomic_files import path_identities
 from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.storage.optional import Client, Option, import_optional
-from zarrcy.storage.remote.fsspec_files import FsspecFiles
+from zarrcy.storage.remote.fsspec_files import CACHING, ROOTED, FsspecFiles
 from zarrcy.types import JSON, Buffer
 
 _S3 = {"s3", "s3a"}
-_CACHING, _ROOTED = "fsspec.implementations.cached", "fsspec.implementations.dirfs"
 
 
 class FSStore(Store):
@@ -203,6 +202,10 @@ class FSStore(Store):
         values = self._files.getitems([self._key(key) for key in keys])
         return {key: values[self._key(key)] for key in keys if self._key(key) in values}
 
+    def read_values(self, keys: Sequence[str], most: int = -1) -> list[Buffer | None]:
+        """Return the values of `keys`; see `FsspecFiles.read_values`."""
+        return access.value_reader(self._files, most)([self._key(key) for key in keys])
+
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         access.writer(self._writable())({self._key(key): value for key, value in values.items()})
 
@@ -255,7 +258,7 @@ class FSStore(Store):
 
     def uncached(self) -> FSStore:
         """Return a store in the file system whose files this one keeps copies of; this store if it keeps none."""
-        if type(self.fs).__module__ != _CACHING:
+        if type(self.fs).__module__ != CACHING:
             return self
         return type(self)(
             self.path,
@@ -270,8 +273,8 @@ class FSStore(Store):
         """Return the names of a directory: its real path and inode on the local file system, else its URL."""
         fs, path = self.fs, f"{self.path}/{self._key(prefix)}"
         # file systems that keep copies of the files of another one, or show one of its directories as their root
-        while type(fs).__module__ in (_CACHING, _ROOTED):
-            if type(fs).__module__ == _ROOTED:
+        while type(fs).__module__ in (CACHING, ROOTED):
+            if type(fs).__module__ == ROOTED:
                 path = f"{fs.path}/{path.lstrip('/')}"
             fs = fs.fs
         protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]

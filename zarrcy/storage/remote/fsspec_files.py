@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from zarrcy.errors import ValueLengthError
 from zarrcy.keys import check_key, normalize_path
 from zarrcy.storage import access
 from zarrcy.storage.access import as_bytes
@@ -30,6 +31,9 @@ from zarrcy.types import JSON, Buffer
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
+# Modules of file systems around another one: those that keep copies of files, and those with another root.
+CACHING, ROOTED = "fsspec.implementations.cached", "fsspec.implementations.dirfs"
+_REFERENCES = "fsspec.implementations.reference"
 # fsspec methods for many paths interpret paths with these characters as patterns
 _MAGIC = frozenset("*?[")
 # Facts that change without a change of the file.
@@ -56,6 +60,15 @@ class _Version:
         return cls(str(facts), None if number in (None, "null") else str(number))
 
 
+def _joins_reads(fs: Client) -> bool:
+    """Return whether a file system reads whole files better than ranges: it keeps copies, or joins requests."""
+    while type(fs).__module__ == ROOTED:
+        fs = fs.fs
+    takes = inspect.signature(getattr(fs, "_cat", fs.cat)).parameters.values()
+    takes_ranges = any(parameter.kind == parameter.VAR_KEYWORD for parameter in takes)
+    return type(fs).__module__ in (CACHING, _REFERENCES) or not takes_ranges
+
+
 class FsspecFiles(Store):
     """Store in a file system of fsspec. Each key is a file below the root of a mapper.
 
@@ -79,6 +92,7 @@ class FsspecFiles(Store):
         # a large value is read with one request, because parts of it might be of different versions
         read = inspect.signature(getattr(self.fs, "_cat_file", self.fs.cat_file)).parameters
         self._one_request = {name: 1 for name in ("max_concurrency", "concurrency") if name in read}
+        self._joins_reads = _joins_reads(self.fs)
         self._refreshes = "refresh" in inspect.signature(getattr(self.fs, "_info", self.fs.info)).parameters
 
     def _file(self, key: str) -> str:
@@ -193,9 +207,41 @@ class FsspecFiles(Store):
                 values[key] = value
         return values
 
-    def _cat(self, files: list[str]) -> list[Client]:
-        """Read whole files; the answers are bytes or errors, or None for a path that fsspec understood otherwise."""
-        return list(map(self._send("cat", files, on_error="return", **self._one_request).get, files))
+    def _cat(self, files: list[str], **part: int) -> list[Client]:
+        """Read files, whole or from `start` to `end`; the answers are bytes or errors.
+
+        An answer is None for a path that fsspec understood otherwise.
+        """
+        return list(
+            map(self._send("cat", files, on_error="return", **(part or self._one_request)).get, files)
+        )
+
+    def read_values(self, keys: Sequence[str], most: int = -1) -> list[bytes | None]:
+        """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`.
+
+        fsspec does not tell the length before it reads a file, so the range of the longest value is read. A server
+        without range requests sends the whole file, and a file system that keeps copies of files copies it.
+        """
+        if most < 0 or self._joins_reads:
+            found = self.getitems(keys)
+            values = [found.get(key) for key in keys]
+        else:
+            part: tuple[int, int | None] = (0, most + 1)
+            files = [self._file(key) for key in keys]
+            plain = [file for file in files if _MAGIC.isdisjoint(file)]
+            cat = partial(self._cat, start=0, end=most + 1)
+            answers = dict(zip(plain, retried_each(cat, plain), strict=True)) if plain else {}
+            others = [(file, *part) for file in files if answers.get(file) is None]
+            if others:
+                answers |= zip(
+                    (file for file, *_ in others), retried_each(self._cat_ranges, others), strict=True
+                )
+            values = [self._part(key, part, answers[file]) for key, file in zip(keys, files, strict=True)]
+        for key, value in zip(keys, values, strict=True):
+            if value is not None and 0 <= most < len(value):
+                info = self._info(key) or {}
+                raise ValueLengthError(key, max(int(info.get("size") or 0), len(value)), most)
+        return values
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         files = {self._file(key): as_bytes(flat(value)) for key, value in values.items()}
@@ -245,9 +291,9 @@ class FsspecFiles(Store):
         """
         counts = Counter(key for key, _ in key_ranges)
         checked = [key for key, n in counts.items() if n > 1 or key in versions]
-        new = [key for key in checked if key not in versions]
+        new = [key for key in checked if versions.get(key) is None]
         before: dict[str, Hashable] = dict(zip(new, self._map(self._version_of, new), strict=True))
-        before |= {key: versions[key] for key in checked if key in versions}
+        before |= {key: versions[key] for key in checked if versions.get(key) is not None}
         pinned = {
             key: version
             for key, version in before.items()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, TypeVar
 
-from zarrcy.errors import ReadOnlyError
+from zarrcy.errors import ReadOnlyError, ValueLengthError
 from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.access import as_bytes
@@ -122,11 +122,22 @@ class ObjectStore(Store):
     # -- one key -----------------------------------------------------------------------------------
 
     def get(self, key: str, default: Buffer | None = None) -> Buffer | None:
+        value = self._read(key)
+        return default if value is None else value
+
+    def _read(self, key: str, most: int = -1) -> bytes | None:
+        """Return a value; None if the key does not exist. The length of a value is known before it is sent."""
         try:
-            return self._obstore.get(self.store, check_key(key)).bytes().to_bytes()
+            answer = self._obstore.get(self.store, check_key(key))
+            # of a whole value, and cheaper to ask for than its metadata
+            nbytes = answer.range[1]
+            if 0 <= most < nbytes:
+                raise ValueLengthError(key, nbytes, most)
+            value: bytes = answer.bytes().to_bytes()
         except (FileNotFoundError, self._obstore.exceptions.BaseError) as exc:
             self._raise_unless_missing(key, exc)
-            return default
+            return None
+        return value
 
     def __getitem__(self, key: str) -> bytes:
         value: bytes | None = self.get(key)
@@ -202,6 +213,10 @@ class ObjectStore(Store):
     ) -> dict[str, bytes]:
         values = self._map(self.get, keys)
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+
+    def read_values(self, keys: Sequence[str], most: int = -1) -> list[bytes | None]:
+        """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`."""
+        return self._map(lambda key: self._read(key, most), keys)
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         self._map(lambda item: self.__setitem__(*item), values.items())

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import ClassVar
 
+from zarrcy.errors import ValueLengthError
 from zarrcy.keys import check_key, normalize_path, prefix_of
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, check_ranges, flat
@@ -142,6 +143,24 @@ class RedisStore(Store):
             # MGET also returns None for a key that holds something else than a string, which GET refuses
             values |= {key: self.get(key) for key in missing}
         return {key: value for key, value in values.items() if value is not None}
+
+    def read_values(self, keys: Sequence[str], most: int = -1) -> list[bytes | None]:
+        """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`."""
+        if most < 0:
+            found = self.getitems(keys)
+            return [found.get(key) for key in keys]
+        with self.client.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.getrange(self._key(key), 0, most)
+            values: list[bytes | None] = pipe.execute()
+        # a missing key reads as an empty value
+        empty = [key for key, value in zip(keys, values, strict=True) if not value]
+        present = self.getitems(empty) if empty and self.client.exists(*map(self._key, empty)) else {}
+        values = [value or present.get(key) for key, value in zip(keys, values, strict=True)]
+        for key, value in zip(keys, values, strict=True):
+            if value is not None and len(value) > most:
+                raise ValueLengthError(key, int(self.client.strlen(self._key(key))), most)
+        return values
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         """Store all `values`, atomically: other clients see none of them or all of them."""

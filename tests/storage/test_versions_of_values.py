@@ -15,6 +15,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from servers import s3_endpoint_fixture  # noqa: F401
 
 import zarrcy
+from zarrcy.chunk_io.policy import IOPolicy, overriding
 from zarrcy.storage import byte_ranges
 from zarrcy.storage.local.lmdb import LMDBStore
 from zarrcy.storage.local.sqlite import SQLiteStore
@@ -192,6 +193,100 @@ def test_a_read_of_a_shard_returns_one_version(watched, when, compressor):
         a = zarrcy.open_array(store, mode="r")
         writer.start(versions, when)
         assert a[selection].tolist() in expected
+
+
+def shard_versions():
+    """Stored values of an array of one shard; in each version all elements are its number, or are missing."""
+    versions = []
+    for n in range(1, 6):
+        values = {}
+        a = zarrcy.create(64, chunks=4, shards=64, dtype="i4", store=values, zarr_format=3, fill_value=0)
+        a[:] = np.where(np.arange(64) // 4 % 5 == n % 5, 0, n)
+        versions.append(values)
+    return versions
+
+
+SMALL_BATCHES = IOPolicy(remote_shard_batch_nbytes=32, shard_batch_nbytes=32)
+SPLIT_SCHEDULES = [*((n,) for n in range(0, 24, 3)), (1, 2), (3, 9, 15), range(0, 200, 7), ALWAYS]
+
+
+@pytest.mark.parametrize("when", SPLIT_SCHEDULES, ids=str)
+@pytest.mark.parametrize("options", [{}, {"cache_bytes": 2**20}, {"read_missing": "mask"}], ids=str)
+def test_all_batches_that_read_one_shard_read_one_version(watched, when, options):
+    store, writer = watched
+    store.range_gap = 0
+    versions = shard_versions()
+    with overriding(SMALL_BATCHES):
+        for selection in (slice(None), slice(0, 64, 5)):
+            expected = [zarrcy.open_array(values, mode="r")[selection].tolist() for values in versions]
+            writer.start(versions, ())
+            a = zarrcy.open_array(store, mode="r", **options)
+            writer.start(versions, when)
+            found = a[selection]
+            assert np.asarray(found).tolist() in expected
+            assert not np.ma.getmaskarray(found).any()
+            assert writer.n_requests < 200
+
+
+@pytest.mark.parametrize("n_threads", [1, 4])
+def test_batches_of_a_shard_that_is_not_replaced_need_no_repetition(watched, n_threads):
+    store, writer = watched
+    versions = shard_versions()
+    writer.start(versions, ())
+    with overriding(SMALL_BATCHES), zarrcy.use_threads(n_threads):
+        a = zarrcy.open_array(store, mode="r")
+        writer.start(versions, ())
+        assert a[...].tolist() == zarrcy.open_array(versions[0], mode="r")[...].tolist()
+    # what each of the 8 batches takes: the index, and the index together with the chunks
+    n_ranges = {"FSStore": 24, "ObjectStore": 25, "ABSStore": 40}[type(store).__name__]
+    assert writer.n_requests <= n_ranges
+
+
+def test_a_shard_that_is_deleted_or_created_between_two_batches_is_read_again(watched):
+    store, writer = watched
+    versions = shard_versions()[:1]
+    put = writer.put
+    for number in range(1, 20):
+        for is_deleted in (True, False):
+            writer.put = put
+            writer.start(versions, ())
+            with overriding(SMALL_BATCHES):
+                a = zarrcy.open_array(store, mode="r", read_missing="mask")
+                if not is_deleted:
+                    forget(store, "c/0")
+
+                def change(key, value, is_deleted=is_deleted):
+                    if key != "c/0" or not writer.n_requests:
+                        return
+                    forget(store, key) if is_deleted else put(key, value)
+
+                writer.put = change
+                writer.start(versions, (number,))
+                found = a[...]
+            model = zarrcy.open_array(versions[0], mode="r")[...]
+            mask = np.ma.getmaskarray(found)
+            assert mask.all() or not mask.any()
+            if not mask.any():
+                assert (found == model).all()
+
+
+def test_a_shard_of_a_store_that_cannot_pin_versions_is_read_in_one_batch():
+    """Such a store reads all ranges of a call from one version, like a transaction of Redis."""
+
+    class Ranges(dict):
+        def get_partial_values(self, key_ranges):
+            self.requests.append([key for key, _ in key_ranges])
+            parts = [self[key][start:][: nbytes and max(nbytes, 0)] for key, (start, nbytes) in key_ranges]
+            self.update(self.others.pop(0) if self.others else {})
+            return parts
+
+    versions = shard_versions()
+    store = Ranges(versions[0])
+    store.requests, store.others = [], versions[1:]
+    with overriding(SMALL_BATCHES):
+        a = zarrcy.open_array(store, mode="r")
+        found = a[...].tolist()
+    assert found in [zarrcy.open_array(values, mode="r")[...].tolist() for values in versions]
 
 
 @pytest.mark.parametrize("when", SCHEDULES, ids=lambda when: "always" if when is ALWAYS else str(when))

@@ -10,7 +10,7 @@ from zarrcy.chunk_io.pieces import batches
 from zarrcy.chunk_io.reader import ChunkReader
 from zarrcy.chunk_io.sharding.context import ShardContext
 from zarrcy.chunk_io.sharding.pieces import PiecesByShard
-from zarrcy.chunk_io.sharding.reader import ShardReader
+from zarrcy.chunk_io.sharding.reader import ShardReader, read_in_batches
 from zarrcy.chunk_io.sharding.sharded import ShardedChunkIO
 from zarrcy.chunk_io.unsharded import UnshardedChunkIO
 from zarrcy.storage import access
@@ -78,24 +78,25 @@ class CachedChunkIO:
             else None
         )
 
-        def make_reader() -> thread_pool.Task:
-            keeper = _ChunkKeeper(plan, context, self.cache, changes)
-            if pieces is not None:
-                return _CachingShardReader(keeper, out, field, pieces, pinned)
-            return _CachingReader(keeper, out, field, missing)
+        def make_keeper() -> _ChunkKeeper:
+            return _ChunkKeeper(plan, context, self.cache, changes)
 
         n = 1
         if context.uses_threads(len(missing), len(missing) * self.layout.nbytes):
             n = min(thread_pool.n_threads(), len(missing))
         size = max(1, min(context.batch, -(-len(missing) // n)))
-        pinned = None
         if pieces is not None and isinstance(context, ShardContext):
-            pinned = pieces.pin_split_shards(context, range(0, len(missing), size))
-        try:
-            thread_pool.share(make_reader, batches(len(missing), size), n)
-        finally:
-            if pinned is not None:
-                pinned.close()
+            read_in_batches(
+                pieces,
+                context,
+                lambda pinned, _: _CachingShardReader(make_keeper(), out, field, pieces, pinned),
+                size,
+                n,
+            )
+            return
+        thread_pool.share(
+            lambda: _CachingReader(make_keeper(), out, field, missing), batches(len(missing), size), n
+        )
 
     def write(self, plan: Plan, value: AnyArray, field: Field | None = None) -> None:
         """Write `value` along a plan: see `zarrcy.chunk_io.ChunkIO.write`."""

@@ -59,6 +59,12 @@ class MissingChunks:
             raise MissingChunkError(key)
         self._kernels.fill_piece(self._plan, number, self._layout, self._mask, self._masked_bytes)
 
+    def retract(self, number: int) -> None:
+        """Unmask a piece, which is read again."""
+        if self._mask is not None:
+            unmasked = bytes(len(self._masked_bytes))
+            self._kernels.fill_piece(self._plan, number, self._layout, self._mask, unmasked)
+
 
 class MissingChunkReader(ChunkReader):
     """Reads chunks, and reports those that are missing."""

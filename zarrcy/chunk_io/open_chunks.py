@@ -265,7 +265,10 @@ class _Opening(Record):
             shards=ShardLayout(counts, pipeline.order, index, most_inner),
             index_cache=IndexCache(policy.index_cache_nbytes),
             read_values=byte_ranges.parts_reader(store, chunks.fetch),
-            pin_values=lambda n_uses: byte_ranges.PinnedValues(store, n_uses, chunks.fetch),
+            pin_values=lambda n_uses, shared, whole: byte_ranges.PinnedValues(
+                store, n_uses, fetch=chunks.fetch, shared=shared, whole=whole
+            ),
+            splits_shards=byte_ranges.pins_versions(store),
             reads_inner_parts=chunks.read_parts is not None and is_large,
             files=access.files_of(store) if is_file else None,
         )

@@ -52,6 +52,9 @@ class IOPolicy(Record):
     # How often a read starts again because the shard was replaced meanwhile. More replacements during one read
     # indicate a faulty writer.
     shard_read_attempts: int = 10
+    # The same if several batches read a shard from a store that does not keep it open. The last attempt reads the whole
+    # shard with one request.
+    split_shard_attempts: int = 3
     # Of a larger shard index with a checksum, a read checks the checksum and what the store knows about the value
     # before it uses the parsed index of an earlier read. A shorter index is read and compared: that takes no longer.
     checked_index_nbytes: int = 16 * 1024

@@ -13,7 +13,7 @@ How the bytes are read depends on the store:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Mapping, Sequence
 from typing import TypeAlias, cast
 
 from zarrcy.storage import access
@@ -47,6 +47,13 @@ def reads_ranges(store: Store) -> bool:
     return hasattr(access.mapping_of(store), "get_partial_values")
 
 
+def pins_versions(store: Store) -> bool:
+    """Return whether all parts of a value that several calls read can be of one version: see `PinnedValues`."""
+    kind = type(access.mapping_of(store))
+    is_ranged = reads_ranges(store) and not has_capability(kind, "open_value")
+    return not is_ranged or has_capability(kind, "get_versioned_values")
+
+
 def parts_reader(store: Store, fetch: access.Reader | None = None) -> PartsReader:
     """Return a function that reads parts of the values of keys.
 
@@ -72,7 +79,9 @@ class PinnedValues:
     """Reads parts of values for one read that several threads share. All parts of a value come from one version.
 
     A value that the store opens, or returns whole, is asked for once and kept until each of its users has released
-    it. From a store with `get_partial_values` only, the parts of each call are read as by `parts_reader`.
+    it. From a store with `get_versioned_values`, all calls read the version that the first one found. If the value is
+    replaced meanwhile, its key is added to `replaced`, and it is not read any more. From a store with
+    `get_partial_values` only, the parts of each call are read as by `parts_reader`.
 
     Parameters
     ----------
@@ -82,13 +91,31 @@ class PinnedValues:
         How often each key will be released.
     fetch : callable, optional
         Reads whole values, where that is necessary; by default of any length.
+    shared : collection of str, optional
+        The keys of which several calls read parts.
+    whole : bool, default False
+        Whether values that the store does not open are read whole, so that none can be replaced meanwhile.
+
+    Attributes
+    ----------
+    replaced : set of str
+        Keys of values whose parts must be read again, all of them.
     """
 
-    def __init__(self, store: Store, n_uses: dict[Key, int], fetch: access.Reader | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        n_uses: dict[Key, int],
+        *,
+        fetch: access.Reader | None = None,
+        shared: Collection[Key] = (),
+        whole: bool = False,
+    ) -> None:
         store = access.mapping_of(store)
         self._gap = getattr(store, "range_gap", _DEFAULT_GAP)
         self._open = cast(OpensFiles, store).open_value if has_capability(type(store), "open_value") else None
-        self._ranged = parts_reader(store, fetch) if self._open is None and reads_ranges(store) else None
+        self._store, self._pins = store, _Pins(shared)
+        self._is_ranged = self._open is None and reads_ranges(store) and not whole
         self._fetch = fetch or access.value_reader(store)
         self._n_uses = dict(n_uses)
         self._files: dict[Key, OpenFile | None] = {}
@@ -96,12 +123,16 @@ class PinnedValues:
         self._lock = threading.Lock()
         self._opening = {key: threading.Lock() for key in n_uses}
 
+    @property
+    def replaced(self) -> set[Key]:
+        return self._pins.replaced
+
     def read(self, keys: list[Key], begin: Begin, done: Done) -> None:
         """Read parts of values: see `PartsReader`."""
         if self._open is not None:
             _read_files(self.open_value, self._gap, keys, begin, done)
-        elif self._ranged is not None:
-            self._ranged(keys, begin, done)
+        elif self._is_ranged:
+            _RangesReader(self._store, self._fetch, keys, begin, done, self._pins).run()
         else:
             _read_values(self._fetch_once, keys, begin, done)
 
@@ -138,6 +169,33 @@ class PinnedValues:
         value = self._files.pop(key, None)
         if value is not None:
             value.__exit__(None, None, None)
+
+
+class _Pins:
+    """The versions of values of which several calls read parts, from several threads.
+
+    Parameters
+    ----------
+    keys : collection of str
+        The keys.
+    """
+
+    def __init__(self, keys: Collection[Key]) -> None:
+        self.keys = frozenset(keys)
+        self.versions: dict[Key, Hashable] = {}
+        self.replaced: set[Key] = set()
+        self._lock = threading.Lock()
+
+    def agree(self, key: Key, version: Hashable) -> bool:
+        """Return whether a version is the one that was read first; remember that the value was replaced if not.
+
+        None stands for no version: the value was replaced while it was read.
+        """
+        with self._lock:
+            is_same = version is not None and self.versions.setdefault(key, version) == version
+            if not is_same:
+                self.replaced.add(key)
+        return is_same
 
 
 class _KeptOpen:
@@ -222,13 +280,24 @@ def _versions_reader(
     return lambda ranges, versions: (ranged.get_partial_values(ranges), {})
 
 
+# In place of the version of a value that does not exist, and of one whose version the store does not know.
+_MISSING, _UNKNOWN = "missing", "unknown"
+
+
 class _RangesReader:
     """Read the spans that the generators of all keys need next with one request per round."""
 
     def __init__(
-        self, store: Store, read_whole: access.Reader, keys: list[Key], begin: Begin, done: Done
+        self,
+        store: Store,
+        read_whole: access.Reader,
+        keys: list[Key],
+        begin: Begin,
+        done: Done,
+        pins: _Pins | None = None,
     ) -> None:
         self.read_whole, self.keys, self.begin, self.done = read_whole, keys, begin, done
+        self.pins = pins or _Pins(())
         self.gap = getattr(store, "range_gap", _DEFAULT_GAP)
         self.read = _versions_reader(store)
         self.running: dict[int, Questions] = {}
@@ -237,7 +306,8 @@ class _RangesReader:
         self.versions: dict[int, Hashable] = {}
 
     def run(self) -> None:
-        wanted = {place: self._start(place) for place in range(len(self.keys))}
+        replaced = self.pins.replaced
+        wanted = {place: self._start(place) for place, key in enumerate(self.keys) if key not in replaced}
         while wanted:
             wanted = self._read_round(wanted)
 
@@ -257,13 +327,25 @@ class _RangesReader:
             joins[place] = join = join_spans(spans, self.gap)
             ranges += [(self.keys[place], span) for span in join[0]]
         known = {self.keys[place]: self.versions[place] for place in wanted if place in self.versions}
+        pinned = self.pins.keys.intersection(self.keys[place] for place in wanted)
+        known |= dict.fromkeys(pinned) | {
+            key: self.pins.versions[key]
+            for key in pinned
+            if self.pins.versions.get(key, _MISSING) != _MISSING
+        }
         parts_read, versions = self.read(ranges, known)
         following, remaining = {}, iter(parts_read)
         for place, (spans, places) in joins.items():
             key = self.keys[place]
             parts = [next(remaining) for _ in spans]
             is_missing = any(part is None for part in parts)
-            if versions.get(key, 0) is None or (is_missing and self.n_rounds[place]):
+            version = versions.get(key, _UNKNOWN)
+            if is_missing and version is not None and not self.n_rounds[place]:
+                version = _MISSING
+            if key in self.pins.keys and not self.pins.agree(key, version):
+                self.running[place].close()
+                continue
+            if version is None or (is_missing and self.n_rounds[place]):
                 self.running[place].close()
                 if self.n_attempts[place] < _MOST_ATTEMPTS:
                     following[place] = self._start(place)
@@ -303,7 +385,7 @@ def agreed_versions(
     Parameters
     ----------
     known : mapping
-        Versions of which the answers must be.
+        Versions of which the answers must be; None for any.
     answers : iterable of (str, hashable)
         The key and the version of each answer; None if the key was missing.
 
@@ -317,7 +399,7 @@ def agreed_versions(
     >>> agreed_versions({"a": 1}, [("a", 1), ("b", 2), ("b", 3), ("c", None)])
     {'a': 1, 'b': None}
     """
-    seen: dict[Key, set[Hashable]] = {key: {version} for key, version in known.items()}
+    seen: dict[Key, set[Hashable]] = {key: {version} for key, version in known.items() if version is not None}
     for key, version in answers:
         seen.setdefault(key, set()).add(version)
     return {

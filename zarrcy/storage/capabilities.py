@@ -103,7 +103,8 @@ class ReadsVersions(Protocol):
         key_ranges : sequence of (str, (int, int or None))
             See `ReadsRanges.get_partial_values`.
         versions : mapping of str to hashable
-            The version of which parts of a key must be, if earlier calls returned one.
+            The version of which parts of a key must be, if earlier calls returned one. None: the version must be
+            returned, also if one part is read.
 
         Returns
         -------
@@ -111,7 +112,7 @@ class ReadsVersions(Protocol):
             See `ReadsRanges.get_partial_values`. The parts of a value that was replaced are undefined.
         versions : mapping of str to hashable
             The version of each key. None for a value that was replaced since the first of these calls. A key of which
-            one part was read may be left out.
+            one part was read, and which is not in `versions`, may be left out.
         """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -62,8 +62,10 @@ class ShardContext(ChunkContext):
     read_values : callable
         Reads parts of shards, see `zarrcy.storage.byte_ranges`.
     pin_values : callable
-        Takes how often each shard will be used, and returns a reader that keeps one version of each; see
-        `zarrcy.storage.byte_ranges.PinnedValues`.
+        Takes how often each shard will be used, the keys of those that several batches read, and whether to read whole
+        shards. It returns a reader that keeps one version of each; see `zarrcy.storage.byte_ranges.PinnedValues`.
+    splits_shards : bool
+        Whether several batches may read one shard: all of them then read one version of it.
     reads_inner_parts : bool
         Whether parts of an inner chunk are read, if a selection touches little of it.
     files : ShardFiles or None
@@ -73,7 +75,8 @@ class ShardContext(ChunkContext):
     shards: ShardLayout
     index_cache: IndexCache
     read_values: byte_ranges.PartsReader
-    pin_values: Callable[[dict[Key, int]], byte_ranges.PinnedValues]
+    pin_values: Callable[[dict[Key, int], Collection[Key], bool], byte_ranges.PinnedValues]
+    splits_shards: bool
     reads_inner_parts: bool
     files: ShardFiles | None
 
@@ -86,7 +89,8 @@ class ShardContext(ChunkContext):
         shards: ShardLayout,
         index_cache: IndexCache,
         read_values: byte_ranges.PartsReader,
-        pin_values: Callable[[dict[Key, int]], byte_ranges.PinnedValues],
+        pin_values: Callable[[dict[Key, int], Collection[Key], bool], byte_ranges.PinnedValues],
+        splits_shards: bool,
         reads_inner_parts: bool,
         files: ShardFiles | None,
     ) -> Self:
@@ -100,6 +104,7 @@ class ShardContext(ChunkContext):
             index_cache=index_cache,
             read_values=read_values,
             pin_values=pin_values,
+            splits_shards=splits_shards,
             reads_inner_parts=reads_inner_parts,
             files=files,
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.chunk_io.sharding.context import ShardContext
-from zarrcy.storage import byte_ranges
 from zarrcy.types import Key, Plan, Span
 
 
@@ -59,20 +60,46 @@ class PiecesByShard:
         self.n_inside = [self.n_inside[shard] for shard in touched]
         self.first = [0, *np.cumsum(counts[touched]).tolist()]
 
-    def pin_split_shards(self, context: ShardContext, starts: range) -> byte_ranges.PinnedValues | None:
-        """Return a reader that keeps one version of each shard; None if each shard is in one batch anyway.
+    def batches(
+        self, size: int, may_split: bool, shards: Collection[Key] | None = None
+    ) -> list[tuple[int, int]]:
+        """Return ranges of positions in `pieces`, of about `size` pieces each.
 
         Parameters
         ----------
-        context : ShardContext
-            The shards of the array.
-        starts : range
-            The positions in `pieces` at which batches begin.
+        size : int
+            Most pieces of a batch.
+        may_split : bool
+            Whether the pieces of one shard may be in several batches. If not, batches end at the borders of shards, and
+            may be larger.
+        shards : collection of str, optional
+            The keys of the shards whose pieces are wanted; all by default.
         """
-        if len(starts) < 2 or set(starts) <= set(self.first):
-            return None
+        if shards is None and may_split:
+            return [(start, min(start + size, self.first[-1])) for start in range(0, self.first[-1], size)]
+        found: list[tuple[int, int]] = []
+        for key, (first, stop) in zip(self.keys, itertools.pairwise(self.first), strict=True):
+            if shards is not None and key not in shards:
+                continue
+            if may_split:
+                found += [(start, min(start + size, stop)) for start in range(first, stop, size)]
+            elif found and found[-1][1] == first and stop - found[-1][0] <= size:
+                found[-1] = (found[-1][0], stop)
+            else:
+                found.append((first, stop))
+        return found
+
+    def split_shards(self, batches: Sequence[tuple[int, int]]) -> list[Key]:
+        """Return the keys of the shards whose pieces are in several batches."""
+        if len(batches) < 2:
+            return []
+        borders = sorted({border for batch in batches for border in batch} - set(self.first))
+        return sorted({self.keys[bisect_right(self.first, border) - 1] for border in borders})
+
+    def n_uses(self) -> dict[Key, int]:
+        """Return the number of pieces of each shard."""
         counts = [stop - start for start, stop in itertools.pairwise(self.first)]
-        return context.pin_values(dict(zip(self.keys, counts, strict=True)))
+        return dict(zip(self.keys, counts, strict=True))
 
 
 class ShardRun(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import partial
 from itertools import islice
 from typing import ClassVar
@@ -17,6 +17,7 @@ from zarrcy.chunk_io.sharding.pieces import InnerChunk, PiecesByShard, ShardRun
 from zarrcy.codecs.partial_decode import WHOLE, PartialRead
 from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.storage import byte_ranges
+from zarrcy.sync import thread_pool
 from zarrcy.types import AnyArray, Buffer, Field, Key, Plan, Span
 
 
@@ -31,9 +32,11 @@ class ShardReader(ChunkReader):
         The pieces to read. A call of the reader gets positions in it.
     pinned : PinnedValues, optional
         Reads the shards, if several calls of readers read pieces of one shard: then all come from one version of it.
+    again : bool, default False
+        Whether the result may have elements of these pieces, from a version that was replaced.
     """
 
-    __slots__ = ("pieces", "pinned")
+    __slots__ = ("again", "pieces", "pinned")
     context: ShardContext
     may_read_natively: ClassVar[bool] = True
 
@@ -46,9 +49,10 @@ class ShardReader(ChunkReader):
         prezeroed: bool,
         pieces: PiecesByShard,
         pinned: byte_ranges.PinnedValues | None = None,
+        again: bool = False,
     ) -> None:
-        super().__init__(plan, context, out, field, prezeroed)
-        self.pieces, self.pinned = pieces, pinned
+        super().__init__(plan, context, out, field, prezeroed and not again)
+        self.pieces, self.pinned, self.again = pieces, pinned, again
 
     def __call__(self, first: int, last: int) -> None:
         pieces, runs = self.pieces, []
@@ -215,13 +219,61 @@ class MissingShardReader(ShardReader):
         prezeroed: bool,
         pieces: PiecesByShard,
         pinned: byte_ranges.PinnedValues | None = None,
+        again: bool = False,
     ) -> None:
         self.missing = MissingChunks(plan, context, out)
-        super().__init__(plan, context, self.missing.data, field, prezeroed, pieces, pinned)
+        super().__init__(plan, context, self.missing.data, field, prezeroed, pieces, pinned, again)
+
+    def __call__(self, first: int, last: int) -> None:
+        if self.again:
+            for number in self.pieces.pieces[first:last].tolist():
+                self.missing.retract(number)
+        super().__call__(first, last)
 
     def fill(self, number: int, key: Key) -> None:
         self.missing.report(number, key)
         super().fill(number, key)
+
+
+def read_in_batches(
+    pieces: PiecesByShard,
+    context: ShardContext,
+    make_reader: Callable[[byte_ranges.PinnedValues | None, bool], ShardReader],
+    size: int,
+    n_threads: int,
+) -> None:
+    """Read pieces in batches, on several threads. All batches that read a shard read the same version of it.
+
+    Two threads may read one shard, so a batch does not have to end at the border of a shard. A shard that was replaced
+    between two batches is read again.
+
+    Parameters
+    ----------
+    pieces : PiecesByShard
+        The pieces.
+    context : ShardContext
+        The shards of the array.
+    make_reader : callable
+        Makes the reader of a thread. It takes the reader of the shards, if batches have shards in common, and whether
+        pieces are read again: the result may then have elements of a version that was replaced.
+    size : int
+        Most pieces of a batch.
+    n_threads : int
+        The number of threads.
+    """
+    replaced: set[Key] | None = None
+    for attempts_left in reversed(range(context.policy.split_shard_attempts)):
+        batches = pieces.batches(size, context.splits_shards, replaced)
+        split = pieces.split_shards(batches)
+        pinned = context.pin_values(pieces.n_uses(), split, not attempts_left) if split else None
+        try:
+            thread_pool.share(partial(make_reader, pinned, replaced is not None), batches, n_threads)
+        finally:
+            if pinned is not None:
+                pinned.close()
+        if pinned is None or not pinned.replaced:
+            return
+        replaced = pinned.replaced
 
 
 def _ask_with_index(

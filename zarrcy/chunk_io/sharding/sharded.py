@@ -11,8 +11,9 @@ import itertools
 
 from zarrcy.chunk_io.sharding.context import ShardContext
 from zarrcy.chunk_io.sharding.pieces import PiecesByShard
-from zarrcy.chunk_io.sharding.reader import ShardReader
+from zarrcy.chunk_io.sharding.reader import ShardReader, read_in_batches
 from zarrcy.chunk_io.sharding.writer import ShardFileWriter, ShardWriter
+from zarrcy.storage import byte_ranges
 from zarrcy.sync import thread_pool
 from zarrcy.types import AnyArray, Buffer, ChunkLayout, Field, Kernels, Plan
 
@@ -41,21 +42,15 @@ class ShardedChunkIO:
         pieces = PiecesByShard(plan, context)
         shared = context.uses_threads(plan.n_pieces, plan.n_pieces * self.layout.nbytes)
         n = min(thread_pool.n_threads(), plan.n_pieces) if shared else 1
-        # Two threads may read the same shard, so a batch does not have to end at the border of a shard. Batches that
-        # meet in a shard share what the store opened: all of them read the same version of it.
         most = (
             context.batch if context.files is None else max(context.batch, context.policy.shard_file_pieces)
         )
-        starts = range(0, plan.n_pieces, max(1, min(most, -(-plan.n_pieces // n))))
-        batches = ((start, min(start + starts.step, plan.n_pieces)) for start in starts)
-        pinned = pieces.pin_split_shards(context, starts)
-        try:
-            thread_pool.share(
-                lambda: reader_type(plan, context, out, field, prezeroed, pieces, pinned), batches, n
-            )
-        finally:
-            if pinned is not None:
-                pinned.close()
+        size = max(1, min(most, -(-plan.n_pieces // n)))
+
+        def make_reader(pinned: byte_ranges.PinnedValues | None, again: bool) -> ShardReader:
+            return reader_type(plan, context, out, field, prezeroed, pieces, pinned, again)
+
+        read_in_batches(pieces, context, make_reader, size, n)
 
     def write(self, plan: Plan, value: AnyArray, field: Field | None = None) -> None:
         """Write `value` along a plan: see `zarrcy.chunk_io.ChunkIO.write`."""

@@ -44,6 +44,7 @@ KERNELS = [
     "_fill",
     "_group_by_shard",
     "_locks",
+    "_shared_calls",
     "_touched_blocks",
 ]
 # These kernels make POSIX system calls.

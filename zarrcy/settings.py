@@ -80,8 +80,8 @@ THREADS = Setting(
     name="ZARRCY_THREADS",
     kind="positive integer",
     default="",
-    meaning="Number of threads that read and write chunks; by default the CPUs that the process may use, "
-    "and 1 outside the main thread.",
+    meaning="Most threads that read and write chunks at the same time, callers and helpers together; by default the "
+    "CPUs that the process may use.",
     read="call",
 )
 DURABILITY = Setting(

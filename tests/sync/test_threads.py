@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numcodecs
 import numpy as np
@@ -15,7 +16,7 @@ from cases import same_bits
 import zarrcy
 from zarrcy import errors
 from zarrcy.chunk_io import native
-from zarrcy.sync import thread_pool
+from zarrcy.sync import shared_calls, thread_pool
 
 SHAPE, CHUNKS = (200, 300, 7), (60, 80, 7)  # chunks of 268,800 bytes; edge chunks on two axes
 
@@ -101,18 +102,13 @@ def test_each_range_is_processed_once():
     assert sorted(done) == [(n, n + 1) for n in range(500)]
 
 
-def test_a_read_in_a_thread_of_the_user_starts_no_threads(monkeypatch):
+def test_a_thread_of_the_user_may_use_as_many_threads_as_the_main_thread(monkeypatch):
     monkeypatch.delenv("ZARRCY_THREADS")
-    seen = []
-    thread = threading.Thread(target=lambda: seen.append(thread_pool.n_threads()))
-    thread.start()
-    thread.join()
-    assert seen == [1]
-    assert thread_pool.n_threads() == thread_pool.available_cpus() >= 1
+    assert in_a_thread(thread_pool.choice) == thread_pool.choice() == thread_pool.cpus()
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
-    assert thread_pool.n_threads() == 1
+    assert in_a_thread(thread_pool.n_threads) == thread_pool.n_threads() == 1
     monkeypatch.setenv("ZARRCY_THREADS", "7")
-    assert thread_pool.n_threads() == 7
+    assert in_a_thread(thread_pool.n_threads) == thread_pool.n_threads() == 7
 
 
 def in_a_thread(call):
@@ -144,7 +140,7 @@ def test_a_block_in_a_thread_of_the_user_applies_there(monkeypatch):
             return thread_pool.n_threads()
 
     assert in_a_thread(n_threads_in_a_block) == 3
-    assert in_a_thread(thread_pool.n_threads) == 1
+    assert in_a_thread(thread_pool.choice) == thread_pool.cpus()
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, "2", None, True])
@@ -273,17 +269,26 @@ def test_a_read_in_an_exit_handler_works(tmp_path):
     assert done.stdout.strip() == "360000.0"
 
 
-def test_many_threads_of_the_user_can_read_at_once():
-    a = zarrcy.create(SHAPE, chunks=CHUNKS, store={})
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("kind", ["dict", "directory", "shards"])
+def test_many_threads_of_the_user_read_and_write_at_once(kind, threads, monkeypatch, tmp_path):
+    monkeypatch.setenv("ZARRCY_THREADS", str(threads))
     values = model()
-    a[...] = values
-    results = []
-    users = [threading.Thread(target=lambda: results.append(same_bits(a[...], values))) for _ in range(6)]
-    for user in users:
-        user.start()
-    for user in users:
-        user.join()
-    assert results == [True] * 6
+    options = {"zarr_format": 3, "shards": (120, 160, 7)} if kind == "shards" else {}
+    places = [{} if kind == "dict" else tmp_path / str(number) for number in range(6)]
+
+    def write_and_read(place):
+        a = zarrcy.create(SHAPE, chunks=CHUNKS, store=place, **options)
+        a[...] = values
+        a[5:190, 1:-1] += 1
+        return a[...]
+
+    expected = values.copy()
+    expected[5:190, 1:-1] += 1
+    with ThreadPoolExecutor(len(places)) as users:
+        results = list(users.map(write_and_read, places))
+    assert all(same_bits(result, expected) for result in results)
+    assert shared_calls.n_working() == 0
 
 
 def total(array, queue):

@@ -8,7 +8,7 @@ same. ``ZARRCY_NATIVE=0`` in the environment turns the native path off.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -322,16 +322,21 @@ def is_uniform(value: AnyArray) -> bool:
 
 
 def _run(queue: PieceQueue, work: Callable[[], list[int]], n_threads: int) -> list[int]:
-    """Call `work` in several threads until a queue is done, and return the numbers from all calls."""
+    """Call `work` in at most `n_threads` threads until a queue is done, and return the numbers from all calls."""
     fallback_pieces: list[int] = []
 
-    def work_on(first: int, last: int) -> None:
-        while not queue.done:
-            fallback_pieces.extend(work())
+    def work_once(first: int, last: int) -> None:
+        fallback_pieces.extend(work())
 
     if n_threads == 1:
-        work_on(0, 1)
-    else:
-        ranges = ((number, number + 1) for number in range(n_threads))
-        thread_pool.share(lambda: work_on, ranges, n_threads, queue.stop)
+        while not queue.done:
+            work_once(0, 0)
+        return fallback_pieces
+    thread_pool.share(lambda: work_once, _calls(queue), n_threads, queue.stop)
     return fallback_pieces
+
+
+def _calls(queue: PieceQueue) -> Iterator[tuple[int, int]]:
+    """Yield as long as threads have not taken all pieces. Between two calls, signals are handled and helpers leave."""
+    while not queue.done:
+        yield 0, 0

@@ -1,7 +1,7 @@
 """Threads that share the chunks of a read or write: how many, and how the work is distributed.
 
-No thread is started before the first read or write that is large enough. By default only reads and writes of the
-main thread are shared: a program that reads from its own threads (dask, a server) already uses all cores.
+No thread is started before the first read or write that is large enough. All callers of the process, from whatever
+thread they call, share one budget of helper threads: see `zarrcy.sync.shared_calls`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def use_threads(n: int) -> ContextValue:
     Parameters
     ----------
     n : int
-        Number of threads, at least 1. The calling thread is one of them.
+        Number of threads, at least 1. The calling thread is one of them. Threads of the process that read or write at
+        the same time count too: if `n` of them already do, the calling thread works alone.
 
     Returns
     -------
@@ -89,8 +90,8 @@ def choice() -> Choice:
     """Return how many threads a read or a write may use, and the rule that decided it.
 
     The first of these decides: a block of `use_threads`; the ``threads`` of the array; ``ZARRCY_THREADS``
-    in the environment. Without them the number is 1, except in the main thread, where it is the number of CPUs
-    that this process may use.
+    in the environment. Without them it is the number of CPUs that this process may use. Threads of zarrcy use one
+    thread: their callers have others already.
 
     Examples
     --------
@@ -109,8 +110,6 @@ def choice() -> Choice:
         if asked.isdecimal():
             return Choice(max(1, int(asked)), f"{VARIABLE} in the environment")
         return Choice(1, f"{VARIABLE} in the environment is {asked!r}, which is not a number")
-    if threading.current_thread() is not threading.main_thread():
-        return Choice(1, "this is not the main thread, and no number of threads is set")
     return cpus()
 
 
@@ -191,20 +190,21 @@ def share(
     n: int,
     stop: Callable[[], object] | None = None,
 ) -> None:
-    """Call tasks for all ranges on `n` threads.
+    """Call tasks for all ranges on at most `n` threads.
 
-    The calling thread is one of them, so the work ends even if no other thread is free. Threads take ranges one
-    by one, so a slow thread takes fewer. After an exception no further range is started; the first exception is
+    The calling thread is one of them, so the work ends even if no helper is free. Helpers come and go: between two
+    ranges they leave if the threads that read and write in this process are more than `n_threads`. Threads take ranges
+    one by one, so a slow thread takes fewer. After an exception no further range is started; the first exception is
     raised after all threads have stopped.
 
     Parameters
     ----------
     make_task : callable
-        Called once in each thread; returns the task, which may own buffers.
+        Called once in each thread that comes; returns the task, which may own buffers.
     ranges : iterable of tuple of int
         The arguments ``(first, last)`` of the task.
     n : int
-        Number of threads.
+        Most threads.
     stop : callable, optional
         Makes tasks that are running return early; called after an exception. It must be compiled, see `WorkerGroup`.
     """
@@ -213,27 +213,28 @@ def share(
         for first, last in ranges:
             task(first, last)
         return
+    from zarrcy.sync.shared_calls import sharing
+
     remaining = iter(ranges)
     lock = threading.Lock()
 
     def work() -> None:
         task = make_task()
-        while not group.is_stopping:
+        while not group.is_stopping and not call.leaves():
             with lock:
                 part = next(remaining, None)
             if part is None:
                 return
             task(*part)
 
-    with WorkerGroup(work, stop) as group:
-        _pool.start(group, n - 1, n - 1)
+    with WorkerGroup(work, stop) as group, sharing(group, n - 1, max(n, n_threads())) as call:
         work()
     if group.failures:
         raise group.failures[0]
 
 
 class ThreadPool:
-    """Threads that work for groups, one after the other, for the rest of the process.
+    """Threads that wait for answers, of whatever number, for groups, one after the other.
 
     Nothing here can be left locked by an exception of a signal handler: the queue is one object of C, and a thread
     that was started but not counted costs one thread more.
@@ -272,7 +273,7 @@ class ThreadPool:
 
     @staticmethod
     def _serve(groups: SimpleQueue[WorkerGroup], busy: set[int]) -> None:
-        _worker.is_ours = True
+        become_helper()
         ident = threading.get_ident()
         while True:
             group = groups.get()
@@ -283,11 +284,12 @@ class ThreadPool:
             del group
 
 
-_pool = ThreadPool()
+def become_helper() -> None:
+    """Let the reads and writes of this thread use one thread: it works for a caller that has others."""
+    _worker.is_ours = True
 
 
 def _after_fork() -> None:
-    _pool.renew()
     _worker.is_ours = False
 
 

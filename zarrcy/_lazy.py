@@ -1,14 +1,22 @@
-"""Names of a package, and modules without a file, that are imported on first use."""
+"""Names of a package, and modules without a file, that are imported on first use.
+
+A fork waits until the imports of zarrcy that other threads have begun are complete: in the child, the locks of these
+modules would stay held, and the first use of one would wait for ever.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
+import threading
+import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
+    from types import FrameType
 
 Loaded: TypeAlias = Any
 """What a name that is loaded on first use stands for: a class, a function or a module."""
@@ -131,3 +139,54 @@ class Zarr2ModuleFinder:
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """Return the spec of a module of zarr-python 2; None for any other module."""
         return import_module("zarrcy._zarr2_modules").spec_of(name) if name in self.names else None
+
+
+_IMPORT_SYSTEM = "importlib._bootstrap"
+# A fork that waited so long is not delayed any more: the import may wait for the thread that forks.
+_MOST_SECONDS = 10.0
+_PAUSE_SECONDS = 0.001
+
+
+def _wait_for_imports() -> None:
+    """Wait until no other thread imports a module of zarrcy, or any module for zarrcy."""
+    own = threading.get_ident()
+    deadline = time.monotonic() + _MOST_SECONDS
+    while True:
+        # a thread that releases the GIL once has it for some milliseconds afterwards: no import begins before the fork
+        time.sleep(0)
+        frames = sys._current_frames()
+        if _imports_anything(frames.pop(own)):
+            # the other threads may wait for a module that this thread imports
+            return
+        if not any(_imports_for_zarrcy(frame) for frame in frames.values()) or time.monotonic() > deadline:
+            return
+        del frames
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _imports_anything(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_globals.get("__name__") == _IMPORT_SYSTEM:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _imports_for_zarrcy(frame: FrameType | None) -> bool:
+    """Return whether a thread with this frame imports a module of zarrcy, or another module for zarrcy."""
+    imports = False
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__"))
+        if name == _IMPORT_SYSTEM:
+            imports = True
+            # the argument of the functions of the import system
+            if str(frame.f_locals.get("name")).partition(".")[0] == "zarrcy":
+                return True
+        elif imports and name.partition(".")[0] == "zarrcy":
+            return True
+        frame = frame.f_back
+    return False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_wait_for_imports)

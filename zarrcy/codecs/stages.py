@@ -6,7 +6,8 @@ A stage has a name and two directions, `encode` and `decode`. It does not know a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
@@ -408,6 +409,43 @@ class Compressor:
 
 
 Stage: TypeAlias = Transpose | Filter | Pack | Shard | Compressor
+
+
+def with_own_codecs(stages: Iterable[Stage]) -> tuple[Stage, ...]:
+    """Return equal stages with copies of the codecs, so that a change of a codec changes one array only.
+
+    Parameters
+    ----------
+    stages : iterable of Stage
+        The stages of a pipeline.
+
+    Returns
+    -------
+    tuple of Stage
+        The new stages.
+
+    Examples
+    --------
+    >>> codec = numcodecs.Blosc(clevel=3)
+    >>> (stage,) = with_own_codecs([Compressor(codec)])
+    >>> stage.codec == codec, stage.codec is codec
+    (True, False)
+    """
+    return tuple([_with_own_codec(stage) for stage in stages])
+
+
+def _with_own_codec(stage: Stage) -> Stage:
+    if isinstance(stage, (Pack, Transpose)):
+        return stage
+    if isinstance(stage, Shard):
+        return Shard(
+            stage.chunk_shape,
+            with_own_codecs(stage.stages),
+            with_own_codecs(stage.index_stages),
+            stage.index_at_end,
+            stage.dtype,
+        )
+    return type(stage)(copy.copy(stage.codec))
 
 
 def as_codec(codec: Codec | Mapping[str, JSON] | str) -> Codec:

@@ -441,7 +441,7 @@ class Node:
         Parameters
         ----------
         array : ArrayMetadata
-            Metadata of the array.
+            Metadata of the array, as `describe_array` returns them.
         overwrite : bool, optional
             Delete the node that is at this path first.
         attributes : mapping, optional
@@ -461,7 +461,7 @@ class Node:
         key = format.document_key(self.prefix, "array")
         attributes = attributes and json_attributes(attributes, key)
         documents = format.array_documents(self.prefix, array, attributes)
-        written = format.parse_array(documents[key], key, _default_separator(self.store))
+        written = format.as_stored(array, documents[key], key, _default_separator(self.store))
         with self.lock(key):
             self._create("array", documents, overwrite)
         return written if access.keeps_documents(self.store) else self.load_array()
@@ -526,19 +526,22 @@ class Node:
             parent.require_group()
 
     def _create(self, kind: str, documents: dict[Key, bytes], overwrite: bool) -> None:
-        line = [*self._parents(), self]
+        parents = self._parents()
+        line = [*parents, self]
+        is_nowhere = self._is_nowhere
         # a node that is overwritten may be damaged, so it is not read
-        kinds = self._kinds(line[:-1] if overwrite else line)
-        array_above = _first_array(line[:-1], kinds[: len(line) - 1])
+        kinds = self._kinds(parents if overwrite or is_nowhere else line)
+        array_above = _first_array(parents, kinds[: len(parents)])
         if array_above is not None:
             raise ContainsArrayError(array_above.path)
-        if not overwrite and kinds[-1] is not None:
+        if len(kinds) == len(line) and kinds[-1] is not None:
             raise _contains(kinds[-1], self.path)
         if overwrite:
-            self._check_erasable()
-        with self._documents_lock():
+            self._check_erasable(is_nowhere)
+        # no consolidated metadata can have copies of the first document of a store
+        with self._documents_lock() if parents or not is_nowhere else _UNLOCKED:
             self._drop_consolidated()
-            if overwrite:
+            if overwrite and not is_nowhere:
                 self._erase()
             self.format.prepare(self.store)
             written: dict[str, list[Key]] = {}
@@ -606,6 +609,8 @@ class Node:
 
     def _kinds(self, nodes: Sequence[Node]) -> list[str | None]:
         """Return the kinds of nodes, in any format; the root must come first."""
+        if not nodes:
+            return []
         kinds: list[str | None] = [None] * len(nodes)
         without_keys = {number for number, node in enumerate(nodes) if node._has_no_keys}
         if 0 in without_keys:
@@ -756,14 +761,17 @@ class Node:
         ReadOnlyError, NotErasableError, OSError
             If that is not possible. Nothing is changed then.
         """
-        self._check_erasable()
+        is_nowhere = self._is_nowhere
+        self._check_erasable(is_nowhere)
         with self._documents_lock():
             self._drop_consolidated()
-            self._erase()
+            if not is_nowhere:
+                self._erase()
 
-    def _check_erasable(self) -> None:
-        self.refuse_foreign()
-        folders, _ = self.format.storage_prefixes(self.path)
+    def _check_erasable(self, is_nowhere: bool) -> None:
+        if not is_nowhere:
+            self.refuse_foreign()
+        folders = [] if is_nowhere else self.format.storage_prefixes(self.path)[0]
         for store in self.stores:
             refuse_read_only(not access.is_writeable(store), self.path)
             for folder in folders:
@@ -776,6 +784,13 @@ class Node:
                 access.deleter(store)(keys)
             for folder in folders:
                 rmdir(store, folder)
+
+    @property
+    def _is_nowhere(self) -> bool:
+        """Whether nothing at all is stored for this node and below it, so that nothing can be in the way."""
+        if self.path and self.format not in metadata.NODE_BY_NODE:
+            return False
+        return all(access.has_no_prefix(store, self.prefix) for store in self.stores)
 
     def nbytes_stored(self, deep: bool) -> int:
         """Return the number of bytes stored for the node, or -1 if a store does not know it.

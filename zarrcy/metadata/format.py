@@ -39,6 +39,17 @@ class Documents(Protocol):
     def parse_array(self, document: Buffer, key: Key, default_separator: str = ".") -> ArrayMetadata:
         """Parse the document of an array."""
 
+    def as_stored(
+        self, array: ArrayMetadata, document: bytes, key: Key, default_separator: str = "."
+    ) -> ArrayMetadata:
+        """Return the metadata of a new array, which `describe_array` made, as a reader parses them from its document.
+
+        Raises
+        ------
+        MetadataError
+            If a reader would refuse the document, which holds the attributes in some formats.
+        """
+
     def array_documents(
         self, prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
     ) -> dict[Key, bytes]:

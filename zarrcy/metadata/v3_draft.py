@@ -385,6 +385,11 @@ def _parse_compressor(member: Member | None, itemsize: int) -> Codec | None:
 # -- saving ----------------------------------------------------------------------------------------
 
 
+def as_stored(array: ArrayMetadata, document: bytes, key: Key, default_separator: str = ".") -> ArrayMetadata:
+    """Return the metadata of a new array as a reader parses them from its document."""
+    return parse_array(document, key, default_separator)
+
+
 def array_documents(
     prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> dict[Key, bytes]:

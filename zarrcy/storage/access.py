@@ -284,10 +284,13 @@ def finder(store: Store) -> Finder:
 
 
 def has_no_prefix(store: Store, prefix: str) -> bool:
-    """Return whether one system call can show that no key begins with `prefix`, which ends with a slash.
+    """Return whether one system call can show that no key begins with `prefix`, which is empty or ends with a slash.
 
     False if keys exist, or if the answer needs more than one system call.
     """
+    store = mapping_of(store)
+    if type(store) is dict:
+        return not store
     root = directory_of(store)
     return root is not None and not os.path.isdir(root + prefix)
 

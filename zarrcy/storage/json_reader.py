@@ -59,11 +59,22 @@ def parse_json(document: JSON, key: Key, most: int = MAX_NBYTES) -> dict[str, JS
         raise MetadataError(key, f"it is not JSON ({exc})") from exc
     if not isinstance(parsed, dict):
         raise MetadataError(key, f"it is a JSON {type(parsed).__name__}, not an object")
-    # short documents with few brackets can't be too deep
-    few = len(text) < _SHORT and text.count("[") + text.count("{") <= MAX_DEPTH
-    if not few and _may_be_deep(text) and _is_deep(parsed):
+    if not _is_flat(text) and _may_be_deep(text) and _is_deep(parsed):
         raise MetadataError(key, f"lists and objects are nested more than {MAX_DEPTH} deep")
     return parsed
+
+
+def check_limits(document: bytes, key: Key, most: int = MAX_NBYTES) -> None:
+    """Raise MetadataError if a document that was just written is longer, or nested deeper, than a reader accepts."""
+    _check_length(document, key, most)
+    text = document.decode("ascii")
+    if not _is_flat(text) and _may_be_deep(text):
+        parse_json(document, key, most)
+
+
+def _is_flat(text: str) -> bool:
+    """Return whether a document is too short, or has too few brackets, to be nested too deeply."""
+    return len(text) < _SHORT and text.count("[") + text.count("{") <= MAX_DEPTH
 
 
 def _check_length(document: JSON, key: Key, most: int) -> None:

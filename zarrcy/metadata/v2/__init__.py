@@ -21,6 +21,7 @@ from zarrcy.metadata.v2.discovery import (
 from zarrcy.metadata.v2.documents import (
     ZARR_FORMAT,
     array_documents,
+    as_stored,
     attributes_key,
     codecs_of,
     document_key,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ZARR_FORMAT",
     "array_documents",
+    "as_stored",
     "attributes_key",
     "codecs_of",
     "consolidate",

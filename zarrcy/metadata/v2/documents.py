@@ -321,6 +321,11 @@ def stages_of(order: str, filters: list[Codec], compressor: Codec | None, ndim: 
 # -- writing -----------------------------------------------------------------------------------------
 
 
+def as_stored(array: ArrayMetadata, document: bytes, key: Key, default_separator: str = ".") -> ArrayMetadata:
+    """Return the metadata of a new array as a reader parses them from its document."""
+    return parse_array(document, key, default_separator)
+
+
 def array_documents(
     prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> dict[Key, bytes]:

@@ -29,7 +29,13 @@ from zarrcy.metadata.v3.discovery import (
 from zarrcy.metadata.v3.document import ZARR_FORMAT, group_documents, names_below
 
 if TYPE_CHECKING:
-    from zarrcy.metadata.v3.array_document import array_documents, codecs_of, parse_array, save_array
+    from zarrcy.metadata.v3.array_document import (
+        array_documents,
+        as_stored,
+        codecs_of,
+        parse_array,
+        save_array,
+    )
     from zarrcy.metadata.v3.consolidated import (
         consolidate,
         consolidated_among,
@@ -48,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ZARR_FORMAT",
     "array_documents",
+    "as_stored",
     "attributes_key",
     "codecs_of",
     "consolidate",
@@ -82,7 +89,7 @@ __all__ = [
 _find = lazy_names(
     __name__,
     {
-        f"{__name__}.array_document": "array_documents codecs_of parse_array save_array",
+        f"{__name__}.array_document": "array_documents as_stored codecs_of parse_array save_array",
         f"{__name__}.consolidated": (
             "consolidate consolidated_among drop_consolidated held_copies open_consolidated"
         ),

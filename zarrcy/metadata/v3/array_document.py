@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import marshal
 import math
 from collections.abc import Mapping
 
+from zarrcy.codecs.stages import with_own_codecs
 from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.indexing.chunk_shapes import MAX_NDIM
 from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, Names
 from zarrcy.metadata.json_member import Extension, Member
 from zarrcy.metadata.v3 import fill_values
 from zarrcy.metadata.v3.chunk_grids import parse_rectilinear
-from zarrcy.metadata.v3.codecs import ChunkSpec, parse_codecs
+from zarrcy.metadata.v3.codecs import ChunkSpec, depends_on_registry, parse_codecs
 from zarrcy.metadata.v3.data_types import DataType, parse_dtype
 from zarrcy.metadata.v3.discovery import load_attributes
 from zarrcy.metadata.v3.document import (
@@ -23,6 +25,7 @@ from zarrcy.metadata.v3.document import (
     node_type,
     parse_json,
 )
+from zarrcy.storage.json_reader import MAX_CONSOLIDATED_NBYTES, check_limits
 from zarrcy.types import JSON, Buffer, Key, Shape, Store
 
 _MEMBERS = {
@@ -52,11 +55,59 @@ def parse_array(document: Buffer, key: Key, default_separator: str = ".") -> Arr
     members = parse_json(document, key)
     if node_type(members) != "array":
         members.require("node_type").fail("it must be 'array'")
-    return parse_members(members)
+    return parse_plain(members)
+
+
+# Many arrays have equal documents apart from their attributes, and a program may open one array many times.
+_parse_cache: dict[bytes, ArrayMetadata] = {}
+_MAX_CACHED = 512
+_MAX_CACHED_NBYTES = 4096
+# Of this version of marshal, equal values have equal bytes.
+_MARSHAL_VERSION = 2
+
+
+def parse_plain(members: Member) -> ArrayMetadata:
+    """Do what `parse_members` does, for members that consist of Python's types for JSON."""
+    attributes_of(members)
+    plain = {name: value for name, value in members.object().items() if name != "attributes"}
+    try:
+        key = marshal.dumps(plain, _MARSHAL_VERSION)
+    except ValueError:
+        # a store of the user returned a parsed document with values of other types
+        return parse_members(members)
+    known = _parse_cache.get(key)
+    if known is not None:
+        return _copy_of(known)
+    array = parse_members(members)
+    # scalars of structures can be changed
+    if (
+        len(key) <= _MAX_CACHED_NBYTES
+        and array.dtype.kind != "V"
+        and not depends_on_registry(plain["codecs"])
+    ):
+        if len(_parse_cache) >= _MAX_CACHED:
+            _parse_cache.clear()
+        _parse_cache[key] = _copy_of(array)
+    return array
+
+
+def _copy_of(array: ArrayMetadata) -> ArrayMetadata:
+    """Return equal metadata with codecs of their own."""
+    return ArrayMetadata(
+        array.shape,
+        array.chunk_shape,
+        array.dtype,
+        array.fill_value,
+        with_own_codecs(array.stages),
+        array.chunk_keys,
+        dict(array.extra_fields),
+        array.dimension_names,
+        array.rectilinear_axes,
+    )
 
 
 def parse_members(members: Member) -> ArrayMetadata:
-    """Parse the members of an array's document, as `parse_array` does."""
+    """Parse the members of an array's document, as `parse_array` does. The values may also be those of NumPy."""
     check_unknown_fields(members, _MEMBERS)
     shape = members.require("shape").integers(0, _MAX_LENGTH)
     if len(shape) > MAX_NDIM:
@@ -161,6 +212,13 @@ def _members_of(description: ArrayMetadata, attributes: Mapping[str, JSON]) -> d
         lengths = list(description.chunk_shape)
         members["chunk_grid"] = {"name": "regular", "configuration": {"chunk_shape": lengths}}
     return members
+
+
+def as_stored(array: ArrayMetadata, document: bytes, key: Key, default_separator: str = ".") -> ArrayMetadata:
+    """Return the metadata of a new array as a reader parses them from its document."""
+    # `describe_array` parsed the same members; the attributes may make the document too long or too deep
+    check_limits(document, key, MAX_CONSOLIDATED_NBYTES)
+    return array
 
 
 def array_documents(

@@ -187,6 +187,23 @@ def parse_codec(item: Member, spec: ChunkSpec, is_bytes: bool) -> ParsedCodec | 
     return None
 
 
+def depends_on_registry(codecs: JSON) -> bool:
+    """Return whether a valid list of codecs has one that is not of v3 itself, so that programs may replace it.
+
+    >>> depends_on_registry(["bytes", {"name": "gzip"}]), depends_on_registry([{"name": "numcodecs.bz2"}])
+    (False, True)
+    """
+    for codec in codecs:
+        name = codec if isinstance(codec, str) else codec["name"]
+        if name not in _OWN:
+            return True
+        if name == "sharding_indexed" and any(
+            depends_on_registry(codec["configuration"][inner]) for inner in ("codecs", "index_codecs")
+        ):
+            return True
+    return False
+
+
 def _is_registered(name: str) -> bool:
     return name in numcodecs.registry.codec_registry or name in numcodecs.registry.entries
 

@@ -15,8 +15,9 @@ from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayMetadata, 
 from zarrcy.metadata.array_spec import ArraySpec, CodecLike
 from zarrcy.metadata.codec_trial import check_codecs
 from zarrcy.metadata.json_member import Member
+from zarrcy.metadata.json_writer import as_json, is_json
 from zarrcy.metadata.v3 import fill_values
-from zarrcy.metadata.v3.array_document import data_type_of, parse_members
+from zarrcy.metadata.v3.array_document import data_type_of, parse_members, parse_plain
 from zarrcy.metadata.v3.codecs import (
     BYTES,
     CNAMES,
@@ -50,7 +51,7 @@ _CODEC_ARGUMENTS = {
 
 
 def describe_array(request: ArraySpec) -> ArrayMetadata:
-    """Return the metadata of a new array.
+    """Return the metadata of a new array, as a reader parses them.
 
     Raises
     ------
@@ -58,7 +59,12 @@ def describe_array(request: ArraySpec) -> ArrayMetadata:
         If v3 cannot describe the array.
     """
     try:
-        description = parse_members(Member(KEY, "", _document(request)))
+        document = _document(request)
+        if not is_json(document):
+            # errors name the values as the user stated them
+            parse_members(Member(KEY, "", document))
+            document = as_json(document)
+        description = parse_plain(Member(KEY, "", document))
     except MetadataError as exc:
         raise ValueError(f"Zarr v3 can't describe this array: {exc.problem}") from exc
     check_codecs(description)

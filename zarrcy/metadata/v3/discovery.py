@@ -104,9 +104,9 @@ def _entry(members: Member | None) -> NodeEntry | None:
 
 def _parse_array(members: Member) -> ArrayMetadata:
     # imported here because looking for a node does not need it
-    from zarrcy.metadata.v3.array_document import parse_members
+    from zarrcy.metadata.v3.array_document import parse_plain
 
-    return parse_members(members)
+    return parse_plain(members)
 
 
 # -- attributes --------------------------------------------------------------------------------------

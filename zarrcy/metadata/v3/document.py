@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from zarrcy import settings
+from zarrcy.metadata import json_writer
 from zarrcy.metadata.json_member import Member
-from zarrcy.metadata.json_writer import of_numpy
 from zarrcy.storage import access, json_reader
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, Buffer, Key, Store
@@ -108,8 +106,4 @@ def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -
 
 def dump_json(document: JSON, key: Key) -> bytes:
     """Return the bytes of a document: an indent of 2, ASCII, members in the order of the specification."""
-    if settings.STRICT_JSON.value():
-        from zarrcy.storage.strict_json import refuse_bare_nan
-
-        refuse_bare_nan(document, key)
-    return json.dumps(document, indent=2, default=of_numpy).encode("ascii")
+    return json_writer.dump_json(document, key, json_writer.V3_STYLE)

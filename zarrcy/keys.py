@@ -116,6 +116,25 @@ def is_listed(name: str) -> bool:
     return "\\" not in name and (name[:1] not in (".", "l") or not is_system_name(name))
 
 
+# Each name that is not listed contains one of these.
+_UNLISTED_PARTS = ("\\", ".nfs", ".fuse_hidden", *_SYSTEM_NAMES)
+
+
+def only_listed(names: Iterable[str]) -> list[str]:
+    """Return the names for which `is_listed` is true. One test accepts most lists of names.
+
+    Examples
+    --------
+    >>> only_listed(["0.0", ".nfs0001", "a"])
+    ['0.0', 'a']
+    """
+    names = list(names)
+    text = "/".join(names)
+    if text.isascii() and not any(part in text for part in _UNLISTED_PARTS):
+        return names
+    return list(filter(is_listed, names))
+
+
 def are_harmless(keys: Iterable[Key]) -> bool:
     """Return whether all keys pass a fast test. If it returns False, call `check_key` for each key.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterable, Iterator, MutableMapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, MutableMapping, ValuesView
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, Unpack
+from weakref import ref
 
 import numpy as np
 
@@ -145,6 +146,8 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
         self._state = state
         self._node = state.node
         self._attrs = Attributes(state.node, state.config.read_only, state.config.cache_attrs)
+        # `list` asks for an iterator and then for the length; both come from one listing
+        self._latest: Callable[[], _Names | None] = _no_names
 
     def __reduce__(self) -> tuple[object, ...]:
         return _open_again, (type(self), self._state)
@@ -275,10 +278,35 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
         return self._at(name).kind() is not None
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name, _ in self._node.members(past_denied=True))
+        names = _Names(self._node)
+        self._latest = ref(names)
+        return names
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        latest = self._latest()
+        self._latest = _no_names
+        names = [name for name, _ in self._node.members(past_denied=True)]
+        if latest is not None:
+            latest.take(names)
+        return len(names)
+
+    def keys(self) -> KeysView[str]:
+        """Return a view of the names.
+
+        Returns
+        -------
+        KeysView
+            The names, sorted.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> g = zarrcy.group()
+        >>> g["a"], _ = [1, 2], g.create_group("b")
+        >>> list(g.keys())
+        ['a', 'b']
+        """
+        return _Keys(self)
 
     def values(self) -> ValuesView[AnyMember]:
         """Return a view of the members; iterating over it loads them together.
@@ -318,7 +346,7 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
 
     def __getattr__(self, name: str) -> AnyMember:
         # called for names that are not attributes: also for those of __init__ if it did not run
-        if name.startswith(_NOT_MEMBERS) or name in ("_state", "_node", "_attrs"):
+        if name.startswith(_NOT_MEMBERS) or name in ("_state", "_node", "_attrs", "_latest"):
             raise AttributeError(f"a group has no attribute {name!r}", name=name, obj=self)
         try:
             return self[name]
@@ -1276,6 +1304,39 @@ def _paths_below(node: Node, skip: int) -> Iterator[str]:
         yield path[skip:]
         if kind == "group":
             yield from _paths_below(node.at(path), skip)
+
+
+class _Names(Iterator[str]):
+    """The names of the members of a group, which are listed when the first of them is asked for."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._names: Iterator[str] | None = None
+
+    def take(self, names: list[str]) -> None:
+        """Iterate over names that were listed since the iterator was made, unless it has begun."""
+        if self._names is None:
+            self._names = iter(names)
+
+    def __next__(self) -> str:
+        if self._names is None:
+            self._names = (name for name, _ in self._node.members(past_denied=True))
+        return next(self._names)
+
+
+def _no_names() -> None:
+    """Return None, as a weak reference to an iterator does that no longer exists."""
+
+
+class _Keys(KeysView[str]):
+    """The names of the members of a group."""
+
+    def __init__(self, group: Group) -> None:
+        super().__init__(group)
+        self._group = group
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._group)
 
 
 class _Values(ValuesView[AnyMember]):

@@ -217,7 +217,8 @@ def documents(store: Store) -> Reader:
     """Return a function that maps keys to documents: see `document`."""
     store = mapping_of(store)
     if has_capability(type(store), "read_value"):
-        return _reader_of(lambda key: document(store, key))
+        read_value = cast(ReadsValues, store).read_value
+        return lambda keys: [read_value(key, MAX_CONSOLIDATED_NBYTES, False) for key in keys]
     return value_reader(store, MAX_CONSOLIDATED_NBYTES)
 
 

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 
 from zarrcy.errors import AccessWarning, KeyPathError
-from zarrcy.keys import is_listed, normalize_path, prefix_of
+from zarrcy.keys import normalize_path, only_listed, prefix_of
 from zarrcy.types import Buffer
 
 AFTER_SLASH = chr(ord("/") + 1)
@@ -118,7 +118,7 @@ def listdir(store: Mapping[str, Buffer], path: str | None = None) -> list[str]:
     """
     own = getattr(store, "listdir", None)
     if own is not None:
-        return sorted(filter(is_listed, own(normalize_path(path))))
+        return sorted(only_listed(own(normalize_path(path))))
     return list_keys(store, normalize_path(path))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 from zarrcy.errors import KeyPathError, NotAFileError, ValueLengthError
-from zarrcy.keys import QUARANTINE, check_key, is_listed, normalize_path
+from zarrcy.keys import QUARANTINE, are_harmless, check_key, normalize_path, only_listed
 from zarrcy.storage.base import Store, check_ranges
 from zarrcy.storage.listing import warn_denied
 from zarrcy.storage.local.atomic_files import (
@@ -180,9 +180,9 @@ class DirectoryStore(Store):
             value = read_file(self._file_of(key), most, strict)
         except OSError as exc:
             raise self._unread(key, exc) from exc
-        if type(value) is int:
+        if isinstance(value, int):
             raise ValueLengthError(key, value, most)
-        return cast("bytes | None", value)
+        return value
 
     # -- capabilities ------------------------------------------------------------------------------
 
@@ -489,7 +489,7 @@ class DirectoryStore(Store):
         denied: list[OSError] = []
         for folder, folders, _ in os.walk(self.dir_path(path), onerror=denied.append):
             if os.access(folder, os.X_OK):
-                folders[:] = filter(_is_listed, folders)
+                folders[:] = _only_listed(folders)
             else:
                 folders.clear()
                 yield folder[len(self._root) :].replace(os.sep, "/")
@@ -512,7 +512,11 @@ class DirectoryStore(Store):
         list of bool
             One for each key.
         """
-        return [os.access(self._file_of(key), os.F_OK) for key in keys]
+        keys = list(keys)
+        if self._rewrites_keys or not are_harmless(keys):
+            return [os.access(self._file_of(key), os.F_OK) for key in keys]
+        root, exists = self._root, os.F_OK
+        return [os.access(root + key, exists) for key in keys]
 
     def __iter__(self) -> Iterator[str]:
         skip = len(self._root)
@@ -522,10 +526,9 @@ class DirectoryStore(Store):
                 folders.clear()
                 warn_denied(folder)
                 continue
-            folders[:] = filter(_is_listed, folders)
-            for name in names:
-                if _is_listed(name):
-                    yield os.path.join(folder, name)[skip:].replace(os.sep, "/")
+            folders[:] = _only_listed(folders)
+            for name in _only_listed(names):
+                yield os.path.join(folder, name)[skip:].replace(os.sep, "/")
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -563,7 +566,7 @@ class DirectoryStore(Store):
 
     def listdir(self, path: str | None = None) -> list[str]:
         try:
-            return sorted(filter(_is_listed, os.listdir(self.dir_path(path))))
+            return sorted(_only_listed(os.listdir(self.dir_path(path))))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -733,8 +736,12 @@ def _absolute(path: str) -> str:
     return path
 
 
-def _is_listed(name: str) -> bool:
-    return is_listed(name) and not (name.endswith(".partial") and PARTIAL.search(name))
+def _only_listed(names: Iterable[str]) -> list[str]:
+    """Return the names that can be those of keys or nodes, without temporary files."""
+    names = only_listed(names)
+    if any(name.endswith(".partial") for name in names):
+        return [name for name in names if not PARTIAL.search(name)]
+    return names
 
 
 def _warn_denied(exc: OSError) -> None:

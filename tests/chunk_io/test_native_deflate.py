@@ -63,8 +63,8 @@ KINDS = {
 }  # fmt: skip
 
 
-def codec_for(name, nbytes, level, checksum=False):
-    return _kernels.native.ChunkCodec(nbytes, 1, name, checksum, {"level": level})
+def codec_for(name, nbytes, level, checksums=()):
+    return _kernels.native.ChunkCodec(nbytes, 1, name, checksums, {"level": level})
 
 
 def inflated(name, encoded):
@@ -158,7 +158,7 @@ def test_encoded_noise_is_at_most_a_thousandth_longer_than_the_noise(level):
 @pytest.mark.parametrize("name", PEERS)
 def test_a_checksum_follows_the_chunk_if_requested(name):
     chunk = KINDS["smooth integers"].view("u1")
-    encoded = codec_for(name, chunk.nbytes, 6, checksum=True).encode(chunk)
+    encoded = codec_for(name, chunk.nbytes, 6, (("crc32c", "end", 0),)).encode(chunk)
     assert _kernels.default.crc32c(encoded[:-4]).to_bytes(4, "little") == encoded[-4:]
     assert inflated(name, encoded[:-4]) == chunk.tobytes()
     assert _kernels.native.decode(encoded, name, chunk.nbytes, True).tobytes() == chunk.tobytes()

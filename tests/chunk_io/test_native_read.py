@@ -72,7 +72,7 @@ def test_a_policy_turns_the_native_path_off(tmp_path):
 @pytest.mark.parametrize(
     "options",
     [
-        {"filters": [numcodecs.Delta("i4")]},
+        {"filters": [numcodecs.FixedScaleOffset(0, 2, "i4")]},
         {"compressor": numcodecs.BZ2()},
         {"dtype": str},
         {"store": {}},

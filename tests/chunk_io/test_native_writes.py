@@ -96,7 +96,7 @@ def test_blosc_frames_have_the_bytes_that_numcodecs_writes(cname, shuffle, n, ty
     if not chunk.size:
         return
     config = {"cname": cname, "level": level, "shuffle": shuffle, "typesize": typesize, "blocksize": block}
-    codec = _kernels.native.ChunkCodec(chunk.nbytes, typesize, "blosc", False, config)
+    codec = _kernels.native.ChunkCodec(chunk.nbytes, typesize, "blosc", (), config)
     threads, numcodecs.blosc.use_threads = numcodecs.blosc.use_threads, False
     try:
         expected = Blosc(cname, level, shuffle, block).encode(chunk.view(f"V{typesize}"))

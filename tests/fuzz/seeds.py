@@ -39,6 +39,13 @@ CHUNKS = {
         "compressor": None,
         "filters": [numcodecs.Fletcher32(), numcodecs.CRC32(), numcodecs.GZip(1)],
     },
+    "delta-lz4": {"compressor": numcodecs.LZ4(), "filters": [numcodecs.Delta("<i4", "<i2")]},
+    "shuffle-checksums": {
+        "compressor": numcodecs.LZ4(),
+        "filters": [numcodecs.Shuffle(4), numcodecs.Adler32(location="end"), numcodecs.CRC32()],
+    },
+    "checksums": {"compressor": None, "filters": [numcodecs.JenkinsLookup3(3), numcodecs.Fletcher32()]},
+    "cast-to-floats": {"compressor": None, "filters": [numcodecs.AsType("<f4", "<i4")]},
     "v3-crc32c": {"zarr_format": 3, "codecs": ["bytes", "crc32c"]},
     "v3-zstd-crc32c": {
         "zarr_format": 3,

@@ -51,7 +51,7 @@ def _import_on_unix(module: str) -> ModuleType | None:
     except ModuleNotFoundError as exc:
         if exc.name not in {
             f"zarrcy._kernels.{name}"
-            for name in ("_file_io", "_native_codec", "_native_read", "_native_write")
+            for name in ("_chunk_steps", "_file_io", "_native_codec", "_native_read", "_native_write")
         }:
             raise
         return None

@@ -1,3 +1,4 @@
+from zarrcy._kernels._chunk_steps cimport Steps
 from zarrcy._kernels._gather_scatter cimport ChunkLayout
 from zarrcy._kernels._plan_outer cimport Plan
 from zarrcy._kernels._types cimport index_t
@@ -20,11 +21,13 @@ cdef class Workspace:
     cdef index_t n_flags
     cdef index_t* places             # of elements that are picked one by one, and the rows of shuffled blocks
     cdef index_t n_places
+    cdef char* scratch               # of steps between chunk and codec
+    cdef index_t scratch_nbytes
     cdef void* decoder
     cdef void* encoder
     cdef index_t kept_nbytes         # of all memory, while the workspace is idle
 
-    cdef int reserve(self, index_t room, index_t nbytes) except -1
+    cdef int reserve(self, index_t room, index_t nbytes, index_t scratch_nbytes) except -1
 
 
 cdef int give_back(Workspace workspace) except -1
@@ -34,15 +37,24 @@ cdef class ChunkCodec:
     cdef readonly index_t nbytes
     cdef readonly index_t itemsize
     cdef int codec
-    cdef bint checksum
+    cdef readonly bint encodes       # whether the codec can encode
+    cdef bint has_checksums
+    cdef bint has_steps
     cdef bint is_raw                 # chunks are stored as they lie in memory
-    cdef void* encoding              # a zarrcy_encoding; NULL if the codec only decodes
+    cdef void* encoding              # a zarrcy_encoding
+    cdef Steps before                # None if there are no steps
+    cdef Steps after
+    cdef index_t codec_nbytes        # of the bytes that the codec encodes
+    cdef index_t most_nbytes         # of a chunk between two steps
 
     cdef Workspace borrow(self)
     cdef const char* decode_for_piece(
         self, const StoredChunk* stored, Plan plan, index_t number, ChunkLayout layout, char* target,
         Workspace workspace
     ) except? NULL nogil
+    cdef const char* decode_with_steps(
+        self, const char* at, index_t n, char* target, Workspace workspace
+    ) noexcept nogil
     cdef int pick_from_shuffled(
         self, const StoredChunk* stored, Plan plan, index_t number, ChunkLayout layout, char* line, index_t step,
         Workspace workspace

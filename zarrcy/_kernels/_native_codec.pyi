@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrcy._kernels._chunk_steps import Steps
 from zarrcy._kernels.protocols import Buffer
 
 CODECS: dict[str, int]
@@ -41,16 +42,18 @@ class ChunkCodec:
         Length of an element, in bytes.
     codec : str
         A key of `CODECS`.
-    checksum : bool, optional
-        Whether a CRC-32C follows each chunk.
+    checksums : tuple of tuple, optional
+        The checksums of each encoded chunk, in the order of encoding: name, "start" or "end", and seed.
     encoding : dict, optional
         The parameters for encoding: "level"; "checksum" for Zstandard; "cname", "shuffle", "typesize" and "blocksize"
         for Blosc. Without it, the codec only decodes.
+    before, after : Steps, optional
+        What changes a chunk before it is encoded, and after it is decoded.
 
     Raises
     ------
     ValueError
-        If the codec cannot encode with these parameters.
+        If the codec cannot encode with these parameters, or the steps do not fit together.
     """
 
     @property
@@ -58,15 +61,16 @@ class ChunkCodec:
     @property
     def itemsize(self) -> int: ...
     @property
-    def encodes(self) -> bool:
-        """Whether the codec can encode."""
+    def encodes(self) -> bool: ...
     def __new__(
         cls,
         nbytes: int,
         itemsize: int,
         codec: str,
-        checksum: bool = False,
+        checksums: tuple[tuple[str, str, int], ...] = (),
         encoding: dict[str, int | str] | None = None,
+        before: Steps | None = None,
+        after: Steps | None = None,
     ) -> ChunkCodec: ...
     def encode(self, chunk: Buffer) -> bytes | None:
         """Return the encoded bytes of one chunk; None if the fallback path must encode it."""

@@ -10,6 +10,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
+from zarrcy._kernels._chunk_steps cimport Steps, parse_checksum
 from zarrcy._kernels._gather_scatter cimport ChunkLayout
 from zarrcy._kernels._plan_outer cimport Plan
 from zarrcy._kernels._touched_blocks cimport mark_piece
@@ -17,16 +18,25 @@ from zarrcy._kernels._types cimport RELEASE_GIL_NBYTES, Blocks, index_t
 
 cnp.import_array()
 
-cdef extern from "crc32c.h":
-    void zarrcy_crc32c_init() nogil
+cdef extern from "checksums.h":
+    ctypedef struct zarrcy_checksum:
+        int kind, at_start
+        uint32_t seed
+    ctypedef struct zarrcy_checksums:
+        int n, n_at_start
+        zarrcy_checksum each[4]
+    void zarrcy_checksums_init() nogil
+    index_t zarrcy_take_checksums(
+        const zarrcy_checksums* sums, const char* src, size_t n, const char** payload
+    ) nogil
 
 cdef extern from "decode.h":
     ctypedef struct zarrcy_decoder:
         pass
     int zarrcy_decode(
-        zarrcy_decoder* decoder, int codec, bint checksum, const char* src, size_t n, char* dst, size_t nbytes
+        zarrcy_decoder* decoder, int codec, const zarrcy_checksums* sums, const char* src, size_t n, char* dst,
+        size_t nbytes
     ) nogil
-    int zarrcy_verify_checksum(bint checksum, const char* src, size_t n) nogil
     void zarrcy_decoder_free(zarrcy_decoder* decoder) nogil
     index_t zarrcy_decoder_nbytes(const zarrcy_decoder* decoder) nogil
     ctypedef struct zarrcy_blosc_frame:
@@ -54,7 +64,8 @@ cdef extern from "encode.h":
     ctypedef struct zarrcy_encoder:
         pass
     ctypedef struct zarrcy_encoding:
-        int codec, checksum, level, own_checksum, inner, shuffle, typesize, block_nbytes
+        int codec, level, own_checksum, inner, shuffle, typesize, block_nbytes
+        zarrcy_checksums sums
     void zarrcy_encoder_free(zarrcy_encoder* encoder) nogil
     index_t zarrcy_encoder_nbytes(const zarrcy_encoder* encoder) nogil
     index_t zarrcy_encode(
@@ -102,6 +113,8 @@ cdef enum:
     # if at most one element in this many is wanted, elements are picked one by one from shuffled bytes
     SPARSE = 8
     MOST_TYPESIZE = 255
+    MOST_CHECKSUMS = 4
+    STEP_SLACK = 64                  # bytes between the places of steps
     # most workspaces that wait for the next call, and most bytes of them: enough for the threads of a large machine,
     # or for four threads with chunks of 16 MiB
     MOST_IDLE = 128
@@ -116,7 +129,7 @@ DEFLATE_LEVELS = tuple([level for level in range(10) if zarrcy_can_deflate(level
 DEFLATE_LIBRARY = ZARRCY_DEFLATE_LIBRARY.decode()
 INNER = {"lz4": 0, "lz4hc": 1, "zstd": 2}
 
-zarrcy_crc32c_init()
+zarrcy_checksums_init()
 
 
 cdef class Workspace:
@@ -129,8 +142,11 @@ cdef class Workspace:
         if self.decoder == NULL or self.encoder == NULL:
             raise MemoryError("cannot allocate memory for the state of a codec")
 
-    cdef int reserve(self, index_t room, index_t nbytes) except -1:
-        """Make room for an encoded chunk of `room` bytes and a decoded one of `nbytes`. What they hold is lost."""
+    cdef int reserve(self, index_t room, index_t nbytes, index_t scratch_nbytes) except -1:
+        """Make room for an encoded chunk of `room` bytes, a decoded one of `nbytes`, and steps. What they hold is lost.
+
+        Steps between chunk and codec have three places of `scratch_nbytes`; 0 if there are no steps.
+        """
         if self.room < room:
             free(self.encoded)
             self.room = -1
@@ -145,6 +161,13 @@ cdef class Workspace:
             if self.chunk == NULL:
                 raise MemoryError(f"cannot allocate memory for a chunk of {nbytes} bytes")
             self.chunk_nbytes = nbytes
+        if self.scratch_nbytes < 3 * scratch_nbytes:
+            free(self.scratch)
+            self.scratch_nbytes = 0
+            self.scratch = <char*> malloc(3 * scratch_nbytes)
+            if self.scratch == NULL:
+                raise MemoryError(f"cannot allocate memory for the steps of a chunk of {nbytes} bytes")
+            self.scratch_nbytes = 3 * scratch_nbytes
         return 0
 
     def __dealloc__(self):
@@ -152,6 +175,7 @@ cdef class Workspace:
         free(self.chunk)
         free(self.touched)
         free(self.places)
+        free(self.scratch)
         if self.decoder != NULL:
             zarrcy_decoder_free(<zarrcy_decoder*> self.decoder)
         if self.encoder != NULL:
@@ -166,7 +190,7 @@ cdef list _idle = []
 cdef index_t _idle_nbytes = 0
 
 
-cdef Workspace _borrow(index_t room, index_t nbytes):
+cdef Workspace _borrow(index_t room, index_t nbytes, index_t scratch_nbytes):
     """Return a workspace for one thread. The caller gives it back with `give_back`."""
     global _idle_nbytes
     cdef Workspace workspace
@@ -176,7 +200,7 @@ cdef Workspace _borrow(index_t room, index_t nbytes):
         workspace = Workspace()
     _idle_nbytes -= workspace.kept_nbytes
     workspace.kept_nbytes = 0
-    workspace.reserve(room, nbytes)
+    workspace.reserve(room, nbytes, scratch_nbytes)
     return workspace
 
 
@@ -184,7 +208,8 @@ cdef int give_back(Workspace workspace) except -1:
     """Keep a workspace for the next call, unless many bytes are kept already. The caller must not use it any more."""
     global _idle_nbytes
     cdef index_t nbytes = (
-        workspace.room + workspace.chunk_nbytes + workspace.n_flags + workspace.n_places * <index_t> sizeof(index_t)
+        workspace.room + workspace.chunk_nbytes + workspace.scratch_nbytes + workspace.n_flags
+        + workspace.n_places * <index_t> sizeof(index_t)
         + zarrcy_decoder_nbytes(<const zarrcy_decoder*> workspace.decoder)
         + zarrcy_encoder_nbytes(<const zarrcy_encoder*> workspace.encoder)
     )
@@ -206,30 +231,48 @@ cdef class ChunkCodec:
         Length of an element, in bytes.
     codec : str
         A key of `CODECS`.
-    checksum : bool, optional
-        Whether a CRC-32C follows each chunk.
+    checksums : tuple of tuple, optional
+        The checksums of each encoded chunk, in the order of encoding: name, "start" or "end", and seed.
     encoding : dict, optional
         The parameters for encoding: "level"; "checksum" for Zstandard; "cname", "shuffle", "typesize" and "blocksize"
         for Blosc. Without it, the codec only decodes.
+    before, after : Steps, optional
+        What changes a chunk before it is encoded, and after it is decoded.
 
     Raises
     ------
     ValueError
-        If the codec cannot encode with these parameters.
+        If the codec cannot encode with these parameters, or the steps do not fit together.
     """
 
-    def __cinit__(self, index_t nbytes, index_t itemsize, str codec, bint checksum=False, dict encoding=None):
+    def __cinit__(
+        self, index_t nbytes, index_t itemsize, str codec, tuple checksums=(), dict encoding=None,
+        Steps before=None, Steps after=None
+    ):
         cdef zarrcy_encoding* parameters
-        self.nbytes, self.itemsize, self.checksum = nbytes, itemsize, checksum
+        self.nbytes, self.itemsize = nbytes, itemsize
         self.codec = CODECS[codec]
-        self.is_raw = self.codec == RAW and not checksum
-        if encoding is None:
-            return
+        self.before, self.after, self.has_steps = before, after, after is not None
+        self.codec_nbytes = after.nbytes_in if self.has_steps else nbytes
+        self.most_nbytes = after.most_nbytes if self.has_steps else nbytes
+        if self.has_steps and (
+            after.nbytes_out != nbytes or before is None or before.nbytes_in != nbytes
+            or before.nbytes_out != self.codec_nbytes
+        ):
+            raise ValueError(f"these steps do not change chunks of {nbytes} bytes and change them back")
+        if self.has_steps and before.most_nbytes > self.most_nbytes:
+            self.most_nbytes = before.most_nbytes
         parameters = <zarrcy_encoding*> calloc(1, sizeof(zarrcy_encoding))
         if parameters == NULL:
             raise MemoryError()
         self.encoding = parameters
-        parameters.codec, parameters.checksum = self.codec, checksum
+        parameters.codec = self.codec
+        _parse_checksums(&parameters.sums, checksums)
+        self.has_checksums = parameters.sums.n > 0
+        self.is_raw = self.codec == RAW and not self.has_checksums and not self.has_steps
+        self.encodes = encoding is not None
+        if encoding is None:
+            return
         parameters.level = encoding.get("level", 0)
         parameters.own_checksum = encoding.get("checksum", False)
         if self.codec == BLOSC:
@@ -243,14 +286,10 @@ cdef class ChunkCodec:
     def __dealloc__(self):
         free(self.encoding)
 
-    @property
-    def encodes(self):
-        """Whether the codec can encode."""
-        return self.encoding != NULL
-
     cdef Workspace borrow(self):
         """Return a workspace for one thread and a chunk. The caller gives it back with `give_back`."""
-        return _borrow(self.nbytes + self.nbytes // 8 + 65536, self.nbytes)
+        cdef index_t most = self.most_nbytes
+        return _borrow(most + most // 8 + 65536, self.nbytes, most + STEP_SLACK if self.has_steps else 0)
 
     cdef const char* decode_for_piece(
         self, const StoredChunk* stored, Plan plan, index_t number, ChunkLayout layout, char* target,
@@ -264,7 +303,9 @@ cdef class ChunkCodec:
         cdef const char* at = stored.base
         cdef index_t n = stored.nbytes
         cdef int parts
-        if target == NULL and self.nbytes >= PARTS_MIN_NBYTES and not self.checksum and self.codec in (RAW, BLOSC):
+        if target == NULL and self.nbytes >= PARTS_MIN_NBYTES and not (self.has_checksums or self.has_steps) and (
+            self.codec in (RAW, BLOSC)
+        ):
             if 2 * plan.size_of(number) * self.itemsize <= self.nbytes and (at == NULL or self.codec == BLOSC):
                 if self.codec == RAW:
                     parts = _read_pages(self, stored, plan, number, layout, workspace)
@@ -281,16 +322,42 @@ cdef class ChunkCodec:
             n = _read(stored, workspace.encoded, workspace.room)
             if n < 0 or n > workspace.room:
                 return NULL
+        if self.has_steps:
+            return self.decode_with_steps(at, n, workspace.chunk if target == NULL else target, workspace)
         if target == NULL:
             if self.codec == RAW:
-                n = zarrcy_verify_checksum(self.checksum, at, n) if n >= 0 else -1
+                if n >= 0 and self.has_checksums:
+                    n = zarrcy_take_checksums(&(<zarrcy_encoding*> self.encoding).sums, at, n, &at)
                 return at if n == self.nbytes else NULL
             target = workspace.chunk
         if zarrcy_decode(
-            <zarrcy_decoder*> workspace.decoder, self.codec, self.checksum, at, n, target, self.nbytes
+            <zarrcy_decoder*> workspace.decoder, self.codec, &(<zarrcy_encoding*> self.encoding).sums, at, n, target,
+            self.nbytes,
         ) != 0:
             return NULL
         return target
+
+    cdef const char* decode_with_steps(
+        self, const char* at, index_t n, char* target, Workspace workspace
+    ) noexcept nogil:
+        """Decode `n` stored bytes to a chunk at `target`, with the steps after it. Returns `target`, or NULL."""
+        cdef char* places[3]
+        cdef const zarrcy_checksums* sums = &(<zarrcy_encoding*> self.encoding).sums
+        places[0], places[1] = target, workspace.scratch
+        places[2] = workspace.scratch + self.most_nbytes + STEP_SLACK
+        if self.codec == RAW:
+            if sums.n:
+                n = zarrcy_take_checksums(sums, at, n, &at)
+            if n != self.codec_nbytes:
+                return NULL
+        else:
+            if zarrcy_decode(
+                <zarrcy_decoder*> workspace.decoder, self.codec, sums, at, n, places[self.after.first_place],
+                self.codec_nbytes,
+            ) != 0:
+                return NULL
+            at = places[self.after.first_place]
+        return target if self.after.run(at, places) == 0 else NULL
 
     cdef int pick_from_shuffled(
         self, const StoredChunk* stored, Plan plan, index_t number, ChunkLayout layout, char* line, index_t step,
@@ -309,7 +376,9 @@ cdef class ChunkCodec:
         cdef const char** row
         cdef char* at
         cdef int size = <int> layout.itemsize, k
-        if self.codec != BLOSC or self.checksum or nbytes < PARTS_MIN_NBYTES or SPARSE * n * self.itemsize > nbytes:
+        if self.codec != BLOSC or nbytes < PARTS_MIN_NBYTES or SPARSE * n * self.itemsize > nbytes:
+            return WHOLE
+        if self.has_checksums or self.has_steps:
             return WHOLE
         if layout.itemsize != self.itemsize or size > MOST_TYPESIZE or stored.base == NULL:
             return WHOLE
@@ -343,15 +412,26 @@ cdef class ChunkCodec:
 
         `encoded` is set to the encoded bytes: in the workspace or, for a raw codec, those of the chunk itself.
         """
-        if self.encoding == NULL:
+        cdef char* places[3]
+        cdef const zarrcy_encoding* encoding = <const zarrcy_encoding*> self.encoding
+        if not self.encodes:
             return -1
         if self.is_raw:
             encoded[0] = chunk
             return self.nbytes
         encoded[0] = workspace.encoded
+        if self.has_steps:
+            places[0] = workspace.scratch
+            if self.codec == RAW:
+                # the last step leaves the chunk where it is stored from
+                places[0] = workspace.encoded + 4 * encoding.sums.n_at_start
+            places[1] = workspace.scratch + self.most_nbytes + STEP_SLACK
+            places[2] = places[1] + self.most_nbytes + STEP_SLACK
+            if self.before.run(chunk, places) != 0:
+                return -1
+            chunk = places[0]
         return zarrcy_encode(
-            <zarrcy_encoder*> workspace.encoder, <const zarrcy_encoding*> self.encoding, chunk, self.nbytes,
-            workspace.encoded, workspace.room,
+            <zarrcy_encoder*> workspace.encoder, encoding, chunk, self.codec_nbytes, workspace.encoded, workspace.room
         )
 
     def encode(self, chunk):
@@ -362,13 +442,27 @@ cdef class ChunkCodec:
         cdef index_t n = -1
         PyObject_GetBuffer(chunk, &view, PyBUF_SIMPLE)
         try:
-            if view.len == self.nbytes and self.encoding != NULL:
+            if view.len == self.nbytes and self.encodes:
                 with nogil:
                     n = self.encode_into(<const char*> view.buf, workspace, &encoded)
             return None if n < 0 else encoded[:n]
         finally:
             PyBuffer_Release(&view)
             give_back(workspace)
+
+
+cdef int _parse_checksums(zarrcy_checksums* sums, tuple checksums) except -1:
+    cdef bint at_start = False
+    cdef zarrcy_checksum* each
+    if len(checksums) > MOST_CHECKSUMS:
+        raise ValueError(f"{len(checksums)} checksums; a chunk has at most {MOST_CHECKSUMS}")
+    for checksum in checksums:
+        each = &sums.each[sums.n]
+        parse_checksum(checksum, &each.kind, &at_start, &each.seed)
+        each.at_start = at_start
+        sums.n += 1
+        sums.n_at_start += at_start
+    return 0
 
 
 cdef int _reserve_places(Workspace workspace, index_t n) except -1 nogil:
@@ -532,15 +626,15 @@ cdef class Decoder:
         Whether a CRC-32C follows each chunk.
     """
     cdef int codec
-    cdef bint checksum
+    cdef zarrcy_checksums sums
 
     def __cinit__(self, str codec, bint checksum=False):
-        self.codec, self.checksum = CODECS[codec], checksum
+        self.codec, self.sums.n = CODECS[codec], 0
+        _parse_checksums(&self.sums, (("crc32c", "end", 0),) if checksum else ())
 
     cdef int decode_view(self, const Py_buffer* view, Workspace workspace, char* out, index_t nbytes) noexcept nogil:
         return zarrcy_decode(
-            <zarrcy_decoder*> workspace.decoder, self.codec, self.checksum, <const char*> view.buf, view.len, out,
-            nbytes,
+            <zarrcy_decoder*> workspace.decoder, self.codec, &self.sums, <const char*> view.buf, view.len, out, nbytes
         )
 
     def decode_into(self, data, cnp.ndarray out not None):
@@ -565,7 +659,7 @@ cdef class Decoder:
             raise ValueError("out must be contiguous and writable")
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:
-            workspace = _borrow(0, 0)
+            workspace = _borrow(0, 0, 0)
         except BaseException:
             PyBuffer_Release(&view)
             raise

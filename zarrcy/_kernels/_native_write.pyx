@@ -174,7 +174,7 @@ def encodes(PieceQueue queue not None):
 
     It needs a codec that encodes, a fill value, and a selection without lists, points or masks.
     """
-    return queue.codec.encoding != NULL and queue.is_outer and not queue.has_lists and queue.item_at != NULL
+    return queue.codec.encodes and queue.is_outer and not queue.has_lists and queue.item_at != NULL
 
 
 def encode_values(PieceQueue queue not None, list made not None, bint keep_empty, bint uniform):

@@ -57,6 +57,8 @@ int32_t zng_deflateTune(zarrcy_zng_stream *stream, int32_t good, int32_t lazy, i
 int32_t zng_deflate(zarrcy_zng_stream *stream, int32_t flush);
 int32_t zng_deflateReset(zarrcy_zng_stream *stream);
 int32_t zng_deflateEnd(zarrcy_zng_stream *stream);
+uint32_t zng_crc32_z(uint32_t crc, const uint8_t *source, size_t nbytes);
+uint32_t zng_adler32_z(uint32_t adler, const uint8_t *source, size_t nbytes);
 #endif
 #endif
 

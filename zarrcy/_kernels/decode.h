@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "codec_libraries.h"
-#include "crc32c.h"
+#include "checksums.h"
 #include "deflate.h"
 
 enum { ZARRCY_RAW, ZARRCY_BLOSC, ZARRCY_ZSTD, ZARRCY_LZ4, ZARRCY_GZIP, ZARRCY_ZLIB };
@@ -35,10 +35,6 @@ static void zarrcy_decoder_free(zarrcy_decoder *d) {
 /* Return how many bytes of buffers a decoder keeps. */
 static int64_t zarrcy_decoder_nbytes(const zarrcy_decoder *d) { return (int64_t)d->block_size; }
 
-static uint32_t zarrcy_read_u32(const unsigned char *p) {
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 #ifdef ZARRCY_CODECS
 
 static int zarrcy_zstd_decode(zarrcy_decoder *d, const char *src, size_t n, char *dst, size_t nbytes) {
@@ -51,7 +47,7 @@ static int zarrcy_zstd_decode(zarrcy_decoder *d, const char *src, size_t n, char
 
 /* LZ4 as numcodecs writes it: the decoded length as a little-endian integer, then one block. */
 static int zarrcy_lz4_decode(const char *src, size_t n, char *dst, size_t nbytes) {
-    if (n < 4 || n > 0x7fffffff || nbytes > 0x7fffffff || zarrcy_read_u32((const unsigned char *)src) != nbytes)
+    if (n < 4 || n > 0x7fffffff || nbytes > 0x7fffffff || zarrcy_load_u32((const unsigned char *)src) != nbytes)
         return -1;
     return LZ4_decompress_safe(src + 4, dst, (int)(n - 4), (int)nbytes) == (int)nbytes ? 0 : -1;
 }
@@ -68,9 +64,9 @@ typedef struct {
 static int zarrcy_blosc_read_header(zarrcy_blosc_frame *f, const unsigned char *src, size_t n, size_t nbytes) {
     if (n < 16 || src[0] != 2)
         return -1;
-    f->nbytes = zarrcy_read_u32(src + 4);
-    f->block_nbytes = zarrcy_read_u32(src + 8);
-    f->stored = zarrcy_read_u32(src + 12);
+    f->nbytes = zarrcy_load_u32(src + 4);
+    f->block_nbytes = zarrcy_load_u32(src + 8);
+    f->stored = zarrcy_load_u32(src + 12);
     f->typesize = src[3];
     f->shuffle = (src[2] & 1) && f->typesize > 1;
     f->copied = src[2] & 2;
@@ -99,7 +95,7 @@ typedef struct {
 static int zarrcy_blosc_find_streams(const zarrcy_blosc_frame *f, const unsigned char *src, uint32_t number,
                                      zarrcy_blosc_streams *b) {
     int last_is_short = f->nbytes % f->block_nbytes != 0 && number == f->n_blocks - 1;
-    b->at = zarrcy_read_u32(src + 16 + 4 * (size_t)number);
+    b->at = zarrcy_load_u32(src + 16 + 4 * (size_t)number);
     b->size = last_is_short ? f->nbytes % f->block_nbytes : f->block_nbytes;
     if (b->at < 16 + 4 * (uint64_t)f->n_blocks || b->at > f->stored)
         return -1;
@@ -115,7 +111,7 @@ static const unsigned char *zarrcy_blosc_next_stream(zarrcy_blosc_frame *f, cons
     uint32_t start = b->at + 4;
     if (f->stored - b->at < 4)
         return NULL;
-    *length = zarrcy_read_u32(src + b->at);
+    *length = zarrcy_load_u32(src + b->at);
     if (*length == 0 || *length > f->stored - start)
         return NULL;
     b->at = start + *length;
@@ -219,7 +215,7 @@ static int zarrcy_blosc_sort_starts(const zarrcy_blosc_frame *f, const unsigned 
     uint32_t k;
     int ascends = 1;
     for (k = 0; k < f->n_blocks; k++) {
-        sorted[k] = zarrcy_read_u32(src + 16 + 4 * (size_t)k);
+        sorted[k] = zarrcy_load_u32(src + 16 + 4 * (size_t)k);
         ascends &= k == 0 || sorted[k] > sorted[k - 1];
     }
     if (!ascends) {
@@ -235,7 +231,7 @@ static int zarrcy_blosc_sort_starts(const zarrcy_blosc_frame *f, const unsigned 
 static int zarrcy_blosc_block_span(const zarrcy_blosc_frame *f, const unsigned char *src, const uint32_t *sorted,
                                    uint32_t number, uint32_t *start, uint32_t *end) {
     uint32_t low = 0, high = f->n_blocks, middle;
-    *start = zarrcy_read_u32(src + 16 + 4 * (size_t)number);
+    *start = zarrcy_load_u32(src + 16 + 4 * (size_t)number);
     while (high - low > 1) {
         middle = low + (high - low) / 2;
         if (sorted[middle] <= *start)
@@ -289,23 +285,15 @@ static int zarrcy_blosc_decode_rows(zarrcy_decoder *d, zarrcy_blosc_frame *f, co
 }
 #endif
 
-/* Return the length of a stored chunk without its checksum, if it has one; -1 if the checksum is wrong. */
-static int64_t zarrcy_verify_checksum(int checksum, const char *src, size_t n) {
-    if (!checksum)
-        return (int64_t)n;
-    if (n < 4 || zarrcy_crc32c(0, (const unsigned char *)src, n - 4, 0)
-            != zarrcy_read_u32((const unsigned char *)src + n - 4))
-        return -1;
-    return (int64_t)n - 4;
-}
-
-/* Decode `n` stored bytes to exactly `nbytes`. Returns 0, or -1. `checksum`: a CRC-32C follows the chunk. */
-static int zarrcy_decode(zarrcy_decoder *d, int codec, int checksum, const char *src, size_t n, char *dst,
-                         size_t nbytes) {
-    int64_t encoded_nbytes = zarrcy_verify_checksum(checksum, src, n);
-    if (encoded_nbytes < 0)
-        return -1;
-    n = (size_t)encoded_nbytes;
+/* Decode `n` stored bytes to exactly `nbytes`. Returns 0, or -1. `sums`: the checksums of the chunk; NULL for none. */
+static int zarrcy_decode(zarrcy_decoder *d, int codec, const zarrcy_checksums *sums, const char *src, size_t n,
+                         char *dst, size_t nbytes) {
+    if (sums && sums->n) {
+        int64_t encoded_nbytes = zarrcy_take_checksums(sums, src, n, &src);
+        if (encoded_nbytes < 0)
+            return -1;
+        n = (size_t)encoded_nbytes;
+    }
     switch (codec) {
     case ZARRCY_RAW:
         if (n != nbytes)

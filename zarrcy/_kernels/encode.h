@@ -8,7 +8,7 @@
 /* How chunks are encoded. Members that a codec does not use are 0. */
 typedef struct {
     int codec;              /* ZARRCY_RAW ... */
-    int checksum;           /* whether a CRC-32C follows each chunk */
+    zarrcy_checksums sums;  /* the checksums of each chunk */
     int level;              /* of the codec; for LZ4, the acceleration */
     int own_checksum;       /* Zstandard: whether a frame has a checksum of its own */
     int inner;              /* Blosc: the codec of its streams, ZARRCY_INNER_LZ4 ... */
@@ -41,10 +41,6 @@ static void zarrcy_encoder_free(zarrcy_encoder *e) {
 /* Return how many bytes of buffers an encoder keeps. */
 static int64_t zarrcy_encoder_nbytes(const zarrcy_encoder *e) { return (int64_t)e->block_size; }
 
-static void zarrcy_write_u32(char *p, uint32_t value) {
-    p[0] = (char)value, p[1] = (char)(value >> 8), p[2] = (char)(value >> 16), p[3] = (char)(value >> 24);
-}
-
 #ifdef ZARRCY_CODECS
 
 enum { ZARRCY_ZSTD_SESSION = 1, ZARRCY_ZSTD_LEVEL = 100, ZARRCY_ZSTD_CHECKSUM = 201 };
@@ -69,7 +65,7 @@ static int64_t zarrcy_lz4_encode(int acceleration, const char *src, size_t n, ch
         return -1;
     if (room > 0x7fffffff)
         room = 0x7fffffff;
-    zarrcy_write_u32(dst, (uint32_t)n);
+    zarrcy_store_u32(dst, (uint32_t)n);
     encoded = LZ4_compress_fast(src, dst + 4, (int)n, (int)(room - 4), acceleration);
     return encoded > 0 ? encoded + 4 : -1;
 }
@@ -148,7 +144,7 @@ static int64_t zarrcy_blosc_encode_block(zarrcy_encoder *e, const zarrcy_encodin
             memcpy(dst + at + 4, src, part);
             encoded = part;
         }
-        zarrcy_write_u32(dst + at, (uint32_t)encoded);
+        zarrcy_store_u32(dst + at, (uint32_t)encoded);
         at += 4 + (size_t)encoded;
     }
     return (int64_t)at;
@@ -172,8 +168,8 @@ static int64_t zarrcy_blosc_encode(zarrcy_encoder *e, const zarrcy_encoding *c, 
     dst[1] = 1;
     dst[2] = (char)(format << 5 | (splits ? 0 : 16) | (c->shuffle == 1 ? 1 : c->shuffle == 2 ? 4 : 0));
     dst[3] = (char)typesize;
-    zarrcy_write_u32(dst + 4, nbytes);
-    zarrcy_write_u32(dst + 8, block);
+    zarrcy_store_u32(dst + 4, nbytes);
+    zarrcy_store_u32(dst + 8, block);
     if (e->block_size < block) {
         free(e->block);
         e->block_size = 0;
@@ -185,7 +181,7 @@ static int64_t zarrcy_blosc_encode(zarrcy_encoder *e, const zarrcy_encoding *c, 
     if (c->level > 0 && nbytes >= ZARRCY_LEAST_SPLIT && at <= most)
         for (k = 0; k < n_blocks; k++) {
             size = k == n_blocks - 1 ? nbytes - k * block : block;
-            zarrcy_write_u32(dst + 16 + 4 * (size_t)k, (uint32_t)at);
+            zarrcy_store_u32(dst + 16 + 4 * (size_t)k, (uint32_t)at);
             encoded = zarrcy_blosc_encode_block(e, c, typesize, splits && size == block, src + (size_t)k * block, size,
                                                 dst + at, (size_t)(most - at));
             if (encoded <= 0)
@@ -198,24 +194,28 @@ static int64_t zarrcy_blosc_encode(zarrcy_encoder *e, const zarrcy_encoding *c, 
         memcpy(dst + 16, src, n);
         at = most;
     }
-    zarrcy_write_u32(dst + 12, (uint32_t)at);
+    zarrcy_store_u32(dst + 12, (uint32_t)at);
     return at;
 }
 
 #endif
 
-/* Encode `n` bytes to `dst`. Returns the encoded length, or -1. */
+/* Encode `n` bytes to `dst`. Returns the encoded length, or -1. `src` is four bytes for each checksum at the start after
+ * `dst` if the bytes of a raw codec already are in their place. */
 static int64_t zarrcy_encode(zarrcy_encoder *e, const zarrcy_encoding *c, const char *src, size_t n, char *dst,
                              size_t room) {
     int64_t encoded = -1;
-    if (room < 4)
+    size_t added = 4 * (size_t)c->sums.n;
+    if (room < added)
         return -1;
-    room -= 4;
+    room -= added;
+    dst += 4 * (size_t)c->sums.n_at_start;
     switch (c->codec) {
     case ZARRCY_RAW:
         if (n > room)
             return -1;
-        memcpy(dst, src, n);
+        if (src != dst)
+            memcpy(dst, src, n);
         encoded = (int64_t)n;
         break;
 #ifdef ZARRCY_CODECS
@@ -234,11 +234,7 @@ static int64_t zarrcy_encode(zarrcy_encoder *e, const zarrcy_encoding *c, const 
         encoded = zarrcy_deflate_encode(&e->deflater, c->codec == ZARRCY_GZIP, c->level, src, n, dst, room);
         break;
     }
-    if (encoded >= 0 && c->checksum) {
-        zarrcy_write_u32(dst + encoded, zarrcy_crc32c(0, (const unsigned char *)dst, (size_t)encoded, 0));
-        encoded += 4;
-    }
-    return encoded;
+    return encoded >= 0 && c->sums.n ? zarrcy_add_checksums(&c->sums, dst, (size_t)encoded) : encoded;
 }
 
 #endif

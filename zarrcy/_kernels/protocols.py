@@ -23,6 +23,10 @@ Selection: TypeAlias = Any
 """What a user puts between brackets, or an item of it: integers, slices, lists, arrays, masks, field names."""
 
 
+Step: TypeAlias = tuple[object, ...]
+"""What changes a chunk before a codec encodes it, or after it decoded it: a kind and its parameters."""
+
+
 class ChunkGrid(Protocol):
     """The shape of an array and the shape of its chunks, in elements."""
 

@@ -1,8 +1,9 @@
 """The native path of an array: what it decodes and encodes, and how threads share its work.
 
-It handles chunks without a codec or with one built-in codec, and with or without a checksum. It also reads and writes
-the files of directories. Other chunks, and chunks that it cannot decode, use the fallback path; the results are the
-same. ``ZARRCY_NATIVE=0`` in the environment turns the native path off.
+It handles chunks without a codec or with one built-in codec, with or without checksums, after the filters that
+`zarrcy.codecs.native_pipeline` translates. It also reads and writes the files of directories. Other chunks, and chunks
+that it cannot decode, use the fallback path; the results are the same. ``ZARRCY_NATIVE=0`` in the environment turns the
+native path off.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from zarrcy.types import AnyArray, AnyDtype, Buffer, ChunkLayout, Codec, Kernels
 
 if TYPE_CHECKING:
     import zarrcy._kernels.native as _native
+    from zarrcy._kernels._chunk_steps import Steps
     from zarrcy._kernels._native_codec import ChunkCodec
     from zarrcy._kernels._native_read import ChunkDir, PieceQueue
     from zarrcy._kernels._native_write import FileWriter
     from zarrcy.chunk_io.sharding.shard_file import NewShard
+    from zarrcy.codecs.pipeline import NativePipeline
 else:
     # None in a build without the native path. Then `open_native_path` returns None, and only `NativePath` uses it.
     _native = _kernels.native
@@ -70,15 +73,26 @@ def open_native_path(
     """
     if _kernels.native is None or not enabled or kernels is not _kernels.compiled or layout.nbytes == 0:
         return None
-    native_codec = pipeline.native_codec()
-    if native_codec is None:
+    native_pipeline = pipeline.native_pipeline()
+    if native_pipeline is None:
         return None
-    codec, checksum = native_codec
+    codec = native_pipeline.codec
     name = "raw" if codec is None else str(codec.codec_id)
     if name not in _native.CODECS:
         return None
-    parameters = {} if codec is None else _encoding(name, codec, dtype.itemsize)
-    return NativePath(_native.ChunkCodec(layout.nbytes, dtype.itemsize, name, checksum, parameters))
+    parameters = {} if codec is None else _encoding(name, codec, native_pipeline.itemsize)
+    steps = []
+    if native_pipeline.before or native_pipeline.after:
+        steps = _steps(layout.nbytes, native_pipeline)
+    return NativePath(
+        _native.ChunkCodec(layout.nbytes, dtype.itemsize, name, native_pipeline.checksums, parameters, *steps)
+    )
+
+
+def _steps(nbytes: int, native_pipeline: NativePipeline) -> list[Steps]:
+    """Return the steps before a codec encodes, and those after it decoded."""
+    before = _native.Steps(nbytes, native_pipeline.before)
+    return [before, _native.Steps(before.nbytes_out, native_pipeline.after)]
 
 
 def _encoding(name: str, codec: Codec, itemsize: int) -> dict[str, int | str] | None:

@@ -226,12 +226,15 @@ class _Opening(Record):
                 self.config.unaligned != "allow",
             ),
             is_in_memory=is_in_memory,
-            # A filter may be a user's Python code, and objects need the GIL for every step.
+            # A filter may be a user's Python code, and objects need the GIL for every step. The native path has
+            # filters of numcodecs only.
             is_shareable=(
                 access.is_thread_safe(store)
-                and not pipeline.filters
                 and not dtype.hasobject
-                and (native_path is not None or nbytes >= policy.thread_min_chunk_nbytes)
+                and (
+                    native_path is not None
+                    or (nbytes >= policy.thread_min_chunk_nbytes and not pipeline.filters)
+                )
             ),
             batch=batch,
             shared_batch=max(1, min(batch, policy.shared_batch_nbytes // max(1, nbytes))),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,37 @@ from zarrcy.codecs.shard_index import index_format
 from zarrcy.codecs.stages import Compressor, Filter, NamedDecoder, Pack, Shard, Stage, Transpose
 from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import AnyArray, AnyDtype, Buffer, Codec, Elements, Shape
+
+NATIVE_COMPRESSORS = ("blosc", "zstd", "lz4", "gzip", "zlib")
+"""Names of the codecs that the native path has, if their libraries were built in."""
+
+Step: TypeAlias = tuple[object, ...]
+"""The kind of a step of the native path, and its parameters: see `zarrcy._kernels._chunk_steps`."""
+Checksum: TypeAlias = tuple[str, str, int]
+"""A checksum of the native path: name, "start" or "end", and seed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NativePipeline:
+    """What the native path does with the chunks of an array.
+
+    Attributes
+    ----------
+    codec : Codec or None
+        The codec that compresses; None if chunks are stored without one.
+    checksums : tuple of Checksum
+        The checksums of the encoded bytes, in the order of encoding.
+    before, after : tuple of Step
+        What changes a chunk before the codec encodes it, and after it is decoded.
+    itemsize : int
+        Length of the items that the codec is given, in bytes.
+    """
+
+    codec: Codec | None
+    checksums: tuple[Checksum, ...] = ()
+    before: tuple[Step, ...] = ()
+    after: tuple[Step, ...] = ()
+    itemsize: int
 
 
 class StageError(Exception):
@@ -209,23 +242,30 @@ class Pipeline:
             return -1
         return 4 * max(nbytes, self.nbytes) + 2**20
 
-    def native_codec(self) -> tuple[Codec | None, bool] | None:
-        """Return the codec that the native path can use, and whether a CRC-32C checksum follows it.
+    def native_pipeline(self) -> NativePipeline | None:
+        """Return what the native path does with the chunks.
 
         Returns
         -------
-        tuple of Codec or None and bool, or None
-            The codec is None if chunks are stored as they are in memory. None if there are other steps.
+        NativePipeline or None
+            None if the native path does not have one of the stages.
         """
-        if self.dtype.hasobject or len(self._steps) > len(self.compressors):
+        if self.dtype.hasobject or self._shard is not None:
             return None
         codecs = [stage.codec for stage in self.compressors]
-        checksum = bool(codecs) and isinstance(codecs[-1], CRC32C)
-        if checksum:
-            codecs.pop()
-        if not codecs:
-            return None, checksum
-        return (codecs[0], checksum) if len(codecs) == 1 and is_own(codecs[0]) else None
+        checksums: tuple[Checksum, ...] = ()
+        if len(self._steps) == len(codecs):
+            # the usual pipelines, without an import
+            if codecs and isinstance(codecs[-1], CRC32C):
+                codecs.pop()
+                checksums = (("crc32c", "end", 0),)
+            codec = codecs[0] if codecs else None
+            if codec is None or (len(codecs) == 1 and is_own(codec) and codec.codec_id in NATIVE_COMPRESSORS):
+                return NativePipeline(codec=codec, checksums=checksums, itemsize=self.dtype.itemsize)
+        from zarrcy.codecs.native_pipeline import translate
+
+        stages = [step for step in self._steps if not isinstance(step, ShardCodec)]
+        return translate(stages, self.nbytes, self._codec_dtype)
 
     @property
     def reads_parts(self) -> bool:

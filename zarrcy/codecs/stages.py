@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from zarrcy.codecs.array_codecs import as_elements
 from zarrcy.codecs.bounded_decode import bounded_decoder, decode_whole, is_own
-from zarrcy.codecs.filter_decode import Decoder, decoder_for
 from zarrcy.codecs.typed_blosc import encode
 from zarrcy.types import JSON, AnyArray, AnyDtype, Buffer, Codec, Shape
 
 if TYPE_CHECKING:
+    from zarrcy.codecs.filter_decode import Decoder
     from zarrcy.codecs.pipeline import ShardCodec
 
 # Filters without loss that may change a value which does not fit into what they store.
@@ -177,7 +177,7 @@ class Filter:
         NamedDecoder
             The name of the filter and the function that decodes.
         """
-        return NamedDecoder(self.name, decoder_for(self.codec, nbytes, n_elements))
+        return NamedDecoder(self.name, _decoder_for(self.codec, nbytes, n_elements))
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +365,7 @@ class Compressor:
         ValueError
             If the bytes decode to an excessive length.
         """
-        return decoder_for(self.codec, None, 0)(data)
+        return _decoder_for(self.codec, None, 0)(data)
 
     def decoder(self, nbytes: int | None, n_elements: int) -> NamedDecoder:
         """Return the decoder for bytes that decode to a known length.
@@ -382,7 +382,7 @@ class Compressor:
         NamedDecoder
             The name of the compressor and the function that decodes.
         """
-        return NamedDecoder(self.name, decoder_for(self.codec, nbytes, n_elements))
+        return NamedDecoder(self.name, _decoder_for(self.codec, nbytes, n_elements))
 
     def decoder_into(self) -> Callable[[Buffer, NDArray[np.uint8]], None]:
         """Return a function that decodes bytes into memory of the decoded length.
@@ -446,6 +446,12 @@ def _with_own_codec(stage: Stage) -> Stage:
             stage.dtype,
         )
     return type(stage)(copy.copy(stage.codec))
+
+
+def _decoder_for(codec: Codec, nbytes: int | None, n_elements: int) -> Decoder:
+    from zarrcy.codecs.filter_decode import decoder_for  # most chunks are decoded to given memory
+
+    return decoder_for(codec, nbytes, n_elements)
 
 
 def as_codec(codec: Codec | Mapping[str, JSON] | str) -> Codec:

@@ -34,19 +34,29 @@ _TAKES_TYPESIZE = "typesize" in inspect.signature(numcodecs.Blosc.__init__).para
 
 
 class _TypedBlosc(numcodecs.Blosc):  # type: ignore[misc]
-    """Blosc for older versions of numcodecs, which take the item size from the data type of their input."""
+    """Blosc with a stated item size. Older versions of numcodecs take it from the data type of their input."""
 
     def __init__(self, typesize: int, **config: int | str) -> None:
-        super().__init__(**config)
-        self.typesize = typesize
+        super().__init__(**config, **({"typesize": typesize} if _TAKES_TYPESIZE else {}))
+        # a public attribute would be a part of the configuration
+        self._item_nbytes = typesize
+
+    @property
+    def typesize(self) -> int:
+        """Length of an item, in bytes."""
+        return self._item_nbytes
 
     def encode(self, data: AnyArray | Buffer) -> Buffer:
-        flat = np.ascontiguousarray(data).reshape(-1).view(np.uint8) if hasattr(data, "dtype") else data
-        octets = np.frombuffer(flat, np.uint8)
-        if octets.size and octets.size % self.typesize == 0:
-            octets = octets.view(f"V{self.typesize}")
-        encoded: Buffer = super().encode(octets)
+        if not _TAKES_TYPESIZE:
+            flat = np.ascontiguousarray(data).reshape(-1).view(np.uint8) if hasattr(data, "dtype") else data
+            data = np.frombuffer(flat, np.uint8)
+            if data.size and data.size % self.typesize == 0:
+                data = data.view(f"V{self.typesize}")
+        encoded: Buffer = super().encode(data)
         return encoded
+
+    def __repr__(self) -> str:
+        return f"Blosc{super().__repr__().removeprefix(type(self).__name__)}"
 
 
 def blosc_shuffle(typesize: int) -> int:
@@ -65,15 +75,7 @@ def blosc(cname: str, clevel: int, shuffle: int, typesize: int, blocksize: int) 
     >>> blosc("lz4", 5, 1, typesize=4, blocksize=0).decode(blosc("lz4", 5, 1, 4, 0).encode(b"abcd" * 100))[:6]
     b'abcdab'
     """
-    config: dict[str, int | str] = {
-        "cname": cname,
-        "clevel": clevel,
-        "shuffle": shuffle,
-        "blocksize": blocksize,
-    }
-    make = numcodecs.Blosc if _TAKES_TYPESIZE else _TypedBlosc
-    codec: Codec = make(typesize=typesize, **config)
-    return codec
+    return _TypedBlosc(typesize, cname=cname, clevel=clevel, shuffle=shuffle, blocksize=blocksize)
 
 
 def encode(codec: Codec, chunk: AnyArray | Buffer) -> Buffer:
@@ -150,7 +152,7 @@ def _native_codec(
     cname: object, clevel: object, shuffle: object, typesize: object, blocksize: object, nbytes: int
 ) -> ChunkCodec | None:
     parameters = native_parameters(cname, clevel, shuffle, typesize, blocksize)
-    return None if parameters is None else _native.ChunkCodec(nbytes, 1, "blosc", False, parameters)
+    return None if parameters is None else _native.ChunkCodec(nbytes, 1, "blosc", (), parameters)
 
 
 def _takes_lock() -> bool:

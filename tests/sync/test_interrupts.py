@@ -10,6 +10,7 @@ import time
 import numcodecs
 import numpy as np
 import pytest
+from forks import in_a_fork
 
 import zarrcy
 from zarrcy import _kernels
@@ -462,6 +463,66 @@ class TestCallInThread:
         finally:
             signal.signal(signal.SIGALRM, before)
         assert ended == [1]
+
+
+@pytest.mark.parametrize("module", IMPLEMENTATIONS, ids=lambda module: module.__name__.rsplit(".", 1)[-1])
+class TestWhatIsFreed:
+    def test_a_descriptor_is_closed_by_its_block_or_when_it_is_freed(self, module, tmp_path):
+        with module.Descriptor(os.open, tmp_path / "a", os.O_WRONLY | os.O_CREAT) as fd:
+            os.write(fd, b"1")
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)
+        descriptor = module.Descriptor(os.open, tmp_path / "a", os.O_RDONLY)
+        fd = descriptor.fd
+        assert os.read(fd, 9) == b"1"
+        del descriptor
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)
+        with pytest.raises(FileNotFoundError):
+            module.Descriptor(os.open, tmp_path / "b", os.O_RDONLY)
+
+    def test_a_temporary_file_is_removed_unless_it_is_renamed(self, module, tmp_path):
+        for name, is_kept in (("a", False), ("b", True)):
+            temporary = module.TemporaryFile(str(tmp_path / "temporary"))
+            (tmp_path / "temporary").write_text("1")
+            if is_kept:
+                temporary.rename(str(tmp_path / name))
+            del temporary
+            assert (tmp_path / name).exists() == is_kept
+            assert not (tmp_path / "temporary").exists()
+
+    def test_a_function_is_called_when_its_object_is_freed(self, module):
+        calls = []
+        last = module.AtLast(lambda: calls.append(1))
+        assert not calls
+        del last
+        assert calls == [1]
+
+    def test_a_forked_child_neither_removes_nor_calls(self, module, tmp_path):
+        calls = []
+        path = tmp_path / "temporary"
+        path.write_text("1")
+        held = [module.TemporaryFile(str(path)), module.AtLast(lambda: calls.append(1))]
+
+        def in_child():
+            held.clear()
+            return calls, path.exists()
+
+        assert in_a_fork(in_child)() == ([], True)
+
+    def test_uninterrupted_calls_are_direct_outside_the_main_thread(self, module):
+        idents = []
+
+        def call():
+            idents.append((threading.get_ident(), module.uninterrupted(threading.get_ident)))
+
+        thread = threading.Thread(target=call)
+        thread.start()
+        thread.join()
+        call()
+        (other, direct), (main, indirect) = idents
+        assert direct == other
+        assert indirect != main
 
 
 class TestRequests:

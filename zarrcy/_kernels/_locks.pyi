@@ -172,3 +172,75 @@ def call_in_thread(function: Callable[..., _T], *args: object, **kwargs: object)
     Handlers of signals run in the calling thread meanwhile. What they raise is raised when the function has ended. If
     the system has no more threads, the calling thread calls the function.
     """
+
+def uninterrupted(function: Callable[..., _T], *args: object, **kwargs: object) -> _T:
+    """Call a function where no signal handler can interrupt it: in the main thread as `call_in_thread`, else directly.
+
+    Handlers run in no other thread than the main thread. At the exit of the interpreter no thread can be started.
+    """
+
+@disjoint_base
+class Descriptor:
+    """An open file descriptor. It is closed at the end of the ``with`` block, or when the object is freed.
+
+    Parameters
+    ----------
+    open : callable
+        Compiled function that returns a descriptor, such as `os.open` or `os.dup`.
+    *args : object
+        Its arguments.
+
+    Attributes
+    ----------
+    fd : int
+        The descriptor; -1 after `close`.
+    """
+
+    def __new__(cls, open: Callable[..., int], *args: object) -> Descriptor: ...
+    @property
+    def fd(self) -> int: ...
+    def __enter__(self) -> int: ...
+    def __exit__(self, *exc_info: object) -> None: ...
+    def close(self) -> None:
+        """Close the descriptor, if it is open."""
+
+@disjoint_base
+class AtLast:
+    """Calls a function when it is freed, in the process that made it.
+
+    The method ``__del__`` of a class in Python can be interrupted, and Python drops the exception then.
+
+    Parameters
+    ----------
+    function : callable
+        Compiled function without arguments.
+    """
+
+    def __init__(self, function: Callable[[], object]) -> None: ...
+    def __del__(self) -> None: ...
+
+@disjoint_base
+class TemporaryFile:
+    """The name of a file that will be renamed. The file is removed when the object is freed before that.
+
+    Parameters
+    ----------
+    path : str
+        The temporary name. The file need not exist yet.
+
+    Attributes
+    ----------
+    path : str or None
+        The temporary name; None after `rename`.
+    """
+
+    def __init__(self, path: str) -> None: ...
+    @property
+    def path(self) -> str | None: ...
+    def rename(self, target: str) -> None:
+        """Give the file its name."""
+
+    def __del__(self) -> None: ...
+
+def close_archive(archive: object) -> None:
+    """Close a `zipfile.ZipFile` if it is open. As its ``__del__`` this cannot be interrupted where nothing is done."""

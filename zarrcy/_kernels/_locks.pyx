@@ -6,10 +6,13 @@ Compiled code has none: if ``__enter__`` of a class here returns, the ``with`` s
 nothing is held any more.
 """
 
+import os
+import sys
 from _thread import allocate_lock, start_new_thread
 from cpython.dict cimport PyDict_DelItem, PyDict_GetItem, PyDict_SetItem
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport PyObject
+from threading import main_thread
 from time import monotonic
 
 cdef extern from "pythread.h":
@@ -392,3 +395,112 @@ def call_in_thread(function, *args, **kwargs):
     if call.failure is not None:
         raise call.failure
     return call.result
+
+
+def uninterrupted(function, *args, **kwargs):
+    """Call a function where no signal handler can interrupt it: in the main thread as `call_in_thread`, else directly.
+
+    Handlers run in no other thread than the main thread. At the exit of the interpreter no thread can be started.
+    """
+    if PyThread_get_thread_ident() != main_thread().ident or sys.is_finalizing():
+        return function(*args, **kwargs)
+    return call_in_thread(function, *args, **kwargs)
+
+
+cdef class Descriptor:
+    """An open file descriptor. It is closed at the end of the ``with`` block, or when the object is freed.
+
+    Parameters
+    ----------
+    open : callable
+        Compiled function that returns a descriptor, such as `os.open` or `os.dup`.
+    *args : object
+        Its arguments.
+
+    Attributes
+    ----------
+    fd : int
+        The descriptor; -1 after `close`.
+    """
+
+    cdef readonly int fd
+
+    def __cinit__(self, open, *args):
+        self.fd = -1
+        self.fd = open(*args)
+
+    def __enter__(self):
+        return self.fd
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    cpdef close(self):
+        """Close the descriptor, if it is open."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __dealloc__(self):
+        if self.fd >= 0:
+            os.close(self.fd)
+
+
+cdef class AtLast:
+    """Calls a function when it is freed, in the process that made it.
+
+    The method ``__del__`` of a class in Python can be interrupted, and Python drops the exception then.
+
+    Parameters
+    ----------
+    function : callable
+        Compiled function without arguments.
+    """
+
+    cdef object function, pid
+
+    def __init__(self, function not None):
+        self.function, self.pid = function, os.getpid()
+
+    def __del__(self):
+        if self.function is not None and os.getpid() == self.pid:
+            self.function()
+
+
+cdef class TemporaryFile:
+    """The name of a file that will be renamed. The file is removed when the object is freed before that.
+
+    Parameters
+    ----------
+    path : str
+        The temporary name. The file need not exist yet.
+
+    Attributes
+    ----------
+    path : str or None
+        The temporary name; None after `rename`.
+    """
+
+    cdef readonly object path
+    cdef object pid
+
+    def __init__(self, str path not None):
+        self.path, self.pid = path, os.getpid()
+
+    def rename(self, str target not None):
+        """Give the file its name."""
+        os.replace(self.path, target)
+        self.path = None
+
+    def __del__(self):
+        if self.path is not None and os.getpid() == self.pid:
+            try:
+                os.unlink(self.path)
+            except OSError:
+                return
+
+
+def close_archive(archive):
+    """Close a `zipfile.ZipFile` if it is open. As its ``__del__`` this cannot be interrupted where nothing is done."""
+    if getattr(archive, "fp", None) is not None:
+        archive.close()

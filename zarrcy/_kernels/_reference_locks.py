@@ -6,13 +6,19 @@ needs the compiled module.
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from _thread import allocate_lock, start_new_thread
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from threading import get_ident
 from time import monotonic
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import zipfile
 
 T = TypeVar("T")
 
@@ -235,3 +241,70 @@ def call_in_thread(function: Callable[..., T], *args: object, **kwargs: object) 
     if interrupt is not None or failures:
         raise interrupt or failures[0]
     return results[0]
+
+
+def uninterrupted(function: Callable[..., T], *args: object, **kwargs: object) -> T:
+    """Call a function where no signal handler can interrupt it: see ``_locks.uninterrupted``."""
+    if get_ident() != threading.main_thread().ident or sys.is_finalizing():
+        return function(*args, **kwargs)
+    return call_in_thread(function, *args, **kwargs)
+
+
+class Descriptor:
+    """An open file descriptor: see ``_locks.Descriptor``."""
+
+    fd = -1
+
+    def __init__(self, open: Callable[..., int], *args: object) -> None:
+        self.fd = open(*args)
+
+    def __enter__(self) -> int:
+        return self.fd
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the descriptor, if it is open."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class AtLast:
+    """Calls a function when it is freed: see ``_locks.AtLast``."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function, self._pid = function, os.getpid()
+
+    def __del__(self) -> None:
+        if os.getpid() == self._pid:
+            self._function()
+
+
+class TemporaryFile:
+    """The name of a file that will be renamed: see ``_locks.TemporaryFile``."""
+
+    def __init__(self, path: str) -> None:
+        self.path: str | None = path
+        self._pid = os.getpid()
+
+    def rename(self, target: str) -> None:
+        """Give the file its name."""
+        assert self.path is not None, "a file is renamed once"
+        os.replace(self.path, target)
+        self.path = None
+
+    def __del__(self) -> None:
+        if self.path is not None and os.getpid() == self._pid:
+            with suppress(OSError):
+                os.unlink(self.path)
+
+
+def close_archive(archive: zipfile.ZipFile) -> None:
+    """Close an archive if it is open: see ``_locks.close_archive``."""
+    if getattr(archive, "fp", None) is not None:
+        archive.close()

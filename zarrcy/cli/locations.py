@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from zarrcy import metadata
@@ -13,6 +13,7 @@ from zarrcy.cli.errors import CommandError, one_line
 from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.node import Node
 from zarrcy.storage.local.directory import DirectoryStore
+from zarrcy.types import Store
 
 __all__ = [
     "drop_outdated",
@@ -84,13 +85,19 @@ def open_location(location: str, mode: str = "r", *, at_once: bool = False) -> I
             raise CommandError(f"{store}: no such directory or archive")
         if os.path.lexists(store) and not os.path.isdir(store) and not store.endswith(".zip"):
             raise CommandError(f"{store} is neither a directory nor an archive with a name that ends in .zip")
-    with ExitStack() as stack:
+    with _StoreOfLocation(store, mode, at_once=at_once) as opened:
+        yield Node(opened, path)
+
+
+class _StoreOfLocation(opened_store):
+    """Opens a store; a URL with an unknown protocol is a CommandError."""
+
+    def __enter__(self) -> Store:
         try:
-            opened = stack.enter_context(opened_store(store, mode, at_once=at_once))
+            return super().__enter__()
         except ValueError as exc:
             # fsspec raises it for an unknown protocol
-            raise CommandError(f"{location} cannot be opened: {one_line(exc)}") from exc
-        yield Node(opened, path)
+            raise CommandError(f"{self._given} cannot be opened: {one_line(exc)}") from exc
 
 
 def require_kind(node: Node, location: str) -> str:

@@ -8,8 +8,6 @@ The functions `encode` and `decode` never take it: they call the kernels, or num
 from __future__ import annotations
 
 import inspect
-import sys
-import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -26,9 +24,9 @@ if TYPE_CHECKING:
 else:
     _native = _kernels.native
 if TYPE_CHECKING or _kernels.COMPILED:
-    from zarrcy._kernels._locks import call_in_thread
+    from zarrcy._kernels._locks import uninterrupted
 else:
-    from zarrcy._kernels._reference_locks import call_in_thread
+    from zarrcy._kernels._reference_locks import uninterrupted
 
 _TAKES_TYPESIZE = "typesize" in inspect.signature(numcodecs.Blosc.__init__).parameters
 
@@ -89,7 +87,7 @@ def encode(codec: Codec, chunk: AnyArray | Buffer) -> Buffer:
     encoded = _encode_natively(codec, chunk) if isinstance(chunk, np.ndarray) else None
     if encoded is not None:
         return encoded
-    encoded = call_in_thread(codec.encode, chunk) if _takes_lock() else codec.encode(chunk)
+    encoded = uninterrupted(codec.encode, chunk)
     return encoded
 
 
@@ -100,8 +98,8 @@ def decode(codec: Codec, data: Buffer, out: NDArray[np.uint8] | None = None) -> 
     b'abc'
     """
     options = {} if out is None else {"out": out}
-    if isinstance(codec, numcodecs.Blosc) and _takes_lock():
-        return call_in_thread(codec.decode, data, **options)
+    if isinstance(codec, numcodecs.Blosc):
+        return uninterrupted(codec.decode, data, **options)
     return codec.decode(data, **options)
 
 
@@ -153,8 +151,3 @@ def _native_codec(
 ) -> ChunkCodec | None:
     parameters = native_parameters(cname, clevel, shuffle, typesize, blocksize)
     return None if parameters is None else _native.ChunkCodec(nbytes, 1, "blosc", (), parameters)
-
-
-def _takes_lock() -> bool:
-    """Return whether Blosc takes the lock of numcodecs in this thread."""
-    return threading.get_ident() == threading.main_thread().ident and not sys.is_finalizing()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Unpack
 
 import numcodecs
@@ -19,6 +19,7 @@ from zarrcy.settings import ArrayConfig, ExtraOptions, take_options
 from zarrcy.storage import access
 from zarrcy.storage.local.atomic_files import partial_ending
 from zarrcy.storage.store_argument import normalize_store_arg
+from zarrcy.sync.key_locks import TemporaryFile
 from zarrcy.types import (
     JSON,
     AnyArray,
@@ -305,7 +306,7 @@ class opened_store(AbstractContextManager[Store]):  # noqa: N801 - used as a fun
     ) -> None:
         self._given, self._mode, self._storage_options = store, mode, storage_options
         self._opened: Store | None = None
-        self._archive: tuple[str, str] | None = None
+        self._archive: tuple[TemporaryFile, str] | None = None
         self._at_once = mode == "w" or (at_once and mode == "a")
 
     def __enter__(self) -> Store:
@@ -323,12 +324,13 @@ class opened_store(AbstractContextManager[Store]):  # noqa: N801 - used as a fun
         """Open an archive under a temporary name."""
         from zarrcy.storage.local.zip import ZipStore
 
-        self._archive = path + partial_ending(), path
+        partial = path + partial_ending()
+        self._archive = TemporaryFile(partial), path
         if self._mode == "a" and os.path.exists(path):
             import shutil
 
-            shutil.copy(path, self._archive[0])
-        self._opened = ZipStore(self._archive[0], mode=self._mode)
+            shutil.copy(path, partial)
+        self._opened = ZipStore(partial, mode=self._mode)
         return self._opened
 
     def __exit__(self, kind: type[BaseException] | None, *args: object) -> None:
@@ -337,12 +339,11 @@ class opened_store(AbstractContextManager[Store]):  # noqa: N801 - used as a fun
             if isinstance(self._given, (str, os.PathLike)) and close is not None:
                 close()
             if kind is None and self._archive is not None:
-                os.replace(*self._archive)
-                self._archive = None
+                temporary, path = self._archive
+                temporary.rename(path)
         finally:
-            if self._archive is not None:
-                with suppress(FileNotFoundError):
-                    os.unlink(self._archive[0])
+            # removes the file, unless it was renamed
+            self._archive = None
 
 
 def _compressor_of(compression: Option, opts: Option) -> Option:

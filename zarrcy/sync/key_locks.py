@@ -15,37 +15,52 @@ from zarrcy import _kernels
 
 if TYPE_CHECKING or _kernels.COMPILED:
     from zarrcy._kernels._locks import (
+        AtLast,
         CallLock,
         ContextValue,
+        Descriptor,
         FileLock,
         KeyLock,
+        TemporaryFile,
         WorkerGroup,
         call_in_thread,
+        close_archive,
         forget_locks,
         held_names,
+        uninterrupted,
     )
 else:
     from zarrcy._kernels._reference_locks import (
+        AtLast,
         CallLock,
         ContextValue,
+        Descriptor,
         FileLock,
         KeyLock,
+        TemporaryFile,
         WorkerGroup,
         call_in_thread,
+        close_archive,
         forget_locks,
         held_names,
+        uninterrupted,
     )
 
 __all__ = [
+    "AtLast",
     "CallLock",
     "ContextValue",
+    "Descriptor",
     "FileLock",
     "KeyLock",
     "LiveObjects",
+    "TemporaryFile",
     "WorkerGroup",
     "call_in_thread",
+    "close_archive",
     "held_names",
     "renew_in_forks",
+    "uninterrupted",
 ]
 
 T = TypeVar("T")

@@ -12,6 +12,7 @@ from collections.abc import Collection
 
 from zarrcy import _kernels, settings
 from zarrcy.storage.base import flat
+from zarrcy.sync.key_locks import Descriptor
 from zarrcy.types import Buffer
 
 # Temporary files of writes, and directories of deletions, that are in progress or were interrupted. They are not keys.
@@ -61,10 +62,10 @@ def path_identities(path: str) -> tuple[str, ...]:
 class OpenValue:
     """An open file of a value. All reads return parts of the same value, even if a writer replaces it."""
 
-    __slots__ = ("fd", "identity", "nbytes")
+    __slots__ = ("_descriptor", "fd", "identity", "nbytes")
 
-    def __init__(self, fd: int, nbytes: int, identity: tuple[int, ...]) -> None:
-        self.fd, self.nbytes = fd, nbytes
+    def __init__(self, descriptor: Descriptor, nbytes: int, identity: tuple[int, ...]) -> None:
+        self._descriptor, self.fd, self.nbytes = descriptor, descriptor.fd, nbytes
         # writers replace files and never change them, so another value is another file
         self.identity = identity
 
@@ -87,7 +88,7 @@ class OpenValue:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        os.close(self.fd)
+        self._descriptor.close()
 
 
 def _seek_and_read(fd: int, nbytes: int, start: int) -> bytes:
@@ -123,7 +124,7 @@ def partial_of(path: str) -> str:
     return path + partial_ending()
 
 
-def open_file(path: str, strict: bool = False) -> tuple[int, os.stat_result] | None:
+def open_file(path: str, strict: bool = False) -> tuple[Descriptor, os.stat_result] | None:
     """Open a regular file. Return its descriptor and status, or None if it does not exist.
 
     Parameters
@@ -139,47 +140,43 @@ def open_file(path: str, strict: bool = False) -> tuple[int, os.stat_result] | N
     OSError
         If there is something else than a regular file, or the file can't be opened. A FIFO or device does not block.
     """
-    fd = _open_strictly(path) if strict else _open_any(path)
-    if fd is None:
+    descriptor = _open_strictly(path) if strict else _open_any(path)
+    if descriptor is None:
         return None
-    try:
-        status = os.fstat(fd)
-        if stat.S_ISREG(status.st_mode):
-            return fd, status
-    except BaseException:
-        os.close(fd)
-        raise
-    os.close(fd)
+    status = os.fstat(descriptor.fd)
+    if stat.S_ISREG(status.st_mode):
+        return descriptor, status
+    descriptor.close()
     if stat.S_ISDIR(status.st_mode) and not strict:
         return None
     number = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
     raise OSError(number, os.strerror(number), path)
 
 
-def _open_any(path: str) -> int | None:
+def _open_any(path: str) -> Descriptor | None:
     """Open whatever is at a path. Return None if it leads to nothing."""
     try:
-        return os.open(path, _OPEN_ANY)
+        return Descriptor(os.open, path, _OPEN_ANY)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except BlockingIOError:
         # another program must release the file first
         if not os.path.isfile(path):
             raise
-        return os.open(path, OPEN_READ)
+        return Descriptor(os.open, path, OPEN_READ)
 
 
-def _open_strictly(path: str) -> int | None:
+def _open_strictly(path: str) -> Descriptor | None:
     """Open whatever is at a path. Return None if nothing is there; see `is_missing`."""
     for _ in range(_ATTEMPTS):
-        fd = _open_any(path)
-        if fd is not None:
-            return fd
+        descriptor = _open_any(path)
+        if descriptor is not None:
+            return descriptor
         # One check decides: a second one could find a file that was created after the first.
         if is_missing(path):
             return None
     # a link to nothing, or a path through a file: the system knows the error
-    return os.open(path, _OPEN_ANY)
+    return Descriptor(os.open, path, _OPEN_ANY)
 
 
 def is_missing(path: str) -> bool:
@@ -217,16 +214,14 @@ def read_file(path: str, most: int = -1, strict: bool = False) -> bytes | int | 
     opened = open_file(path, strict)
     if opened is None:
         return None
-    fd, status = opened
-    try:
+    descriptor, status = opened
+    with descriptor as fd:
         size = status.st_size
         if 0 <= most < size:
             return size
         # with the size known, one read is enough, and a short read is noticed
         value = os.read(fd, size)
         return value if len(value) >= size else _read_rest(fd, value, size)
-    finally:
-        os.close(fd)
 
 
 def replace_file(target: str, value: Buffer) -> bool:
@@ -300,11 +295,8 @@ def sync_directory(path: str) -> None:
     """Wait until the entries of a directory are on disk. Windows neither offers nor needs this."""
     if os.name != "posix":
         return
-    fd = os.open(path, OPEN_READ | getattr(os, "O_DIRECTORY", 0))
-    try:
+    with Descriptor(os.open, path, OPEN_READ | getattr(os, "O_DIRECTORY", 0)) as fd:
         os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 # -- error messages -------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from zarrcy.storage.local.atomic_files import (
     what_is_at,
     write_all,
 )
+from zarrcy.sync.key_locks import Descriptor
 from zarrcy.types import Buffer
 
 _ENDS = ("", "/", ".")
@@ -249,8 +250,8 @@ class DirectoryStore(Store):
             raise self._unread(key, exc) from exc
         if opened is None:
             return None
-        fd, status = opened
-        return OpenValue(fd, status.st_size, (status.st_ino, status.st_mtime_ns, status.st_size))
+        descriptor, status = opened
+        return OpenValue(descriptor, status.st_size, (status.st_ino, status.st_mtime_ns, status.st_size))
 
     def get_partial_values(
         self, key_ranges: Iterable[tuple[str, tuple[int, int | None]]]
@@ -358,14 +359,8 @@ class DirectoryStore(Store):
         for attempt in range(_ATTEMPTS):
             part = partial_of(target)
             try:
-                fd = self._create(part, target)
-                try:
-                    if fill(fd) is False:
-                        raise _NothingError
-                    if self.durability != "none":
-                        sync_file(fd)
-                finally:
-                    os.close(fd)
+                with self._create(part, target) as fd:
+                    self._fill(fd, fill)
                 put(part, target)
             except FileNotFoundError as exc:
                 if attempt == _ATTEMPTS - 1:
@@ -387,9 +382,15 @@ class DirectoryStore(Store):
             exc, f"the value {key!r} can't be written; the key still has its previous value", target
         )
 
-    def _create(self, part: str, target: str) -> int:
+    def _fill(self, fd: int, fill: Callable[[int], object]) -> None:
+        if fill(fd) is False:
+            raise _NothingError
+        if self.durability != "none":
+            sync_file(fd)
+
+    def _create(self, part: str, target: str) -> Descriptor:
         try:
-            return os.open(part, OPEN_NEW, 0o666)
+            return Descriptor(os.open, part, OPEN_NEW, 0o666)
         except FileNotFoundError:
             folder = os.path.dirname(target)
             if self.durability == "full":
@@ -400,7 +401,7 @@ class DirectoryStore(Store):
                 # an error only if it is a file; otherwise another process created and deleted the directory
                 if os.path.isfile(folder):
                     raise
-            return os.open(part, OPEN_NEW, 0o666)
+            return Descriptor(os.open, part, OPEN_NEW, 0o666)
 
     def _settle(self, folder: str) -> None:
         """Wait until the entries of a directory, and its own entry in its parents, are on disk."""

@@ -18,6 +18,7 @@ from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import AFTER_SLASH
 from zarrcy.storage.local.atomic_files import as_durability, not_written, path_identities
 from zarrcy.storage.optional import Client, Option, import_optional
+from zarrcy.sync.key_locks import AtLast
 from zarrcy.types import JSON, Buffer
 
 
@@ -298,10 +299,7 @@ class _Environment:
     def __init__(self, path: str, kwargs: dict[str, Option]) -> None:
         self.kwargs = kwargs
         self.db = import_optional("lmdb", "lmdb", "LMDBStore").open(path, **kwargs)
-
-    def __del__(self) -> None:
-        if hasattr(self, "db"):
-            self.db.close()
+        self._at_last = AtLast(self.db.close)
 
 
 # references without callbacks: a signal handler that raises an exception in a callback raises it nowhere

@@ -14,6 +14,7 @@ import stat
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Protocol
 
 from zarrcy.storage.local.atomic_files import PARTIAL, explained, partial_of
@@ -55,17 +56,23 @@ def remove_folder(folder: str) -> None:
     """
     check_removable(folder)
     if not os.path.islink(folder):
-        doomed = partial_of(folder)
+        doomed, deletion = partial_of(folder), _Deletion()
         try:
-            os.rename(folder, doomed)
-        except FileNotFoundError:
-            return
-        except OSError:
-            # a mount point, a directory in a read-only parent, or one of a lower layer of overlayfs
-            pass
-        else:
-            _discard(doomed, folder, lambda: os.rename(doomed, folder))
-            return
+            try:
+                os.rename(folder, doomed)
+            except FileNotFoundError:
+                return
+            except OSError:
+                # a mount point, a directory in a read-only parent, or one of a lower layer of overlayfs
+                pass
+            else:
+                _discard(doomed, folder, lambda: _rename_back(doomed, folder), deletion)
+                return
+        except BaseException:
+            # an interrupt may come between the renaming and the deletion
+            if deletion.n_deleted == 0:
+                _rename_back(doomed, folder)
+            raise
     _empty(folder)
 
 
@@ -148,18 +155,19 @@ def _unescaped(octal: re.Match[str]) -> str:
 
 def _empty(folder: str) -> None:
     """Delete everything in a directory: move it to a temporary directory inside, and delete that."""
-    trash = partial_of(os.path.join(folder, ""))
-    os.mkdir(trash)
-    undo: list[Callable[[], None]] = [lambda: os.rmdir(trash)]
+    trash, deletion = partial_of(os.path.join(folder, "")), _Deletion()
+    undo: list[Callable[[], None]] = [lambda: _remove_if_there(trash)]
     left: list[str] = []
     try:
+        os.mkdir(trash)
         for name in sorted(os.listdir(folder), key=_documents_first):
             if name != os.path.basename(trash):
                 _move(os.path.join(folder, name), os.path.join(trash, name), undo, left)
+        _discard(trash, folder, lambda: _run_all(undo), deletion)
     except BaseException:
-        _run_all(undo)
+        if deletion.n_deleted == 0:
+            _run_all(undo)
         raise
-    _discard(trash, folder, lambda: _run_all(undo))
     for place in [folder, *left][::-1]:
         if not os.path.islink(place):
             try:
@@ -175,6 +183,8 @@ def _documents_first(name: str) -> tuple[bool, str]:
 
 def _move(source: str, target: str, undo: list[Callable[[], None]], left: list[str]) -> None:
     """Move a file or directory; if a directory can't be renamed, move what it contains and leave it empty."""
+    # before it is moved, because an interrupt may come after that
+    undo.append(lambda: _rename_back(target, source))
     try:
         os.rename(source, target)
     except FileNotFoundError:
@@ -182,13 +192,22 @@ def _move(source: str, target: str, undo: list[Callable[[], None]], left: list[s
     except OSError as exc:
         if exc.errno != errno.EXDEV or os.path.islink(source) or not os.path.isdir(source):
             raise explained(exc, "it can't be deleted. Nothing was changed", source) from exc
+        undo[-1] = lambda: _remove_if_there(target)
         os.mkdir(target)
-        undo.append(lambda: os.rmdir(target))
         left.append(source)
         for name in sorted(os.listdir(source), key=_documents_first):
             _move(os.path.join(source, name), os.path.join(target, name), undo, left)
-    else:
-        undo.append(lambda: os.rename(target, source))
+
+
+def _rename_back(moved: str, original: str) -> None:
+    """Give something its name back, if it was moved."""
+    if os.path.lexists(moved) and not os.path.lexists(original):
+        os.rename(moved, original)
+
+
+def _remove_if_there(folder: str) -> None:
+    with suppress(FileNotFoundError):
+        os.rmdir(folder)
 
 
 def _run_all(undo: list[Callable[[], None]]) -> None:
@@ -196,9 +215,8 @@ def _run_all(undo: list[Callable[[], None]]) -> None:
         undo.pop()()
 
 
-def _discard(doomed: str, folder: str, put_back: Callable[[], None]) -> None:
+def _discard(doomed: str, folder: str, put_back: Callable[[], None], deletion: _Deletion) -> None:
     """Delete a renamed directory; put it back and raise an error if nothing of it can be deleted."""
-    deletion = _Deletion()
     try:
         for _ in range(_PASSES):
             try:
@@ -255,16 +273,17 @@ class _Deletion:
 
     def _delete(self, call: _Remove, path: str, fd: int | None, errors: list[OSError]) -> None:
         name = os.path.basename(path)
+        # counted before, because an interrupt may come after the deletion
+        self.n_deleted += 1
         try:
             call(path if fd is None else name, dir_fd=fd)
         except FileNotFoundError:
-            return
+            self.n_deleted -= 1
         except OSError as exc:
+            self.n_deleted -= 1
             if self.n_deleted == 0 and not name.startswith(_HELD) and exc.errno not in _RACES:
                 raise
             errors.append(exc)
-        else:
-            self.n_deleted += 1
 
 
 def _walk_up(top: str) -> Iterator[tuple[str, list[str], list[str], int | None]]:

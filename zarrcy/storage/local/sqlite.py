@@ -19,6 +19,7 @@ from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import AFTER_SLASH
 from zarrcy.storage.local.atomic_files import as_durability, not_written, path_identities
 from zarrcy.storage.optional import Option
+from zarrcy.sync.key_locks import AtLast
 from zarrcy.types import JSON, Buffer
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class SQLiteStore(Store):
         self._db: sqlite3.Connection = sqlite3.connect(
             self.path, isolation_level=None, check_same_thread=False, **self.kwargs
         )
+        # Python 3.13 warns about a connection that is not closed; a parent's connection must stay open
+        self._at_last = AtLast(self._db.close)
         self._db.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[self.durability]}")
         self._db.execute(_SCHEMA)
 
@@ -282,11 +285,6 @@ class SQLiteStore(Store):
         """Close the database."""
         self._is_closed = True
         self._db.close()
-
-    def __del__(self) -> None:
-        # Python 3.13 warns about a connection that is not closed; a parent's connection must stay open
-        if getattr(self, "_pid", None) == os.getpid():
-            self._db.close()
 
     def __eq__(self, other: object) -> bool:
         if self.path == _IN_MEMORY:

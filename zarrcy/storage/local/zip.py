@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import IO, ClassVar, Literal, TypeAlias, cast
-from weakref import WeakValueDictionary
 
 from zarrcy.errors import ArchiveError, ArchiveInUseError, NotErasableError, ReadOnlyError, ValueLengthError
 from zarrcy.keys import check_key, normalize_path, prefix_of
@@ -22,6 +21,7 @@ from zarrcy.storage.byte_ranges import agreed_versions
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import list_sorted
 from zarrcy.storage.local.atomic_files import path_identities
+from zarrcy.sync.key_locks import Descriptor, LiveObjects, close_archive, uninterrupted
 from zarrcy.types import Buffer
 
 _Mode: TypeAlias = Literal["r", "w", "x", "a"]
@@ -46,6 +46,12 @@ _DAMAGE = (
     RuntimeError,
     ValueError,
 )
+
+
+class _Archive(zipfile.ZipFile):
+    """An archive that is closed when it is freed. Python code does that only where there is something to write."""
+
+    __del__ = close_archive
 
 
 class ZipStore(Store):
@@ -126,7 +132,10 @@ class ZipStore(Store):
         self.mode = mode
         self._dimension_separator = dimension_separator
         self.mutex: AbstractContextManager[bool] = threading.RLock()
-        self._open(mode)
+        uninterrupted(self._open, mode)
+
+    # What changes the archive or its directory runs uninterrupted: `zipfile` is not made for exceptions of signal
+    # handlers, and an archive without its directory is lost.
 
     def _open(self, mode: str) -> None:
         if mode == "w" and isinstance(self.path, str):
@@ -135,7 +144,7 @@ class ZipStore(Store):
             is_new = mode in ("w", "x") or (mode == "a" and _is_empty(self.path))
             if mode == "a" and not is_new and not zipfile.is_zipfile(self.path):
                 raise zipfile.BadZipFile("it has no directory: its writer was killed, or is still writing")
-            self.zf = zipfile.ZipFile(self.path, cast(_Mode, mode), self.compression, self.allowZip64)
+            self.zf = _Archive(self.path, cast(_Mode, mode), self.compression, self.allowZip64)
         except _DAMAGE as exc:
             if mode not in ("r", "a"):
                 raise
@@ -149,7 +158,7 @@ class ZipStore(Store):
         if is_new:
             self._begin_new()
         if mode != "r":
-            _writers[id(self)] = self
+            _writers.add(self)
 
     def _lock(self) -> AbstractContextManager[bool]:
         """Return the lock for using the archive.
@@ -165,7 +174,7 @@ class ZipStore(Store):
             if self.zf.fp is None:
                 return self.mutex
             self.mutex = threading.RLock()
-            self._open("r")
+            uninterrupted(self._open, "r")
         return self.mutex
 
     def __reduce__(self) -> tuple[type[ZipStore], tuple[object, ...]]:
@@ -371,21 +380,25 @@ class ZipStore(Store):
             if self._holds(check_key(key), data):
                 # writing the same value again would only waste space
                 return
-            self._begin()
-            member = zipfile.ZipInfo(key, time.localtime()[:6])
-            member.compress_type = self.compression
-            member.external_attr = 0o644 << 16  # unpacked with permissions rw-r--r--
-            self._sorted = None
-            self._is_flushed = False
-            self.zf.writestr(member, data)
-            self._note_size()
+            uninterrupted(self._append, key, data)
+
+    def _append(self, key: str, data: bytes | memoryview) -> None:
+        """Write a member at the end of the archive; the caller holds the lock."""
+        self._begin()
+        member = zipfile.ZipInfo(key, time.localtime()[:6])
+        member.compress_type = self.compression
+        member.external_attr = 0o644 << 16  # unpacked with permissions rw-r--r--
+        self._sorted = None
+        self._is_flushed = False
+        self.zf.writestr(member, data)
+        self._note_size()
 
     def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
         """Store `default` if the key does not exist, atomically for threads, and return the stored value."""
         with self._lock():
             if key not in self:
                 self._check_writeable()
-                self._begin()
+                uninterrupted(self._begin)
             return super().setdefault(key, default)
 
     def _begin(self) -> None:
@@ -470,13 +483,12 @@ class ZipStore(Store):
             self._drop_file()
             raise
         # a child process may have the file open too, so closing it does not unlock the archive
-        fd = os.dup(file.fileno())
-        try:
-            self.zf.close()
-        finally:
-            self._size = None
-            _unlock_file(fd)
-            os.close(fd)
+        with Descriptor(os.dup, file.fileno()) as fd:
+            try:
+                self.zf.close()
+            finally:
+                self._size = None
+                _unlock_file(fd)
 
     def _refuse_replaced(self) -> None:
         if self._is_replaced():
@@ -496,16 +508,14 @@ class ZipStore(Store):
     @staticmethod
     def _refuse_other_writer(path: str) -> None:
         try:
-            fd = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+            descriptor = Descriptor(os.open, path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
         except OSError:
             # it does not exist, or opening it for writing raises the error
             return
-        try:
+        with descriptor as fd:
             if not _lock_file(fd):
                 raise ArchiveInUseError(path, "another store has written to it, and is not closed or flushed")
             _unlock_file(fd)
-        finally:
-            os.close(fd)
 
     def _holds(self, key: str, data: bytes | memoryview) -> bool:
         member = self.zf.NameToInfo.get(key)
@@ -527,17 +537,23 @@ class ZipStore(Store):
         """Replace the archive by a new, empty one."""
         self._check_writeable()
         with self._lock():
-            self._begin()
-            self._finish()
-            self._open("w")
+            uninterrupted(self._empty)
+
+    def _empty(self) -> None:
+        self._begin()
+        self._finish()
+        self._open("w")
 
     def flush(self) -> None:
         """Complete the archive, so that other programs can read everything that was written."""
         with self._lock():
             if self.zf.fp is not None and not self._is_flushed:
-                self._finish()
-                self._open("a")
-                self._is_flushed = True
+                uninterrupted(self._complete)
+
+    def _complete(self) -> None:
+        self._finish()
+        self._open("a")
+        self._is_flushed = True
 
     def close(self) -> None:
         """Complete and close the archive. The store can't be used after that."""
@@ -545,7 +561,7 @@ class ZipStore(Store):
             # only the parent of a forked child completes the archive
             return
         with self._lock():
-            self._finish()
+            uninterrupted(self._finish)
 
     # -- listing -----------------------------------------------------------------------------------
 
@@ -596,12 +612,12 @@ class ZipStore(Store):
         return f"<{type(self).__name__} {self.path!r} mode {self.mode!r}>"
 
 
-_writers: WeakValueDictionary[int, ZipStore] = WeakValueDictionary()
+_writers: LiveObjects[ZipStore] = LiveObjects()
 """Stores that may write. A forked child closes their files: it shares them, and their positions, with its parent."""
 
 
 def _abandon_all() -> None:
-    for store in list(_writers.values()):
+    for store in _writers:
         store.abandon_in_child()
 
 

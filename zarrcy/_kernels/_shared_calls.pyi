@@ -1,4 +1,9 @@
-"""The helper threads of the process: which calls they work for, and how many of them may work at the same time."""
+"""The helper threads of the process: which calls they work for, and how many of them may work at the same time.
+
+A caller always works, and never waits for a helper. Helpers join a call while the callers and helpers of the process
+are fewer than the budget of the call; they leave it when callers come. Everything is counted in compiled code, where
+neither a signal handler nor another thread can come in between: see `_locks`.
+"""
 
 from collections.abc import Callable
 from queue import SimpleQueue

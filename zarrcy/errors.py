@@ -50,6 +50,7 @@ __all__ = [
     "RegionError",
     "SelectionError",
     "StoreArgumentError",
+    "StoredTypeError",
     "StrictJSONError",
     "UnalignedWriteError",
     "UnsafeCodecError",
@@ -445,6 +446,31 @@ class NotAFileError(ZarrcyError, OSError):
         return (
             f"the value {self.key!r} can't be read: {self.problem}. Restore the file {self.path!r}, or remove what "
             "is there so that the key counts as missing"
+        )
+
+
+class StoredTypeError(ZarrcyError, TypeError):
+    """A store returned something else than bytes.
+
+    Parameters
+    ----------
+    key : str
+        The key; empty if a method for many keys returned something that has no values of keys.
+    store : str
+        Name of the class of the store.
+    found : str
+        What it returned, in words.
+    """
+
+    def __init__(self, key: Key, store: str, found: str) -> None:
+        super().__init__(key, store, found)
+        self.key, self.store, self.found = key, store, found
+
+    def __str__(self) -> str:
+        what = f"for the key {self.key!r}" if self.key else "for many keys"
+        return (
+            f"the store {self.store} returned {self.found} {what}. A value must be bytes, or another object with "
+            "contiguous or strided bytes (the buffer protocol); raise KeyError if a key does not exist"
         )
 
 

@@ -214,14 +214,14 @@ class _ValueCheck:
     def _read(self, keys: list[Key]) -> Iterable[Buffer | Exception | None]:
         """Return the stored values; for a value that can't be read, the exception."""
         try:
-            return self.context.fetch(keys)
+            return self.context.as_buffers(keys, self.context.fetch(keys))
         except Exception:
             # read one by one, to find out which of them fail
             return map(self._read_one, keys)
 
     def _read_one(self, key: Key) -> Buffer | Exception | None:
         try:
-            value: Buffer | None = self.context.fetch([key])[0]
+            value: Buffer | None = self.context.as_buffers([key], self.context.fetch([key]))[0]
         except Exception as exc:
             return exc
         return value

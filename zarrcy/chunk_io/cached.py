@@ -154,7 +154,9 @@ class _CachingReader(ChunkReader):
     def __call__(self, first: int, last: int) -> None:
         context, plan, numbers = self.context, self.plan, self.numbers[first:last]
         keys = [key for n in numbers for key in plan.keys(n, n + 1, context.prefix, context.separator)]
-        for number, key, stored in zip(numbers, keys, context.fetch(keys), strict=True):
+        for number, key, stored in zip(
+            numbers, keys, context.as_buffers(keys, context.fetch(keys)), strict=True
+        ):
             if stored is None:
                 self.fill(number, key)
             else:

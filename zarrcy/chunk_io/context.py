@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,8 @@ class ChunkContext(Record):
         Reads stored values that are changed in part, past the caches of the store: other writers may have changed them.
     fetch, store_many, delete : callable
         The functions of the store, see `zarrcy.storage.access`.
+    as_buffers : callable
+        Takes keys and what the store returned for them; returns contiguous bytes, or raises StoredTypeError.
     read_parts : callable or None
         Reads parts of stored values, see `zarrcy.storage.byte_ranges`; None if chunks are always read whole.
     locks : ChunkLocks
@@ -79,6 +81,7 @@ class ChunkContext(Record):
     fetch_uncached: access.Reader
     store_many: access.Writer
     delete: access.Deleter
+    as_buffers: Callable[[list[Key], list[Buffer | None]], list[Buffer | None]]
     read_parts: byte_ranges.PartsReader | None
     locks: ChunkLocks
     is_in_memory: bool

@@ -83,7 +83,7 @@ class MissingChunkReader(ChunkReader):
 
     def _read_whole(self, first: int, keys: list[Key]) -> None:
         context = self.context
-        values = context.fetch(keys)
+        values = context.as_buffers(keys, context.fetch(keys))
         for number, (key, stored) in enumerate(zip(keys, values, strict=True), first):
             if stored is None:
                 self.fill(number, key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from zarrcy import _kernels
@@ -198,6 +199,7 @@ class _Opening(Record):
             blocks = Blocks(
                 block_codec, pipeline.order, dtype, kernels, fill, policy.truncated_block_min_nbytes
             )
+        uncached = access.uncached(store)
         fetch = _chunk_reader(store, most, layout.nbytes)
         batch = max(1, min(policy.batch_keys, access.batch_nbytes(store) // max(1, nbytes)))
         return ChunkContext(
@@ -214,7 +216,8 @@ class _Opening(Record):
             # If the metadata do not state the fill value, other readers cannot know what a missing chunk holds.
             write_empty_chunks=self.config.write_empty_chunks or not metadata.fill_is_stated,
             fetch=fetch,
-            fetch_uncached=_chunk_reader(access.uncached(store), most, layout.nbytes),
+            fetch_uncached=access.checked_reader(uncached, _chunk_reader(uncached, most, layout.nbytes)),
+            as_buffers=partial(access.buffers, store),
             store_many=access.writer(store),
             delete=access.deleter(store),
             read_parts=byte_ranges.parts_reader(store, fetch) if reads_parts else None,

@@ -65,9 +65,18 @@ class ChunkReader:
 
     def _read_whole(self, first: int, keys: list[Key]) -> None:
         """Read consecutive pieces, beginning with `first`, from whole chunks."""
-        context = self.context
-        values = context.fetch(keys)
-        native_path = context.native_path
+        values = self.context.fetch(keys)
+        try:
+            self._take_whole(first, keys, values)
+        except (TypeError, ValueError, BufferError):
+            # a dictionary may hold anything
+            checked = self.context.as_buffers(keys, values)
+            if checked is values:
+                raise
+            self._take_whole(first, keys, checked)
+
+    def _take_whole(self, first: int, keys: list[Key], values: list[Buffer | None]) -> None:
+        context, native_path = self.context, self.context.native_path
         if native_path is not None and (len(keys) > 1 or not context.is_raw):
             last = first + len(keys)
             queue = native_path.queue(self.plan, self.layout, self.out, self.fill_bytes, first, last)

@@ -227,7 +227,7 @@ def _values_in_order(node: Node, metadata: ArrayMetadata) -> Iterator[Buffer]:
     counts, kernels = stored_counts(metadata, metadata.shape), _kernels.default
     nbytes = math.prod(metadata.chunk_shape) * metadata.dtype.itemsize
     chunk_store = node.chunk_store
-    fetch = access.reader(chunk_store)
+    fetch = access.checked_reader(chunk_store)
     batch = max(1, min(_DIGEST_BATCH_KEYS, access.batch_nbytes(chunk_store) // max(1, nbytes)))
     if math.prod(counts) > _MOST_DIGEST_KEYS:
         # most of them can't be stored: list those that are

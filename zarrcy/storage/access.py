@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import cast
 
-from zarrcy.errors import NotErasableError, PartlyDoneError, ReadOnlyError
-from zarrcy.storage.base import offers
+from zarrcy.errors import NotErasableError, PartlyDoneError, ReadOnlyError, StoredTypeError
+from zarrcy.storage.base import flat, offers
 from zarrcy.storage.capabilities import (
     CachesValues,
     ChecksAccess,
@@ -190,10 +191,10 @@ def value_reader(store: Store, most: int = -1) -> Reader:
     store = mapping_of(store)
     if has_capability(type(store), "read_value"):
         read_value = cast(ReadsValues, store).read_value
-        return _reader_of(read_value if most < 0 else lambda key: read_value(key, most))
+        return _checked(store, _reader_of(read_value if most < 0 else lambda key: read_value(key, most)))
     if has_capability(type(store), "read_values"):
         read_values = cast(ReadsManyValues, store).read_values
-        return lambda keys: list(read_values(keys, most))
+        return _checked(store, lambda keys: list(read_values(keys, most)))
     return reader(store)
 
 
@@ -204,13 +205,21 @@ def knows_lengths(store: Store) -> bool:
 
 
 def document(store: Store, key: Key, most: int = MAX_CONSOLIDATED_NBYTES) -> Buffer | None:
-    """Return a document, or None if the key does not exist. A store that knows lengths refuses a longer one."""
-    if type(store) is not dict:
-        if has_capability(type(store), "read_value"):
-            return cast(ReadsValues, store).read_value(key, most, strict=False)
-        if has_capability(type(store), "read_values"):
-            return cast(ReadsManyValues, store).read_values([key], most)[0]
-    return get(store, key)
+    """Return a document, or None if the key does not exist. A store that knows lengths refuses a longer one.
+
+    Raises
+    ------
+    StoredTypeError
+        If the store returns neither bytes nor a text nor a parsed document.
+    """
+    value: Buffer | None
+    if type(store) is not dict and has_capability(type(store), "read_value"):
+        value = cast(ReadsValues, store).read_value(key, most, strict=False)
+    elif type(store) is not dict and has_capability(type(store), "read_values"):
+        value = cast(ReadsManyValues, store).read_values([key], most)[0]
+    else:
+        value = get(store, key)
+    return value if type(value) is bytes else _document_of(store, key, value)
 
 
 def documents(store: Store) -> Reader:
@@ -218,8 +227,81 @@ def documents(store: Store) -> Reader:
     store = mapping_of(store)
     if has_capability(type(store), "read_value"):
         read_value = cast(ReadsValues, store).read_value
-        return lambda keys: [read_value(key, MAX_CONSOLIDATED_NBYTES, False) for key in keys]
-    return value_reader(store, MAX_CONSOLIDATED_NBYTES)
+        if is_own(store):
+            return lambda keys: [read_value(key, MAX_CONSOLIDATED_NBYTES, False) for key in keys]
+        return _reader_of(lambda key: document(store, key))
+    read: Reader
+    if has_capability(type(store), "read_values"):
+        read_values = cast(ReadsManyValues, store).read_values
+        read = lambda keys: list(read_values(keys, MAX_CONSOLIDATED_NBYTES))  # noqa: E731
+    else:
+        read = _unchecked_reader(store)
+
+    def read_documents(keys: list[Key]) -> list[Buffer | None]:
+        return [_document_of(store, key, value) for key, value in zip(keys, read(keys), strict=True)]
+
+    return read_documents
+
+
+def _document_of(store: Store, key: Key, value: JSON) -> JSON:
+    """Return a document that a store returned; bytes of another class are made contiguous."""
+    if value is None or type(value) is bytes or isinstance(value, (str, Mapping)) or callable(value):
+        return value
+    return buffer_of(store, key, value)
+
+
+# -- what stores of users return -------------------------------------------------------------------
+
+
+def buffer_of(store: Store, key: Key, value: Buffer) -> Buffer:
+    """Return a stored value as contiguous bytes.
+
+    Raises
+    ------
+    StoredTypeError
+        If the value is not bytes-like.
+    """
+    if type(value) is bytes:
+        return value
+    if not getattr(getattr(value, "dtype", None), "hasobject", False):
+        with suppress(TypeError, ValueError, BufferError):
+            return flat(value)
+    kind = type(value)
+    name = "None" if value is None else f"an object of the class {kind.__module__}.{kind.__qualname__}"
+    raise StoredTypeError(key, type(mapping_of(store)).__name__, name.replace("builtins.", ""))
+
+
+def buffers(store: Store, keys: list[Key], values: list[Buffer | None]) -> list[Buffer | None]:
+    """Return stored values as contiguous bytes, with None for missing keys: see `buffer_of`."""
+    if set(map(type, values)) <= _PLAIN:
+        return values
+    return [
+        value if value is None else buffer_of(store, key, value)
+        for key, value in zip(keys, values, strict=True)
+    ]
+
+
+_PLAIN = {bytes, type(None)}
+
+
+def checked_reader(store: Store, read: Reader | None = None) -> Reader:
+    """Return a function that maps keys to values, which are contiguous bytes, or None for a key that does not exist.
+
+    `reader` and `value_reader` check what a store of a user returns. They do not check the values of a dictionary,
+    because that takes long compared to the read.
+    """
+    fetch = read or reader(store)
+    return lambda keys: buffers(store, keys, fetch(keys))
+
+
+def _checked(store: Store, read: Reader) -> Reader:
+    """Return a function that checks what a store of a user returns; the stores of this package return bytes."""
+    return read if is_own(store) else checked_reader(store, read)
+
+
+def is_own(store: Store) -> bool:
+    """Return whether the class of a store is one of this package."""
+    return type(store).__module__.startswith("zarrcy.storage.")
 
 
 def reader(store: Store) -> Reader:
@@ -227,9 +309,13 @@ def reader(store: Store) -> Reader:
     store = mapping_of(store)
     if type(store) is dict:
         return _reader_of(store.get)
+    return _checked(store, _unchecked_reader(store))
+
+
+def _unchecked_reader(store: Store) -> Reader:
     if offers(store, "getitems"):
         return _batch_reader(cast(ReadsMany, store))
-    if has_capability(type(store), "get"):
+    if type(store) is dict or has_capability(type(store), "get"):
         return _reader_of(store.get)
     return _reader_of(lambda key: get(store, key))
 
@@ -257,6 +343,8 @@ def _batch_reader(store: ReadsMany) -> Reader:
 
     def read(keys: list[Key]) -> list[Buffer | None]:
         values = getitems(keys, **contexts)
+        if not isinstance(values, Mapping):
+            raise StoredTypeError("", type(store).__name__, f"a {type(values).__name__} instead of a mapping")
         return [values.get(key) for key in keys]
 
     return read
@@ -267,9 +355,11 @@ def get(store: Store, key: Key) -> Buffer | None:
     if type(store) is dict or has_capability(type(store), "get"):
         return store.get(key)
     try:
-        return store[key]
+        value = store[key]
     except KeyError:
         return None
+    # the mapping says that the key exists
+    return buffer_of(store, key, value) if value is None else value
 
 
 def finder(store: Store) -> Finder:

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Mapping, Sequence
 from typing import TypeAlias, cast
 
+from zarrcy.errors import StoredTypeError
 from zarrcy.storage import access
 from zarrcy.storage.capabilities import (
     KeyRange,
@@ -72,7 +73,7 @@ def parts_reader(store: Store, fetch: access.Reader | None = None) -> PartsReade
     read_whole = fetch or access.value_reader(store)
     if reads_ranges(store):
         return lambda keys, begin, done: _RangesReader(store, read_whole, keys, begin, done).run()
-    return lambda keys, begin, done: _read_values(read_whole, keys, begin, done)
+    return lambda keys, begin, done: _read_values(store, read_whole, keys, begin, done)
 
 
 class PinnedValues:
@@ -134,7 +135,7 @@ class PinnedValues:
         elif self._is_ranged:
             _RangesReader(self._store, self._fetch, keys, begin, done, self._pins).run()
         else:
-            _read_values(self._fetch_once, keys, begin, done)
+            _read_values(self._store, self._fetch_once, keys, begin, done)
 
     def open_value(self, key: Key) -> OpenFile | None:
         """Return the open file of a value, which the caller must not close; None if the key does not exist."""
@@ -217,17 +218,18 @@ def read_spans(store: Store, key: Key, spans: list[Span]) -> list[Buffer] | None
     if reads_ranges(store):
         parts, versions = _versions_reader(store)([(key, span) for span in spans], {})
         if versions.get(key, 0) is not None:
-            return None if None in parts else list(parts)
-    (stored,) = access.reader(store)([key])
+            found = [part for part in parts if part is not None]
+            return found if len(found) == len(spans) else None
+    (stored,) = access.checked_reader(store)([key])
     return None if stored is None else [cut(memoryview(stored).cast("B"), span) for span in spans]
 
 
-def _read_values(fetch: access.Reader, keys: list[Key], begin: Begin, done: Done) -> None:
+def _read_values(store: Store, fetch: access.Reader, keys: list[Key], begin: Begin, done: Done) -> None:
     for place, stored in enumerate(fetch(keys)):
         if stored is None:
             done(place, False, None)
             continue
-        view = memoryview(stored).cast("B")
+        view = memoryview(access.buffer_of(store, keys[place], stored)).cast("B")
 
         def read(spans: list[Span], view: memoryview = view) -> list[Buffer]:
             return [cut(view, span) for span in spans]
@@ -268,16 +270,34 @@ def _answer(questions: Questions, read: Callable[[list[Span]], list[Buffer]]) ->
         return result
 
 
-def _versions_reader(
-    store: Store,
-) -> Callable[
+_VersionsReader: TypeAlias = Callable[
     [Sequence[KeyRange], Mapping[Key, Hashable]], tuple[Sequence[Buffer | None], Mapping[Key, Hashable]]
-]:
+]
+
+
+def _versions_reader(store: Store) -> _VersionsReader:
     """Return a function that reads ranges of one version; a store without versions returns none."""
+    read: _VersionsReader
     if has_capability(type(store), "get_versioned_values"):
-        return cast(ReadsVersions, store).get_versioned_values
-    ranged = cast(ReadsRanges, store)
-    return lambda ranges, versions: (ranged.get_partial_values(ranges), {})
+        read = cast(ReadsVersions, store).get_versioned_values
+        if access.is_own(store):
+            return read
+    else:
+        ranged = cast(ReadsRanges, store)
+        read = lambda ranges, _: (ranged.get_partial_values(ranges), {})  # noqa: E731
+
+    def read_checked(
+        ranges: Sequence[KeyRange], versions: Mapping[Key, Hashable]
+    ) -> tuple[Sequence[Buffer | None], Mapping[Key, Hashable]]:
+        parts, found = read(ranges, versions)
+        parts = list(parts)
+        if len(parts) != len(ranges):
+            raise StoredTypeError(
+                ranges[0][0], type(store).__name__, f"{len(parts)} parts of values instead of {len(ranges)}"
+            )
+        return access.buffers(store, [key for key, _ in ranges], parts), found
+
+    return read_checked
 
 
 # In place of the version of a value that does not exist, and of one whose version the store does not know.
@@ -296,7 +316,8 @@ class _RangesReader:
         done: Done,
         pins: _Pins | None = None,
     ) -> None:
-        self.read_whole, self.keys, self.begin, self.done = read_whole, keys, begin, done
+        self.store, self.read_whole = store, read_whole
+        self.keys, self.begin, self.done = keys, begin, done
         self.pins = pins or _Pins(())
         self.gap = getattr(store, "range_gap", _DEFAULT_GAP)
         self.read = _versions_reader(store)
@@ -374,7 +395,7 @@ class _RangesReader:
         def done(_: int, present: bool, result: Buffer | None) -> None:
             self.done(place, present, result)
 
-        _read_values(self.read_whole, [self.keys[place]], begin, done)
+        _read_values(self.store, self.read_whole, [self.keys[place]], begin, done)
 
 
 def agreed_versions(

@@ -136,7 +136,7 @@ class LRUStoreCache(Store):
             changes = self._changes
         missing = [key for key in keys if key not in values]
         if missing:
-            fetched = zip(missing, fetch(missing), strict=True)
+            fetched = zip(missing, access.buffers(self._store, missing, fetch(missing)), strict=True)
             new = {key: value for key, value in fetched if value is not None}
             values.update(new)
             with self._mutex:

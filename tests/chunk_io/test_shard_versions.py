@@ -2,14 +2,18 @@
 
 import itertools
 import os
+import threading
 
 import numpy as np
+import obstore.store
 import pytest
 from cases import same_bits
 
 import zarrcy
 from zarrcy.chunk_io.policy import IOPolicy, overriding
 from zarrcy.storage import DirectoryStore, ZipStore
+from zarrcy.storage.remote.fsspec import FSStore
+from zarrcy.storage.remote.obstore import ObjectStore
 
 CODECS = {
     "native": ["bytes"],
@@ -177,6 +181,49 @@ def test_a_read_in_several_batches_and_threads_shows_one_version_of_a_shard(
     if kind == "files":
         assert store.n_opened <= 9
         assert not [name for name in os.listdir("/proc/self/fd") if _is_below(name, tmp_path)]
+
+
+LOCAL_STORES = {
+    "a directory": DirectoryStore,
+    "fsspec": lambda path: FSStore(f"file://{path}"),
+    "fsspec, read-only": lambda path: FSStore(str(path), mode="r"),
+    "obstore": lambda path: ObjectStore(obstore.store.LocalStore(path)),
+    "obstore, read-only": lambda path: ObjectStore(obstore.store.LocalStore(path), read_only=True),
+}
+
+
+@pytest.mark.parametrize("codecs", CODECS)
+@pytest.mark.parametrize("kind", LOCAL_STORES)
+def test_a_shard_in_a_local_directory_is_read_in_one_version_while_a_thread_replaces_it(
+    tmp_path, kind, codecs
+):
+    stored, found = contents(CODECS[codecs])
+    DirectoryStore(tmp_path).update(stored)
+    store = LOCAL_STORES[kind](tmp_path)
+    reads, stop = threading.Semaphore(0), threading.Event()
+
+    def replace():
+        writer = DirectoryStore(tmp_path)
+        for value in itertools.cycle(found):
+            reads.acquire()
+            if stop.is_set():
+                return
+            writer["c/0"] = value
+
+    thread = threading.Thread(target=replace)
+    thread.start()
+    try:
+        with overriding(SMALL_BATCHES):
+            for n in range(1, 25):
+                a = zarrcy.open_array(store, mode="r")
+                # the thread replaces the shard some time during the next reads
+                reads.release(n % 5 + 1)
+                for selection in [..., slice(None, None, 3)]:
+                    assert len(set(a[selection].tolist())) == 1
+    finally:
+        stop.set()
+        reads.release()
+        thread.join()
 
 
 def _is_below(name, path):

@@ -6,11 +6,14 @@ import socket
 
 import numcodecs
 import numpy as np
+import obstore.store
 import pytest
 
 import zarrcy
 from zarrcy.errors import MetadataError, NotAFileError
 from zarrcy.storage import DirectoryStore
+from zarrcy.storage.remote.fsspec import FSStore
+from zarrcy.storage.remote.obstore import ObjectStore
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a POSIX system")
 
@@ -67,6 +70,15 @@ KINDS = {
 }
 
 
+STORES = {
+    "a directory": DirectoryStore,
+    "fsspec": lambda path: FSStore(f"file://{path}"),
+    "fsspec, read-only": lambda path: FSStore(str(path), mode="r"),
+    "obstore": lambda path: ObjectStore(obstore.store.LocalStore(path, mkdir=True)),
+    "a cache": lambda path: zarrcy.LRUStoreCache(DirectoryStore(path), None),
+}
+
+
 def made(path, kind, **kwargs):
     options = {"shape": (4, 4), "chunks": (2, 2), "dtype": "i4", "fill_value": 0, **ARRAYS[kind], **kwargs}
     a = zarrcy.create(store=path, **options)
@@ -108,6 +120,33 @@ def test_a_chunk_that_is_not_a_file_is_an_error_and_not_a_missing_chunk(tmp_path
     report = zarrcy.verify(a.store)
     assert key in str(report)
     assert not report.ok if hasattr(report, "ok") else True
+
+
+@pytest.mark.parametrize("what", KINDS)
+@pytest.mark.parametrize("kind", ["raw", "filtered", "shards"])
+@pytest.mark.parametrize("store", ["fsspec", "fsspec, read-only", "obstore"])
+def test_a_chunk_that_is_not_a_file_is_an_error_in_a_local_store_of_another_package(
+    tmp_path, store, kind, what
+):
+    made(str(tmp_path / "a"), kind)
+    a = zarrcy.open_array(STORES[store](tmp_path / "a"), mode="r" if "read-only" in store else "r+")
+    key = key_of_first(a)
+    replace(os.path.join(tmp_path, "a", key), KINDS[what])
+    for selection in [(0, 0), (slice(0, 2), slice(0, 2)), ...]:
+        with pytest.raises(OSError, match=f"(?s)the value '{key}' can't be read"):
+            a[selection]
+    if "read-only" not in store:
+        with pytest.raises(OSError, match=key):
+            a[0, 0] = 5
+    assert os.path.lexists(tmp_path / "a" / key)
+    assert (a[2:, 2:] == 1).all()
+    # the store itself does not wait, either
+    for use in (a.store.get, lambda key: a.store.get_partial_values([(key, (0, 1))])):
+        if what in ("a link to nothing", "a directory"):
+            assert use(key) in (None, [None])
+        else:
+            with pytest.raises(OSError, match=key):
+                use(key)
 
 
 @pytest.mark.parametrize("kind", ["v3", "shards", "fortran", "filtered"])
@@ -196,6 +235,65 @@ def test_a_document_that_is_not_a_file_is_an_error(tmp_path, kind, what):
     with pytest.raises((OSError, MetadataError)) as raised:
         zarrcy.open_array(str(tmp_path / "a"), mode="r")
     assert name in str(raised.value)
+
+
+USES_OF_DOCUMENTS = {
+    ".zgroup": ["open", "group", "list", "tree", "mode a", "mode w", "create", "copy"],
+    ".zattrs": ["attributes", "change attributes", "copy"],
+    "a/.zarray": ["array", "member", "contains", "list", "tree", "create", "replace", "overwrite", "copy"],
+    "a/.zattrs": ["attributes of a", "change attributes of a", "copy"],
+    "s/.zgroup": ["subgroup", "list", "tree", "require subgroup", "copy"],
+    "zarr.json": ["open", "group", "list", "tree", "mode a", "mode w", "create", "copy"],
+    "a/zarr.json": ["array", "member", "contains", "list", "tree", "create", "replace", "overwrite", "copy"],
+    "s/zarr.json": ["subgroup", "list", "tree", "require subgroup", "copy"],
+}
+USES = {
+    "open": lambda store: zarrcy.open(store, mode="r"),
+    "group": lambda store: zarrcy.open_group(store, mode="r"),
+    "mode a": lambda store: zarrcy.open_group(store, mode="a"),
+    "mode w": lambda store: zarrcy.open_group(store, mode="w"),
+    "array": lambda store: zarrcy.open_array(store, path="a", mode="r"),
+    "member": lambda store: zarrcy.open_group(store, mode="r")["a"],
+    "contains": lambda store: "a" in zarrcy.open_group(store, mode="r"),
+    "subgroup": lambda store: zarrcy.open_group(store, mode="r")["s"],
+    "require subgroup": lambda store: zarrcy.open_group(store, mode="r+").require_group("s"),
+    "list": lambda store: list(zarrcy.open_group(store, mode="r")),
+    "tree": lambda store: str(zarrcy.open_group(store, mode="r").tree()),
+    "create": lambda store: zarrcy.open_group(store, mode="r+").create_dataset("a", shape=3),
+    "replace": lambda store: zarrcy.open_group(store, mode="r+").__setitem__("a", [1]),
+    "overwrite": lambda store: zarrcy.open_group(store, mode="r+").create_dataset(
+        "a", shape=3, overwrite=True
+    ),
+    "attributes": lambda store: zarrcy.open_group(store, mode="r").attrs.asdict(),
+    "change attributes": lambda store: zarrcy.open_group(store, mode="r+").attrs.update(x=2),
+    "attributes of a": lambda store: zarrcy.open_group(store, mode="r")["a"].attrs.asdict(),
+    "change attributes of a": lambda store: zarrcy.open_group(store, mode="r+")["a"].attrs.update(x=2),
+    "copy": lambda store: zarrcy.copy_store(store, {}),
+}
+
+
+@pytest.mark.parametrize("store", ["a directory", "fsspec", "obstore", "a cache"])
+@pytest.mark.parametrize("key", USES_OF_DOCUMENTS)
+def test_a_document_that_is_a_link_to_nothing_is_not_a_missing_document(tmp_path, key, store):
+    path = str(tmp_path / "h")
+    group = zarrcy.open_group(path, mode="w", zarr_format=3 if key.endswith("json") else 2)
+    group.attrs["x"] = 1
+    group.create_dataset("a", shape=4, chunks=2)[...] = 1
+    group["a"].attrs["x"] = 1
+    group.create_group("s")
+    replace(os.path.join(path, key), link_to_nothing)
+    for use in USES_OF_DOCUMENTS[key]:
+        with pytest.raises(NotAFileError, match=f"the value '{key}' can't be read"):
+            USES[use](STORES[store](path))
+        assert os.path.islink(os.path.join(path, key))
+        assert os.path.exists(os.path.join(path, "a"))
+    assert [problem.key for problem in zarrcy.verify(STORES[store](path)).problems] == [key]
+    # the store itself counts it as missing
+    opened = STORES[store](path)
+    assert opened.get(key) is None
+    assert key not in opened
+    with pytest.raises(KeyError):
+        opened[key]
 
 
 @pytest.mark.parametrize("what", KINDS)

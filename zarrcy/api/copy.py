@@ -722,7 +722,10 @@ class _KeyCopier:
 
     def __init__(self, source: Store, dest: Store, log: Log, if_exists: str) -> None:
         self.dest, self.log, self.if_exists = dest, log, if_exists
-        self.fetch, self.write = access.checked_reader(source), access.writer(dest)
+        self.fetch, self.write = (
+            access.checked_reader(source, access.value_reader(source)),
+            access.writer(dest),
+        )
         self.n_copied = self.n_skipped = self.n_bytes_copied = 0
 
     @property

@@ -99,7 +99,10 @@ def _comparable(stages: Sequence[Stage]) -> list[Hashable | JSON]:
 
 def copy_stored_chunks(source: Array, target: Array, advance: Advance) -> None:
     """Copy the stored chunks, or shards, of an array without decoding them."""
-    fetch, write = access.checked_reader(source.chunk_store), access.writer(target.chunk_store)
+    fetch, write = (
+        access.checked_reader(source.chunk_store, access.value_reader(source.chunk_store)),
+        access.writer(target.chunk_store),
+    )
     nbytes = math.prod(source.metadata.chunk_shape) * source.itemsize
     stored = list(stored_values(source.node, source.metadata))
     size = max(1, min(_BATCH_KEYS, _PIECE_NBYTES // max(1, nbytes)))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from zarrcy import metadata
-from zarrcy.errors import MetadataError
+from zarrcy.errors import MetadataError, NotAFileError
 from zarrcy.hierarchy.unfinished import MARKER, is_unfinished
 from zarrcy.hierarchy.verification import Problem
 from zarrcy.keys import QUARANTINE, prefix_of
@@ -111,7 +111,12 @@ def take_inventory(store: Store, path: str, chunk_store: Store | None = None) ->
 
     """
     inventory = Inventory()
-    if metadata.owns_store(store):
+    try:
+        owns_store = metadata.owns_store(store)
+    except (MetadataError, NotAFileError):
+        # it is reported with the other documents
+        owns_store = False
+    if owns_store:
         _take_draft_inventory(store, path, chunk_store, inventory)
         return inventory
     names, chunk_keys = _list_keys(store, path)

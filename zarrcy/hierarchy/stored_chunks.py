@@ -218,7 +218,7 @@ def digest(node: Node, metadata: ArrayMetadata, hashname: str) -> bytes:
         checksum.update(value)
     # in some formats, metadata and attributes are one document
     for key in dict.fromkeys((node.metadata_key, node.attributes_key)):
-        checksum.update(access.get(node.store, key) or b"")
+        checksum.update(access.document(node.store, key) or b"")
     return checksum.digest()
 
 
@@ -227,7 +227,7 @@ def _values_in_order(node: Node, metadata: ArrayMetadata) -> Iterator[Buffer]:
     counts, kernels = stored_counts(metadata, metadata.shape), _kernels.default
     nbytes = math.prod(metadata.chunk_shape) * metadata.dtype.itemsize
     chunk_store = node.chunk_store
-    fetch = access.checked_reader(chunk_store)
+    fetch = access.checked_reader(chunk_store, access.value_reader(chunk_store))
     batch = max(1, min(_DIGEST_BATCH_KEYS, access.batch_nbytes(chunk_store) // max(1, nbytes)))
     if math.prod(counts) > _MOST_DIGEST_KEYS:
         # most of them can't be stored: list those that are

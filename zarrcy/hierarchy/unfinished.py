@@ -52,7 +52,7 @@ class UnfinishedCopy(AbstractContextManager["UnfinishedCopy"]):
         self.incomplete: JSON = (members or {}).get("incomplete")
 
     def _load(self) -> dict[str, JSON] | None:
-        document = None if self._store is None else access.get(self._store, self._key)
+        document = None if self._store is None else access.document(self._store, self._key)
         if document is None:
             return None
         try:
@@ -86,7 +86,7 @@ class UnfinishedCopy(AbstractContextManager["UnfinishedCopy"]):
 
 def is_unfinished(store: Store, prefix: str) -> bool:
     """Return whether there is a marker: a copy to a place was not completed."""
-    return access.get(store, prefix + MARKER) is not None
+    return access.document(store, prefix + MARKER) is not None
 
 
 def marked_prefix(path: str, format: Format) -> str:

@@ -49,7 +49,10 @@ Sizer = Callable[[list[Key]], list[int | None]]
 def mapping_of(store: Store) -> Store:
     """Return the mapping that a store passes everything on to, or the store itself."""
     while type(store) is not dict and has_capability(type(store), "unwrapped"):
-        store = cast(Unwraps, store).unwrapped()
+        inner = cast(Unwraps, store).unwrapped()
+        if inner is store:
+            break
+        store = inner
     return store
 
 
@@ -183,19 +186,26 @@ def batch_nbytes(store: Store) -> int:
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def value_reader(store: Store, most: int = -1) -> Reader:
+def value_reader(store: Store, most: int = -1, strict: bool = True) -> Reader:
     """Return a function that maps keys to values, with None only for a key under which nothing is stored.
 
-    Where the store knows lengths, a value longer than `most` bytes is not read: it raises ValueLengthError.
+    Where the store knows lengths, a value longer than `most` bytes is not read: it raises ValueLengthError. If not
+    `strict`, None also stands for what is in place of a value, except for symbolic links to nothing.
     """
     store = mapping_of(store)
-    if has_capability(type(store), "read_value"):
-        read_value = cast(ReadsValues, store).read_value
-        return _checked(store, _reader_of(read_value if most < 0 else lambda key: read_value(key, most)))
+    read = _length_reader(store, most, strict)
+    return reader(store) if read is None else _checked(store, read)
+
+
+def _length_reader(store: Store, most: int, strict: bool) -> Reader | None:
+    """Return a function that reads values with the lengths that the store knows; None if it does not know them."""
     if has_capability(type(store), "read_values"):
         read_values = cast(ReadsManyValues, store).read_values
-        return _checked(store, lambda keys: list(read_values(keys, most)))
-    return reader(store)
+        return lambda keys: list(read_values(keys, most, strict))
+    if has_capability(type(store), "read_value"):
+        read_value = cast(ReadsValues, store).read_value
+        return _reader_of(read_value if most < 0 and strict else lambda key: read_value(key, most, strict))
+    return None
 
 
 def knows_lengths(store: Store) -> bool:
@@ -213,10 +223,12 @@ def document(store: Store, key: Key, most: int = MAX_CONSOLIDATED_NBYTES) -> Buf
         If the store returns neither bytes nor a text nor a parsed document.
     """
     value: Buffer | None
-    if type(store) is not dict and has_capability(type(store), "read_value"):
+    store = mapping_of(store)
+    kind = type(store)
+    if kind is not dict and has_capability(kind, "read_value"):
         value = cast(ReadsValues, store).read_value(key, most, strict=False)
-    elif type(store) is not dict and has_capability(type(store), "read_values"):
-        value = cast(ReadsManyValues, store).read_values([key], most)[0]
+    elif kind is not dict and has_capability(kind, "read_values"):
+        value = cast(ReadsManyValues, store).read_values([key], most, strict=False)[0]
     else:
         value = get(store, key)
     return value if type(value) is bytes else _document_of(store, key, value)
@@ -225,17 +237,11 @@ def document(store: Store, key: Key, most: int = MAX_CONSOLIDATED_NBYTES) -> Buf
 def documents(store: Store) -> Reader:
     """Return a function that maps keys to documents: see `document`."""
     store = mapping_of(store)
-    if has_capability(type(store), "read_value"):
+    if has_capability(type(store), "read_value") and is_own(store):
+        # a hierarchy has many documents, and the stores of this package return bytes
         read_value = cast(ReadsValues, store).read_value
-        if is_own(store):
-            return lambda keys: [read_value(key, MAX_CONSOLIDATED_NBYTES, False) for key in keys]
-        return _reader_of(lambda key: document(store, key))
-    read: Reader
-    if has_capability(type(store), "read_values"):
-        read_values = cast(ReadsManyValues, store).read_values
-        read = lambda keys: list(read_values(keys, MAX_CONSOLIDATED_NBYTES))  # noqa: E731
-    else:
-        read = _unchecked_reader(store)
+        return lambda keys: [read_value(key, MAX_CONSOLIDATED_NBYTES, False) for key in keys]
+    read = _length_reader(store, MAX_CONSOLIDATED_NBYTES, strict=False) or _unchecked_reader(store)
 
     def read_documents(keys: list[Key]) -> list[Buffer | None]:
         return [_document_of(store, key, value) for key, value in zip(keys, read(keys), strict=True)]
@@ -369,7 +375,7 @@ def finder(store: Store) -> Finder:
         return cast(ChecksMany, store).has_each
     if offers(store, "getitems"):
         # one request that reads many documents is faster than one request per document
-        fetch = _batch_reader(cast(ReadsMany, store))
+        fetch = documents(store)
         return lambda keys: [value is not None for value in fetch(keys)]
     return lambda keys: [key in store for key in keys]
 

@@ -44,11 +44,14 @@ class ReadsManyValues(Protocol):
     Chunks and documents are read with this method. It needs no more requests than `ReadsMany.getitems`.
     """
 
-    def read_values(self, keys: Sequence[str], most: int = -1) -> Sequence[Buffer | None]:
+    def read_values(
+        self, keys: Sequence[str], most: int = -1, strict: bool = True
+    ) -> Sequence[Buffer | None]:
         """Return the values of `keys`, in their order; None for a key under which nothing is stored.
 
         Raise `zarrcy.errors.ValueLengthError` if a value is longer than `most` bytes; -1 means any length. At most
-        `most` bytes and one more are read of such a value.
+        `most` bytes and one more are read of such a value. If not `strict`, which is so for documents, None may also
+        stand for what is in place of a value, such as a directory.
         """
 
 
@@ -218,7 +221,7 @@ class Unwraps(Protocol):
     """A store that passes all keys and values to another mapping unchanged."""
 
     def unwrapped(self) -> Store:
-        """Return that mapping. The package then uses it in place of the store."""
+        """Return that mapping, or the store itself. The package then uses it in place of the store."""
 
 
 class CachesValues(Protocol):

@@ -122,9 +122,9 @@ class LRUStoreCache(Store):
         """Return the values of those `keys` that exist. All values that are not cached are read in one request."""
         return self._getitems(keys, self._fetch)
 
-    def read_values(self, keys: Sequence[str], most: int = -1) -> list[Buffer | None]:
+    def read_values(self, keys: Sequence[str], most: int = -1, strict: bool = True) -> list[Buffer | None]:
         """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`."""
-        values = self._getitems(keys, access.value_reader(self._store, most))
+        values = self._getitems(keys, access.value_reader(self._store, most, strict))
         return [values.get(key) for key in keys]
 
     def _getitems(self, keys: Sequence[str], fetch: access.Reader) -> dict[str, Buffer]:

@@ -194,6 +194,14 @@ def is_missing(path: str) -> bool:
         return os.path.isdir(path) if stat.S_ISLNK(status.st_mode) else stat.S_ISDIR(status.st_mode)
 
 
+def is_link(path: str) -> bool:
+    """Return whether a symbolic link is at a path; True also for what else is there where the system can't tell."""
+    if os.access in os.supports_follow_symlinks:
+        # faster than `os.path.islink` where nothing is at the path
+        return os.access(path, os.F_OK, follow_symlinks=False)
+    return os.path.islink(path)
+
+
 def read_file(path: str, most: int = -1, strict: bool = False) -> bytes | int | None:
     """Return the content of a file; None if it does not exist; its length if it is longer than `most` bytes.
 

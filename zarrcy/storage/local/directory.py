@@ -21,6 +21,7 @@ from zarrcy.storage.local.atomic_files import (
     as_durability,
     claim_file,
     explained,
+    is_link,
     open_file,
     partial_of,
     path_identities,
@@ -163,7 +164,7 @@ class DirectoryStore(Store):
         most : int, default -1
             Length of the longest value that is read, in bytes; -1 for any length.
         strict : bool, default True
-            False to return None for all that `get` counts as missing.
+            False to return None also for a directory, and for a path that leads through a file.
 
         Returns
         -------
@@ -177,8 +178,12 @@ class DirectoryStore(Store):
         ValueLengthError
             If the value is longer than `most` bytes.
         """
+        path = self._file_of(key)
         try:
-            value = read_file(self._file_of(key), most, strict)
+            value = read_file(path, most, strict)
+            if value is None and not strict and is_link(path):
+                # it leads to nothing: the system knows the error
+                value = read_file(path, most, strict=True)
         except OSError as exc:
             raise self._unread(key, exc) from exc
         if isinstance(value, int):
@@ -512,12 +517,28 @@ class DirectoryStore(Store):
         -------
         list of bool
             One for each key.
+
+        Raises
+        ------
+        NotAFileError
+            If there is a symbolic link that leads to nothing.
         """
-        keys = list(keys)
+        keys, root, exists = list(keys), self._root, os.F_OK
         if self._rewrites_keys or not are_harmless(keys):
-            return [os.access(self._file_of(key), os.F_OK) for key in keys]
-        root, exists = self._root, os.F_OK
-        return [os.access(root + key, exists) for key in keys]
+            paths = [self._file_of(key) for key in keys]
+        else:
+            paths = [root + key for key in keys]
+        return [
+            os.access(path, exists) or (is_link(path) and self._leads_somewhere(key, path))
+            for key, path in zip(keys, paths, strict=True)
+        ]
+
+    def _leads_somewhere(self, key: str, path: str) -> bool:
+        """Return whether a link leads to a file now; raise NotAFileError if it leads to nothing."""
+        try:
+            return read_file(path, 0, strict=True) is not None
+        except OSError as exc:
+            raise self._unread(key, exc) from exc
 
     def __iter__(self) -> Iterator[str]:
         skip = len(self._root)

@@ -172,7 +172,7 @@ class SQLiteStore(Store):
             values.update(self._query(f"SELECT k, v FROM zarr WHERE k IN ({marks})", *some))
         return values
 
-    def read_values(self, keys: Sequence[str], most: int = -1) -> list[bytes | None]:
+    def read_values(self, keys: Sequence[str], most: int = -1, strict: bool = True) -> list[bytes | None]:
         """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`."""
         if most < 0:
             found = self.getitems(keys)

@@ -175,10 +175,10 @@ class N5Files(Store):
         documents = ((key, self.get(key)) for key in keys if key not in blocks)
         return chunks | {key: value for key, value in documents if value is not None}
 
-    def read_values(self, keys: Sequence[str], most: int = -1) -> list[Buffer | None]:
+    def read_values(self, keys: Sequence[str], most: int = -1, strict: bool = True) -> list[Buffer | None]:
         """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`."""
         chunks = {key: _block_key(key) for key in keys if _split(key)[1] not in _DOCUMENTS}
-        read = access.value_reader(self._files, most)
+        read = access.value_reader(self._files, most, strict)
         values = dict(zip(chunks, read(list(chunks.values())), strict=True)) if chunks else {}
         return [values[key] if key in values else self.get(key) for key in keys]
 

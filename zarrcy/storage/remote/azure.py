@@ -197,7 +197,7 @@ class ABSStore(Store):
         values = map_requests(self.get, keys)
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
-    def read_values(self, keys: Sequence[str], most: int = -1) -> list[bytes | None]:
+    def read_values(self, keys: Sequence[str], most: int = -1, strict: bool = True) -> list[bytes | None]:
         """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`."""
 
         def read(key: str) -> bytes | None:

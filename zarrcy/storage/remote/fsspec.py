@@ -13,6 +13,7 @@ from zarrcy.storage.base import Store
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.local.atomic_files import path_identities
 from zarrcy.storage.local.directory import DirectoryStore
+from zarrcy.storage.local.read_only import ReadOnlyDirectory
 from zarrcy.storage.optional import Client, Option, import_optional
 from zarrcy.storage.remote.fsspec_files import CACHING, ROOTED, FsspecFiles
 from zarrcy.types import JSON, Buffer
@@ -124,7 +125,13 @@ class FSStore(Store):
         is_local = type(fs) is fsspec.get_filesystem_class("file")
         self._parts = FsspecFiles(self.map, self.exceptions)
         self._files: DirectoryStore | FsspecFiles = DirectoryStore(self.path) if is_local else self._parts
+        directory = ReadOnlyDirectory if mode == "r" else DirectoryStore
+        self._directory = directory(self.path, normalize_keys) if is_local else None
         self.durability = self._files.durability
+
+    def unwrapped(self) -> Store:
+        """Return a store that opens the files of the local file system without fsspec; elsewhere this store."""
+        return self if self._directory is None else self._directory
 
     def _key(self, key: str) -> str:
         return key.lower() if self.normalize_keys else key
@@ -202,9 +209,9 @@ class FSStore(Store):
         values = self._files.getitems([self._key(key) for key in keys])
         return {key: values[self._key(key)] for key in keys if self._key(key) in values}
 
-    def read_values(self, keys: Sequence[str], most: int = -1) -> list[Buffer | None]:
+    def read_values(self, keys: Sequence[str], most: int = -1, strict: bool = True) -> list[Buffer | None]:
         """Return the values of `keys`; see `FsspecFiles.read_values`."""
-        return access.value_reader(self._files, most)([self._key(key) for key in keys])
+        return access.value_reader(self._files, most, strict)([self._key(key) for key in keys])
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         access.writer(self._writable())({self._key(key): value for key, value in values.items()})
@@ -213,7 +220,7 @@ class FSStore(Store):
         access.deleter(self._writable())([self._key(key) for key in keys])
 
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[Buffer | None]:
-        return self._parts.get_partial_values([(self._key(key), part) for key, part in key_ranges])
+        return list(self._files.get_partial_values([(self._key(key), part) for key, part in key_ranges]))
 
     def get_versioned_values(
         self, key_ranges: Sequence[KeyRange], versions: Mapping[str, Hashable]

@@ -216,7 +216,7 @@ class FsspecFiles(Store):
             map(self._send("cat", files, on_error="return", **(part or self._one_request)).get, files)
         )
 
-    def read_values(self, keys: Sequence[str], most: int = -1) -> list[bytes | None]:
+    def read_values(self, keys: Sequence[str], most: int = -1, strict: bool = True) -> list[bytes | None]:
         """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`.
 
         fsspec does not tell the length before it reads a file, so the range of the longest value is read. A server

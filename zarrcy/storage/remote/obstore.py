@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,8 @@ from zarrcy.storage.base import Store, check_ranges, flat, slice_of
 from zarrcy.storage.byte_ranges import agreed_versions, join_spans, parts_of_one_version
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.local.atomic_files import path_identities
+from zarrcy.storage.local.directory import DirectoryStore
+from zarrcy.storage.local.read_only import ReadOnlyDirectory
 from zarrcy.storage.optional import Client, import_optional
 from zarrcy.storage.remote.concurrent import map_requests
 from zarrcy.storage.remote.server_errors import access_denied
@@ -90,6 +93,17 @@ class ObjectStore(Store):
         self.read_only = read_only
         self._dimension_separator = dimension_separator
         self._is_near = type(store).__name__ in _NEAR
+        self._directory: DirectoryStore | None = None
+        if type(store).__name__ == "LocalStore" and store.prefix is not None:
+            directory = ReadOnlyDirectory if read_only else DirectoryStore
+            self._directory = directory(store.prefix)
+
+    def unwrapped(self) -> Store:
+        """Return a store that opens the files of a local store without obstore; elsewhere this store.
+
+        obstore counts links to nothing and directories as missing, and waits for ever for what is in a FIFO.
+        """
+        return self if self._directory is None else self._directory
 
     def __reduce__(self) -> tuple[type[ObjectStore], tuple[Client, str | None, bool]]:
         return type(self), (self.store, self._dimension_separator, self.read_only)
@@ -122,7 +136,7 @@ class ObjectStore(Store):
     # -- one key -----------------------------------------------------------------------------------
 
     def get(self, key: str, default: Buffer | None = None) -> Buffer | None:
-        value = self._read(key)
+        value = self._read(key) if self._directory is None else self._directory.get(key)
         return default if value is None else value
 
     def _read(self, key: str, most: int = -1) -> bytes | None:
@@ -196,6 +210,10 @@ class ObjectStore(Store):
 
     def _below(self, path: str) -> list[str]:
         """Return all keys below a path."""
+        if self._directory is not None:
+            # obstore leaves out links to nothing
+            below, folder = prefix_of(path), self._directory.dir_path(path)
+            return [below + key for key in DirectoryStore(folder)] if os.path.isdir(folder) else []
         return [entry["path"] for part in self._obstore.list(self.store, path or None) for entry in part]
 
     def __eq__(self, other: object) -> bool:
@@ -214,8 +232,10 @@ class ObjectStore(Store):
         values = self._map(self.get, keys)
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
-    def read_values(self, keys: Sequence[str], most: int = -1) -> list[bytes | None]:
+    def read_values(self, keys: Sequence[str], most: int = -1, strict: bool = True) -> list[Buffer | None]:
         """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`."""
+        if self._directory is not None:
+            return access.value_reader(self._directory, most, strict)(list(keys))
         return self._map(lambda key: self._read(key, most), keys)
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
@@ -238,6 +258,8 @@ class ObjectStore(Store):
             return
 
     def get_partial_values(self, key_ranges: Sequence[KeyRange]) -> list[Buffer | None]:
+        if self._directory is not None:
+            return list(self._directory.get_partial_values(key_ranges))
         ranges = _ranges_by_key(key_ranges)
         parts = self._map(lambda item: self._parts(*item), ranges.items())
         # the parts of each key, in the order of its ranges

@@ -144,7 +144,7 @@ class RedisStore(Store):
             values |= {key: self.get(key) for key in missing}
         return {key: value for key, value in values.items() if value is not None}
 
-    def read_values(self, keys: Sequence[str], most: int = -1) -> list[bytes | None]:
+    def read_values(self, keys: Sequence[str], most: int = -1, strict: bool = True) -> list[bytes | None]:
         """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`."""
         if most < 0:
             found = self.getitems(keys)

@@ -17,10 +17,10 @@ from typing import Any, TextIO, TypeAlias
 import numpy as np
 
 from zarrcy import metadata, settings
-from zarrcy.api.copy_elements import ArrayLike, copy_elements
 from zarrcy.api.progress import Advance, byte_progress
 from zarrcy.errors import CopyError, MetadataError
 from zarrcy.hierarchy.arrays import Array
+from zarrcy.hierarchy.copy_elements import copy_elements
 from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
@@ -39,6 +39,8 @@ Counts: TypeAlias = tuple[int, int, int]
 Log: TypeAlias = Callable[[str], object]
 LogLike: TypeAlias = "Log | str | os.PathLike[str] | TextIO | None"
 """Where the log goes: a function, the path of a file, or a file that is open; None for no log."""
+ArrayLike: TypeAlias = Any
+"""An array of zarrcy, or a dataset of h5py, which has no type stubs."""
 GroupLike: TypeAlias = Any
 """A group of zarrcy or h5py, or an object with the same methods; h5py has no type stubs."""
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _OBJECT_TYPES = {str: "vlen-utf8", "str": "vlen-utf8", bytes: "vlen-bytes", "bytes": "vlen-bytes"}
 _MODES = ("r", "r+", "a", "w", "w-", "x")
+# Elements of a larger array of zarrcy, in bytes, are copied piece by piece instead of loaded at once.
+_MOST_LOADED = 32 * 2**20
 _NOT_GIVEN: Option = object()
 
 
@@ -549,7 +551,11 @@ def array(data: Elements, **kwargs: Option) -> Array:
 
 def _create_filled(data: Elements, kwargs: dict[str, Option]) -> Array:
     created = create(**kwargs)
-    if created.size:
+    if isinstance(data, Array) and created.nbytes > _MOST_LOADED:
+        from zarrcy.hierarchy.copy_elements import copy_elements
+
+        copy_elements(data, created, lambda nbytes: None)
+    elif created.size:
         created[...] = data if isinstance(data, np.ndarray) else data[...]
     return created
 

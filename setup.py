@@ -177,7 +177,12 @@ def kernels():
         else [],
         "extra_link_args": [SANITIZERS] if SANITIZE else [],
     }
-    extra = dict.fromkeys(("_chunk_steps", "_native_codec"), codec_options()) if is_posix else {}
+    codec_libraries = codec_options() if is_posix else {}
+    extra = {
+        "_native_codec": codec_libraries,
+        # Loops with comparisons of floats become vector loops only if comparisons need not raise a signal.
+        "_chunk_steps": merged(codec_libraries, {"extra_compile_args": ["-fno-trapping-math"]}),
+    }
     extensions = [
         Extension(
             f"zarrcy._kernels.{name}",

@@ -32,6 +32,7 @@ LANE_CODECS = {
     "blosc of bits": Blosc("zstd", 1, Blosc.BITSHUFFLE, 512),
     "blosc plain": Blosc("lz4hc", 1, Blosc.NOSHUFFLE),
     "blosclz": Blosc("blosclz", 9, Blosc.SHUFFLE),
+    "blosc of zlib": Blosc("zlib", 1, Blosc.SHUFFLE),
     "zstd": numcodecs.Zstd(1),
     "lz4": numcodecs.LZ4(),
     "gzip": numcodecs.GZip(1),

@@ -93,8 +93,7 @@ def test_chunks_of_all_kinds_are_on_average_as_short_as_those_of_zlib(level):
             len(codec_for("zlib", chunk.nbytes, level).encode(chunk)) / len(zlib.compress(chunk, level))
         )
     assert np.exp(np.mean(np.log(ratios))) <= 1.02
-    # data that zlib shrinks to 1 percent may take 3 percent
-    assert max(ratios) <= 3
+    assert max(ratios) <= 1.8
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -165,7 +164,7 @@ def test_a_checksum_follows_the_chunk_if_requested(name):
 
 
 @pytest.mark.parametrize("name", PEERS)
-@pytest.mark.parametrize("level", [-1, *LEVELS, *([True] if 1 in LEVELS else [])])
+@pytest.mark.parametrize("level", [-1, *LEVELS])
 def test_arrays_of_every_level_are_written_on_the_native_path(name, level, tmp_path):
     values = np.cumsum(RNG.integers(0, 9, 5000)).astype("i4").reshape(50, 100)
     a = zarrcy.array(values, chunks=(20, 30), compressor=PEERS[name](level), store=tmp_path)

@@ -23,7 +23,6 @@ with_codecs = pytest.mark.skipif("blosc" not in native.codecs(), reason="no code
 
 CODECS = LANE_CODECS | {
     "blosc in small blocks": Blosc("lz4", 5, Blosc.SHUFFLE, 256),
-    "blosc of zlib": Blosc("zlib", 1, Blosc.SHUFFLE),
     "zlib": numcodecs.Zlib(1),
 }
 

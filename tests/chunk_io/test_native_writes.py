@@ -67,7 +67,7 @@ def test_every_selection_writes_the_same_on_both_paths(codec, in_files, tmp_path
         keys = [sorted(a.store) for a in arrays]
         assert keys[0] == keys[1]
         # versions of Zstandard encode the same bytes differently, and so do implementations of deflate
-        if "zstd" not in str(LANE_CODECS[codec]) and codec not in ("gzip", "zlib"):
+        if "zstd" not in str(LANE_CODECS[codec]) and codec not in ("gzip", "zlib", "blosc of zlib"):
             for key in keys[0]:
                 assert bytes(arrays[0].store[key]) == bytes(arrays[1].store[key]), "stored values differ"
 
@@ -80,7 +80,7 @@ def test_every_selection_writes_the_same_on_both_paths(codec, in_files, tmp_path
 
 @with_codecs
 @pytest.mark.parametrize("shuffle", [Blosc.NOSHUFFLE, Blosc.SHUFFLE, Blosc.BITSHUFFLE])
-@pytest.mark.parametrize("cname", ["lz4", "lz4hc", "zstd"])
+@pytest.mark.parametrize("cname", ["lz4", "lz4hc", "zstd", "zlib"])
 @given(
     n=st.sampled_from([1, 9, 130, 1000, 33_001, 150_000]),
     typesize=st.sampled_from([1, 2, 3, 4, 8, 12, 16, 17]),
@@ -103,8 +103,11 @@ def test_blosc_frames_have_the_bytes_that_numcodecs_writes(cname, shuffle, n, ty
     finally:
         numcodecs.blosc.use_threads = threads
     found = codec.encode(chunk)
-    # versions of Zstandard encode the same bytes differently
-    assert found == bytes(expected) or cname == "zstd"
+    # versions of Zstandard encode the same bytes differently, and so do implementations of deflate
+    assert found == bytes(expected) or cname in ("zstd", "zlib")
+    assert found[:2] + found[3:12] == bytes(expected)[:2] + bytes(expected)[3:12], (
+        "the blocks have the same length"
+    )
     assert codec.encode(chunk) == found, "the second call gives the same bytes"
     assert Blosc().decode(found) == chunk.tobytes()
 

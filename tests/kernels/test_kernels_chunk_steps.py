@@ -308,6 +308,8 @@ INVALID = [
     (7, [("difference", "i2")]),
     (7, [("cast", "i2", "i4", "wraps")]),
     (8, [("scale", "i4", 0.0, 1.0, True)]),
+    (8, [("quantize", "f8", 3.0)]),
+    (8, [("quantize", "f8", 2.0**200)]),
     (8, [("round_bits", 4, 31)]),
     (8, [("round_bits", 3, 1)]),
     (8, [("unpack_bits", True, "none", 65)]),

@@ -57,7 +57,7 @@ class Steps:
     scale, type, a, b, rounds         ``(x - a) * b``, rounded to the nearest integer if `rounds`
     unscale, type, a, b               ``x / b + a``
     rint, type                        round floats to integers, halves to even
-    quantize, type, a                 ``rint(a * x) / a``
+    quantize, type, a                 ``rint(a * x) / a``, where `a` is a power of two
     round_bits, size, n               round away the lowest `n` bits of floats of `size` bytes, halves to even
     pack_bits, highest_first, where   eight Booleans to a byte. The number of padding bits is stored as `where` says:
                                       "none", "first_byte" or "last_byte"

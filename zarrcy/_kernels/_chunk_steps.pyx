@@ -5,6 +5,8 @@ reported but that: the caller repeats the work on the fallback path, which raise
 `_reference_chunk_steps` is the same in NumPy.
 """
 
+from math import frexp
+
 cimport numpy as cnp
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int64_t, uint32_t
@@ -130,7 +132,7 @@ cdef class Steps:
     scale, type, a, b, rounds         ``(x - a) * b``, rounded to the nearest integer if `rounds`
     unscale, type, a, b               ``x / b + a``
     rint, type                        round floats to integers, halves to even
-    quantize, type, a                 ``rint(a * x) / a``
+    quantize, type, a                 ``rint(a * x) / a``, where `a` is a power of two
     round_bits, size, n               round away the lowest `n` bits of floats of `size` bytes, halves to even
     pack_bits, highest_first, where   eight Booleans to a byte. The number of padding bits is stored as `where` says:
                                       "none", "first_byte" or "last_byte"
@@ -243,6 +245,11 @@ cdef index_t _parse(zarrcy_step* step, index_t nbytes, tuple description) except
         step.a = parameters[1] if len(parameters) > 1 else 0
         step.b = parameters[2] if len(parameters) > 2 else 1
         step.flag = len(parameters) > 3 and parameters[3]
+        if kind == ZARRCY_QUANTIZE:
+            # the inverse of a power of two is exact
+            if not 2.0 ** -100 <= step.a <= 2.0 ** 100 or frexp(step.a)[0] != 0.5:
+                raise ValueError(f"{description}: {step.a} is not a power of two")
+            step.b = 1 / step.a
     elif kind == ZARRCY_ROUND_BITS:
         step.size, step.bits = parameters
         if step.size not in (2, 4, 8) or not 1 <= step.bits < 8 * step.size - 1:

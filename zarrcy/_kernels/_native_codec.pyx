@@ -128,6 +128,8 @@ CODECS = {name: i for i, name in enumerate(("raw", "blosc", "zstd", "lz4", "gzip
 DEFLATE_LEVELS = tuple([level for level in range(10) if zarrcy_can_deflate(level)])
 DEFLATE_LIBRARY = ZARRCY_DEFLATE_LIBRARY.decode()
 INNER = {"lz4": 0, "lz4hc": 1, "zstd": 2}
+if ZARRCY_BUILT_IN > ZLIB and DEFLATE_LEVELS == tuple(range(10)):
+    INNER["zlib"] = 3
 
 zarrcy_checksums_init()
 

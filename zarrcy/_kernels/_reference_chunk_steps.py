@@ -160,6 +160,12 @@ def _scale(flat: NDArray[np.uint8], name: str, a: float, b: float, rounds: bool)
     return _floats(flat, name, lambda x: np.rint((x - a) * b) if rounds else (x - a) * b)
 
 
+def _quantize(flat: NDArray[np.uint8], name: str, a: float) -> AnyArray:
+    if not 2.0**-100 <= a <= 2.0**100 or math.frexp(a)[0] != 0.5:
+        raise ValueError(f"{a} is not a power of two")
+    return _floats(flat, name, lambda x: np.rint(a * x) / a)
+
+
 def _round_bits(flat: NDArray[np.uint8], size: int, n: int) -> AnyArray:
     if size not in (2, 4, 8) or not 1 <= n < 8 * size - 1:
         raise ValueError(f"a float of {size} bytes, rounded by {n} bits")
@@ -219,7 +225,7 @@ _STEPS: dict[str, Callable[..., AnyArray]] = {
     "scale": _scale,
     "unscale": lambda flat, name, a, b: _floats(flat, name, lambda x: x / b + a),
     "rint": lambda flat, name: _floats(flat, name, np.rint),
-    "quantize": lambda flat, name, a: _floats(flat, name, lambda x: np.rint(a * x) / a),
+    "quantize": _quantize,
     "round_bits": _round_bits,
     "pack_bits": _pack_bits,
     "unpack_bits": _unpack_bits,

@@ -135,7 +135,8 @@ static uint32_t zarrcy_lookup3(const unsigned char *p, size_t n, uint32_t seed) 
     return c;
 }
 
-/* Return a checksum of bytes. `by_tables`: use the loops of this file and of crc32c.h, and no library or instruction. */
+/* Return a checksum of bytes. `by_tables`: use the loops of this file and of crc32c.h, and no library or
+ * instruction. */
 static uint32_t zarrcy_checksum_of(const zarrcy_checksum *sum, const unsigned char *p, size_t n, int by_tables) {
     switch (sum->kind) {
     case ZARRCY_CRC32:

@@ -83,7 +83,7 @@ static int zarrcy_blosc_read_header(zarrcy_blosc_frame *f, const unsigned char *
     f->n_blocks = (uint32_t)((nbytes + f->block_nbytes - 1) / f->block_nbytes);
     if ((uint64_t)f->n_blocks * 4 + 16 > f->stored)
         return -1;
-    return f->format == 0 || f->format == 1 || f->format == 4 ? 0 : -1;
+    return f->format == 0 || f->format == 1 || f->format == 3 || f->format == 4 ? 0 : -1;
 }
 
 /* The streams of a block: the offset of the next one in the frame, the decoded length of the block, the number of
@@ -130,6 +130,8 @@ static int zarrcy_blosc_decode_stream(zarrcy_decoder *d, const zarrcy_blosc_fram
         return -1;
     if (f->format == 1)
         return LZ4_decompress_safe((const char *)src, dst, (int)length, (int)part) == (int)part ? 0 : -1;
+    if (f->format == 3)
+        return zarrcy_deflate_decode(&d->inflater, 0, (const char *)src, length, dst, part);
     if (f->format == 4)
         return zarrcy_zstd_decode(d, (const char *)src, length, dst, part);
 #ifdef ZARRCY_ARCHIVE

@@ -37,8 +37,8 @@ static int zarrcy_deflate_decode(zarrcy_inflater *d, int is_gzip, const char *sr
 /* Return whether chunks are encoded at a level, no longer on average than zlib's. */
 static int zarrcy_can_deflate(int level) { return level >= 0 && level <= 9; }
 
-static int64_t zarrcy_deflate_encode(zarrcy_deflater *d, int is_gzip, int level, const char *src, size_t n, char *dst,
-                                     size_t room) {
+static int64_t zarrcy_deflate_encode(zarrcy_deflater *d, int is_gzip, int level, int is_shuffled, const char *src,
+                                     size_t n, char *dst, size_t room) {
     size_t encoded;
     if (d->library && d->level != level) {
         libdeflate_free_compressor(d->library);
@@ -63,6 +63,10 @@ typedef struct {
 typedef struct {
     zarrcy_zng_stream stream;
     int kind;               /* format and level of the stream, see below; 0 before it is created */
+} zarrcy_deflate_stream;
+
+typedef struct {
+    zarrcy_deflate_stream tuned, other;
 } zarrcy_deflater;
 
 static void zarrcy_inflater_free(zarrcy_inflater *d) {
@@ -71,8 +75,10 @@ static void zarrcy_inflater_free(zarrcy_inflater *d) {
 }
 
 static void zarrcy_deflater_free(zarrcy_deflater *d) {
-    if (d->kind)
-        zng_deflateEnd(&d->stream);
+    if (d->tuned.kind)
+        zng_deflateEnd(&d->tuned.stream);
+    if (d->other.kind)
+        zng_deflateEnd(&d->other.stream);
 }
 
 static int zarrcy_deflate_decode(zarrcy_inflater *d, int is_gzip, const char *src, size_t n, char *dst, size_t nbytes) {
@@ -98,45 +104,49 @@ static int zarrcy_deflate_decode(zarrcy_inflater *d, int is_gzip, const char *sr
     return zng_inflate(s, 4) == 1 && s->avail_out == 0 && s->avail_in == 0 ? 0 : -1;
 }
 
-/* Parameters of zlib-ng, by level. At levels 2 to 8, zlib-ng does not find matches of three bytes, so chunks of
- * integers are up to 1.7 times as long as zlib's; at level 1 it uses fixed codes, and they are 3 times as long. At
- * level 9 it finds such matches. So every stream uses level 9 with the parameters that zlib has for the requested
- * level, and takes as long as zlib. This works from level 4 on. At levels 1 to 3, zlib does not index positions inside
- * a match but zlib-ng does, and chunks of labels and steps are up to 1.7 times as long with any parameters. These
- * levels are left to zlib. Level 0 does not use parameters. */
+/* How zlib-ng encodes at a level of zlib. zlib-ng finds no matches of three bytes at levels 2 to 8, so chunks of
+ * integers and floats are up to 1.7 times as long as zlib's. It finds them at level 9. There, the search has the
+ * parameters that zlib has for the requested level, and takes as long as in zlib.
+ *
+ * That is enough from level 4 on; level 3 is level 4, which takes less time than zlib at level 3. At levels 1 and 2,
+ * zlib does not index positions inside a match but zlib-ng does, and chunks of labels and steps are up to 5 times as
+ * long. For those, level 2 of zlib-ng is as good as zlib's and faster. So both ways encode a part of the chunk, and
+ * the one with fewer bytes encodes the chunk. Shuffled bytes have few matches of three bytes. Level 0 does not
+ * compress. */
 typedef struct {
     int good, lazy, nice, chain;
-} zarrcy_deflate_tuning;
+    int other;              /* the level of zlib-ng that is tried too; 0 for none */
+} zarrcy_deflate_way;
 
-static const zarrcy_deflate_tuning zarrcy_deflate_parameters[] = {
-    {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {4, 4, 16, 16},
-    {8, 16, 32, 32}, {8, 16, 128, 128}, {8, 32, 128, 256}, {32, 128, 258, 1024}, {32, 258, 258, 4096},
+static const zarrcy_deflate_way zarrcy_deflate_ways[] = {
+    {0, 0, 0, 0, 0}, {4, 3, 8, 1, 2}, {4, 4, 8, 4, 2}, {4, 4, 16, 16, 0}, {4, 4, 16, 16, 0},
+    {8, 16, 32, 32, 0}, {8, 16, 128, 128, 0}, {8, 32, 128, 256, 0}, {32, 128, 258, 1024, 0}, {32, 258, 258, 4096, 0},
 };
 
-/* Return whether chunks are encoded at a level, no longer on average than zlib's. */
-static int zarrcy_can_deflate(int level) { return level == 0 || (level >= 4 && level <= 9); }
+/* Of a longer chunk, this part is encoded in both ways: one eighth, between these bounds. */
+enum { ZARRCY_LEAST_SAMPLE = 4096, ZARRCY_MOST_SAMPLE = 32768 };
 
-static int64_t zarrcy_deflate_encode(zarrcy_deflater *d, int is_gzip, int level, const char *src, size_t n, char *dst,
-                                     size_t room) {
+/* Return whether chunks are encoded at a level, no longer on average than zlib's. */
+static int zarrcy_can_deflate(int level) { return level >= 0 && level <= 9; }
+
+/* Encode with one stream: with the search parameters of `way` at level 9 or, if it is NULL, at level `level`. */
+static int64_t zarrcy_deflate_in_way(zarrcy_deflate_stream *d, int is_gzip, int level, const zarrcy_deflate_way *way,
+                                     const char *src, size_t n, char *dst, size_t room) {
     zarrcy_zng_stream *s = &d->stream;
-    const zarrcy_deflate_tuning *tuning;
     /* streams of any format and level take turns in a workspace */
-    int kind = 1 + 2 * level + !!is_gzip;
-    if (n > 0xffffffffu || !zarrcy_can_deflate(level))
-        return -1;
+    int kind = 1 + 2 * (way ? 9 : level) + !!is_gzip;
     if (d->kind != kind) {
         if (d->kind)
             zng_deflateEnd(s);
         memset(s, 0, sizeof *s);
         d->kind = 0;
         /* method 8 is deflate; 8 is the default memory level, and 0 the default strategy */
-        if (zng_deflateInit2(s, level ? 9 : 0, 8, is_gzip ? 31 : 15, 8, 0) != 0)
+        if (zng_deflateInit2(s, way ? 9 : level, 8, is_gzip ? 31 : 15, 8, 0) != 0)
             return -1;
         d->kind = kind;
     } else if (zng_deflateReset(s) != 0)
         return -1;
-    tuning = &zarrcy_deflate_parameters[level];
-    if (level && zng_deflateTune(s, tuning->good, tuning->lazy, tuning->nice, tuning->chain) != 0)
+    if (way && zng_deflateTune(s, way->good, way->lazy, way->nice, way->chain) != 0)
         return -1;
     s->next_in = (const uint8_t *)src;
     s->avail_in = (uint32_t)n;
@@ -144,6 +154,35 @@ static int64_t zarrcy_deflate_encode(zarrcy_deflater *d, int is_gzip, int level,
     s->avail_out = room > 0xffffffffu ? 0xffffffffu : (uint32_t)room;
     /* 4: finish; 1: the whole stream fits */
     return zng_deflate(s, 4) == 1 ? (int64_t)s->total_out : -1;
+}
+
+static int64_t zarrcy_deflate_encode(zarrcy_deflater *d, int is_gzip, int level, int is_shuffled, const char *src,
+                                     size_t n, char *dst, size_t room) {
+    const zarrcy_deflate_way *way = &zarrcy_deflate_ways[level];
+    size_t sample = n / 8;
+    int64_t tuned, other;
+    if (n > 0xffffffffu || !zarrcy_can_deflate(level))
+        return -1;
+    if (level == 0)
+        return zarrcy_deflate_in_way(&d->tuned, is_gzip, 0, NULL, src, n, dst, room);
+    if (way->other && is_shuffled)
+        return zarrcy_deflate_in_way(&d->other, is_gzip, way->other, NULL, src, n, dst, room);
+    if (way->other) {
+        sample = sample > ZARRCY_MOST_SAMPLE ? ZARRCY_MOST_SAMPLE : sample < ZARRCY_LEAST_SAMPLE ? ZARRCY_LEAST_SAMPLE
+                                                                                                  : sample;
+        if (sample > n)
+            sample = n;
+        /* the middle of the chunk is more typical than an edge, where elements may be fill values */
+        src += (n - sample) / 2;
+        other = zarrcy_deflate_in_way(&d->other, is_gzip, way->other, NULL, src, sample, dst, room);
+        tuned = zarrcy_deflate_in_way(&d->tuned, is_gzip, level, way, src, sample, dst, room);
+        src -= (n - sample) / 2;
+        if (other >= 0 && (tuned < 0 || other < tuned))
+            return zarrcy_deflate_in_way(&d->other, is_gzip, way->other, NULL, src, n, dst, room);
+        if (sample == n)
+            return tuned;
+    }
+    return zarrcy_deflate_in_way(&d->tuned, is_gzip, level, way, src, n, dst, room);
 }
 
 #else
@@ -158,8 +197,8 @@ static int zarrcy_deflate_decode(zarrcy_inflater *d, int is_gzip, const char *sr
     return -1;
 }
 static int zarrcy_can_deflate(int level) { return 0; }
-static int64_t zarrcy_deflate_encode(zarrcy_deflater *d, int is_gzip, int level, const char *src, size_t n, char *dst,
-                                     size_t room) {
+static int64_t zarrcy_deflate_encode(zarrcy_deflater *d, int is_gzip, int level, int is_shuffled, const char *src,
+                                     size_t n, char *dst, size_t room) {
     return -1;
 }
 

@@ -17,7 +17,7 @@ typedef struct {
     int block_nbytes;       /* Blosc: size of a block; 0 chooses it as C-Blosc does */
 } zarrcy_encoding;
 
-enum { ZARRCY_INNER_LZ4, ZARRCY_INNER_LZ4HC, ZARRCY_INNER_ZSTD };
+enum { ZARRCY_INNER_LZ4, ZARRCY_INNER_LZ4HC, ZARRCY_INNER_ZSTD, ZARRCY_INNER_ZLIB };
 
 /* The encoder of one thread. Its memory is allocated once and reused for all chunks. */
 typedef struct {
@@ -113,6 +113,8 @@ static int64_t zarrcy_blosc_encode_stream(zarrcy_encoder *e, const zarrcy_encodi
         return LZ4_compress_fast(src, dst, (int)n, (int)room, 10 - level);
     if (c->inner == ZARRCY_INNER_LZ4HC)
         return n > 2u << 30 ? 0 : LZ4_compress_HC(src, dst, (int)n, (int)room, level);
+    if (c->inner == ZARRCY_INNER_ZLIB)
+        return zarrcy_deflate_encode(&e->deflater, 0, level, c->shuffle, src, n, dst, room);
     level = level < 9 ? 2 * level - 1 : ZSTD_maxCLevel();
     return zarrcy_zstd_encode(e, level, 0, src, n, dst, room);
 }
@@ -154,7 +156,7 @@ static int64_t zarrcy_blosc_encode_block(zarrcy_encoder *e, const zarrcy_encodin
 static int64_t zarrcy_blosc_encode(zarrcy_encoder *e, const zarrcy_encoding *c, const char *src, size_t n, char *dst,
                                    size_t room) {
     uint32_t nbytes = (uint32_t)n, typesize = c->typesize, block, n_blocks, k, size, most;
-    int splits, format = c->inner == ZARRCY_INNER_ZSTD ? 4 : 1;
+    int splits, format = c->inner == ZARRCY_INNER_ZSTD ? 4 : c->inner == ZARRCY_INNER_ZLIB ? 3 : 1;
     int64_t at, encoded = -1;
     if (n == 0 || n > 0x7fffffff - 16 || room < n + 16)
         return -1;
@@ -200,8 +202,8 @@ static int64_t zarrcy_blosc_encode(zarrcy_encoder *e, const zarrcy_encoding *c, 
 
 #endif
 
-/* Encode `n` bytes to `dst`. Returns the encoded length, or -1. `src` is four bytes for each checksum at the start after
- * `dst` if the bytes of a raw codec already are in their place. */
+/* Encode `n` bytes to `dst`. Returns the encoded length, or -1. `src` is four bytes for each checksum at the start
+ * after `dst` if the bytes of a raw codec already are in their place. */
 static int64_t zarrcy_encode(zarrcy_encoder *e, const zarrcy_encoding *c, const char *src, size_t n, char *dst,
                              size_t room) {
     int64_t encoded = -1;
@@ -231,7 +233,7 @@ static int64_t zarrcy_encode(zarrcy_encoder *e, const zarrcy_encoding *c, const 
 #endif
     case ZARRCY_GZIP:
     case ZARRCY_ZLIB:
-        encoded = zarrcy_deflate_encode(&e->deflater, c->codec == ZARRCY_GZIP, c->level, src, n, dst, room);
+        encoded = zarrcy_deflate_encode(&e->deflater, c->codec == ZARRCY_GZIP, c->level, 0, src, n, dst, room);
         break;
     }
     return encoded >= 0 && c->sums.n ? zarrcy_add_checksums(&c->sums, dst, (size_t)encoded) : encoded;

@@ -229,14 +229,13 @@ class _Opening(Record):
                 self.config.unaligned != "allow",
             ),
             is_in_memory=is_in_memory,
-            # A filter may be a user's Python code, and objects need the GIL for every step. The native path has
-            # filters of numcodecs only.
+            # A filter may be a user's Python code, and objects need the GIL for every step.
             is_shareable=(
                 access.is_thread_safe(store)
                 and not dtype.hasobject
                 and (
                     native_path is not None
-                    or (nbytes >= policy.thread_min_chunk_nbytes and not pipeline.filters)
+                    or (nbytes >= policy.thread_min_chunk_nbytes and pipeline.has_own_filters)
                 )
             ),
             batch=batch,

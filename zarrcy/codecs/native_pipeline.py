@@ -322,7 +322,7 @@ def _of_quantize(codec: Codec, _: _Input) -> _Translation | None:
     old, new = _number(memory), _number(stored)
     if old is None or new is None or (memory.kind, stored.kind) != ("f", "f") or type(digits) is not int:
         return None
-    if abs(digits) > 30:
+    if abs(digits) > 25:
         return None
     # as numcodecs computes the power of two
     exponent = math.log10(10.0**-digits)

@@ -242,6 +242,11 @@ class Pipeline:
             return -1
         return 4 * max(nbytes, self.nbytes) + 2**20
 
+    @property
+    def has_own_filters(self) -> bool:
+        """Whether all filters are those of numcodecs or zarrcy, which several threads can use at once."""
+        return all(is_own(stage.codec) for stage in self.filters)
+
     def native_pipeline(self) -> NativePipeline | None:
         """Return what the native path does with the chunks.
 

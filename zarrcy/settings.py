@@ -84,6 +84,15 @@ THREADS = Setting(
     "CPUs that the process may use.",
     read="call",
 )
+IO_DEPTH = Setting(
+    name="ZARRCY_IO_DEPTH",
+    kind="positive integer",
+    default="",
+    meaning="Most stored values that are read or written at the same time where the store is slow to answer, on "
+    "however few CPUs; by default 32 for files.",
+    read="call",
+    parse=_positive_integer,
+)
 DURABILITY = Setting(
     name="ZARRCY_DURABILITY",
     kind='"none", "data" or "full"',
@@ -155,6 +164,7 @@ HDF5_VDS_PREFIX = Setting(
 )
 SETTINGS: tuple[Setting, ...] = (
     THREADS,
+    IO_DEPTH,
     DURABILITY,
     ALLOW_PICKLE,
     MAX_DOCUMENT_MIB,

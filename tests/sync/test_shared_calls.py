@@ -44,6 +44,7 @@ class Caller:
 
     def _call(self):
         def work():
+            self.call = call
             while not self.is_over and not call.leaves():
                 self.at_work.append(threading.get_ident())
                 self.turns.acquire()
@@ -128,6 +129,29 @@ def test_helpers_are_distributed_evenly(new_caller):
     second = new_caller(n_helpers=9, budget=6)
     first.go_on_until(lambda: len(second.at_work) == 3)
     assert new_caller.pool.n_working == 6
+
+
+def test_threads_that_wait_leave_the_budget_to_threads_that_compute(new_caller):
+    waiting = new_caller(n_helpers=1, budget=3)
+    wait_until(lambda: len(waiting.at_work) == 2)
+    waiting.call.widen(7, 8, 0, 0)
+    wait_until(lambda: len(waiting.at_work) == 8)
+    computing = new_caller(n_helpers=9, budget=3)
+    wait_until(lambda: len(computing.at_work) == 2)
+    assert new_caller.pool.n_working == 10
+    # the callers are two; a third thread may compute
+    computing.turns.release(10)
+    wait_until(lambda: not computing.turns.acquire(blocking=False))
+    assert len(computing.at_work) == 2
+
+
+def test_helpers_that_wait_hold_a_bounded_number_of_bytes(new_caller):
+    first, second = new_caller(n_helpers=0, budget=1), new_caller(n_helpers=0, budget=1)
+    first.call.widen(30, 32, 100, 350)
+    wait_until(lambda: len(first.at_work) == 4)
+    second.call.widen(30, 32, 25, 350)
+    wait_until(lambda: len(second.at_work) == 3)
+    assert new_caller.pool.n_working == 7
 
 
 def test_a_call_inside_a_call_counts_once(new_caller):

@@ -26,6 +26,8 @@ cdef class Workspace:
     cdef void* decoder
     cdef void* encoder
     cdef index_t kept_nbytes         # of all memory, while the workspace is idle
+    cdef bint is_timed               # reads of whole chunks are timed
+    cdef index_t waited_ns           # how much longer they took than a copy in memory
 
     cdef int reserve(self, index_t room, index_t nbytes, index_t scratch_nbytes) except -1
 

@@ -6,6 +6,21 @@ from zarrcy._kernels._plan_outer cimport Plan
 from zarrcy._kernels._types cimport index_t
 
 
+cdef struct Sample:
+    index_t since_ns
+    index_t cpu_ns
+    bint by_cpu
+
+
+cdef class Latency:
+    cdef readonly index_t wait_ns
+    cdef readonly index_t work_ns
+    cdef bint is_suspect
+
+    cdef void begin(self, Sample* sample) noexcept nogil
+    cdef bint end(self, Sample* sample, index_t waited_ns) noexcept nogil
+
+
 cdef class PieceQueue:
     cdef readonly index_t n_places   # number of pieces in the queue
     cdef ChunkCodec codec
@@ -26,6 +41,7 @@ cdef class PieceQueue:
 
     cdef index_t number_of(self, index_t place) noexcept nogil
     cdef bint take(self, index_t* first, index_t* last) noexcept nogil
+    cdef bint take_one(self, index_t* place) noexcept nogil
 
 
 cdef class ChunkDir:
@@ -35,6 +51,9 @@ cdef class ChunkDir:
     cdef const char* separator_at
     cdef index_t n_prefix
     cdef index_t n_separator
+    cdef readonly Latency reads
+    cdef readonly Latency writes
+    cdef readonly Latency changes
 
     cdef char* new_path(self, int ndim, index_t n_more) except NULL
     cdef char* write_path(self, char* path, Plan plan, index_t number) except NULL nogil

@@ -15,6 +15,26 @@ from zarrcy._kernels._native_codec import ChunkCodec
 from zarrcy._kernels.protocols import AnyArray, Buffer, ChunkLayout, Item, Plan
 
 @final
+class Latency:
+    """How long threads wait for the stored values of one place, as the first piece of each call shows.
+
+    On a local disk a value comes at once, and this costs four looks at a clock per call. If the first value is late,
+    the next one shows how long the thread was off the CPU.
+
+    Attributes
+    ----------
+    wait_ns : int
+        How long a thread waits for one value; 0 if the values come at once.
+    work_ns : int
+        How long it then works on one value.
+    """
+
+    @property
+    def wait_ns(self) -> int: ...
+    @property
+    def work_ns(self) -> int: ...
+
+@final
 class PieceQueue:
     """The pieces of one read or write, from which threads take the next `step` pieces.
 
@@ -77,9 +97,20 @@ class ChunkDir:
         The path of a chunk's file is the prefix and the coordinates of the chunk.
     separator : bytes
         The separator between coordinates.
+
+    Attributes
+    ----------
+    reads, writes, changes : Latency
+        How long threads wait for files that are read, written, or read and written.
     """
 
     def __new__(cls, prefix: bytes, separator: bytes) -> ChunkDir: ...
+    @property
+    def reads(self) -> Latency: ...
+    @property
+    def writes(self) -> Latency: ...
+    @property
+    def changes(self) -> Latency: ...
 
 @final
 class ValueBuffers:

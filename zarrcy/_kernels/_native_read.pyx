@@ -32,6 +32,7 @@ cnp.import_array()
 
 cdef extern from "file_io.h":
     index_t zarrcy_fetch_add(index_t* counter, index_t step) nogil
+    index_t zarrcy_cpu_ns() nogil
     index_t zarrcy_now_ns() nogil
     index_t zarrcy_read_at(int fd, char* at, size_t n, index_t start) nogil
     bint zarrcy_is_missing(const char* path) nogil
@@ -52,10 +53,51 @@ cdef enum:
     RUN_CHUNK_NBYTES = 32768
     # reading this many unwanted bytes costs no more than one more system call
     RUN_GAP_NBYTES = 16384
+    # on a local disk with a warm cache, no thread waits this long for a file
+    SUSPECT_NS = 200000
     MISSING = -2                     # instead of a file descriptor: there is no stored value
 
 # offset and length, in a shard index, of a chunk that is not stored
 cdef uint64_t ABSENT = <uint64_t> -1
+
+
+cdef class Latency:
+    """How long threads wait for the stored values of one place, as the first piece of each call shows.
+
+    On a local disk a value comes at once, and this costs four looks at a clock per call. If the first value is late,
+    the next one shows how long the thread was off the CPU.
+
+    Attributes
+    ----------
+    wait_ns : int
+        How long a thread waits for one value; 0 if the values come at once.
+    work_ns : int
+        How long it then works on one value.
+    """
+
+    cdef void begin(self, Sample* sample) noexcept nogil:
+        """Begin to measure one piece."""
+        sample.by_cpu = self.is_suspect
+        sample.cpu_ns = zarrcy_cpu_ns() if sample.by_cpu else 0
+        sample.since_ns = zarrcy_now_ns()
+
+    cdef bint end(self, Sample* sample, index_t waited_ns) noexcept nogil:
+        """Take one piece into account. Returns whether the next one must be measured as well.
+
+        `waited_ns` is how long the calls took that bring the value.
+        """
+        cdef index_t wall_ns, cpu_ns
+        if waited_ns < SUSPECT_NS:
+            self.is_suspect = False
+            self.wait_ns = 0
+        elif sample.by_cpu:
+            wall_ns, cpu_ns = zarrcy_now_ns() - sample.since_ns, zarrcy_cpu_ns() - sample.cpu_ns
+            self.is_suspect = False
+            self.work_ns = cpu_ns if cpu_ns > 0 else 1
+            self.wait_ns = wall_ns - cpu_ns if wall_ns - cpu_ns >= SUSPECT_NS else 0
+        elif self.wait_ns == 0:
+            self.is_suspect = True
+        return self.is_suspect
 
 
 cdef class PieceQueue:
@@ -137,11 +179,18 @@ cdef class PieceQueue:
 
     cdef bint take(self, index_t* first, index_t* last) noexcept nogil:
         """Take the next places. False if there are none left."""
-        first[0] = zarrcy_fetch_add(&self.following, self.step)
+        # read once: another thread may change it meanwhile
+        cdef index_t step = self.step
+        first[0] = zarrcy_fetch_add(&self.following, step)
         if first[0] >= self.n_places:
             return False
-        last[0] = first[0] + self.step if self.step < self.n_places - first[0] else self.n_places
+        last[0] = first[0] + step if step < self.n_places - first[0] else self.n_places
         return True
+
+    cdef bint take_one(self, index_t* place) noexcept nogil:
+        """Take one place. False if there are none left."""
+        place[0] = zarrcy_fetch_add(&self.following, 1)
+        return place[0] < self.n_places
 
 
 cdef class ChunkDir:
@@ -153,9 +202,15 @@ cdef class ChunkDir:
         The path of a chunk's file is the prefix and the coordinates of the chunk.
     separator : bytes
         The separator between coordinates.
+
+    Attributes
+    ----------
+    reads, writes, changes : Latency
+        How long threads wait for files that are read, written, or read and written.
     """
 
     def __cinit__(self, bytes prefix not None, bytes separator not None):
+        self.reads, self.writes, self.changes = Latency(), Latency(), Latency()
         self.prefix, self.separator = prefix, separator
         self.prefix_at, self.n_prefix = <const char*> prefix, len(prefix)
         self.separator_at, self.n_separator = <const char*> separator, len(separator)
@@ -352,34 +407,74 @@ def read_files(PieceQueue queue not None, ChunkDir chunk_dir not None):
         Numbers of the pieces that the caller must read on the fallback path.
     """
     cdef _ReadState state = _ReadState(queue)
+    cdef Latency latency = chunk_dir.reads
     state.path = chunk_dir.new_path(queue.plan.ndim, 0)
     with nogil:
-        _read_files(state, queue, chunk_dir)
+        _read_files(state, queue, chunk_dir, latency)
     return state.finish()
 
 
-cdef int _read_files(_ReadState state, PieceQueue queue, ChunkDir chunk_dir) except -1 nogil:
-    cdef index_t first, last, place, number, done = 0
-    cdef index_t deadline = zarrcy_now_ns() + CALL_NS
-    cdef StoredChunk stored
-    cdef bint is_read
-    stored.base, stored.start, stored.nbytes = NULL, 0, -1
+cdef int _read_files(_ReadState state, PieceQueue queue, ChunkDir chunk_dir, Latency latency) except -1 nogil:
+    cdef index_t first, last, place, done = 0
+    cdef index_t deadline
+    cdef bint was_slow = latency.wait_ns > 0
+    if queue.n_places > 1:
+        done = _read_samples(state, queue, chunk_dir, latency)
+        if latency.wait_ns:
+            # several threads share even a few pieces
+            queue.step = 1
+            if not was_slow:
+                # the caller asks for more threads first
+                return 0
+    deadline = zarrcy_now_ns() + CALL_NS
     while done < state.most and queue.take(&first, &last):
         for place in range(first, last):
-            number = queue.number_of(place)
-            chunk_dir.write_path(state.path, queue.plan, number)
-            stored.fd = zarrcy_open_read(state.path)
-            if stored.fd >= 0:
-                is_read = _read_piece(queue, number, &stored, state.workspace)
-                c_close(stored.fd)
-            else:
-                is_read = zarrcy_is_missing(state.path) and _read_piece(queue, number, NULL, state.workspace)
-            if not is_read:
-                _leave(state, number)
+            _read_file(state, queue, chunk_dir, place)
         done += last - first
         if zarrcy_now_ns() >= deadline:
             break
     return 0
+
+
+cdef inline int _read_file(_ReadState state, PieceQueue queue, ChunkDir chunk_dir, index_t place) except -1 nogil:
+    """Read the piece at a place in the queue from its file."""
+    cdef StoredChunk stored
+    cdef index_t number = queue.number_of(place), start
+    cdef bint is_read
+    stored.base, stored.start, stored.nbytes = NULL, 0, -1
+    chunk_dir.write_path(state.path, queue.plan, number)
+    if state.workspace.is_timed:
+        start = zarrcy_now_ns()
+        stored.fd = zarrcy_open_read(state.path)
+        state.workspace.waited_ns += zarrcy_now_ns() - start
+    else:
+        stored.fd = zarrcy_open_read(state.path)
+    if stored.fd >= 0:
+        is_read = _read_piece(queue, number, &stored, state.workspace)
+        c_close(stored.fd)
+    else:
+        is_read = zarrcy_is_missing(state.path) and _read_piece(queue, number, NULL, state.workspace)
+    if not is_read:
+        _leave(state, number)
+    return 0
+
+
+cdef index_t _read_samples(
+    _ReadState state, PieceQueue queue, ChunkDir chunk_dir, Latency latency
+) except -1 nogil:
+    """Read one piece or a few, measure how long the thread waits for them, and return their number."""
+    cdef Sample sample
+    cdef index_t place, done = 0
+    cdef bint goes_on = True
+    state.workspace.is_timed = True
+    while goes_on and done < 2 and queue.take_one(&place):
+        state.workspace.waited_ns = 0
+        latency.begin(&sample)
+        _read_file(state, queue, chunk_dir, place)
+        goes_on = latency.end(&sample, state.workspace.waited_ns)
+        done += 1
+    state.workspace.is_timed = False
+    return done
 
 
 # -- values in memory ------------------------------------------------------------------------------

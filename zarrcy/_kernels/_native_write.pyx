@@ -14,7 +14,7 @@ from libc.string cimport memcpy
 from zarrcy._kernels._native_codec cimport StoredChunk, Workspace, give_back
 from zarrcy._kernels._gather_scatter cimport ChunkLayout, Side, fill_run, move_piece, place_outer, whole_run
 from zarrcy._kernels._fill cimport repeats
-from zarrcy._kernels._native_read cimport ChunkDir, PieceQueue
+from zarrcy._kernels._native_read cimport ChunkDir, Latency, PieceQueue, Sample
 from zarrcy._kernels._plan_outer cimport OuterPlan, Plan
 from zarrcy._kernels._types cimport MAX_NDIM, index_t
 
@@ -279,6 +279,28 @@ cdef class FileWriter:
         memcpy(self.partial + length, self.ending_at, self.n_ending + 1)
         return zarrcy_replace_file(self.partial, self.path, encoded, n) == 0
 
+    cdef bint write_piece(
+        self, EncodeState state, PieceQueue queue, index_t number, index_t* waited_ns
+    ) except -1 nogil:
+        """Encode the chunk that a piece replaces, and write it. False if the fallback path must do that.
+
+        `waited_ns` is NULL, or it is set to how much longer the system calls took than a copy in memory.
+        """
+        cdef const char* encoded = NULL
+        cdef index_t start
+        cdef bint is_written
+        cdef index_t n = state.encode(
+            queue, <OuterPlan> queue.plan, queue.layout, number, state.workspace.chunk, &encoded
+        )
+        if n == FALLBACK:
+            return False
+        if waited_ns == NULL:
+            return self.store(number, encoded, n)
+        start = zarrcy_now_ns()
+        is_written = self.store(number, encoded, n)
+        waited_ns[0] = zarrcy_now_ns() - start - (n if n > 0 else 0)
+        return is_written
+
     def write(self):
         """Write the pieces that replace their chunks.
 
@@ -290,29 +312,42 @@ cdef class FileWriter:
         list of int
             Numbers of the pieces that change a part of their chunk, or that the fallback path must write.
         """
-        cdef index_t first, last, place, number, n, n_fallback = 0, done = 0
+        cdef index_t first, last, place, number, n, n_fallback = 0, done = 0, waited_ns = 0
         cdef PieceQueue queue = self.queue
         cdef EncodeState state
-        cdef const char* encoded = NULL
-        cdef index_t deadline = zarrcy_now_ns() + (UNIFORM_CALL_NS if self.uniform else CALL_NS)
+        cdef Latency latency = self.chunk_dir.writes
+        cdef Sample sample
+        cdef bint was_slow = latency.wait_ns > 0, is_sampled = queue.n_places > 1
+        cdef index_t deadline
         cdef index_t most = CALL_NBYTES // (queue.codec.nbytes + 1) + 1
         cdef index_t* fallback_pieces
         if not encodes(queue):
             raise ValueError("the native path cannot write whole chunks of this queue")
         most = most if most < queue.n_places else queue.n_places
-        fallback_pieces = <index_t*> malloc((most + queue.step) * sizeof(index_t))
+        # one or two pieces are written before the step of the queue counts
+        fallback_pieces = <index_t*> malloc((most + queue.step + 2) * sizeof(index_t))
         if fallback_pieces == NULL:
             raise MemoryError()
         state = EncodeState(queue, self.keep_empty, self.uniform)
         try:
             with nogil:
+                while is_sampled and done < 2 and queue.take_one(&place):
+                    latency.begin(&sample)
+                    number = queue.number_of(place)
+                    if not self.write_piece(state, queue, number, &waited_ns):
+                        fallback_pieces[n_fallback] = number
+                        n_fallback += 1
+                    is_sampled = latency.end(&sample, waited_ns)
+                    done += 1
+                if latency.wait_ns:
+                    # several threads share even a few pieces; the caller asks for more threads first
+                    queue.step = 1
+                    most = most if was_slow else 0
+                deadline = zarrcy_now_ns() + (UNIFORM_CALL_NS if self.uniform else CALL_NS)
                 while done < most and queue.take(&first, &last):
                     for place in range(first, last):
                         number = queue.number_of(place)
-                        n = state.encode(
-                            queue, <OuterPlan> queue.plan, queue.layout, number, state.workspace.chunk, &encoded
-                        )
-                        if n == FALLBACK or not self.store(number, encoded, n):
+                        if not self.write_piece(state, queue, number, NULL):
                             fallback_pieces[n_fallback] = number
                             n_fallback += 1
                     done += last - first
@@ -332,13 +367,18 @@ cdef class FileWriter:
         cdef const char* encoded = NULL
         cdef PieceQueue queue = self.queue
         cdef EncodeState state = EncodeState(queue, self.keep_empty)
-        cdef index_t n
+        cdef Latency latency = self.chunk_dir.changes
+        cdef Sample sample
+        cdef index_t n, start, waited_ns
         cdef bint is_done
         try:
             with nogil:
+                latency.begin(&sample)
+                start = zarrcy_now_ns()
                 self.chunk_dir.write_path(self.path, self.queue.plan, number)
                 stored.base, stored.start, stored.nbytes = NULL, 0, -1
                 stored.fd = zarrcy_open_read(self.path)
+                waited_ns = zarrcy_now_ns() - start
                 if stored.fd >= 0:
                     is_done = state.change(queue, queue.plan, queue.layout, &stored, number)
                     c_close(stored.fd)
@@ -347,7 +387,10 @@ cdef class FileWriter:
                     is_done = is_done and state.change(queue, queue.plan, queue.layout, NULL, number)
                 if is_done:
                     n = state.encode_chunk(queue.layout, state.workspace.chunk, &encoded)
+                    start = zarrcy_now_ns()
                     is_done = n != FALLBACK and self.store(number, encoded, n)
+                    waited_ns += zarrcy_now_ns() - start - (n if n > 0 else 0)
+                latency.end(&sample, waited_ns)
             return is_done
         finally:
             state.finish()

@@ -27,7 +27,7 @@ class HelperPool:
         self.queue: SimpleQueue[SharedCall] = SimpleQueue()
         self.working: dict[int, int] = {}
         self.calls: list[SharedCall] = []
-        self.n_threads = self.n_helpers = self.n_promised = 0
+        self.n_threads = self.n_helpers = self.n_promised = self.n_waiting = self.held_nbytes = 0
         self.lock = threading.RLock()
 
     @property
@@ -35,14 +35,20 @@ class HelperPool:
         """The number of callers and helpers that work now."""
         return len(self.working)
 
-    def count(self) -> int:
-        """Return how many callers and helpers work or were promised."""
-        return len(self.working) + self.n_promised
+    def count(self, call: SharedCall) -> int:
+        """Return how many callers and helpers compete with those of a call: threads that wait need no CPU."""
+        return len(self.working) + self.n_promised - (0 if call.waits else self.n_waiting)
+
+    def has_room(self, call: SharedCall) -> bool:
+        """Return whether one more helper may join a call."""
+        if call.waits and self.held_nbytes + call.held_nbytes > call.most_nbytes:
+            return False
+        return self.count(call) < call.budget
 
     def recruit(self) -> None:
         """Promise helpers to the calls that have the fewest, as long as their budgets allow it."""
         while True:
-            needy = [call for call in self.calls if call.n_missing > 0 and self.count() < call.budget]
+            needy = [call for call in self.calls if call.n_missing > 0 and self.has_room(call)]
             if not needy:
                 return
             neediest = min(needy, key=lambda call: call.n_helpers)
@@ -54,10 +60,9 @@ class HelperPool:
                     return
                 self.n_threads += 1
             neediest.n_missing -= 1
-            neediest.n_helpers += 1
             neediest.n_promised += 1
-            self.n_helpers += 1
             self.n_promised += 1
+            neediest.change_helpers(1)
             self.queue.put(neediest)
 
 
@@ -67,7 +72,8 @@ class SharedCall:
     def __init__(self, pool: HelperPool, group: Group, n_helpers: int, budget: int) -> None:
         self.pool, self.group, self.n_missing, self.budget = pool, group, n_helpers, budget
         self.caller = 0
-        self.n_helpers = self.n_promised = 0
+        self.n_helpers = self.n_promised = self.held_nbytes = self.most_nbytes = 0
+        self.is_open = self.waits = False
 
     def __enter__(self) -> SharedCall:
         pool = self.pool
@@ -75,6 +81,7 @@ class SharedCall:
         with pool.lock:
             pool.working[self.caller] = pool.working.get(self.caller, 0) + 1
             pool.calls.append(self)
+            self.is_open = True
             pool.recruit()
         return self
 
@@ -82,13 +89,25 @@ class SharedCall:
         pool = self.pool
         with pool.lock:
             pool.calls.remove(self)
-            self.n_missing = 0
-            self._take_back(self.n_promised)
+            self._close()
             if pool.working[self.caller] == 1:
                 del pool.working[self.caller]
             else:
                 pool.working[self.caller] -= 1
             pool.recruit()
+
+    def widen(self, n_helpers: int, budget: int, held_nbytes: int, most_nbytes: int) -> None:
+        """Let more helpers join, because the threads of this call wait for storage most of the time."""
+        pool = self.pool
+        with pool.lock:
+            self.budget, self.most_nbytes = budget, most_nbytes
+            if not self.waits:
+                self.waits, self.held_nbytes = True, held_nbytes
+                pool.n_waiting += self.n_helpers
+                pool.held_nbytes += self.n_helpers * held_nbytes
+            if self.is_open:
+                self.n_missing = max(0, n_helpers - self.n_helpers)
+                pool.recruit()
 
     def run(self) -> None:
         """Work for the call, in a helper thread. A call that needs no more helpers returns at once."""
@@ -103,8 +122,7 @@ class SharedCall:
         with pool.lock:
             if helper in pool.working:
                 # the helper did not leave early: there is no more work
-                self.n_missing = 0
-                self._take_back(self.n_promised)
+                self._close()
                 self._count_out(helper)
             pool.recruit()
 
@@ -114,9 +132,12 @@ class SharedCall:
         if helper == self.caller:
             return False
         with pool.lock:
-            self._take_back(max(0, min(self.n_promised, pool.count() - self.budget)))
-            if pool.count() <= self.budget and not any(
-                call.n_missing > 0 and call.n_helpers + 1 < self.n_helpers and pool.count() <= call.budget
+            self._take_back(max(0, min(self.n_promised, pool.count(self) - self.budget)))
+            if pool.count(self) <= self.budget and not any(
+                call.n_missing > 0
+                and call.n_helpers + 1 < self.n_helpers
+                and call.waits == self.waits
+                and pool.count(call) <= call.budget
                 for call in pool.calls
             ):
                 return False
@@ -124,13 +145,24 @@ class SharedCall:
             self._count_out(helper)
             return True
 
+    def change_helpers(self, n: int) -> None:
+        """Count `n` more helpers of this call, or fewer if `n` is negative."""
+        self.n_helpers += n
+        self.pool.n_helpers += n
+        if self.waits:
+            self.pool.n_waiting += n
+            self.pool.held_nbytes += n * self.held_nbytes
+
     def _count_out(self, helper: int) -> None:
         del self.pool.working[helper]
-        self.n_helpers -= 1
-        self.pool.n_helpers -= 1
+        self.change_helpers(-1)
+
+    def _close(self) -> None:
+        self.is_open = False
+        self.n_missing = 0
+        self._take_back(self.n_promised)
 
     def _take_back(self, n: int) -> None:
         self.n_promised -= n
-        self.n_helpers -= n
         self.pool.n_promised -= n
-        self.pool.n_helpers -= n
+        self.change_helpers(-n)

@@ -48,6 +48,21 @@ class SharedCall:
     def __init__(self, pool: HelperPool, group: WorkerGroup, n_helpers: int, budget: int) -> None: ...
     def __enter__(self) -> SharedCall: ...
     def __exit__(self, *exc_info: object) -> None: ...
+    def widen(self, n_helpers: int, budget: int, held_nbytes: int, most_nbytes: int) -> None:
+        """Let more helpers join, because the threads of this call wait for storage most of the time.
+
+        Parameters
+        ----------
+        n_helpers : int
+            The most helpers of this call from now on.
+        budget : int
+            Helpers join only while the callers and helpers of the process, those that wait too, are fewer.
+        held_nbytes : int
+            The memory of each helper.
+        most_nbytes : int
+            Helpers join only while those that wait, in all calls, hold fewer bytes.
+        """
+
     def run(self) -> None:
         """Work for the call, in a helper thread. A call that needs no more helpers returns at once."""
 

@@ -28,6 +28,13 @@ static inline int64_t zarrcy_now_ns(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* Return the time that this thread has spent on a CPU, in nanoseconds. This is a system call. */
+static inline int64_t zarrcy_cpu_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 /* Open a file to read it. A FIFO or a device does not block. Returns a descriptor, or -1. */
 static inline int zarrcy_open_read(const char *path) {
     struct stat status;

@@ -8,6 +8,7 @@ native path off.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     import zarrcy._kernels.native as _native
     from zarrcy._kernels._chunk_steps import Steps
     from zarrcy._kernels._native_codec import ChunkCodec
-    from zarrcy._kernels._native_read import ChunkDir, PieceQueue
+    from zarrcy._kernels._native_read import ChunkDir, Latency, PieceQueue
     from zarrcy._kernels._native_write import FileWriter
     from zarrcy.chunk_io.sharding.shard_file import NewShard
     from zarrcy.codecs.pipeline import NativePipeline
+    from zarrcy.sync.io_depth import Depth
 else:
     # None in a build without the native path. Then `open_native_path` returns None, and only `NativePath` uses it.
     _native = _kernels.native
@@ -183,15 +185,31 @@ class NativePath:
     ) -> list[int]:
         """Read the pieces of a plan from files: see `queue`."""
         queue = self.queue(plan, layout, out, fill_bytes)
+        fallback_pieces: list[int] = []
+        n_threads = 1
         if plan.n_pieces > self.step:
             nbytes = max(out.nbytes, self._touched_nbytes(plan, layout))
             n_threads = self.n_threads(plan.n_pieces, nbytes)
-            return _run(queue, lambda: _native.read_files(queue, chunk_dir), n_threads)
         # Hot path: few chunks. Any extra call is measurable here, and in the two functions below.
-        fallback_pieces: list[int] = []
-        while not queue.done:
+        while n_threads == 1 and not chunk_dir.reads.wait_ns:
             fallback_pieces += _native.read_files(queue, chunk_dir)
-        return fallback_pieces
+            if queue.done:
+                return fallback_pieces
+        read = functools.partial(_native.read_files, queue, chunk_dir)
+        return fallback_pieces + _run(queue, read, n_threads, self.depth(chunk_dir.reads))
+
+    def depth(self, latency: Latency) -> Callable[[], Depth | None]:
+        """Return a function that returns how many threads wait for files, or None if files come at once."""
+
+        def depth() -> Depth | None:
+            if not latency.wait_ns:
+                return None
+            from zarrcy.sync.io_depth import depth_for
+
+            # a stored chunk, which may be longer than the chunk, and the chunk
+            return depth_for(latency, 3 * self.codec.nbytes)
+
+        return depth
 
     def read_values(self, queue: PieceQueue, values: list[Buffer | None]) -> list[int]:
         """Read the pieces of a queue from the stored values of their chunks; None for a missing chunk."""
@@ -327,7 +345,8 @@ class FileWrite:
         if not _native.encodes(self.queue):
             return list(range(n))
         n_threads = self.native_path.n_threads(n, n * self.native_path.codec.nbytes)
-        return _run(self.queue, lambda: self.new_writer().write(), n_threads)
+        depth = self.native_path.depth(self.chunk_dir.writes)
+        return _run(self.queue, lambda: self.new_writer().write(), n_threads, depth)
 
 
 def is_uniform(value: AnyArray) -> bool:
@@ -335,7 +354,12 @@ def is_uniform(value: AnyArray) -> bool:
     return value.size > 0 and not any(value.strides)
 
 
-def _run(queue: PieceQueue, work: Callable[[], list[int]], n_threads: int) -> list[int]:
+def _run(
+    queue: PieceQueue,
+    work: Callable[[], list[int]],
+    n_threads: int,
+    depth: Callable[[], Depth | None] | None = None,
+) -> list[int]:
     """Call `work` in at most `n_threads` threads until a queue is done, and return the numbers from all calls."""
     fallback_pieces: list[int] = []
 
@@ -343,10 +367,11 @@ def _run(queue: PieceQueue, work: Callable[[], list[int]], n_threads: int) -> li
         fallback_pieces.extend(work())
 
     if n_threads == 1:
-        while not queue.done:
+        while not queue.done and (depth is None or depth() is None):
             work_once(0, 0)
-        return fallback_pieces
-    thread_pool.share(lambda: work_once, _calls(queue), n_threads, queue.stop)
+        if queue.done:
+            return fallback_pieces
+    thread_pool.share(lambda: work_once, _calls(queue), n_threads, queue.stop, depth)
     return fallback_pieces
 
 

@@ -118,7 +118,10 @@ class UnshardedChunkIO:
             return
         n = min(thread_pool.n_threads(), len(numbers)) if context.writes_in_threads(len(numbers)) else 1
         thread_pool.share(
-            lambda: PartialFileWriter(context, plan, value, file_write, numbers), batches(len(numbers), 1), n
+            lambda: PartialFileWriter(context, plan, value, file_write, numbers),
+            batches(len(numbers), 1),
+            n,
+            depth=None if context.locks.synchronizer else native_path.depth(write_dir.changes),
         )
 
     def is_aligned(self, plan: Plan) -> bool:

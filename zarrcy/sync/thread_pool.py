@@ -10,14 +10,17 @@ import functools
 import os
 import threading
 from _thread import start_new_thread
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from zarrcy import settings
 from zarrcy.settings import check_n_threads
 from zarrcy.sync.key_locks import ContextValue, WorkerGroup
+
+if TYPE_CHECKING:
+    from zarrcy.sync.io_depth import Depth
 
 Task = Callable[[int, int], None]
 
@@ -99,7 +102,7 @@ def choice() -> Choice:
     ...     choice()
     Choice(n=3, why='a block of zarrcy.use_threads')
     """
-    if getattr(_worker, "is_ours", False):
+    if is_helper():
         return Choice(1, "this is a thread of zarrcy")
     if (n := _of_block.get()) is not None:
         return Choice(n, "a block of zarrcy.use_threads")
@@ -157,25 +160,30 @@ def cgroup_cpus(root: str = "") -> int | None:
         Directory that contains the ``proc`` and ``sys`` to read.
     """
     bounds = []
-    for line in _text(f"{root}/proc/self/cgroup").splitlines():
+    for folder, is_first_version in cgroup_folders("cpu", root):
+        if is_first_version:
+            bound = [text_of(f"{folder}/cpu.cfs_{word}_us").strip() for word in ("quota", "period")]
+        else:
+            bound = text_of(f"{folder}/cpu.max").split()
+        if len(bound) == 2 and all(text.isdecimal() for text in bound) and int(bound[1]):
+            bounds.append(max(1, -(-int(bound[0]) // int(bound[1]))))
+    return min(bounds, default=None)
+
+
+def cgroup_folders(controller: str, root: str = "") -> Iterator[tuple[str, bool]]:
+    """Yield the directories of the control groups of this process, and whether they are of version 1."""
+    for line in text_of(f"{root}/proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
         mount = f"{root}/sys/fs/cgroup" + (f"/{controllers}" if controllers else "")
         names = [part for part in path.split("/") if part not in ("", "..")]
         # in a container the path may be a path of the host, which is not mounted; then the root of the mount counts
         for depth in range(len(names) + 1):
-            folder = "/".join([mount, *names[:depth]])
-            if controllers:
-                bound = [_text(f"{folder}/cpu.cfs_{word}_us").strip() for word in ("quota", "period")]
-            else:
-                bound = _text(f"{folder}/cpu.max").split()
-            if len(bound) == 2 and all(text.isdecimal() for text in bound) and int(bound[1]):
-                bounds.append(max(1, -(-int(bound[0]) // int(bound[1]))))
-    return min(bounds, default=None)
+            yield "/".join([mount, *names[:depth]]), bool(controllers)
 
 
-def _text(path: str) -> str:
+def text_of(path: str) -> str:
     """Return the text of a small file; an empty string if it does not exist or can't be read."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
@@ -189,6 +197,7 @@ def share(
     ranges: Iterable[tuple[int, int]],
     n: int,
     stop: Callable[[], object] | None = None,
+    depth: Callable[[], Depth | None] | None = None,
 ) -> None:
     """Call tasks for all ranges on at most `n` threads.
 
@@ -207,20 +216,34 @@ def share(
         Most threads.
     stop : callable, optional
         Makes tasks that are running return early; called after an exception. It must be compiled, see `WorkerGroup`.
+    depth : callable, optional
+        Called between two ranges: returns None until it turns out that threads wait for storage most of the time, then
+        how many helpers may join.
     """
-    if n <= 1:
+    remaining = iter(ranges)
+    if n <= 1 and (depth is None or is_helper()):
         task = make_task()
-        for first, last in ranges:
+        for first, last in remaining:
             task(first, last)
         return
+    wanted: Depth | None = None
+    if n <= 1 and depth is not None:
+        task = make_task()
+        while (wanted := depth()) is None:
+            part = next(remaining, None)
+            if part is None:
+                return
+            task(*part)
     from zarrcy.sync.shared_calls import sharing
 
-    remaining = iter(ranges)
     lock = threading.Lock()
 
     def work() -> None:
+        nonlocal wanted
         task = make_task()
         while not group.is_stopping and not call.leaves():
+            if depth is not None and wanted is None and (wanted := depth()) is not None:
+                call.widen(*wanted)
             with lock:
                 part = next(remaining, None)
             if part is None:
@@ -228,6 +251,8 @@ def share(
             task(*part)
 
     with WorkerGroup(work, stop) as group, sharing(group, n - 1, max(n, n_threads())) as call:
+        if wanted is not None:
+            call.widen(*wanted)
         work()
     if group.failures:
         raise group.failures[0]
@@ -282,6 +307,11 @@ class ThreadPool:
             busy.discard(ident)
             # the group refers to buffers of its caller
             del group
+
+
+def is_helper() -> bool:
+    """Return whether this thread works for a caller in another thread."""
+    return getattr(_worker, "is_ours", False)
 
 
 def become_helper() -> None:

@@ -1,0 +1,147 @@
+"""Read and write an array whose files are slow to open; `test_io_depth.py` starts it with a preloaded library."""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+import numcodecs
+import numpy as np
+
+import zarrcy
+from zarrcy import errors
+from zarrcy.sync import shared_calls
+
+N, CHUNK = 96, 500
+VALUES = np.random.default_rng(0).integers(0, 1000, N * CHUNK)
+library = ctypes.CDLL(os.environ["LD_PRELOAD"])
+
+
+def number(name):
+    return ctypes.c_int.in_dll(library, name)
+
+
+class SlowOpens:
+    """In its block, opening a file below a path is slow until `need` threads do that; then it takes `us`."""
+
+    def __init__(self, path, need, us=0):
+        self.path, self.need, self.us = str(path), need, us
+
+    def __enter__(self):
+        for name in ("slow_now", "slow_most", "slow_count", "slow_met"):
+            number(name).value = 0
+        number("slow_need").value, number("slow_us").value = self.need, self.us
+        (ctypes.c_char * 4096).in_dll(library, "slow_path").value = os.fsencode(self.path)
+        return self
+
+    def __exit__(self, *exc_info):
+        self.now, self.most = number("slow_now").value, number("slow_most").value
+        (ctypes.c_char * 4096).in_dll(library, "slow_path").value = b""
+
+
+OPTIONS = {
+    "raw": {"compressor": None},
+    "blosc": {"compressor": numcodecs.Blosc()},
+    "zstd-v3": {"zarr_format": 3, "codecs": ["bytes", "zstd"]},
+}
+
+
+def new_array(path, kind):
+    a = zarrcy.create(VALUES.shape, chunks=CHUNK, dtype="i8", store=path, **OPTIONS[kind])
+    a[:] = VALUES
+    return zarrcy.open_array(path, mode="r+")
+
+
+def in_a_thread(call):
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+
+
+def check_rest():
+    """Check that no helper works any more; one that has just ended is counted out a moment later."""
+    deadline = time.monotonic() + 60
+    while shared_calls.n_working() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert shared_calls.n_working() == 0
+
+
+def most_in_flight(path, kind, need):
+    """Return how many files are opened at the same time by each operation."""
+    a = new_array(path, kind)
+    most = {}
+
+    def measure(name, call):
+        with SlowOpens(path, need) as slow:
+            call()
+        assert slow.now == 0
+        most[name] = slow.most
+        check_rest()
+
+    def read():
+        np.testing.assert_array_equal(a[:], VALUES)
+
+    measure("read", read)
+    measure("read again", read)
+    a = zarrcy.open_array(path, mode="r+")
+    measure("read in a worker thread", lambda: in_a_thread(read))
+    measure("write", lambda: a.__setitem__(slice(None), VALUES[::-1]))
+    np.testing.assert_array_equal(a[:], VALUES[::-1])
+    measure("write in a worker thread", lambda: in_a_thread(lambda: a.__setitem__(slice(None), VALUES)))
+    measure("write in part", lambda: a.__setitem__(slice(0, None, 2), 2 * VALUES[::2]))
+    expected = VALUES.copy()
+    expected[::2] *= 2
+    np.testing.assert_array_equal(a[:], expected)
+    return most
+
+
+def fail(path, kind):
+    """Check that after an error, and after an interrupt, no file is being opened and the array is as it was."""
+    a = new_array(path, kind)
+    a.store["50"] = b"damaged"
+    with SlowOpens(path, 8, 5000):
+        try:
+            a[:]
+        except errors.ChunkDecodeError:
+            assert number("slow_now").value == 0
+        else:
+            raise AssertionError("a damaged chunk was read")
+    check_rest()
+    a[50 * CHUNK : 51 * CHUNK] = VALUES[50 * CHUNK : 51 * CHUNK]
+
+    class Interrupted(BaseException):
+        pass
+
+    def handler(*_):
+        raise Interrupted
+
+    signal.signal(signal.SIGALRM, handler)
+    out = np.zeros_like(VALUES)
+    count = 0
+    for operation in 10 * (lambda: a.get_basic_selection(..., out=out), lambda: a.__setitem__(..., VALUES)):
+        with SlowOpens(path, 8, 20000):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.05 + 0.01 * (count % 7))
+                operation()
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except Interrupted:
+                count += 1
+                assert number("slow_now").value == 0
+                seen = out.copy()
+                time.sleep(0.01)
+                np.testing.assert_array_equal(out, seen)
+        check_rest()
+    assert count
+    np.testing.assert_array_equal(a[:], VALUES)
+    assert not list(a.store.leftovers())
+
+
+if __name__ == "__main__":
+    verb, *arguments = sys.argv[1:]
+    if verb == "fail":
+        fail(*arguments)
+    else:
+        print(json.dumps(most_in_flight(arguments[0], arguments[1], int(arguments[2]))))

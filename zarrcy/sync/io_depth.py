@@ -1,0 +1,99 @@
+"""How many stored values are in flight where threads wait for storage longer than they work.
+
+Loaded when a store shows that it is slow: on a warm local disk the number is that of the threads, see `thread_pool`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from zarrcy import settings
+from zarrcy.sync import thread_pool
+from zarrcy.sync.thread_pool import cgroup_folders, text_of
+
+# More would not be faster: servers of parallel file systems answer a client's requests with about this many threads.
+FILES_AT_ONCE = 32
+# Values in flight, stored and decoded, of all calls: 32 chunks of 4 MiB.
+MOST_NBYTES = 256 * 2**20
+# The values may use this part of the memory that is left.
+MEMORY_SHARE = 4
+
+
+class Depth(NamedTuple):
+    """What `SharedCall.widen` takes."""
+
+    n_helpers: int
+    budget: int
+    held_nbytes: int
+    most_nbytes: int
+
+
+class Latency(Protocol):
+    """How long a thread waits for a value, 0 if it comes at once, and how long it then works on it."""
+
+    @property
+    def wait_ns(self) -> int: ...
+    @property
+    def work_ns(self) -> int: ...
+
+
+def depth_for(latency: Latency, held_nbytes: int, most_values: int = FILES_AT_ONCE) -> Depth:
+    """Return how many helpers keep the CPUs busy while threads wait.
+
+    Parameters
+    ----------
+    latency : Latency
+        What the store showed.
+    held_nbytes : int
+        The memory that a thread needs for one value.
+    most_values : int, optional
+        Most values in flight, unless ``ZARRCY_IO_DEPTH`` is set.
+
+    Examples
+    --------
+    >>> class Slow:
+    ...     wait_ns, work_ns = 3_000_000, 1_000_000
+    >>> with thread_pool.use_threads(2):
+    ...     depth_for(Slow(), 0).n_helpers
+    15
+    """
+    if settings.IO_DEPTH.is_set():
+        most_values = int(str(settings.IO_DEPTH.value()))
+    n = thread_pool.n_threads()
+    # twice as many as would do if waits and work took the same time for each value
+    wanted = 2 * (n + n * latency.wait_ns // max(1, latency.work_ns))
+    return Depth(min(wanted, most_values) - 1, max(n, most_values), held_nbytes, most_nbytes())
+
+
+def most_nbytes(root: str = "") -> int:
+    """Return how many bytes of values may be in flight in this process."""
+    left = memory_left(root)
+    return MOST_NBYTES if left is None else min(MOST_NBYTES, left // MEMORY_SHARE)
+
+
+def memory_left(root: str = "") -> int | None:
+    """Return how many bytes this process and its control groups can still use; None if the system does not say it.
+
+    The file cache counts as free: the system gives it up.
+
+    Parameters
+    ----------
+    root : str, default ""
+        Directory that contains the ``proc`` and ``sys`` to read.
+    """
+    available = _fields(text_of(f"{root}/proc/meminfo")).get("MemAvailable:")
+    bounds = [] if available is None else [1024 * available]
+    for folder, is_first_version in cgroup_folders("memory", root):
+        names = ("limit_in_bytes", "usage_in_bytes") if is_first_version else ("max", "current")
+        limit, used = (text_of(f"{folder}/memory.{name}").strip() for name in names)
+        if limit.isdecimal() and used.isdecimal():
+            cached = _fields(text_of(f"{folder}/memory.stat"))
+            free = cached.get("inactive_file", 0) + cached.get("active_file", 0)
+            bounds.append(max(0, int(limit) - max(0, int(used) - free)))
+    return min(bounds, default=None)
+
+
+def _fields(text: str) -> dict[str, int]:
+    """Return the numbers of a file with a name and a number on each line."""
+    words = (line.split() for line in text.splitlines())
+    return {line[0]: int(line[1]) for line in words if len(line) > 1 and line[1].isdecimal()}

@@ -15,6 +15,8 @@ from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import open_array
 from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.outdated_copies import outdated_copies
+from zarrcy.hierarchy.report import lengths_text
+from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.metadata.v2.dtypes import encode_dtype, encode_fill_value
 from zarrcy.storage.listing import getsize_deep
 from zarrcy.types import JSON
@@ -80,6 +82,11 @@ def _array_info(array: Array) -> dict[str, JSON]:
         "nchunks_initialized": array.nchunks_initialized,
         "attributes": json_value(array.attrs.asdict()),
     }
+    axes = array.metadata.rectilinear_axes
+    if axes is not None:
+        # pairs of a number of chunks and their length, in the order of the axis
+        lengths = [[[count, length] for length, count in axis.runs] for axis in axes]
+        info["chunk_lengths" if array.shards is None else "shard_lengths"] = lengths
     if array.shards is not None:
         info["shard_shape"] = list(array.shards)
     if array.dimension_names is not None:
@@ -119,15 +126,22 @@ def info_lines(info: Mapping[str, JSON]) -> list[str]:
 
 
 def _array_rows(info: Mapping[str, JSON]) -> dict[str, str]:
-    shards = {"Shard shape": _tuple_text(info["shard_shape"])} if "shard_shape" in info else {}
+    up_to = "up to " if "shard_lengths" in info else ""
+    shards = {"Shard shape": up_to + _tuple_text(info["shard_shape"])} if "shard_shape" in info else {}
+    lengths = {
+        f"{label} lengths": _lengths_text(info[f"{label.lower()}_lengths"], info["shape"])
+        for label in ("Chunk", "Shard")
+        if f"{label.lower()}_lengths" in info
+    }
     names = {"Dimensions": _json_text(info["dimension_names"])} if "dimension_names" in info else {}
     return {
         "Name": info["name"],
         "Type": info["type"],
         "Data type": info["dtype"] if isinstance(info["dtype"], str) else _json_text(info["dtype"]),
         "Shape": _tuple_text(info["shape"]),
-        "Chunk shape": _tuple_text(info["chunk_shape"]),
+        "Chunk shape": ("up to " if "chunk_lengths" in info else "") + _tuple_text(info["chunk_shape"]),
         **shards,
+        **lengths,
         **names,
         "Zarr format": str(info["zarr_format"]),
         "Order": info["order"],
@@ -161,6 +175,11 @@ def _json_text(value: JSON) -> str:
 
 def _tuple_text(lengths: list[int]) -> str:
     return str(tuple(lengths))
+
+
+def _lengths_text(runs: list[list[list[int]]], shape: list[int]) -> str:
+    axes = [AxisChunks(tuple((length, count) for count, length in axis)) for axis in runs]
+    return lengths_text(axes, tuple(shape))
 
 
 def _nbytes_text(nbytes: int) -> str:

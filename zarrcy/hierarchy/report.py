@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from zarrcy.hierarchy.arrays import Array
     from zarrcy.hierarchy.node import Node
+    from zarrcy.indexing.axis_chunks import AxisChunks
+    from zarrcy.types import Shape
 
 Rows = list[tuple[str, str]]
+# Runs of equal chunks along an axis that a report shows.
+_MOST_RUNS = 5
 
 
 class InfoReport:
@@ -114,6 +118,7 @@ def array_metadata_rows(array: Array) -> Rows:
         ("Shape", array.shape),
         ("Chunk shape", array.chunks if has_equal_chunks else f"up to {array.chunks}"),
         *_shard_rows(array),
+        *_length_rows(array),
         ("Order", array.order),
         ("Read-only", array.read_only),
         *((f"Filter [{i}]", codec) for i, codec in enumerate(array.filters or ())),
@@ -140,6 +145,47 @@ def _shard_rows(array: Array) -> list[tuple[str, object]]:
         ("Chunk size", bytes_text(chunk_nbytes)),
         ("Shard size", up_to + bytes_text(shard_nbytes)),
     ]
+
+
+def _length_rows(array: Array) -> list[tuple[str, object]]:
+    """Return a row about the lengths of chunks, or shards, that differ in length."""
+    axes = array.metadata.rectilinear_axes
+    if axes is None:
+        return []
+    label = "Chunk lengths" if array.shards is None else "Shard lengths"
+    return [(label, lengths_text(axes, array.shape))]
+
+
+def lengths_text(axes: Sequence[AxisChunks], shape: Shape) -> str:
+    """Return the lengths of the chunks along each axis, as text that is short even if they are many.
+
+    Parameters
+    ----------
+    axes : sequence of AxisChunks
+        The chunks of each axis.
+    shape : tuple of int
+        Shape of the array, in elements. Chunks beyond it are left out.
+
+    Examples
+    --------
+    >>> lengths_text([AxisChunks(((10, 1), (20, 1), (10, 2))), AxisChunks(((5, 20),))], (50, 100))
+    '(10, 20, 2 x 10) x (20 x 5)'
+    >>> lengths_text([AxisChunks(tuple((n, 1) for n in range(1, 9)))], (36,))
+    '(1, 2, 3, 4, ... 8; 8 chunks)'
+    """
+    return " x ".join(f"({_axis_text(axis, n)})" for axis, n in zip(axes, shape, strict=True))
+
+
+def _axis_text(axis: AxisChunks, n: int) -> str:
+    n_left = n_chunks = axis.count(n)
+    runs = []
+    for length, count in axis.runs:
+        if n_left:
+            runs.append(f"{min(count, n_left)} x {length}" if min(count, n_left) > 1 else str(length))
+            n_left -= min(count, n_left)
+    if len(runs) <= _MOST_RUNS:
+        return ", ".join(runs)
+    return f"{', '.join(runs[: _MOST_RUNS - 1])}, ... {runs[-1]}; {n_chunks} chunks"
 
 
 def array_html(array: Array) -> str:

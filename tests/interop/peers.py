@@ -21,7 +21,7 @@ import zarrcy
 
 from .cases import Case
 from .programs.families import Program
-from .zarr2_worker import as_array, run_program, run_snippet
+from .zarr2_worker import as_array, run_program
 
 Region = tuple[slice, ...]
 ANSWER_TIMEOUT = 60.0
@@ -105,9 +105,6 @@ class Zarrcy(_InProcess):
     def run(self, function: Callable[..., Any], place: Path, **arguments: Any) -> Any:
         """Run a function of the package `programs`, and describe its outcome."""
         return run_program(zarrcy, partial(function, **arguments), str(place))
-
-    def snippet(self, code: str, place: Path) -> Any:
-        return run_snippet(zarrcy, code, str(place))
 
 
 class Zarr2Error(Exception):
@@ -237,9 +234,6 @@ class Zarr2:
         """Run a function of the package `programs` in the other process, and describe its outcome."""
         module = function.__module__.rpartition(".")[2]
         return self._ask("run", module=module, name=function.__name__, place=str(place), arguments=arguments)
-
-    def snippet(self, code: str, place: Path) -> Any:
-        return self._ask("snippet", code=code, place=str(place))
 
 
 def _bounds(region: Region) -> list[list[int | None]]:

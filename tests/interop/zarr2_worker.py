@@ -2,12 +2,11 @@
 
 zarr-python 2 and 3 cannot be installed in one environment, so this script runs in a second one. It uses only the
 standard library, numpy, numcodecs and zarr-python 2. Arrays are exchanged as ``.npy`` files. The tests import
-`run_program`, `run_snippet` and `describe` too, so both sides describe outcomes in the same way.
+`run_program` and `describe` too, so both sides describe outcomes in the same way.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import json
@@ -123,10 +122,6 @@ def _run(zarr: ModuleType, module: str, name: str, place: str, arguments: dict[s
     return run_program(zarr, partial(function, **arguments), place)
 
 
-def _snippet(zarr: ModuleType, code: str, place: str) -> Any:
-    return run_snippet(zarr, code, place)
-
-
 _OPERATIONS = {
     "create": _create,
     "write": _write,
@@ -139,7 +134,6 @@ _OPERATIONS = {
     "program": _program,
     "signatures": _signatures,
     "run": _run,
-    "snippet": _snippet,
 }
 
 
@@ -178,23 +172,6 @@ def run_program(zarr: ModuleType, program: Callable[[ModuleType, str], Any], pla
     """
     try:
         return describe(program(zarr, place))
-    except Exception as exc:
-        return {"raises": classes_of(exc)}
-
-
-def run_snippet(zarr: ModuleType, code: str, place: str) -> Any:
-    """Run lines of Python; describe the value of the last line, or the exception that they raise.
-
-    The names `zarr`, `np`, `numcodecs` and `place` are defined.
-    """
-    import numcodecs
-
-    lines = ast.parse(code).body
-    last = lines.pop() if isinstance(lines[-1], ast.Expr) else ast.parse("None").body[0]
-    names: dict[str, Any] = {"zarr": zarr, "np": np, "numcodecs": numcodecs, "place": place}
-    try:
-        exec(compile(ast.Module(lines, []), "<snippet>", "exec"), names)
-        return describe(eval(compile(ast.Expression(last.value), "<snippet>", "eval"), names))
     except Exception as exc:
         return {"raises": classes_of(exc)}
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from interop.conftest import zarr2  # noqa: F401
+from interop.programs.containers import read_n5, write_n5, write_n5_group
 
 import zarrcy
 from zarrcy.chunk_io import policy
@@ -75,18 +76,7 @@ def test_zarr_python_2_writes_the_same_files(zarr2, tmp_path, name):  # noqa: F8
     if config:
         config.pop("checksum", None)
     np.save(tmp_path / "data.npy", DATA)
-    done = zarr2.snippet(
-        f"""
-store = zarr.N5Store(place + "/theirs")
-zarr.create((1,), store=store, path="z")
-config = {config!r}
-codec = config and numcodecs.get_codec(config)
-a = zarr.create((5, 7), chunks=(2, 3), dtype="<i4", compressor=codec, store=store, path="g/a")
-a[...] = np.load(place + "/data.npy")
-a.attrs.put({{"unit": "m", "offset": [1, 2]}})
-""",
-        tmp_path,
-    )
+    done = zarr2.run(write_n5, tmp_path, config=config)
     assert done == {"NoneType": "None"}
     ours, theirs = tree(tmp_path / "ours"), tree(tmp_path / "theirs")
     assert sorted(ours) == sorted(theirs)
@@ -100,21 +90,12 @@ a.attrs.put({{"unit": "m", "offset": [1, 2]}})
         assert known == expected
     assert ours["g/a/2/2"][:12] == theirs["g/a/2/2"][:12]
     np.testing.assert_array_equal(zarrcy.open_array(N5Store(tmp_path / "theirs"), "r", path="g/a")[...], DATA)
-    read = zarr2.snippet(
-        "a = zarr.open_array(zarr.N5Store(place + '/ours'), 'r', path='g/a')\n"
-        "bool((a[...] == np.load(place + '/data.npy')).all()), a.attrs.asdict()['offset']",
-        tmp_path,
-    )
+    read = zarr2.run(read_n5, tmp_path)
     assert read == {"tuple": [{"bool": "True"}, {"list": [{"int": "1"}, {"int": "2"}]}]}
 
 
 def test_a_group_of_zarr_python_2_can_be_read(zarr2, tmp_path):  # noqa: F811
-    zarr2.snippet(
-        "g = zarr.group(zarr.N5Store(place + '/a.n5'))\n"
-        "g.attrs['who'] = 'zarr'\n"
-        "g.create_dataset('h/a', shape=3, dtype='f4')[...] = 2",
-        tmp_path,
-    )
+    zarr2.run(write_n5_group, tmp_path)
     store = N5Store(tmp_path / "a.n5")
     assert store.listdir() == [".zattrs", ".zgroup", "h"]
     assert store.listdir("h") == [".zgroup", "a"]

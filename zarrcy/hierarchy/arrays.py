@@ -922,8 +922,8 @@ class Array(NodeProperties):
         Stored bytes   : 80000 (78.1K)
         Read           : 80000 (78.1K) bytes, in 2 ranges
         Decoded        : 80000 (78.1K) bytes, 1000.0 x the result
-        Path           : fallback: there are filters: delta
-        Threads        : 1: too little work to share, or the store or a codec is not thread-safe
+        Path           : native
+        Threads        : ...
         """
         from zarrcy.hierarchy.explain import explain_read
 

@@ -89,7 +89,7 @@ IO_DEPTH = Setting(
     kind="positive integer",
     default="",
     meaning="Most stored values that are read or written at the same time where the store is slow to answer, on "
-    "however few CPUs; by default 32 for files.",
+    "however few CPUs; by default 32 for files and 64 for object stores.",
     read="call",
     parse=_positive_integer,
 )

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numcodecs
+import numpy as np
 import pytest
 
 import zarrcy
@@ -109,3 +111,71 @@ def test_the_memory_that_the_control_groups_have_left_is_found(files, left, tmp_
     assert io_depth.memory_left(str(tmp_path)) == left
     expected = io_depth.MOST_NBYTES if left is None else min(io_depth.MOST_NBYTES, left // 4)
     assert io_depth.most_nbytes(str(tmp_path)) == expected
+
+
+class FarStore(dict):
+    """A store of a user that reads and writes many keys at once, and records how many."""
+
+    def __init__(self):
+        super().__init__()
+        self.reads, self.writes = [], []
+
+    def getitems(self, keys):
+        self.reads.append(len(keys))
+        return {key: self[key] for key in keys if key in self}
+
+    def setitems(self, values):
+        self.writes.append(len(values))
+        self.update(values)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    "compressor", [None, numcodecs.Blosc(), numcodecs.Zstd(1), numcodecs.LZMA()], ids=str
+)
+def test_a_far_store_is_asked_for_64_chunks_of_a_mebibyte_at_once(compressor, threads):
+    chunk = 2**20
+    values = np.repeat(np.arange(66, dtype="u1"), chunk)
+    store = FarStore()
+    a = zarrcy.create(
+        len(values), chunks=chunk, dtype="u1", store=store, compressor=compressor, threads=threads
+    )
+    a[:] = values
+    assert store.writes[-2:] == [64, 2]
+    store.reads.clear()
+    assert np.array_equal(a[:], values)
+    assert store.reads == [64, 2]
+    store.reads.clear()
+    a[chunk // 2 :: chunk] = 200
+    assert store.reads == [64, 2]
+    values[chunk // 2 :: chunk] = 200
+    assert np.array_equal(a[:], values)
+
+
+def test_the_shards_of_a_write_are_sent_and_read_together():
+    values = np.arange(8 * 10**4).reshape(8, 10**4)
+    store = FarStore()
+    a = zarrcy.create((8, 10**4), chunks=(1, 1000), shards=(1, 10**4), store=store, zarr_format=3)
+    store.writes.clear()
+    a[...] = values
+    assert store.writes == [8]
+    store.reads.clear()
+    store.writes.clear()
+    a[:, 500:5500] = 7
+    assert (store.reads, store.writes) == ([8], [8])
+    values[:, 500:5500] = 7
+    assert np.array_equal(a[...], values)
+    store.writes.clear()
+    a[:, :] = 0
+    assert np.array_equal(a[...], np.zeros_like(values))
+    assert not store.writes, "shards that hold only the fill value are deleted"
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_an_error_in_one_value_of_a_batch_names_its_key(threads):
+    store = FarStore()
+    a = zarrcy.create(40, chunks=1, dtype=f"V{2**18}", store=store, threads=threads)
+    a[:] = np.zeros(40, a.dtype)
+    store["17"] = b"damaged"
+    with pytest.raises(zarrcy.errors.ChunkDecodeError, match="'17'"):
+        a[:]

@@ -99,6 +99,16 @@ class ChunkContext(Record):
             and thread_pool.n_threads() > 1
         )
 
+    def batch_threads(self, n_pieces: int) -> int:
+        """Return how many threads decode or encode a batch of chunks on the native path.
+
+        If several threads share the batches, each works on its own. A store that is not thread-safe is asked by one
+        thread only, but several can work on what it returned.
+        """
+        if self.native_path is None or self.is_shareable:
+            return 1
+        return self.native_path.n_threads(n_pieces, n_pieces * self.layout.nbytes)
+
     def writes_in_threads(self, n_pieces: int) -> bool:
         """Return whether several threads write `n_pieces` chunks. With a synchronizer, one thread does."""
         return self.locks.synchronizer is None and self.uses_threads(n_pieces, n_pieces * self.layout.nbytes)

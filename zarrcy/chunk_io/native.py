@@ -196,10 +196,12 @@ class NativePath:
             if queue.done:
                 return fallback_pieces
         read = functools.partial(_native.read_files, queue, chunk_dir)
-        return fallback_pieces + _run(queue, read, n_threads, self.depth(chunk_dir.reads))
+        return fallback_pieces + _run(queue, read, n_threads, self.depth(chunk_dir.reads, plan.n_pieces))
 
-    def depth(self, latency: Latency) -> Callable[[], Depth | None]:
+    def depth(self, latency: Latency, n_pieces: int) -> Callable[[], Depth | None] | None:
         """Return a function that returns how many threads wait for files, or None if files come at once."""
+        if n_pieces < 2:
+            return None
 
         def depth() -> Depth | None:
             if not latency.wait_ns:
@@ -211,9 +213,11 @@ class NativePath:
 
         return depth
 
-    def read_values(self, queue: PieceQueue, values: list[Buffer | None]) -> list[int]:
+    def read_values(self, queue: PieceQueue, values: list[Buffer | None], n_threads: int = 1) -> list[int]:
         """Read the pieces of a queue from the stored values of their chunks; None for a missing chunk."""
         stored = _native.ValueBuffers(values)
+        if n_threads > 1:
+            return _run(queue, functools.partial(_native.read_values, queue, stored), n_threads)
         fallback_pieces: list[int] = []
         while not queue.done:
             fallback_pieces += _native.read_values(queue, stored)
@@ -240,7 +244,9 @@ class NativePath:
             fallback_pieces += _native.read_spans(queue, fd, index, chunks)
         return fallback_pieces
 
-    def encode(self, queue: PieceQueue, uniform: bool, keep_empty: bool) -> list[bytes | bool | None] | None:
+    def encode(
+        self, queue: PieceQueue, uniform: bool, keep_empty: bool, n_threads: int = 1
+    ) -> list[bytes | bool | None] | None:
         """Return the encoded chunks of a queue; None if all must use the fallback path.
 
         An entry is None if the chunk holds only the fill value and is not kept, and False if it must use the fallback
@@ -249,7 +255,12 @@ class NativePath:
         if not _native.encodes(queue):
             return None
         encoded: list[bytes | bool | None] = [False] * queue.n_places
-        _native.encode_values(queue, encoded, keep_empty, uniform)
+
+        def encode() -> list[int]:
+            _native.encode_values(queue, encoded, keep_empty, uniform)
+            return []
+
+        _run(queue, encode, 1 if uniform else n_threads)
         return encoded
 
     def write_shard(
@@ -345,7 +356,7 @@ class FileWrite:
         if not _native.encodes(self.queue):
             return list(range(n))
         n_threads = self.native_path.n_threads(n, n * self.native_path.codec.nbytes)
-        depth = self.native_path.depth(self.chunk_dir.writes)
+        depth = self.native_path.depth(self.chunk_dir.writes, n)
         return _run(self.queue, lambda: self.new_writer().write(), n_threads, depth)
 
 

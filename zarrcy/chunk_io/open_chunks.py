@@ -274,6 +274,10 @@ class _Opening(Record):
                 store, n_uses, fetch=chunks.fetch, shared=shared, whole=whole
             ),
             splits_shards=byte_ranges.pins_versions(store),
+            # a store that is near gains nothing, and a writer of many shards keeps others waiting
+            shards_at_once=1
+            if access.is_local(store)
+            else max(1, batch_nbytes // max(1, index.n_chunks * nbytes)),
             reads_inner_parts=chunks.read_parts is not None and is_large,
             files=access.files_of(store) if is_file else None,
         )

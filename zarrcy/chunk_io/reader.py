@@ -80,7 +80,7 @@ class ChunkReader:
         if native_path is not None and (len(keys) > 1 or not context.is_raw):
             last = first + len(keys)
             queue = native_path.queue(self.plan, self.layout, self.out, self.fill_bytes, first, last)
-            fallback_pieces = native_path.read_values(queue, values)
+            fallback_pieces = native_path.read_values(queue, values, context.batch_threads(len(keys)))
             for number in fallback_pieces:
                 self.take(number, keys[number - first], values[number - first])
             return

@@ -121,7 +121,7 @@ class UnshardedChunkIO:
             lambda: PartialFileWriter(context, plan, value, file_write, numbers),
             batches(len(numbers), 1),
             n,
-            depth=None if context.locks.synchronizer else native_path.depth(write_dir.changes),
+            depth=None if context.locks.synchronizer else native_path.depth(write_dir.changes, len(numbers)),
         )
 
     def is_aligned(self, plan: Plan) -> bool:

@@ -121,7 +121,8 @@ class ChunkWriter:
         if native_path is not None and self.field is None and self.value.dtype == context.dtype:
             last = first + len(keys)
             queue = native_path.queue(self.plan, self.layout, self.value, context.fill_bytes, first, last)
-            encoded = native_path.encode(queue, self.uniform, context.write_empty_chunks)
+            n_threads = context.batch_threads(len(keys))
+            encoded = native_path.encode(queue, self.uniform, context.write_empty_chunks, n_threads)
         if encoded is None:
             return list(enumerate(keys, first))
         if set(map(type, encoded)) == {bytes}:

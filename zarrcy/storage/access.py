@@ -46,6 +46,10 @@ Finder = Callable[[list[Key]], list[bool]]
 Sizer = Callable[[list[Key]], list[int | None]]
 
 
+# 64 chunks of 1 MiB: with an answer after 30 ms, fewer requests at a time use a part of a fast network only.
+_FAR_BATCH_NBYTES = 64 * 2**20
+
+
 def mapping_of(store: Store) -> Store:
     """Return the mapping that a store passes everything on to, or the store itself."""
     while type(store) is not dict and has_capability(type(store), "unwrapped"):
@@ -175,11 +179,16 @@ def dimension_separator(store: Store) -> str | None:
 def batch_nbytes(store: Store) -> int:
     """Return how many bytes of values to request at once.
 
-    A store that reads many keys in one request gains from large batches. With other stores, values that wait for
-    decoding would leave the processor's cache; values in memory cost nothing.
+    A store that reads many keys in one request gains from large batches, most of all where a request is a trip over a
+    network: the batch is then bounded by the memory that is left. With other stores, values that wait for decoding
+    would leave the processor's cache; values in memory cost nothing.
     """
     if offers(mapping_of(store), "getitems"):
-        return 8 * 2**20
+        if is_local(store):
+            return 8 * 2**20
+        from zarrcy.sync.io_depth import most_nbytes
+
+        return min(_FAR_BATCH_NBYTES, most_nbytes())
     return 2**62 if is_in_memory(store) else 128 * 2**10
 
 

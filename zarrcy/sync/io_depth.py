@@ -57,12 +57,16 @@ def depth_for(latency: Latency, held_nbytes: int, most_values: int = FILES_AT_ON
     ...     depth_for(Slow(), 0).n_helpers
     15
     """
-    if settings.IO_DEPTH.is_set():
-        most_values = int(str(settings.IO_DEPTH.value()))
+    most_values = values_at_once(most_values)
     n = thread_pool.n_threads()
     # twice as many as would do if waits and work took the same time for each value
     wanted = 2 * (n + n * latency.wait_ns // max(1, latency.work_ns))
     return Depth(min(wanted, most_values) - 1, max(n, most_values), held_nbytes, most_nbytes())
+
+
+def values_at_once(default: int) -> int:
+    """Return how many values may be in flight: ``ZARRCY_IO_DEPTH``, or the default if that is not set."""
+    return int(str(settings.IO_DEPTH.value())) if settings.IO_DEPTH.is_set() else default
 
 
 def most_nbytes(root: str = "") -> int:

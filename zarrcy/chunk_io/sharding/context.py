@@ -66,6 +66,8 @@ class ShardContext(ChunkContext):
         shards. It returns a reader that keeps one version of each; see `zarrcy.storage.byte_ranges.PinnedValues`.
     splits_shards : bool
         Whether several batches may read one shard: all of them then read one version of it.
+    shards_at_once : int
+        How many shards a write sends to the store together.
     reads_inner_parts : bool
         Whether parts of an inner chunk are read, if a selection touches little of it.
     files : ShardFiles or None
@@ -77,6 +79,7 @@ class ShardContext(ChunkContext):
     read_values: byte_ranges.PartsReader
     pin_values: Callable[[dict[Key, int], Collection[Key], bool], byte_ranges.PinnedValues]
     splits_shards: bool
+    shards_at_once: int
     reads_inner_parts: bool
     files: ShardFiles | None
 
@@ -91,6 +94,7 @@ class ShardContext(ChunkContext):
         read_values: byte_ranges.PartsReader,
         pin_values: Callable[[dict[Key, int], Collection[Key], bool], byte_ranges.PinnedValues],
         splits_shards: bool,
+        shards_at_once: int,
         reads_inner_parts: bool,
         files: ShardFiles | None,
     ) -> Self:
@@ -105,6 +109,7 @@ class ShardContext(ChunkContext):
             read_values=read_values,
             pin_values=pin_values,
             splits_shards=splits_shards,
+            shards_at_once=shards_at_once,
             reads_inner_parts=reads_inner_parts,
             files=files,
         )

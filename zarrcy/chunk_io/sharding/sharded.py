@@ -59,7 +59,8 @@ class ShardedChunkIO:
         n_shards = len(pieces.keys)
         shared = n_shards > 1 and context.writes_in_threads(plan.n_pieces)
         n = min(thread_pool.n_threads(), n_shards) if shared else 1
-        batches = ((number, number + 1) for number in range(n_shards))
+        at_once = context.shards_at_once
+        batches = ((number, min(number + at_once, n_shards)) for number in range(0, n_shards, at_once))
         writes_files = (
             context.files is not None
             and context.native_path is not None

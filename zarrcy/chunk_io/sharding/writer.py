@@ -8,6 +8,7 @@ chunks of a shard are changed in memory, and the shard is assembled again.
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,25 @@ from zarrcy.chunk_io.writer import ChunkWriter
 from zarrcy.errors import NotErasableError
 from zarrcy.storage import access
 from zarrcy.types import AnyArray, Buffer, Field, Key, Plan
+
+
+class ShardWrite(NamedTuple):
+    """What is written to one shard.
+
+    Attributes
+    ----------
+    key : str
+        The key of the shard.
+    numbers, chunks : array of int64
+        The numbers of the pieces, and of their chunks in the shard.
+    replaces_all : bool
+        Whether nothing of the present shard stays.
+    """
+
+    key: Key
+    numbers: NDArray[np.int64]
+    chunks: NDArray[np.int64]
+    replaces_all: bool
 
 
 class ShardWriter(ChunkWriter):
@@ -54,37 +74,60 @@ class ShardWriter(ChunkWriter):
         self.chunk = 0
 
     def __call__(self, first: int, last: int) -> None:
-        """Write the shards ``first <= number < last``."""
-        for shard in range(first, last):
-            pieces, key = self.pieces, self.pieces.keys[shard]
-            run = slice(pieces.first[shard], pieces.first[shard + 1])
-            numbers, chunks = pieces.pieces[run], pieces.chunks[run]
-            if len(numbers) == pieces.n_inside[shard] and all(map(self.replaces, numbers.tolist())):
-                self.write_shard(key, numbers, chunks, True)
-                continue
-            with self.context.locks.lock(key):
-                self.write_shard(key, numbers, chunks, False)
+        """Write the shards ``first <= number < last``: read and store those of one call together."""
+        writes = [self._shard_write(shard) for shard in range(first, last)]
+        partial = [write.key for write in writes if not write.replaces_all]
+        if self.context.locks.synchronizer is not None:
+            for write in writes:
+                with nullcontext() if write.replaces_all else self.context.locks.lock(write.key):
+                    self.write_shards([write])
+            return
+        lock = self.context.locks.lock_all(partial)
+        try:
+            lock.acquire()
+            self.write_shards(writes)
+        finally:
+            lock.release()
 
-    def write_shard(
-        self, key: Key, numbers: NDArray[np.int64], chunks: NDArray[np.int64], replaces_all: bool
-    ) -> None:
-        """Write the pieces of one shard, given the piece numbers and the numbers of their chunks in the shard."""
+    def _shard_write(self, shard: int) -> ShardWrite:
+        pieces = self.pieces
+        run = slice(pieces.first[shard], pieces.first[shard + 1])
+        numbers, chunks = pieces.pieces[run], pieces.chunks[run]
+        replaces_all = len(numbers) == pieces.n_inside[shard] and all(map(self.replaces, numbers.tolist()))
+        return ShardWrite(pieces.keys[shard], numbers, chunks, replaces_all)
+
+    def write_shards(self, writes: list[ShardWrite]) -> None:
+        """Write some shards, whose locks the caller holds."""
         context = self.context
-        stored = None if replaces_all else context.fetch_uncached([key])[0]
+        partial = [write.key for write in writes if not write.replaces_all]
+        stored = dict(zip(partial, context.fetch_uncached(partial) if partial else (), strict=True))
+        assembled: dict[Key, Buffer] = {}
+        empty: list[Key] = []
+        for write in writes:
+            shard = self._assemble(write, stored.pop(write.key, None))
+            if shard is None:
+                empty.append(write.key)
+            else:
+                assembled[write.key] = shard
+        if assembled:
+            context.store_many(assembled)
+        if empty:
+            try:
+                context.delete(empty)
+            except NotErasableError:
+                # the store can't delete keys: a shard without chunks has the same elements
+                context.store_many({key: context.shards.index.assemble({}) for key in empty})
+
+    def _assemble(self, write: ShardWrite, stored: Buffer | None) -> Buffer | None:
+        """Return the new value of a shard; None if it has no chunks."""
+        key = write.key
         self.chunks = {} if stored is None else self._chunks_of(key, stored)
-        for number, self.chunk in zip(numbers.tolist(), chunks.tolist(), strict=True):
+        for number, self.chunk in zip(write.numbers.tolist(), write.chunks.tolist(), strict=True):
             complete = self.replaces(number)
             name = f"{key} (inner chunk {self.chunk})"
             self.put(number, name, complete, None if complete else self.chunks.get(self.chunk))
-        if self.chunks:
-            context.store_many({key: context.shards.index.assemble(self.chunks)})
-        else:
-            try:
-                context.delete([key])
-            except NotErasableError:
-                # the store can't delete keys: a shard without chunks has the same elements
-                context.store_many({key: context.shards.index.assemble({})})
-        self.chunks = {}
+        chunks, self.chunks = self.chunks, {}
+        return self.context.shards.index.assemble(chunks) if chunks else None
 
     def _chunks_of(self, key: Key, stored: Buffer) -> dict[int, Buffer]:
         """Return the encoded chunks of a stored shard by their numbers."""
@@ -123,9 +166,12 @@ class ShardWriter(ChunkWriter):
 class ShardFileWriter(ShardWriter):
     """Changes the chunks of one shard after the other; each shard is a file, which is written anew and renamed."""
 
-    def write_shard(
-        self, key: Key, numbers: NDArray[np.int64], chunks: NDArray[np.int64], replaces_all: bool
-    ) -> None:
+    def write_shards(self, writes: list[ShardWrite]) -> None:
+        for write in writes:
+            self._write_file(write)
+
+    def _write_file(self, write: ShardWrite) -> None:
+        key, numbers, chunks, replaces_all = write
         context, files, native_path = self.context, self.context.files, self.context.native_path
         assert files is not None, "the caller checks that shards are files"
         assert native_path is not None, "the caller checks that shards are files"

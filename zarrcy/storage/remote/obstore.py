@@ -21,6 +21,7 @@ from zarrcy.storage.local.read_only import ReadOnlyDirectory
 from zarrcy.storage.optional import Client, import_optional
 from zarrcy.storage.remote.concurrent import map_requests
 from zarrcy.storage.remote.server_errors import access_denied
+from zarrcy.sync.io_depth import values_at_once
 from zarrcy.types import JSON, Buffer
 
 _T = TypeVar("_T")
@@ -28,7 +29,7 @@ _R = TypeVar("_R")
 
 # These stores answer a request faster than another thread wakes up.
 _NEAR = {"LocalStore", "MemoryStore"}
-_REQUESTS_AT_ONCE = 32
+_REQUESTS_AT_ONCE = 64
 # obstore joins ranges that are at most this far apart.
 _JOINED_NBYTES = 2**20
 # Class of obstore -> protocol of its URLs, and the member of its configuration that names the bucket.
@@ -113,7 +114,11 @@ class ObjectStore(Store):
 
     def _map(self, request: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
         """Call `request` for each item, concurrently if the store has latency."""
-        return list(map(request, items)) if self._is_near else map_requests(request, items, _REQUESTS_AT_ONCE)
+        return (
+            list(map(request, items))
+            if self._is_near
+            else map_requests(request, items, values_at_once(_REQUESTS_AT_ONCE))
+        )
 
     def identities(self, prefix: str = "") -> tuple[str, ...]:
         """Return the names of a directory: its real path and inode in a local store, else its URL."""

@@ -124,7 +124,8 @@ class IndexFormat:
         stored = np.frombuffer(data, f"{self.byteorder}u8").astype(np.uint64, copy=False)
         shape = (*self.counts, 2)
         table = stored.reshape([shape[axis] for axis in self.order]).transpose(np.argsort(self.order))
-        return table.reshape(-1, 2)
+        # kernels take rows that follow each other, whatever order the index has
+        return np.ascontiguousarray(table.reshape(-1, 2))
 
     def encode(self, index: NDArray[np.uint64]) -> bytes:
         """Return the encoded index, given rows of ``(offset, nbytes)``."""

@@ -16,6 +16,7 @@ from zarrcy.errors import (
     ContainsArrayError,
     ContainsGroupError,
     GroupNotFoundError,
+    KeyPathError,
     ReadOnlyError,
 )
 from zarrcy.keys import normalize_path, prefix_of
@@ -525,7 +526,16 @@ class Node:
         for parent in self._parents()[-1:]:
             parent.require_group()
 
+    def refuse_names_of_documents(self) -> None:
+        """Raise KeyPathError if a name in the path is that of a document: its keys would hide the document."""
+        for name in self.path.split("/"):
+            if metadata.is_document_key(name):
+                raise KeyPathError(
+                    self.path, f"{name!r} is the name of a metadata document; choose another name"
+                )
+
     def _create(self, kind: str, documents: dict[Key, bytes], overwrite: bool) -> None:
+        self.refuse_names_of_documents()
         parents = self._parents()
         line = [*parents, self]
         is_nowhere = self._is_nowhere
@@ -647,6 +657,7 @@ class Node:
             refuse_read_only(not access.is_writeable(store), self.path)
             if not access.is_erasable(store):
                 raise access.refusal_to_delete(store, self.path)
+        self.at(path).refuse_names_of_documents()
         self.at(path).require_parents()
         with self._documents_lock():
             self._drop_consolidated(self.at(path))

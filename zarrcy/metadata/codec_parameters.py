@@ -100,6 +100,15 @@ def _choice(*choices: JSON) -> Parameter:
     return Parameter(" or ".join(map(repr, choices)), parse)
 
 
+def _parse_shuffle(value: JSON) -> JSON:
+    if isinstance(value, str) and value in _SHUFFLES:
+        return _SHUFFLES[value]
+    return _choice(-1, 0, 1, 2).parse(value)
+
+
+_SHUFFLES = {"NONE": 0, "BYTE": 1, "BIT": 2}
+
+
 def _parse_switch(value: JSON) -> JSON:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError("neither true nor false")
@@ -213,7 +222,8 @@ NUMCODECS: Mapping[str, Mapping[str, Parameter]] = {
     "bitround": {"keepbits": _whole(0, 52)},
     "blosc": {
         **_BLOSC,
-        "shuffle": _choice(-1, 0, 1, 2),
+        # GDAL writes names
+        "shuffle": Parameter("-1 or 0 or 1 or 2", _parse_shuffle),
         "typesize": _whole(1, _MOST_INT32).or_null(),
     },
     "bz2": {"level": _whole(1, 9)},
@@ -291,6 +301,18 @@ ZARR_V3: Mapping[str, Mapping[str, Parameter]] = {
 }
 """The parameters of the codecs that v3 itself names; other codecs of v3 depend on their input."""
 
+IGNORED: Mapping[str, tuple[str, ...]] = {
+    "blosc": ("nthreads", "numThreads"),
+    "gzip": ("useZlib",),
+    # the frame states the filters that decode it
+    "lzma": ("delta",),
+    "zlib": ("useZlib",),
+    "zstd": ("nbWorkers",),
+}
+"""Parameters of other writers that do not change what a codec decodes: numbers of threads, the choice of a library."""
+# The first version of numcodecs whose Blosc takes the size of an element.
+_TYPESIZE_SINCE = (0, 16)
+
 # Parameters that name the data type of a codec's output. Without it the output has the type of the input.
 _STORED = {
     "delta": ("astype", "dtype"),
@@ -360,11 +382,20 @@ def numcodecs_config(member: Member, itemsize: int, codec: str | None = None) ->
     if registered is not None and not registered.__module__.startswith(("numcodecs.", "zarrcy.")):
         return dict(member.object())
     config = checked(member, name, NUMCODECS)
+    for ignored in IGNORED.get(name, ()):
+        config.pop(ignored, None)
+    if name == "blosc" and "typesize" in config and _numcodecs_version() < _TYPESIZE_SINCE:
+        # a frame states the size itself
+        del config["typesize"]
     if name == "shuffle" and not config.get("elementsize", 1):
         config["elementsize"] = itemsize
     elif name == "n5_wrapper" and config.get("compressor_config") is not None:
         config["compressor_config"] = numcodecs_config(member.require("compressor_config"), itemsize)
     return config
+
+
+def _numcodecs_version() -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", numcodecs.__version__)[:2])
 
 
 def stored_itemsize(config: Mapping[str, JSON], itemsize: int) -> int:

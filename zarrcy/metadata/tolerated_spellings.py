@@ -125,6 +125,65 @@ V2 = (
         writer="writers with one type of numbers, such as those in JavaScript",
     ),
     Spelling(
+        spelling={"fill_value": "0"},
+        meaning={"fill_value": 0},
+        writer="bioformats2raw, jzarr, n5-zarr (most OME-Zarr images), GDAL",
+    ),
+    Spelling(
+        spelling={"fill_value": "18446744073709551615"},
+        meaning={"fill_value": 2**64 - 1},
+        context={"dtype": "<u8"},
+        writer="GDAL, jzarr: JSON readers round large numbers",
+    ),
+    Spelling(
+        spelling={"fill_value": "-1.5"},
+        meaning={"fill_value": -1.5},
+        context={"dtype": "<f4"},
+        writer="jzarr, n5-zarr",
+    ),
+    Spelling(spelling={"fill_value": [7]}, meaning={"fill_value": 7}, writer="netcdf-c"),
+    Spelling(
+        spelling={"fill_value": "NaT"},
+        meaning={"fill_value": -(2**63)},
+        context={"dtype": "<M8[s]"},
+        writer="zarr-python 3.0",
+    ),
+    Spelling(
+        spelling={"dimension_separator": None},
+        meaning={"dimension_separator": "."},
+        writer="writers that store null for optional members; as if the member were missing",
+    ),
+    Spelling(
+        spelling={"shape": 4, "chunks": 2},
+        meaning={"shape": [4], "chunks": [2]},
+        writer="none known; zarr-python 2 reads it",
+    ),
+    Spelling(
+        spelling={"compressor": {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": "BIT"}},
+        meaning={"compressor": {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 2}},
+        writer="GDAL; also NONE (0) and BYTE (1)",
+    ),
+    Spelling(
+        spelling={"compressor": {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1, "nthreads": 1}},
+        meaning={"compressor": {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1}},
+        writer="jzarr; n5-zarr writes `numThreads`",
+    ),
+    Spelling(
+        spelling={"compressor": {"id": "zstd", "level": 3, "nbWorkers": 0}},
+        meaning={"compressor": {"id": "zstd", "level": 3}},
+        writer="n5-zarr",
+    ),
+    Spelling(
+        spelling={"compressor": {"id": "gzip", "level": 5, "useZlib": False}},
+        meaning={"compressor": {"id": "gzip", "level": 5}},
+        writer="n5-zarr",
+    ),
+    Spelling(
+        spelling={"compressor": {"id": "lzma", "preset": 6, "delta": 1}},
+        meaning={"compressor": {"id": "lzma", "preset": 6}},
+        writer="GDAL: a plain .xz stream, which states its filters",
+    ),
+    Spelling(
         spelling={"dtype": [["x", "<i4", 2]]},
         meaning={"dtype": [["x", "<i4", [2]]]},
         context={"fill_value": None},
@@ -227,6 +286,23 @@ V3 = (
         writer="writers with one type of numbers, such as those in JavaScript",
     ),
     Spelling(
+        spelling={"fill_value": None},
+        meaning={"fill_value": 0},
+        writer="GDAL 3.12, zarrita.js: zero, as in v2",
+    ),
+    Spelling(
+        spelling={"fill_value": None},
+        meaning={"fill_value": ""},
+        context=_STRING,
+        writer="zarrita.js",
+    ),
+    Spelling(
+        spelling={"fill_value": 0},
+        meaning={"fill_value": False},
+        context={"data_type": "bool", "codecs": ["bytes"]},
+        writer="GDAL: 0 or 1",
+    ),
+    Spelling(
         spelling={
             "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [2, 0]}},
         },
@@ -253,6 +329,16 @@ V3 = (
         spelling={"codecs": [{"name": "endian", "configuration": {"endian": "big"}}]},
         meaning={"codecs": [{"name": "bytes", "configuration": {"endian": "big"}}]},
         writer="writers of drafts of the core specification",
+    ),
+    Spelling(
+        spelling={"codecs": [{"name": "transpose", "configuration": {"order": "F"}}, _BYTES]},
+        meaning={"codecs": [{"name": "transpose", "configuration": {"order": [1, 0]}}, _BYTES]},
+        writer="GDAL, WEBKNOSSOS; the spelling of a draft, which tensorstore reads too",
+    ),
+    Spelling(
+        spelling={"codecs": [{"name": "transpose", "configuration": {"order": "C"}}, _BYTES]},
+        meaning={"codecs": [_BYTES]},
+        writer="GDAL, WEBKNOSSOS",
     ),
     Spelling(
         spelling={"codecs": [{"name": "bytes", "configuration": {"endian": None}}]},
@@ -358,7 +444,9 @@ V2_REFUSED = (
     Refused(spelling={"dtype": "int32, float32"}, reason="a structure, or two alternatives"),
     Refused(spelling={"dtype": "|S"}, reason="the length of an element is unknown"),
     Refused(spelling={"dtype": "<M8"}, reason="the unit of time is unknown"),
-    Refused(spelling={"fill_value": "7"}, reason="a number, or base64"),
+    Refused(
+        spelling={"fill_value": "Bw=="}, reason="base64 is the form of bytes only, and it is not a number"
+    ),
 )
 
 V3_REFUSED = (

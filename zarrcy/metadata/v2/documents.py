@@ -194,7 +194,8 @@ def _parse_zarray(document: Buffer, key: Key, default_separator: str) -> ParsedZ
     order = members.get("order", "C")
     if order not in ("C", "F"):
         raise MetadataError(key, f"'order' is {order!r}; it must be 'C' or 'F'")
-    separator = members.get("dimension_separator", default_separator)
+    stated = members.get("dimension_separator")
+    separator = default_separator if stated is None else stated
     if separator not in (".", "/"):
         raise MetadataError(key, f"'dimension_separator' is {separator!r}; it must be '.' or '/'")
     filters = members.get("filters") or []
@@ -221,7 +222,7 @@ def _parse_zarray(document: Buffer, key: Key, default_separator: str) -> ParsedZ
         order=order,
         filters=filters,
         compressor=compressor,
-        chunk_keys=chunk_keys(separator, "dimension_separator" in members),
+        chunk_keys=chunk_keys(separator, stated is not None),
         extra_fields={}
         if _MEMBERS.issuperset(members)
         else {name: value for name, value in members.items() if name not in _MEMBERS},
@@ -236,6 +237,8 @@ _parse_typestring = lru_cache(decode_dtype)
 
 
 def _parse_lengths(value: JSON, member: str, key: Key) -> Shape:
+    if type(value) is int:
+        value = [value]
     if not isinstance(value, list):
         raise MetadataError(key, f"{member!r} is {value!r}; it must be a list")
     for n in value:

@@ -19,6 +19,10 @@ _TYPESTR = re.compile(r"[<>|=]?[biufcmMSUVO]\d{0,9}(\[\d{0,9}(Y|M|W|D|h|m|s|ms|u
 _MAX_DEPTH = 32
 MAX_ITEM_NBYTES = 2**26
 """Largest length of an element, in bytes. The fill value is one, so the limit bounds the memory that it takes."""
+# Numbers of a fill value that is text. Their length is bounded, because int() takes quadratic time.
+_INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?\d{1,40}(\.\d{0,40})?([eE][+-]?\d{1,3})?", re.ASCII)
+_NAT = -(2**63)
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -203,6 +207,8 @@ def decode_fill_value(value: JSON, dtype: AnyDtype, object_codec: str = "") -> E
     if value is None or dtype.kind == "O":
         return value
     kind = dtype.kind
+    if isinstance(value, (list, str)) and kind in "biufcmMSU":
+        value = _one_of(value, kind)
     if kind == "f":
         return normalize_fill_value(_NON_FINITE.get(value, value) if isinstance(value, str) else value, dtype)
     if kind == "c" and isinstance(value, list):
@@ -226,6 +232,20 @@ def decode_fill_value(value: JSON, dtype: AnyDtype, object_codec: str = "") -> E
     if kind in "iu" and isinstance(value, str):
         raise ValueError(f"{value!r} is not a fill value for {dtype}; it must be a number")
     return normalize_fill_value(value, dtype)
+
+
+def _one_of(value: JSON, kind: str) -> JSON:
+    """Return a fill value that is spelled as a list of one value, or a number that is spelled as text."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, str):
+        if kind in "mM" and value == "NaT":
+            return _NAT
+        if kind in "biumM" and _INTEGER.fullmatch(value):
+            return int(value)
+        if kind == "f" and _DECIMAL.fullmatch(value):
+            return float(value)
+    return value
 
 
 def fill_value_of(value: JSON, dtype: AnyDtype, object_codec: str = "") -> Elements:

@@ -25,7 +25,7 @@ from zarrcy.codecs.array_codecs import (
 from zarrcy.codecs.crc32c import CRC32C
 from zarrcy.codecs.typed_blosc import blosc
 from zarrcy.errors import CodecNotAvailableError
-from zarrcy.metadata.codec_parameters import ZARR_V3, checked, numcodecs_config
+from zarrcy.metadata.codec_parameters import IGNORED, ZARR_V3, checked, numcodecs_config
 from zarrcy.metadata.json_member import MAX_CODECS, MAX_DEPTH, Extension, Member
 from zarrcy.metadata.v3 import fill_values
 from zarrcy.metadata.v3.data_types import DataType, has_byte_order, parse_dtype
@@ -231,8 +231,11 @@ def _filter(
 def _transpose(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
     member = ext.allow_only("order").require("order")
     if isinstance(member.value, str):
-        member.fail("it must be a list of all axes; letters belong to a draft of the specification")
-    order = member.integers(0)
+        # the spelling of a draft of the specification
+        order = tuple(range(len(spec.shape)))
+        order = order[::-1] if member.choice("C", "F") == "F" else order
+    else:
+        order = member.integers(0)
     if sorted(order) != list(range(len(spec.shape))):
         member.fail(f"it must contain each of the {len(spec.shape)} axes once")
     reorder = Reorder(order, spec.shape, spec.dtype)
@@ -378,7 +381,9 @@ def _compressor(codec: Codec, spec: ChunkSpec) -> ParsedCodec:
 
 def _config(ext: Extension) -> dict[str, JSON]:
     """Return the checked configuration of a codec whose parameters do not depend on its input."""
-    return checked(ext.allow_only(*ZARR_V3[ext.name]), ext.name, ZARR_V3)
+    ignored = IGNORED.get(ext.name, ())
+    config = checked(ext.allow_only(*ZARR_V3[ext.name], *ignored), ext.name, ZARR_V3)
+    return {name: value for name, value in config.items() if name not in ignored}
 
 
 def _blosc(ext: Extension, spec: ChunkSpec) -> ParsedCodec:

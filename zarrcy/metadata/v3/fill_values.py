@@ -67,6 +67,9 @@ def parse(member: Member, kind: DataType) -> Elements:
     MetadataError
         If it does not fit the data type.
     """
+    if member.value is None:
+        # as in format 2: zero, also for times
+        return _EMPTY[kind.variable] if kind.variable else np.zeros((), kind.dtype)[()]
     if kind.variable == "string":
         return "" if member.value in ([], 0) and member.value is not False else member.string()
     if kind.variable == "bytes":
@@ -79,7 +82,8 @@ def _parse_fixed(member: Member, dtype: AnyDtype) -> Elements:
         return _parse_struct(member, dtype)
     kind = "f" if is_float(dtype) else "i" if dtype.name in _INTEGERS else dtype.kind
     if kind == "b":
-        return np.bool_(member.boolean())
+        is_number = type(member.value) in (int, float) and member.value in (0, 1)
+        return np.bool_(member.value if is_number else member.boolean())
     if kind in "iu":
         info = _INTEGERS.get(dtype.name) or (np.iinfo(dtype).min, np.iinfo(dtype).max)
         return np.array(member.integer(int(info[0]), int(info[1]))).astype(dtype)[()]

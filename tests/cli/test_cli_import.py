@@ -699,3 +699,56 @@ def test_an_import_without_any_importable_object_fails_and_creates_nothing(sourc
     assert main(["import", str(source), str(target)]) == 2
     assert "none of its 1 objects can be imported" in capsys.readouterr().err
     assert list(source.parent.iterdir()) == [source]
+
+
+def test_one_odd_object_or_name_does_not_stop_an_import(source, target, capsys):
+    with h5py.File(source, "w") as file:
+        file["kept"] = [1, 2]
+        file.create_dataset(b"caf\xe9", data=[1])
+        file.create_group(b"groupe\xe9")["x"] = [1]
+        file["n" * 256] = [1]
+        file["n" * 255] = [3]
+        file["zarr.json"] = [1]
+        file["quad"] = np.array([1.5], np.longdouble)
+        file["empty"] = h5py.Empty("f4")
+        file["soft"] = h5py.SoftLink("/nowhere")
+        opaque = h5py.h5t.create(h5py.h5t.OPAQUE, 4)
+        opaque.set_tag(b"my tag")
+        h5py.h5d.create(file.id, b"opaque", opaque, h5py.h5s.create_simple((3,)))
+        file.create_dataset("outside", shape=(3,), dtype="i4", external=[("/gone", 0, h5py.h5f.UNLIMITED)])
+        file["kept"].attrs["empty"] = h5py.Empty("f4")
+    assert main(["import", str(source), str(target)]) == 0
+    lines = capsys.readouterr().err
+    for text in (
+        "skipped /caf\\xe9: its name is not UTF-8",
+        "skipped /groupe\\xe9: its name is not UTF-8",
+        ": its name has more than 255 bytes",
+        "skipped /zarr.json: its name is not valid",
+        "skipped /empty: ",
+        "skipped /soft: ",
+        "skipped /opaque: its elements are opaque, with the tag 'my tag'",
+        "skipped /outside: ",
+    ):
+        assert text in lines.replace("\\\\", "\\"), lines
+    assert opened(target, "kept")[:].tolist() == [1, 2]
+    assert opened(target, "n" * 255)[:].tolist() == [3]
+    assert opened(target, "quad")[:].tolist() == [1.5]
+
+
+@pytest.mark.parametrize("number", [37, 95, 524])
+def test_a_file_that_cannot_be_locked_is_read_without_a_lock(source, target, number, monkeypatch):
+    with h5py.File(source, "w") as file:
+        file["x"] = [1, 2]
+    original, asked = h5py.File, []
+
+    class Unlockable(original):
+        def __init__(self, *args, **kwargs):
+            asked.append(kwargs.get("locking"))
+            if kwargs.get("locking") is None:
+                raise OSError(f"Unable to synchronously open file (unable to lock file, errno = {number})")
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr(h5py, "File", Unlockable)
+    assert main(["import", str(source), str(target)]) == 0
+    assert asked == [None, False]
+    assert opened(target, "x")[:].tolist() == [1, 2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from types import ModuleType
 
 import numpy as np
@@ -30,6 +31,9 @@ def load_h5py() -> ModuleType:
         import h5py
     except ImportError as exc:
         raise MissingExtraError("h5py", "netcdf", "importing netCDF-4 and HDF5 files") from exc
+    with suppress(ImportError):
+        # registers more HDF5 filters
+        import hdf5plugin  # noqa: F401
     module: ModuleType = h5py
     return module
 

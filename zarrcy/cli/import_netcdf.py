@@ -6,6 +6,7 @@ import argparse
 import itertools
 import math
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -44,6 +45,9 @@ from zarrcy.types import AnyArray, Codec, Shape
 
 if TYPE_CHECKING:
     import h5py
+
+# How HDF5 reports that a file system does not offer locks (NFS, Lustre, Cray).
+_CANNOT_LOCK = re.compile(r"unable to lock file, errno = (37|95|524)\b")
 
 __all__ = ["ImportReport", "Imported", "add_arguments", "import_file", "run"]
 
@@ -273,7 +277,16 @@ def _open_file(source: str, cache_nbytes: int) -> Iterator[h5py.File]:
         # with a cache as large as a block, a chunk of the file that two blocks share is decoded once
         file = h5py.File(source, "r", rdcc_nbytes=cache_nbytes)
     except OSError as exc:
-        raise CommandError(f"{source} cannot be opened: {one_line(exc)}") from exc
+        if _CANNOT_LOCK.search(str(exc)) is None:
+            raise CommandError(f"{source} cannot be opened: {one_line(exc)}") from exc
+        # a file that is only read needs no lock
+        try:
+            file = h5py.File(source, "r", rdcc_nbytes=cache_nbytes, locking=False)
+        except OSError as again:
+            raise CommandError(
+                f"{source} cannot be opened: {one_line(again)}; its file system has no locks: set "
+                "HDF5_USE_FILE_LOCKING=FALSE"
+            ) from again
     with file:
         yield file
 

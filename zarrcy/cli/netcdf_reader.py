@@ -19,6 +19,7 @@ from zarrcy.cli.netcdf_dimensions import (
     is_pure_dimension,
     is_scale,
 )
+from zarrcy.metadata import is_document_key
 from zarrcy.metadata.v2.dtypes import normalize_fill_value
 from zarrcy.types import JSON, AnyDtype, Elements, Shape
 
@@ -30,6 +31,8 @@ __all__ = ["DIMENSIONS", "FileContents", "Skipped", "Variable", "read_contents"]
 DIMENSIONS = "_ARRAY_DIMENSIONS"
 """The attribute in which readers of Zarr v2 look for the names of the axes."""
 
+# Most file systems take names of this many bytes.
+_MOST_NAME_NBYTES = 255
 _BOOKKEEPING = {
     "DIMENSION_LABELS",
     "DIMENSION_LIST",
@@ -155,6 +158,10 @@ class _ContentsReader:
         for path, group in groups:
             self.contents.groups[path] = self.attributes_of(group, path, _BOOKKEEPING)
             for name in group:
+                if isinstance(name, bytes):
+                    # h5py decodes names that are UTF-8
+                    self.skip(_join(path, name.decode("utf-8", "backslashreplace")), "its name is not UTF-8")
+                    continue
                 child_path = _join(path, name)
                 child = self.open_child(group, name, child_path)
                 if child is None:
@@ -173,6 +180,9 @@ class _ContentsReader:
         h5py = self.h5py
         if not _is_valid_name(name):
             self.skip(path, "its name is not valid in a Zarr store")
+            return None
+        if len(name.encode()) > _MOST_NAME_NBYTES:
+            self.skip(path, f"its name has more than {_MOST_NAME_NBYTES} bytes, the most in a directory")
             return None
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             self.skip(path, "it is a link to another object")
@@ -203,6 +213,11 @@ class _ContentsReader:
             file_dtype = dataset.dtype
         except TypeError as exc:
             raise UnstorableError(f"numpy has no data type for its elements ({exc})") from exc
+        tag = _tag_of(dataset)
+        if tag:
+            raise UnstorableError(
+                f"its elements are opaque, with the tag {tag!r}, and HDF5 does not read them as bytes"
+            )
         if dataset.shape is None:
             raise UnstorableError("it has a data type but no dataspace, so it has no elements")
         dtype = storable_dtype(file_dtype)
@@ -241,7 +256,9 @@ class _ContentsReader:
                 self.contents.notices.append(f"skipped attribute {name!r} of {owner}: {exc}")
         return values
 
-    def read_attribute(self, obj: h5py.Group | h5py.Dataset, name: str) -> Elements:
+    def read_attribute(self, obj: h5py.Group | h5py.Dataset, name: str | bytes) -> Elements:
+        if isinstance(name, bytes) and name != name.decode("utf-8", "ignore").encode():
+            raise UnstorableError("its name is not UTF-8")
         try:
             return obj.attrs[name]
         except (TypeError, ValueError, OSError) as exc:
@@ -313,9 +330,16 @@ def _enum_attributes(members: dict[str, int] | None, attributes: dict[str, JSON]
     }
 
 
+def _tag_of(dataset: h5py.Dataset) -> str:
+    """Return the tag of opaque elements; "" for other elements, and for those that NumPy has a type for."""
+    stored = dataset.id.get_type()
+    is_opaque = stored.get_class() == load_h5py().h5t.OPAQUE and dataset.dtype.kind == "V"
+    return decode_text(stored.get_tag()) if is_opaque else ""
+
+
 def _is_valid_name(name: str) -> bool:
     """Return whether a node can have this name: it is neither a path nor the name of a metadata document."""
-    return name not in (".", "..", ".zarray", ".zgroup", ".zattrs", ".zmetadata") and "\\" not in name
+    return name not in (".", "..") and not is_document_key(name) and "\\" not in name
 
 
 def _join(path: str, name: str) -> str:

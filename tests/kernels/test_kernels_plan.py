@@ -159,3 +159,58 @@ def test_a_checked_build_catches_a_table_that_is_too_short():
     plan = compiled.split_outer(compiled.parse_box(..., grid), grid)
     with pytest.raises(IndexError):
         plan.axis_table(0, np.empty((3, 4), np.int64))
+
+
+LONG_LISTS = {
+    "few chunks": (5000, 7),
+    "as many chunks as points": (2**22, 64),
+    "more chunks than points": (2**24, 2),
+    "many more chunks than points": (2**40, 3),
+    "numbers of 61 bits": (2**61, 1),
+    "one chunk": (1000, 1000),
+    "one large chunk": (2**30, 2**30),
+}
+
+
+@pytest.mark.skipif(not _kernels.COMPILED, reason="compares the compiled kernels with their twins")
+@pytest.mark.parametrize("is_ordered", [False, True])
+@pytest.mark.parametrize("case", LONG_LISTS)
+def test_long_lists_and_points_are_sorted_as_short_ones(case, is_ordered):
+    """Long ones are sorted by digits, with checks for signals; the order of equal positions stays."""
+    length, chunk_len = LONG_LISTS[case]
+    n = 70_000
+    found = np.random.default_rng(0).integers(0, length, n)
+    if is_ordered:
+        found.sort()
+    plans = []
+    for kernels in (_kernels.compiled, _kernels.reference):
+        grid = kernels.Grid((length,), (chunk_len,))
+        box = kernels.Box((0,), (n,), (1,), (False,), (False,))
+        plans.append((kernels.split_outer(box, grid, (found,)), kernels.split_points([found, n], grid)))
+    for ours, theirs in zip(*plans, strict=True):
+        assert ours.n_pieces == theirs.n_pieces
+        some = range(0, ours.n_pieces, max(1, ours.n_pieces // 40))
+        assert [ours.complete(number) for number in some] == [theirs.complete(number) for number in some]
+        assert [ours.sparse(number) for number in some] == [theirs.sparse(number) for number in some]
+        n_keys = min(40, ours.n_pieces)
+        assert ours.keys(0, n_keys, "", ".") == theirs.keys(0, n_keys, "", ".")
+    np.testing.assert_array_equal(plans[0][0].axis_table(0), plans[1][0].axis_table(0))
+
+
+@on_both_kernels
+@pytest.mark.parametrize("chunk_len", [7, 1000, 100_000])
+def test_the_last_of_equal_positions_wins_in_long_lists_too(kernels, chunk_len):
+    length, n = 100_000, 70_000
+    found = np.random.default_rng(1).integers(0, length, n)
+    values = np.arange(n, dtype="i4")
+    expected = np.zeros(length, "i4")
+    expected[found] = values
+    grid, layout = kernels.Grid((length,), (chunk_len,)), kernels.ChunkLayout((chunk_len,), 4)
+    box = kernels.Box((0,), (n,), (1,), (False,), (False,))
+    for plan in (kernels.split_outer(box, grid, (found,)), kernels.split_points([found, n], grid)):
+        written = np.zeros(-(-length // chunk_len) * chunk_len, "i4")
+        for number, key in enumerate(plan.keys(0, plan.n_pieces, "", ".")):
+            first = int(key) * chunk_len
+            chunk = written[first : first + chunk_len]
+            assert kernels.scatter(plan, number, chunk, layout, values)
+        np.testing.assert_array_equal(written[:length], expected)

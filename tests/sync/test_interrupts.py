@@ -338,6 +338,42 @@ def test_a_signal_ends_a_write_of_many_chunks(options, is_in_memory, threads, in
     assert written[0] < a.nchunks if "shards" not in options else written[0] == 0
 
 
+_N = 3_000_000
+LONG_SELECTIONS = {
+    "list": lambda a, points: a.oindex[points],
+    "points": lambda a, points: a.vindex[points],
+    "list of many chunks": lambda a, points: a.oindex[points * 1000],
+    "points in many chunks": lambda a, points: a.vindex[points * 1000],
+}
+
+
+@compiled_only
+@pytest.mark.parametrize("kind", LONG_SELECTIONS)
+def test_a_signal_ends_the_plan_of_a_long_selection(kind, interrupts):
+    """The exception comes after a small part of the time that the processor needs for all of it."""
+    a = zarrcy.create(1000 * _N, chunks=2000, dtype="i1", store={})
+    points = np.random.default_rng(0).integers(0, _N, _N)
+
+    def select():
+        LONG_SELECTIONS[kind](a, points)
+
+    begin = time.process_time()
+    select()
+    whole = time.process_time() - begin
+    parts = []
+
+    def interrupted():
+        begin = time.process_time()
+        try:
+            select()
+        except Interrupted:
+            parts.append(time.process_time() - begin)
+            raise
+
+    interrupts(interrupted, 3, 5e-3)
+    assert min(parts) < whole / 2
+
+
 @pytest.mark.parametrize("module", IMPLEMENTATIONS, ids=lambda module: module.__name__.rsplit(".", 1)[-1])
 class TestWorkerGroup:
     def test_a_thread_that_comes_late_does_nothing(self, module):

@@ -5,6 +5,7 @@ Elements are compared bit by bit, so payloads of NaN and the sign of zero count.
 
 cimport numpy as cnp
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport uint64_t
 from libc.string cimport memcmp, memcpy
 
@@ -15,6 +16,7 @@ cnp.import_array()
 
 cdef enum:
     BLOCK_NBYTES = 4096              # compared without a branch
+    FILL_NBYTES = 0x1000000          # filled between two checks for signals
 
 
 cdef extern from *:
@@ -138,7 +140,7 @@ def fill(chunk, bytes item):
     """
     cdef Py_buffer view
     cdef const char* first = item
-    cdef index_t itemsize = len(item), nbytes
+    cdef index_t itemsize = len(item), nbytes, n, first_item, step
     if itemsize == 0:
         return
     PyObject_GetBuffer(chunk, &view, PyBUF_WRITABLE)
@@ -146,7 +148,14 @@ def fill(chunk, bytes item):
         nbytes = view.len
         if nbytes % itemsize:
             raise ValueError(f"{nbytes} bytes are not a multiple of the element size, {itemsize} bytes")
-        with nogil:
-            fill_run(<char*> view.buf, nbytes // itemsize, first, itemsize)
+        # the first page that is touched takes longest, so signals are checked between parts
+        n, step, first_item = nbytes // itemsize, max(1, FILL_NBYTES // itemsize), 0
+        while True:
+            with nogil:
+                fill_run(<char*> view.buf + first_item * itemsize, min(step, n - first_item), first, itemsize)
+            first_item += step
+            if first_item >= n:
+                break
+            PyErr_CheckSignals()
     finally:
         PyBuffer_Release(&view)

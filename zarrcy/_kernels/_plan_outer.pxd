@@ -31,6 +31,9 @@ cdef struct Piece:
 
 cdef Piece piece_of_axis(const AxisCut* cut, index_t number) noexcept nogil
 cdef char* write_number(char* at, index_t number) noexcept nogil
+cdef int touch_pages(index_t* memory, index_t n) except -1
+cdef int sort_by_key(const index_t* keys, index_t n, index_t largest, index_t* order) except -1
+cdef index_t count_distinct(const index_t* keys, index_t n, index_t n_keys) except -1
 
 
 cdef class Grid:

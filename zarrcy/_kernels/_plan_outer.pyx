@@ -6,10 +6,12 @@ memory, and rely on the callers for the rest. `_reference` is the same in NumPy.
 """
 
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.long cimport PyLong_AsLongLong
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
-from libc.string cimport memcpy
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
 
 from zarrcy._kernels._types cimport MAX_NDIM, Blocks, ceil_div, index_t
 
@@ -31,6 +33,12 @@ CHECKED = bool(ZARRCY_CHECKED)
 # axes are shorter than this, so that the sum of two lengths does not overflow
 cdef index_t LONGEST = <index_t> 1 << 62
 cdef object _integer = np.integer
+
+cdef enum:
+    STEP = 0x10000                   # list entries between two checks for signals
+    PAGE_ENTRIES = 0x200             # in the smallest page
+    LEAST_SORTED = 0x10000           # fewer keys are sorted by NumPy, and counted with a set
+    N_DIGITS = 0x10000               # keys are sorted by 16 bits at once
 
 
 cdef class Grid:
@@ -577,13 +585,15 @@ cdef index_t _cut_list(AxisCut* cut, const index_t[::1] given, index_t* memory, 
     cdef index_t n = given.shape[0], i, k, chunk, before = -1, n_pieces = 0
     cdef index_t* positions = memory + 6 * n
     cdef bint ordered = True
-    cdef index_t[::1] order
+    cdef index_t[::1] order, chunks
     cdef index_t* row = NULL
     if n == 0:
         cut.rows, cut.within, cut.out, cut.n_pieces = memory, memory, memory, 0
         return 0
-    memcpy(positions, &given[0], n * sizeof(index_t))
     for i in range(n):
+        if not i % STEP:
+            PyErr_CheckSignals()
+            memcpy(positions + i, &given[i], min(STEP, n - i) * sizeof(index_t))
         if not 0 <= positions[i] < cut.length:
             raise IndexError(f"index {positions[i]} is out of bounds for axis {axis}, which has {cut.length} elements")
         chunk = positions[i] // cut.chunk_len
@@ -591,10 +601,17 @@ cdef index_t _cut_list(AxisCut* cut, const index_t[::1] given, index_t* memory, 
         before = chunk
     cut.rows, cut.within, cut.out = memory, memory + 4 * n, memory + 5 * n
     if not ordered:
-        chunks = np.asarray(<index_t[:n]> positions) // cut.chunk_len
-        order = np.argsort(chunks, kind="stable").astype(np.int64, copy=False)
+        chunks = np.empty(n, np.int64)
+        order = np.empty(n, np.int64)
+        for i in range(n):
+            if not i % STEP:
+                PyErr_CheckSignals()
+            chunks[i] = positions[i] // cut.chunk_len
+        sort_by_key(&chunks[0], n, (cut.length - 1) // cut.chunk_len, &order[0])
     before = -1
     for k in range(n):
+        if not k % STEP:
+            PyErr_CheckSignals()
         i = k if ordered else order[k]
         chunk = positions[i] // cut.chunk_len
         if chunk != before:
@@ -607,19 +624,120 @@ cdef index_t _cut_list(AxisCut* cut, const index_t[::1] given, index_t* memory, 
         cut.out[k] = i
     cut.n_pieces = n_pieces
     for i in range(n_pieces):
+        PyErr_CheckSignals()
         row = cut.rows + 4 * i
-        row[3] = _count_distinct(cut.within + row[1], row[2])
+        row[3] = _count_distinct(cut.within + row[1], row[2], cut.chunk_len)
     return n
 
 
-cdef index_t _count_distinct(const index_t* within, index_t n) except -1:
-    """Return the number of distinct positions among `n`, without a set if they are sorted, the usual case."""
+cdef index_t _count_distinct(const index_t* within, index_t n, index_t chunk_len) except -1:
+    """Return the number of distinct positions among `n` in a chunk; if they are sorted, the usual case, at once."""
     cdef index_t i, distinct = 1 if n else 0
     for i in range(1, n):
         if within[i] < within[i - 1]:
-            return len({within[i] for i in range(n)})
+            return count_distinct(within, n, chunk_len)
         distinct += within[i] != within[i - 1]
     return distinct
+
+
+cdef index_t count_distinct(const index_t* keys, index_t n, index_t n_keys) except -1:
+    """Return the number of distinct keys among `n` of 0 ... n_keys - 1."""
+    cdef unsigned char* seen
+    cdef index_t i, distinct = 0
+    cdef index_t[::1] order
+    if n < LEAST_SORTED:
+        return len({keys[i] for i in range(n)})
+    if n_keys <= 16 * n:
+        seen = <unsigned char*> calloc(n_keys, 1)
+        if seen == NULL:
+            raise MemoryError()
+        try:
+            for i in range(n):
+                if not i % STEP:
+                    PyErr_CheckSignals()
+                distinct += not seen[keys[i]]
+                seen[keys[i]] = 1
+        finally:
+            free(seen)
+        return distinct
+    order = np.empty(n, np.int64)
+    sort_by_key(keys, n, n_keys - 1, &order[0])
+    distinct = 1
+    for i in range(1, n):
+        if not i % STEP:
+            PyErr_CheckSignals()
+        distinct += keys[order[i]] != keys[order[i - 1]]
+    return distinct
+
+
+cdef int touch_pages(index_t* memory, index_t n) except -1:
+    """Touch new memory in order. The first entries that are scattered over it would touch all of it at once."""
+    cdef index_t i
+    for i in range(0, n, PAGE_ENTRIES):
+        if not i % STEP:
+            PyErr_CheckSignals()
+        memory[i] = 0
+    return 0
+
+
+cdef int sort_by_key(const index_t* keys, index_t n, index_t largest, index_t* order) except -1:
+    """Sort the numbers 0 ... n - 1 by their keys, which are at most `largest`, stably.
+
+    Many numbers are sorted by 16 bits after the other. NumPy's sort takes longer, and no signal ends it.
+    """
+    cdef index_t[::1] sorted_, spare
+    cdef index_t* source = NULL
+    cdef index_t* target
+    cdef index_t* other
+    cdef index_t first, last, i, number, digit, before, at
+    cdef index_t* counts
+    cdef int shift = 0
+    if n < LEAST_SORTED:
+        sorted_ = np.argsort(np.asarray(<index_t[:n]> <index_t*> keys), kind="stable").astype(np.int64, copy=False)
+        memcpy(order, &sorted_[0], n * sizeof(index_t))
+        return 0
+    spare = np.empty(n, np.int64)
+    # the last pass writes to `order`
+    target, other = order, &spare[0]
+    while largest >> 16 >> shift:
+        target, other = other, target
+        shift += 16
+    shift = 0
+    counts = <index_t*> PyMem_Malloc(N_DIGITS * sizeof(index_t))
+    if counts == NULL:
+        raise MemoryError()
+    try:
+        touch_pages(target, n)
+        while True:
+            memset(counts, 0, N_DIGITS * sizeof(index_t))
+            for first in range(0, n, STEP):
+                PyErr_CheckSignals()
+                last = min(n, first + STEP)
+                with nogil:
+                    for i in range(first, last):
+                        counts[keys[i] >> shift & (N_DIGITS - 1)] += 1
+            at = 0
+            for digit in range(N_DIGITS):
+                before, counts[digit] = counts[digit], at
+                at += before
+            for first in range(0, n, STEP):
+                PyErr_CheckSignals()
+                last = min(n, first + STEP)
+                with nogil:
+                    for i in range(first, last):
+                        number = i if source == NULL else source[i]
+                        digit = keys[number] >> shift & (N_DIGITS - 1)
+                        target[counts[digit]] = number
+                        counts[digit] += 1
+            if largest >> 16 >> shift == 0:
+                break
+            source, target, other = target, other, target
+            if shift == 0:
+                touch_pages(target, n)
+            shift += 16
+    finally:
+        PyMem_Free(counts)
+    return 0
 
 
 def split_outer(Box box, Grid grid, lists=None):

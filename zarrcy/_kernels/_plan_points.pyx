@@ -9,11 +9,12 @@ them.
 """
 
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from zarrcy._kernels._plan_outer cimport Grid, Plan, check_number
+from zarrcy._kernels._plan_outer cimport Grid, Plan, check_number, count_distinct, sort_by_key, touch_pages
 from zarrcy._kernels._types cimport MAX_NDIM, Blocks, Odometer, advance, ceil_div, index_t, mark_run
 
 import numpy as np
@@ -22,6 +23,9 @@ cnp.import_array()
 
 cdef index_t MOST_CHUNKS = <index_t> 1 << 62
 cdef index_t MOST_COLUMNS = 0xFFFFFFFF       # of a chunk whose columns fit in 32 bits
+cdef enum:
+    STEP = 0x10000                           # elements between two checks for signals
+    MASK_STEP = 0x400000                     # the same for the flags of a mask, which take less time
 cdef uint64_t ONES = 0x0101010101010101      # a one in each of eight bytes
 
 
@@ -70,15 +74,25 @@ cdef class PointsPlan(Plan):
         return self._first[number + 1] - self._first[number]
 
     cdef index_t count_covered(self, index_t number, index_t inside) except -1:
-        cdef index_t n = self._first[number + 1] - self._first[number], k, point
+        cdef index_t n = self._first[number + 1] - self._first[number], k, point, chunk_len
+        cdef index_t[::1] numbers
         cdef int axis
         if n < inside:
             return n
-        distinct = set()
-        for k in range(self._first[number], self._first[number + 1]):
-            point = self._order[k]
-            distinct.add(tuple([self._coords[axis * self.n_elements + point] for axis in range(self.ndim)]))
-        return len(distinct)
+        keys = np.empty(n, np.int64)
+        numbers = keys
+        for k in range(n):
+            if not k % STEP:
+                PyErr_CheckSignals()
+            point = self._order[self._first[number] + k]
+            numbers[k] = 0
+            for axis in range(self.ndim):
+                chunk_len = self.grid._lengths[self.ndim + axis]
+                numbers[k] = numbers[k] * chunk_len + self._coords[axis * self.n_elements + point] % chunk_len
+        chunk_len = 1
+        for axis in range(self.ndim):
+            chunk_len *= self.grid._lengths[self.ndim + axis]
+        return count_distinct(&numbers[0], n, chunk_len) if n else 0
 
     cdef int mark_blocks(
         self, index_t number, index_t offset, const index_t* strides, index_t itemsize, Blocks* blocks
@@ -175,7 +189,7 @@ def split_points(coords, Grid grid):
     if n_chunks <= max(4 * n, 1024):
         _sort_by_counting(plan, chunks, np.zeros(n_chunks + 1, np.int64))
     else:
-        _sort_by_comparing(plan, chunks)
+        _sort_by_number(plan, chunks, n_chunks)
     plan._first = <index_t*> PyMem_Malloc((plan.n_pieces + 1) * sizeof(index_t))
     if plan._first == NULL:
         raise MemoryError()
@@ -202,10 +216,11 @@ cdef index_t _take_coords(PointsPlan plan, list coords, index_t[::1] chunks) exc
         if n_along and n_chunks > MOST_CHUNKS // n_along:
             raise OverflowError("the grid has more than 2**62 chunks")
         n_chunks *= n_along
-        if n:
-            # only the copy is checked and used
-            memcpy(kept, &given[0], n * sizeof(index_t))
         for i in range(n):
+            if not i % STEP:
+                PyErr_CheckSignals()
+                # only the copy is checked and used
+                memcpy(kept + i, &given[i], min(STEP, n - i) * sizeof(index_t))
             position = kept[i]
             if not 0 <= position < length:
                 raise IndexError(f"index {position} is out of bounds for axis {axis}, which has {length} elements")
@@ -213,45 +228,60 @@ cdef index_t _take_coords(PointsPlan plan, list coords, index_t[::1] chunks) exc
     return n_chunks
 
 
-cdef void _sort_by_counting(PointsPlan plan, const index_t[::1] chunks, index_t[::1] counts) noexcept:
+cdef int _sort_by_counting(PointsPlan plan, const index_t[::1] chunks, index_t[::1] counts) except -1:
     """Sort points by chunk, in time proportional to points and chunks; `counts` has a zero per chunk, and one more.
 
     The sort is stable: of points that occur twice, the last one wins in a write, as in NumPy.
     """
-    cdef index_t i, chunk, n_pieces = 0
+    cdef index_t i, chunk, n_pieces = 0, first, last
+    for first in range(0, plan.n_elements, STEP):
+        PyErr_CheckSignals()
+        last = min(plan.n_elements, first + STEP)
+        with nogil:
+            for i in range(first, last):
+                counts[chunks[i] + 1] += 1
     with nogil:
-        for i in range(plan.n_elements):
-            counts[chunks[i] + 1] += 1
         for chunk in range(counts.shape[0] - 1):
             n_pieces += counts[chunk + 1] != 0
             counts[chunk + 1] += counts[chunk]
-        for i in range(plan.n_elements):
-            plan._order[counts[chunks[i]]] = i
-            counts[chunks[i]] += 1
-        plan.n_pieces = n_pieces
-
-
-cdef int _sort_by_comparing(PointsPlan plan, const index_t[::1] chunks) except -1:
-    """Sort points by chunk, stably, if there are many more chunks than points."""
-    cdef const index_t[::1] order = np.argsort(chunks, kind="stable").astype(np.int64, copy=False)
-    cdef index_t i, before = -1, n_pieces = 0
-    for i in range(plan.n_elements):
-        plan._order[i] = order[i]
-        n_pieces += chunks[order[i]] != before
-        before = chunks[order[i]]
+    touch_pages(plan._order, plan.n_elements)
+    for first in range(0, plan.n_elements, STEP):
+        PyErr_CheckSignals()
+        last = min(plan.n_elements, first + STEP)
+        with nogil:
+            for i in range(first, last):
+                plan._order[counts[chunks[i]]] = i
+                counts[chunks[i]] += 1
     plan.n_pieces = n_pieces
     return 0
 
 
-cdef void _find_pieces(PointsPlan plan, const index_t[::1] chunks) noexcept:
+cdef int _sort_by_number(PointsPlan plan, const index_t[::1] chunks, index_t n_chunks) except -1:
+    """Sort points by chunk, stably, if there are many more chunks than points."""
+    cdef index_t i, before = -1, n_pieces = 0
+    if plan.n_elements:
+        sort_by_key(&chunks[0], plan.n_elements, n_chunks - 1, plan._order)
+    for i in range(plan.n_elements):
+        if not i % STEP:
+            PyErr_CheckSignals()
+        n_pieces += chunks[plan._order[i]] != before
+        before = chunks[plan._order[i]]
+    plan.n_pieces = n_pieces
+    return 0
+
+
+cdef int _find_pieces(PointsPlan plan, const index_t[::1] chunks) except -1:
     """Find where the points of each piece begin in the sorted points."""
     cdef index_t i, before = -1, n_pieces = 0
     for i in range(plan.n_elements):
+        if not i % STEP:
+            PyErr_CheckSignals()
         if chunks[plan._order[i]] != before:
             plan._first[n_pieces] = i
             n_pieces += 1
         before = chunks[plan._order[i]]
     plan._first[n_pieces] = plan.n_elements
+    return 0
 
 
 # -- masks -----------------------------------------------------------------------------------------
@@ -468,9 +498,9 @@ cdef index_t _first_chunk_of_row(Grid grid, index_t row, index_t n_segments) noe
     return chunk
 
 
-cdef bint _scan_rows(
+cdef int _scan_rows(
     MaskPlan plan, Grid grid, index_t n_rows, index_t room, index_t[::1] counts
-) noexcept nogil:
+) except -1 nogil:
     """Count the selected elements of each segment and, in `counts`, of each chunk; list their columns.
 
     Returns False if the mask is too dense to list columns: there are more than `room` of them. If the plan has no
@@ -478,7 +508,7 @@ cdef bint _scan_rows(
     """
     cdef int last = plan.ndim - 1
     cdef index_t length = grid._lengths[last], chunk_len = grid._lengths[plan.ndim + last]
-    cdef index_t row, segment, chunk, low, n, found, total = 0, number = 0
+    cdef index_t row, segment, chunk, low, n, found, total = 0, number = 0, unchecked = 0
     cdef const unsigned char* flags
     cdef uint32_t* columns = plan._columns
     if plan.n_segments:
@@ -488,6 +518,11 @@ cdef bint _scan_rows(
                 low = segment * chunk_len
                 n = chunk_len if length - low > chunk_len else length - low
                 flags = plan._flags + row * length + low
+                unchecked += n
+                if unchecked > MASK_STEP:
+                    unchecked = 0
+                    with gil:
+                        PyErr_CheckSignals()
                 if columns != NULL and total + n > room:
                     return False
                 if columns == NULL:

@@ -1,8 +1,8 @@
 /* Makes system calls fail or transfer fewer bytes, in compiled code too. test_file_faults.py preloads this library.
  *
  * FAULT_CALL is the name of the call. FAULT_ERRNO is the error of the call, or FAULT_SHORT the largest number of bytes
- * that it transfers. FAULT_TIMES is the number of calls that fail. Only files whose path contains FAULT_PATH are
- * affected. */
+ * that it transfers. FAULT_TIMES is the number of calls that fail, after the first FAULT_AFTER calls. Only files whose
+ * path contains FAULT_PATH are affected. The function fault_count returns how often such a call was made. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -17,6 +17,7 @@
 
 static unsigned char ours[65536]; /* by file descriptor: 1 if the file is affected */
 static int times_done;
+static struct { const char *call; int n; } counts[32];
 
 static int is_ours(int fd) { return fd >= 0 && fd < 65536 && ours[fd]; }
 
@@ -25,9 +26,24 @@ static int is_affected(const char *path) {
     return part && path && strstr(path, part) != NULL;
 }
 
+int fault_count(const char *call) {
+    for (int k = 0; k < 32 && counts[k].call; k++)
+        if (strcmp(counts[k].call, call) == 0)
+            return counts[k].n;
+    return 0;
+}
+
 /* Return whether a call must fail, and set errno. */
 static int fails(const char *call) {
     const char *name = getenv("FAULT_CALL"), *number = getenv("FAULT_ERRNO"), *times = getenv("FAULT_TIMES");
+    const char *after = getenv("FAULT_AFTER");
+    int k = 0;
+    while (k < 31 && counts[k].call && strcmp(counts[k].call, call) != 0)
+        k++;
+    counts[k].call = call;
+    counts[k].n++;
+    if (after && counts[k].n <= atoi(after))
+        return 0;
     if (!name || !number || strcmp(name, call) != 0)
         return 0;
     if (times && times_done >= atoi(times))
@@ -44,9 +60,9 @@ static size_t at_most(const char *call, size_t n) {
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-static int opened(int fd, const char *path) {
+static int opened(int fd, int affected) {
     if (fd >= 0 && fd < 65536)
-        ours[fd] = is_affected(path);
+        ours[fd] = affected;
     return fd;
 }
 
@@ -59,10 +75,25 @@ static int opened(int fd, const char *path) {
         va_end(rest);                                                             \
         if (is_affected(path) && fails(flags & O_CREAT ? "create" : "open"))         \
             return -1;                                                            \
-        return opened(REAL(name)(path, flags, mode), path);                       \
+        return opened(REAL(name)(path, flags, mode), is_affected(path));          \
     }
 OPEN(open)
 OPEN(open64)
+
+#define OPENAT(name)                                                              \
+    int name(int dir, const char *path, int flags, ...) {                         \
+        int affected = is_affected(path) || is_ours(dir);                         \
+        mode_t mode;                                                              \
+        va_list rest;                                                             \
+        va_start(rest, flags);                                                    \
+        mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;                        \
+        va_end(rest);                                                             \
+        if (affected && fails(flags & O_CREAT ? "create" : "open"))               \
+            return -1;                                                            \
+        return opened(REAL(name)(dir, path, flags, mode), affected);              \
+    }
+OPENAT(openat)
+OPENAT(openat64)
 
 ssize_t read(int fd, void *at, size_t n) {
     if (is_ours(fd) && fails("read"))
@@ -101,6 +132,12 @@ int fstat64(int fd, struct stat64 *status) { return is_ours(fd) && fails("fstat"
 
 int rename(const char *old, const char *new) {
     return is_affected(new) && fails("rename") ? -1 : REAL(rename)(old, new);
+}
+
+int renameat(int old_dir, const char *old, int new_dir, const char *new) {
+    if ((is_affected(new) || is_ours(new_dir)) && fails("rename"))
+        return -1;
+    return REAL(renameat)(old_dir, old, new_dir, new);
 }
 
 int link(const char *old, const char *new) { return is_affected(new) && fails("link") ? -1 : REAL(link)(old, new); }

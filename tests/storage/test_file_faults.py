@@ -1,6 +1,7 @@
 """Failing system calls in compiled code: the error has key and cause, and the old data stay. See faulty_calls.c."""
 
 import errno
+import itertools
 import json
 import os
 import subprocess
@@ -54,6 +55,37 @@ print(json.dumps(outcomes))
 """
 
 
+CHUNKS = """
+import ctypes, json, os, sys
+import numpy as np
+import zarrcy
+
+root, faults = sys.argv[1], json.loads(sys.argv[2])
+place = os.path.join(root, "faulty.zarr")
+array = zarrcy.full((64, 8), 0, chunks=(1, 8), dtype="i4", compressor=None, store=place, threads=1)
+array[...] = 1
+new = np.arange(2, 514, dtype="i4").reshape(64, 8)
+os.environ.update(faults, FAULT_PATH="faulty.zarr")
+before = {call: ctypes.CDLL(None).fault_count(call.encode()) for call in ("open", "create", "write", "close", "rename")}
+error = None
+try:
+    array[...] = new
+except OSError as exc:
+    error = exc.errno
+after = {call: ctypes.CDLL(None).fault_count(call.encode()) for call in before}
+for name in ("FAULT_CALL", "FAULT_ERRNO", "FAULT_SHORT", "FAULT_TIMES", "FAULT_AFTER", "FAULT_PATH"):
+    os.environ.pop(name, None)
+rows = array[...]
+print(json.dumps({
+    "error": error,
+    "new": int((rows == new).all(axis=1).sum()),
+    "old": int((rows == 1).all(axis=1).sum()),
+    "left": [name for name in os.listdir(place) if "partial" in name],
+    "calls": {call: after[call] - n for call, n in before.items()},
+}))
+"""
+
+
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     target = tmp_path_factory.mktemp("faults") / "faulty_calls.so"
@@ -71,6 +103,23 @@ def outcome(library, tmp_path):
     def run(*cases):
         env = os.environ | {"LD_PRELOAD": str(library)}
         command = [sys.executable, "-c", SCRIPT, str(tmp_path), json.dumps(cases)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+@pytest.fixture
+def write_chunks(library, tmp_path):
+    """Return a function that replaces 64 chunks of one directory, with faults."""
+    places = itertools.count()
+
+    def run(variables):
+        place = tmp_path / str(next(places))
+        place.mkdir()
+        command = [sys.executable, "-c", CHUNKS, str(place), json.dumps(variables)]
+        env = os.environ | {"LD_PRELOAD": str(library)}
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
@@ -149,3 +198,30 @@ def test_a_hard_link_claims_a_value_where_renaming_without_replacing_is_not_supp
         ("claim", faults("renameat2", errno.EPERM)),
     )
     assert outcomes == [[True, None, "new", []]] * 3
+
+
+def test_each_chunk_takes_four_system_calls_and_a_directory_is_opened_for_many_of_them(write_chunks):
+    calls = write_chunks({})["calls"]
+    n_opened = calls.pop("open")
+    # the native path returns after some milliseconds to handle signals, and then begins anew
+    assert n_opened <= 64 // 16
+    assert calls == {"create": 64, "write": 64, "close": 64 + n_opened, "rename": 64}
+
+
+@pytest.mark.parametrize("call", ["create", "write", "close", "rename", "open"])
+@pytest.mark.parametrize("after", [0, 3, 40])
+def test_a_chunk_whose_write_failed_once_is_written_again(write_chunks, call, after):
+    written = write_chunks(faults(call, errno.EIO, times=1, after=after))
+    assert (written["error"], written["new"], written["left"]) == (None, 64, [])
+
+
+@pytest.mark.parametrize("case", WRITES, ids=lambda case: f"{case[0]}-{errno.errorcode[case[1]]}")
+def test_after_a_failed_write_each_chunk_is_old_or_new(write_chunks, case):
+    written = write_chunks(faults(*case, after=40))
+    assert (written["error"], written["left"]) == (case[1], [])
+    assert written["new"] + written["old"] == 64
+    assert written["old"] > 0
+
+
+def test_short_writes_of_chunks_are_continued(write_chunks):
+    assert write_chunks(faults("write", short=7))["new"] == 64

@@ -29,7 +29,7 @@ class EncodeState:
 
 @final
 class FileWriter:
-    """Writes chunks to files. A file is written under another name and renamed when it is complete.
+    """Writes chunks to files, one at a time. A file is written under another name and renamed when it is complete.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ class FileWriter:
         The pieces to write.
     chunk_dir : ChunkDir
         The files of the chunks.
-    ending : bytes
-        What is appended to the name of a file until it is complete.
+    partial_name : bytes
+        Name of each file until it is complete. No other writer may use it.
     keep_empty : bool
         Whether chunks are stored that hold only the fill value. Otherwise their files are removed.
     uniform : bool, optional
@@ -46,7 +46,12 @@ class FileWriter:
     """
 
     def __new__(
-        cls, queue: PieceQueue, chunk_dir: ChunkDir, ending: bytes, keep_empty: bool, uniform: bool = False
+        cls,
+        queue: PieceQueue,
+        chunk_dir: ChunkDir,
+        partial_name: bytes,
+        keep_empty: bool,
+        uniform: bool = False,
     ) -> FileWriter: ...
     def write(self) -> list[int]:
         """Write the pieces that replace their chunks.

@@ -9,7 +9,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from zarrcy._kernels._native_codec cimport StoredChunk, Workspace, give_back
 from zarrcy._kernels._gather_scatter cimport ChunkLayout, Side, fill_run, move_piece, place_outer, whole_run
@@ -25,6 +25,8 @@ cdef extern from "file_io.h":
     index_t zarrcy_fetch_add(index_t* counter, index_t step) nogil
     index_t zarrcy_now_ns() nogil
     int zarrcy_replace_file(char* partial, const char* target, const char* at, size_t n) nogil
+    int zarrcy_replace_file_in(int dir, char* partial, const char* target, const char* at, size_t n) nogil
+    int zarrcy_open_directory(const char* path) nogil
     int zarrcy_write_at(int fd, const char* at, size_t n, index_t start) nogil
     bint zarrcy_is_missing(const char* path) nogil
     int zarrcy_open_read(const char* path) nogil
@@ -36,8 +38,11 @@ cdef enum:
     CALL_NS = 20000000
     # for a uniform value, which is encoded once in each call
     UNIFORM_CALL_NS = 100000000
+    SLASH = 47
     # most bytes of one call
     CALL_NBYTES = 268435456
+    # files in a row in one directory before it is opened, so that the paths of the next ones are short
+    MANY_IN_DIRECTORY = 16
     # instead of the length of an encoded chunk
     NOT_KNOWN = -1
     EMPTY = -2                       # only the fill value, and such chunks are not stored
@@ -228,7 +233,7 @@ def encode_values(PieceQueue queue not None, list made not None, bint keep_empty
 
 
 cdef class FileWriter:
-    """Writes chunks to files. A file is written under another name and renamed when it is complete.
+    """Writes chunks to files, one at a time. A file is written under another name and renamed when it is complete.
 
     Parameters
     ----------
@@ -236,8 +241,8 @@ cdef class FileWriter:
         The pieces to write.
     chunk_dir : ChunkDir
         The files of the chunks.
-    ending : bytes
-        What is appended to the name of a file until it is complete.
+    partial_name : bytes
+        Name of each file until it is complete. No other writer may use it.
     keep_empty : bool
         Whether chunks are stored that hold only the fill value. Otherwise their files are removed.
     uniform : bool, optional
@@ -249,23 +254,50 @@ cdef class FileWriter:
     cdef bint uniform
     cdef char* path
     cdef char* partial
-    cdef bytes ending
-    cdef const char* ending_at
-    cdef index_t n_ending
+    cdef bytes partial_name
+    cdef const char* partial_name_at
+    cdef index_t n_partial_name
+    cdef index_t n_directory         # length of the path of the directory of the last file
+    cdef index_t n_in_directory      # files in a row that were written there
+    cdef int directory               # its descriptor, or -1
 
     def __cinit__(
-        self, PieceQueue queue not None, ChunkDir chunk_dir not None, bytes ending not None, bint keep_empty,
+        self, PieceQueue queue not None, ChunkDir chunk_dir not None, bytes partial_name not None, bint keep_empty,
         bint uniform=False
     ):
-        self.chunk_dir, self.ending = chunk_dir, ending
-        self.ending_at, self.n_ending = <const char*> ending, len(ending)
-        self.path = chunk_dir.new_path(queue.plan.ndim, self.n_ending)
-        self.partial = chunk_dir.new_path(queue.plan.ndim, self.n_ending)
+        self.chunk_dir, self.partial_name = chunk_dir, partial_name
+        self.partial_name_at, self.n_partial_name = <const char*> partial_name, len(partial_name)
+        self.n_directory, self.n_in_directory, self.directory = -1, 0, -1
+        self.path = chunk_dir.new_path(queue.plan.ndim, self.n_partial_name)
+        self.partial = chunk_dir.new_path(queue.plan.ndim, self.n_partial_name)
         self.queue, self.keep_empty, self.uniform = queue, keep_empty, uniform
 
     def __dealloc__(self):
+        self.leave_directory()
         free(self.path)
         free(self.partial)
+
+    cdef void leave_directory(self) noexcept nogil:
+        """Close the directory of the last file."""
+        if self.directory >= 0:
+            c_close(self.directory)
+        self.directory, self.n_in_directory, self.n_directory = -1, 0, -1
+
+    cdef void enter_directory(self, index_t length) noexcept nogil:
+        """Note that a file is written to the directory whose path are the first bytes of `self.path`.
+
+        After many files there it is opened.
+        """
+        if length != self.n_directory or memcmp(self.path, self.partial, length) != 0:
+            self.leave_directory()
+            self.n_directory = length
+            memcpy(self.partial, self.path, length)
+            memcpy(self.partial + length, self.partial_name_at, self.n_partial_name + 1)
+        self.n_in_directory += 1
+        if self.n_in_directory == MANY_IN_DIRECTORY and length > 0:
+            self.partial[length] = 0
+            self.directory = zarrcy_open_directory(self.partial)
+            self.partial[length] = self.partial_name_at[0]
 
     cdef bint store(self, index_t number, const char* encoded, index_t n) except -1 nogil:
         """Write a chunk, or remove it if `n` is EMPTY. False if that failed."""
@@ -275,9 +307,12 @@ cdef class FileWriter:
             return c_unlink(self.path) == 0 or zarrcy_is_absent()
         if n < 0:
             return False
-        memcpy(self.partial, self.path, length)
-        memcpy(self.partial + length, self.ending_at, self.n_ending + 1)
-        return zarrcy_replace_file(self.partial, self.path, encoded, n) == 0
+        while length > 0 and self.path[length - 1] != SLASH:
+            length -= 1
+        self.enter_directory(length)
+        if self.directory < 0:
+            return zarrcy_replace_file(self.partial, self.path, encoded, n) == 0
+        return zarrcy_replace_file_in(self.directory, self.partial + length, self.path + length, encoded, n) == 0
 
     cdef bint write_piece(
         self, EncodeState state, PieceQueue queue, index_t number, index_t* waited_ns
@@ -356,6 +391,7 @@ cdef class FileWriter:
             return [fallback_pieces[n] for n in range(n_fallback)]
         finally:
             free(fallback_pieces)
+            self.leave_directory()
             state.finish()
 
     def change(self, index_t number):

@@ -206,31 +206,45 @@ static inline int zarrcy_make_parents(char *path) {
     return 0;
 }
 
-/* Write a new file and create missing parent directories. Returns 0, or -1 if any step failed; no file is left then. */
-static inline int zarrcy_write_new(char *path, const char *at, size_t n) {
+/* Write a new file whose path begins at a directory, or at AT_FDCWD: then missing parents are created. Returns 0, or -1 if
+ * any step failed; no file is left then. */
+static inline int zarrcy_write_new(int dir, char *path, const char *at, size_t n) {
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, failed;
-    int fd = open(path, flags, 0666);
-    if (fd < 0 && errno == ENOENT && zarrcy_make_parents(path) == 0)
-        fd = open(path, flags, 0666);
+    int fd = openat(dir, path, flags, 0666);
+    if (fd < 0 && errno == ENOENT && dir == AT_FDCWD && zarrcy_make_parents(path) == 0)
+        fd = openat(dir, path, flags, 0666);
     if (fd < 0)
         return -1;
     failed = zarrcy_write_all(fd, at, n);
     failed |= close(fd);
     if (failed)
-        unlink(path);
+        unlinkat(dir, path, 0);
     return failed ? -1 : 0;
 }
 
-/* Write a file as `partial` and rename it to `target`: readers see the old file or the new one. Returns 0, or -1 if any
- * step failed; no file is left at `partial` then. */
-static inline int zarrcy_replace_file(char *partial, const char *target, const char *at, size_t n) {
-    if (zarrcy_write_new(partial, at, n) != 0)
+/* Write a file as `partial` and rename it to `target`: readers see the old file or the new one. Both paths begin at a
+ * directory, or at AT_FDCWD. Returns 0, or -1 if any step failed; no file is left at `partial` then. */
+static inline int zarrcy_replace_file_in(int dir, char *partial, const char *target, const char *at, size_t n) {
+    if (zarrcy_write_new(dir, partial, at, n) != 0)
         return -1;
-    if (rename(partial, target) != 0) {
-        unlink(partial);
+    if (renameat(dir, partial, dir, target) != 0) {
+        unlinkat(dir, partial, 0);
         return -1;
     }
     return 0;
+}
+
+static inline int zarrcy_replace_file(char *partial, const char *target, const char *at, size_t n) {
+    return zarrcy_replace_file_in(AT_FDCWD, partial, target, at, n);
+}
+
+/* Open a directory as the start of other paths. Returns a descriptor, or -1. */
+static inline int zarrcy_open_directory(const char *path) {
+#ifdef O_PATH
+    return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+#else
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+#endif
 }
 
 /* Rename a file unless `target` exists. Returns -1 with EINVAL or ENOSYS if the system cannot do that in one step. */
@@ -250,7 +264,7 @@ static inline int zarrcy_rename_new(const char *partial, const char *target) {
  * exactly one returns 1. */
 static inline int zarrcy_claim_file(char *partial, const char *target, const char *at, size_t n) {
     int taken;
-    if (zarrcy_write_new(partial, at, n) != 0)
+    if (zarrcy_write_new(AT_FDCWD, partial, at, n) != 0)
         return -1;
     if (zarrcy_rename_new(partial, target) == 0)
         return 1;

@@ -20,6 +20,7 @@ from zarrcy import _kernels, settings
 from zarrcy.codecs import Pipeline
 from zarrcy.codecs.typed_blosc import native_parameters
 from zarrcy.storage import access
+from zarrcy.storage.local.atomic_files import partial_ending
 from zarrcy.sync import thread_pool
 from zarrcy.types import AnyArray, AnyDtype, Buffer, ChunkLayout, Codec, Kernels, OuterPlan, Plan, Store
 
@@ -322,8 +323,6 @@ class FileWrite:
         The pieces, see `NativePath.queue`.
     chunk_dir : ChunkDir
         The files of the chunks.
-    ending : bytes
-        What is appended to the name of a file until it is complete.
     uniform : bool
         Whether the value is one element everywhere.
     keep_empty : bool
@@ -336,16 +335,16 @@ class FileWrite:
         queue: PieceQueue,
         chunk_dir: ChunkDir,
         *,
-        ending: bytes,
         uniform: bool,
         keep_empty: bool,
     ) -> None:
         self.native_path, self.queue = native_path, queue
-        self.chunk_dir, self.ending, self.uniform, self.keep_empty = chunk_dir, ending, uniform, keep_empty
+        self.chunk_dir, self.uniform, self.keep_empty = chunk_dir, uniform, keep_empty
 
     def new_writer(self) -> FileWriter:
         """Return the writer for one thread."""
-        return _native.FileWriter(self.queue, self.chunk_dir, self.ending, self.keep_empty, self.uniform)
+        partial_name = partial_ending().encode()
+        return _native.FileWriter(self.queue, self.chunk_dir, partial_name, self.keep_empty, self.uniform)
 
     def write_whole(self) -> list[int]:
         """Write the pieces that replace their chunks.

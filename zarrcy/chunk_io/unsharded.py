@@ -14,7 +14,6 @@ from zarrcy.chunk_io.native import FileWrite, is_uniform
 from zarrcy.chunk_io.pieces import batches
 from zarrcy.chunk_io.reader import ChunkReader
 from zarrcy.chunk_io.writer import ChunkWriter, PartialFileWriter
-from zarrcy.storage.local.atomic_files import partial_ending
 from zarrcy.sync import thread_pool
 from zarrcy.types import AnyArray, Buffer, ChunkLayout, Field, Kernels, Plan
 
@@ -109,7 +108,6 @@ class UnshardedChunkIO:
             native_path,
             native_path.queue(plan, self.layout, value, self.fill_bytes),
             write_dir,
-            ending=partial_ending().encode(),
             uniform=is_uniform(value),
             keep_empty=context.write_empty_chunks,
         )

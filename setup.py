@@ -41,6 +41,7 @@ KERNELS = [
     "_gather_scatter",
     "_crc32c",
     "_json_scan",
+    "_json_write",
     "_fill",
     "_group_by_shard",
     "_locks",

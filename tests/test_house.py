@@ -83,12 +83,22 @@ def compiled_modules():
         _fill,
         _gather_scatter,
         _json_scan,
+        _json_write,
         _plan_outer,
         _plan_points,
         _touched_blocks,
     )
 
-    return [_plan_outer, _plan_points, _gather_scatter, _crc32c, _json_scan, _fill, _touched_blocks]
+    return [
+        _plan_outer,
+        _plan_points,
+        _gather_scatter,
+        _crc32c,
+        _json_scan,
+        _json_write,
+        _fill,
+        _touched_blocks,
+    ]
 
 
 def test_both_kernels_have_the_same_names():

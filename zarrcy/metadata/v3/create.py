@@ -7,6 +7,7 @@ from typing import Any
 
 import numcodecs
 
+from zarrcy import _kernels
 from zarrcy.codecs import Filter, as_codec
 from zarrcy.codecs.typed_blosc import blosc_shuffle
 from zarrcy.errors import MetadataError
@@ -15,7 +16,7 @@ from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayMetadata, 
 from zarrcy.metadata.array_spec import ArraySpec, CodecLike
 from zarrcy.metadata.codec_trial import check_codecs
 from zarrcy.metadata.json_member import Member
-from zarrcy.metadata.json_writer import as_json, is_json
+from zarrcy.metadata.json_writer import as_json
 from zarrcy.metadata.v3 import fill_values
 from zarrcy.metadata.v3.array_document import data_type_of, parse_members, parse_plain
 from zarrcy.metadata.v3.codecs import (
@@ -60,7 +61,7 @@ def describe_array(request: ArraySpec) -> ArrayMetadata:
     """
     try:
         document = _document(request)
-        if not is_json(document):
+        if not _kernels.json_write.is_json(document):
             # errors name the values as the user stated them
             parse_members(Member(KEY, "", document))
             document = as_json(document)

@@ -446,3 +446,35 @@ def test_a_terminal_shows_the_progress_of_a_copy(source, dest, monkeypatch):
     assert "copying" in shown(lambda: zarr.copy_store(source.store, {}))
     assert shown(lambda: zarr.copy_all(source, zarr.group(), log=[].append)) == ""
     assert shown(lambda: zarr.copy_all(source, zarr.group(), dry_run=True)) == ""
+
+
+# -- refused copies --------------------------------------------------------------------------------
+
+
+def source_tree():
+    root = zarr.group({})
+    root["foo/a"], root["foo/bar"], root["foo/z"] = [1], [2, 3], [4]
+    return root
+
+
+REFUSED = {
+    "copy": lambda root, dest, **kwargs: zarr.copy(root["foo"], dest, **kwargs),
+    "copy_all": zarr.copy_all,
+    "copy_store": lambda root, dest, **kwargs: zarr.copy_store(root.store, dest.store, **kwargs),
+}
+
+
+@pytest.mark.parametrize("verb", REFUSED)
+def test_a_copy_that_is_refused_changes_nothing_and_is_refused_again(verb):
+    root, dest = source_tree(), zarr.group({})
+    dest.create_dataset("foo/bar", shape=(10,))
+    before = dict(dest.store)
+    for kwargs in ({}, {"if_exists": "raise"}, {}):
+        with pytest.raises(errors.CopyError, match="exists"):
+            REFUSED[verb](root, dest, **kwargs)
+        assert dict(dest.store) == before
+    assert zarr.verify(dest.store).ok
+    REFUSED[verb](root, dest, if_exists="replace")
+    assert dest["foo/bar"][:].tolist() == [2, 3]
+    assert dest["foo/z"][:].tolist() == [4]
+    assert ".zarrcy-unfinished" not in str(list(dest.store))

@@ -293,6 +293,8 @@ class _Copier:
             Node(marked, self._path_in_store(root)).refuse_names_of_documents()
             marked_at = marked_prefix(self._path_in_store(root), _format_of(self.dest))
             self._unfinished = UnfinishedCopy(marked, marked_at)
+            if self.options.if_exists == "raise" and not self._unfinished.was_interrupted:
+                self._refuse_existing(steps)
         try:
             with self._unfinished:
                 self._run(steps)
@@ -304,6 +306,22 @@ class _Copier:
                 with suppress(Exception):
                     del self.dest[staged]
             raise
+
+    def _refuse_existing(self, steps: list[tuple[str, ArrayLike | GroupLike]]) -> None:
+        """Raise CopyError if something is in the way, before anything is copied.
+
+        Otherwise a part of the copy would be there, and the next call would take the refusal for an interrupt.
+        """
+        absent = None
+        for path, member in steps:
+            if absent is not None and path.startswith(absent):
+                continue
+            if path not in self.dest:
+                absent = prefix_of(path)
+            elif _is_array(member):
+                self._replaces(path, "an object")
+            elif _is_array(self.dest[path]):
+                self._replaces(path, "an array")
 
     def _path_in_store(self, path: str) -> str:
         return normalize_path(f"{self.dest.name}/{path}")
@@ -669,6 +687,10 @@ def copy_store(
             levels.setdefault(_level(key), []).append(key)
         if settings.STRICT_JSON.value():
             copier.check_documents(key for keys in levels.values() for key in keys)
+        if if_exists == "raise" and not dry_run:
+            copier.refuse_existing(
+                {key: to_prefix + key[len(selection.prefix) :] for keys in levels.values() for key in keys}
+            )
         with unfinished:
             unfinished.mark()
             if levels and not dry_run:
@@ -735,6 +757,15 @@ class _KeyCopier:
     def counts(self) -> Counts:
         """Numbers of copied and skipped objects, and of copied bytes."""
         return self.n_copied, self.n_skipped, self.n_bytes_copied
+
+    def refuse_existing(self, targets: dict[Key, Key]) -> None:
+        """Raise CopyError if a target exists, before anything is copied."""
+        names = list(targets.values())
+        exist = access.finder(self.dest)
+        for first in range(0, len(names), _BATCH_KEYS):
+            batch = names[first : first + _BATCH_KEYS]
+            for target in itertools.compress(batch, exist(batch)):
+                raise CopyError("a key", target, type(self.dest).__name__)
 
     def choose(self, targets: dict[Key, Key]) -> dict[Key, Key]:
         """Return the keys that are to be copied, with their targets; log and count all.

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -256,3 +257,19 @@ def test_few_annotations_are_any():
     found = [a for path in paths for a in annotations_of(ast.parse(path.read_text()))]
     n = sum(isinstance(annotation, ast.Name) and annotation.id == "Any" for annotation in found)
     assert n <= MOST_ANY, f"{n} annotations are Any; use an alias or a protocol of zarrcy/types.py"
+
+
+def test_a_build_without_compiled_modules_works_without_a_setting(tmp_path):
+    copied = shutil.copytree(
+        PACKAGE, tmp_path / "zarrcy", ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
+    )
+    program = (
+        "import zarrcy; from zarrcy import _kernels; a = zarrcy.zeros(5, chunks=2); a[1:] = 1; "
+        "print(zarrcy.__file__, _kernels.COMPILED, a[:].tolist())"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "ZARRCY_PURE"}
+    env["PYTHONPATH"] = str(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=env, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == f"{copied / '__init__.py'} False [0.0, 1.0, 1.0, 1.0, 1.0]"

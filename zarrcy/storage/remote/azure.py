@@ -136,6 +136,11 @@ class ABSStore(Store):
         return bytes(blob.readall())
 
     def __setitem__(self, key: str, value: Buffer) -> None:
+        # an interrupt waits for the answer, which tells whether the value was stored
+        map_requests(self._upload, [(key, value)], blocks_signals=True)
+
+    def _upload(self, item: tuple[str, Buffer]) -> None:
+        key, value = item
         self.client.upload_blob(self._blob(key), as_bytes(flat(value)), overwrite=True)
 
     def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
@@ -194,7 +199,7 @@ class ABSStore(Store):
     def getitems(
         self, keys: Sequence[str], *, contexts: Mapping[str, JSON] | None = None
     ) -> dict[str, bytes]:
-        values = map_requests(self.get, keys)
+        values = map_requests(self.get, keys, reads=True)
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
     def read_values(self, keys: Sequence[str], most: int = -1, strict: bool = True) -> list[bytes | None]:
@@ -206,10 +211,10 @@ class ABSStore(Store):
             except KeyError:
                 return None
 
-        return map_requests(read, keys)
+        return map_requests(read, keys, reads=True)
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
-        map_requests(lambda item: self.__setitem__(*item), values.items())
+        map_requests(self._upload, values.items(), blocks_signals=True)
 
     def delitems(self, keys: Iterable[str]) -> None:
         map_requests(lambda key: discard(self, key), keys)
@@ -226,7 +231,7 @@ class ABSStore(Store):
         """
         check_ranges(key_ranges)
         requests = [(key, part, versions.get(key)) for key, part in key_ranges]
-        answers = map_requests(lambda request: self._part(*request), requests)
+        answers = map_requests(lambda request: self._part(*request), requests, reads=True)
         seen = [(key, etag) for (key, _), (_, etag) in zip(key_ranges, answers, strict=True)]
         seen += [(key, None) for (key, _), (part, _) in zip(key_ranges, answers, strict=True) if part is None]
         return [part for part, _ in answers], agreed_versions(versions, seen)

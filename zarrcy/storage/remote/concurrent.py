@@ -6,6 +6,7 @@ The threads are started on first use and are shared by all stores.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -27,15 +28,22 @@ _MOST_NAMED = 5
 _pool = ThreadPool()
 
 
-def map_requests(request: Callable[[_T], _R], items: Iterable[_T], at_once: int = 10) -> list[_R]:
+def map_requests(
+    request: Callable[[_T], _R],
+    items: Iterable[_T],
+    at_once: int = 10,
+    *,
+    reads: bool = False,
+    blocks_signals: bool = False,
+) -> list[_R]:
     """Call `request` for each item, at most `at_once` at a time, and return the results in the order of the items.
 
     Waiting threads need no CPU, so their number does not depend on the number of CPUs. But many clients keep only
     ten connections open, and close the others after use.
 
     The first exception of a request is raised after all requests that were sent have returned. If a signal handler
-    raises an exception in the caller, no further request is sent, and those that were sent are waited for one second.
-    The exception then has a note that names the unfinished ones.
+    raises an exception in the caller, no further request is sent. Answers to reads that were sent are not waited for.
+    Writes that were sent are waited for one second; the exception then has a note that names the unfinished ones.
 
     Parameters
     ----------
@@ -45,6 +53,11 @@ def map_requests(request: Callable[[_T], _R], items: Iterable[_T], at_once: int 
         The items: keys, or tuples that begin with a key.
     at_once : int, optional
         Most requests at a time.
+    reads : bool, default False
+        Whether the requests change nothing in the store.
+    blocks_signals : bool, default False
+        Whether a request in the main thread delays signal handlers until the server answers, because the client is not
+        written in Python. A single request then is sent from another thread, too.
 
     Returns
     -------
@@ -57,7 +70,7 @@ def map_requests(request: Callable[[_T], _R], items: Iterable[_T], at_once: int 
     ['A', 'B']
     """
     items = list(items)
-    if len(items) < 2:
+    if len(items) < 2 and not (blocks_signals and items and _handles_signals()):
         return [request(item) for item in items]
     results: dict[int, _R] = {}
     unfinished: set[int] = set()
@@ -78,18 +91,23 @@ def map_requests(request: Callable[[_T], _R], items: Iterable[_T], at_once: int 
 
     n = min(at_once, len(items))
     try:
-        with WorkerGroup(work, stop=partial(finished.put, None), grace=GRACE) as group:
+        with WorkerGroup(work, stop=partial(finished.put, None), grace=0.0 if reads else GRACE) as group:
             if _pool.start(group, n, min(_pool.n_busy + n, _MOST_THREADS)):
                 wait_for(finished)
             else:
                 work()
     except BaseException as exc:
-        if unfinished:
+        if unfinished and not reads:
             exc.add_note(describe_unfinished([items[number] for number in sorted(unfinished)]))
         raise
     if group.failures:
         raise group.failures[0]
     return [results[number] for number in range(len(items))]
+
+
+def _handles_signals() -> bool:
+    """Return whether this is the thread that calls signal handlers."""
+    return threading.get_ident() == threading.main_thread().ident
 
 
 def wait_for(finished: SimpleQueue[None]) -> None:

@@ -326,7 +326,7 @@ class FsspecFiles(Store):
 
     def _map(self, request: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
         """Call `request` for each item, concurrently if the file system has requests that wait."""
-        return map_requests(request, items) if self.fs.async_impl else list(map(request, items))
+        return map_requests(request, items, reads=True) if self.fs.async_impl else list(map(request, items))
 
     def _read_parts(
         self, key_ranges: Sequence[KeyRange], pinned: Mapping[str, _Version]

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import ClassVar, TypeVar
 
 from zarrcy.errors import ReadOnlyError, ValueLengthError
@@ -112,13 +113,21 @@ class ObjectStore(Store):
     def is_writeable(self) -> bool:
         return not self.read_only
 
-    def _map(self, request: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
+    def _map(self, request: Callable[[_T], _R], items: Iterable[_T], reads: bool = True) -> list[_R]:
         """Call `request` for each item, concurrently if the store has latency."""
-        return (
-            list(map(request, items))
-            if self._is_near
-            else map_requests(request, items, values_at_once(_REQUESTS_AT_ONCE))
+        if self._is_near:
+            return list(map(request, items))
+        return map_requests(
+            request, items, values_at_once(_REQUESTS_AT_ONCE), reads=reads, blocks_signals=True
         )
+
+    def _send(self, key: str, request: Callable[..., _R], *args: Client, **options: Client) -> _R:
+        """Call a function of obstore that reads; signal handlers run meanwhile."""
+        return self._map(lambda _: request(self.store, *args, **options), [key])[0]
+
+    def _change(self, key: str, request: Callable[..., _R], *args: Client, **options: Client) -> _R:
+        """Call a function of obstore that changes the store; signal handlers run meanwhile."""
+        return self._map(lambda _: request(self.store, *args, **options), [key], reads=False)[0]
 
     def identities(self, prefix: str = "") -> tuple[str, ...]:
         """Return the names of a directory: its real path and inode in a local store, else its URL."""
@@ -147,15 +156,19 @@ class ObjectStore(Store):
     def _read(self, key: str, most: int = -1) -> bytes | None:
         """Return a value; None if the key does not exist. The length of a value is known before it is sent."""
         try:
-            answer = self._obstore.get(self.store, check_key(key))
-            # of a whole value, and cheaper to ask for than its metadata
-            nbytes = answer.range[1]
-            if 0 <= most < nbytes:
-                raise ValueLengthError(key, nbytes, most)
-            value: bytes = answer.bytes().to_bytes()
+            return self._send(key, partial(self._get, most), check_key(key))
         except (FileNotFoundError, self._obstore.exceptions.BaseError) as exc:
             self._raise_unless_missing(key, exc)
             return None
+
+    def _get(self, most: int, store: Client, key: str) -> bytes:
+        """Get a value; the answer tells the length before the bytes are read."""
+        answer = self._obstore.get(store, key)
+        # of a whole value, and cheaper to ask for than its metadata
+        nbytes = answer.range[1]
+        if 0 <= most < nbytes:
+            raise ValueLengthError(key, nbytes, most)
+        value: bytes = answer.bytes().to_bytes()
         return value
 
     def __getitem__(self, key: str) -> bytes:
@@ -166,7 +179,7 @@ class ObjectStore(Store):
 
     def __setitem__(self, key: str, value: Buffer) -> None:
         self._check_writeable()
-        self._obstore.put(self.store, check_key(key), as_bytes(flat(value)))
+        self._change(key, self._obstore.put, check_key(key), as_bytes(flat(value)))
 
     def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
         """Store `default` if the key does not exist, and return the stored value.
@@ -177,7 +190,7 @@ class ObjectStore(Store):
         # servers that ignore the condition would overwrite the value, so look for it first
         if key not in self:
             try:
-                self._obstore.put(self.store, key, as_bytes(flat(default)), mode="create")
+                self._change(key, self._obstore.put, key, as_bytes(flat(default)), mode="create")
             except (FileExistsError, self._obstore.exceptions.AlreadyExistsError):
                 return self[key]
             return default
@@ -187,14 +200,14 @@ class ObjectStore(Store):
         self._check_writeable()
         if key not in self:
             raise KeyError(key)
-        self._obstore.delete(self.store, key)
+        self._change(key, self._obstore.delete, key)
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self._size(check_key(key)) is not None
 
     def _size(self, key: str) -> int | None:
         try:
-            return int(self._obstore.head(self.store, key)["size"])
+            return int(self._send(key, self._obstore.head, key)["size"])
         except (FileNotFoundError, self._obstore.exceptions.BaseError) as exc:
             self._raise_unless_missing(key, exc)
             return None
@@ -219,7 +232,10 @@ class ObjectStore(Store):
             # obstore leaves out links to nothing
             below, folder = prefix_of(path), self._directory.dir_path(path)
             return [below + key for key in DirectoryStore(folder)] if os.path.isdir(folder) else []
-        return [entry["path"] for part in self._obstore.list(self.store, path or None) for entry in part]
+        return self._send(path, self._list, path or None)
+
+    def _list(self, store: Client, path: str | None) -> list[str]:
+        return [entry["path"] for part in self._obstore.list(store, path) for entry in part]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ObjectStore) and bool(self.store == other.store)
@@ -244,13 +260,13 @@ class ObjectStore(Store):
         return self._map(lambda key: self._read(key, most), keys)
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
-        self._map(lambda item: self.__setitem__(*item), values.items())
+        self._map(lambda item: self.__setitem__(*item), values.items(), reads=False)
 
     def delitems(self, keys: Iterable[str]) -> None:
         self._check_writeable()
         keys = [check_key(key) for key in keys]
         try:
-            self._obstore.delete(self.store, keys)
+            self._change(keys[0] if keys else "", self._obstore.delete, keys)
         except FileNotFoundError:
             # the call may have stopped at the first missing key
             for key in keys:
@@ -258,7 +274,7 @@ class ObjectStore(Store):
 
     def _discard(self, key: str) -> None:
         try:
-            self._obstore.delete(self.store, key)
+            self._change(key, self._obstore.delete, key)
         except FileNotFoundError:
             return
 
@@ -301,7 +317,7 @@ class ObjectStore(Store):
 
     def _version_of(self, key: str) -> _Version | None:
         try:
-            return _Version.of(self._obstore.head(self.store, key))
+            return _Version.of(self._send(key, self._obstore.head, key))
         except (FileNotFoundError, self._obstore.exceptions.BaseError) as exc:
             self._raise_unless_missing(key, exc)
             return None
@@ -323,8 +339,7 @@ class ObjectStore(Store):
         if known is not None and known.condition is not None:
             options["if_match"] = known.condition
         try:
-            answer = self._obstore.get(self.store, key, options=options)
-            return answer.bytes().to_bytes(), _Version.of(answer.meta)
+            return self._send(key, self._get_versioned, key, options)
         except FileNotFoundError:
             return None, None
         except self._obstore.exceptions.PreconditionError:
@@ -338,6 +353,10 @@ class ObjectStore(Store):
                 self._raise_unless_missing(key, exc)
             return b"", now
 
+    def _get_versioned(self, store: Client, key: str, options: dict[str, JSON]) -> tuple[bytes, _Version]:
+        answer = self._obstore.get(store, key, options=options)
+        return answer.bytes().to_bytes(), _Version.of(answer.meta)
+
     def _parts(self, key: str, ranges: list[tuple[int, int | None]]) -> list[Buffer | None]:
         """Return parts of one value."""
         if len(join_spans(ranges, _JOINED_NBYTES)[0]) > 1:
@@ -346,7 +365,7 @@ class ObjectStore(Store):
         if all(start >= 0 and nbytes for start, nbytes in ranges):
             starts, lengths = zip(*ranges, strict=True)
             try:
-                parts = self._obstore.get_ranges(self.store, key, starts=starts, lengths=lengths)
+                parts = self._send(key, self._obstore.get_ranges, key, starts=starts, lengths=lengths)
                 return [part.to_bytes() for part in parts]
             except FileNotFoundError:
                 return [None] * len(ranges)
@@ -359,8 +378,12 @@ class ObjectStore(Store):
         cuts = [slice_of(part, size) for part in ranges]
         nonempty = [cut for cut in cuts if cut.start < cut.stop]
         remaining = iter(
-            self._obstore.get_ranges(
-                self.store, key, starts=[cut.start for cut in nonempty], ends=[cut.stop for cut in nonempty]
+            self._send(
+                key,
+                self._obstore.get_ranges,
+                key,
+                starts=[cut.start for cut in nonempty],
+                ends=[cut.stop for cut in nonempty],
             )
             if nonempty
             else ()
@@ -371,7 +394,7 @@ class ObjectStore(Store):
 
     def listdir(self, path: str | None = None) -> list[str]:
         path = normalize_path(path)
-        listed = self._obstore.list_with_delimiter(self.store, path or None)
+        listed = self._send(path, self._obstore.list_with_delimiter, path or None)
         below = listed["common_prefixes"] + [entry["path"] for entry in listed["objects"]]
         return sorted({key[len(prefix_of(path)) :] for key in below})
 
@@ -389,14 +412,14 @@ class ObjectStore(Store):
         keys = self._below(src) + [key for key in (src,) if key and key in self]
         if not keys:
             raise KeyError(src_path)
-        self._map(lambda key: self._obstore.rename(self.store, key, dst + key[len(src) :]), keys)
+        self._map(lambda key: self._obstore.rename(self.store, key, dst + key[len(src) :]), keys, reads=False)
 
     def getsize(self, path: str | None = None) -> int:
         path = normalize_path(path)
         own = self._size(path) if path else None
         if own is not None:
             return own
-        listed = self._obstore.list_with_delimiter(self.store, path or None)
+        listed = self._send(path, self._obstore.list_with_delimiter, path or None)
         return sum(entry["size"] for entry in listed["objects"])
 
     def clear(self) -> None:

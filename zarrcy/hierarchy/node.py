@@ -614,7 +614,8 @@ class Node:
             own = kind if node is self else "group"
             other = "group" if own == "array" else "array"
             rivals[key_of(node.prefix, other)] = _contains(other, node.path)
-        exist = access.finder(self.store)(list(rivals))
+        # links to nothing were looked for before the documents were written
+        exist = access.finder(self.store, strict=False)(list(rivals))
         return next(itertools.compress(rivals.values(), exist), None)
 
     def _kinds(self, nodes: Sequence[Node]) -> list[str | None]:

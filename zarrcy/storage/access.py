@@ -377,11 +377,16 @@ def get(store: Store, key: Key) -> Buffer | None:
     return buffer_of(store, key, value) if value is None else value
 
 
-def finder(store: Store) -> Finder:
-    """Return a function that maps keys of documents to whether they exist."""
+def finder(store: Store, strict: bool = True) -> Finder:
+    """Return a function that maps keys of documents to whether they exist.
+
+    Where the store has symbolic links, a link to nothing is an error, or does not exist if not `strict`: that saves a
+    system call for each missing document.
+    """
     store = mapping_of(store)
     if has_capability(type(store), "has_each"):
-        return cast(ChecksMany, store).has_each
+        has_each = cast(ChecksMany, store).has_each
+        return has_each if strict else lambda keys: has_each(keys, strict=False)
     if offers(store, "getitems"):
         # one request that reads many documents is faster than one request per document
         fetch = documents(store)

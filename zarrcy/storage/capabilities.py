@@ -264,8 +264,8 @@ class ChecksRemoval(Protocol):
 class ChecksMany(Protocol):
     """A store that looks for many keys faster than one by one."""
 
-    def has_each(self, keys: list[Key]) -> list[bool]:
-        """Return for each key whether it exists."""
+    def has_each(self, keys: list[Key], strict: bool = True) -> list[bool]:
+        """Return for each key whether it exists. If `strict`, raise an error for a symbolic link to nothing."""
 
 
 class PeeksDocuments(Protocol):

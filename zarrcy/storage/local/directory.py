@@ -503,7 +503,7 @@ class DirectoryStore(Store):
             if isinstance(exc, PermissionError):
                 yield os.fspath(exc.filename)[len(self._root) :].replace(os.sep, "/")
 
-    def has_each(self, keys: Iterable[str]) -> list[bool]:
+    def has_each(self, keys: Iterable[str], strict: bool = True) -> list[bool]:
         """Return for each key whether it exists. This is faster than ``in``.
 
         It also returns True for a directory, so use it only for names that are never directories.
@@ -512,6 +512,8 @@ class DirectoryStore(Store):
         ----------
         keys : iterable of str
             The keys.
+        strict : bool, default True
+            False to return False for a symbolic link that leads to nothing.
 
         Returns
         -------
@@ -521,13 +523,15 @@ class DirectoryStore(Store):
         Raises
         ------
         NotAFileError
-            If there is a symbolic link that leads to nothing.
+            If there is a symbolic link that leads to nothing, and `strict`.
         """
         keys, root, exists = list(keys), self._root, os.F_OK
         if self._rewrites_keys or not are_harmless(keys):
             paths = [self._file_of(key) for key in keys]
         else:
             paths = [root + key for key in keys]
+        if not strict:
+            return [os.access(path, exists) for path in paths]
         return [
             os.access(path, exists) or (is_link(path) and self._leads_somewhere(key, path))
             for key, path in zip(keys, paths, strict=True)

@@ -357,3 +357,33 @@ def test_errors_can_be_pickled(error):
     assert type(back) is type(error)
     assert str(back) == str(error)
     assert vars(back) == vars(error)
+
+
+@pytest.mark.parametrize(
+    ("codec", "package"),
+    [
+        ("imagecodecs_jpeg2k", "imagecodecs"),
+        ("numcodecs.imagecodecs_lzw", "imagecodecs"),
+        ("grib", "kerchunk"),
+        ("gribscan.rawgrib", "gribscan"),
+        ("FITSAscii", "kerchunk"),
+        ("flac", "flac-numcodecs"),
+        ("wavpack", "wavpack-numcodecs"),
+        ("zfpy", "zfpy"),
+        ("nonesuch", None),
+    ],
+)
+def test_the_error_of_a_codec_that_is_missing_names_its_package(codec, package):
+    error = errors.CodecNotAvailableError("a/.zarray", codec)
+    assert error.package == package
+    assert codec in str(error)
+    assert f"Install the package {package or 'that provides it'}" in str(error)
+    assert pickle.loads(pickle.dumps(error)).package == package
+
+
+def test_opening_an_array_of_a_codec_that_is_missing_names_its_package():
+    document = {"zarr_format": 2, "shape": [3], "chunks": [3], "dtype": "|u1", "fill_value": 0, "order": "C"}
+    for member in ({"compressor": {"id": "imagecodecs_jpeg"}}, {"filters": [{"id": "imagecodecs_delta"}]}):
+        full = {"compressor": None, "filters": None, **document, **member}
+        with pytest.raises(errors.CodecNotAvailableError, match="Install the package imagecodecs and call"):
+            zarrcy.open_array({".zarray": json.dumps(full).encode()}, mode="r")

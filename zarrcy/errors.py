@@ -63,6 +63,24 @@ __all__ = [
 
 Region: TypeAlias = tuple[slice, ...]
 
+# The packages of codecs that other tools write, by the beginning of the name of a codec.
+_PACKAGE_OF_CODEC = {
+    # tifffile
+    "imagecodecs_": "imagecodecs",
+    # the indexes of kerchunk and of gribscan
+    "FITS": "kerchunk",
+    "fill_hdf_strings": "kerchunk",
+    "record_member": "kerchunk",
+    "gribscan": "gribscan",
+    "grib": "kerchunk",
+    # SpikeInterface
+    "flac": "flac-numcodecs",
+    "wavpack": "wavpack-numcodecs",
+    # optional parts of numcodecs
+    "msgpack2": "msgpack",
+    "pcodec": "pcodec",
+    "zfpy": "zfpy",
+}
 _MAX_PROBLEMS_SHOWN = 5
 _MAX_PROBLEM_LENGTH = 1000
 
@@ -146,10 +164,20 @@ class CodecNotAvailableError(MetadataError):
         Name of the codec.
     """
 
+    @property
+    def package(self) -> str | None:
+        """Name of the package that is known to provide the codec, or None."""
+        name = self.problem.removeprefix("numcodecs.")
+        return next((package for start, package in _PACKAGE_OF_CODEC.items() if name.startswith(start)), None)
+
     def __str__(self) -> str:
+        package = self.package
+        how = "Install the package that provides it" if package is None else f"Install the package {package}"
+        if package == "imagecodecs":
+            how += " and call imagecodecs.numcodecs.register_codecs()"
         return (
             f"the metadata document {self.key!r} names the codec {self.problem!r}, which is not available. "
-            "Install the package that provides it; if it is your own, register it with "
+            f"{how}; if it is your own, register it with "
             "numcodecs.register_codec before opening the array."
         )
 

@@ -237,13 +237,20 @@ def test_a_file_is_closed_when_its_chunk_is_damaged(tmp_path):
     spans=st.lists(st.tuples(st.integers(0, 90), st.none() | st.integers(0, 30)), max_size=8),
     suffix=st.booleans(),
     gap=st.integers(0, 20),
+    least_waste=st.integers(0, 40),
 )
-def test_joined_spans_give_the_same_bytes_as_single_spans(spans, suffix, gap):
+def test_joined_spans_give_the_same_bytes_as_single_spans_and_little_more(spans, suffix, gap, least_waste):
     value = bytes(range(100))
     spans = [*spans, (-5, None)] if suffix else spans
-    ranges, places = join_spans(spans, gap)
+    ranges, places = join_spans(spans, gap, least_waste)
     parts = [bytes(cut(memoryview(value), span)) for span in ranges]
     for span, (number, at, nbytes) in zip(spans, places, strict=True):
         part = parts[number][at:] if nbytes is None else parts[number][at : at + nbytes]
         assert part == bytes(cut(memoryview(value), span))
     assert len(ranges) <= len(spans)
+    finite = [span for span in spans if span[1] is not None and span[0] >= 0]
+    needed = {place for first, nbytes in finite for place in range(first, first + nbytes)}
+    read = [span for span in ranges if span[1] is not None and span[0] >= 0]
+    assert sum(nbytes for _, nbytes in read) - len(needed) <= max(
+        sum(nbytes for _, nbytes in finite), least_waste
+    )

@@ -336,3 +336,62 @@ def test_a_late_writer_does_not_overwrite_a_key_in_s3(s3_endpoint, monkeypatch):
         assert access.set_if_absent(store, "a", b"second") is False
         assert access.set_if_absent(store, "b", b"second") is True
         assert dict(store) == {"a": b"first", "b": b"second"}
+
+
+@pytest.mark.parametrize("index_location", ["start", "end"])
+@pytest.mark.parametrize("counts_from_end", [True, False])
+def test_the_index_of_a_shard_needs_one_request(index_location, counts_from_end, monkeypatch):
+    """Its length is not asked for first, unless the server can't count bytes from the end of an object."""
+    sharding = {
+        "name": "sharding_indexed",
+        "configuration": {
+            "chunk_shape": [1000],
+            "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
+            "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
+            "index_location": index_location,
+        },
+    }
+    store = ObjectStore(obstore.store.MemoryStore())
+    a = zarrcy.create(
+        20000, chunks=10000, dtype="i4", store=store, zarr_format=3, codecs=[sharding], compressor=None
+    )
+    values = np.arange(20000, dtype="i4")
+    a[:] = values
+    requests = []
+    get, head = obstore.get, obstore.head
+
+    def counted_get(client, key, *, options=None):
+        requests.append("get")
+        if options and not counts_from_end and "suffix" in options["range"]:
+            raise obstore.exceptions.NotSupportedError("no suffix")
+        return get(client, key, options=options)
+
+    def counted_head(client, key):
+        requests.append("head")
+        return head(client, key)
+
+    monkeypatch.setattr(obstore, "get", counted_get)
+    monkeypatch.setattr(obstore, "head", counted_head)
+    for _ in range(2):
+        requests.clear()
+        assert np.array_equal(a[5:10], values[5:10])
+    # the index; the index again, and the chunk, which is near enough to an index at the start
+    n_heads = int(index_location == "end" and not counts_from_end)
+    assert sorted(requests) == ["get"] * (2 if index_location == "start" else 3) + ["head"] * n_heads
+    store["empty"] = b""
+    store["short"] = b"abc"
+    ranges = [
+        ("empty", (-4, 4)),
+        ("short", (-9, 9)),
+        ("short", (-2, 2)),
+        ("none", (-1, 1)),
+        ("short", (-3, 1)),
+    ]
+    assert store.get_versioned_values(ranges[2:], {})[0] == [b"bc", None, b"a"]
+    for part in ranges:
+        expected = {"empty": b"", "short": b"abc"}.get(part[0])
+        if expected is not None:
+            start, nbytes = part[1]
+            begin = max(0, len(expected) + start)
+            expected = expected[begin : begin + nbytes]
+        assert store.get_versioned_values([part], {})[0] == [expected]

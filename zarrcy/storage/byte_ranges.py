@@ -12,6 +12,7 @@ How the bytes are read depends on the store:
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Mapping, Sequence
 from typing import TypeAlias, cast
@@ -39,6 +40,8 @@ Done: TypeAlias = Callable[[int, bool, Buffer | None], None]
 PartsReader: TypeAlias = Callable[[list[Key], Begin, Done], None]
 
 _DEFAULT_GAP = 2**20
+# Reading this many unwanted bytes takes no longer than another request.
+_LEAST_WASTE = 2**20
 # Attempts to read a value in parts. If it was replaced during each of them, it is read with one request.
 _MOST_ATTEMPTS = 3
 
@@ -469,19 +472,28 @@ def joined(spans: list[Span], gap: int, read: Callable[[list[Span]], list[Buffer
     return cut_again(read(ranges), places)
 
 
-def join_spans(spans: list[Span], gap: int) -> tuple[list[Span], list[tuple[int, int, int | None]]]:
-    """Join spans that are at most `gap` bytes apart.
+def join_spans(
+    spans: list[Span], gap: int, least_waste: int = _LEAST_WASTE
+) -> tuple[list[Span], list[tuple[int, int, int | None]]]:
+    """Join spans that are at most `gap` bytes apart, the nearest first.
 
-    Return the ranges to read, and for each span the number of its range, its start in the range, and its length.
+    All gaps that are read are at most as long together as the spans, or `least_waste` bytes if that is more. Return the
+    ranges to read, and for each span the number of its range, its start in the range, and its length.
 
     >>> join_spans([(0, 4), (100, 4), (6, 2)], 8)
     ([(0, 8), (100, 4)], [(0, 0, 4), (1, 0, 4), (0, 6, 2)])
+    >>> join_spans([(0, 4), (10, 4), (16, 4)], 8, 0)
+    ([(0, 20)], [(0, 0, 4), (0, 10, 4), (0, 16, 4)])
+    >>> join_spans([(0, 1), (8, 1), (10, 1)], 8, 0)
+    ([(0, 1), (8, 3)], [(0, 0, 1), (1, 0, 1), (1, 2, 1)])
     """
+    ordered = sorted(range(len(spans)), key=lambda number: spans[number][0])
+    gap = _longest_gap([spans[number] for number in ordered], gap, least_waste)
     ranges: list[Span] = []
     end: int | None
     places: list[tuple[int, int, int | None]] = [(0, 0, 0)] * len(spans)
     start, end = 0, None
-    for number in sorted(range(len(spans)), key=lambda number: spans[number][0]):
+    for number in ordered:
         first, nbytes = spans[number]
         if first < 0 or nbytes is None:
             # only the store knows where this span starts or ends
@@ -497,6 +509,28 @@ def join_spans(spans: list[Span], gap: int) -> tuple[list[Span], list[tuple[int,
             ranges.append((start, nbytes))
         places[number] = (len(ranges) - 1, first - start, nbytes)
     return ranges, places
+
+
+def _longest_gap(ordered: list[Span], gap: int, least_waste: int) -> int:
+    """Return the length of the longest gap that is read between spans in the order of their starts."""
+    gaps, needed, end = [], 0, None
+    for first, nbytes in ordered:
+        if first < 0 or nbytes is None:
+            end = None
+            continue
+        needed += nbytes
+        if end is not None and 0 < first - end <= gap:
+            gaps.append(first - end)
+        end = first + nbytes if end is None else max(end, first + nbytes)
+    most = max(needed, least_waste)
+    if sum(gaps) <= most:
+        return gap
+    gaps.sort()
+    for place, total in enumerate(itertools.accumulate(gaps)):
+        if total > most:
+            # of several gaps of this length, only some would fit
+            return gaps[place] - 1
+    return gap
 
 
 def cut_again(parts: list[Buffer], places: list[tuple[int, int, int | None]]) -> list[Buffer]:

@@ -94,6 +94,8 @@ class ObjectStore(Store):
         self.store = _tidying(store) if type(store).__name__ == "LocalStore" else store
         self.read_only = read_only
         self._dimension_separator = dimension_separator
+        # whether the server answers a request for the last bytes of a value
+        self._counts_from_end = True
         self._is_near = type(store).__name__ in _NEAR
         self._directory: DirectoryStore | None = None
         if type(store).__name__ == "LocalStore" and store.prefix is not None:
@@ -299,11 +301,11 @@ class ObjectStore(Store):
         known: dict[str, _Version] = {
             key: version for key, version in versions.items() if isinstance(version, _Version)
         }
-        # the length is needed to cut ranges from the end, and empty ones
+        # without the length, no range can be cut that is empty or that ends before the end of the value
         unknown = [
             key
             for key, parts in ranges.items()
-            if key not in known and not all(start >= 0 and nbytes for start, nbytes in parts)
+            if key not in known and not all(self._needs_no_length(*part) for part in parts)
         ]
         found = dict(zip(unknown, self._map(self._version_of, unknown), strict=True))
         known |= {key: version for key, version in found.items() if version is not None}
@@ -314,6 +316,12 @@ class ObjectStore(Store):
         parts_read = [None if key in missing else next(remaining)[0] for key, _ in key_ranges]
         seen = ((key, version) for (key, _, _), (_, version) in zip(requests, answers, strict=True))
         return parts_read, agreed_versions(known, seen)
+
+    def _needs_no_length(self, start: int, nbytes: int | None) -> bool:
+        """Return whether a range can be requested of a value whose length is not known."""
+        if start < 0:
+            return self._counts_from_end and (nbytes is None or nbytes >= -start)
+        return bool(nbytes)
 
     def _version_of(self, key: str) -> _Version | None:
         try:
@@ -333,9 +341,12 @@ class ObjectStore(Store):
             cut = slice_of(part, known.nbytes)
             if cut.start >= cut.stop:
                 return b"", known
-        options: dict[str, JSON] = {
-            "range": {"offset": cut.start} if cut.stop is None else (cut.start, cut.stop)
-        }
+        is_suffix = known is None and cut.start < 0
+        options: dict[str, JSON] = {"range": (cut.start, cut.stop)}
+        if is_suffix:
+            options = {"range": {"suffix": -cut.start}}
+        elif cut.stop is None:
+            options = {"range": {"offset": cut.start}}
         if known is not None and known.condition is not None:
             options["if_match"] = known.condition
         try:
@@ -349,6 +360,11 @@ class ObjectStore(Store):
             now = self._version_of(key)
             if now is None or (known is not None and now != known):
                 return None, None
+            if is_suffix:
+                # an empty value, or a server that can't count from the end, as that of Azure
+                answer = self._get_part(key, part, now)
+                self._counts_from_end = now.nbytes == 0
+                return answer
             if known is not None or cut.start < now.nbytes:
                 self._raise_unless_missing(key, exc)
             return b"", now

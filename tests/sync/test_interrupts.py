@@ -618,3 +618,11 @@ class TestRequests:
         assert "may still be carried out" in notes[0]
         finish.set()
         assert map_requests(str, range(20)) == [str(n) for n in range(20)]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_long_lists_of_points_are_copied_whole(order):
+    """They are copied in parts, between which signals are handled."""
+    rows, columns = (np.asarray(i, order=order) for i in np.indices((1500, 1501)))
+    a = zarrcy.array(np.arange(1500 * 1501).reshape(1500, 1501), chunks=500)
+    np.testing.assert_array_equal(a.vindex[rows, columns[::-1, ::-1]], a[...][rows, columns[::-1, ::-1]])

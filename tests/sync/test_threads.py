@@ -377,10 +377,10 @@ def test_threads_share_a_slab_through_whole_chunks_but_not_a_small_window(
     monkeypatch.setattr(
         thread_pool,
         "share",
-        lambda make, parts, n, stop=None: (n_threads.append(n), share(make, parts, n, stop)),
+        lambda make, parts, n, *rest: (n_threads.append(n), share(make, parts, n, *rest)),
     )
     slab, window = (slice(None), slice(None), 5), (slice(60, 68), slice(60, 68), slice(60, 68))
     for key in (slab, window):
         assert (a[key if order == "C" else key[::-1]] == 1).all()
-    # the window is read by the calling thread alone
-    assert n_threads == [4]
+    # the window is read by the calling thread alone; a slow disk may let it keep several files in flight
+    assert [n for n in n_threads if n > 1] == [4]

@@ -51,6 +51,8 @@ FieldNames: TypeAlias = "str | list[str] | None"
 """A field of a structured data type, several fields, or None for all of each element."""
 
 _WHOLE = slice(None)
+# Arrays of more bytes are copied in parts of this length.
+_PART_NBYTES = 2**24
 
 
 # -- step 1: fields --------------------------------------------------------------------------------
@@ -297,8 +299,19 @@ def _indices(item: Selection) -> AnyArray:
 
     It is a copy: another thread may change the array, and the result of the read may overlap it.
     """
-    indices: AnyArray = np.array(item)
+    indices: AnyArray = _copied(item) if isinstance(item, np.ndarray) else np.array(item)
     return indices if indices.size or hasattr(item, "dtype") else indices.astype(np.int64)
+
+
+def _copied(array: AnyArray) -> AnyArray:
+    """Return a copy of an array. A large one is copied in parts, between which signals are handled."""
+    if array.nbytes <= _PART_NBYTES or array.ndim == 0:
+        return np.array(array)
+    copy = np.empty_like(array, subok=False)
+    n_rows = max(1, _PART_NBYTES // max(1, array[:1].nbytes))
+    for first in range(0, len(array), n_rows):
+        copy[first : first + n_rows] = array[first : first + n_rows]
+    return copy
 
 
 def _from_start(indices: AnyArray, axis: int, shape: Shape) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from zarrcy.storage import access
 from zarrcy.storage.base import Store
+from zarrcy.sync.thread_pool import text_of
 from zarrcy.types import Buffer, Key
 from zarrcy.types import Store as StoreLike
 
@@ -43,10 +44,8 @@ def _names(store: StoreLike, prefix: str) -> set[str]:
 
 def _name_in_file_system(path: str) -> str:
     """Return a path from the root of its file system, which is the same for all its mount points."""
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            mounts = [line.split(" ", 5) for line in file]
-    except OSError:
+    mounts = [line.split(" ", 5) for line in text_of("/proc/self/mountinfo").split("\n") if line]
+    if not mounts:
         # other systems than Linux
         return path
     # later mounts hide earlier ones

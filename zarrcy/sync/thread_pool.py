@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zarrcy import settings
 from zarrcy.settings import check_n_threads
-from zarrcy.sync.key_locks import ContextValue, WorkerGroup
+from zarrcy.sync.key_locks import ContextValue, Descriptor, WorkerGroup
 
 if TYPE_CHECKING:
     from zarrcy.sync.io_depth import Depth
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Task = Callable[[int, int], None]
 
 VARIABLE = settings.THREADS.name
+# The most bytes of a small file that are read at once.
+_PART_NBYTES = 65536
 
 _of_block: ContextVar[int | None] = ContextVar("zarrcy.use_threads", default=None)
 _of_array: ContextVar[int | None] = ContextVar("zarrcy.Array.threads", default=None)
@@ -185,11 +187,15 @@ def cgroup_folders(controller: str, root: str = "") -> Iterator[tuple[str, bool]
 
 def text_of(path: str) -> str:
     """Return the text of a small file; an empty string if it does not exist or can't be read."""
+    parts = []
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read()
+        # a file object that an interrupt leaves before its block begins would warn that it was not closed
+        with Descriptor(os.open, path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)) as fd:
+            while part := os.read(fd, _PART_NBYTES):
+                parts.append(part)
     except OSError:
         return ""
+    return b"".join(parts).decode("utf-8", "surrogateescape")
 
 
 def share(

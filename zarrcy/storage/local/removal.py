@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from zarrcy.storage.local.atomic_files import PARTIAL, explained, partial_of
+from zarrcy.sync.thread_pool import text_of
 
 # The documents without which a directory is not a node. They are deleted first, so a directory that has one is whole.
 NODE_DOCUMENTS = ("zarr.json", ".zarray", ".zgroup", "attributes.json")
@@ -142,11 +143,10 @@ def _denied(folder: str, problem: str) -> OSError:
 def _mount_points() -> list[str]:
     """Return the paths at which file systems are mounted; empty where the system does not list them."""
     try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            paths = [line.split(" ", 5)[4] for line in file]
-        return [re.sub(r"\\([0-7]{3})", _unescaped, path) if "\\" in path else path for path in paths]
-    except (OSError, IndexError):
+        paths = [line.split(" ", 5)[4] for line in text_of("/proc/self/mountinfo").split("\n") if line]
+    except IndexError:
         return []
+    return [re.sub(r"\\([0-7]{3})", _unescaped, path) if "\\" in path else path for path in paths]
 
 
 def _unescaped(octal: re.Match[str]) -> str:

@@ -58,6 +58,7 @@ _ELEMENT = (10, 20, 30)
 _WINDOW = (slice(10, 22), slice(10, 22), slice(2, 12))
 _LISTS = ([3, 17, 40], [5, 30, 60], [2, 33])
 _N_ARRAYS = 50
+_N_SMALL = 1000
 _FILES = "files.zarr"
 _SHARDS = "shards.zarr"
 _GROUP = "group.zarr"
@@ -238,6 +239,35 @@ def _create_in_directory(zarr_format: int) -> Callable[[], Call]:
     return prepare
 
 
+def _create_in_group(zarr_format: int) -> Callable[[], Call]:
+    def prepare() -> Call:
+        import zarrcy
+
+        group = zarrcy.open_group(f"members-{zarr_format}.zarr", mode="w", zarr_format=zarr_format)
+        numbers = count()
+        return lambda: group.create(f"array-{next(numbers):04}", shape=(_SIDE,), chunks=(_CHUNK,), dtype="f4")
+
+    return prepare
+
+
+def _write_small_chunks() -> Call:
+    import numpy as np
+
+    import zarrcy
+
+    n_elements = 256
+    store = f"small-{os.getpid()}.zarr"
+    array = zarrcy.create(
+        (_N_SMALL * n_elements,),
+        chunks=(n_elements,),
+        dtype="f4",
+        compressor=None,
+        store=store,
+        zarr_format=3,
+    )
+    return partial(array.__setitem__, ..., np.arange(_N_SMALL * n_elements, dtype="f4"))
+
+
 def _list_arrays() -> Call:
     group = _opened_group()
     return lambda: list(group.arrays())
@@ -278,6 +308,7 @@ def operations() -> list[Operation]:
         Operation("write all: files", _write(lambda: _written(2), ..., _numbers), 10),
         Operation("write all: shards", _write(lambda: _written(3), ..., _numbers), 10),
         Operation("write all: memory", _write(_in_memory, ..., _numbers), 10),
+        Operation(f"write {_N_SMALL} chunks of 1 KiB: format 3", _write_small_chunks, 10),
         Operation("write an element: files", _write(lambda: _written(2), _ELEMENT, lambda: 1)),
         Operation("write an element: shards", _write(lambda: _written(3), _ELEMENT, lambda: 1)),
         Operation("vindex of 100 points: files", _read_points, 10),
@@ -289,6 +320,8 @@ def operations() -> list[Operation]:
         Operation("create: files", _create_in_directory(2)),
         Operation("create: shards", _create_in_directory(3), 20),
         Operation("create: memory", _create_in_memory),
+        Operation("create in a group: files", _create_in_group(2)),
+        Operation("create in a group: format 3", _create_in_group(3), 20),
         Operation(f"list(group.arrays()), {_N_ARRAYS} arrays: files", _list_arrays, 20),
         Operation(f"list(group), {_N_ARRAYS} arrays: files", _list_names, 20),
         Operation("read an attribute: files", _read_attribute),

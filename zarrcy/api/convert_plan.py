@@ -242,7 +242,7 @@ def _describe_encoded_again(original: ArrayMetadata, order: str, target: Format)
         return target.describe_array(spec)
     except ValueError:
         # without its filters, the array has the same elements: they are written as they are read
-        return target.describe_array(replace(spec, filters=None))
+        return target.describe_array(spec.without_filters())
 
 
 def _is_in_numcodecs(codec: Codec) -> bool:

@@ -15,7 +15,7 @@ from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import open_array
 from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.outdated_copies import outdated_copies
-from zarrcy.hierarchy.report import lengths_text
+from zarrcy.hierarchy.report import counts_fast, lengths_text
 from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.metadata.v2.dtypes import encode_dtype, encode_fill_value
 from zarrcy.storage.listing import getsize_deep
@@ -28,20 +28,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the description and the arguments of ``zarrcy info``."""
     parser.description = "Print the properties, the stored size and the attributes of an array or a group."
     add_location(parser, "an array or a group")
+    parser.add_argument(
+        "--count",
+        action="store_true",
+        help="count the stored chunks and bytes of an array, whose names must be listed for that; otherwise only an "
+        "array of less than 10,000 chunks or shards is counted",
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Print the properties of a node."""
-    info = node_info(args.path)
+    info = node_info(args.path, counts=args.count)
     print(json.dumps(info, indent=2, allow_nan=False) if args.json else "\n".join(info_lines(info)))
 
 
 # -- collect ---------------------------------------------------------------------------------------
 
 
-def node_info(location: str) -> dict[str, JSON]:
+def node_info(location: str, counts: bool = False) -> dict[str, JSON]:
     """Return the properties of the array or the group at a location, as values that JSON can represent.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL of the node.
+    counts : bool, optional
+        Whether the stored chunks of an array are counted however many there can be.
 
     Raises
     ------
@@ -54,14 +67,17 @@ def node_info(location: str) -> dict[str, JSON]:
         kind = require_kind(node, location)
         whole = in_hierarchy(location, node)
         info = (
-            _group_info(node) if kind == "group" else _array_info(open_array(node.store, "r", path=node.path))
+            _group_info(node)
+            if kind == "group"
+            else _array_info(open_array(node.store, "r", path=node.path), counts)
         )
         outdated = outdated_copies(whole)
         return {"name": f"/{whole.path}"} | info | ({"outdated_copies": outdated} if outdated else {})
 
 
-def _array_info(array: Array) -> dict[str, JSON]:
-    nbytes_stored = array.nbytes_stored
+def _array_info(array: Array, counts: bool) -> dict[str, JSON]:
+    counts = counts or counts_fast(array)
+    nbytes_stored = array.nbytes_stored if counts else None
     info = {
         "type": f"{type(array).__module__.partition('.')[0]}.{type(array).__qualname__}",
         "zarr_format": array.zarr_format,
@@ -77,9 +93,10 @@ def _array_info(array: Array) -> dict[str, JSON]:
         "nbytes": array.nbytes,
         "nbytes_stored": nbytes_stored,
         # a store that does not know its size reports -1
-        "ratio": array.nbytes / nbytes_stored if nbytes_stored > 0 else None,
+        "ratio": array.nbytes / nbytes_stored if nbytes_stored is not None and nbytes_stored > 0 else None,
         "nchunks": array.nchunks,
-        "nchunks_initialized": array.nchunks_initialized,
+        # null if it is not counted
+        "nchunks_initialized": array.nchunks_initialized if counts else None,
         "attributes": json_value(array.attrs.asdict()),
     }
     axes = array.metadata.rectilinear_axes
@@ -151,8 +168,15 @@ def _array_rows(info: Mapping[str, JSON]) -> dict[str, str]:
         "Store type": info["store_type"],
         "Bytes": _nbytes_text(info["nbytes"]),
         "Bytes stored": _nbytes_text(info["nbytes_stored"]),
-        "Ratio": format_ratio(info["nbytes"], info["nbytes_stored"]),
-        "Chunks stored": f"{info['nchunks_initialized']} of {info['nchunks']}",
+        "Ratio": (
+            _NOT_COUNTED
+            if info["nbytes_stored"] is None
+            else format_ratio(info["nbytes"], info["nbytes_stored"])
+        ),
+        "Chunks stored": (
+            f"{_NOT_COUNTED if info['nchunks_initialized'] is None else info['nchunks_initialized']} of "
+            f"{info['nchunks']}"
+        ),
     }
 
 
@@ -182,7 +206,12 @@ def _lengths_text(runs: list[list[list[int]]], shape: list[int]) -> str:
     return lengths_text(axes, tuple(shape))
 
 
-def _nbytes_text(nbytes: int) -> str:
+_NOT_COUNTED = "not counted (--count)"
+
+
+def _nbytes_text(nbytes: int | None) -> str:
+    if nbytes is None:
+        return _NOT_COUNTED
     if nbytes < 0:
         return "unknown"
     return f"{nbytes} ({format_nbytes(nbytes)})" if nbytes >= 1024 else str(nbytes)

@@ -580,6 +580,9 @@ class Array(NodeProperties):
     def info(self) -> InfoReport:
         """Report on type, sizes, codecs and storage: text, or a table in a notebook.
 
+        Chunks are counted only if there can be fewer than 10,000 stored values, because all their names are listed.
+        `info_complete` always counts.
+
         Examples
         --------
         >>> import zarrcy
@@ -597,12 +600,39 @@ class Array(NodeProperties):
         Storage ratio      : 118.7
         Chunks initialized : 0/4
         """
+        from zarrcy.hierarchy.report import InfoReport, counts_fast
+
+        return InfoReport(lambda: self._info_rows(counts_fast(self)))
+
+    def info_complete(self) -> InfoReport:
+        """Return the report of `info`, in which the stored chunks and bytes are always counted.
+
+        Returns
+        -------
+        InfoReport
+            A report that is made when it is printed.
+
+        See Also
+        --------
+        info : The report for any number of chunks.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> print(repr(zarrcy.zeros(10**6, chunks=10).info_complete()).splitlines()[-1])
+        Chunks initialized : 0/100000
+        """
         from zarrcy.hierarchy.report import InfoReport
 
         return InfoReport(self.info_items)
 
+    def _info_rows(self, counts: bool) -> Rows:
+        from zarrcy.hierarchy.report import array_rows, outdated_rows
+
+        return array_rows(self, counts) + outdated_rows(self._node)
+
     def info_items(self) -> Rows:
-        """Return the rows of `info`.
+        """Return the rows of `info_complete`.
 
         Returns
         -------
@@ -615,9 +645,7 @@ class Array(NodeProperties):
         >>> zarrcy.zeros(3).info_items()[0]
         ('Type', 'zarrcy.Array')
         """
-        from zarrcy.hierarchy.report import array_rows, outdated_rows
-
-        return array_rows(self) + outdated_rows(self._node)
+        return self._info_rows(counts=True)
 
     def _repr_html_(self) -> str:
         from zarrcy.hierarchy.report import array_html

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from zarrcy.hierarchy.stored_chunks import stored_counts
+
 if TYPE_CHECKING:
     from zarrcy.hierarchy.arrays import Array
     from zarrcy.hierarchy.node import Node
@@ -87,10 +89,21 @@ def type_name(value: object) -> str:
 # -- arrays ------------------------------------------------------------------------------------------
 
 
-def array_rows(array: Array) -> Rows:
-    """Return the rows of `zarrcy.Array.info`."""
-    stored = array.nbytes_stored
+# Names of stored values that a report lists without being asked: a few milliseconds on a local disk.
+_MOST_NAMES = 10_000
+
+
+def counts_fast(array: Array) -> bool:
+    """Return whether an array has so few chunks, or shards, that a report counts those that are stored."""
+    return math.prod(stored_counts(array.metadata, array.shape)) < _MOST_NAMES
+
+
+def array_rows(array: Array, counts: bool = True) -> Rows:
+    """Return the rows of `zarrcy.Array.info_items`. With `counts` false, no chunk is listed."""
     rows = array_metadata_rows(array)
+    if not counts:
+        return [*rows, ("Chunks initialized", f"not counted, of {array.nchunks}; info_complete() counts")]
+    stored = array.nbytes_stored
     if stored > 0:
         rows.append(("No. bytes stored", bytes_text(stored)))
         rows.append(("Storage ratio", f"{array.nbytes / stored:.1f}"))

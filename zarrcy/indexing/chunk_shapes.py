@@ -65,15 +65,25 @@ def normalize_shape(shape: ShapeLike | None) -> Shape:
     """
     if shape is None:
         raise TypeError("shape is None; pass an int, or a sequence with one int for each axis")
-    try:
-        lengths: Shape = (operator.index(shape),)  # type: ignore[arg-type]
-    except TypeError:
-        lengths = tuple(operator.index(n) for n in shape)  # type: ignore[union-attr]
-    if any(n < 0 for n in lengths):
+    lengths = _as_ints(shape)
+    if isinstance(lengths, int):
+        lengths = (lengths,)
+    if min(lengths, default=0) < 0:
         raise ValueError(f"shape is {lengths}; each length must be 0 or more")
     if len(lengths) > MAX_NDIM:
         raise ValueError(f"shape has {len(lengths)} axes; an array has at most {MAX_NDIM}")
     return lengths
+
+
+def _as_ints(lengths: ShapeLike) -> int | Shape:
+    """Return an int, or a tuple of ints."""
+    if not isinstance(lengths, (tuple, list)):
+        try:
+            return operator.index(lengths)  # type: ignore[arg-type]
+        except TypeError:
+            # an iterable
+            pass
+    return tuple([operator.index(n) for n in lengths])  # type: ignore[union-attr]
 
 
 def guess_chunks(shape: Shape, itemsize: int, in_shards: bool = False) -> Shape:
@@ -261,23 +271,24 @@ def _is_auto(name: str, lengths: Lengths) -> bool:
 
 def _lengths(name: str, lengths: Lengths, shape: Shape) -> Shape:
     """Return one length for each axis; lengths that are left open are those of the array."""
-    whole = tuple(max(1, n) for n in shape)
+    whole = tuple([n or 1 for n in shape])
     if lengths is False:
         return whole
-    try:
-        stated: tuple[SupportsIndex | None, ...] = (operator.index(lengths),) * len(shape)  # type: ignore[arg-type]
-    except TypeError:
-        stated = tuple(lengths)  # type: ignore[arg-type]
+    if isinstance(lengths, (tuple, list)):
+        stated: tuple[SupportsIndex | None, ...] = tuple(lengths)
+    else:
+        try:
+            stated = (operator.index(lengths),) * len(shape)  # type: ignore[arg-type]
+        except TypeError:
+            stated = tuple(lengths)  # type: ignore[arg-type]
     if len(stated) > len(shape):
         raise ValueError(f"{name} {stated} have more axes than the shape {shape}")
-    checked = []
-    for axis, n in enumerate(stated):
-        if n is None or operator.index(n) == -1:
-            checked.append(whole[axis])
-        elif operator.index(n) < 1:
-            raise ValueError(f"{name} is {stated}; the length on axis {axis} must be 1 or more")
-        else:
-            checked.append(operator.index(n))
+    checked = [-1 if n is None else operator.index(n) for n in stated]
+    for axis, n in enumerate(checked):
+        if n < 1:
+            if n != -1:
+                raise ValueError(f"{name} is {stated}; the length on axis {axis} must be 1 or more")
+            checked[axis] = whole[axis]
     return (*checked, *whole[len(checked) :])
 
 

@@ -20,7 +20,6 @@ from zarrcy.chunk_io.threaded import ThreadedChunkIO
 from zarrcy.chunk_io.unsharded import UnshardedChunkIO
 from zarrcy.codecs.partial_decode import WHOLE
 from zarrcy.codecs.shard_index import ABSENT
-from zarrcy.codecs.stages import Pack
 from zarrcy.hierarchy.array_state import ArrayState
 from zarrcy.hierarchy.report import bytes_text, html_table, text_table
 from zarrcy.storage import access, byte_ranges
@@ -378,12 +377,10 @@ def _why_fallback(context: ChunkContext, reads_through_cache: bool) -> str:
         return "chunks are kept in a cache"
     if context.dtype.hasobject:
         return "the elements are Python objects"
-    if pipeline.filters:
-        return f"there are filters: {', '.join(stage.name for stage in pipeline.filters)}"
-    if any(isinstance(stage, Pack) and stage.swaps for stage in pipeline.stages):
-        return "the bytes of an element are stored in another order"
-    names = " and ".join(stage.name for stage in pipeline.compressors)
-    return f"it does not decode {names or 'such chunks'}"
+    names = [stage.name for stage in (*pipeline.filters, *pipeline.compressors)]
+    if len(names) > 1:
+        return f"it does not decode this sequence of codecs: {', '.join(names)}"
+    return f"it does not decode {names[0] if names else 'such chunks'}"
 
 
 class _Survey:

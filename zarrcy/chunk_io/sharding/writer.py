@@ -112,11 +112,20 @@ class ShardWriter(ChunkWriter):
         if assembled:
             context.store_many(assembled)
         if empty:
-            try:
-                context.delete(empty)
-            except NotErasableError:
-                # the store can't delete keys: a shard without chunks has the same elements
-                context.store_many({key: context.shards.index.assemble({}) for key in empty})
+            self._delete(empty)
+
+    def _delete(self, keys: list[Key]) -> None:
+        """Delete shards. Where the store can't delete keys, store shards without chunks in their place."""
+        context = self.context
+        try:
+            context.delete(keys)
+        except NotErasableError:
+            if len(keys) == 1:
+                context.store_many({keys[0]: context.shards.index.assemble({})})
+                return
+            # some of the shards do not exist, and need no value
+            for key in keys:
+                self._delete([key])
 
     def _assemble(self, write: ShardWrite, stored: Buffer | None) -> Buffer | None:
         """Return the new value of a shard; None if it has no chunks."""

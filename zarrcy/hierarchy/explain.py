@@ -377,7 +377,7 @@ def _why_fallback(context: ChunkContext, reads_through_cache: bool) -> str:
         return "chunks are kept in a cache"
     if context.dtype.hasobject:
         return "the elements are Python objects"
-    names = [stage.name for stage in (*pipeline.filters, *pipeline.compressors)]
+    names = [stage.name for stage in pipeline.filters] + [stage.name for stage in pipeline.compressors]
     if len(names) > 1:
         return f"it does not decode this sequence of codecs: {', '.join(names)}"
     return f"it does not decode {names[0] if names else 'such chunks'}"

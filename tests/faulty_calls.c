@@ -118,6 +118,15 @@ ssize_t write(int fd, const void *at, size_t n) {
     return REAL(write)(fd, at, is_ours(fd) ? at_most("write", n) : n);
 }
 
+#define PWRITE(name, offset_t)                                                    \
+    ssize_t name(int fd, const void *at, size_t n, offset_t start) {              \
+        if (is_ours(fd) && fails("write"))                                       \
+            return -1;                                                            \
+        return REAL(name)(fd, at, is_ours(fd) ? at_most("write", n) : n, start); \
+    }
+PWRITE(pwrite, off_t)
+PWRITE(pwrite64, off64_t)
+
 int close(int fd) {
     int mine = is_ours(fd), done;
     if (mine)

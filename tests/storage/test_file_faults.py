@@ -100,14 +100,22 @@ def library(tmp_path_factory):
 def outcome(library, tmp_path):
     """Return a function that runs actions with faults, each in its own directory, and returns the outcomes."""
 
-    def run(*cases):
-        env = os.environ | {"LD_PRELOAD": str(library)}
-        command = [sys.executable, "-c", SCRIPT, str(tmp_path), json.dumps(cases)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+    return lambda *cases, pure=False: run_script(library, SCRIPT, tmp_path, cases, pure)
 
-    return run
+
+@pytest.fixture
+def run_shards(library, tmp_path):
+    """Return a function that writes shards with faults."""
+    return lambda cases, pure: run_script(library, SHARD_SCRIPT, tmp_path / "shards", cases, pure)
+
+
+def run_script(library, script, folder, cases, pure):
+    env = os.environ | {"LD_PRELOAD": str(library)} | ({"ZARRCY_PURE": "1"} if pure else {})
+    command = [sys.executable, "-c", script, str(folder), json.dumps(cases)]
+    # an endless loop must not stop the other tests
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 @pytest.fixture
@@ -225,3 +233,70 @@ def test_after_a_failed_write_each_chunk_is_old_or_new(write_chunks, case):
 
 def test_short_writes_of_chunks_are_continued(write_chunks):
     assert write_chunks(faults("write", short=7))["new"] == 64
+
+
+# Each case writes a new array of one shard, or a part of a stored one, and prints the error and what is stored then.
+SHARD_SCRIPT = """
+import json, os, sys
+import numpy as np
+import zarrcy
+
+root, cases = sys.argv[1], json.loads(sys.argv[2])
+outcomes = []
+for number, (part, codec, faults) in enumerate(cases):
+    path = f"{root}/faulty{number}"
+    z = zarrcy.create(
+        4000, chunks=1000, shards=4000, dtype="u1", zarr_format=3, store=path, compressor=codec
+    )
+    if part:
+        z[:] = 1
+    os.environ.update(faults, FAULT_PATH=f"faulty{number}/c")
+    error = None
+    try:
+        z[:3000 if part else None] = 2
+    except OSError as exc:
+        error = [exc.errno, str(exc)]
+    for name in faults:
+        os.environ.pop(name)
+    left = [name for _, _, names in os.walk(path) for name in names if name.endswith(".partial")]
+    outcomes.append([error, np.unique(z[:]).tolist(), left])
+print(json.dumps(outcomes))
+"""
+
+# The compiled code writes chunks of the first two, and Python those of the last one.
+CODECS = [None, {"id": "zlib", "level": 6}, {"id": "bz2", "level": 1}]
+
+
+@pytest.mark.parametrize("kernels", ["compiled", "pure"])
+def test_a_write_that_accepts_no_bytes_ends_in_an_error(outcome, run_shards, kernels):
+    no_bytes = [
+        ("write", faults("write", short=0)),
+        ("claim", faults("write", short=0)),
+        # the compiled code gives up after a number of interrupted calls; Python repeats them without an end
+        *([("write", faults("write", errno.EINTR, times=1500))] if kernels == "compiled" else []),
+    ]
+    outcomes = outcome(*no_bytes, pure=kernels == "pure")
+    assert [error and error[1] for _, error, _, _ in outcomes] == [errno.EIO, errno.EIO, None][
+        : len(no_bytes)
+    ]
+    assert [(value, left) for _, _, value, left in outcomes] == [("old", []), (None, []), ("new", [])][
+        : len(no_bytes)
+    ]
+
+    cases = [(part, codec, faults("write", short=0)) for part in (0, 1) for codec in CODECS]
+    for (part, *case), (error, values, left) in zip(cases, run_shards(cases, kernels == "pure"), strict=True):
+        assert error is not None, (part, case)
+        assert (error[0], values, left) == (errno.EIO, [part], []), (part, case)
+        assert "c/0" in error[1]
+
+
+@pytest.mark.parametrize("kernels", ["compiled", "pure"])
+def test_short_and_interrupted_writes_of_shards_are_continued(run_shards, kernels):
+    cases = [
+        (part, codec, fault)
+        for part in (0, 1)
+        for codec in CODECS
+        for fault in (faults("write", short=7), faults("write", errno.EINTR, times=3))
+    ]
+    for (part, *case), (error, values, left) in zip(cases, run_shards(cases, kernels == "pure"), strict=True):
+        assert (error, values, left) == (None, [1, 2] if part else [2], []), (part, case)

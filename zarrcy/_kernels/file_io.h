@@ -16,6 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Calls in a row that write, and that a signal ends before they wrote a byte. */
+enum { ZARRCY_MOST_INTERRUPTED = 1000 };
+
 /* Add `step` to a counter that threads share, and return its value before. */
 static inline int64_t zarrcy_fetch_add(int64_t *counter, int64_t step) {
     return __atomic_fetch_add(counter, step, __ATOMIC_RELAXED);
@@ -60,7 +63,7 @@ static inline int64_t zarrcy_read_all(int fd, char *at, size_t room) {
 
 /* Read `n` bytes at an offset. Returns how many were read, or -1. */
 static inline int64_t zarrcy_read_at(int fd, char *at, size_t n, int64_t start) {
-    return pread(fd, at, n, start);
+    return pread(fd, at, n, (off_t)start);
 }
 
 /* Return the length of a regular file, or -1. */
@@ -148,15 +151,25 @@ static inline int64_t zarrcy_read_file(const char *path, int *fd, char *at, size
 
 static inline int64_t zarrcy_read_more(int fd, char *at, size_t n) { return read(fd, at, n); }
 
+/* Return whether a call that writes must not be repeated, given its result, and set errno. A file system that accepts no
+ * bytes, or is interrupted again and again, would otherwise be called for ever. */
+static inline int zarrcy_write_failed(ssize_t done, int *interrupted) {
+    if (done > 0)
+        return 0;
+    if (done == 0)
+        errno = EIO;
+    return errno != EINTR || ++*interrupted > ZARRCY_MOST_INTERRUPTED;
+}
+
 /* Write `n` bytes. Returns 0, or -1. */
 static inline int zarrcy_write_all(int fd, const char *at, size_t n) {
+    int interrupted = 0;
     while (n > 0) {
         ssize_t done = write(fd, at, n);
-        if (done < 0) {
-            if (errno == EINTR)
-                continue;
+        if (zarrcy_write_failed(done, &interrupted))
             return -1;
-        }
+        if (done < 0)
+            continue;
         at += done;
         n -= (size_t)done;
     }
@@ -165,13 +178,13 @@ static inline int zarrcy_write_all(int fd, const char *at, size_t n) {
 
 /* Write `n` bytes at an offset. Returns 0, or -1. */
 static inline int zarrcy_write_at(int fd, const char *at, size_t n, int64_t start) {
+    int interrupted = 0;
     while (n > 0) {
-        ssize_t done = pwrite(fd, at, n, start);
-        if (done < 0) {
-            if (errno == EINTR)
-                continue;
+        ssize_t done = pwrite(fd, at, n, (off_t)start);
+        if (zarrcy_write_failed(done, &interrupted))
             return -1;
-        }
+        if (done < 0)
+            continue;
         at += done;
         start += done;
         n -= (size_t)done;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import numpy as np
@@ -78,8 +79,8 @@ class NewShard:
         before = old.index
         kept = (before != ABSENT).any(axis=1)
         kept[replaced] = False
-        numbers = np.flatnonzero(kept)
-        numbers = numbers[np.argsort(before[numbers, 0], kind="stable")]
+        numbers = np.flatnonzero(kept).astype(np.int64, copy=False)
+        numbers = numbers[np.argsort(before[numbers, 0], kind="stable").astype(np.int64, copy=False)]
         starts = before[numbers, 0].astype(np.int64)
         stops = starts + before[numbers, 1].astype(np.int64)
         # a run ends where the next chunk does not begin
@@ -120,4 +121,6 @@ class NewShard:
         view = memoryview(data).cast("B")
         while len(view):
             done = os.pwrite(self.fd, view, offset)
+            if not done:
+                raise OSError(errno.EIO, "the system accepts no more bytes, and reports no error")
             view, offset = view[done:], offset + done

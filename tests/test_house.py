@@ -3,6 +3,7 @@
 import ast
 import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -132,6 +133,109 @@ def test_kernels_contain_no_directives():
             text = path.read_text()
             assert "# cython:" not in text, path
             assert "@cython." not in text, path
+
+
+# NumPy functions whose integers have the width of the host: 32 bits on some, so they must be made 64 bits wide.
+OF_HOST = {
+    "argsort",
+    "lexsort",
+    "flatnonzero",
+    "nonzero",
+    "argwhere",
+    "searchsorted",
+    "bincount",
+    "argmax",
+    "argmin",
+}
+# These take the data type that they are to return.
+TAKE_DTYPE = {"arange", "cumsum", "indices"}
+# What is done with such a result directly: cast, made Python integers, or given back to NumPy as an order of axes.
+CASTS = {"astype", "tolist", "int", "tuple", "transpose"}
+# Modules that pass positions to kernels, or count elements and bytes.
+OF_POSITIONS = [*(PACKAGE / "_kernels").glob("*.py"), *(PACKAGE / "chunk_io").rglob("*.py"),
+                *(PACKAGE / "indexing").rglob("*.py"), PACKAGE / "codecs" / "shard_index.py"]  # fmt: skip
+
+
+def platform_integers(tree):
+    """Iterate over the calls of NumPy in a module whose results have integers of the width of the host."""
+    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    for call in ast.walk(tree):
+        if not (isinstance(call, ast.Call) and ast.unparse(call.func).startswith("np.")):
+            continue
+        name = call.func.attr
+        if name in TAKE_DTYPE and not any(keyword.arg == "dtype" for keyword in call.keywords):
+            yield call
+        if name not in OF_HOST:
+            continue
+        node = parents[call]
+        while isinstance(node, (ast.Attribute, ast.Subscript, ast.BinOp, ast.IfExp)) and not (
+            isinstance(node, ast.Attribute) and node.attr in CASTS
+        ):
+            node = parents[node]
+        function = node.func if isinstance(node, ast.Call) else node
+        if ast.unparse(function).split(".")[-1] not in CASTS and not is_loop_with_cast(node):
+            yield call
+
+
+def is_loop_with_cast(node):
+    """Return whether a node is a loop of a comprehension that casts each of its items."""
+    return isinstance(node, ast.comprehension) and ast.unparse(node.target) == "positions"
+
+
+def test_positions_have_the_same_width_on_each_host():
+    for path in OF_POSITIONS:
+        for call in platform_integers(ast.parse(path.read_text())):
+            raise AssertionError(
+                f"{path.relative_to(REPO)}:{call.lineno}: {ast.unparse(call)} has 32 bits on some hosts"
+            )
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("np.arange(3)", True),
+        ("np.arange(3, dtype=np.int64)", False),
+        ("x = np.argsort(a)[::-1]", True),
+        ("x = np.argsort(a).astype(np.int64)", False),
+        ("x = int(np.flatnonzero(a)[0])", False),
+        ("x = a.transpose(np.argsort(b))", False),
+        ("for x in np.nonzero(a): pass", True),
+    ],
+)
+def test_integers_of_the_width_of_the_host_are_found(source, found):
+    assert bool(list(platform_integers(ast.parse(source)))) == found
+
+
+# These kernels know the numbers of threads, which have the width of the host, and no elements.
+OF_THREADS = {"_locks", "_shared_calls"}
+
+
+def test_kernels_count_with_integers_of_64_bits():
+    for path in (REPO / "zarrcy" / "_kernels").glob("*.p[yx]*"):
+        if path.suffix not in (".pyx", ".pxd") or path.stem == "_json_scan":
+            # that kernel counts the characters of a text in memory
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            code = line.split("#")[0]
+            where = f"{path.name}:{number}: {code.strip()}"
+            assert not re.search(r"PySlice_(Unpack|AdjustIndices|GetIndices\w*)\(", code), where
+            if path.stem not in OF_THREADS:
+                assert not re.search(r"cdef (unsigned )?(long|intptr_t|ptrdiff_t) \w", code), where
+            # lengths of texts and tuples in memory
+            assert "cdef Py_ssize_t" not in code or re.search(
+                r"Py_ssize_t n_(items|prefix|separator)", code
+            ), where
+            if re.search(r"np\.(argsort|lexsort|flatnonzero|nonzero|searchsorted|bincount)\(", code):
+                assert ".astype(np.int64" in code, where
+            if re.search(r"np\.(arange|cumsum|empty|zeros)\(", code):
+                assert "int64" in code or "uint8" in code, where
+            # a length of an allocation loses its upper bits where `size_t` has 32; the number of axes is small
+            if (
+                re.search(r"(?<![a-z_])(PyMem_)?([Mm]alloc|[Rr]ealloc|[Cc]alloc)\(", code)
+                and "cimport" not in code
+            ):
+                small = r"ndim|N_DIGITS|calloc\(1,|sizeof\((StoredChunk|Py_buffer|zarrcy_step)\)"
+                assert "room_for(" in code or re.search(small, code), where
 
 
 def test_no_format_version_is_tested_outside_metadata():

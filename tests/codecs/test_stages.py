@@ -141,3 +141,37 @@ def test_a_damaged_chunk_error_names_key_and_codec():
 def test_a_value_that_is_not_a_codec_is_refused_with_the_remedy(value):
     with pytest.raises(ValueError, match="is not a codec; pass a numcodecs codec"):
         as_codec(value)
+
+
+@pytest.mark.parametrize("host", ["<", ">"])
+@pytest.mark.parametrize("declared", ["<", ">"])
+def test_the_index_of_a_shard_has_the_declared_byte_order_on_each_host(declared, host):
+    """A stage without a swap has the order of memory, which is not little-endian on each host."""
+    memory, stored = np.dtype(f"{host}u8"), np.dtype(f"{declared}u8")
+    pack = Pack() if stored == memory else Pack(stored, memory)
+    assert pack.byteorder(memory) == declared
+    assert pack.byteorder(np.dtype(f"{host}M8[s]")) == declared
+    # on this host, with the documents of each order
+    document = [{"name": "bytes", "configuration": {"endian": {"<": "little", ">": "big"}[declared]}}]
+    store = {}
+    z = zarrcy.create(
+        4,
+        chunks=2,
+        dtype="u1",
+        store=store,
+        zarr_format=3,
+        codecs=[
+            {
+                "name": "sharding_indexed",
+                "configuration": {
+                    "chunk_shape": [1],
+                    "codecs": [{"name": "bytes"}],
+                    "index_codecs": document,
+                    "index_location": "start",
+                },
+            }
+        ],
+    )
+    z[:] = [7, 8, 9, 10]
+    assert np.frombuffer(bytes(store["c/0"])[:32], f"{declared}u8").tolist() == [32, 1, 33, 1]
+    assert zarrcy.open(store)[:].tolist() == [7, 8, 9, 10]

@@ -38,6 +38,74 @@ def test_a_parsed_box_selects_what_numpy_selects(kernels, case):
     np.testing.assert_array_equal(found.reshape(box.shape), model[key])
 
 
+LIMITS = [0, 1, 2**31 - 1, 2**31, 2**32, 2**32 + 10, 2**40, 2**61, 2**62 - 1, 2**63 - 1, 2**63, 2**64, 10**30]
+NUMBERS = st.one_of(
+    st.none(),
+    st.builds(
+        lambda limit, step, sign: sign * (limit + step),
+        st.sampled_from(LIMITS),
+        st.integers(-3, 3),
+        st.sampled_from([-1, 1]),
+    ),
+    st.integers(-5, 5),
+    st.integers(-(2**63), 2**63 - 1).map(np.int64),
+)
+
+
+@on_both_kernels
+@given(
+    length=st.sampled_from([n for n in LIMITS if n < 2**62]), item=st.builds(slice, NUMBERS, NUMBERS, NUMBERS)
+)
+def test_slices_of_axes_of_any_length_are_those_of_python(kernels, length, item):
+    """On hosts of 32 bits too: nothing that counts elements has the width of the host."""
+    grid = kernels.Grid((length,), (2**20,))
+    if item.step == 0:
+        with pytest.raises(ValueError, match="slice step cannot be zero"):
+            kernels.parse_box(item, grid)
+        return
+    box = kernels.parse_box(item, grid)
+    expected = range(*item.indices(length))
+    n = max(0, -((expected.start - expected.stop) // expected.step))
+    (start,), (count,), (step,), (flipped,) = box.starts, box.counts, box.steps, box.flipped
+    assert count == n
+    assert step >= 1
+    if n:
+        ends = expected[0], expected[-1]
+        assert (start, start + (n - 1) * step) == (min(ends), max(ends))
+        assert flipped == (expected.step < 0)
+        plan = kernels.split_outer(box, grid) if n < 2**10 or kernels is _kernels.compiled else None
+        if plan is not None and plan.n_pieces:
+            assert plan.coords(0) == (min(ends) // 2**20,)
+            assert plan.coords(plan.n_pieces - 1) == (max(ends) // 2**20,)
+
+
+class Indexed:
+    def __init__(self, value):
+        self.value = value
+
+    def __index__(self):
+        if isinstance(self.value, Exception):
+            raise self.value
+        return self.value
+
+
+@on_both_kernels
+def test_members_of_slices_are_what_python_takes_as_integers(kernels):
+    grid = kernels.Grid((10,), (3,))
+    for value in (Indexed(3), np.int8(3), True, np.uint64(2**64 - 1), Indexed(-(2**70))):
+        for item in (slice(value, None), slice(None, value), slice(None, None, value)):
+            box = kernels.parse_box(item, grid)
+            chosen = list(range(10))[item]
+            assert box.counts == (len(chosen),)
+            assert positions(box)[0].tolist() == sorted(chosen)
+    for value in (1.5, "1", np.float64(2), [1], Indexed(KeyError("no")), Indexed("1")):
+        for item in (slice(value, None), slice(None, value), slice(None, None, value)):
+            with pytest.raises((TypeError, KeyError)) as expected:
+                list(range(10))[item]
+            with pytest.raises(type(expected.value)):
+                kernels.parse_box(item, grid)
+
+
 @on_both_kernels
 @given(case=boxes())
 def test_pieces_cover_the_selection_once_and_lie_in_their_chunks(kernels, case):

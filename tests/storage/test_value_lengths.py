@@ -1,8 +1,10 @@
 """A stored value that is far longer than it can be is refused by its length, before it is read."""
 
 import contextlib
+import errno
 import http.server
 import os
+import sys
 import threading
 import uuid
 import zipfile
@@ -19,6 +21,7 @@ from servers import HOST, redis_port_fixture, s3_endpoint_fixture  # noqa: F401
 import zarrcy
 from zarrcy.errors import ChunkDecodeError, ValueLengthError
 from zarrcy.storage import DirectoryStore, LMDBStore, SQLiteStore, ZipStore
+from zarrcy.storage.local import atomic_files
 from zarrcy.storage.remote.azure import ABSStore
 from zarrcy.storage.remote.fsspec import FSStore
 from zarrcy.storage.remote.obstore import ObjectStore
@@ -327,3 +330,26 @@ def test_an_inner_chunk_far_longer_than_it_can_be_is_not_read(tmp_path):
         for selection in (slice(0, 3), slice(None), slice(64)):
             with pytest.raises(ChunkDecodeError, match="c/0"):
                 a[selection]
+
+
+def test_a_value_that_the_host_cannot_address_is_an_error():
+    """A host of 32 bits addresses less than 2 GiB: a file of 2**32 + 10 bytes is not one of 10."""
+    for nbytes in (2**31, 2**32, 2**32 + 10):
+        with pytest.raises(OSError, match=f"{nbytes} bytes are more than this host can address") as raised:
+            atomic_files.check_addressable("a", nbytes, 2**31 - 1)
+        assert (raised.value.errno, raised.value.filename) == (errno.EFBIG, "a")
+        atomic_files.check_addressable("a", nbytes, 2**63 - 1)
+    with pytest.raises(OSError, match="more than this host can address"):
+        atomic_files.check_addressable("a", sys.maxsize + 1)
+
+
+def test_the_length_of_a_file_keeps_all_its_bits(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"0123456789")
+    for nbytes in (2**31 + 10, 2**32 + 10, 2**33 + 10):
+        os.truncate(path, nbytes)
+        assert atomic_files.read_file(str(path), 20) == nbytes
+        with DirectoryStore(tmp_path).open_value("a") as opened:
+            assert opened.nbytes == nbytes
+            assert opened.read(-10, None) == bytes(10)
+            assert opened.read(2**31, 5) == bytes(5)

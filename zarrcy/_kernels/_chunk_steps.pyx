@@ -12,7 +12,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int64_t, uint32_t
 from libc.stdlib cimport calloc, free, malloc
 
-from zarrcy._kernels._types cimport index_t
+from zarrcy._kernels._types cimport index_t, room_for
 
 cnp.import_array()
 
@@ -197,14 +197,16 @@ cdef class Steps:
             The chunk of `nbytes_out` bytes.
         """
         cdef Py_buffer view
-        cdef cnp.ndarray out = cnp.PyArray_EMPTY(1, [<cnp.npy_intp> self.nbytes_out], cnp.NPY_UINT8, 0)
-        cdef char* scratch = <char*> malloc(2 * (self.most_nbytes + 1))
+        cdef cnp.ndarray out
+        cdef char* scratch = <char*> malloc(room_for(self.most_nbytes + 1, 2))
         cdef char* places[3]
         cdef int failed = -1
         if scratch == NULL:
             raise MemoryError()
-        places[0], places[1], places[2] = cnp.PyArray_BYTES(out), scratch, scratch + self.most_nbytes
         try:
+            # there is scratch memory of this length, so it is one that the host can address
+            out = cnp.PyArray_EMPTY(1, [<cnp.npy_intp> self.nbytes_out], cnp.NPY_UINT8, 0)
+            places[0], places[1], places[2] = cnp.PyArray_BYTES(out), scratch, scratch + self.most_nbytes
             PyObject_GetBuffer(chunk, &view, PyBUF_SIMPLE)
             try:
                 if view.len != self.nbytes_in:

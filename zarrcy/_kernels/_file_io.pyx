@@ -9,11 +9,12 @@ from os import strerror
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrnoWithFilenameObject
-from libc.errno cimport EINTR, ENOENT, EISDIR, errno
+from libc.errno cimport EFBIG, EINTR, EISDIR, ENOENT, errno
 
 from zarrcy._kernels._types cimport index_t
 
 cdef extern from "Python.h":
+    const Py_ssize_t PY_SSIZE_T_MAX
     bytes PyUnicode_EncodeFSDefault(object text)
 
 cdef extern from "file_io.h":
@@ -81,6 +82,9 @@ def read_file(str path not None, index_t most=-1, bint strict=False):
     try:
         if 0 <= most < nbytes:
             return nbytes
+        if nbytes > PY_SSIZE_T_MAX - HEAD_NBYTES:
+            # without this, the length would lose its upper bits on hosts of 32 bits
+            raise OSError(EFBIG, f"{strerror(EFBIG)}: {nbytes} bytes are more than this host can address", path)
         value = PyBytes_FromStringAndSize(NULL, nbytes)
         at = PyBytes_AS_STRING(value)
         done = 0

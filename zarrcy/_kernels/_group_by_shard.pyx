@@ -77,7 +77,10 @@ def group_by_shard(Plan plan, counts, axes):
             if shard < before:
                 sorted_already = False
             before = shard
-    pieces = np.arange(n) if sorted_already else np.argsort(shards, kind="stable")
+    pieces = (
+        np.arange(n, dtype=np.int64) if sorted_already
+        else np.argsort(shards, kind="stable").astype(np.int64, copy=False)
+    )
     if not sorted_already:
         shards = np.asarray(shards)[pieces]
         chunks = np.asarray(chunks)[pieces]

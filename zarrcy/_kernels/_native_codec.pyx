@@ -14,7 +14,7 @@ from zarrcy._kernels._chunk_steps cimport Steps, parse_checksum
 from zarrcy._kernels._gather_scatter cimport ChunkLayout
 from zarrcy._kernels._plan_outer cimport Plan
 from zarrcy._kernels._touched_blocks cimport mark_piece
-from zarrcy._kernels._types cimport RELEASE_GIL_NBYTES, Blocks, index_t
+from zarrcy._kernels._types cimport RELEASE_GIL_NBYTES, Blocks, index_t, room_for
 
 cnp.import_array()
 
@@ -153,21 +153,21 @@ cdef class Workspace:
         if self.room < room:
             free(self.encoded)
             self.room = -1
-            self.encoded = <char*> malloc(room + 1)
+            self.encoded = <char*> malloc(room_for(room + 1, 1))
             if self.encoded == NULL:
                 raise MemoryError(f"cannot allocate memory for an encoded chunk of {room} bytes")
             self.room = room
         if self.chunk_nbytes < nbytes:
             free(self.chunk)
             self.chunk_nbytes = -1
-            self.chunk = <char*> malloc(nbytes + 1)
+            self.chunk = <char*> malloc(room_for(nbytes + 1, 1))
             if self.chunk == NULL:
                 raise MemoryError(f"cannot allocate memory for a chunk of {nbytes} bytes")
             self.chunk_nbytes = nbytes
         if self.scratch_nbytes < 3 * scratch_nbytes:
             free(self.scratch)
             self.scratch_nbytes = 0
-            self.scratch = <char*> malloc(3 * scratch_nbytes)
+            self.scratch = <char*> malloc(room_for(scratch_nbytes, 3))
             if self.scratch == NULL:
                 raise MemoryError(f"cannot allocate memory for the steps of a chunk of {nbytes} bytes")
             self.scratch_nbytes = 3 * scratch_nbytes
@@ -480,7 +480,7 @@ cdef int _reserve_places(Workspace workspace, index_t n) except -1 nogil:
     if n > workspace.n_places:
         free(workspace.places)
         workspace.n_places = 0
-        workspace.places = <index_t*> malloc(n * sizeof(index_t))
+        workspace.places = <index_t*> malloc(room_for(n, sizeof(index_t)))
         if workspace.places == NULL:
             with gil:
                 raise MemoryError()
@@ -497,7 +497,7 @@ cdef index_t _count_touched(
     if n_blocks + 1 > workspace.n_flags:
         free(workspace.touched)
         workspace.n_flags = 0
-        workspace.touched = <unsigned char*> malloc(n_blocks + 1)
+        workspace.touched = <unsigned char*> malloc(room_for(n_blocks + 1, 1))
         if workspace.touched == NULL:
             with gil:
                 raise MemoryError()
@@ -696,5 +696,8 @@ cdef class Decoder:
 
 def decode(data, str codec, index_t nbytes, bint checksum=False):
     """Return the `nbytes` bytes of a decoded chunk; None if it does not decode to this length."""
-    cdef cnp.ndarray out = cnp.PyArray_EMPTY(1, [<cnp.npy_intp> nbytes], cnp.NPY_UINT8, 0)
+    cdef cnp.ndarray out
+    if <index_t> <cnp.npy_intp> nbytes != nbytes:
+        raise MemoryError(f"a chunk of {nbytes} bytes is larger than the memory of this host can be")
+    out = cnp.PyArray_EMPTY(1, [<cnp.npy_intp> nbytes], cnp.NPY_UINT8, 0)
     return out if Decoder(codec, checksum).decode_into(data, out) else None

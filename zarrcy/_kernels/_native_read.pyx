@@ -26,7 +26,7 @@ from zarrcy._kernels._gather_scatter cimport (
     whole_run,
 )
 from zarrcy._kernels._plan_outer cimport OuterPlan, Plan, write_number
-from zarrcy._kernels._types cimport MAX_NDIM, index_t
+from zarrcy._kernels._types cimport MAX_NDIM, index_t, room_for
 
 cnp.import_array()
 
@@ -298,7 +298,7 @@ cdef class _ReadState:
             self.most = CALL_PIECES
         if self.most > queue.n_places:
             self.most = queue.n_places
-        self.fallback_pieces = <index_t*> malloc((self.most + queue.step + 1) * sizeof(index_t))
+        self.fallback_pieces = <index_t*> malloc(room_for(self.most + queue.step + 1, sizeof(index_t)))
         if self.fallback_pieces == NULL:
             raise MemoryError()
         self.workspace = queue.codec.borrow()

@@ -16,7 +16,7 @@ from zarrcy._kernels._gather_scatter cimport ChunkLayout, Side, fill_run, move_p
 from zarrcy._kernels._fill cimport repeats
 from zarrcy._kernels._native_read cimport ChunkDir, Latency, PieceQueue, Sample
 from zarrcy._kernels._plan_outer cimport OuterPlan, Plan
-from zarrcy._kernels._types cimport MAX_NDIM, index_t
+from zarrcy._kernels._types cimport MAX_NDIM, index_t, room_for
 
 cnp.import_array()
 
@@ -360,7 +360,7 @@ cdef class FileWriter:
             raise ValueError("the native path cannot write whole chunks of this queue")
         most = most if most < queue.n_places else queue.n_places
         # one or two pieces are written before the step of the queue counts
-        fallback_pieces = <index_t*> malloc((most + queue.step + 2) * sizeof(index_t))
+        fallback_pieces = <index_t*> malloc(room_for(most + queue.step + 2, sizeof(index_t)))
         if fallback_pieces == NULL:
             raise MemoryError()
         state = EncodeState(queue, self.keep_empty, self.uniform)
@@ -478,7 +478,7 @@ def write_shard(
     for k in range(chunks.shape[0]):
         if not 0 <= chunks[k] < index.shape[0]:
             raise IndexError(f"chunk {chunks[k]} of a shard that has {index.shape[0]} chunks")
-    fallback_pieces = <index_t*> malloc((queue.n_places + 1) * sizeof(index_t))
+    fallback_pieces = <index_t*> malloc(room_for(queue.n_places + 1, sizeof(index_t)))
     if fallback_pieces == NULL:
         raise MemoryError()
     state = EncodeState(queue, False, uniform)

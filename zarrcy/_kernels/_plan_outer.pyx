@@ -9,21 +9,28 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.long cimport PyLong_AsLongLong
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
+from libc.stdint cimport INT64_MAX, INT64_MIN
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from zarrcy._kernels._types cimport MAX_NDIM, Blocks, ceil_div, index_t
+from zarrcy._kernels._types cimport MAX_NDIM, Blocks, ceil_div, index_t, room_for
 
 import numpy as np
 
 cnp.import_array()
 
 cdef extern from "Python.h":
+    ctypedef struct PySliceObject:
+        PyObject* start
+        PyObject* stop
+        PyObject* step
+    int PyIndex_Check(PyObject*)
     int PyLong_CheckExact(object)
+    long long PyLong_AsLongLongAndOverflow(PyObject*, int*) except? -1
     int PySlice_Check(object)
-    int PySlice_Unpack(object, Py_ssize_t*, Py_ssize_t*, Py_ssize_t*) except -1
-    Py_ssize_t PySlice_AdjustIndices(Py_ssize_t, Py_ssize_t*, Py_ssize_t*, Py_ssize_t)
+    PyObject* Py_None
 
 cdef extern from *:
     const bint ZARRCY_CHECKED
@@ -168,13 +175,56 @@ cdef int _allocate(Box box) except -1:
     return 0
 
 
+cdef index_t _slice_member(PyObject* member, index_t default) except? -1:
+    """Return a member of a slice; None means the default, and what is too large for 64 bits becomes a limit."""
+    cdef int overflow = 0
+    cdef index_t value
+    if member == Py_None:
+        return default
+    if not PyIndex_Check(member):
+        raise TypeError("slice indices must be integers or None or have an __index__ method")
+    value = PyLong_AsLongLongAndOverflow(member, &overflow)
+    if overflow:
+        return INT64_MAX if overflow > 0 else INT64_MIN
+    return value
+
+
+cdef index_t _unpack_slice(const PySliceObject* item, index_t length, index_t* start, index_t* step) except -1:
+    """Find the first element and the step of a slice of an axis, and return how many elements it selects.
+
+    ``PySlice_Unpack`` is the same with integers of the width of the host, which may be 32 bits.
+    """
+    cdef index_t first, stop
+    step[0] = _slice_member(item.step, 1)
+    if step[0] == 0:
+        raise ValueError("slice step cannot be zero")
+    if step[0] < -INT64_MAX:
+        step[0] = -INT64_MAX
+    first = _slice_member(item.start, INT64_MAX if step[0] < 0 else 0)
+    stop = _slice_member(item.stop, INT64_MIN if step[0] < 0 else INT64_MAX)
+    if first < 0:
+        first += length
+        if first < 0:
+            first = -1 if step[0] < 0 else 0
+    elif first >= length:
+        first = length - 1 if step[0] < 0 else length
+    if stop < 0:
+        stop += length
+        if stop < 0:
+            stop = -1 if step[0] < 0 else 0
+    elif stop >= length:
+        stop = length - 1 if step[0] < 0 else length
+    start[0] = first
+    if step[0] < 0:
+        return (first - stop - 1) // -step[0] + 1 if stop < first else 0
+    return (stop - first - 1) // step[0] + 1 if first < stop else 0
+
+
 cdef int _parse_item(object item, index_t length, AxisRange* out) except -1:
     """Parse one integer or slice. Returns 0 if the item is neither, or is out of bounds."""
-    cdef index_t position
-    cdef Py_ssize_t start, stop, step, count
+    cdef index_t position, start, step, count
     if PySlice_Check(item):
-        PySlice_Unpack(item, &start, &stop, &step)
-        count = PySlice_AdjustIndices(length, &start, &stop, step)
+        count = _unpack_slice(<PySliceObject*> item, length, &start, &step)
         out.dropped = False
         out.count = count
         out.flipped = step < 0
@@ -648,7 +698,7 @@ cdef index_t count_distinct(const index_t* keys, index_t n, index_t n_keys) exce
     if n < LEAST_SORTED:
         return len({keys[i] for i in range(n)})
     if n_keys <= 16 * n:
-        seen = <unsigned char*> calloc(n_keys, 1)
+        seen = <unsigned char*> calloc(room_for(n_keys, 1), 1)
         if seen == NULL:
             raise MemoryError()
         try:
@@ -786,7 +836,7 @@ def split_outer(Box box, Grid grid, lists=None):
             if positions is not None:
                 n_entries += len(positions)
         plan.has_lists = True
-        plan._lists = <index_t*> PyMem_Malloc((7 * n_entries + 1) * sizeof(index_t))
+        plan._lists = <index_t*> PyMem_Malloc(room_for(7 * n_entries + 1, sizeof(index_t)))
         if plan._lists == NULL:
             raise MemoryError()
     memory = plan._lists

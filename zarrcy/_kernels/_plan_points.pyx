@@ -15,7 +15,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from zarrcy._kernels._plan_outer cimport Grid, Plan, check_number, count_distinct, sort_by_key, touch_pages
-from zarrcy._kernels._types cimport MAX_NDIM, Blocks, Odometer, advance, ceil_div, index_t, mark_run
+from zarrcy._kernels._types cimport MAX_NDIM, Blocks, Odometer, advance, ceil_div, index_t, mark_run, room_for
 
 import numpy as np
 
@@ -180,8 +180,8 @@ def split_points(coords, Grid grid):
     n = coords[ndim]
     plan = PointsPlan.__new__(PointsPlan)
     plan.ndim, plan.grid, plan.n_elements = ndim, grid, n
-    plan._coords = <index_t*> PyMem_Malloc((ndim * n + 1) * sizeof(index_t))
-    plan._order = <index_t*> PyMem_Malloc((n + 1) * sizeof(index_t))
+    plan._coords = <index_t*> PyMem_Malloc(room_for(ndim * n + 1, sizeof(index_t)))
+    plan._order = <index_t*> PyMem_Malloc(room_for(n + 1, sizeof(index_t)))
     if plan._coords == NULL or plan._order == NULL:
         raise MemoryError()
     chunks = np.zeros(n, np.int64)
@@ -190,7 +190,7 @@ def split_points(coords, Grid grid):
         _sort_by_counting(plan, chunks, np.zeros(n_chunks + 1, np.int64))
     else:
         _sort_by_number(plan, chunks, n_chunks)
-    plan._first = <index_t*> PyMem_Malloc((plan.n_pieces + 1) * sizeof(index_t))
+    plan._first = <index_t*> PyMem_Malloc(room_for(plan.n_pieces + 1, sizeof(index_t)))
     if plan._first == NULL:
         raise MemoryError()
     _find_pieces(plan, chunks)
@@ -540,11 +540,11 @@ cdef int _scan_rows(
 
 cdef int _allocate_segments(MaskPlan plan, index_t n_segments, index_t room) except -1:
     """Allocate `_before` for all segments, and `_columns` if a column fits in 32 bits."""
-    plan._before = <index_t*> PyMem_Malloc((n_segments + 1) * sizeof(index_t))
+    plan._before = <index_t*> PyMem_Malloc(room_for(n_segments + 1, sizeof(index_t)))
     if plan._before == NULL:
         raise MemoryError()
     if plan.grid._lengths[2 * plan.ndim - 1] <= MOST_COLUMNS:
-        plan._columns = <uint32_t*> PyMem_Malloc((room + 8) * sizeof(uint32_t))
+        plan._columns = <uint32_t*> PyMem_Malloc(room_for(room + 8, sizeof(uint32_t)))
         if plan._columns == NULL:
             raise MemoryError()
     return 0
@@ -554,7 +554,7 @@ cdef int _shrink_columns(MaskPlan plan, bint is_listed) except -1:
     """Free the columns, or the part of their memory that is not used."""
     cdef void* columns = NULL
     if is_listed:
-        columns = PyMem_Realloc(plan._columns, (plan.n_elements + 1) * sizeof(uint32_t))
+        columns = PyMem_Realloc(plan._columns, room_for(plan.n_elements + 1, sizeof(uint32_t)))
         if columns == NULL:
             raise MemoryError()
     else:
@@ -568,7 +568,7 @@ cdef int _list_pieces(MaskPlan plan, const index_t[::1] counts) except -1:
     cdef index_t chunk, n = 0
     for chunk in range(counts.shape[0]):
         n += counts[chunk] != 0
-    plan._pieces = <index_t*> PyMem_Malloc((2 * n + 1) * sizeof(index_t))
+    plan._pieces = <index_t*> PyMem_Malloc(room_for(2 * n + 1, sizeof(index_t)))
     if plan._pieces == NULL:
         raise MemoryError()
     plan.n_pieces = n

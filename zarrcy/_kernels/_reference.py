@@ -91,9 +91,11 @@ def parse_box(selection: Selection, grid: Grid) -> Box | None:
     for item, length in zip(items, grid.shape, strict=True):
         if isinstance(item, slice):
             chosen = range(*item.indices(length))
-            step = chosen.step if len(chosen) > 1 else 1
+            # `len` fails above 2**31 on hosts of 32 bits
+            count = max(0, -((chosen.start - chosen.stop) // chosen.step))
             first = 0 if not chosen else min(chosen[0], chosen[-1])
-            ranges.append((first, len(chosen), abs(step), False, bool(chosen) and chosen.step < 0))
+            step = abs(chosen.step) if count > 1 else 1
+            ranges.append((first, count, step, False, bool(chosen) and chosen.step < 0))
         elif type(item) is int or isinstance(item, np.integer):
             position = int(item) + (length if item < 0 else 0)
             if not 0 <= position < length:
@@ -176,7 +178,7 @@ class OuterPlan(Plan):
                     f"{box.counts[axis]}"
                 )
             chunks = positions // grid.chunk_shape[axis]
-            order = np.argsort(chunks, kind="stable")
+            order = np.argsort(chunks, kind="stable").astype(np.int64, copy=False)
             distinct, first, counts = np.unique(chunks[order], return_index=True, return_counts=True)
             within = positions[order] - chunks[order] * grid.chunk_shape[axis]
             at = np.zeros_like(first) if given is not None else within[first]
@@ -269,11 +271,14 @@ class PointsPlan(Plan):
             _check_positions(positions, grid, axis)
         chunks = [positions // n for positions, n in zip(coords, grid.chunk_shape, strict=True)]
         # lexsort is stable, and its last key is the primary one
-        order = np.lexsort(chunks[::-1]) if chunks else np.arange(n_points)
+        order = (np.lexsort(chunks[::-1]) if chunks else np.arange(n_points, dtype=np.int64)).astype(np.int64)
         rows = (
-            np.stack([chunk[order] for chunk in chunks], axis=1) if chunks else np.zeros((n_points, 0), int)
+            np.stack([chunk[order] for chunk in chunks], axis=1)
+            if chunks
+            else np.zeros((n_points, 0), np.int64)
         )
-        starts = np.flatnonzero([i == 0 or (rows[i] != rows[i - 1]).any() for i in range(n_points)])
+        new = [i == 0 or (rows[i] != rows[i - 1]).any() for i in range(n_points)]
+        starts = np.flatnonzero(new).astype(np.int64, copy=False)
         self.pieces = np.split(order, starts[1:]) if n_points else []
         self.chunks = [tuple(rows[start].tolist()) for start in starts]
         self.n_pieces = len(self.pieces)
@@ -474,14 +479,15 @@ def touched_blocks(plan: Plan, number: int, layout: ChunkLayout, block_nbytes: i
         raise ValueError(f"blocks of {block_nbytes} bytes: a block must have at least 1 byte")
     chosen = np.zeros(layout.chunk_shape, bool)
     chosen[plan.places(number)[0]] = True
-    starts = np.flatnonzero(chosen.transpose(layout.order)) * layout.whole + layout.offset
+    starts = np.flatnonzero(chosen.transpose(layout.order)).astype(np.int64, copy=False) * layout.whole
+    starts += layout.offset
     if not layout.itemsize or not starts.size:
         return []
     # an element may extend over several blocks: count the elements that begin and end in each, and sum up
     change = np.zeros(-(-layout.nbytes // block_nbytes) + 1, np.int64)
     np.add.at(change, starts // block_nbytes, 1)
     np.add.at(change, (starts + layout.itemsize - 1) // block_nbytes + 1, -1)
-    touched = np.concatenate([[False], np.cumsum(change) > 0])
+    touched = np.concatenate([[False], np.cumsum(change, dtype=np.int64) > 0])
     edges = np.flatnonzero(np.diff(touched)).tolist()
     return list(zip(edges[::2], edges[1::2], strict=True))
 
@@ -533,12 +539,14 @@ def group_by_shard(
     of_shard = np.array(counts, np.int64)
     shards = coords // of_shard
     # lexsort is stable, and its last key is the primary one
-    order = np.lexsort(shards.T[::-1]) if shards.size else np.arange(len(shards))
+    order = (np.lexsort(shards.T[::-1]) if shards.size else np.arange(len(shards), dtype=np.int64)).astype(
+        np.int64
+    )
     within = (coords - shards * of_shard)[order]
     shards = shards[order]
     new = np.ones(len(shards), bool)
     new[1:] = (shards[1:] != shards[:-1]).any(axis=1)
-    starts = np.flatnonzero(new)
+    starts = np.flatnonzero(new).astype(np.int64, copy=False)
     chunks = np.zeros(len(within), np.int64)
     for axis in axes:
         chunks = chunks * counts[axis] + within[:, axis]

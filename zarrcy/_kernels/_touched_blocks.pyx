@@ -8,7 +8,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
 from zarrcy._kernels._gather_scatter cimport ChunkLayout, check_layout
 from zarrcy._kernels._plan_outer cimport AxisCut, OuterPlan, Piece, Plan
-from zarrcy._kernels._types cimport MAX_NDIM, Blocks, Odometer, advance_listed, index_t, mark_run
+from zarrcy._kernels._types cimport MAX_NDIM, Blocks, Odometer, advance_listed, index_t, mark_run, room_for
 
 
 cdef int mark_piece(Plan plan, index_t number, ChunkLayout layout, Blocks* blocks) except -1 nogil:
@@ -89,7 +89,7 @@ def touched_blocks(Plan plan, index_t number, ChunkLayout layout, index_t block_
     check_layout(plan, layout)
     n_blocks = (layout.nbytes + block_nbytes - 1) // block_nbytes
     blocks.nbytes = block_nbytes
-    blocks.touched = <unsigned char*> PyMem_Calloc(n_blocks + 1, 1)
+    blocks.touched = <unsigned char*> PyMem_Calloc(room_for(n_blocks + 1, 1), 1)
     if blocks.touched == NULL:
         raise MemoryError()
     try:

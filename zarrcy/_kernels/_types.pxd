@@ -23,6 +23,16 @@ cdef inline index_t ceil_div(index_t a, index_t b) noexcept nogil:
     return (a + b - 1) // b
 
 
+cdef inline size_t room_for(index_t n, index_t size) noexcept nogil:
+    """Return how many bytes to allocate for `n` items of `size` bytes each.
+
+    If the host cannot address this length, the allocation of the returned number fails. Without this, a number above
+    2^32 would lose its upper bits on hosts of 32 bits.
+    """
+    cdef index_t most = <index_t> (<size_t> -1 // 2)
+    return <size_t> (n * size) if 0 <= n <= most // size else <size_t> -1
+
+
 # -- blocks of a chunk -----------------------------------------------------------------------------
 
 cdef struct Blocks:

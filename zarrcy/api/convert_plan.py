@@ -251,4 +251,6 @@ def _is_in_numcodecs(codec: Codec) -> bool:
 
 
 def _is_native(codec: Codec) -> bool:
-    return not any(isinstance(value, str) and value[:1] == ">" for value in codec.get_config().values())
+    """Return whether a filter takes and returns elements in the byte order of this host."""
+    other = np.dtype(np.uint16).newbyteorder("S").str[0]
+    return not any(isinstance(value, str) and value[:1] == other for value in codec.get_config().values())

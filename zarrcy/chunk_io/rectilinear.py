@@ -295,17 +295,17 @@ def _parts_of_list(runs: AxisChunks, positions: NDArray[np.int64]) -> Iterator[A
 
 
 def _positions(where: slice[int, int, None] | NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.arange(where.start, where.stop) if isinstance(where, slice) else where
+    return np.arange(where.start, where.stop, dtype=np.int64) if isinstance(where, slice) else where
 
 
 def _grouped(keys: list[NDArray[np.int64]]) -> Iterator[tuple[list[int], NDArray[np.int64]]]:
     """Iterate over the distinct rows of a table, given by its columns, each with the positions of the row, in order."""
     # lexsort is stable, and its last key is the primary one
-    order = np.lexsort(keys[::-1])
+    order = np.lexsort(keys[::-1]).astype(np.int64, copy=False)
     table = np.stack(keys, axis=1)[order]
     new = np.ones(len(table), bool)
     new[1:] = (table[1:] != table[:-1]).any(axis=1)
-    starts = np.flatnonzero(new)
+    starts = np.flatnonzero(new).astype(np.int64, copy=False)
     # without rows, `split` returns one empty list
     yield from zip(table[starts].tolist(), np.split(order, starts[1:]), strict=False)
 
@@ -354,5 +354,5 @@ class RectilinearPlanner:
 
     def split_mask(self, mask: NDArray[np.bool_], grid: ChunkGrid) -> FlatPlan:
         """Cut the true elements of a mask into regular parts."""
-        coords = np.nonzero(mask.copy())
+        coords = [positions.astype(np.int64, copy=False) for positions in np.nonzero(mask.copy())]
         return RectilinearPointsPlan(self, [*coords, len(coords[0])], grid)

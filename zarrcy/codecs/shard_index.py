@@ -145,7 +145,7 @@ class IndexFormat:
         """
         at = max(0, len(view) - self.nbytes) if self.at_end else 0
         index = self.parse(view[at : at + self.nbytes], len(view))
-        present = np.flatnonzero((index != ABSENT).any(axis=1))
+        present = np.flatnonzero((index != ABSENT).any(axis=1)).astype(np.int64, copy=False)
         return {
             number: view[start : start + length]
             for number, (start, length) in zip(present.tolist(), index[present].tolist(), strict=True)
@@ -173,7 +173,7 @@ def index_format(stage: Shard, counts: Shape) -> IndexFormat:
     return IndexFormat(
         counts=counts,
         order=tuple(order),
-        byteorder=">" if pack.stored is not None and pack.stored.byteorder == ">" else "<",
+        byteorder=pack.byteorder(np.dtype(np.uint64)),
         checksums=tuple(s for s in stage.index_stages if isinstance(s, Compressor)),
         at_end=stage.index_at_end,
     )

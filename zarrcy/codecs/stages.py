@@ -195,6 +195,28 @@ class Pack:
     memory: AnyDtype | None = None
     name = "bytes"
 
+    def byteorder(self, memory: AnyDtype) -> str:
+        """Return the byte order in the store.
+
+        ``dtype.byteorder`` is ``"="`` for the order of the host, and so does not name the order.
+
+        Parameters
+        ----------
+        memory : dtype
+            The data type in memory.
+
+        Returns
+        -------
+        str
+            ``"<"``, ``">"``, or ``"|"`` if the elements do not have a byte order.
+
+        Examples
+        --------
+        >>> Pack().byteorder(np.dtype(">i2")), Pack(np.dtype("<i2"), np.dtype(">i2")).byteorder(np.dtype(">i2"))
+        ('>', '<')
+        """
+        return str((memory if self.stored is None else self.stored).str[0])
+
     @property
     def swaps(self) -> bool:
         """Whether the byte order in the store differs from that in memory."""

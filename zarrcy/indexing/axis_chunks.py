@@ -92,7 +92,7 @@ class AxisChunks:
     def runs_at(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the numbers of the runs that hold elements."""
         inner = np.array(self.starts[1:-1], np.int64)
-        return np.searchsorted(inner, positions, side="right")
+        return np.searchsorted(inner, positions, side="right").astype(np.int64, copy=False)
 
     def chunk_at(self, position: int) -> int:
         """Return the number of the chunk that holds an element."""

@@ -227,11 +227,11 @@ def _first_overlap(extents: Sequence[Extent]) -> tuple[int, int] | None:
     if not numbers or not extents[numbers[0]]:
         return None if len(numbers) < 2 else (numbers[0], numbers[1])
     table = np.array([extents[number] for number in numbers], np.int64)
-    order = np.argsort(table[:, 0, 0], kind="stable")
+    order = np.argsort(table[:, 0, 0], kind="stable").astype(np.int64, copy=False)
     table = table[order]
     starts, stops = table[:, :, 0], table[:, :, 1]
     # along the first axis, only an extent that begins before this one ends can overlap with it
-    ends = np.searchsorted(starts[:, 0], stops[:, 0])
+    ends = np.searchsorted(starts[:, 0], stops[:, 0]).astype(np.int64, copy=False)
     for at, end in enumerate(ends.tolist()):
         candidates = slice(at + 1, end)
         overlaps = ((starts[candidates] < stops[at]) & (stops[candidates] > starts[at])).all(axis=1)

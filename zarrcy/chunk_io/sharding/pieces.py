@@ -52,13 +52,13 @@ class PiecesByShard:
 
     def _keep(self, kept: NDArray[np.bool_]) -> None:
         """Keep some of the pieces, and the shards that hold them."""
-        shards = np.repeat(np.arange(len(self.keys)), np.diff(self.first))[kept]
-        counts = np.bincount(shards, minlength=len(self.keys))
+        shards = np.repeat(np.arange(len(self.keys), dtype=np.int64), np.diff(self.first))[kept]
+        counts = np.bincount(shards, minlength=len(self.keys)).astype(np.int64, copy=False)
         touched = np.flatnonzero(counts).tolist()
         self.pieces, self.chunks = self.pieces[kept], self.chunks[kept]
         self.keys = [self.keys[shard] for shard in touched]
         self.n_inside = [self.n_inside[shard] for shard in touched]
-        self.first = [0, *np.cumsum(counts[touched]).tolist()]
+        self.first = [0, *np.cumsum(counts[touched], dtype=np.int64).tolist()]
 
     def batches(
         self, size: int, may_split: bool, shards: Collection[Key] | None = None

@@ -173,7 +173,7 @@ def encode_fill_value(value: Elements, dtype: AnyDtype) -> JSON:
     if kind in "iu":
         return int(value)
     if kind in "mM":
-        return int(np.asarray(value).view(np.int64))
+        return int(np.asarray(value).astype(np.int64))
     if kind == "U":
         return str(value)
     if kind == "S":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -432,9 +433,41 @@ _DTYPE_OF = {"delta": "dtype", "fixedscaleoffset": "dtype", "quantize": "dtype",
 _STORED_OF = {"delta": "astype", "fixedscaleoffset": "astype", "quantize": "astype", "astype": "encode_dtype"}
 
 
+def in_order_of_host(config: Mapping[str, JSON], name: str, host: str) -> dict[str, JSON]:
+    """Return the configuration of a filter of numcodecs for a host, ``"little"`` or ``"big"``.
+
+    Filters get elements in the byte order of the host. Documents state data types as a host of little-endian memory
+    sees them: a host of the other kind exchanges the orders.
+
+    >>> in_order_of_host({"dtype": "<i4", "astype": ">i2"}, "delta", "big")
+    {'dtype': '>i4', 'astype': '<i2'}
+    """
+    return _with_orders(config, name, "<>" if host == "little" else "><")
+
+
+def in_order_of_documents(config: Mapping[str, JSON], name: str, host: str) -> dict[str, JSON]:
+    """Return the configuration of a filter of numcodecs in the form of documents, which is the same for all hosts.
+
+    >>> in_order_of_documents({"dtype": ">i4", "astype": "<i2"}, "delta", "big")
+    {'dtype': '<i4', 'astype': '<i2'}
+    """
+    return _with_orders(config, name, "<>" if host == "little" else "<<")
+
+
+def _with_orders(config: Mapping[str, JSON], name: str, orders: str) -> dict[str, JSON]:
+    """Replace the byte orders ``<`` and ``>`` of the data types in a configuration by two others."""
+    members = {_DTYPE_OF.get(name), _STORED_OF.get(name)}
+    table = str.maketrans("<>", orders)
+    return {
+        key: value.translate(table) if key in members and isinstance(value, str) else value
+        for key, value in config.items()
+    }
+
+
 def _of_numcodecs(ext: Extension, name: str, spec: ChunkSpec, is_bytes: bool) -> ParsedCodec:
     itemsize = 1 if spec.kind.variable else spec.dtype.itemsize
-    config = {**numcodecs_config(ext.configuration, itemsize, name), "id": name}
+    config = in_order_of_host(numcodecs_config(ext.configuration, itemsize, name), name, sys.byteorder)
+    config["id"] = name
     if name in _DTYPE_OF and config.get(_DTYPE_OF[name]) is None:
         config[_DTYPE_OF[name]] = spec.dtype.str
     if name == "shuffle":

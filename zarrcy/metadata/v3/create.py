@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ from zarrcy.metadata.v3.codecs import (
     PREFIX,
     SHUFFLES,
     ChunkSpec,
+    in_order_of_documents,
     is_only_of_numcodecs,
     parse_codec,
 )
@@ -285,6 +287,7 @@ def codec_to_json(codec: CodecLike, spec: ChunkSpec) -> JSON:
     codec = as_codec(dict(codec) if isinstance(codec, Mapping) else codec)
     config = dict(codec.get_config())
     name = str(config.pop("id", codec.codec_id))
+    config = in_order_of_documents(config, name, sys.byteorder)
     if name == "blosc":
         return {
             "name": "blosc",

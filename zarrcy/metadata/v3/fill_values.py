@@ -6,6 +6,7 @@ import base64
 import binascii
 import math
 import re
+import sys
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def default_fill_value(kind: DataType) -> Elements:
     if kind.variable:
         return _EMPTY[kind.variable]
     if kind.dtype.kind in "mM":
-        return np.array(_NAT).view(kind.dtype)[()]
+        return np.array(_NAT, np.int64).view(kind.dtype)[()]
     return np.zeros((), kind.dtype)[()]
 
 
@@ -97,7 +98,7 @@ def _parse_fixed(member: Member, dtype: AnyDtype) -> Elements:
         return np.frombuffer(b"".join(_float_bytes(item, part) for item in parts), dtype)[0]
     if kind in "mM":
         count = _NAT if member.value == "NaT" else member.integer(_NAT, -_NAT - 1)
-        return np.array(count).view(dtype)[()]
+        return np.array(count, np.int64).view(dtype)[()]
     if kind == "U":
         text = member.string()
         if len(text) > dtype.itemsize // 4:
@@ -139,7 +140,9 @@ def _float_bytes(member: Member, dtype: AnyDtype) -> bytes:
 
 def _native(bits: int, nbytes: int) -> bytes:
     return (
-        np.array(bits, f"u{nbytes}").tobytes() if nbytes in (1, 2, 4, 8) else bits.to_bytes(nbytes, "little")
+        np.array(bits, f"u{nbytes}").tobytes()
+        if nbytes in (1, 2, 4, 8)
+        else bits.to_bytes(nbytes, sys.byteorder)
     )
 
 
@@ -229,7 +232,7 @@ def _fixed_to_json(value: AnyArray) -> JSON:
     if dtype.kind in "iu" or dtype.name in _INTEGERS:
         return int(value)
     if dtype.kind in "mM":
-        return int(value.view(np.int64))
+        return int(value.astype(np.int64))
     if dtype.kind == "U":
         return str(value)
     if dtype.kind == "S":

@@ -75,6 +75,7 @@ class OpenValue:
             start = max(0, self.nbytes + start)
         available = max(0, self.nbytes - start)
         nbytes = available if nbytes is None else min(nbytes, available)
+        check_addressable(None, nbytes)
         read_at = os.pread if _HAS_PREAD else _seek_and_read
         value = read_at(self.fd, nbytes, start)
         while len(value) < nbytes:
@@ -228,8 +229,16 @@ def read_file(path: str, most: int = -1, strict: bool = False) -> bytes | int | 
         if 0 <= most < size:
             return size
         # with the size known, one read is enough, and a short read is noticed
+        check_addressable(path, size)
         value = os.read(fd, size)
         return value if len(value) >= size else _read_rest(fd, value, size)
+
+
+def check_addressable(path: str | None, nbytes: int, most: int = sys.maxsize) -> None:
+    """Raise an OSError if a value is longer than this host can address: above 2 GiB if it has 32 bits."""
+    if nbytes > most:
+        text = f"{os.strerror(errno.EFBIG)}: {nbytes} bytes are more than this host can address"
+        raise OSError(errno.EFBIG, text, path)
 
 
 def replace_file(target: str, value: Buffer) -> bool:

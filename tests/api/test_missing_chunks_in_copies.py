@@ -1,5 +1,7 @@
 """Elements that were never written read the same in a copy or a conversion, or the conversion is refused."""
 
+import itertools
+
 import numcodecs
 import numpy as np
 import pytest
@@ -83,3 +85,61 @@ def test_a_conversion_in_which_missing_elements_would_change_is_refused():
     target = {}
     zarrcy.convert(array.store, target)
     assert zarrcy.open_array(target, mode="r")[:].tolist() == ["q", "q", "r", "r"]
+
+
+# Filters that round, and through which a chunk of the fill value does not come back.
+LOSSY = {
+    "FixedScaleOffset": numcodecs.FixedScaleOffset(offset=0.05, scale=10, dtype="f8", astype="i4"),
+    "narrow FixedScaleOffset": numcodecs.FixedScaleOffset(offset=1000.03, scale=10, dtype="f8", astype="u1"),
+    "Quantize": numcodecs.Quantize(digits=1, dtype="f8"),
+    "BitRound": numcodecs.BitRound(3),
+    "AsType": numcodecs.AsType("f4", "f8"),
+}
+
+
+@pytest.mark.parametrize("name", LOSSY)
+@pytest.mark.parametrize("fill", [None, 0.0, -0.0, 7.31, np.nan, 1e300])
+def test_missing_chunks_behind_a_filter_that_rounds_stay_missing(name, fill):
+    with np.errstate(all="ignore"):
+        array = zarrcy.open_array(
+            {},
+            mode="w",
+            shape=(6, 4),
+            chunks=(2, 4),
+            dtype="f8",
+            fill_value=fill,
+            filters=[LOSSY[name]],
+            zarr_format=2,
+        )
+        array[2:4] = 1002.37
+        for version, options in itertools.product(
+            (2, 3, "3-draft"),
+            ({}, {"write_empty_chunks": False}, {"compressor": numcodecs.GZip(1)}, {"chunks": (1, 2)}),
+        ):
+            group = zarrcy.open_group({}, mode="w", zarr_format=version)
+            zarrcy.copy(array, group, name="a", **options)
+            assert_reads_alike(group["a"], array)
+        target = {}
+        try:
+            zarrcy.convert(array.store, target, zarr_format=3)
+        except errors.ConversionError:
+            return
+        assert_reads_alike(zarrcy.open_array(target, mode="r"), array)
+
+
+def test_chunks_behind_a_filter_that_rounds_are_written_if_the_fill_value_is_another_one():
+    array = zarrcy.open_array(
+        {},
+        mode="w",
+        shape=4,
+        chunks=2,
+        dtype="f8",
+        fill_value=2.0,
+        filters=[numcodecs.BitRound(3)],
+        zarr_format=2,
+    )
+    array[:2] = 0.0
+    group = zarrcy.open_group({}, mode="w", zarr_format=3)
+    zarrcy.copy(array, group, name="a", fill_value=0.0)
+    assert group["a"].nchunks_initialized == 2
+    assert_reads_alike(group["a"], array)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
 
-from zarrcy.codecs import Compressor, Filter, Shard, Stage
+from zarrcy.codecs import Compressor, Filter, Pipeline, Shard, Stage, StageError, fill_bytes
 from zarrcy.errors import Region
+from zarrcy.hierarchy.array_state import open_state
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.stored_chunks import stored_values
 from zarrcy.storage import access
@@ -43,7 +44,7 @@ def copy_elements(source: Elements, target: Elements, advance: Advance, as_text:
     if (
         isinstance(source, Array)
         and isinstance(target, Array)
-        and target.write_empty_chunks
+        and (target.write_empty_chunks or not target.metadata.fill_is_stated)
         and not source.is_view
         and _encoding(source) == _encoding(target)
     ):
@@ -54,7 +55,13 @@ def copy_elements(source: Elements, target: Elements, advance: Advance, as_text:
     chunks = getattr(target, "shards", None) or target.chunks
     lengths = _piece_shape(target.shape, chunks, getattr(source, "chunks", None), itemsize)
     reader = source.asstr() if as_text else source
-    pieces = _stored_pieces(source, target, lengths)
+    stays_missing = _must_stay_missing(source, target)
+    if stays_missing and target.metadata.fill_is_stated:
+        target = _without_empty_chunks(target)
+    elif stays_missing:
+        # one chunk at a time, so that those which are not stored are left out
+        lengths = chunks
+    pieces = _stored_pieces(source, target, lengths, stays_missing)
     n_left = math.prod(target.shape)
     for piece, parts in _all_pieces(target.shape, lengths) if pieces is None else pieces:
         target[piece] = reader[piece] if parts is None else _assembled(source, piece, parts)
@@ -87,16 +94,47 @@ def _assembled(source: Array, piece: Region, parts: list[Region]) -> AnyArray:
 # -- what is stored ----------------------------------------------------------------------------------
 
 
-def _stored_pieces(source: Elements, target: Elements, lengths: Shape) -> Iterator[Piece] | None:
+def _must_stay_missing(source: Elements, target: Elements) -> bool:
+    """Return whether missing elements read the same in two arrays, but not if they are written to the target.
+
+    Filters such as FixedScaleOffset, Quantize and BitRound round elements, the fill value too.
+    """
+    if not (isinstance(source, Array) and isinstance(target, Array)) or target.dtype.hasobject:
+        return False
+    metadata = target.metadata
+    if not any(isinstance(stage, Filter) for stage in metadata.chunk_stages):
+        return False
+    if not _missing_read_alike(source, target):
+        return False
+    fill = fill_bytes(metadata.fill_value_or_zero, metadata.dtype)
+    chunk = np.frombuffer(fill * math.prod(metadata.chunks), np.uint8)
+    pipeline = Pipeline(metadata.chunk_stages, metadata.chunks, metadata.dtype)
+    try:
+        decoded = pipeline.decode(pipeline.encode(chunk), np.empty(chunk.nbytes, np.uint8))
+    except StageError:
+        return True
+    return np.asarray(decoded).reshape(-1).view(np.uint8).tobytes() != chunk.tobytes()
+
+
+def _without_empty_chunks(array: Array) -> Array:
+    """Return an object of the same array that stores no chunks of the fill value."""
+    state = array.current_state()
+    config = replace(state.config, write_empty_chunks=False)
+    return Array.from_state(open_state(state.node, config, state.metadata))
+
+
+def _stored_pieces(
+    source: Elements, target: Elements, lengths: Shape, stays_missing: bool
+) -> Iterator[Piece] | None:
     """Return the pieces that hold stored elements of a source of which most elements were never written.
 
-    None if most are stored, or if elements that were never written would read differently in the target. The
-    pieces cover each written chunk of the target once, as a whole.
+    None if most are stored, unless the others must stay missing, or if elements that were never written would read
+    differently in the target. The pieces cover each written chunk of the target once, as a whole.
     """
     if not (isinstance(source, Array) and isinstance(target, Array) and _missing_read_alike(source, target)):
         return None
     stored = [coords for _, coords in stored_values(source.node, source.metadata)]
-    if 2 * len(stored) >= source.metadata.count_stored_values():
+    if 2 * len(stored) >= source.metadata.count_stored_values() and not stays_missing:
         return None
     return _pieces_of(stored, source, target, lengths)
 

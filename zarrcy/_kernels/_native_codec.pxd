@@ -43,6 +43,7 @@ cdef class ChunkCodec:
     cdef bint has_checksums
     cdef bint has_steps
     cdef bint is_raw                 # chunks are stored as they lie in memory
+    cdef bint reads_twice            # the codec reads a byte of a chunk more than once
     cdef void* encoding              # a zarrcy_encoding
     cdef Steps before                # None if there are no steps
     cdef Steps after

@@ -274,6 +274,8 @@ cdef class ChunkCodec:
         self.has_checksums = parameters.sums.n > 0
         self.is_raw = self.codec == RAW and not self.has_checksums and not self.has_steps
         self.encodes = encoding is not None
+        # a difference reads each number twice
+        self.reads_twice = self.codec != RAW or self.has_steps
         if encoding is None:
             return
         parameters.level = encoding.get("level", 0)
@@ -281,6 +283,8 @@ cdef class ChunkCodec:
         if self.codec == BLOSC:
             parameters.inner, parameters.shuffle = INNER[encoding["cname"]], encoding["shuffle"]
             parameters.typesize, parameters.block_nbytes = encoding["typesize"], encoding["blocksize"]
+            # the shuffle moves each block to memory of its own
+            self.reads_twice = self.has_steps or parameters.shuffle != 1 or not 1 < parameters.typesize < 256
             if not 0 <= parameters.level <= 9 or not 0 <= parameters.shuffle <= 2 or parameters.block_nbytes < 0:
                 raise ValueError(f"Blosc cannot encode with {encoding}")
         if self.codec in (GZIP, ZLIB) and not zarrcy_can_deflate(parameters.level):

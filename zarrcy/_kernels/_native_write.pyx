@@ -107,6 +107,10 @@ cdef class EncodeState:
         self.same_nbytes = NOT_KNOWN
         if whole_run(plan, layout, &chunk, &side, counts):
             made = side.base
+            if queue.codec.reads_twice:
+                # another thread may change the value meanwhile: matches and checksums would not fit what is stored
+                _copy(place, made, layout.nbytes)
+                made = place
         else:
             made = place
             if overhang:
@@ -154,6 +158,15 @@ cdef class EncodeState:
                 queue.line, queue.line_step, True,
             )
         return True
+
+
+cdef inline void _copy(char* target, const char* source, index_t nbytes) noexcept nogil:
+    """Copy memory. The C library copies parts of this length with wide registers, which takes few instructions."""
+    cdef index_t at, part = 2048
+    for at in range(0, nbytes, 2048):
+        if part > nbytes - at:
+            part = nbytes - at
+        memcpy(target + at, source + at, part)
 
 
 cdef int _compare_with_chunk(OuterPlan plan, index_t number, const index_t* counts) except -2 nogil:

@@ -170,7 +170,10 @@ class ChunkWriter:
         if complete and self.flat is not None:
             start = context.kernels.run_of_piece(plan, number, context.layout, self.value)
             if start >= 0:
-                self.keep(key, self._encode(key, self.flat[start : start + context.layout.nbytes]))
+                chunk = self.flat[start : start + context.layout.nbytes]
+                # Codecs may read their input twice, and another thread may change the value meanwhile: what is stored
+                # must decode. Bytes that are stored as they are do not need a copy.
+                self.keep(key, self._encode(key, chunk if context.pipeline.is_raw else chunk.copy()))
                 return
         chunk = self._fresh_chunk(number, complete, key, stored)
         encoded = self._encode(key, chunk)

@@ -197,5 +197,5 @@ class ChunkContext(Record):
 
     def damaged(self, key: Key, stored: Buffer, stage: str = "", problem: str = "") -> ChunkDecodeError:
         """Return the error for a stored value that does not decode to a chunk of the right length."""
-        stage = stage or (self.pipeline.stages[-1].name if self.pipeline.stages else "bytes")
+        stage = stage or self.pipeline.name_of_last_decoder
         return ChunkDecodeError(key, stage, memoryview(stored).nbytes, self.layout.nbytes, problem)

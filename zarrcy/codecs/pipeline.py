@@ -71,6 +71,21 @@ class StageError(Exception):
         self.stage, self.problem = stage, problem
 
 
+def _check_output(name: str, output: Buffer, verb: str) -> None:
+    """Raise a StageError unless a codec returned an array or an object with the buffer protocol.
+
+    A codec of another package may return anything. None would mean that there is no chunk.
+    """
+    if isinstance(output, np.ndarray):
+        return
+    try:
+        memoryview(output)
+    except TypeError:
+        raise StageError(
+            name, f"{verb} to an object of type {type(output).__name__}, not to bytes or an array"
+        ) from None
+
+
 class Pipeline:
     """The stages of one array, ready to encode and decode chunks.
 
@@ -331,6 +346,8 @@ class Pipeline:
         try:
             for decoder in self._decoders:
                 data = decoder.decode(data)
+                if type(data) is not np.ndarray and type(data) is not bytes:
+                    _check_output(decoder.name, data, "decoded")
             if self._decode_into is not None:
                 decoder = None
                 self._decode_into(data, scratch)
@@ -341,6 +358,14 @@ class Pipeline:
             stage = decoder or self._steps[self._n_into - 1]
             raise StageError(stage.name, f"{type(exc).__name__}: {exc}") from exc
         return self._flat(data)
+
+    @property
+    def name_of_last_decoder(self) -> str:
+        """The codec that an error about the length of a decoded chunk names: a filter of another package, if any."""
+        for stage in self.filters:
+            if not is_own(stage.codec):
+                return stage.name
+        return self.stages[-1].name if self.stages else "bytes"
 
     def check_min_length(self, data: Buffer) -> None:
         """Check, without allocating a chunk, that stored bytes may decode to one.
@@ -414,11 +439,15 @@ class Pipeline:
         try:
             for step in self._steps:
                 chunk = step.encode(chunk)
+                if type(chunk) is not np.ndarray and type(chunk) is not bytes:
+                    _check_output(step.name, chunk, "encoded")
         except StageError:
             raise
         except Exception as exc:
             raise StageError(step.name, f"{type(exc).__name__}: {exc}") from exc
         if isinstance(chunk, np.ndarray):
+            if chunk.dtype.hasobject:
+                raise StageError(step.name, "encoded to objects, not to bytes")
             return np.ascontiguousarray(chunk.reshape(-1, order="A")).view(np.uint8)
         return chunk
 

@@ -181,6 +181,7 @@ def lengths_text(axes: Sequence[AxisChunks], shape: Shape) -> str:
 
     Examples
     --------
+    >>> from zarrcy.indexing.axis_chunks import AxisChunks
     >>> lengths_text([AxisChunks(((10, 1), (20, 1), (10, 2))), AxisChunks(((5, 20),))], (50, 100))
     '(10, 20, 2 x 10) x (20 x 5)'
     >>> lengths_text([AxisChunks(tuple((n, 1) for n in range(1, 9)))], (36,))

@@ -47,6 +47,7 @@ KERNELS = [
     "_locks",
     "_shared_calls",
     "_touched_blocks",
+    "_vlen",
 ]
 # These kernels make POSIX system calls.
 POSIX_KERNELS = ["_chunk_steps", "_file_io", "_native_codec", "_native_read", "_native_write"]

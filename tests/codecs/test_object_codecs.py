@@ -314,3 +314,37 @@ def test_the_codec_is_the_first_filter_of_the_document(kind):
         document = json.loads(a.store[".zarray"])
         assert (document["dtype"], document["filters"]) == ("|O", [config])
         assert a.filters == zarrcy.open_array(a.store).filters == [kind.codec]
+
+
+DAMAGED_TEXTS = {
+    "invalid UTF-8": b"\x02\0\0\0\x01\0\0\0a\x02\0\0\0\xc3\x28",
+    "half of a pair": b"\x02\0\0\0\x01\0\0\0a\x03\0\0\0\xed\xa0\x80",
+    "an item that is longer than the value": b"\x02\0\0\0\x01\0\0\0a\xff\xff\xff\xffa",
+    "a value that is too short": b"\x02\0\0\0\x01\0\0\0a",
+    "another number of items": b"\x03\0\0\0" + 3 * b"\x01\0\0\0a",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED_TEXTS)
+@pytest.mark.parametrize(
+    "compressor", [None, numcodecs.Blosc(), numcodecs.Zstd()], ids=["raw", "blosc", "zstd"]
+)
+def test_damaged_texts_are_errors_that_name_the_key_and_the_codec(name, compressor):
+    store = {}
+    a = zarrcy.create(2, dtype=str, chunks=2, store=store, compressor=compressor, zarr_format=2)
+    store["0"] = (
+        DAMAGED_TEXTS[name] if compressor is None else compressor.encode(DAMAGED_TEXTS[name] or b"\0")
+    )
+    with pytest.raises(errors.ChunkDecodeError, match="vlen-utf8") as caught:
+        a[:]
+    assert caught.value.key == "0"
+
+
+@pytest.mark.parametrize("compressor", [numcodecs.Blosc(), numcodecs.Blosc("zstd", 3, 0), None])
+def test_texts_are_stored_as_numcodecs_stores_them(compressor):
+    texts = np.array(["é", "", "abc" * 1000, "\U0001f600"], object)
+    store = {}
+    zarrcy.create(4, dtype=str, chunks=4, store=store, compressor=compressor, zarr_format=2)[:] = texts
+    plain_bytes = bytes(numcodecs.VLenUTF8().encode(texts))
+    assert bytes(store["0"] if compressor is None else compressor.decode(store["0"])) == plain_bytes

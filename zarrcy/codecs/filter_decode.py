@@ -14,9 +14,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from zarrcy.codecs import vlen
 from zarrcy.codecs.bounded_decode import (
     STATED,
-    check_blosc_streams,
     decode_streams,
     decode_whole,
     is_own,
@@ -59,7 +59,7 @@ def decoder_for(codec: Codec, nbytes: int | None, n_elements: int) -> Decoder:
         return lambda data: decode_whole(codec, data)
     name = str(codec.codec_id)
     if name in _COUNTED:
-        return lambda data: codec.decode(_check_count(data, n_elements))
+        return _counted(codec, n_elements)
     if name == "json2":
         return lambda data: codec.decode(_check_json(codec, data, n_elements))
     if name == "msgpack2":
@@ -113,6 +113,7 @@ def _nbytes(data: Buffer) -> int:
 def _limited(codec: Codec) -> Decoder:
     """Return a decoder for an output of unknown but limited length."""
     name, new = str(codec.codec_id), new_stream(codec)
+    decode_to_length = None if new is not None else new_decoder(codec)
 
     def decode(data: Buffer) -> Buffer:
         view = memoryview(data).cast("B")
@@ -125,14 +126,27 @@ def _limited(codec: Codec) -> Decoder:
             raise ValueError(
                 f"{len(view)} bytes that decode to {nbytes}; more than {most} is taken for an error in the data"
             )
-        if name == "blosc":
-            check_blosc_streams(view)
+        if decode_to_length is not None and stated is not None:
+            return decode_to_length(data, nbytes)
         return decode_whole(codec, data)
 
     return decode
 
 
 # -- objects -----------------------------------------------------------------------------------------
+
+
+def _counted(codec: Codec, n_elements: int) -> Decoder:
+    """Return the decoder of elements that begin with their number."""
+
+    def decode(data: Buffer) -> Buffer:
+        if codec.codec_id in vlen.NAMES:
+            decoded = vlen.decode(codec, data, n_elements)
+            if decoded is not None:
+                return decoded
+        return codec.decode(_check_count(data, n_elements))
+
+    return decode
 
 
 def _check_count(data: Buffer, n_elements: int) -> Buffer:

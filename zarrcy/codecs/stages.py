@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Filters without loss that may change a value which does not fit into what they store.
 _MAY_WRAP = frozenset({"astype", "delta", "fixedscaleoffset", "packbits", "vlen-array"})
+# Object codecs that the kernels have.
+_VLEN = frozenset({"vlen-utf8", "vlen-bytes"})
 # Codecs of numcodecs that add a checksum of four bytes.
 _CHECKSUMS = ("crc32", "adler32", "fletcher32", "jenkins_lookup3")
 
@@ -143,6 +145,10 @@ class Filter:
             from zarrcy.codecs.lossless import encode_without_loss  # few arrays have such a filter
 
             return encode_without_loss(self.codec, chunk)
+        if self.codec.codec_id in _VLEN and is_own(self.codec):
+            from zarrcy.codecs import vlen  # only arrays of texts or bytes have such a codec
+
+            return vlen.encode(self.codec, chunk)
         return encode(self.codec, chunk)
 
     def decode(self, data: Buffer) -> Buffer:

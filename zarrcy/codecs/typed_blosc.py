@@ -84,6 +84,9 @@ def encode(codec: Codec, chunk: AnyArray | Buffer) -> Buffer:
     """
     if not isinstance(codec, numcodecs.Blosc):
         return codec.encode(chunk)
+    if isinstance(chunk, bytes) and chunk:
+        # what an object codec or a filter returned
+        chunk = np.frombuffer(chunk, np.uint8)
     encoded = _encode_natively(codec, chunk) if isinstance(chunk, np.ndarray) else None
     if encoded is not None:
         return encoded

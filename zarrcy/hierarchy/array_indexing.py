@@ -234,8 +234,6 @@ def set_selection(state: ArrayState, selection: Selection, value: Elements) -> N
     planner, grid = state.planner, state.grid
     box = planner.parse_box(selection, grid)
     if box is not None:
-        if not box.shape:
-            _refuse_sequence(state, selection, value)
         write(state, planner.split_outer(box, grid), box.shape, value)
         return
     fields, items = selections.pop_fields(selection) if state.dtype.fields else (None, selection)
@@ -255,8 +253,6 @@ def set_basic_selection(
 ) -> None:
     """Write to integers, slices, Ellipsis and newaxis: see `zarrcy.Array.set_basic_selection`."""
     box, new_axes = selections.normalize_basic(state.planner, selection, state.grid)
-    if not box.shape and new_axes is None and fields is None:
-        _refuse_sequence(state, selection, value)
     write(state, state.planner.split_outer(box, state.grid), box.shape, value, fields, new_axes)
 
 
@@ -265,8 +261,6 @@ def set_orthogonal_selection(
 ) -> None:
     """Write to an outer product: see `zarrcy.Array.set_orthogonal_selection`."""
     box, lists = selections.normalize_orthogonal(state.planner, selection, state.grid)
-    if not box.shape and fields is None:
-        _refuse_sequence(state, selection, value)
     write(state, state.planner.split_outer(box, state.grid, lists), box.shape, value, fields)
 
 
@@ -283,8 +277,6 @@ def set_mask_selection(
 ) -> None:
     """Write where a mask is true: see `zarrcy.Array.set_mask_selection`."""
     plan = _plan_mask(state, selection)
-    if np.ndim(value) > 1 and not state.dtype.hasobject and fields is None:
-        raise ValueShapeError(np.shape(value), plan.shape, state.node.path)
     write(state, plan, plan.shape, value, fields)
 
 
@@ -345,8 +337,7 @@ def write(
         dtype = dtype[0]
     inner = dtype.shape
     wanted = _shape_with_axes(shape, new_axes) + inner
-    values = _broadcast(state, np.asarray(value, dtype.base), wanted, _keeps_axes(plan, value))
-    values = np.ascontiguousarray(values, dtype.base)
+    values = np.ascontiguousarray(_broadcast(state, np.asarray(value, dtype.base), wanted), dtype.base)
     if inner:
         values = values.reshape(-1).view(f"V{dtype.itemsize}")
     state.chunk_io.write(plan, values.reshape((-1,) if flat else shape), field)
@@ -387,7 +378,7 @@ def _values_for(
     # of a masked array or a matrix, take the plain array below
     values = np.asarray(value) if isinstance(value, np.ndarray) else _as_array(value, dtype)
     wanted = _shape_with_axes(shape, new_axes)
-    values = _broadcast(state, values, wanted, _keeps_axes(plan, value))
+    values = _broadcast(state, values, wanted)
     if values.dtype != dtype:
         # cast repeated elements once
         unique = values[(*(slice(None) if step else slice(1) for step in values.strides), ...)]
@@ -402,33 +393,17 @@ def _values_for(
     return values if new_axes is None else _drop_axes(values, new_axes)
 
 
-def _refuse_sequence(state: ArrayState, selection: Selection, value: Elements) -> None:
-    """Refuse an array with axes as the value of one element, as NumPy does unless the selection has an Ellipsis."""
-    if not hasattr(value, "__array__") or state.dtype.hasobject or not (shape := np.shape(value)):
-        return
-    if isinstance(value, np.ma.MaskedArray) and value.size == 1 and state.dtype.kind in "iufc":
-        # NumPy takes it as a number
-        return
-    if not any(item is Ellipsis for item in (selection if type(selection) is tuple else (selection,))):
-        raise ValueShapeError(shape, (), state.node.path)
-
-
-def _broadcast(state: ArrayState, values: AnyArray, shape: Shape, keeps_axes: bool) -> AnyArray:
-    """Return `values` in `shape`. As NumPy does, leave out leading axes of one element, unless `keeps_axes`."""
+def _broadcast(state: ArrayState, values: AnyArray, shape: Shape) -> AnyArray:
+    """Return `values` in `shape`. As NumPy does, leave out leading axes of one element."""
     if values.shape == shape:
         return values
     extra = max(0, values.ndim - len(shape))
-    if any(n != 1 for n in values.shape[:extra]) or (extra and keeps_axes):
+    if any(n != 1 for n in values.shape[:extra]):
         raise ValueShapeError(values.shape, shape, state.node.path)
     try:
         return np.broadcast_to(values.reshape(values.shape[extra:]), shape)
     except ValueError:
         raise ValueShapeError(values.shape, shape, state.node.path) from None
-
-
-def _keeps_axes(plan: Plan, value: Elements) -> bool:
-    """Return whether no leading axis of one element may be left out: of lists, for integers and slices, as in NumPy."""
-    return not hasattr(value, "__array__") and not getattr(plan, "has_lists", True)
 
 
 def _as_array(value: Elements, dtype: AnyDtype) -> AnyArray:

@@ -7,8 +7,10 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { FIRST = 8, FIRST_US = 20000, STEP_US = 1000, MINUTE_US = 60000000 };
 
@@ -56,3 +58,33 @@ static void wait_for_others(const char *path) {
 
 OPEN(open)
 OPEN(open64)
+
+/* A path relative to an open directory: the path of the directory is looked up. */
+static void wait_below(int dir, const char *path) {
+    char link[64], full[8192];
+    ssize_t length;
+    if (!slow_path[0] || !path || path[0] == '/' || dir == AT_FDCWD) {
+        wait_for_others(path);
+        return;
+    }
+    snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
+    length = readlink(link, full, 4000);
+    if (length < 0)
+        return;
+    snprintf(full + length, sizeof full - (size_t)length, "/%s", path);
+    wait_for_others(full);
+}
+
+#define OPEN_AT(name)                                                             \
+    int name(int dir, const char *path, int flags, ...) {                         \
+        va_list rest;                                                             \
+        mode_t mode;                                                              \
+        va_start(rest, flags);                                                    \
+        mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;                        \
+        va_end(rest);                                                             \
+        wait_below(dir, path);                                                    \
+        return ((__typeof__(&name))dlsym(RTLD_NEXT, #name))(dir, path, flags, mode); \
+    }
+
+OPEN_AT(openat)
+OPEN_AT(openat64)

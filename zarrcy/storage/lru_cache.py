@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
+from zarrcy.errors import ValueLengthError
 from zarrcy.keys import normalize_path
 from zarrcy.storage import access, listing
 from zarrcy.storage.base import Store, flat
@@ -125,6 +126,12 @@ class LRUStoreCache(Store):
     def read_values(self, keys: Sequence[str], most: int = -1, strict: bool = True) -> list[Buffer | None]:
         """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`."""
         values = self._getitems(keys, access.value_reader(self._store, most, strict))
+        if most >= 0:
+            # values in the cache, and those of a store that does not know lengths
+            for key, value in values.items():
+                nbytes = memoryview(flat(value)).nbytes
+                if nbytes > most:
+                    raise ValueLengthError(key, nbytes, most)
         return [values.get(key) for key in keys]
 
     def _getitems(self, keys: Sequence[str], fetch: access.Reader) -> dict[str, Buffer]:

@@ -49,6 +49,8 @@ class ArrayMachine(RuleBasedStateMachine):
     ----------
     survives_pickling : bool, default True
         Also pickle and unpickle arrays in this store.
+    erases : bool, default True
+        Whether the store can delete keys. If not, arrays never shrink.
     writes_empty_chunks : bool or None, default None
         Value of ``write_empty_chunks``; None tries both.
     zarr_format : {2, 3, "3-draft"}, default 2
@@ -72,6 +74,7 @@ class ArrayMachine(RuleBasedStateMachine):
     """
 
     survives_pickling = True
+    erases = True
     writes_empty_chunks: bool | None = None
     zarr_format: ZarrFormat = 2
     sharded = False
@@ -282,6 +285,7 @@ class ArrayMachine(RuleBasedStateMachine):
 
     # -- changing the shape ------------------------------------------------------------------------
 
+    @precondition(lambda self: self.erases)
     @rule(
         data=st.data(), how=st.sampled_from(["a shape", "lengths", "None for unchanged axes", "assignment"])
     )
@@ -299,7 +303,7 @@ class ArrayMachine(RuleBasedStateMachine):
             self.array.resize(shape)
         self.model.resize(shape)
 
-    @precondition(lambda self: self.model.shape)
+    @precondition(lambda self: self.erases and self.model.shape)
     @rule(data=st.data())
     def shrink_and_grow_back(self, data: st.DataObject) -> None:
         old = self.model.shape
@@ -408,7 +412,7 @@ class ArrayMachine(RuleBasedStateMachine):
         # an append or a resize reads the shape again, also if the object caches it
         other = self._draw_another(data)
         shape = (count, *self.model.shape[1:])
-        if shrinks:
+        if shrinks and self.erases:
             other.resize(shape)
             self.model.resize(shape)
         else:

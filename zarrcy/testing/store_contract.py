@@ -493,6 +493,7 @@ class StoreContract:
 
         class Machine(ArrayMachine):
             survives_pickling = contract.survives_pickling
+            erases = contract.erases
             writes_empty_chunks = None if contract.erases else True
 
             def make_store(self) -> Store:
@@ -501,11 +502,7 @@ class StoreContract:
             def drop_store(self, store: Store) -> None:
                 contract.drop_store(store)
 
-        class GrowingMachine(Machine):
-            # the store cannot delete chunks
-            resize = shrink_and_grow_back = None  # type: ignore[assignment]
-
-        return Machine if self.erases else GrowingMachine
+        return Machine
 
 
 def _part(value: bytes | None, start: int, nbytes: int | None) -> bytes | None:

@@ -24,7 +24,7 @@ def slow_opens(tmp_path_factory):
     """Return the path of the library that makes opening files slow."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None or sys.platform != "linux":
-        pytest.skip("there is no C compiler, or libraries are not preloaded here")
+        pytest.skip("the test compiles a library and lets Linux preload it: needs Linux and a C compiler")
     target = tmp_path_factory.mktemp("slow") / "slow_opens.so"
     command = [compiler, "-O1", "-shared", "-fPIC", "-o", target, TESTS / "slow_opens.c", "-ldl"]
     subprocess.run(command, check=True)

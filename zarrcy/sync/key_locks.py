@@ -71,26 +71,35 @@ class LiveObjects(Generic[T]):
 
     `weakref.WeakSet` and its relatives run Python code when an object is freed. A signal handler that raises an
     exception there raises it nowhere: Python prints and drops it. This class has no such callback.
+
+    Several threads may add objects at the same time, without a lock: each step is one operation of a dictionary, and
+    removing a reference that another thread has removed already does nothing.
     """
 
     def __init__(self) -> None:
-        self._references: list[weakref.ref[T]] = []
+        # A reference to a live object compares and hashes as the object does, so its identity is the key. An identity
+        # is not used again while a thread still holds the reference in its list of what to remove.
+        self._references: dict[int, weakref.ref[T]] = {}
         self._limit = 16
 
     def add(self, item: T) -> None:
         """Add an object."""
         references = self._references
-        references.append(weakref.ref(item))
+        reference = weakref.ref(item)
+        references[id(reference)] = reference
         if len(references) > self._limit:
-            for dead in [reference for reference in references if reference() is None]:
-                references.remove(dead)
+            for key, known in list(references.items()):
+                if known() is None:
+                    references.pop(key, None)
             self._limit = 2 * len(references) + 16
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __iter__(self) -> Iterator[T]:
-        return iter([item for reference in self._references if (item := reference()) is not None])
+        return iter(
+            [item for reference in list(self._references.values()) if (item := reference()) is not None]
+        )
 
 
 class HasLocks(Protocol):

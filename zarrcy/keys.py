@@ -10,8 +10,34 @@ from zarrcy.types import Key
 QUARANTINE = "__quarantine__"
 """First part of the keys to which `zarrcy.repair` moves values. Keys with this part are not checked."""
 
-
+_OWN_NAMES = (QUARANTINE, ".zarrcy", "__zarrcy")
 _SYSTEM_NAMES = ("lost+found", ".snapshot", ".snapshots", ".DS_Store")
+
+
+def is_own_name(name: str) -> bool:
+    """Return whether a name is one that this package gives to what it stores beside nodes.
+
+    These are the folder of quarantined values, markers of unfinished copies and records of progress. They are never
+    listed as nodes. All other names are, also those that begin with "__", which the specification of Zarr v3 reserves:
+    xarray gives such a name to an array without a name.
+
+    Examples
+    --------
+    >>> is_own_name("__quarantine__"), is_own_name(".zarrcy-unfinished"), is_own_name("__xarray_dataarray_variable__")
+    (True, True, False)
+    """
+    return name[:1] in (".", "_") and name.startswith(_OWN_NAMES)
+
+
+def is_own_key(key: Key) -> bool:
+    """Return whether a part of a key is the name of something that this package stores beside nodes.
+
+    Examples
+    --------
+    >>> is_own_key("__quarantine__/a/0.0"), is_own_key("__a/0.0")
+    (True, False)
+    """
+    return any(map(is_own_name, key.split("/")))
 
 
 def is_system_name(name: str) -> bool:

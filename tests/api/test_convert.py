@@ -244,9 +244,11 @@ def test_the_error_names_what_a_format_can_not_represent(kwargs, zarr_format, pr
 
 
 def test_the_error_names_a_reserved_node_name():
-    store = {}
-    zarr.group(store)["__a"] = [1]
-    with pytest.raises(errors.ConversionError, match="__a: format 3 reserves the name"):
+    store, array = {}, {}
+    zarr.group(store)
+    zarr.save_array(array, np.array([1]))
+    store.update({f"zarr.json/{key}": value for key, value in array.items()})
+    with pytest.raises(errors.ConversionError, match=r"zarr\.json: format 3 reserves the name"):
         zarr.convert(store)
     assert "zarr.json" not in store
 

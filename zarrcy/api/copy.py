@@ -290,7 +290,7 @@ class _Copier:
             self._refuse_overlap(steps)
         marked = None if self.options.dry_run or self.to_h5py else getattr(self.dest, "store", None)
         if marked is not None:
-            Node(marked, self._path_in_store(root)).refuse_names_of_documents()
+            Node(marked, self._path_in_store(root)).refuse_reserved_names()
             marked_at = marked_prefix(self._path_in_store(root), _format_of(self.dest))
             self._unfinished = UnfinishedCopy(marked, marked_at)
             if self.options.if_exists == "raise" and not self._unfinished.was_interrupted:

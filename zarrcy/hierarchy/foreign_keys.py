@@ -8,15 +8,13 @@ from collections.abc import Sequence
 
 from zarrcy import metadata
 from zarrcy.errors import ArchiveError, ForeignDataError, KeyPathError
-from zarrcy.keys import QUARANTINE, is_system_name, prefix_of
+from zarrcy.keys import is_own_name, is_system_name, prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.listing import listdir
 from zarrcy.types import Key, Store, StoreLike
 
 _CHUNK = re.compile(r"c|c?\.?\d+(\.\d+)*")
 _PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
-# Names of our own files that are not part of a hierarchy: markers of unfinished copies and records of progress.
-_OWN = (".zarrcy", "__zarrcy")
 _ZIP_MAGIC = b"PK"
 
 
@@ -82,8 +80,7 @@ def _is_own(name: str) -> bool:
     """Return whether a name is that of a document, of a file of this package, or of a file that never counts."""
     return (
         name in _document_names()
-        or name == QUARANTINE
-        or name.startswith(_OWN)
+        or is_own_name(name)
         or is_system_name(name)
         or _PARTIAL.search(name) is not None
     )

@@ -19,7 +19,7 @@ from zarrcy.errors import (
     KeyPathError,
     ReadOnlyError,
 )
-from zarrcy.keys import normalize_path, prefix_of
+from zarrcy.keys import is_own_name, normalize_path, prefix_of
 from zarrcy.metadata import ArrayMetadata, ArraySpec, NodeEntry
 from zarrcy.metadata.json_writer import json_attributes
 from zarrcy.storage import access
@@ -526,16 +526,23 @@ class Node:
         for parent in self._parents()[-1:]:
             parent.require_group()
 
-    def refuse_names_of_documents(self) -> None:
-        """Raise KeyPathError if a name in the path is that of a document: its keys would hide the document."""
+    def refuse_reserved_names(self) -> None:
+        """Raise KeyPathError if a name in the path is that of a document, or of our own files.
+
+        The keys of the node would hide the document; names of our own files are never listed.
+        """
         for name in self.path.split("/"):
             if metadata.is_document_key(name):
                 raise KeyPathError(
                     self.path, f"{name!r} is the name of a metadata document; choose another name"
                 )
+            if is_own_name(name):
+                raise KeyPathError(
+                    self.path, f"{name!r} is the name of something that is never listed; choose another name"
+                )
 
     def _create(self, kind: str, documents: dict[Key, bytes], overwrite: bool) -> None:
-        self.refuse_names_of_documents()
+        self.refuse_reserved_names()
         parents = self._parents()
         line = [*parents, self]
         is_nowhere = self._is_nowhere
@@ -658,7 +665,7 @@ class Node:
             refuse_read_only(not access.is_writeable(store), self.path)
             if not access.is_erasable(store):
                 raise access.refusal_to_delete(store, self.path)
-        self.at(path).refuse_names_of_documents()
+        self.at(path).refuse_reserved_names()
         self.at(path).require_parents()
         with self._documents_lock():
             self._drop_consolidated(self.at(path))

@@ -21,6 +21,7 @@ import numpy as np
 from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ContainsGroupError, MetadataError
 from zarrcy.indexing.chunk_shapes import MAX_NDIM
+from zarrcy.keys import is_own_name
 from zarrcy.metadata import v2
 from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, Names, NodeEntry
 from zarrcy.metadata.array_spec import ArraySpec
@@ -225,7 +226,8 @@ def names_below(store: Store, prefix: str) -> list[str]:
     >>> names_below({"meta/root/a.array.json": b"", "meta/root/b/c.array.json": b""}, "")
     ['a', 'b']
     """
-    return sorted({_stem(name) for name in listdir(store, _META + prefix)})
+    names = {_stem(name) for name in listdir(store, _META + prefix)}
+    return sorted(name for name in names if not is_own_name(name))
 
 
 def _stem(name: str) -> str:

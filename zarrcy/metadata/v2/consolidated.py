@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from zarrcy.keys import is_own_key
 from zarrcy.metadata.node_lookup import BATCH_KEYS, find
 from zarrcy.metadata.v2.discovery import names_below
 from zarrcy.metadata.v2.documents import ATTRS_KEY, CONSOLIDATED_KEY, DOCUMENTS_OF_NODES, document_key
@@ -64,7 +65,7 @@ def documents_of(store: Store) -> Iterator[tuple[Key, Buffer]]:
     store = access.uncached(store)
     fetch = access.documents(store)
     if access.is_in_memory(store) or not offers(store, "listdir"):
-        keys = [key for key in store if key.rsplit("/", 1)[-1] in DOCUMENTS_OF_NODES]
+        keys = [key for key in store if key.rsplit("/", 1)[-1] in DOCUMENTS_OF_NODES and not is_own_key(key)]
         yield from zip(keys, fetch(keys), strict=True)
         return
     batched = offers(store, "getitems")

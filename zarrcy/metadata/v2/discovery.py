@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from zarrcy.keys import is_own_name
 from zarrcy.metadata.array_metadata import ArrayMetadata, NodeEntry
 from zarrcy.metadata.node_lookup import find
 from zarrcy.metadata.v2.documents import (
@@ -19,7 +20,7 @@ from zarrcy.storage.base import offers
 from zarrcy.storage.listing import listdir
 from zarrcy.types import Buffer, Key, Store
 
-_RESERVED_NAMES = frozenset(DOCUMENTS)
+_DOCUMENT_NAMES = frozenset(DOCUMENTS)
 
 
 def exists(store: Store, prefix: str) -> bool:
@@ -80,5 +81,5 @@ def load_array(store: Store, prefix: str, default_separator: str = ".") -> Array
 
 
 def names_below(store: Store, prefix: str) -> list[str]:
-    """Return the names directly below a node that may be those of nodes: all except those of documents."""
-    return [name for name in listdir(store, prefix) if name not in _RESERVED_NAMES]
+    """Return the names directly below a node that may be those of nodes: all except documents and our own files."""
+    return [name for name in listdir(store, prefix) if name not in _DOCUMENT_NAMES and not is_own_name(name)]

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from zarrcy.errors import MetadataError, NotConsolidatedError
-from zarrcy.keys import prefix_of
+from zarrcy.keys import is_own_key, prefix_of
 from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.v3.document import (
     CONSOLIDATED,
@@ -74,7 +74,11 @@ def consolidate(store: Store, path: str, metadata_key: str = KEY) -> dict[Key, b
 def _entries_below(store: Store, prefix: str) -> Iterator[tuple[str, str]]:
     """Iterate over the paths of all nodes below a group, relative to it, and the texts of their documents."""
     if access.is_in_memory(store) or not offers(store, "listdir"):
-        keys = [key for key in store if key.startswith(prefix) and key.endswith(f"/{KEY}")]
+        keys = [
+            key
+            for key in store
+            if key.startswith(prefix) and key.endswith(f"/{KEY}") and not is_own_key(key[len(prefix) :])
+        ]
         yield from _entries(store, keys, prefix, [])
         return
     denied = set(access.denied_below(store, prefix[:-1]))

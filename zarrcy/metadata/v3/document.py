@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from zarrcy.keys import is_own_name
 from zarrcy.metadata import json_writer
 from zarrcy.metadata.json_member import Member
 from zarrcy.storage import access, json_reader
@@ -65,8 +66,8 @@ def node_type(members: Member) -> str:
 
 
 def names_below(store: Store, prefix: str) -> list[str]:
-    """Return the names directly below a node that may be those of nodes: all except documents and reserved names."""
-    return [name for name in listdir(store, prefix) if name != KEY and not name.startswith("__")]
+    """Return the names directly below a node that may be those of nodes: all except documents and our own files."""
+    return [name for name in listdir(store, prefix) if name != KEY and not is_own_name(name)]
 
 
 def attributes_of(members: Member) -> dict[str, JSON]:

@@ -81,7 +81,7 @@ THREADS = Setting(
     kind="positive integer",
     default="",
     meaning="Most threads that read and write chunks at the same time, callers and helpers together; by default the "
-    "CPUs that the process may use.",
+    "CPUs that the process may use, or its share of them if there are several ranks on its node.",
     read="call",
 )
 IO_DEPTH = Setting(
@@ -148,13 +148,69 @@ V3_DRAFT = Setting(
     read="call",
     parse=_draft_flag,
 )
-SLURM_CPUS = Setting(
-    name="SLURM_CPUS_PER_TASK",
-    kind="positive integer",
-    default="",
-    meaning="Set by Slurm: upper bound of the default number of threads.",
-    read="call",
+
+
+def _of_launcher(name: str, kind: str, launcher: str, meaning: str) -> Setting:
+    """Return a variable that a batch scheduler or a launcher of ranks sets, and that each call reads."""
+    return Setting(name=name, kind=kind, default="", meaning=f"Set by {launcher}: {meaning}", read="call")
+
+
+_NUMBER, _BY_NODE = "positive integer", "numbers by node, as 4(x2),1"
+_SHARED = "CPUs of the job on this node, which its ranks share."
+SLURM_CPUS = _of_launcher(
+    "SLURM_CPUS_PER_TASK", _NUMBER, "Slurm", "upper bound of the default number of threads."
 )
+SLURM_CPUS_ON_NODE = _of_launcher("SLURM_CPUS_ON_NODE", _NUMBER, "Slurm", _SHARED)
+SLURM_JOB_CPUS = _of_launcher("SLURM_JOB_CPUS_PER_NODE", _BY_NODE, "Slurm", _SHARED)
+SLURM_NODE = _of_launcher("SLURM_NODEID", "integer", "Slurm", "number of this node in the job.")
+SLURM_STEP_TASKS = _of_launcher(
+    "SLURM_STEP_TASKS_PER_NODE", _BY_NODE, "Slurm", "ranks of the job step on this node."
+)
+SLURM_TASKS = _of_launcher("SLURM_NTASKS_PER_NODE", _NUMBER, "Slurm", "ranks of the job on each node.")
+PBS_CPUS = _of_launcher("NCPUS", _NUMBER, "PBS", _SHARED)
+PBS_PPN = _of_launcher("PBS_NUM_PPN", _NUMBER, "Torque", _SHARED)
+LSF_SLOTS = _of_launcher("LSB_DJOB_NUMPROC", _NUMBER, "LSF", "slots of the job, which its ranks share.")
+LSF_HOSTS = _of_launcher(
+    "LSB_MCPU_HOSTS", "names of nodes, each with its slots", "LSF", "slots of the job on each node."
+)
+SGE_SLOTS = _of_launcher(
+    "NSLOTS", _NUMBER, "Grid Engine", "slots of the job, which its nodes and ranks share."
+)
+SGE_HOSTS = _of_launcher("NHOSTS", _NUMBER, "Grid Engine", "nodes of the job.")
+OPEN_MPI_RANKS = _of_launcher(
+    "OMPI_COMM_WORLD_LOCAL_SIZE", _NUMBER, "mpiexec of Open MPI", "ranks on this node."
+)
+HYDRA_RANKS = _of_launcher(
+    "MPI_LOCALNRANKS", _NUMBER, "mpiexec of MPICH and Intel MPI", "ranks on this node."
+)
+MVAPICH_RANKS = _of_launcher(
+    "MV2_COMM_WORLD_LOCAL_SIZE", _NUMBER, "the launchers of MVAPICH", "ranks on this node."
+)
+CPUS_AND_RANKS: tuple[Setting, ...] = (
+    SLURM_CPUS,
+    SLURM_CPUS_ON_NODE,
+    SLURM_JOB_CPUS,
+    SLURM_NODE,
+    SLURM_STEP_TASKS,
+    SLURM_TASKS,
+    PBS_CPUS,
+    PBS_PPN,
+    LSF_SLOTS,
+    LSF_HOSTS,
+    SGE_SLOTS,
+    SGE_HOSTS,
+    OPEN_MPI_RANKS,
+    HYDRA_RANKS,
+    MVAPICH_RANKS,
+)
+"""The variables from which the default number of threads follows; `zarrcy.sync.node_cpus` reads them."""
+
+
+def n_variables() -> int:
+    """Return the number of variables in the environment: a fast test of whether it has changed."""
+    return len(os.environ)
+
+
 HDF5_VDS_PREFIX = Setting(
     name="HDF5_VDS_PREFIX",
     kind="path",
@@ -172,7 +228,7 @@ SETTINGS: tuple[Setting, ...] = (
     NATIVE,
     PURE,
     V3_DRAFT,
-    SLURM_CPUS,
+    *CPUS_AND_RANKS,
     HDF5_VDS_PREFIX,
     Setting(
         name="ZARRCY_NO_CODECS",

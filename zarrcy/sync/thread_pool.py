@@ -21,6 +21,7 @@ from zarrcy.sync.key_locks import ContextValue, Descriptor, WorkerGroup
 
 if TYPE_CHECKING:
     from zarrcy.sync.io_depth import Depth
+    from zarrcy.sync.node_cpus import NodeShare
 
 Task = Callable[[int, int], None]
 
@@ -88,7 +89,8 @@ def n_threads() -> int:
     >>> n_threads() >= 1
     True
     """
-    return choice().n
+    asked = _asked()
+    return available_cpus() if asked is None else asked.n
 
 
 def choice() -> Choice:
@@ -104,6 +106,11 @@ def choice() -> Choice:
     ...     choice()
     Choice(n=3, why='a block of zarrcy.use_threads')
     """
+    return _asked() or cpus()
+
+
+def _asked() -> Choice | None:
+    """Return the number of threads that was requested; None if there is no request."""
     if is_helper():
         return Choice(1, "this is a thread of zarrcy")
     if (n := _of_block.get()) is not None:
@@ -115,11 +122,14 @@ def choice() -> Choice:
         if asked.isdecimal():
             return Choice(max(1, int(asked)), f"{VARIABLE} in the environment")
         return Choice(1, f"{VARIABLE} in the environment is {asked!r}, which is not a number")
-    return cpus()
+    return None
 
 
 def cpus(root: str = "") -> Choice:
     """Return the number of CPUs that this process may use, and the limit that decided it.
+
+    The limits are the affinity, the quota of the control groups, and what schedulers say. Ranks on one node share the
+    CPUs of the node.
 
     Parameters
     ----------
@@ -131,22 +141,33 @@ def cpus(root: str = "") -> Choice:
     >>> cpus().n >= 1
     True
     """
+    # programs that read with one thread do not need this import
+    from zarrcy.sync.node_cpus import node_share
+
+    return _cpus(root, node_share())
+
+
+def _cpus(root: str, node: NodeShare) -> Choice:
     if hasattr(os, "sched_getaffinity"):
         limits = [Choice(len(os.sched_getaffinity(0)), "the CPUs that this process may run on")]
     else:
         limits = [Choice(os.cpu_count() or 1, "the CPUs of this machine")]
+    if node.n_ranks > 1:
+        # a launcher that binds each rank to CPUs has shared them already, so the affinity is not divided
+        n_cpus = max(os.cpu_count() or 1, limits[0].n)
+        limits.append(Choice(*node.share_of(n_cpus, "the CPUs of this machine")))
     quota = cgroup_cpus(root)
     if quota is not None:
-        limits.append(Choice(quota, "the CPU quota of the control group"))
-    slurm = settings.SLURM_CPUS.text()
-    if slurm.isdecimal() and int(slurm):
-        limits.append(Choice(int(slurm), "SLURM_CPUS_PER_TASK in the environment"))
+        limits.append(Choice(*node.share_of(quota, "the CPU quota of the control group")))
+    limits += [Choice(n, why) for n, why in node.limits]
     return min(limits, key=lambda limit: limit.n)
 
 
 def available_cpus() -> int:
-    """Return the number of CPUs that this process may use."""
-    return cpus().n
+    """Return the number of CPUs that this process may use; faster than `cpus`."""
+    from zarrcy.sync.node_cpus import known_share
+
+    return _cpus("", known_share()).n
 
 
 @functools.cache

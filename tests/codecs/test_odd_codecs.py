@@ -1,4 +1,4 @@
-"""A codec of another package that returns something else than a chunk: the error names the codec and the key."""
+"""Codecs of other packages that return arrays of any layout, or something else than a chunk."""
 
 import array
 
@@ -6,13 +6,15 @@ import numcodecs
 import numpy as np
 import pytest
 from numcodecs.abc import Codec
+from numcodecs.compat import ensure_bytes
 
 import zarrcy
 from zarrcy.errors import ChunkDecodeError, ChunkEncodeError
 
 
 def as_bytes(buf):
-    return np.ascontiguousarray(buf).reshape(-1).view("u1").tobytes()
+    """Return the bytes of a chunk as numcodecs sees them."""
+    return ensure_bytes(buf)
 
 
 class Odd(Codec):
@@ -36,6 +38,57 @@ RIGHT = {
     "two axes": lambda buf: np.frombuffer(as_bytes(buf), "u1").reshape(2, -1),
     "times": lambda buf: np.frombuffer(as_bytes(buf), "M8[s]"),
 }
+CHUNK_NBYTES = 4 * 6 * 4
+
+
+def in_memory(dtype, shape, axes=None):
+    """Return a function that views the bytes of a chunk as an array, with its axes in another order."""
+    return lambda buf: np.frombuffer(as_bytes(buf), dtype).reshape(shape).transpose(axes)
+
+
+def every_second(buf):
+    elements = np.frombuffer(as_bytes(buf), "u1")
+    return np.repeat(elements, 2)[::2]
+
+
+def padded_rows(buf):
+    return np.pad(np.frombuffer(as_bytes(buf), "i4").reshape(4, 6), ((0, 1), (0, 3)))[:4, :6]
+
+
+# the same bytes in arrays of each layout and type
+LAYOUTS = {
+    "Fortran order": in_memory("i4", (6, 4), (1, 0)),
+    "Fortran order of three axes": in_memory("i4", (4, 3, 2), (2, 1, 0)),
+    "Fortran order of bytes": in_memory("u1", (16, 6), (1, 0)),
+    "Fortran order of long items": in_memory("i8", (3, 4), (1, 0)),
+    "Fortran order of times": in_memory("M8[s]", (3, 4), (1, 0)),
+    "Fortran order in a memoryview": lambda buf: memoryview(in_memory("i4", (6, 4), (1, 0))(buf)),
+    "neither order": lambda buf: in_memory("i4", (2, 3, 4), (1, 0, 2))(buf).copy().transpose(1, 0, 2),
+    "a matrix in Fortran order": lambda buf: in_memory("i4", (6, 4), (1, 0))(buf).view(np.matrix),
+    "gaps": every_second,
+    "gaps in a memoryview": lambda buf: memoryview(every_second(buf)),
+    "gaps between rows": padded_rows,
+    "backwards": lambda buf: np.frombuffer(as_bytes(buf), "i4")[::-1].copy()[::-1],
+    "masked": lambda buf: np.ma.array(np.frombuffer(as_bytes(buf), "i4"), mask=np.arange(24) % 2),
+    "a record array": lambda buf: np.rec.array(np.frombuffer(as_bytes(buf), "i2,i2")),
+    "the other byte order": in_memory(">i4", 24),
+    "texts": in_memory("S4", 24),
+    "one element": lambda buf: np.void(as_bytes(buf)),
+    "read-only": lambda buf: memoryview(as_bytes(buf)).toreadonly(),
+    "two axes in a memoryview": lambda buf: memoryview(as_bytes(buf)).cast("i", (4, 6)),
+}
+CREATE = {
+    "compressor": {"compressor": Odd()},
+    "compressor, order F": {"compressor": Odd(), "order": "F"},
+    "compressor after a filter": {"compressor": Odd(), "filters": [numcodecs.Shuffle(4)]},
+    "filter": {"compressor": None, "filters": [Odd()]},
+    "filter before a compressor": {"compressor": numcodecs.Zlib(), "filters": [Odd()]},
+    "filter, order F": {"compressor": numcodecs.Blosc(), "filters": [Odd()], "order": "F"},
+    "format 3": {"zarr_format": 3, "codecs": [{"name": "bytes"}, {"name": "numcodecs.test_odd"}]},
+    "format 3, filter": {"zarr_format": 3, "filters": [Odd()]},
+    "shards": {"zarr_format": 3, "shards": (8, 12), "codecs": [{"name": "bytes"}, {"name": "numcodecs.test_odd"}]},
+    "shards, filter": {"zarr_format": 3, "shards": (8, 12), "filters": [Odd()], "compressor": numcodecs.Zstd()},
+}  # fmt: skip
 NO_BYTES = {
     "None": None, "int": 5, "bool": True, "float": 1.5, "str": "x" * 32, "list": [1, 2], "dict": {}, "type": int,
     "objects": np.array([b"x", None], object), "generator": (i for i in ()),
@@ -72,6 +125,57 @@ def test_each_object_with_the_right_bytes_is_taken(new, place, name):
     assert a[...].tolist() == list(range(16))
     Odd.encoder, Odd.decoder = staticmethod(as_bytes), staticmethod(RIGHT[name])
     assert a[...].tolist() == list(range(16))
+
+
+@pytest.mark.parametrize("direction", ["encoder", "decoder"])
+@pytest.mark.parametrize("kind", CREATE)
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_bytes_of_a_codec_are_those_of_its_memory_as_in_numcodecs(
+    name, kind, direction, tmp_path, monkeypatch
+):
+    numcodecs.register_codec(Odd)
+    monkeypatch.setattr(Odd, direction, staticmethod(LAYOUTS[name]))
+    store = tmp_path / "a" if "3" in kind or "filter" in kind else {}
+    a = zarrcy.create((8, 12), chunks=(4, 6), dtype="i4", store=store, **CREATE[kind])
+    expected = np.arange(96, dtype="i4").reshape(8, 12) * 1001
+    a[...] = expected
+    assert a[...].tolist() == expected.tolist()
+    assert a[5, 7] == expected[5, 7]
+    assert a[2:5, ::5].tolist() == expected[2:5, ::5].tolist()
+    a[1:6, 3:9] = expected[1:6, 3:9] = -7
+    a[6, 10] = expected[6, 10] = 5
+    assert a[...].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("place", ["compressor", "filter"])
+@pytest.mark.parametrize("kind", ["bytearray", "memoryview", "ndarray"])
+def test_a_codec_may_use_the_memory_of_its_output_again(place, kind, monkeypatch):
+    class Reusing(Odd):
+        codec_id = "test_reusing"
+        memory = bytearray(CHUNK_NBYTES)
+
+        def encode(self, buf):
+            self.memory[:] = as_bytes(buf)
+            return {"bytearray": self.memory, "memoryview": memoryview(self.memory)}.get(
+                kind, np.frombuffer(self.memory, "i4")
+            )
+
+        decode = encode
+
+    numcodecs.register_codec(Reusing)
+    codecs = (
+        {"compressor": Reusing()} if place == "compressor" else {"compressor": None, "filters": [Reusing()]}
+    )
+    expected = np.arange(240, dtype="i4").reshape(24, 10)
+    store = {}
+    zarrcy.create((24, 10), chunks=(24, 1), dtype="i4", store=store, **codecs)
+    for a in (zarrcy.open_array(store), zarrcy.open_array(store, cache_bytes=10**6)):
+        a[...] = expected
+        for _ in range(2):
+            assert a[...].tolist() == expected.tolist()
+        a[3:5] = expected[3:5] = -1
+        assert a[...].tolist() == expected.tolist()
+        expected = expected + 1
 
 
 @pytest.mark.parametrize("place", ["compressor", "filter"])

@@ -40,6 +40,28 @@ def plain(dtype: AnyDtype) -> AnyDtype:
     return np.dtype(f"u{dtype.itemsize}") if is_ml_dtype(dtype) else dtype
 
 
+def contiguous(output: Buffer) -> Buffer:
+    """Return what a codec of another package returned, with its bytes one after another.
+
+    As in numcodecs, the bytes are those of the memory: an array in Fortran order stays one. The elements of an array
+    that is not contiguous follow in C order. Anything else is returned as it is.
+
+    >>> contiguous(np.arange(6)[::2])
+    array([0, 2, 4])
+    """
+    if type(output) is bytes or (type(output) is np.ndarray and output.flags.forc):
+        return output
+    if isinstance(output, np.ndarray):
+        # subclasses have other shapes (matrix), or elements that are not in their memory (masked arrays)
+        array = np.asarray(output)
+        return array if array.flags.forc else np.ascontiguousarray(array)
+    try:
+        view = memoryview(output)
+    except TypeError:
+        return output
+    return output if view.c_contiguous else view.tobytes("A")
+
+
 def as_elements(data: Buffer, dtype: AnyDtype) -> AnyArray:
     """Return the input of a codec as a flat array of elements."""
     if isinstance(data, np.ndarray):

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels, settings
+from zarrcy.codecs.array_codecs import as_elements
 from zarrcy.codecs.typed_blosc import decode
 from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import Buffer, Codec
@@ -232,8 +233,7 @@ def _as_bytes(codec: Codec, data: Buffer, nbytes: int) -> NDArray[np.uint8]:
     if codec.codec_id in _OBJECT_CODECS and is_own(codec):
         raise ValueError(f"{codec.codec_id!r} decodes to objects, not to {nbytes} bytes")
     decoded = decode_whole(codec, data)
-    flat = np.frombuffer(decoded, np.uint8) if not isinstance(decoded, np.ndarray) else decoded
-    return np.ascontiguousarray(flat).reshape(-1).view(np.uint8)
+    return as_elements(decoded, np.dtype(np.uint8))
 
 
 def _put(decoded: Buffer, out: NDArray[np.uint8]) -> None:

@@ -15,6 +15,7 @@ from numcodecs.abc import Codec
 from numcodecs.compat import ndarray_copy
 from numcodecs.registry import codec_registry, get_codec, register_codec
 
+from zarrcy.codecs.array_codecs import as_elements
 from zarrcy.codecs.bounded_decode import new_decoder
 from zarrcy.codecs.typed_blosc import encode
 from zarrcy.types import JSON, AnyArray, AnyDtype, Buffer, Shape
@@ -141,7 +142,7 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
         if self._swaps:
             elements = elements.byteswap()
         data = elements if self._compressor is None else encode(self._compressor, elements)
-        return b"".join((header, memoryview(data).cast("B")))
+        return b"".join((header, as_elements(data, np.dtype(np.uint8))))
 
     def decode(self, block: Buffer, out: Buffer | None = None) -> Buffer:
         """Return the chunk of a block. A block that is cut at the edge of the array is padded with zeros.

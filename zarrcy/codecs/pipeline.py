@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
-from zarrcy.codecs.array_codecs import is_ml_dtype
+from zarrcy.codecs.array_codecs import as_elements, is_ml_dtype
 from zarrcy.codecs.bounded_decode import check_min_length, is_own
 from zarrcy.codecs.crc32c import CRC32C
 from zarrcy.codecs.encoded_size import encoded_nbytes, maps_elements
@@ -134,6 +134,8 @@ class Pipeline:
             *self.compressors,
         )
         self.is_raw = not (self._steps or dtype.hasobject)
+        last = self._steps[-1] if self._steps else None
+        self._last_is_own = not isinstance(last, (Filter, Compressor)) or is_own(last.codec)
         self._decode_into = self._last_decoder()
         # a decoder that fills given memory has a fixed length of output; filters, shards and objects do not
         self.uses_memory = self._decode_into is not None
@@ -409,7 +411,7 @@ class Pipeline:
             return np.frombuffer(decoded, np.uint8)
         if decoded.dtype.hasobject:
             raise StageError(self._steps[0].name, f"decoded to objects, not to {self.dtype}")
-        return np.ascontiguousarray(decoded.reshape(-1, order="A")).view(np.uint8)
+        return as_elements(decoded, np.dtype(np.uint8))
 
     def encode(self, flat: AnyArray) -> Buffer:
         """Encode a flat chunk.
@@ -448,8 +450,9 @@ class Pipeline:
         if isinstance(chunk, np.ndarray):
             if chunk.dtype.hasobject:
                 raise StageError(step.name, "encoded to objects, not to bytes")
-            return np.ascontiguousarray(chunk.reshape(-1, order="A")).view(np.uint8)
-        return chunk
+            chunk = as_elements(chunk, np.dtype(np.uint8))
+        # a codec of another package may use the memory that it returned for the next chunk
+        return chunk if self._last_is_own else bytes(chunk)
 
 
 class ShardCodec:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrcy.codecs.array_codecs import as_elements
 from zarrcy.codecs.stages import Compressor, Pack, Shard, Transpose
 from zarrcy.types import Buffer, Shape, Span
 
@@ -121,7 +122,7 @@ class IndexFormat:
                 data = stage.decoder(nbytes, 0).decode(data)
             except Exception as exc:
                 raise ValueError(f"its index is damaged: codec {stage.name!r}: {exc}") from exc
-        stored = np.frombuffer(data, f"{self.byteorder}u8").astype(np.uint64, copy=False)
+        stored = as_elements(data, np.dtype(f"{self.byteorder}u8")).astype(np.uint64, copy=False)
         shape = (*self.counts, 2)
         table = stored.reshape([shape[axis] for axis in self.order]).transpose(np.argsort(self.order))
         # kernels take rows that follow each other, whatever order the index has
@@ -133,7 +134,7 @@ class IndexFormat:
         encoded: Buffer = table.astype(f"{self.byteorder}u8", copy=False).tobytes()
         for stage in self.checksums:
             encoded = stage.encode(encoded)
-        return bytes(encoded)
+        return encoded if type(encoded) is bytes else as_elements(encoded, np.dtype(np.uint8)).tobytes()
 
     def chunks_of(self, view: memoryview) -> dict[int, memoryview]:
         """Return the encoded inner chunks of a shard by their numbers.

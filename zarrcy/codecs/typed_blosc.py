@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
+from zarrcy.codecs.array_codecs import contiguous
 from zarrcy.types import AnyArray, Buffer, Codec
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def encode(codec: Codec, chunk: AnyArray | Buffer) -> Buffer:
     False
     """
     if not isinstance(codec, numcodecs.Blosc):
-        return codec.encode(chunk)
+        return contiguous(codec.encode(chunk))
     if isinstance(chunk, bytes) and chunk:
         # what an object codec or a filter returned
         chunk = np.frombuffer(chunk, np.uint8)
@@ -103,7 +104,7 @@ def decode(codec: Codec, data: Buffer, out: NDArray[np.uint8] | None = None) -> 
     options = {} if out is None else {"out": out}
     if isinstance(codec, numcodecs.Blosc):
         return uninterrupted(codec.decode, data, **options)
-    return codec.decode(data, **options)
+    return contiguous(codec.decode(data, **options))
 
 
 def native_parameters(

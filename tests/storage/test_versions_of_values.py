@@ -1,5 +1,8 @@
 """A read of one value in parts returns one version of it, although another writer replaces it meanwhile."""
 
+import contextlib
+import http.server
+import threading
 import types
 import uuid
 import zipfile
@@ -12,7 +15,7 @@ import pytest
 import s3fs
 from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 from fsspec.implementations.memory import MemoryFileSystem
-from servers import s3_endpoint_fixture  # noqa: F401
+from servers import HOST, s3_endpoint_fixture  # noqa: F401
 
 import zarrcy
 from zarrcy.chunk_io.policy import IOPolicy, overriding
@@ -141,7 +144,87 @@ def on_azure():
     return ABSStore(client=container), container.writer
 
 
-@pytest.fixture(params=["fsspec", "obstore", "azure"])
+class Values(http.server.BaseHTTPRequestHandler):
+    """Serves the values of the server, or ranges of them."""
+
+    protocol_version = "HTTP/1.1"
+    # without these, a response waits for 40 ms between its headers and its body
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_GET(self):
+        server = self.server
+        with server.lock:
+            server.writer.before_request()
+            server.requests.append(f"{self.command} {self.headers.get('Range', 'all')}")
+            value = server.values.get(self.path.lstrip("/"))
+        if value is None:
+            self.answer(404, b"", {})
+            return
+        value, etag = value
+        first, _, last = self.headers.get("Range", "").removeprefix("bytes=").partition("-")
+        headers = {"ETag": etag} if server.has_etags else {}
+        if not first + last or not server.serves_ranges:
+            self.answer(200, value, headers)
+            return
+        start = int(first) if first else max(0, len(value) - int(last))
+        stop = min(int(last) + 1, len(value)) if first and last else len(value)
+        if start >= len(value):
+            self.answer(416, b"", headers | {"Content-Range": f"bytes */{len(value)}"})
+            return
+        self.answer(
+            206, value[start:stop], headers | {"Content-Range": f"bytes {start}-{stop - 1}/{len(value)}"}
+        )
+
+    def answer(self, status, body, headers):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            with contextlib.suppress(ConnectionError):
+                self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def http_server():
+    server = http.server.ThreadingHTTPServer((HOST, 0), Values)
+    server.values, server.requests, server.lock = {}, [], threading.Lock()
+    server.serves_ranges = server.has_etags = True
+
+    def put(key, value):
+        server.values[key] = (bytes(value), f'"{uuid.uuid4().hex}"')
+
+    server.writer = Writer(put)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def store_over_http(server):
+    return FSStore(f"http://{HOST}:{server.server_port}", skip_instance_cache=True)
+
+
+@pytest.fixture
+def on_http(http_server):
+    store = store_over_http(http_server)
+    store.server = http_server
+    return store, http_server.writer
+
+
+@pytest.fixture(params=["fsspec", "obstore", "azure", "http"])
 def watched(request):
     """A store, and a writer that may replace its values before each request."""
     return request.getfixturevalue(f"on_{request.param}")
@@ -332,7 +415,9 @@ def test_a_value_that_is_deleted_between_two_requests_is_missing_or_whole(watche
 
 def forget(store, key):
     """Delete a key behind the back of a store."""
-    if isinstance(store, FSStore):
+    if hasattr(store, "server"):
+        store.server.values.pop(key, None)
+    elif isinstance(store, FSStore):
         MemoryFileSystem.store.pop(f"/a/{key}", None)
     elif isinstance(store, ObjectStore):
         obstore.delete(store.store, key)
@@ -431,3 +516,71 @@ def test_spans_of_one_value_are_read_from_each_store(watched):
         b"01",
         b"89",
     ]
+
+
+def test_a_range_over_http_takes_one_request(http_server):
+    store = store_over_http(http_server)
+    http_server.writer.put("a", bytes(range(100)))
+    http_server.writer.put("empty", b"")
+    cases = [
+        ("a", (0, 4), "bytes=0-3"),
+        ("a", (96, None), "bytes=96-"),
+        ("a", (-4, None), "bytes=-4"),
+        ("a", (-4, 2), "bytes=-4"),
+        ("a", (98, 9), "bytes=98-106"),
+        ("a", (5, 0), "bytes=5-5"),
+        ("a", (200, 4), "bytes=200-203"),
+        ("empty", (-4, None), "bytes=-4"),
+        ("none", (0, 4), "bytes=0-3"),
+    ]
+    for key, (start, nbytes), header in cases:
+        http_server.requests.clear()
+        value = {"a": bytes(range(100)), "empty": b"", "none": None}[key]
+        expected = None if value is None else value[start:][:nbytes]
+        assert store.get_partial_values([(key, (start, nbytes))]) == [expected]
+        assert http_server.requests == [f"GET {header}"]
+
+
+def test_ranges_of_a_server_that_sends_whole_files_are_cut(http_server):
+    http_server.serves_ranges = False
+    store = store_over_http(http_server)
+    http_server.writer.put("a", bytes(range(100)))
+    key_ranges = [
+        ("b", (0, 4)),
+        ("a", (10, 4)),
+        ("a", (-4, None)),
+        ("a", (200, 4)),
+        ("a", (0, 0)),
+        ("a", (0, 100)),
+    ]
+    expected = [None, bytes(range(10, 14)), bytes(range(96, 100)), b"", b"", bytes(range(100))]
+    for _ in range(3):
+        assert store.get_partial_values(key_ranges) == expected
+    http_server.requests.clear()
+    assert store.get_partial_values(key_ranges) == expected
+    # the whole file once, and what tells its version apart before and after
+    assert http_server.requests.count("GET all") == 2
+
+
+def test_a_server_without_etags_serves_ranges(http_server):
+    http_server.has_etags = False
+    store = store_over_http(http_server)
+    http_server.writer.put("a", bytes(range(100)))
+    assert store.get_partial_values([("a", (0, 4)), ("a", (-4, None))]) == [
+        bytes(range(4)),
+        bytes(range(96, 100)),
+    ]
+
+
+def test_a_window_of_a_shard_over_http_never_reads_the_whole_shard(http_server):
+    values = {}
+    model = np.random.default_rng(0).integers(0, 2**30, 2**18)
+    a = zarrcy.array(model, chunks=2**12, shards=2**18, store=values, zarr_format=3, compressor=None)
+    for key, value in values.items():
+        http_server.writer.put(key, value)
+    a = zarrcy.open_array(store_over_http(http_server), mode="r")
+    for place in range(0, 2**18, 2**14):
+        http_server.requests.clear()
+        assert a[place] == model[place]
+        assert "GET all" not in http_server.requests
+        assert len(http_server.requests) <= 3

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from zarrcy.storage.optional import Client, Option
 from zarrcy.storage.remote.concurrent import GRACE, describe_unfinished, wait_for
@@ -18,6 +18,8 @@ from zarrcy.types import Key
 if TYPE_CHECKING:
     # programs that use no file system of fsspec do not load it
     import asyncio
+
+_R = TypeVar("_R")
 
 # Calls that change the store. If one is cancelled, the server may have received all of it.
 _WRITES = {"pipe", "pipe_file", "rm", "rm_file", "copy"}
@@ -40,24 +42,44 @@ def call(fs: Client, keys: Sequence[Key], name: str, *args: Option, **kwargs: Op
     method = getattr(fs, name)
     # fsspec makes a method that waits from a coroutine function; another method is a plain function
     wrapped: Callable[..., Coroutine[Client, Client, Client]] | None = getattr(method, "__wrapped__", None)
-    if not fs.async_impl or fs.asynchronous or not inspect.iscoroutinefunction(wrapped) or _runs(fs.loop):
+    if not fs.async_impl or fs.asynchronous or not inspect.iscoroutinefunction(wrapped) or runs(fs.loop):
         return method(*args, **kwargs)
     if inspect.ismethod(method):
         args = (fs, *args)
-    request = _Request(fs.loop, wrapped(*args, **kwargs))
+    return run(fs, keys, wrapped(*args, **kwargs), writes=name in _WRITES)
+
+
+def run(
+    fs: Client, keys: Sequence[Key], coroutine: Coroutine[Client, Client, _R], writes: bool = False
+) -> _R:
+    """Run a coroutine in the event loop of a file system of fsspec, which another thread runs.
+
+    Parameters
+    ----------
+    fs : fsspec.AbstractFileSystem
+        The file system.
+    keys : sequence of str
+        What the coroutine is about, for the note of an exception.
+    coroutine : coroutine
+        Sends requests.
+    writes : bool, default False
+        Whether it changes the store.
+    """
+    request = _Request(fs.loop, coroutine)
     try:
         request.loop.call_soon_threadsafe(request.start)
         wait_for(request.finished)
     except BaseException as exc:
         is_ended = request.cancel()
-        if name in _WRITES or not is_ended:
+        if writes or not is_ended:
             exc.add_note(describe_unfinished(list(keys)))
         raise
     assert request.task is not None, "the request was finished, so it was started"
-    return request.task.result()
+    result: _R = request.task.result()
+    return result
 
 
-def _runs(loop: asyncio.AbstractEventLoop) -> bool:
+def runs(loop: asyncio.AbstractEventLoop) -> bool:
     """Return whether this thread runs an event loop; it must not wait for a coroutine of that loop."""
     import asyncio
 

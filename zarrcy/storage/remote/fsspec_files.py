@@ -18,7 +18,8 @@ from zarrcy.storage.byte_ranges import agreed_versions, parts_of_one_version
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.optional import Client, Option
 from zarrcy.storage.remote.concurrent import map_requests
-from zarrcy.storage.remote.event_loop import call
+from zarrcy.storage.remote.event_loop import call, run, runs
+from zarrcy.storage.remote.http_ranges import HttpPart, read_ranges, sends_ranges
 from zarrcy.storage.remote.server_errors import (
     access_denied,
     is_denied,
@@ -93,6 +94,7 @@ class FsspecFiles(Store):
         read = inspect.signature(getattr(self.fs, "_cat_file", self.fs.cat_file)).parameters
         self._one_request = {name: 1 for name in ("max_concurrency", "concurrency") if name in read}
         self._joins_reads = _joins_reads(self.fs)
+        self._sends_ranges = sends_ranges(self.fs)
         self._refreshes = "refresh" in inspect.signature(getattr(self.fs, "_info", self.fs.info)).parameters
 
     def _file(self, key: str) -> str:
@@ -288,7 +290,13 @@ class FsspecFiles(Store):
         fsspec does not pass on what a response says about the version. So what `info` of the file system returns
         (ETag, time, length ...) is compared before and after the parts are read. A single part needs no comparison.
         An s3fs file system with ``version_aware=True`` reads the version that `info` names.
+
+        Over HTTP, each response says which version it is of.
         """
+        if self._sends_ranges and self._has_ranges is not False and not runs(self.fs.loop):
+            answer = self._read_http(key_ranges, versions)
+            if answer is not None:
+                return answer
         counts = Counter(key for key, _ in key_ranges)
         checked = [key for key, n in counts.items() if n > 1 or key in versions]
         new = [key for key in checked if versions.get(key) is None]
@@ -311,6 +319,49 @@ class FsspecFiles(Store):
             if part is None and key in before
         ]
         return parts, agreed_versions(before, after)
+
+    def _read_http(
+        self, key_ranges: Sequence[KeyRange], versions: Mapping[str, Hashable]
+    ) -> tuple[list[bytes | None], dict[str, Hashable]] | None:
+        """Read ranges over HTTP, and their versions; None if the server sends whole files."""
+        check_ranges(key_ranges)
+        requests = [(self._file(key), part) for key, part in key_ranges]
+        # a server that does not say so in its first response may send a whole file for each range
+        n_first = len(requests) if self._has_ranges else 1
+        answers = self._ask_http(requests[:n_first])
+        answers += self._ask_http(requests[n_first:]) if self._has_ranges else []
+        if len(answers) < len(requests) and self._has_ranges is None:
+            # the first file is missing, or can't be read: that says nothing about the server
+            answers += self._ask_http(requests[n_first:])
+        if len(answers) < len(requests):
+            return None
+        parts: list[bytes | None] = []
+        seen: list[tuple[str, Hashable]] = []
+        for (key, _), answer in zip(key_ranges, answers, strict=True):
+            if isinstance(answer, BaseException):
+                error = self._error(key, answer)
+                if error is not None:
+                    raise error
+                parts.append(None)
+                seen.append((key, None))
+            else:
+                parts.append(answer.data)
+                seen.append((key, answer.version))
+        return parts, agreed_versions(versions, seen)
+
+    def _ask_http(self, requests: list[tuple[str, tuple[int, int | None]]]) -> list[HttpPart | BaseException]:
+        """Read ranges of files, and notice whether the server supports range requests."""
+        if not requests:
+            return []
+
+        def ask(some: list[tuple[str, tuple[int, int | None]]]) -> list[HttpPart | BaseException]:
+            return run(self.fs, self._keys_in([file for file, _ in some]), read_ranges(self.fs, some))
+
+        answers = retried_each(ask, requests)
+        for answer in answers:
+            if isinstance(answer, HttpPart) and answer.by_range is not None:
+                self._has_ranges = answer.by_range
+        return answers
 
     def _version_of(self, key: str) -> _Version | None:
         """Return what tells the value of a key apart from others; None if the key does not exist."""

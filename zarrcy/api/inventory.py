@@ -15,6 +15,7 @@ from zarrcy.metadata import ArrayMetadata
 from zarrcy.metadata.consolidated_copies import stale_keys
 from zarrcy.metadata.format import Format
 from zarrcy.storage import access
+from zarrcy.storage.listing import keys_of
 from zarrcy.types import Buffer, Key, Shape, Store
 
 _BATCH_KEYS = 1000
@@ -155,11 +156,14 @@ def _take_draft_inventory(store: Store, path: str, chunk_store: Store | None, in
     draft = metadata.v3_draft
     (meta, data), _ = draft.storage_prefixes("-")
     root = data[:-1]
-    prefixes = {prefix for key in store if (prefix := draft.prefix_of_document(key)) is not None}
+    prefixes = {prefix for key in keys_of(store) if (prefix := draft.prefix_of_document(key)) is not None}
     for prefix in sorted(prefixes):
         if not prefix.startswith(prefix_of(path)):
             continue
         keys = [key for key in draft.documents_at(prefix) if key in store]
+        if not keys:
+            # another writer deleted the node since
+            continue
         if len(keys) > 1:
             inventory.report("metadata", keys[1], "a node is an array or a group, not both", prefix)
         try:
@@ -174,10 +178,12 @@ def _take_draft_inventory(store: Store, path: str, chunk_store: Store | None, in
         else:
             inventory.arrays[prefix] = StoredArray(prefix[:-1], [description], [[]], root)
     if not path:
-        documents = {key: store[key] for key in store if key.startswith(meta[:-2])}
+        keys = [key for key in keys_of(store) if key.startswith(meta[:-2])]
+        values = zip(keys, access.documents(store)(keys), strict=True)
+        documents = {key: value for key, value in values if value is not None}
         _compare_consolidated(documents, "", draft, inventory)
     chunks = store if chunk_store is None else chunk_store
-    for key in sorted(chunks):
+    for key in sorted(keys_of(chunks)):
         if not key.startswith(root + prefix_of(path)):
             continue
         place = key[len(root) :]
@@ -210,7 +216,7 @@ def _list_keys(store: Store, path: str) -> tuple[dict[str, set[str]], list[Key]]
     names, prefix = _document_names(), prefix_of(path)
     documents: defaultdict[str, set[str]] = defaultdict(set)
     others = []
-    for key in sorted(key for key in store if key.startswith(prefix)):
+    for key in sorted(key for key in keys_of(store) if key.startswith(prefix)):
         if QUARANTINE in key.split("/"):
             continue
         above, slash, name = key.rpartition("/")

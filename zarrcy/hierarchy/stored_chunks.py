@@ -16,7 +16,7 @@ from zarrcy.hierarchy.node import Node
 from zarrcy.metadata import ArrayMetadata
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
-from zarrcy.storage.listing import listdir
+from zarrcy.storage.listing import keys_of, listdir
 from zarrcy.types import Buffer, Coords, Key, Shape, Store
 
 _DIGEST_BATCH_KEYS = 1024
@@ -64,7 +64,7 @@ def _names_below(
     if chunk_keys.separator == "." or not ndim:
         yield from listdir(store, prefix)
     elif access.is_in_memory(store) or not offers(store, "listdir"):
-        yield from (key[len(prefix) :] for key in list(store) if key.startswith(prefix))
+        yield from (key[len(prefix) :] for key in keys_of(store) if key.startswith(prefix))
     else:
         # do not list the whole store: it may hold many arrays
         starts: list[tuple[str, Coords]] = [(chunk_keys.lead, ())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 
 from zarrcy.errors import AccessWarning, KeyPathError
 from zarrcy.keys import normalize_path, only_listed, prefix_of
@@ -25,10 +26,34 @@ def warn_denied(place: str) -> None:
     )
 
 
+# Attempts to list a mapping whose keys change while it is listed.
+_ATTEMPTS = 1000
+
+
+def keys_of(store: Iterable[str]) -> list[str]:
+    """Return all keys of a store at one moment. Other threads may add and delete keys meanwhile.
+
+    The iterator of a dictionary ends with RuntimeError if the dictionary grows or shrinks. One call of `list` copies
+    its keys in one step; for a mapping of the user that has a dictionary inside, it may have to be repeated.
+
+    Examples
+    --------
+    >>> keys_of({"a/0": b"", "a/1": b""})
+    ['a/0', 'a/1']
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return list(store)
+        except RuntimeError as exc:
+            if "during iteration" not in str(exc):
+                raise
+    return list(store)
+
+
 def list_keys(keys: Iterable[str], path: str) -> list[str]:
     """Return the names directly below `path`, sorted, from a mapping or from all its keys below the path."""
     prefix = prefix_of(path)
-    return sorted({key[len(prefix) :].split("/", 1)[0] for key in list(keys) if key.startswith(prefix)})
+    return sorted({key[len(prefix) :].split("/", 1)[0] for key in keys_of(keys) if key.startswith(prefix)})
 
 
 def list_sorted(keys: Sequence[str], path: str) -> list[str]:
@@ -53,10 +78,12 @@ def list_sorted(keys: Sequence[str], path: str) -> list[str]:
 
 
 def remove_keys(store: MutableMapping[str, Buffer], path: str) -> None:
-    """Delete all keys below `path`."""
+    """Delete all keys below `path`. Another thread may delete some of them meanwhile."""
     prefix = prefix_of(path)
-    for key in [key for key in store if key.startswith(prefix)]:
-        del store[key]
+    for key in keys_of(store):
+        if key.startswith(prefix):
+            with suppress(KeyError):
+                del store[key]
 
 
 def rename_keys(store: MutableMapping[str, Buffer], src: str, dst: str) -> None:
@@ -72,24 +99,25 @@ def rename_keys(store: MutableMapping[str, Buffer], src: str, dst: str) -> None:
     if dst.startswith(prefix_of(src)):
         raise KeyPathError(dst, f"{src!r} can't be moved below itself")
     # shorter keys first: a moved key may free the place for a longer one
-    keys = sorted((key for key in store if key == src or key.startswith(prefix_of(src))), key=len)
+    keys = sorted((key for key in keys_of(store) if key == src or key.startswith(prefix_of(src))), key=len)
     if not keys:
         raise KeyError(src)
     for key in keys:
-        store[prefix_of(dst) + key[len(prefix_of(src)) :] if key != src else dst] = store[key]
-        del store[key]
+        # another thread may delete a key meanwhile
+        with suppress(KeyError):
+            store[prefix_of(dst) + key[len(prefix_of(src)) :] if key != src else dst] = store[key]
+            del store[key]
 
 
 def sizes_below(store: Mapping[str, Buffer], path: str) -> int:
     """Return the length, in bytes, of the value whose key is `path`, or of all values directly below it."""
-    if path and path in store:
-        return memoryview(store[path]).nbytes
+    own = store.get(path) if path else None
+    if own is not None:
+        return memoryview(own).nbytes
     prefix = prefix_of(path)
-    return sum(
-        memoryview(store[key]).nbytes
-        for key in list(store)
-        if key.startswith(prefix) and "/" not in key[len(prefix) :]
-    )
+    keys = (key for key in keys_of(store) if key.startswith(prefix) and "/" not in key[len(prefix) :])
+    # None: another thread deleted the key since
+    return sum(memoryview(value).nbytes for value in map(store.get, keys) if value is not None)
 
 
 def listdir(store: Mapping[str, Buffer], path: str | None = None) -> list[str]:

@@ -67,7 +67,7 @@ class KVStore(Store):
         return key in self._mutable_mapping
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._mutable_mapping)
+        return iter(listing.keys_of(self._mutable_mapping))
 
     def __len__(self) -> int:
         return len(self._mutable_mapping)
@@ -181,7 +181,7 @@ class MemoryStore(Store):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        nbytes = sum(len(value) for value in self._values.values())
+        nbytes = sum(map(len, list(self._values.values())))
         return f"<{type(self).__name__} with {len(self)} keys, {nbytes} bytes>"
 
     def clear(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 
 from zarrcy.storage import access
+from zarrcy.storage.listing import keys_of
 from zarrcy.types import Buffer, Key, Store
 
 
@@ -44,7 +45,7 @@ class PastCaches(MutableMapping[str, Buffer]):
         return key in self._stored
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._stored)
+        return iter(keys_of(self._stored))
 
     def __len__(self) -> int:
         return len(self._stored)

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from zarrcy.storage import access
 from zarrcy.storage.base import Store
+from zarrcy.storage.listing import keys_of
 from zarrcy.sync.thread_pool import text_of
 from zarrcy.types import Buffer, Key
 from zarrcy.types import Store as StoreLike
@@ -128,7 +129,7 @@ class _StoreBelow(Store):
 
     def __iter__(self) -> Iterator[Key]:
         skip = len(self._prefix)
-        return (key[skip:] for key in self._store if key.startswith(self._prefix))
+        return (key[skip:] for key in keys_of(self._store) if key.startswith(self._prefix))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

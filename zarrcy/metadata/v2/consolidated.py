@@ -17,6 +17,7 @@ from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.storage.json_reader import parse_json
+from zarrcy.storage.listing import keys_of
 from zarrcy.storage.strict_json import refuse_bare_nan
 from zarrcy.types import JSON, Buffer, Key, Store
 
@@ -65,8 +66,13 @@ def documents_of(store: Store) -> Iterator[tuple[Key, Buffer]]:
     store = access.uncached(store)
     fetch = access.documents(store)
     if access.is_in_memory(store) or not offers(store, "listdir"):
-        keys = [key for key in store if key.rsplit("/", 1)[-1] in DOCUMENTS_OF_NODES and not is_own_key(key)]
-        yield from zip(keys, fetch(keys), strict=True)
+        keys = [
+            key
+            for key in keys_of(store)
+            if key.rsplit("/", 1)[-1] in DOCUMENTS_OF_NODES and not is_own_key(key)
+        ]
+        # None: another thread deleted the document since
+        yield from ((key, value) for key, value in zip(keys, fetch(keys), strict=True) if value is not None)
         return
     batched = offers(store, "getitems")
     denied = set(access.denied_below(store, ""))

@@ -28,6 +28,7 @@ from zarrcy.metadata.v3.document import (
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
+from zarrcy.storage.listing import keys_of
 from zarrcy.storage.strict_json import refuse_bare_nan
 from zarrcy.types import JSON, Key, Store
 
@@ -76,7 +77,7 @@ def _entries_below(store: Store, prefix: str) -> Iterator[tuple[str, str]]:
     if access.is_in_memory(store) or not offers(store, "listdir"):
         keys = [
             key
-            for key in store
+            for key in keys_of(store)
             if key.startswith(prefix) and key.endswith(f"/{KEY}") and not is_own_key(key[len(prefix) :])
         ]
         yield from _entries(store, keys, prefix, [])

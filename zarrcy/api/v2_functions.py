@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zarrcy.hierarchy.creation import normalize_elements, normalize_stores
+from zarrcy.hierarchy.creation import normalize_compressor, normalize_elements, normalize_stores
 from zarrcy.hierarchy.node import Node
 from zarrcy.metadata import ArraySpec
 from zarrcy.storage import access
@@ -159,7 +159,7 @@ def init_array(
         order=order,
         filters=filters,
         # as in zarr-python 2, an empty list means no compressor
-        compressor=compressor or None,
+        compressor=normalize_compressor(compressor or None),
         object_codec=object_codec,
         dimension_separator=dimension_separator,
         default_separator=access.dimension_separator(store),

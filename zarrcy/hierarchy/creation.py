@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Unpack
 
@@ -41,6 +42,14 @@ _MODES = ("r", "r+", "a", "w", "w-", "x")
 # Elements of a larger array of zarrcy, in bytes, are copied piece by piece instead of loaded at once.
 _MOST_LOADED = 32 * 2**20
 _NOT_GIVEN: Option = object()
+# Arguments of h5py's `create_dataset` that say how HDF5 stores a dataset.
+# fmt: off
+_ONLY_HDF5 = {
+    "allow_unknown_filter", "dcpl", "dapl", "efile_prefix", "external", "fill_time", "fletcher32",
+    "maxshape", "rdcc_nbytes", "rdcc_nslots", "rdcc_w0", "scaleoffset", "shuffle", "track_order",
+    "track_times", "virtual_prefix",
+}
+# fmt: on
 
 
 def create(
@@ -132,8 +141,8 @@ def create(
         User attributes of the new array.
     compression : str, codec or None, optional
         The compressor as in h5py: its name, or "none".
-    compression_opts : int or dict, optional
-        The first parameter of this compressor, or all of its parameters by name.
+    compression_opts : int, sequence or dict, optional
+        The first parameter of this compressor, its first parameters, or all of its parameters by name.
     codecs : sequence of codec, str or dict, optional
         Format 3: the whole codec pipeline, instead of `filters`, `compressor` and `order`. Each item is a codec of
         numcodecs, or the name or the configuration of a codec as in the metadata. "bytes" is added if it is missing.
@@ -151,12 +160,19 @@ def create(
     fillvalue : scalar, optional
         The fill value as in h5py.
     **options
-        ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes``, see `Array`.
+        ``read_missing``, ``unaligned``, ``threads`` and ``cache_bytes``, see `Array`. Other arguments of h5py, such as
+        ``shuffle`` and ``maxshape``, are ignored with a warning.
 
     Returns
     -------
     Array
         The new array.
+
+    Warns
+    -----
+    UserWarning
+        If an argument is ignored: also an `object_codec` for elements that are not objects, and `compression` if
+        there is a `compressor`.
 
     Raises
     ------
@@ -185,8 +201,10 @@ def create(
             f"storage_transformers is {storage_transformers!r}; no format has any, so leave it out"
         )
     store, chunk_store = normalize_stores(store, chunk_store, storage_options, "w" if overwrite else "a")
-    if compression is not _NOT_GIVEN and compressor == "default":
-        compressor = _compressor_of(compression, compression_opts)
+    if isinstance(compressor, str) or compression is not _NOT_GIVEN or compression_opts is not None:
+        compressor = normalize_compressor(compressor, compression, compression_opts)
+    if options:
+        _drop_hdf5_arguments(options)
     node = Node(store, path, chunk_store, synchronizer, asked_format(zarr_format, zarr_version))
     lengths, chunk_shape, element_dtype, object_codec = normalize_elements(
         shape, chunks, dtype, object_codec, shards
@@ -238,6 +256,9 @@ def normalize_elements(
         If a length is not valid.
     """
     element_dtype, object_codec = _normalize_dtype(dtype, object_codec)
+    if object_codec is not None and not element_dtype.hasobject:
+        _warn_ignored("object_codec", f"elements of data type {element_dtype} are not objects")
+        object_codec = None
     lengths = normalize_shape(shape)
     if element_dtype.subdtype is not None:
         # the axes of a sub-array type become axes of the array
@@ -348,17 +369,54 @@ class opened_store(AbstractContextManager[Store]):  # noqa: N801 - used as a fun
             self._archive = None
 
 
-def _compressor_of(compression: Option, opts: Option) -> Option:
-    """Return the compressor that the h5py arguments ``compression`` and ``compression_opts`` mean."""
+def normalize_compressor(
+    compressor: Option, compression: Option = _NOT_GIVEN, compression_opts: Option = None
+) -> Option:
+    """Return the compressor that arguments mean, of which ``compression`` and ``compression_opts`` are those of h5py.
+
+    Parameters
+    ----------
+    compressor, compression, compression_opts
+        As for `create`. A compressor "none" is a spelling of zarr-python 1.
+
+    Raises
+    ------
+    BadCompressorError
+        If `compression` is not a codec.
+    """
+    if not isinstance(compressor, str) or compressor != "default":
+        if compression is not _NOT_GIVEN:
+            _warn_ignored("compression", "the argument 'compressor' is given")
+        if compression_opts is not None:
+            _warn_ignored("compression_opts", "the argument 'compressor' is given")
+        return None if isinstance(compressor, str) and compressor == "none" else compressor
+    if compression is _NOT_GIVEN:
+        if compression_opts is not None:
+            _warn_ignored("compression_opts", "the argument 'compression' is not given")
+        return compressor
     if not isinstance(compression, str) or compression in ("none", "default"):
-        return None if compression == "none" else compression
+        return None if isinstance(compression, str) and compression == "none" else compression
     try:
         codec = numcodecs.get_codec({"id": compression})
     except ValueError as exc:
         raise BadCompressorError(compression, str(exc)) from exc
-    if opts is None:
+    if compression_opts is None:
         return codec
-    return type(codec)(**opts) if isinstance(opts, dict) else type(codec)(opts)
+    if isinstance(compression_opts, dict):
+        return type(codec)(**compression_opts)
+    opts = compression_opts if isinstance(compression_opts, (list, tuple)) else [compression_opts]
+    return type(codec)(*opts)
+
+
+def _drop_hdf5_arguments(options: ExtraOptions) -> None:
+    """Remove arguments that only HDF5 has, with a warning for each that asks for something."""
+    for name in _ONLY_HDF5 & options.keys():
+        if options.pop(name) is not None:  # type: ignore[misc]
+            _warn_ignored(name, "it says how HDF5 stores a dataset")
+
+
+def _warn_ignored(name: str, reason: str) -> None:
+    warnings.warn(f"ignoring keyword argument {name!r}: {reason}", stacklevel=4)
 
 
 def _normalize_dtype(dtype: Option, object_codec: Option) -> tuple[AnyDtype, Option]:
@@ -502,7 +560,8 @@ def array(data: Elements, **kwargs: Option) -> Array:
     Parameters
     ----------
     data : array_like
-        The elements. They give the shape, the data type and, if `data` is a chunked array, the chunks.
+        The elements. They give the shape, the data type and, if `data` is a chunked array (of Zarr, HDF5, bcolz), the
+        chunks.
     **kwargs
         Arguments of `create`, which take precedence. With ``overwrite=True``, `data` may be read from what is
         replaced: the new array is then written under a temporary name, so the store needs room for both.
@@ -536,9 +595,9 @@ def array(data: Elements, **kwargs: Option) -> Array:
         if isinstance(data, Array) and data.dtype.hasobject and "object_codec" not in kwargs:
             # objects need a codec, and the codec of `data` fits
             kwargs.setdefault("filters", data.filters)
-    if kwargs.get("chunks") is None and getattr(data, "chunks", None) and not hasattr(data, "dask"):
-        # the chunks of another chunked array (Zarr, HDF5) suit its data
-        kwargs["chunks"] = data.chunks
+    if kwargs.get("chunks") is None and (chunks := _chunks_of(data)):
+        # the chunks of another chunked array suit its data
+        kwargs["chunks"] = chunks
     read_only = kwargs.pop("read_only", False)
     created = (
         _create_over(data, kwargs)
@@ -547,6 +606,16 @@ def array(data: Elements, **kwargs: Option) -> Array:
     )
     created.read_only = read_only
     return created
+
+
+def _chunks_of(data: Elements) -> Option:
+    """Return the chunks of a chunked array; None if `data` is not one, or has chunks of different shapes."""
+    chunks = getattr(data, "chunks", None)
+    if isinstance(chunks, tuple) and len(chunks) == len(data.shape) and not hasattr(data, "dask"):
+        return chunks
+    # bcolz has chunks of whole rows
+    n_rows = getattr(data, "chunklen", None)
+    return None if n_rows is None else (n_rows, *data.shape[1:])
 
 
 def _create_filled(data: Elements, kwargs: dict[str, Option]) -> Array:
@@ -729,8 +798,8 @@ def _like(a: Elements, kwargs: dict[str, Option], with_fill: bool = False) -> di
     likeness: dict[str, Option] = {}
     if isinstance(getattr(a, "shape", None), tuple):
         likeness["shape"] = a.shape
-        chunks = getattr(a, "chunks", None)
-        if isinstance(chunks, tuple) and len(chunks) == len(a.shape):
+        chunks = _chunks_of(a)
+        if chunks:
             likeness["chunks"] = chunks
     if hasattr(a, "dtype"):
         likeness["dtype"] = a.dtype

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import operator
+import warnings
 from typing import TYPE_CHECKING, SupportsIndex, TypeAlias
+
+import numpy as np
 
 from zarrcy.types import Shape
 
@@ -54,7 +57,7 @@ def normalize_shape(shape: ShapeLike | None) -> Shape:
     Raises
     ------
     TypeError
-        If `shape` is None, or a length is not an integer.
+        If `shape` is None, or a length is not an integer. A float that is a whole number is accepted with a warning.
     ValueError
         If a length is negative, or there are more axes than an array can have.
 
@@ -83,7 +86,18 @@ def _as_ints(lengths: ShapeLike) -> int | Shape:
         except TypeError:
             # an iterable
             pass
-    return tuple([operator.index(n) for n in lengths])  # type: ignore[union-attr]
+    return tuple([_as_int(n) for n in lengths])  # type: ignore[union-attr]
+
+
+def _as_int(length: SupportsIndex) -> int:
+    try:
+        return operator.index(length)
+    except TypeError:
+        # zarr-python 2 takes lengths that a program computed by division
+        if not isinstance(length, (float, np.floating)) or not float(length).is_integer():
+            raise
+    warnings.warn(f"the length {length!r} is not an integer; {int(length)} is used", stacklevel=5)
+    return int(length)
 
 
 def guess_chunks(shape: Shape, itemsize: int, in_shards: bool = False) -> Shape:
@@ -283,7 +297,7 @@ def _lengths(name: str, lengths: Lengths, shape: Shape) -> Shape:
             stated = tuple(lengths)  # type: ignore[arg-type]
     if len(stated) > len(shape):
         raise ValueError(f"{name} {stated} have more axes than the shape {shape}")
-    checked = [-1 if n is None else operator.index(n) for n in stated]
+    checked = [-1 if n is None else _as_int(n) for n in stated]
     for axis, n in enumerate(checked):
         if n < 1:
             if n != -1:

@@ -133,7 +133,7 @@ def normalize_fill_value(value: Elements, dtype: AnyDtype) -> Elements:
         ):
             scalar: Elements = np.zeros((), dtype)[()]
         elif dtype.kind == "V" and dtype.fields and isinstance(value, bytes):
-            scalar = np.frombuffer(value, dtype)[0]
+            scalar = _padded(value, dtype)
         elif dtype.kind == "U" and not isinstance(value, str):
             raise TypeError("it is not a str")  # noqa: TRY301
         elif dtype.kind == "V" and isinstance(value, np.void) and value.dtype == dtype:
@@ -143,6 +143,13 @@ def normalize_fill_value(value: Elements, dtype: AnyDtype) -> Elements:
     except (TypeError, ValueError, OverflowError, IndexError) as exc:
         raise ValueError(f"fill value {value!r} does not fit data type {dtype}: {exc}") from exc
     return scalar
+
+
+def _padded(value: bytes, dtype: AnyDtype) -> Elements:
+    """Return the element whose first bytes are `value`, and whose other bytes are zero."""
+    if len(value) > dtype.itemsize:
+        raise ValueError(f"it has {len(value)} bytes, and an element has {dtype.itemsize}")
+    return np.frombuffer(value.ljust(dtype.itemsize, b"\0"), np.uint8).view(dtype)[0]
 
 
 def _scalar_of(value: Elements, dtype: AnyDtype) -> Elements:

@@ -18,7 +18,7 @@ from numcodecs.compat import ensure_contiguous_ndarray, ensure_text
 import zarrcy
 from zarrcy._zarr2_modules import MODULES
 from zarrcy.keys import normalize_path as normalize_storage_path
-from zarrcy.metadata.json_writer import dump_json as json_dumps
+from zarrcy.metadata.json_writer import ASCII_STYLE, dump_json
 from zarrcy.metadata.v2 import dtypes
 from zarrcy.types import JSON, AnyDtype, Buffer, Codec, Elements
 
@@ -133,6 +133,27 @@ def _module(name: str, content: dict[str, object]) -> ModuleType:
 
 
 # -- functions of zarr-python 2 that zarrcy itself does not use ---------------------------------
+
+
+def json_dumps(o: JSON) -> bytes:
+    """Write JSON in ASCII, with sorted names and an indent of 4.
+
+    Parameters
+    ----------
+    o : None, bool, int, float, str, list or dict
+        The value.
+
+    Returns
+    -------
+    bytes
+        The text.
+
+    Examples
+    --------
+    >>> json_dumps({"a": "é"})
+    b'{\\n    "a": "\\\\u00e9"\\n}'
+    """
+    return dump_json(o, style=ASCII_STYLE)
 
 
 def json_loads(s: bytes | str) -> JSON:

@@ -39,7 +39,7 @@ OTHERS = [
 
 
 def expected(value, indent, sorts_names):
-    return json.dumps(value, indent=len(indent), sort_keys=sorts_names)
+    return json.dumps(value, indent=len(indent), sort_keys=sorts_names, ensure_ascii=False)
 
 
 @on_both_kernels

@@ -164,5 +164,5 @@ def test_creating_equal_arrays_parses_no_document(zarr_format, monkeypatch):
     ],
 )
 def test_a_document_of_v3_has_the_bytes_of_the_json_module(value):
-    plain = json.dumps(value, indent=2, default=lambda item: item.tolist())
+    plain = json.dumps(value, indent=2, default=lambda item: item.tolist(), ensure_ascii=False)
     assert dump_json(value, "", V3_STYLE) == plain.encode()

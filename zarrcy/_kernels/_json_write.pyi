@@ -4,7 +4,7 @@
 """
 
 def write_json(value: object, indent: str, sorts_names: bool) -> str | None:
-    """Return the text of a value in ASCII, with each member and item on a line of its own.
+    """Return the text of a value, with each member and item on a line of its own.
 
     Parameters
     ----------

@@ -3,14 +3,14 @@
 `_reference_json_write` is the twin in Python.
 """
 
-from json.encoder import encode_basestring_ascii
+from json.encoder import encode_basestring
 
 from libc.math cimport isfinite
 
 cdef enum:
     MOST_LEVELS = 200                # nested objects and lists; the functions here are recursive
 
-cdef object _text_of = encode_basestring_ascii
+cdef object _text_of = encode_basestring
 cdef str _NULL = "null"
 cdef str _TRUE = "true"
 cdef str _FALSE = "false"
@@ -18,7 +18,7 @@ cdef str _COLON = ": "
 
 
 def write_json(value, str indent not None, bint sorts_names):
-    """Return the text of a value in ASCII, with each member and item on a line of its own.
+    """Return the text of a value, with each member and item on a line of its own.
 
     Parameters
     ----------

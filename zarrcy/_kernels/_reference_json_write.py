@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from json.encoder import encode_basestring_ascii
+from json.encoder import encode_basestring
 from typing import Any, TypeAlias
 
 JSON: TypeAlias = Any
@@ -14,7 +14,7 @@ MOST_LEVELS = 200
 
 _CONSTANTS = {None: "null", True: "true", False: "false"}
 _WRITERS: dict[type, Callable[[JSON], str]] = {
-    str: encode_basestring_ascii,
+    str: encode_basestring,
     int: repr,
     bool: _CONSTANTS.__getitem__,
     type(None): _CONSTANTS.__getitem__,
@@ -59,7 +59,7 @@ def _text_of(value: JSON, newline: str, indent: str, sorts_names: bool, levels: 
     if kind is not dict or not {*map(type, value)} <= _STR:
         raise _OtherValueError
     parts = [
-        f"{encode_basestring_ascii(name)}: {_text_of(value[name], inner, indent, sorts_names, levels - 1)}"
+        f"{encode_basestring(name)}: {_text_of(value[name], inner, indent, sorts_names, levels - 1)}"
         for name in (sorted(value) if sorts_names else value)
     ]
     return f"{{{inner}{f',{inner}'.join(parts)}{newline}}}" if parts else "{}"

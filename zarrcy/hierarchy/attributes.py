@@ -185,13 +185,14 @@ class Attributes(MutableMapping[str, JSON]):
         values = {_attribute_name(name): value for name, value in values.items()}
         with self._node.change_lock(self.key):
             # another process may have changed them since they were cached
-            attributes = self._node.load_attributes(past_caches=True) if keep else {}
+            before = self._node.load_attributes(past_caches=True) if keep else {}
+            attributes = dict(before)
             if remove is not None:
                 del attributes[remove]
             attributes = json_attributes(attributes | values, self.key)
             # if what follows fails or is interrupted, it is not known what is stored
             self._cached = None
-            self._node.save_attributes(attributes)
+            self._node.save_attributes(attributes, before)
             if self.cache:
                 self._cached = attributes
 

@@ -385,11 +385,14 @@ class Node:
         self.format.prepare(self.store)
         self._save(self.format.group_documents(self.prefix))
 
-    def save_attributes(self, attributes: dict[str, JSON]) -> None:
-        """Replace the user attributes. Their values must be those of JSON, see `json_attributes`."""
+    def save_attributes(self, attributes: dict[str, JSON], before: Mapping[str, JSON] | None = None) -> None:
+        """Replace the user attributes. Their values must be those of JSON, see `json_attributes`.
+
+        If some of the stored attributes remain, these are given as `before`, and the names keep their order.
+        """
         with self._documents_lock():
             self._drop_consolidated()
-            self.format.save_attributes(access.past_caches(self.store), self.prefix, attributes)
+            self.format.save_attributes(access.past_caches(self.store), self.prefix, attributes, before)
 
     def consolidate(self, metadata_key: str = _CONSOLIDATED_KEY) -> dict[Key, bytes]:
         """Write the documents of all nodes below this one into one document; return it by its key."""

@@ -70,8 +70,17 @@ class Documents(Protocol):
     ) -> None:
         """Save the documents of an array. Without `attributes`, the stored ones are kept."""
 
-    def save_attributes(self, store: Store, prefix: str, attributes: Mapping[str, JSON]) -> None:
-        """Save the attributes of a node; its other metadata do not change."""
+    def save_attributes(
+        self,
+        store: Store,
+        prefix: str,
+        attributes: Mapping[str, JSON],
+        before: Mapping[str, JSON] | None = None,
+    ) -> None:
+        """Save the attributes of a node; its other metadata do not change.
+
+        A format that sorts names keeps the order of those that are stored, which are given as `before`.
+        """
 
     def prepare(self, store: Store) -> None:
         """Write the documents that a store needs before its first node."""

@@ -1,4 +1,4 @@
-"""Write JSON documents, those of v2 byte for byte as zarr-python 2 does, and turn values of NumPy into JSON.
+"""Write JSON documents, in UTF-8 and else as zarr-python 2 does, and turn values of NumPy into JSON.
 
 The writer is a kernel: ``json.dumps`` with an indent runs in Python.
 """
@@ -6,7 +6,9 @@ The writer is a kernel: ``json.dumps`` with an indent runs in Python.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from json.encoder import encode_basestring_ascii
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from zarrcy import _kernels, settings
 from zarrcy.errors import StrictJSONError
 from zarrcy.types import JSON, AnyArray, Key
 
+_NOT_ASCII = re.compile("[^\x00-\x7e]")
 _CONSTANTS = {None: "null", True: "true", False: "false"}
 # Most characters of a value in an error message.
 _MOST_TEXT = 80
@@ -29,18 +32,27 @@ class Style(NamedTuple):
         Text before the members of an object or list, once for each level.
     sorts_names : bool
         Whether the members of an object are sorted by name.
+    is_ascii : bool
+        Whether other characters than those of ASCII are escaped.
     """
 
     indent: str
     sorts_names: bool
+    is_ascii: bool = False
 
 
 V2_STYLE = Style("    ", sorts_names=True)
+# The layout of arrays' documents in version 2: digests include them.
+ASCII_STYLE = V2_STYLE._replace(is_ascii=True)
+# The layout of documents in version 2 that another writer did not sort.
+UNSORTED_STYLE = V2_STYLE._replace(sorts_names=False)
 V3_STYLE = Style("  ", sorts_names=False)
 
 
 def dump_json(document: JSON, key: Key = "", style: Style = V2_STYLE) -> bytes:
-    """Return a document in ASCII, by default as zarr-python 2 writes it: sorted keys, an indent of 4.
+    """Return a document in UTF-8, by default in the layout of zarr-python 2: sorted keys, an indent of 4.
+
+    Only surrogates without a partner are escaped, as UTF-8 does not have them, unless the style demands ASCII.
 
     Parameters
     ----------
@@ -77,13 +89,31 @@ def dump_json(document: JSON, key: Key = "", style: Style = V2_STYLE) -> bytes:
 
         refuse_bare_nan(document, key)
         raise
-    return text.encode("ascii")
+    if style.is_ascii:
+        text = _NOT_ASCII.sub(lambda found: encode_basestring_ascii(found[0])[1:-1], text)
+    # the text of a surrogate without a partner is its escape in JSON
+    return text.encode("utf-8", "backslashreplace")
+
+
+def sorts_names(document: Mapping[str, JSON]) -> bool:
+    """Return whether the names in all objects of a document are sorted, as zarr-python 2 writes them.
+
+    >>> sorts_names({"a": {"b": 1}, "c": 2}), sorts_names({"a": {"c": 1, "b": 2}})
+    (True, False)
+    """
+    write = _kernels.json_write.write_json
+    texts = [
+        write(document, "", is_sorted) or json.dumps(document, sort_keys=is_sorted)
+        for is_sorted in (False, True)
+    ]
+    return texts[0] == texts[1]
 
 
 def _dumps(value: JSON, style: Style) -> str:
     return json.dumps(
         value,
         indent=len(style.indent),
+        ensure_ascii=False,
         sort_keys=style.sorts_names,
         default=of_numpy,
         allow_nan=not settings.STRICT_JSON.value(),

@@ -26,7 +26,7 @@ from zarrcy.metadata import v2
 from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, Names, NodeEntry
 from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.metadata.json_member import Member
-from zarrcy.metadata.json_writer import dump_json
+from zarrcy.metadata.json_writer import UNSORTED_STYLE, V2_STYLE, dump_json, sorts_names
 from zarrcy.metadata.node_lookup import Answer, find
 from zarrcy.metadata.v2.documents import checked_filters, codec_of, config_of, stages_of
 from zarrcy.metadata.v2.dtypes import decode_dtype, decode_fill_value, encode_dtype, encode_fill_value
@@ -271,7 +271,9 @@ def load_attributes(store: Store, prefix: str) -> dict[str, JSON]:
     return attributes
 
 
-def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -> None:
+def save_attributes(
+    store: Store, prefix: str, attributes: Mapping[str, JSON], before: Mapping[str, JSON] | None = None
+) -> None:
     """Save the attributes of a node; the rest of its document does not change.
 
     Raises
@@ -294,7 +296,9 @@ def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -
     if kind == "array":
         filters = {name: value for name, value in _attributes(members).items() if name == _FILTERS}
         attributes = _with_filters(attributes, filters)
-    store[members.key] = dump_json({**members.object(), "attributes": dict(attributes)}, members.key)
+    members_now = {**members.object(), "attributes": dict(attributes)}
+    style = V2_STYLE if sorts_names(members.object()) else UNSORTED_STYLE
+    store[members.key] = dump_json(members_now, members.key, style)
 
 
 def _with_filters(attributes: Mapping[str, JSON], filters: dict[str, JSON]) -> dict[str, JSON]:
@@ -396,25 +400,35 @@ def array_documents(
     prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> dict[Key, bytes]:
     """Return the documents of an array by their keys."""
+    key = document_key(prefix, "array")
+    return {key: dump_json(_members_of(description, attributes or {}), key)}
+
+
+def _members_of(description: ArrayMetadata, attributes: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return the members of the document of an array."""
     filters = [config_of(stage.codec) for stage in description.stages if isinstance(stage, Filter)]
-    members = {
+    return {
         **description.extra_fields,
-        "attributes": _with_filters(attributes or {}, {_FILTERS: filters} if filters else {}),
+        "attributes": _with_filters(attributes, {_FILTERS: filters} if filters else {}),
         "fill_value": encode_fill_value(description.fill_value, description.dtype),
         "shape": list(description.shape),
     }
-    key = document_key(prefix, "array")
-    return {key: dump_json(members, key)}
 
 
 def save_array(
     store: Store, prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> None:
     """Save the document of an array. Without `attributes`, it keeps those that it has at this moment."""
-    if attributes is None:
-        attributes = load_attributes(store, prefix)
-    for key, document in array_documents(prefix, description, attributes).items():
-        store[key] = document
+    stored = _load(store, prefix)
+    members = _members_of(description, attributes or {})
+    if stored is not None:
+        if attributes is None and "attributes" in stored[1].object():
+            # it also holds the filters
+            members["attributes"] = stored[1].object()["attributes"]
+        # the members keep their order
+        members = {**stored[1].object(), **members}
+    key = document_key(prefix, "array")
+    store[key] = dump_json(members, key, V2_STYLE if stored is None else UNSORTED_STYLE)
 
 
 def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -> dict[Key, bytes]:

@@ -67,7 +67,7 @@ def parse_json(document: JSON, key: Key, most: int = MAX_NBYTES) -> dict[str, JS
 def check_limits(document: bytes, key: Key, most: int = MAX_NBYTES) -> None:
     """Raise MetadataError if a document that was just written is longer, or nested deeper, than a reader accepts."""
     _check_length(document, key, most)
-    text = document.decode("ascii")
+    text = document.decode()
     if not _is_flat(text) and _may_be_deep(text):
         parse_json(document, key, most)
 

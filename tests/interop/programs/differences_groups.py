@@ -55,6 +55,23 @@ def a_group_of_groups_can_be_loaded(zarr, place, x):
     yield x["a"]["y"].shape
 
 
+@family(reason="attributes are written in UTF-8")
+def attributes_are_written_in_utf_8(zarr):
+    s = {}
+    g = zarr.group(s)
+    g.attrs["œ"] = "œ"
+    yield s[".zattrs"]
+
+    s = {}
+    zarr.group(s).attrs["œ"] = "œ"
+    zarr.consolidate_metadata(s)
+    yield s[".zmetadata"]
+
+    z = zarr.zeros(3, store={}, compressor=None)
+    z.attrs["œ"] = "œ"
+    yield z.hexdigest()
+
+
 @family(reason="consolidated metadata that are not JSON raise MetadataError")
 def consolidated_metadata_that_are_not_json_raise_metadataerror(zarr):
     yield zarr.open_consolidated({".zmetadata": b"{"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import numcodecs
@@ -309,7 +310,7 @@ def consolidating(zarr):
     g.attrs["œ"] = "œ"
     g.attrs["n"] = np.nan
     zarr.consolidate_metadata(s)
-    yield s[".zmetadata"]
+    yield repr(json.loads(s[".zmetadata"]))
 
     s = {".zgroup": b'{"zarr_format": 2}', ".zmetadata": b'{"metadata": {}, "zarr_consolidated_format": 2}'}
     yield zarr.open_consolidated(s)

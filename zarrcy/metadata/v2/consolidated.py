@@ -103,7 +103,9 @@ def consolidated_document(documents: Iterable[tuple[Key, Buffer]]) -> bytes:
     for key, document in sorted(documents, key=lambda item: item[0]):
         refuse_bare_nan(parse_json(document, key), key)
         text = document if isinstance(document, str) else bytes(document).decode("utf-8-sig")
-        parts.append(f"{json.dumps(key)}: {text.strip()}".replace("\n", "\n        "))
+        parts.append(f"{json.dumps(key, ensure_ascii=False)}: {text.strip()}".replace("\n", "\n        "))
     inner = ",\n        ".join(parts)
     inner = f"{{\n        {inner}\n    }}" if parts else "{}"
-    return f'{{\n    "metadata": {inner},\n    "zarr_consolidated_format": 1\n}}'.encode()
+    return f'{{\n    "metadata": {inner},\n    "zarr_consolidated_format": 1\n}}'.encode(
+        "utf-8", "backslashreplace"
+    )

@@ -14,7 +14,7 @@ from zarrcy.errors import CodecNotAvailableError, MetadataError
 from zarrcy.indexing.chunk_shapes import MAX_NDIM
 from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys
 from zarrcy.metadata.json_member import MAX_CODECS, Member
-from zarrcy.metadata.json_writer import dump_json
+from zarrcy.metadata.json_writer import ASCII_STYLE, UNSORTED_STYLE, V2_STYLE, Style, dump_json, sorts_names
 from zarrcy.metadata.v2.dtypes import decode_dtype, encode_dtype, encode_fill_value, fill_value_of
 from zarrcy.storage import access
 from zarrcy.storage.json_reader import parse_json
@@ -41,17 +41,6 @@ _DEFAULT_COMPRESSOR: dict[str, JSON] = {
 # Shapes and chunks have lengths below this, in elements or bytes.
 _LENGTH_LIMIT = 2**62
 _REQUIRED = frozenset({"chunks", "dtype", "shape", "zarr_format"})
-_MEMBERS = {
-    "chunks",
-    "compressor",
-    "dimension_separator",
-    "dtype",
-    "fill_value",
-    "filters",
-    "order",
-    "shape",
-    "zarr_format",
-}
 
 
 # -- keys --------------------------------------------------------------------------------------------
@@ -151,8 +140,12 @@ def parse_array(document: Buffer, key: Key, default_separator: str = ".") -> Arr
         fill_value,
         stages_of(members.order, filters, compressor, len(members.shape)),
         members.chunk_keys,
-        dict(members.extra_fields),
+        members.members,
     )
+
+
+class _NotASCII(dict[str, JSON]):
+    """The members of a document that is not ASCII."""
 
 
 class ParsedZarray(NamedTuple):
@@ -166,7 +159,7 @@ class ParsedZarray(NamedTuple):
     filters: list[JSON]
     compressor: JSON
     chunk_keys: ChunkKeys
-    extra_fields: dict[str, JSON]
+    members: dict[str, JSON]
 
 
 # Many arrays have equal documents, and a program may open one array many times.
@@ -223,9 +216,7 @@ def _parse_zarray(document: Buffer, key: Key, default_separator: str) -> ParsedZ
         filters=filters,
         compressor=compressor,
         chunk_keys=chunk_keys(separator, stated is not None),
-        extra_fields={}
-        if _MEMBERS.issuperset(members)
-        else {name: value for name, value in members.items() if name not in _MEMBERS},
+        members=_NotASCII(members) if isinstance(document, bytes) and not document.isascii() else members,
     )
 
 
@@ -333,10 +324,41 @@ def array_documents(
     prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> dict[Key, bytes]:
     """Return the documents of an array by their keys."""
+    key = prefix + ARRAY_KEY
+    stated = description.extra_fields
+    document = (
+        dump_json(_members_changed_since(stated, description), key, _style_of(stated))
+        if stated
+        else dump_json(_members_of(description), key, ASCII_STYLE)
+    )
+    return _with_attributes({key: document}, prefix, attributes)
+
+
+def _style_of(stated: Mapping[str, JSON]) -> Style:
+    return UNSORTED_STYLE._replace(is_ascii=not isinstance(stated, _NotASCII))
+
+
+def _members_changed_since(stated: Mapping[str, JSON], description: ArrayMetadata) -> dict[str, JSON]:
+    """Return the members of a document that was read, in its order and spelling except those that changed since."""
+    changed: dict[str, JSON] = {}
+    if _parse_lengths(stated["shape"], "shape", ARRAY_KEY) != description.shape:
+        changed["shape"] = list(description.shape)
+        if 0 in _parse_lengths(stated["chunks"], "chunks", ARRAY_KEY):
+            # only an axis without elements may have chunks of length 0
+            changed["chunks"] = list(description.chunk_shape)
+    codec = next((stage.name for stage in description.stages if isinstance(stage, Filter)), "")
+    before = fill_value_of(stated.get("fill_value"), description.dtype, codec)
+    fill_value = encode_fill_value(description.fill_value, description.dtype)
+    if repr(encode_fill_value(before, description.dtype)) != repr(fill_value):
+        changed["fill_value"] = fill_value
+    return {**stated, **changed}
+
+
+def _members_of(description: ArrayMetadata) -> dict[str, JSON]:
+    """Return the members of the document of a new array."""
     filters = [stage.codec for stage in description.stages if isinstance(stage, Filter)]
     compressors = [stage.codec for stage in description.stages if isinstance(stage, Compressor)]
-    members = {
-        **description.extra_fields,
+    members: dict[str, JSON] = {
         "chunks": list(description.chunk_shape),
         "compressor": config_of(compressors[0]) if compressors else None,
         "dtype": encode_dtype(description.dtype),
@@ -348,7 +370,7 @@ def array_documents(
     }
     if description.chunk_keys.stated:
         members["dimension_separator"] = description.chunk_keys.separator
-    return _with_attributes({prefix + ARRAY_KEY: dump_json(members, prefix + ARRAY_KEY)}, prefix, attributes)
+    return members
 
 
 def config_of(codec: Codec) -> dict[str, JSON]:
@@ -373,9 +395,13 @@ def save_array(
         store[key] = document
 
 
-def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -> None:
-    """Save the attributes of a node."""
-    store[prefix + ATTRS_KEY] = dump_json(dict(attributes), prefix + ATTRS_KEY)
+def save_attributes(
+    store: Store, prefix: str, attributes: Mapping[str, JSON], before: Mapping[str, JSON] | None = None
+) -> None:
+    """Save the attributes of a node. The names are sorted unless those `before` are not."""
+    key = prefix + ATTRS_KEY
+    style = V2_STYLE if not before or sorts_names(before) else UNSORTED_STYLE
+    store[key] = dump_json(dict(attributes), key, style)
 
 
 def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -> dict[Key, bytes]:

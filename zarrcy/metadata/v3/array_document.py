@@ -15,13 +15,13 @@ from zarrcy.metadata.v3 import fill_values
 from zarrcy.metadata.v3.chunk_grids import parse_rectilinear
 from zarrcy.metadata.v3.codecs import ChunkSpec, depends_on_registry, parse_codecs
 from zarrcy.metadata.v3.data_types import DataType, parse_dtype
-from zarrcy.metadata.v3.discovery import load_attributes
 from zarrcy.metadata.v3.document import (
     KEY,
     ZARR_FORMAT,
     attributes_of,
     check_unknown_fields,
     dump_json,
+    load,
     node_type,
     parse_json,
 )
@@ -32,8 +32,8 @@ _MEMBERS = {
     "zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs",
     "attributes", "storage_transformers", "dimension_names",
 }  # fmt: skip
-# Members that can change; all others are written again as they were read.
-_MUTABLE = {"shape", "fill_value", "attributes"}
+# Members that are not written again as they were read.
+_MUTABLE = {"shape", "attributes"}
 _MAX_LENGTH = 2**62 - 1
 # The separator of chunk coordinates, if the encoding does not state one.
 _SEPARATORS = {"default": "/", "v2": "."}
@@ -194,24 +194,34 @@ def codecs_of(description: ArrayMetadata) -> list[JSON]:
 def _members_of(description: ArrayMetadata, attributes: Mapping[str, JSON]) -> dict[str, JSON]:
     """Return the members of the document of an array."""
     data_type = description.extra_fields["data_type"]
-    members = {
+    members: dict[str, JSON] = {
         "zarr_format": ZARR_FORMAT,
         "node_type": "array",
         "shape": list(description.shape),
         "data_type": data_type,
         "chunk_grid": None,
         "chunk_key_encoding": None,
-        "fill_value": fill_values.to_json(description.fill_value, data_type_of(description), data_type),
+        "fill_value": None,
         "codecs": None,
         "attributes": dict(attributes),
         **description.extra_fields,
     }
+    kind = data_type_of(description)
+    stated = members["fill_value"]
+    fill_value = fill_values.to_json(description.fill_value, kind, data_type)
+    before = fill_values.to_json(fill_values.parse(Member(KEY, "fill_value", stated), kind), kind, data_type)
+    if repr(fill_value) != repr(before):
+        members["fill_value"] = fill_value
     grid = members["chunk_grid"]
-    if description.rectilinear_axes is None and isinstance(grid, dict) and grid["name"] == "rectilinear":
-        # its chunks have one length along each axis, so more readers understand a regular grid
+    if description.rectilinear_axes is None and isinstance(grid, dict) and _is_to_be_rewritten(grid):
         lengths = list(description.chunk_shape)
         members["chunk_grid"] = {"name": "regular", "configuration": {"chunk_shape": lengths}}
     return members
+
+
+def _is_to_be_rewritten(grid: dict[str, JSON]) -> bool:
+    """Return whether a grid of equal chunks is spelled in a way that few readers, or those of other shapes, read."""
+    return grid["name"] == "rectilinear" or 0 in grid["configuration"]["chunk_shape"]
 
 
 def as_stored(array: ArrayMetadata, document: bytes, key: Key, default_separator: str = ".") -> ArrayMetadata:
@@ -232,7 +242,12 @@ def save_array(
     store: Store, prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> None:
     """Save the document of an array. Without `attributes`, it keeps those that it has at this moment."""
-    if attributes is None:
-        attributes = load_attributes(store, prefix)
-    for key, document in array_documents(prefix, description, attributes).items():
-        store[key] = document
+    stored = load(store, prefix)
+    stated = {} if stored is None else stored.object()
+    members = _members_of(description, attributes or {})
+    if attributes is None and "attributes" in stated:
+        members["attributes"] = stated["attributes"]
+    elif attributes is None and stated:
+        del members["attributes"]
+    # the members keep their order
+    store[prefix + KEY] = dump_json({**stated, **members}, prefix + KEY)

@@ -62,13 +62,13 @@ def consolidate(store: Store, path: str, metadata_key: str = KEY) -> dict[Key, b
     text = dump_json({**own, CONSOLIDATED: _PLACEHOLDER}, key).decode()
     # the documents are JSON already: indenting their lines is many times faster than serialising them again
     entries = [
-        f"{json.dumps(name)}: {document}".replace("\n", "\n      ")
+        f"{json.dumps(name, ensure_ascii=False)}: {document}".replace("\n", "\n      ")
         for name, document in sorted(_entries_below(stored, prefix))
     ]
     if entries:
         inner = ",\n      ".join(entries)
         text = f"{text.removesuffix(_EMPTY)}{{\n      {inner}\n    }}{_EMPTY[2:]}"
-    written = store[key] = text.encode()
+    written = store[key] = text.encode("utf-8", "backslashreplace")
     return {key: written}
 
 

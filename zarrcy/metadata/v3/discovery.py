@@ -118,7 +118,9 @@ def load_attributes(store: Store, prefix: str) -> dict[str, JSON]:
     return {} if members is None else attributes_of(members)
 
 
-def save_attributes(store: Store, prefix: str, attributes: Mapping[str, JSON]) -> None:
+def save_attributes(
+    store: Store, prefix: str, attributes: Mapping[str, JSON], before: Mapping[str, JSON] | None = None
+) -> None:
     """Save the attributes of a node; the rest of its document does not change.
 
     Raises

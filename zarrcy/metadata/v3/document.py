@@ -106,5 +106,5 @@ def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -
 
 
 def dump_json(document: JSON, key: Key) -> bytes:
-    """Return the bytes of a document: an indent of 2, ASCII, members in the order of the specification."""
+    """Return the bytes of a document: an indent of 2, UTF-8, members in the order of the specification."""
     return json_writer.dump_json(document, key, json_writer.V3_STYLE)

@@ -15,7 +15,8 @@ from zarrcy.errors import MetadataError
 from zarrcy.types import JSON, AnyDtype, Key
 
 N5_FORMAT = "2.0.0"
-N5_KEYWORDS = ("n5", "dataType", "dimensions", "blockSize", "compression")
+N5_VERSION = "n5"
+N5_KEYWORDS = (N5_VERSION, "dataType", "dimensions", "blockSize", "compression")
 """Members of ``attributes.json`` that are not attributes of the user."""
 
 Document = dict[str, JSON]
@@ -30,7 +31,9 @@ _BLOSC_MEMBERS = ("cname", "clevel", "shuffle", "blocksize")
 
 def dump(document: Document) -> bytes:
     """Return the bytes of a document, formatted like zarr-python 2."""
-    return json.dumps(document, indent=4, sort_keys=True, separators=(",", ": ")).encode("ascii")
+    text = json.dumps(document, indent=4, sort_keys=True, separators=(",", ": "), ensure_ascii=False)
+    # surrogates without a partner do not exist in UTF-8
+    return text.encode("utf-8", "backslashreplace")
 
 
 def is_array(n5: Document) -> bool:
@@ -97,6 +100,24 @@ def array_to_n5(zarray: Document, is_root: bool) -> Document:
         "compression": compressor_to_n5(zarray["compressor"]),
     }
     return {**members, "n5": N5_FORMAT} if is_root else members
+
+
+def restated(n5: Document, members: Document, key: Key) -> Document:
+    """Return members of an array that change, except those that the stored document states in another spelling.
+
+    Parameters
+    ----------
+    n5 : dict
+        The stored document.
+    members : dict
+        What `array_to_n5` returned.
+    key : str
+        Key of the document, for errors.
+    """
+    if not is_array(n5):
+        return members
+    before = {N5_VERSION: N5_FORMAT} | array_to_n5(array_to_zarr(n5, key), is_root=False)
+    return {name: value for name, value in members.items() if name not in n5 or before[name] != value}
 
 
 def _data_type(dtype: JSON) -> str:

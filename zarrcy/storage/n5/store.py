@@ -78,7 +78,8 @@ class N5Files(Store):
         """Store a document of Zarr v2 in the N5 document of a node."""
         n5 = self._load(prefix) or {}
         if name == _ZARRAY:
-            n5.update(documents.array_to_n5(document, is_root=not prefix))
+            members = documents.array_to_n5(document, is_root=not prefix)
+            n5.update(documents.restated(n5, members, prefix + _DOCUMENT))
         elif name == _ZGROUP:
             n5["n5"] = documents.N5_FORMAT
         else:

@@ -465,7 +465,7 @@ class _Copier:
 
     def copy_attributes(self, source: ArrayLike | GroupLike, target: ArrayLike | GroupLike) -> None:
         """Copy the attributes of an array or group."""
-        attributes = dict(source.attrs)
+        attributes = dict(source.attrs.items())
         if _is_h5py(source) and not self.to_h5py:
             attributes = {name: _json_form(value) for name, value in attributes.items()}
         elif isinstance(source, Array) and isinstance(target, Array):

@@ -70,6 +70,8 @@ class ArrayState:
     ----------
     reloads : bool
         Whether the metadata are loaded before the next access.
+    is_outdated : bool
+        Whether the document is being written, or a write of it failed: see `outdated`.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class ArrayState:
         self.cache = cache
         self.is_view = is_view
         self.reloads = not (config.cache_metadata or is_view)
+        self.is_outdated = False
         if isinstance(metadata, ArrayMetadata):
             self.metadata = metadata
         else:
@@ -158,13 +161,13 @@ class ArrayState:
         return self.with_shape(metadata) if is_alike else self.with_metadata(metadata)
 
     def outdated(self) -> ArrayState:
-        """Return a state that is replaced by one with the stored metadata before it is used.
+        """Return a state in whose place each access loads the stored metadata.
 
         An array has it while its document is written: if that fails or is interrupted, it is not known which metadata
-        are stored.
+        are stored. The next change ends this.
         """
         state = self.with_metadata(self.metadata)
-        state.reloads = True
+        state.reloads = state.is_outdated = True
         return state
 
     def with_shape(self, metadata: ArrayMetadata) -> ArrayState:

@@ -13,7 +13,7 @@ import numcodecs
 import numpy as np
 
 from zarrcy.codecs import Compressor, Filter, as_codec
-from zarrcy.errors import ViewError
+from zarrcy.errors import ChunkDecodeError, NotErasableError, ViewError
 from zarrcy.hierarchy import array_indexing
 from zarrcy.hierarchy.array_state import ArrayState, open_state
 from zarrcy.hierarchy.attributes import Attributes
@@ -210,7 +210,11 @@ class Array(NodeProperties):
         """
         state = self._state
         if state.reloads:
-            state = self._state = state.with_metadata(state.node.load_array())
+            loaded = state.with_metadata(state.node.load_array())
+            # not if another thread is changing the document: it would have its new state replaced by the old one
+            if not state.is_outdated:
+                self._state = loaded
+            return loaded
         return state
 
     def _state_to_write(self) -> ArrayState:
@@ -1420,7 +1424,12 @@ class Array(NodeProperties):
                 self._state = state.outdated()
                 if state.cache is not None:
                     state.cache.cache.clear()
-                clear_outside(state, shape)
+                try:
+                    clear_outside(state, shape)
+                except (NotErasableError, ChunkDecodeError):
+                    # nothing has changed
+                    self._state = state
+                    raise
             self._save(state.with_metadata(resized))
 
     def append(self, data: Elements, axis: int = 0) -> Shape:
@@ -1565,7 +1574,7 @@ class Array(NodeProperties):
             )
         )
         # attributes of a subclass
-        for name, value in vars(self).items():
+        for name, value in vars(self).copy().items():
             if name not in vars(view):
                 setattr(view, name, value)
         return view

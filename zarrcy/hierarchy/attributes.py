@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, MutableMapping
+from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
 
 from zarrcy.hierarchy.node import Node, refuse_read_only
 from zarrcy.metadata.json_writer import json_attributes
 from zarrcy.types import JSON, Key, Store, Synchronizer
+
+
+class _Copy:
+    """The attributes in memory, between two changes; None until they are loaded.
+
+    Each change makes a new copy. So a thread that loaded the attributes before a change does not put them in place of
+    what the change wrote.
+    """
+
+    __slots__ = ("attributes",)
+
+    def __init__(self, attributes: dict[str, JSON] | None = None) -> None:
+        self.attributes = attributes
 
 
 class Attributes(MutableMapping[str, JSON]):
@@ -44,7 +57,7 @@ class Attributes(MutableMapping[str, JSON]):
         self._node = node
         self.read_only = read_only
         self.cache = cache
-        self._cached: dict[str, JSON] | None = None
+        self._copy = _Copy()
 
     @property
     def key(self) -> Key:
@@ -65,15 +78,19 @@ class Attributes(MutableMapping[str, JSON]):
         return sorted(self.asdict())
 
     def _load(self) -> dict[str, JSON]:
-        if self._cached is not None and self.cache:
-            return self._cached
-        attributes = self._node.load_attributes()
-        if self.cache:
-            self._cached = attributes
+        if not self.cache:
+            return self._node.load_attributes()
+        copy = self._copy
+        attributes = copy.attributes
+        if attributes is None:
+            attributes = copy.attributes = self._node.load_attributes()
         return attributes
 
     def asdict(self) -> dict[str, JSON]:
         """Return a copy of the attributes as a dictionary.
+
+        It has all attributes at one moment. ``dict(attrs)`` reads them one by one, so it raises KeyError if another
+        thread deletes one meanwhile.
 
         Returns
         -------
@@ -103,7 +120,7 @@ class Attributes(MutableMapping[str, JSON]):
         >>> dict(a.attrs)
         {'units': 'K'}
         """
-        self._cached = None
+        self._copy = _Copy()
 
     def __getitem__(self, name: str) -> JSON:
         return self._load()[name]
@@ -116,6 +133,26 @@ class Attributes(MutableMapping[str, JSON]):
 
     def __len__(self) -> int:
         return len(self._load())
+
+    def items(self) -> ItemsView[str, JSON]:
+        """Return the names and values of all attributes at one moment.
+
+        Returns
+        -------
+        items view
+            Pairs of a name and a value. Later changes do not show in it.
+        """
+        return self.asdict().items()
+
+    def values(self) -> ValuesView[JSON]:
+        """Return the values of all attributes at one moment.
+
+        Returns
+        -------
+        values view
+            The values. Later changes do not show in it.
+        """
+        return self.asdict().values()
 
     def __setitem__(self, name: str, value: JSON) -> None:
         self._change({name: value})
@@ -191,10 +228,9 @@ class Attributes(MutableMapping[str, JSON]):
                 del attributes[remove]
             attributes = json_attributes(attributes | values, self.key)
             # if what follows fails or is interrupted, it is not known what is stored
-            self._cached = None
+            self._copy = _Copy()
             self._node.save_attributes(attributes, before)
-            if self.cache:
-                self._cached = attributes
+            self._copy = _Copy(attributes if self.cache else None)
 
     def __repr__(self) -> str:
         return f"<Attributes {json.dumps(self.asdict(), default=repr)[:200]}>"

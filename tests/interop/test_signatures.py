@@ -21,10 +21,10 @@ _STATED = "ours states its parameters instead of passing on any arguments"
 
 # Method and parameter -> why ours differs.
 DIFFERENCES: dict[tuple[str, str], str] = {
-    **{
-        ("zarr.attrs.Attributes.__init__", name): "arrays and groups create their attributes, from a node"
-        for name in ("store", "key", "read_only", "cache", "synchronizer", "cached_dict")
-    },
+    (
+        "zarr.attrs.Attributes.__init__",
+        "cached_dict",
+    ): "arrays and groups create their attributes, from a node",
     ("zarr.open", "zarr_version"): _KEYWORD,
     ("zarr.save_array", "zarr_version"): _KEYWORD,
     ("zarr.consolidate_metadata", "path"): _ROOT,

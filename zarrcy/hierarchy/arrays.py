@@ -281,7 +281,9 @@ class Array(NodeProperties):
         attributes = self._attributes
         if attributes is None:
             config = self._state.config
-            attributes = self._attributes = Attributes(self._node, config.read_only, config.cache_attrs)
+            attributes = self._attributes = Attributes(
+                self._node.store, read_only=config.read_only, cache=config.cache_attrs, node=self._node
+            )
         return attributes
 
     @property

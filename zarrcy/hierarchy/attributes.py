@@ -4,11 +4,38 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
+from collections.abc import ItemsView, Iterator, Mapping, MutableMapping, ValuesView
+from contextlib import AbstractContextManager
+from typing import Protocol
 
-from zarrcy.hierarchy.node import Node, refuse_read_only
+from zarrcy.hierarchy.node import refuse_read_only
 from zarrcy.metadata.json_writer import json_attributes
-from zarrcy.types import JSON, Key, Store, Synchronizer
+from zarrcy.storage.store_argument import normalize_store_arg
+from zarrcy.types import JSON, Key, Store, StoreLike, Synchronizer
+
+
+class _HasAttributes(Protocol):
+    """A place where attributes are stored: a node, or a document at any key."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def synchronizer(self) -> Synchronizer | None: ...
+
+    @property
+    def attributes_key(self) -> Key: ...
+
+    def change_lock(self, key: Key) -> AbstractContextManager[object]: ...
+
+    def load_attributes(self, past_caches: bool = False) -> dict[str, JSON]: ...
+
+    def save_attributes(
+        self, attributes: dict[str, JSON], before: Mapping[str, JSON] | None = None
+    ) -> None: ...
 
 
 class _Copy:
@@ -31,12 +58,18 @@ class Attributes(MutableMapping[str, JSON]):
 
     Parameters
     ----------
-    node : Node
-        Node that has the attributes.
+    store : mapping, store, str or PathLike
+        A mapping of str to bytes, a store object, a path or a URL.
+    key : str, default ".zattrs"
+        Key of the document in format 2 that holds the attributes. It need not exist.
     read_only : bool, optional
         Refuse changes.
     cache : bool, optional
         Keep the attributes in memory. If false, each access loads them.
+    synchronizer : mapping, optional
+        Gives the lock under which the document is changed.
+    node : object, optional
+        The array or group that has the attributes, instead of a key. For modules of zarrcy.
 
     See Also
     --------
@@ -51,9 +84,25 @@ class Attributes(MutableMapping[str, JSON]):
     >>> a.attrs.update(title="demo", levels=[1, 2])
     >>> a.attrs.asdict()
     {'units': 'K', 'title': 'demo', 'levels': [1, 2]}
+    >>> dict(Attributes(a.store, ".zattrs", read_only=True))
+    {'units': 'K', 'title': 'demo', 'levels': [1, 2]}
     """
 
-    def __init__(self, node: Node, read_only: bool = False, cache: bool = True) -> None:
+    def __init__(
+        self,
+        store: StoreLike,
+        key: Key = ".zattrs",
+        read_only: bool = False,
+        cache: bool = True,
+        synchronizer: Synchronizer | None = None,
+        *,
+        node: _HasAttributes | None = None,
+    ) -> None:
+        if node is None:
+            # arrays and groups do not need this import
+            from zarrcy.hierarchy.attributes_document import AttributesDocument
+
+            node = AttributesDocument(normalize_store_arg(store, mode="r+"), key, synchronizer)
         self._node = node
         self.read_only = read_only
         self.cache = cache
@@ -106,7 +155,7 @@ class Attributes(MutableMapping[str, JSON]):
         return dict(self._load())
 
     def refresh(self) -> None:
-        """Drop the copy in memory: the next access loads the attributes from the store.
+        """Load the attributes from the store again, if a copy of them is kept in memory.
 
         Examples
         --------
@@ -121,6 +170,8 @@ class Attributes(MutableMapping[str, JSON]):
         {'units': 'K'}
         """
         self._copy = _Copy()
+        if self.cache:
+            self._load()
 
     def __getitem__(self, name: str) -> JSON:
         return self._load()[name]
@@ -241,7 +292,8 @@ def _attribute_name(name: object) -> str:
         return name
     if isinstance(name, (int, float, bool)) or name is None:
         warnings.warn(
-            f"attribute name {name!r} is not a str; it is stored as {str(name)!r}",
+            f"attribute name {name!r} is not a str; it is stored as {str(name)!r}: "
+            "only attribute keys of type 'string' will be allowed in the future",
             DeprecationWarning,
             stacklevel=4,
         )

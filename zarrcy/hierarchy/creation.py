@@ -168,18 +168,18 @@ def create(
     Array
         The new array.
 
-    Warns
-    -----
-    UserWarning
-        If an argument is ignored: also an `object_codec` for elements that are not objects, and `compression` if
-        there is a `compressor`.
-
     Raises
     ------
     ContainsArrayError, ContainsGroupError
         If there is a node at `path` and `overwrite` is false, or if a parent is an array.
     ValueError
         If an argument is not valid.
+
+    Warns
+    -----
+    UserWarning
+        If an argument is ignored: also an `object_codec` for elements that are not objects, and `compression` if
+        there is a `compressor`.
 
     See Also
     --------

@@ -145,7 +145,10 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
             state = GroupState(node, config)
         self._state = state
         self._node = state.node
-        self._attrs = Attributes(state.node, state.config.read_only, state.config.cache_attrs)
+        config = state.config
+        self._attrs = Attributes(
+            self._node.store, read_only=config.read_only, cache=config.cache_attrs, node=self._node
+        )
         # `list` asks for an iterator and then for the length; both come from one listing
         self._latest: Callable[[], _Names | None] = _no_names
 

@@ -83,6 +83,12 @@ def is_erasable(store: Store) -> bool:
     return all(getattr(one, "is_erasable", lambda: True)() for one in (store, mapping_of(store)))
 
 
+def store_version(store: Store) -> int:
+    """Return 3 for a store that holds the draft of v3 and nothing else, as zarr-python 2 has them; else 2."""
+    version: int = getattr(store, "_store_version", 2)
+    return version
+
+
 def is_writeable(store: Store) -> bool:
     """Return whether values of a store can be written; True for a mapping that does not say so."""
     return bool(getattr(store, "is_writeable", lambda: True)())

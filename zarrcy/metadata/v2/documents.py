@@ -399,9 +399,15 @@ def save_attributes(
     store: Store, prefix: str, attributes: Mapping[str, JSON], before: Mapping[str, JSON] | None = None
 ) -> None:
     """Save the attributes of a node. The names are sorted unless those `before` are not."""
-    key = prefix + ATTRS_KEY
+    store[prefix + ATTRS_KEY] = attributes_document(prefix + ATTRS_KEY, attributes, before)
+
+
+def attributes_document(
+    key: Key, attributes: Mapping[str, JSON], before: Mapping[str, JSON] | None = None
+) -> bytes:
+    """Return the document of attributes that is stored at a key; see `save_attributes`."""
     style = V2_STYLE if not before or sorts_names(before) else UNSORTED_STYLE
-    store[key] = dump_json(dict(attributes), key, style)
+    return dump_json(dict(attributes), key, style)
 
 
 def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -> dict[Key, bytes]:

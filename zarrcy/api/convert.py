@@ -74,8 +74,11 @@ def convert(
     interrupted, the hierarchy therefore still opens in the old format, and a second call completes the conversion.
     A destination can't be opened before it is complete.
 
-    Dimension names are moved to where the format has them: from the attribute ``_ARRAY_DIMENSIONS``, which xarray
-    writes in format 2, or to it. Metadata that were consolidated are consolidated again.
+    An array with the names of all its axes reads the same in xarray. The names are moved to where the format has
+    them: from the attribute ``_ARRAY_DIMENSIONS``, which xarray writes in format 2, or to it. The value of missing
+    elements is the fill value in format 2, and the attribute ``_FillValue`` in format 3. If the fill value changes for
+    that reason, or becomes null, elements that were never written are written. Metadata that were consolidated are
+    consolidated again.
 
     Parameters
     ----------

@@ -29,6 +29,14 @@ from zarrcy.types import AnyDtype, Codec, Key
 How: TypeAlias = Literal["as stored", "encoded anew", "impossible"]
 """What is done with the chunks of an array: copied or kept as stored, encoded again, or it can't be converted."""
 
+# In format 2, xarray takes the fill value for the value of missing elements, so it may have to change.
+_WRITTEN = "its fill value marks missing elements in the target format, so elements that were never written are written"
+TOO_SPARSE = (
+    "its fill value marks missing elements in the target format, so elements that were never written would have to be "
+    "written, and there are too many of them; remove its dimension names, or write them first"
+)
+# Chunks of an array whose missing ones are written.
+MOST_WRITTEN = 1_000_000
 _READ = ArrayConfig(read_only=True)
 # Codecs whose objects are texts, which each format can encode with a codec of its own.
 _TEXT_CODECS = ("categorize",)
@@ -117,8 +125,7 @@ def bottom_up(node: Node, entry: NodeEntry) -> Iterator[tuple[Node, NodeEntry]]:
 
 
 def _plan_array(path: str, prefix: str, array: Array, target: Format, in_place: bool) -> NodeConversion:
-    names, attributes = target.place_names(array.dimension_names, array.attrs.asdict(), array.ndim)
-    original = replace(array.metadata, dimension_names=names)
+    original, attributes = target.apply_conventions(array.metadata, array.attrs.asdict())
     how: How = "as stored"
     why = ""
     try:
@@ -129,6 +136,12 @@ def _plan_array(path: str, prefix: str, array: Array, target: Format, in_place: 
             description = _describe_encoded_again(original, array.order, target)
         except ValueError as impossible:
             return NodeConversion(path, array, None, {}, "impossible", str(impossible))
+    if original.fill_value is None and array.metadata.fill_value is not None:
+        description = replace(description, fill_value=None)
+    if changes_unwritten(array, original):
+        if array.metadata.count_stored_values() > MOST_WRITTEN:
+            return NodeConversion(path, array, None, {}, "impossible", TOO_SPARSE)
+        how, why = "encoded anew", _WRITTEN
     documents = target.array_documents(prefix, description, attributes)
     key = target.document_key(prefix, "array")
     written = target.parse_array(documents[key], key)
@@ -140,6 +153,13 @@ def _plan_array(path: str, prefix: str, array: Array, target: Format, in_place: 
         )
         return NodeConversion(path, array, None, {}, "impossible", why)
     return NodeConversion(path, array, description, documents, how, why)
+
+
+def changes_unwritten(array: Array, after: ArrayMetadata) -> bool:
+    """Return whether other metadata change elements that were never written, for some readers at least."""
+    before = array.metadata
+    changes = before.fill_is_stated != after.fill_is_stated or not _has_same_fill_value(before, after)
+    return changes and _lacks_values(array)
 
 
 def _has_same_fill_value(before: ArrayMetadata, after: ArrayMetadata) -> bool:

@@ -11,14 +11,15 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TextIO, TypeAlias
 
 import numpy as np
 
 from zarrcy import metadata, settings
+from zarrcy.api.convert_plan import MOST_WRITTEN, TOO_SPARSE, changes_unwritten
 from zarrcy.api.progress import Advance, byte_progress
-from zarrcy.errors import CopyError, MetadataError
+from zarrcy.errors import ConversionError, CopyError, MetadataError
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.copy_elements import copy_elements
 from zarrcy.hierarchy.creation import opened_store
@@ -27,10 +28,12 @@ from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.replacement import refuse_overlap
 from zarrcy.hierarchy.unfinished import MARKER, UnfinishedCopy, marked_prefix
 from zarrcy.keys import normalize_path, prefix_of
+from zarrcy.metadata import ArrayMetadata
 from zarrcy.metadata.format import Format
 from zarrcy.storage import access
 from zarrcy.storage.json_reader import MAX_CONSOLIDATED_NBYTES, parse_json
 from zarrcy.storage.local.atomic_files import PARTIAL, partial_ending
+from zarrcy.storage.n5.store import N5Store
 from zarrcy.storage.strict_json import refuse_bare_nan
 from zarrcy.types import JSON, Key, Option, Store, StoreLike
 
@@ -471,7 +474,7 @@ class _Copier:
         elif isinstance(source, Array) and isinstance(target, Array):
             format = _format_of(target)
             if format is not _format_of(source):
-                _, attributes = format.place_names(source.dimension_names, attributes, source.ndim)
+                _, attributes = format.apply_conventions(described(source), attributes)
         if attributes:
             target.attrs.update(attributes)
 
@@ -549,8 +552,14 @@ def create_kwargs_like(source: ArrayLike, dest: GroupLike, given: Mapping[str, O
         if format is own_format:
             kwargs |= format.create_kwargs_like(source.metadata, given)
         else:
-            names, _ = own_format.place_names(source.dimension_names, source.attrs.asdict(), source.ndim)
-            kwargs |= {} if names is None else {"dimension_names": names}
+            changed, _ = own_format.apply_conventions(described(source), source.attrs.asdict())
+            if not isinstance(dest.store, N5Store):
+                # in an N5 container, the fill value has one meaning only
+                kwargs["fill_value"] = changed.fill_value
+                if "fill_value" not in given:
+                    _refuse_too_sparse(source, changed)
+            if changed.dimension_names is not None:
+                kwargs["dimension_names"] = changed.dimension_names
         is_stated = "chunk_key_encoding" in kwargs or access.dimension_separator(dest.store) is not None
         if not is_stated and source.dimension_separator != ".":
             kwargs["dimension_separator"] = source.dimension_separator
@@ -559,6 +568,17 @@ def create_kwargs_like(source: ArrayLike, dest: GroupLike, given: Mapping[str, O
     else:
         kwargs["fill_value"] = getattr(source, "fillvalue", 0)
     return kwargs
+
+
+def _refuse_too_sparse(array: Array, changed: ArrayMetadata) -> None:
+    """Raise ConversionError if too many elements that were never written would have to be written."""
+    if array.metadata.count_stored_values() > MOST_WRITTEN and changes_unwritten(array, changed):
+        raise ConversionError([(array.path or "/", TOO_SPARSE)], "Or give a fill_value.")
+
+
+def described(array: Array) -> ArrayMetadata:
+    """Return the metadata of an array with the elements that users see, also if it is a view."""
+    return replace(array.metadata, dtype=array.dtype, fill_value=array.fill_value)
 
 
 def _h5py_kwargs_like(source: ArrayLike, dest: GroupLike, given: Mapping[str, Option]) -> dict[str, Option]:

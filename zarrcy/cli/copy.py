@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from zarrcy import metadata
-from zarrcy.api.copy import copy, copy_store, create_kwargs_like, original_path
+from zarrcy.api.copy import copy, copy_store, create_kwargs_like, described, original_path
 from zarrcy.api.open import open as open_node
 from zarrcy.cli.arguments import COMPRESSORS, add_zarr_format, chunk_rule, compressor_with_level, lengths
 from zarrcy.cli.chunk_blocks import ChunkRule, choose_chunks
@@ -421,7 +421,7 @@ class _Target:
         if self.source.format is not format:
             # each format has its own default separator
             kwargs["dimension_separator"] = None if keeps_one_document(format) else source.dimension_separator
-            _, attributes = format.place_names(source.dimension_names, attributes, source.ndim)
+            _, attributes = format.apply_conventions(described(source), attributes)
         if keeps_one_document(format):
             kwargs["shards"] = self._shards(source, kwargs["chunks"])
         return kwargs | {"attributes": attributes}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from zarrcy.metadata.array_metadata import ArrayMetadata, Names, NodeEntry
+from zarrcy.metadata.array_metadata import ArrayMetadata, NodeEntry
 from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.types import JSON, Buffer, Elements, Key, Store, ZarrFormat
 
@@ -163,10 +163,14 @@ class Creation(Protocol):
             If the stored chunks would have to change.
         """
 
-    def place_names(
-        self, names: Names, attributes: Mapping[str, JSON], ndim: int
-    ) -> tuple[Names, dict[str, JSON]]:
-        """Return the dimension names that the document can hold, and the attributes with the other names."""
+    def apply_conventions(
+        self, description: ArrayMetadata, attributes: Mapping[str, JSON]
+    ) -> tuple[ArrayMetadata, dict[str, JSON]]:
+        """Return the metadata and attributes of an array of another format, as xarray spells them in this one.
+
+        Dimension names and the value of missing elements move to where readers of this format look for them: see
+        `zarrcy.metadata.xarray_convention`. The fill value may change.
+        """
 
     def normalize_fill_value(self, description: ArrayMetadata, value: Elements) -> Elements:
         """Return a user's fill value as a scalar of the array's data type."""

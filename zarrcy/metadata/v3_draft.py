@@ -23,7 +23,7 @@ from zarrcy.errors import ContainsGroupError, MetadataError
 from zarrcy.indexing.chunk_shapes import MAX_NDIM
 from zarrcy.keys import is_own_name
 from zarrcy.metadata import v2
-from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, Names, NodeEntry
+from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, NodeEntry
 from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.json_writer import UNSORTED_STYLE, V2_STYLE, dump_json, sorts_names
@@ -569,9 +569,11 @@ def create_kwargs_like(description: ArrayMetadata, asked: Mapping[str, Any]) -> 
     return {}
 
 
-def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tuple[Names, dict[str, JSON]]:
-    """Return the dimension names that the document can hold, none, and the attributes with the names."""
-    return v2.place_names(names, attributes, ndim)
+def apply_conventions(
+    description: ArrayMetadata, attributes: Mapping[str, JSON]
+) -> tuple[ArrayMetadata, dict[str, JSON]]:
+    """Return the metadata and attributes of an array of another format, as xarray spells them in this one."""
+    return v2.apply_conventions(description, attributes)
 
 
 def normalize_fill_value(description: ArrayMetadata, value: Elements) -> Elements:

@@ -45,15 +45,16 @@ if TYPE_CHECKING:
         open_consolidated,
     )
     from zarrcy.metadata.v2.create import (
+        apply_conventions,
         create_kwargs_like,
         describe_array,
         normalize_fill_value,
-        place_names,
         translate,
     )
 
 __all__ = [
     "ZARR_FORMAT",
+    "apply_conventions",
     "array_documents",
     "as_stored",
     "attributes_key",
@@ -77,7 +78,6 @@ __all__ = [
     "normalize_fill_value",
     "open_consolidated",
     "parse_array",
-    "place_names",
     "prefix_of_document",
     "prepare",
     "save_array",
@@ -93,7 +93,7 @@ _find = lazy_names(
             "consolidate consolidated_among drop_consolidated held_copies open_consolidated"
         ),
         f"{__name__}.create": (
-            "create_kwargs_like describe_array normalize_fill_value place_names translate"
+            "create_kwargs_like describe_array normalize_fill_value apply_conventions translate"
         ),
     },
 )[1]

@@ -10,7 +10,7 @@ import numcodecs
 from zarrcy.codecs import as_codec
 from zarrcy.codecs.bounded_decode import is_own
 from zarrcy.errors import BadCompressorError, MetadataError
-from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayMetadata, Names
+from zarrcy.metadata.array_metadata import ArrayMetadata
 from zarrcy.metadata.array_spec import ArraySpec, CodecLike
 from zarrcy.metadata.codec_parameters import numcodecs_config, stored_itemsize
 from zarrcy.metadata.codec_trial import OBJECT_CODECS, check_codecs
@@ -92,15 +92,13 @@ def translate(description: ArrayMetadata) -> ArrayMetadata:
     )
 
 
-def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tuple[Names, dict[str, JSON]]:
-    """Return the dimension names that the document can hold, none, and the attributes with the names.
+def apply_conventions(
+    description: ArrayMetadata, attributes: Mapping[str, JSON]
+) -> tuple[ArrayMetadata, dict[str, JSON]]:
+    """Return the metadata and attributes of an array of another format, as xarray spells them in this one."""
+    from zarrcy.metadata.xarray_convention import to_v2
 
-    >>> place_names(("y", "x"), {"units": "K"}, 2)
-    (None, {'units': 'K', '_ARRAY_DIMENSIONS': ['y', 'x']})
-    """
-    if names is None or None in names:
-        return None, dict(attributes)
-    return None, dict(attributes) | {DIMENSIONS_ATTRIBUTE: list(names)}
+    return to_v2(description, attributes)
 
 
 def normalize_fill_value(description: ArrayMetadata, value: Elements) -> Elements:

@@ -45,14 +45,15 @@ if TYPE_CHECKING:
     )
     from zarrcy.metadata.v3.convert import translate
     from zarrcy.metadata.v3.create import (
+        apply_conventions,
         create_kwargs_like,
         describe_array,
         normalize_fill_value,
-        place_names,
     )
 
 __all__ = [
     "ZARR_FORMAT",
+    "apply_conventions",
     "array_documents",
     "as_stored",
     "attributes_key",
@@ -76,7 +77,6 @@ __all__ = [
     "normalize_fill_value",
     "open_consolidated",
     "parse_array",
-    "place_names",
     "prefix_of_document",
     "prepare",
     "save_array",
@@ -94,7 +94,7 @@ _find = lazy_names(
             "consolidate consolidated_among drop_consolidated held_copies open_consolidated"
         ),
         f"{__name__}.convert": "translate",
-        f"{__name__}.create": "create_kwargs_like describe_array normalize_fill_value place_names",
+        f"{__name__}.create": "create_kwargs_like describe_array normalize_fill_value apply_conventions",
     },
 )[1]
 

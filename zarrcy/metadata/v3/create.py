@@ -13,7 +13,7 @@ from zarrcy.codecs import Filter, as_codec
 from zarrcy.codecs.typed_blosc import blosc_shuffle
 from zarrcy.errors import MetadataError
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shards
-from zarrcy.metadata.array_metadata import DIMENSIONS_ATTRIBUTE, ArrayMetadata, Names
+from zarrcy.metadata.array_metadata import ArrayMetadata
 from zarrcy.metadata.array_spec import ArraySpec, CodecLike
 from zarrcy.metadata.codec_trial import check_codecs
 from zarrcy.metadata.json_member import Member
@@ -189,23 +189,13 @@ def create_kwargs_like(description: ArrayMetadata, asked: Mapping[str, Any]) -> 
     return kwargs
 
 
-def place_names(names: Names, attributes: Mapping[str, JSON], ndim: int) -> tuple[Names, dict[str, JSON]]:
-    """Return the dimension names that the document can hold, and the attributes with the other names.
+def apply_conventions(
+    description: ArrayMetadata, attributes: Mapping[str, JSON]
+) -> tuple[ArrayMetadata, dict[str, JSON]]:
+    """Return the metadata and attributes of an array of another format, as xarray spells them in this one."""
+    from zarrcy.metadata.xarray_convention import to_v3
 
-    >>> place_names(None, {"_ARRAY_DIMENSIONS": ["y", "x"], "units": "K"}, 2)
-    (('y', 'x'), {'units': 'K'})
-    """
-    attributes = dict(attributes)
-    in_attribute = attributes.get(DIMENSIONS_ATTRIBUTE)
-    if (
-        names is None
-        and isinstance(in_attribute, list)
-        and len(in_attribute) == ndim
-        and all(isinstance(name, str) for name in in_attribute)
-    ):
-        del attributes[DIMENSIONS_ATTRIBUTE]
-        names = tuple(in_attribute)
-    return names, attributes
+    return to_v3(description, attributes)
 
 
 def normalize_fill_value(description: ArrayMetadata, value: Elements) -> Elements:

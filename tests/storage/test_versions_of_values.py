@@ -446,7 +446,7 @@ def test_members_of_a_zip_archive_are_read_in_one_version(tmp_path):
             read = byte_ranges.parts_reader(store)
             results = []
 
-            def begin(place, nbytes, identity):
+            def begin(place, nbytes, is_one_version):
                 (first,) = yield [(0, 4)]
                 (second,) = yield [(50, 4)]
                 return bytes(first) + bytes(second)
@@ -572,15 +572,64 @@ def test_a_server_without_etags_serves_ranges(http_server):
     ]
 
 
-def test_a_window_of_a_shard_over_http_never_reads_the_whole_shard(http_server):
+def put_array(server, n=2**18, **options):
+    """Store an array on a server, and return its elements."""
     values = {}
-    model = np.random.default_rng(0).integers(0, 2**30, 2**18)
-    a = zarrcy.array(model, chunks=2**12, shards=2**18, store=values, zarr_format=3, compressor=None)
+    model = np.random.default_rng(0).integers(0, 2**60, n)
+    zarrcy.array(model, store=values, **options)
     for key, value in values.items():
-        http_server.writer.put(key, value)
+        server.writer.put(key, value)
+    return model
+
+
+def test_a_window_of_a_large_shard_over_http_takes_its_index_and_its_chunks(http_server):
+    model = put_array(http_server, chunks=2**12, shards=2**18, zarr_format=3, compressor=None)
     a = zarrcy.open_array(store_over_http(http_server), mode="r")
-    for place in range(0, 2**18, 2**14):
+    for place in range(0, 2**18, 2**15):
         http_server.requests.clear()
         assert a[place] == model[place]
-        assert "GET all" not in http_server.requests
-        assert len(http_server.requests) <= 3
+        assert len(http_server.requests) == 2
+        assert http_server.requests[0].startswith("GET bytes=-")
+        first, last = http_server.requests[1].removeprefix("GET bytes=").split("-")
+        assert int(last) - int(first) < 2**15
+
+
+@pytest.mark.parametrize("selection", [slice(None), slice(0, 3 * 2**16), slice(5, 2**17, 7)], ids=str)
+def test_shards_that_are_needed_for_the_most_part_are_read_with_one_request_each(http_server, selection):
+    options = {"chunks": 2**14, "shards": 2**16, "zarr_format": 3}
+    model = put_array(http_server, **options, compressor=zarrcy.Blosc())
+    del http_server.values["c/1"]
+    model[2**16 : 2**17] = 0
+    a = zarrcy.open_array(store_over_http(http_server), mode="r")
+    http_server.requests.clear()
+    assert (a[selection] == model[selection]).all()
+    n_shards = -(-min(selection.stop or 2**18, 2**18) // 2**16)
+    assert len(http_server.requests) == n_shards
+
+
+def test_a_window_of_a_small_shard_or_chunk_over_http_takes_one_request(http_server):
+    for options in ({"chunks": 2**13, "shards": 2**16, "zarr_format": 3}, {"chunks": 2**16}):
+        model = put_array(http_server, **options, compressor=zarrcy.Blosc(blocksize=2**12))
+        a = zarrcy.open_array(store_over_http(http_server), mode="r")
+        for place in (0, 2**17):
+            http_server.requests.clear()
+            assert a[place + 7] == model[place + 7]
+            assert len(http_server.requests) == 1
+
+
+def test_a_shard_with_bytes_that_no_chunk_uses_is_read_in_parts(http_server):
+    model = put_array(http_server, 2**12, chunks=2**8, shards=2**12, zarr_format=3, compressor=None)
+    (value, _) = http_server.values["c/0"]
+    http_server.writer.put("c/0", value[:-260] + bytes(2**20) + value[-260:])
+    a = zarrcy.open_array(store_over_http(http_server), mode="r")
+    assert (a[...] == model).all()
+
+
+def test_a_shard_that_is_damaged_is_reported_with_its_key(http_server):
+    put_array(http_server, 2**12, chunks=2**8, shards=2**12, zarr_format=3, compressor=zarrcy.Zlib())
+    (value, _) = http_server.values["c/0"]
+    for damaged in (bytes(9) + value[9:], value[:-1], value[100:], b"", b"x"):
+        http_server.writer.put("c/0", damaged)
+        a = zarrcy.open_array(store_over_http(http_server), mode="r")
+        with pytest.raises(zarrcy.errors.ChunkDecodeError, match="c/0"):
+            a[...]

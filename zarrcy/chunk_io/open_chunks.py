@@ -183,12 +183,13 @@ class _Opening(Record):
             if policy.use_native_path and nbytes <= policy.native_max_chunk_nbytes
             else None
         )
-        is_in_memory = access.is_in_memory(store)
+        is_in_memory, has_latency = access.is_in_memory(store), access.has_latency(store)
         # decoded chunks in memory need no request for parts: the kernels touch selected elements only
         reads_parts = (
             nbytes >= policy.parts_min_chunk_nbytes
             and pipeline.reads_parts
             and (byte_ranges.reads_ranges(store) or not pipeline.is_raw)
+            and (pipeline.is_raw or not has_latency or nbytes > policy.remote_parts_min_chunk_nbytes)
             and not (native_path is not None and is_in_memory)
         )
         blocks = None
@@ -261,9 +262,9 @@ class _Opening(Record):
             chunks.native_path is not None
             and chunks.native_path.chunk_dir(store, chunks.prefix, chunks.separator) is not None
         )
-        batch_nbytes = (
-            policy.shard_batch_nbytes if access.is_local(store) else policy.remote_shard_batch_nbytes
-        )
+        is_local = access.is_local(store)
+        batch_nbytes = policy.shard_batch_nbytes if is_local else policy.remote_shard_batch_nbytes
+        shard_nbytes = index.n_chunks * nbytes
         return ShardContext.extend(
             chunks,
             batch=max(1, batch_nbytes // max(1, nbytes)),
@@ -275,9 +276,11 @@ class _Opening(Record):
             ),
             splits_shards=byte_ranges.pins_versions(store),
             # a store that is near gains nothing, and a writer of many shards keeps others waiting
-            shards_at_once=1
-            if access.is_local(store)
-            else max(1, batch_nbytes // max(1, index.n_chunks * nbytes)),
+            shards_at_once=1 if is_local else max(1, batch_nbytes // max(1, shard_nbytes)),
+            # codecs may make data longer that they cannot compress
+            whole_shard_nbytes=shard_nbytes + shard_nbytes // 8 + index.nbytes + 2**16
+            if access.has_latency(store)
+            else 0,
             reads_inner_parts=chunks.read_parts is not None and is_large,
             files=access.files_of(store) if is_file else None,
         )

@@ -36,6 +36,9 @@ class IOPolicy(Record):
 
     # Reading a smaller chunk costs no more than finding out which parts of it a selection touches.
     parts_min_chunk_nbytes: int = 64 * 1024
+    # The same for a compressed chunk in a store where every request is a trip over a network, and for a whole shard:
+    # this many bytes take no longer than another request.
+    remote_parts_min_chunk_nbytes: int = 2**20
     # Unit of parts that are read, and first request for the header of a Blosc frame: a page of the file cache.
     part_nbytes: int = 4096
     # The same for a compressed inner chunk of a shard. The limit is higher: the shard is open already, so decoding

@@ -78,6 +78,12 @@ def is_local(store: Store) -> bool:
     return _declares(mapping_of(store), "is_local") or is_in_memory(store)
 
 
+def has_latency(store: Store) -> bool:
+    """Return whether requests to a store take long, and may be sent from several threads at the same time."""
+    store = mapping_of(store)
+    return type(store) is not dict and _declares(store, "has_latency")
+
+
 def is_erasable(store: Store) -> bool:
     """Return whether keys of a store can be deleted; True for a mapping that does not say so."""
     return all(getattr(one, "is_erasable", lambda: True)() for one in (store, mapping_of(store)))

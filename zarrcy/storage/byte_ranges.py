@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias, cast
 
 from zarrcy.errors import StoredTypeError
@@ -31,10 +32,11 @@ from zarrcy.types import Buffer, Key, Span, Store
 
 Questions: TypeAlias = Generator[list[Span], list[Buffer], Buffer | None]
 """Yields the spans that it needs next, is sent their bytes, and returns a result."""
-Begin: TypeAlias = Callable[[int, int | None, bool], Questions]
+Begin: TypeAlias = Callable[[int, int | None, Callable[[], bool]], Questions]
 """Start to read a value. The arguments are the position of its key, its length in bytes, which is None if the store
-does not know it, and whether all bytes come from one version of the value, even if another writer replaces it. It is
-called again for a position if the value was replaced: the bytes that the first generator got are then of no use."""
+does not know it, and a function that returns whether all further bytes come from the version of those that the
+generator got, even if another writer replaces the value. It is called again for a position if the value was replaced:
+the bytes that the first generator got are then of no use."""
 Done: TypeAlias = Callable[[int, bool, Buffer | None], None]
 """Accept a result. The arguments are the position of the key, whether the key exists, and the generator's result."""
 PartsReader: TypeAlias = Callable[[list[Key], Begin, Done], None]
@@ -233,11 +235,16 @@ def _read_values(store: Store, fetch: access.Reader, keys: list[Key], begin: Beg
             done(place, False, None)
             continue
         view = memoryview(access.buffer_of(store, keys[place], stored)).cast("B")
+        done(place, True, read_value(view, begin(place, len(view), _is_one_version)))
 
-        def read(spans: list[Span], view: memoryview = view) -> list[Buffer]:
-            return [cut(view, span) for span in spans]
 
-        done(place, True, _answer(begin(place, len(view), True), read))
+def read_value(view: memoryview, questions: Questions) -> Buffer | None:
+    """Send a generator the bytes of the spans of a value in memory that it yields, and return its result."""
+    return _answer(questions, lambda spans: [cut(view, span) for span in spans])
+
+
+def _is_one_version() -> bool:
+    return True
 
 
 def _read_files(
@@ -249,7 +256,7 @@ def _read_files(
             done(place, False, None)
             continue
         with value:
-            result = read_open(value, gap, begin(place, value.nbytes, True))
+            result = read_open(value, gap, begin(place, value.nbytes, _is_one_version))
         done(place, True, result)
 
 
@@ -340,8 +347,12 @@ class _RangesReader:
         self.n_attempts[place] = self.n_attempts.get(place, 0) + 1
         self.n_rounds[place] = 0
         self.versions.pop(place, None)
-        self.running[place] = questions = self.begin(place, None, False)
+        self.running[place] = questions = self.begin(place, None, partial(self._is_pinned, place))
         return next(questions)
+
+    def _is_pinned(self, place: int) -> bool:
+        """Return whether a later request finds out if the value is not the one of which parts were read."""
+        return getattr(self.versions.get(place), "is_exact", False)
 
     def _read_round(self, wanted: dict[int, list[Span]]) -> dict[int, list[Span]]:
         """Read spans, and return those that are needed next."""
@@ -392,7 +403,7 @@ class _RangesReader:
     def _read_whole(self, place: int) -> None:
         """Read a value that was replaced repeatedly with one request."""
 
-        def begin(_: int, nbytes: int | None, is_one_version: bool) -> Questions:
+        def begin(_: int, nbytes: int | None, is_one_version: Callable[[], bool]) -> Questions:
             return self.begin(place, nbytes, is_one_version)
 
         def done(_: int, present: bool, result: Buffer | None) -> None:

@@ -115,7 +115,8 @@ class ReadsVersions(Protocol):
             See `ReadsRanges.get_partial_values`. The parts of a value that was replaced are undefined.
         versions : mapping of str to hashable
             The version of each key. None for a value that was replaced since the first of these calls. A key of which
-            one part was read, and which is not in `versions`, may be left out.
+            one part was read, and which is not in `versions`, may be left out. If a version has a true attribute
+            ``is_exact``, no other value of the key ever has it.
         """
 
 
@@ -131,6 +132,16 @@ class IsLocal(Protocol):
 
     def is_local(self) -> bool:
         """Return whether the store is local."""
+
+
+class HasLatency(Protocol):
+    """A store whose requests take much longer than decoding a value of 64 KiB."""
+
+    def has_latency(self) -> bool:
+        """Return whether requests take long, and may be sent from several threads at the same time.
+
+        Reads then use few requests, and send some of them while they decode the values of others.
+        """
 
 
 class IsThreadSafe(Protocol):
@@ -282,8 +293,8 @@ _CONTENT = (
 """Methods that define which keys and values a store has."""
 
 _DECLARED = (
-    "is_local", "is_thread_safe", "is_in_memory", "file_prefix", "open_value", "write_value", "value_nbytes",
-    "identities", "rename_key", "keeps_documents", "durability", "consumes_values", "range_gap",
+    "is_local", "has_latency", "is_thread_safe", "is_in_memory", "file_prefix", "open_value", "write_value",
+    "value_nbytes", "identities", "rename_key", "keeps_documents", "durability", "consumes_values", "range_gap",
     "get_versioned_values",
 )  # fmt: skip
 

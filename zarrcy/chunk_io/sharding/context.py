@@ -68,6 +68,9 @@ class ShardContext(ChunkContext):
         Whether several batches may read one shard: all of them then read one version of it.
     shards_at_once : int
         How many shards a write sends to the store together.
+    whole_shard_nbytes : int
+        More bytes than a shard usually has: as many are requested to read a shard at once. 0 if the index is always
+        read first.
     reads_inner_parts : bool
         Whether parts of an inner chunk are read, if a selection touches little of it.
     files : ShardFiles or None
@@ -80,6 +83,7 @@ class ShardContext(ChunkContext):
     pin_values: Callable[[dict[Key, int], Collection[Key], bool], byte_ranges.PinnedValues]
     splits_shards: bool
     shards_at_once: int
+    whole_shard_nbytes: int
     reads_inner_parts: bool
     files: ShardFiles | None
 
@@ -95,6 +99,7 @@ class ShardContext(ChunkContext):
         pin_values: Callable[[dict[Key, int], Collection[Key], bool], byte_ranges.PinnedValues],
         splits_shards: bool,
         shards_at_once: int,
+        whole_shard_nbytes: int,
         reads_inner_parts: bool,
         files: ShardFiles | None,
     ) -> Self:
@@ -110,6 +115,7 @@ class ShardContext(ChunkContext):
             pin_values=pin_values,
             splits_shards=splits_shards,
             shards_at_once=shards_at_once,
+            whole_shard_nbytes=whole_shard_nbytes,
             reads_inner_parts=reads_inner_parts,
             files=files,
         )

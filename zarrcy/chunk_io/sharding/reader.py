@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from functools import partial
 from itertools import islice
 from typing import ClassVar
@@ -91,7 +91,7 @@ class ShardReader(ChunkReader):
             fallback_pieces = context.native_path.read_spans(queue, shard.fd, index, chunks)
             for number in fallback_pieces:
                 place = first + int(np.flatnonzero(numbers == number)[0])
-                questions = self._read_shard(ShardRun(key, place, place + 1), shard.nbytes, True)
+                questions = self._read_shard(ShardRun(key, place, place + 1), shard.nbytes, lambda: True)
                 byte_ranges.read_open(shard, 0, questions)
 
     def _read_runs(self, runs: list[ShardRun]) -> None:
@@ -99,7 +99,9 @@ class ShardReader(ChunkReader):
 
         begun: set[int] = set()
 
-        def begin(place: int, nbytes: int | None, is_one_version: bool) -> byte_ranges.Questions:
+        def begin(
+            place: int, nbytes: int | None, is_one_version: Callable[[], bool]
+        ) -> byte_ranges.Questions:
             if place in begun:
                 self._forget_prezeroed()
             begun.add(place)
@@ -114,7 +116,31 @@ class ShardReader(ChunkReader):
         read = self.context.read_values if self.pinned is None else self.pinned.read
         read([run.key for run in runs], begin, done)
 
-    def _read_shard(self, run: ShardRun, nbytes: int | None, is_one_version: bool) -> byte_ranges.Questions:
+    def _read_shard(
+        self, run: ShardRun, nbytes: int | None, is_one_version: Callable[[], bool]
+    ) -> byte_ranges.Questions:
+        """Request the index of a shard, and the chunks of a run; or the whole shard, if that is not much more."""
+        if nbytes is None and self._needs_most_of(run):
+            most = self.context.whole_shard_nbytes
+            (value,) = yield [(0, most)]
+            view = memoryview(value).cast("B")
+            if len(view) < most:
+                byte_ranges.read_value(view, self._read_parts_of_shard(run, len(view), lambda: True))
+                return None
+        yield from self._read_parts_of_shard(run, nbytes, is_one_version)
+        return None
+
+    def _needs_most_of(self, run: ShardRun) -> bool:
+        """Return whether a shard is read with one request, and at most as much is read in vain as is needed."""
+        context, n_chunks = self.context, self.context.shards.index.n_chunks
+        if context.whole_shard_nbytes == 0 or context.reads_inner_parts or self.pinned is not None:
+            return False
+        is_small = n_chunks * context.layout.nbytes <= context.policy.remote_parts_min_chunk_nbytes
+        return is_small or 2 * (run.stop - run.first) >= n_chunks
+
+    def _read_parts_of_shard(
+        self, run: ShardRun, nbytes: int | None, is_one_version: Callable[[], bool]
+    ) -> byte_ranges.Questions:
         """Request the index of a shard, and the chunks of a run."""
         context, index_span = self.context, self.context.shards.index.span
         key, first, stop = run
@@ -132,7 +158,7 @@ class ShardReader(ChunkReader):
             if not present:
                 break
             questions = self._read_chunks(key, nbytes, present)
-            if is_one_version:
+            if is_one_version():
                 yield from questions
                 break
             # A shard that the store does not keep open may be replaced: request the index again, with the chunks.
@@ -153,9 +179,10 @@ class ShardReader(ChunkReader):
     def _read_chunks(self, key: Key, nbytes: int | None, present: list[InnerChunk]) -> byte_ranges.Questions:
         """Request the selected bytes of several chunks of a shard together, and take them."""
         if not self.context.reads_inner_parts:
-            for chunk, part in zip(present, (yield [(c.start, c.nbytes) for c in present]), strict=True):
+            parts = yield [(c.start, c.nbytes) for c in present]
+            for chunk, part in zip(present, parts, strict=True):
                 self._check_length(key, nbytes, chunk, part, chunk.nbytes)
-                self._take_chunk(key, chunk, part)
+            self._take_chunks(key, present, parts)
             return None
         asking = []
         for chunk in present:
@@ -195,6 +222,22 @@ class ShardReader(ChunkReader):
         memory = partial(self.chunk_memory, key)
         part_nbytes = context.policy.part_nbytes
         return (yield from context.pipeline.read_parts(touched, memory, chunk.nbytes, part_nbytes))
+
+    def _take_chunks(self, key: Key, present: list[InnerChunk], parts: list[Buffer]) -> None:
+        """Take chunks that were read whole, on the native path if it can."""
+        context, chunks = (
+            self.context,
+            {chunk.piece: (chunk, part) for chunk, part in zip(present, parts, strict=True)},
+        )
+        left: Iterable[int] = chunks
+        if context.native_path is not None:
+            numbers = np.fromiter(chunks, np.int64, len(chunks))
+            queue = context.native_path.queue(
+                self.plan, self.layout, self.out, self.fill_bytes, numbers=numbers
+            )
+            left = context.native_path.read_values(queue, list(parts), context.batch_threads(len(chunks)))
+        for number in left:
+            self._take_chunk(key, *chunks[number])
 
     def _take_chunk(self, key: Key, chunk: InnerChunk, stored: Buffer | None) -> None:
         """Take a chunk that was read whole or, if `stored` is None, in parts, which are in memory already."""

@@ -103,6 +103,10 @@ class ABSStore(Store):
 
     # -- one key -----------------------------------------------------------------------------------
 
+    def has_latency(self) -> bool:
+        """Return True: the values are on a server."""
+        return True
+
     def can_move(self) -> bool:
         """Return False: keys are copied and deleted."""
         return False

@@ -145,6 +145,10 @@ class FSStore(Store):
     def is_writeable(self) -> bool:
         return self.mode != "r"
 
+    def has_latency(self) -> bool:
+        """Return whether the file system sends its requests in an event loop of another thread."""
+        return bool(self._directory is None and self.fs.async_impl and not self.fs.asynchronous)
+
     def can_move(self) -> bool:
         """Return whether it is the local file system: elsewhere, keys are copied and deleted."""
         return access.can_move(self._files)

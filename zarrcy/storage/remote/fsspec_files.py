@@ -53,6 +53,11 @@ class _Version:
     number: str | None
     """Version of a file system that keeps old ones."""
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether no other value of the file has this version."""
+        return self.number is not None
+
     @classmethod
     def of(cls, info: Mapping[str, JSON], version_aware: bool) -> _Version:
         """Return the version in what `info` of a file system returned."""

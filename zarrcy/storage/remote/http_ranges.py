@@ -28,6 +28,11 @@ class HttpVersion:
     last_modified: str | None
     nbytes: int | None
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether no other value of the file has this version; a weak ETag does not promise it."""
+        return self.e_tag is not None and not self.e_tag.startswith("W/")
+
 
 @dataclass(frozen=True, slots=True)
 class HttpPart:

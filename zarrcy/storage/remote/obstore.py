@@ -418,6 +418,10 @@ class ObjectStore(Store):
         self._check_writeable()
         self.delitems(self._below(normalize_path(path)))
 
+    def has_latency(self) -> bool:
+        """Return whether the values are on a server."""
+        return not self._is_near
+
     def can_move(self) -> bool:
         """Return False: keys are copied and deleted."""
         return False
@@ -455,6 +459,11 @@ class _Version:
     def of(cls, meta: Mapping[str, Client]) -> _Version:
         """Return the version in the metadata of an object."""
         return cls(meta["e_tag"], meta["version"], meta["last_modified"], int(meta["size"]))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no other value of the key has this version."""
+        return self.condition is not None
 
     @property
     def condition(self) -> str | None:

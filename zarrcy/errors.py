@@ -623,8 +623,10 @@ class VindexInvalidSelectionError(SelectionError):
     """
 
 
-class ValueShapeError(ZarrcyError, ValueError):
+class ValueShapeError(ZarrcyError, ValueError, TypeError):
     """A value can't be broadcast to the selection that it is assigned to.
+
+    It is a TypeError too: NumPy raises that for a list as the value of one element.
 
     Parameters
     ----------

@@ -234,6 +234,8 @@ def set_selection(state: ArrayState, selection: Selection, value: Elements) -> N
     planner, grid = state.planner, state.grid
     box = planner.parse_box(selection, grid)
     if box is not None:
+        if not box.shape:
+            value = _value_of_one_element(state, selection, value)
         write(state, planner.split_outer(box, grid), box.shape, value)
         return
     fields, items = selections.pop_fields(selection) if state.dtype.fields else (None, selection)
@@ -253,6 +255,8 @@ def set_basic_selection(
 ) -> None:
     """Write to integers, slices, Ellipsis and newaxis: see `zarrcy.Array.set_basic_selection`."""
     box, new_axes = selections.normalize_basic(state.planner, selection, state.grid)
+    if not box.shape and new_axes is None:
+        value = _value_of_one_element(state, selection, value, fields)
     write(state, state.planner.split_outer(box, state.grid), box.shape, value, fields, new_axes)
 
 
@@ -261,6 +265,8 @@ def set_orthogonal_selection(
 ) -> None:
     """Write to an outer product: see `zarrcy.Array.set_orthogonal_selection`."""
     box, lists = selections.normalize_orthogonal(state.planner, selection, state.grid)
+    if not box.shape:
+        value = _value_of_one_element(state, selection, value, fields)
     write(state, state.planner.split_outer(box, state.grid, lists), box.shape, value, fields)
 
 
@@ -277,6 +283,12 @@ def set_mask_selection(
 ) -> None:
     """Write where a mask is true: see `zarrcy.Array.set_mask_selection`."""
     plan = _plan_mask(state, selection)
+    if fields is None and state.dtype.kind == "V" and isinstance(value, list):
+        value = _as_array(value, state.dtype)
+    # a tuple is an element of a structure, a list may be an object
+    is_array = isinstance(value, np.ndarray) or state.dtype.kind not in "VO"
+    if fields is None and is_array and np.ndim(value) > 1:
+        raise ValueShapeError(np.shape(value), plan.shape, state.node.path)
     write(state, plan, plan.shape, value, fields)
 
 
@@ -337,7 +349,8 @@ def write(
         dtype = dtype[0]
     inner = dtype.shape
     wanted = _shape_with_axes(shape, new_axes) + inner
-    values = np.ascontiguousarray(_broadcast(state, np.asarray(value, dtype.base), wanted), dtype.base)
+    values = _broadcast(state, np.asarray(value, dtype.base), wanted, _keeps_axes(plan, value))
+    values = np.ascontiguousarray(values, dtype.base)
     if inner:
         values = values.reshape(-1).view(f"V{dtype.itemsize}")
     state.chunk_io.write(plan, values.reshape((-1,) if flat else shape), field)
@@ -378,7 +391,11 @@ def _values_for(
     # of a masked array or a matrix, take the plain array below
     values = np.asarray(value) if isinstance(value, np.ndarray) else _as_array(value, dtype)
     wanted = _shape_with_axes(shape, new_axes)
-    values = _broadcast(state, values, wanted)
+    if dtype.hasobject and values.ndim > len(wanted) and not hasattr(value, "__array__"):
+        # lists in a list are the elements
+        values = np.empty(wanted, dtype)
+        values[...] = value
+    values = _broadcast(state, values, wanted, _keeps_axes(plan, value))
     if values.dtype != dtype:
         # cast repeated elements once
         unique = values[(*(slice(None) if step else slice(1) for step in values.strides), ...)]
@@ -393,17 +410,67 @@ def _values_for(
     return values if new_axes is None else _drop_axes(values, new_axes)
 
 
-def _broadcast(state: ArrayState, values: AnyArray, shape: Shape) -> AnyArray:
-    """Return `values` in `shape`. As NumPy does, leave out leading axes of one element."""
+def _value_of_one_element(
+    state: ArrayState, selection: Selection, value: Elements, fields: FieldNames = None
+) -> Elements:
+    """Return the value of one element as NumPy converts it, whose rules differ between the kinds of data types.
+
+    Objects take any value as it is, structures take tuples and arrays of one element, numbers and texts refuse
+    sequences and arrays with axes. After an Ellipsis, arrays are broadcast.
+
+    Raises
+    ------
+    ValueShapeError
+        If NumPy does not take a sequence or an array.
+    """
+    dtype = state.dtype
+    if fields is not None:
+        dtype, _ = record_fields(dtype, fields)
+        if dtype.names is not None and isinstance(fields, list) and len(fields) == 1:
+            dtype = dtype[0]
+    has_ellipsis = selections.has_ellipsis(selection)
+    if dtype.subdtype is not None or (dtype.hasobject and not has_ellipsis):
+        return value
+    if hasattr(value, "__array__"):
+        if not isinstance(value, (np.ndarray, np.generic)):
+            value = np.asarray(value)
+        if dtype.kind == "V" and dtype.names is None and isinstance(value, np.ndarray):
+            # NumPy takes the bytes of any array
+            return value
+    element = np.empty((), dtype)
+    try:
+        element[... if has_ellipsis else ()] = value
+    except (TypeError, ValueError) as exc:
+        if shape := _shape_of(value):
+            raise ValueShapeError(shape, (), state.node.path) from exc
+        raise
+    return element
+
+
+def _shape_of(value: Elements) -> Shape:
+    """Return the shape of a value; of a sequence that is not an array, its length."""
+    try:
+        return np.shape(value)
+    except ValueError:
+        return (len(value),)
+
+
+def _broadcast(state: ArrayState, values: AnyArray, shape: Shape, keeps_axes: bool) -> AnyArray:
+    """Return `values` in `shape`. As NumPy does, leave out leading axes of one element, unless `keeps_axes`."""
     if values.shape == shape:
         return values
     extra = max(0, values.ndim - len(shape))
-    if any(n != 1 for n in values.shape[:extra]):
+    if any(n != 1 for n in values.shape[:extra]) or (extra and keeps_axes):
         raise ValueShapeError(values.shape, shape, state.node.path)
     try:
         return np.broadcast_to(values.reshape(values.shape[extra:]), shape)
     except ValueError:
         raise ValueShapeError(values.shape, shape, state.node.path) from None
+
+
+def _keeps_axes(plan: Plan, value: Elements) -> bool:
+    """Return whether no leading axis may be left out: of lists, for integers and slices, as in NumPy."""
+    return not hasattr(value, "__array__") and not getattr(plan, "has_lists", True)
 
 
 def _as_array(value: Elements, dtype: AnyDtype) -> AnyArray:

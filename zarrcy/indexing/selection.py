@@ -225,11 +225,14 @@ def _new_axes_key(items: tuple[Selection, ...], ndim: int) -> NewAxesKey:
 
 def unwrap(out: AnyArray, selection: Selection) -> Elements:
     """Return a result without axes as NumPy does: a scalar, or an array if the selection has an Ellipsis."""
-    if selection is Ellipsis:
-        return out
-    if isinstance(selection, tuple) and any(item is Ellipsis for item in selection):
-        return out
-    return out[()]
+    return out if has_ellipsis(selection) else out[()]
+
+
+def has_ellipsis(selection: Selection) -> bool:
+    """Return whether a selection has an Ellipsis: NumPy returns arrays for it, and broadcasts values."""
+    if isinstance(selection, tuple):
+        return any(item is Ellipsis for item in selection)
+    return selection is Ellipsis
 
 
 # -- step 4: outer products --------------------------------------------------------------------------

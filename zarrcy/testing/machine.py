@@ -16,7 +16,7 @@ from zarrcy.errors import MissingExtraError, ReadOnlyError
 from zarrcy.indexing.fields import record_fields
 from zarrcy.testing import strategies
 from zarrcy.testing.model import ArrayModel, Grid, data_of, same_bits
-from zarrcy.types import JSON, Coords, Elements, Shape, Store, ZarrFormat
+from zarrcy.types import JSON, Coords, Elements, Selection, Shape, Store, ZarrFormat
 
 try:
     from hypothesis import strategies as st
@@ -227,10 +227,45 @@ class ArrayMachine(RuleBasedStateMachine):
         value = self._draw_value(data, selection.positions.shape)
         target = self.array.view() if through_view else self.array
         if brackets:
-            _brackets(target, selection.kind)[selection.key] = value
+            self._assign(_brackets(target, selection.kind).__setitem__, selection, value)
         else:
-            getattr(target, f"set_{selection.kind}_selection")(selection.key, value)
-        self.model.write(selection.positions, _fit(value, selection.positions.ndim))
+            self._assign(getattr(target, f"set_{selection.kind}_selection"), selection, value)
+
+    def _assign(
+        self, assign: Callable[[Selection, Elements], None], selection: strategies.Selection, value: Elements
+    ) -> None:
+        """Assign a value, which must be taken or refused as NumPy does."""
+        positions = selection.positions
+        if selection.kind == "mask" and np.ndim(value) > 1:
+            _must_raise(ValueError, lambda: assign(selection.key, value))
+            return
+        if positions.ndim:
+            assign(selection.key, value)
+            self.model.write(positions, _fit(value, positions.ndim))
+            return
+        element = np.zeros((), self.model.dtype)
+        items = selection.key if isinstance(selection.key, tuple) else (selection.key,)
+        try:
+            element[... if any(item is Ellipsis for item in items) else ()] = value
+        except (TypeError, ValueError):
+            _must_raise(ValueError, lambda: assign(selection.key, value))
+            return
+        assign(selection.key, value)
+        self.model.write(positions, element)
+
+    @precondition(lambda self: math.prod(self.model.shape))
+    @rule(data=st.data(), start=st.integers(0, 60), n_axes=st.integers(0, 2), is_list=st.booleans())
+    def write_a_sequence_to_one_element(
+        self, data: st.DataObject, start: int, n_axes: int, is_list: bool
+    ) -> None:
+        key = tuple(data.draw(st.integers(0, n - 1)) for n in self.model.shape)
+        numbers = np.arange(math.prod(self.model.shape)).reshape(self.model.shape)
+        kind = data.draw(st.sampled_from(["basic", "orthogonal"]))
+        has_ellipsis = kind == "basic" and data.draw(st.booleans())
+        selection = strategies.Selection(kind, (*key, ...) if has_ellipsis else key, np.asarray(numbers[key]))
+        value = data_of((1,) * n_axes, self.model.dtype, start)
+        set_selection = getattr(self.array, f"set_{kind}_selection")
+        self._assign(set_selection, selection, value.tolist() if is_list else value)
 
     @precondition(lambda self: self.model.dtype.kind in "iufc")
     @rule(data=st.data(), start=st.integers(0, 3))
@@ -402,8 +437,7 @@ class ArrayMachine(RuleBasedStateMachine):
             return
         selection = self._draw_selection(data)
         value = self._draw_value(data, selection.positions.shape)
-        getattr(other, f"set_{selection.kind}_selection")(selection.key, value)
-        self.model.write(selection.positions, _fit(value, selection.positions.ndim))
+        self._assign(getattr(other, f"set_{selection.kind}_selection"), selection, value)
         self._forget_what_others_wrote()
 
     @precondition(lambda self: self._others() and self.model.shape and max(self.model.shape) <= _MAX_SIDE)

@@ -108,6 +108,51 @@ def writing_with_row(zarr, z):
     yield state(z)
 
 
+@family(row)
+def a_sequence_is_not_the_value_of_one_element_with_row(z):
+    z[0] = [7]
+    yield state(z)
+
+    z[0] = (7,)
+    yield state(z)
+
+    z[0] = np.array([7])
+    yield state(z)
+
+    z[2:5] = [[1, 2, 3]]
+    yield state(z)
+
+    z.set_basic_selection(0, [1])
+    yield state(z)
+
+    z.oindex[0] = [1]
+    yield state(z)
+
+
+@family(point)
+def a_sequence_is_not_the_value_of_one_element_with_point(z):
+    z[()] = [7]
+    yield z[()]
+
+    z[...] = [7]
+    yield z[()]
+
+    z[...] = np.array([7])
+    yield z[()]
+
+    z[()] = np.array([7])
+    yield z[()]
+
+
+@family(grid)
+def a_sequence_is_not_the_value_of_one_element_with_grid(z):
+    z[0, 0] = [[7]]
+    yield state(z)
+
+    z[0, 0] = np.array([7])
+    yield state(z)
+
+
 @family(grid)
 def writing_with_grid(z):
     z[0] = 9

@@ -22,7 +22,7 @@ def in_a_fork(function, *arguments):
         child.start()
 
     def outcome():
-        assert here.poll(60), "the child did not answer within 60 s"
+        assert here.poll(600), "the child did not answer within 600 s"
         result, exception = here.recv()
         child.join()
         if exception is not None:

@@ -356,6 +356,12 @@ def annotations_of(tree):
 MOST_ANY = 3
 
 
+def test_no_attribute_is_computed_under_a_lock_of_all_instances():
+    """`functools.cached_property` of Python 3.11 has one; a child that is forked meanwhile would wait for it."""
+    found = [path for path in PACKAGE.rglob("*.py") if "import cached_property" in path.read_text()]
+    assert not found, "use zarrcy._lazy.LazyAttribute"
+
+
 def test_few_annotations_are_any():
     paths = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyi")]
     found = [a for path in paths for a in annotations_of(ast.parse(path.read_text()))]

@@ -1,4 +1,4 @@
-"""Names of a package, and modules without a file, that are imported on first use.
+"""What is made on first use: names of a package, modules without a file, and attributes.
 
 A fork waits until the imports of zarrcy that other threads have begun are complete: in the child, the locks of these
 modules would stay held, and the first use of one would wait for ever.
@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
@@ -20,6 +20,51 @@ if TYPE_CHECKING:
 
 Loaded: TypeAlias = Any
 """What a name that is loaded on first use stands for: a class, a function or a module."""
+
+
+T = TypeVar("T")
+
+
+class LazyAttribute(Generic[T]):
+    """An attribute that is computed when it is first used, and then kept.
+
+    It differs from `functools.cached_property` in one point: that one, in Python 3.11, holds a lock of all instances
+    while it computes. So threads would wait for each other, and a process that is forked meanwhile would wait for ever.
+    Two threads that use the attribute first at the same time both compute it.
+
+    Parameters
+    ----------
+    compute : callable
+        Called with the object; returns the value of the attribute.
+
+    Examples
+    --------
+    >>> class Circle:
+    ...     radius = 2
+    ...     @LazyAttribute
+    ...     def area(self): return 3 * self.radius**2
+    >>> Circle().area
+    12
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type | None = None) -> T:
+        if instance is None:
+            # help() and documentation programs ask the class
+            return self  # type: ignore[return-value]
+        value = self._compute(instance)
+        setattr(instance, self._name, value)
+        return value
+
+    if TYPE_CHECKING:
+
+        def __set__(self, instance: object, value: T) -> None: ...
 
 
 def lazy_names(

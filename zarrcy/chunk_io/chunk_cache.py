@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 from zarrcy.sync.key_locks import LiveObjects
+from zarrcy.sync.recent_values import RecentValues
 from zarrcy.types import Buffer
 
 # What an entry costs beside the chunk: its key, and its entries in two dictionaries.
@@ -52,10 +52,11 @@ class ChunkCache:
 
     def __init__(self, max_nbytes: int) -> None:
         self.max_nbytes = max_nbytes
-        self.lock = threading.Lock()
-        self._chunks: OrderedDict[tuple[Hashable, str], Buffer] = OrderedDict()
+        # a signal handler may use the cache while its thread has the lock
+        self.lock = threading.RLock()
+        self._chunks: RecentValues[tuple[Hashable, str], Buffer] = RecentValues(max_nbytes)
         self._decodings: dict[str, set[Hashable]] = {}
-        self._nbytes = self._hits = self._misses = self._evictions = self._changes = 0
+        self._hits = self._misses = self._evictions = self._changes = 0
         live_caches.add(self)
 
     def decoded_as(self, decoding: Hashable) -> CacheView:
@@ -65,14 +66,12 @@ class ChunkCache:
     def get(self, decoding: Hashable, keys: list[str]) -> tuple[list[Buffer | None], int]:
         """Return the chunks, None for those not in the cache, and the change counter to pass to `put`."""
         with self.lock:
+            changes = self._changes
             chunks = [self._chunks.get((decoding, key)) for key in keys]
-            for key, chunk in zip(keys, chunks, strict=True):
-                if chunk is None:
-                    self._misses += 1
-                else:
-                    self._hits += 1
-                    self._chunks.move_to_end((decoding, key))
-            return chunks, self._changes
+            n_missing = sum(chunk is None for chunk in chunks)
+            self._misses += n_missing
+            self._hits += len(keys) - n_missing
+            return chunks, changes
 
     def holds(self, decoding: Hashable, key: str) -> bool:
         """Return whether a chunk is in the cache. This does not count as use."""
@@ -85,13 +84,16 @@ class ChunkCache:
         with self.lock:
             if changes != self._changes or nbytes > self.max_nbytes:
                 return
-            self._drop(decoding, key)
-            self._chunks[decoding, key] = chunk
+            # before the chunk is kept, so that `forget` finds it
             self._decodings.setdefault(key, set()).add(decoding)
-            self._nbytes += nbytes
-            while self._nbytes > self.max_nbytes:
-                self._drop(*next(iter(self._chunks)))
-                self._evictions += 1
+            dropped = self._chunks.put((decoding, key), chunk, nbytes)
+            for other in dropped:
+                self._forget_decoding(*other)
+            n_dropped = len(dropped)
+            self._evictions += n_dropped
+            if changes != self._changes:
+                # a signal handler wrote the chunk
+                self._chunks.drop((decoding, key))
 
     def forget(self, keys: Iterable[str]) -> None:
         """Drop chunks whose stored values have changed."""
@@ -99,7 +101,8 @@ class ChunkCache:
             self._changes += 1
             for key in keys:
                 for decoding in tuple(self._decodings.get(key, ())):
-                    self._drop(decoding, key)
+                    self._chunks.drop((decoding, key))
+                    self._forget_decoding(decoding, key)
 
     def clear(self) -> None:
         """Drop all chunks."""
@@ -107,27 +110,22 @@ class ChunkCache:
             self._changes += 1
             self._chunks.clear()
             self._decodings.clear()
-            self._nbytes = 0
 
     def info(self) -> CacheInfo:
         """Return the statistics of the cache."""
         with self.lock:
             counts = self._hits, self._misses, self._evictions
-            return CacheInfo(*counts, len(self._chunks), self._nbytes, self.max_nbytes)
+            return CacheInfo(*counts, len(self._chunks), self._chunks.nbytes, self.max_nbytes)
 
-    def _drop(self, decoding: Hashable, key: str) -> None:
-        chunk = self._chunks.pop((decoding, key), None)
-        if chunk is None:
-            return
-        self._nbytes -= memoryview(chunk).nbytes + _ENTRY_NBYTES
-        others = self._decodings[key]
+    def _forget_decoding(self, decoding: Hashable, key: str) -> None:
+        others = self._decodings.get(key, set())
         others.discard(decoding)
         if not others:
-            del self._decodings[key]
+            self._decodings.pop(key, None)
 
     def renew(self) -> None:
         """Start with a new lock and no chunks. In a forked child, no thread can release the old lock."""
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.clear()
 
 

@@ -11,12 +11,13 @@ import itertools
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
+from zarrcy._lazy import LazyAttribute
 from zarrcy.chunk_io import ChunkIO
 from zarrcy.codecs import fill_bytes
 from zarrcy.indexing.axis_chunks import AxisChunks
@@ -141,13 +142,13 @@ class RectilinearPlan:
         """Iterate over the parts: one for each combination of runs of equal chunks that the selection touches."""
         raise NotImplementedError
 
-    @cached_property
+    @LazyAttribute
     def _plans(self) -> list[Plan]:
         """The plan of each part, for a regular grid of stored values."""
         grid = self.planner.regular.Grid
         return [part.split(grid(part.shape, part.chunk_shape)) for part in self.parts()]
 
-    @cached_property
+    @LazyAttribute
     def _firsts(self) -> list[int]:
         """Number of the first piece of each part; the last entry is the number of pieces."""
         return [0, *itertools.accumulate(plan.n_pieces for plan in self._plans)]

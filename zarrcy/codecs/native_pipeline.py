@@ -242,11 +242,14 @@ def _sample(dtype: AnyDtype) -> AnyArray:
 
 def _if_agreed(codec: Codec, translation: _Translation) -> _Translation | None:
     known = _config_of(codec), translation
-    if known not in _agreed:
+    agrees = _agreed.get(known)
+    if agrees is None:
+        agrees = _agrees(codec, translation, _sample(translation.stored))
         if len(_agreed) > 256:
+            # another thread may do the same, and may have read an entry before
             _agreed.clear()
-        _agreed[known] = _agrees(codec, translation, _sample(translation.stored))
-    return translation if _agreed[known] else None
+        _agreed[known] = agrees
+    return translation if agrees else None
 
 
 _agreed: dict[tuple[str, _Translation], bool] = {}

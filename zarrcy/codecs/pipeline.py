@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
+from zarrcy._lazy import LazyAttribute
 from zarrcy.codecs.array_codecs import as_elements, is_ml_dtype
 from zarrcy.codecs.bounded_decode import check_min_length, is_own
 from zarrcy.codecs.crc32c import CRC32C
@@ -171,7 +171,7 @@ class Pipeline:
 
         return decode_and_swap
 
-    @cached_property
+    @LazyAttribute
     def _decoders(self) -> tuple[NamedDecoder, ...]:
         """The decoders of the stages, in the order of decoding, except the one that writes to given memory."""
         n_into = self._n_into

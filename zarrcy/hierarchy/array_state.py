@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from zarrcy._lazy import LazyAttribute
 from zarrcy.chunk_io import ChunkIO
 from zarrcy.chunk_io.open_chunks import open_chunk_io
 from zarrcy.chunk_io.policy import IOPolicy, default_policy
@@ -19,32 +19,6 @@ from zarrcy.types import AnyArray, AnyDtype, ChunkGrid, Planner, Shape, Synchron
 
 if TYPE_CHECKING:
     from zarrcy.chunk_io.chunk_cache import CacheView
-
-T = TypeVar("T")
-
-
-class _Lazy(Generic[T]):
-    """An attribute that is computed when it is first used, and then kept.
-
-    It differs from `functools.cached_property` in one point: that one, in Python 3.11, holds a lock of all instances
-    while it computes, so a process that is forked meanwhile would wait for the lock forever.
-    """
-
-    def __init__(self, compute: Callable[[ArrayState], T]) -> None:
-        self._compute = compute
-        self.__doc__ = compute.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, state: ArrayState, owner: type | None = None) -> T:
-        value = self._compute(state)
-        setattr(state, self._name, value)
-        return value
-
-    if TYPE_CHECKING:
-
-        def __set__(self, state: ArrayState, value: T) -> None: ...
 
 
 class ArrayState:
@@ -94,33 +68,33 @@ class ArrayState:
         else:
             self._parse = metadata
 
-    @_Lazy
+    @LazyAttribute
     def metadata(self) -> ArrayMetadata:
         """The metadata of the array, or what a view makes of them."""
         return self._parse()
 
-    @_Lazy
+    @LazyAttribute
     def dtype(self) -> AnyDtype:
         """Data type of the elements."""
         return self.metadata.dtype
 
-    @_Lazy
+    @LazyAttribute
     def order(self) -> Literal["C", "F"]:
         """Order of the elements in a chunk and in results."""
         return self.metadata.order
 
-    @_Lazy
+    @LazyAttribute
     def like(self) -> AnyArray | None:
         """Array that results are allocated like; None for plain NumPy arrays."""
         like: AnyArray | None = self.config.like
         return like
 
-    @_Lazy
+    @LazyAttribute
     def policy(self) -> IOPolicy:
         """Thresholds and batch sizes: the default policy at the time of the first read or write."""
         return default_policy()
 
-    @_Lazy
+    @LazyAttribute
     def chunk_io(self) -> ChunkIO:
         """Reads and writes the chunks."""
         return open_chunk_io(
@@ -133,12 +107,12 @@ class ArrayState:
             policy=self.policy,
         )
 
-    @_Lazy
+    @LazyAttribute
     def planner(self) -> Planner:
         """The functions that turn a selection into a plan for `chunk_io`."""
         return self.chunk_io.planner
 
-    @_Lazy
+    @LazyAttribute
     def grid(self) -> ChunkGrid:
         """Shape of the array and of its chunks; if the array has shards, of the inner chunks."""
         return self.planner.Grid(self.metadata.shape, self.chunk_io.layout.chunk_shape)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterator
-from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
+
+from zarrcy._lazy import LazyAttribute
 
 _LONGEST = 2**62
 
@@ -51,17 +52,17 @@ class AxisChunks:
     def __repr__(self) -> str:
         return f"AxisChunks({self.runs})"
 
-    @cached_property
+    @LazyAttribute
     def lengths(self) -> list[int]:
         """Chunk length of each run, in elements."""
         return [length for length, _ in self.runs]
 
-    @cached_property
+    @LazyAttribute
     def chunks(self) -> list[int]:
         """Number of the first chunk of each run; the last entry is the number of all chunks."""
         return [0, *accumulate(count for _, count in self.runs)]
 
-    @cached_property
+    @LazyAttribute
     def starts(self) -> list[int]:
         """First element of each run; the last entry is the end of all chunks."""
         return [0, *accumulate(length * count for length, count in self.runs)]

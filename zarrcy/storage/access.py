@@ -50,6 +50,10 @@ Sizer = Callable[[list[Key]], list[int | None]]
 _FAR_BATCH_NBYTES = 64 * 2**20
 
 
+# Attempts to create a value that other writers create and delete at the same time.
+_ATTEMPTS = 100
+
+
 def mapping_of(store: Store) -> Store:
     """Return the mapping that a store passes everything on to, or the store itself."""
     while type(store) is not dict and has_capability(type(store), "unwrapped"):
@@ -483,6 +487,10 @@ def set_if_absent(store: Store, key: Key, value: bytes) -> bool:
     """
     store = mapping_of(store)
     if has_capability(type(store), "setdefault"):
+        for _ in range(_ATTEMPTS):
+            # KeyError: another writer deleted the value after it was found, and before it was read
+            with suppress(KeyError):
+                return store.setdefault(key, value) is value
         return store.setdefault(key, value) is value
     if key in store:
         return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
@@ -12,6 +11,7 @@ from zarrcy.keys import normalize_path
 from zarrcy.storage import access, listing
 from zarrcy.storage.base import Store, flat
 from zarrcy.sync import key_locks
+from zarrcy.sync.recent_values import RecentValues
 from zarrcy.types import JSON, Buffer
 from zarrcy.types import Store as StoreLike
 
@@ -48,12 +48,11 @@ class LRUStoreCache(Store):
     def __init__(self, store: StoreLike, max_size: int | None) -> None:
         self._store = store
         self._max_size = max_size
+        self._values: RecentValues[str, Buffer] = RecentValues(max_size)
         self._dimension_separator = access.dimension_separator(store)
         self.hits = self.misses = 0
         self.new_locks()
         key_locks.renew_in_forks(self)
-        self._values: OrderedDict[str, Buffer] = OrderedDict()
-        self._size = 0
         self._names: dict[str | None, list[str]] = {}
         self._exists: dict[str, bool] = {}
         # number of changes; a value that was read before a change is not cached after it
@@ -65,11 +64,12 @@ class LRUStoreCache(Store):
     @property
     def nbytes(self) -> int:
         """Total length of the values in the cache, in bytes."""
-        return self._size
+        return self._values.nbytes
 
     def new_locks(self) -> None:
         """Replace the lock by a new one, which is free. Called in a forked child."""
-        self._mutex = threading.Lock()
+        # a signal handler may use the cache while its thread has the lock
+        self._mutex = threading.RLock()
 
     def __reduce__(
         self,
@@ -112,7 +112,6 @@ class LRUStoreCache(Store):
         with self._mutex:
             value = self._values.get(key)
             if value is not None:
-                self._values.move_to_end(key)
                 self.hits += 1
                 return value
         return self.getitems([key])[key]
@@ -136,21 +135,20 @@ class LRUStoreCache(Store):
 
     def _getitems(self, keys: Sequence[str], fetch: access.Reader) -> dict[str, Buffer]:
         with self._mutex:
-            values = {key: self._values[key] for key in keys if key in self._values}
-            for key in values:
-                self._values.move_to_end(key)
-            self.hits += len(values)
             changes = self._changes
+            cached = {key: self._values.get(key) for key in keys}
+            values = {key: value for key, value in cached.items() if value is not None}
+            n_cached = len(values)
+            self.hits += n_cached
         missing = [key for key in keys if key not in values]
         if missing:
             fetched = zip(missing, access.buffers(self._store, missing, fetch(missing)), strict=True)
             new = {key: value for key, value in fetched if value is not None}
             values.update(new)
+            n_new = len(new)
             with self._mutex:
-                self.misses += len(new)
-                if self._changes == changes:
-                    for key, value in new.items():
-                        self._keep(key, value)
+                self.misses += n_new
+                self._keep(new, changes)
         return values
 
     def __contains__(self, key: object) -> bool:
@@ -168,21 +166,15 @@ class LRUStoreCache(Store):
                 self._exists[key] = exists
         return exists
 
-    def _keep(self, key: str, value: Buffer) -> None:
-        self._drop(key)
-        size = memoryview(flat(value)).nbytes
-        if self._max_size is not None:
-            if size > self._max_size:
+    def _keep(self, values: Mapping[str, Buffer], changes: int) -> None:
+        """Cache values unless there was a change after the one with the number `changes`; the caller has the lock."""
+        for key, value in values.items():
+            if self._changes != changes:
                 return
-            while self._size + size > self._max_size:
-                self._drop(next(iter(self._values)))
-        self._values[key] = value
-        self._size += size
-
-    def _drop(self, key: str) -> None:
-        value = self._values.pop(key, None)
-        if value is not None:
-            self._size -= memoryview(flat(value)).nbytes
+            self._values.put(key, value, memoryview(flat(value)).nbytes)
+            if self._changes != changes:
+                # a signal handler wrote a value
+                self._values.drop(key)
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -199,10 +191,9 @@ class LRUStoreCache(Store):
         finally:
             ended = self._forget(kept)
         with self._mutex:
-            if began + 1 == ended == self._changes:
+            if began + 1 == ended:
                 # no other thread changed the store in between, so these are the stored values
-                for key, value in kept.items():
-                    self._keep(key, value)
+                self._keep(kept, ended)
 
     def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
         """Store `default` if the key does not exist, atomically if the store can, and return the stored value."""
@@ -230,7 +221,7 @@ class LRUStoreCache(Store):
         with self._mutex:
             self._changes += 1
             for key in keys:
-                self._drop(key)
+                self._values.drop(key)
                 self._exists.pop(key, None)
             self._names.clear()
             return self._changes
@@ -294,7 +285,6 @@ class LRUStoreCache(Store):
         with self._mutex:
             self._changes += 1
             self._values.clear()
-            self._size = 0
 
     def invalidate_keys(self) -> None:
         """Drop all keys and listings from the cache."""

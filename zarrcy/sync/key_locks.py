@@ -88,9 +88,10 @@ class LiveObjects(Generic[T]):
         reference = weakref.ref(item)
         references[id(reference)] = reference
         if len(references) > self._limit:
-            for key, known in list(references.items()):
+            # a list of values is made in one step; to make one of pairs may call the garbage collector
+            for known in list(references.values()):
                 if known() is None:
-                    references.pop(key, None)
+                    references.pop(id(known), None)
             self._limit = 2 * len(references) + 16
 
     def __len__(self) -> int:

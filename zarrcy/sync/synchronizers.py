@@ -13,7 +13,6 @@ import threading
 import time
 import uuid
 import zlib
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from importlib import import_module
@@ -64,12 +63,12 @@ class ThreadSynchronizer:
 
     def new_locks(self) -> None:
         """Replace all locks by new ones, which are free. Called in a forked child."""
-        self._mutex = threading.Lock()
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._locks: dict[str, threading.Lock] = {}
 
     def __getitem__(self, key: str) -> threading.Lock:
-        with self._mutex:
-            return self._locks[key]
+        lock = self._locks.get(key)
+        # atomic: threads that ask at the same time get the same lock
+        return self._locks.setdefault(key, threading.Lock()) if lock is None else lock
 
     def __reduce__(self) -> tuple[Callable[[str], ThreadSynchronizer], tuple[str]]:
         # locks are not pickled; in another process there is no thread that they would exclude
@@ -86,7 +85,7 @@ class _ThreadSynchronizers:
 
     def new_locks(self) -> None:
         """Replace the lock by a new one, which is free. Called in a forked child."""
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()
 
     def again(self, token: str) -> ThreadSynchronizer:
         """Return the synchronizer with a token, or make one if this process has none."""

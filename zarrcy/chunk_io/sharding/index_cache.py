@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.sync import key_locks
+from zarrcy.sync.recent_values import RecentValues
 from zarrcy.types import Buffer, Key
 
 # What an entry costs beside its index: its key, and its objects.
@@ -53,26 +53,22 @@ class IndexCache:
     """
 
     def __init__(self, max_nbytes: int) -> None:
-        self.max_nbytes, self.nbytes = max_nbytes, 0
-        self._entries: OrderedDict[Key, ParsedIndex] = OrderedDict()
+        self._entries: RecentValues[Key, ParsedIndex] = RecentValues(max_nbytes)
         self.new_locks()
         key_locks.renew_in_forks(self)
 
     def new_locks(self) -> None:
         """Create new locks: in a forked child, threads that do not exist there may hold the old ones."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+
+    @property
+    def nbytes(self) -> int:
+        """Number of bytes of all indexes, stored and parsed, with what an entry costs beside its index."""
+        return self._entries.nbytes
 
     def last(self, key: Key) -> ParsedIndex | None:
         """Return the index that a shard had when it was last read; None if it is not in the cache."""
-        # Hot path: without the lock, because each of the two operations is atomic.
-        entry = self._entries.get(key)
-        if entry is not None:
-            try:
-                self._entries.move_to_end(key)
-            except KeyError:
-                # another thread dropped it since
-                return entry
-        return entry
+        return self._entries.get(key)
 
     def parsed(
         self,
@@ -108,20 +104,5 @@ class IndexCache:
         return entry.entries
 
     def _put(self, key: Key, entry: ParsedIndex) -> None:
-        if _nbytes_of(entry) > self.max_nbytes:
-            return
         with self._lock:
-            self._drop(key)
-            self._entries[key] = entry
-            self.nbytes += _nbytes_of(entry)
-            while self.nbytes > self.max_nbytes:
-                self._drop(next(iter(self._entries)))
-
-    def _drop(self, key: Key) -> None:
-        entry = self._entries.pop(key, None)
-        if entry is not None:
-            self.nbytes -= _nbytes_of(entry)
-
-
-def _nbytes_of(entry: ParsedIndex) -> int:
-    return len(entry.raw) + entry.entries.nbytes + _ENTRY_NBYTES
+            self._entries.put(key, entry, len(entry.raw) + entry.entries.nbytes + _ENTRY_NBYTES)

@@ -199,8 +199,63 @@ def test_a_codec_that_does_not_return_bytes_is_an_error_that_names_it(new, place
 @pytest.mark.parametrize("place", ["compressor", "filter"])
 @pytest.mark.parametrize("name", WRONG_LENGTH)
 def test_a_codec_that_decodes_to_another_length_is_an_error_that_names_it(new, place, name):
-    a = new(place, decoder=WRONG_LENGTH[name])
+    a = new(place)
     a[...] = np.arange(16)
+    Odd.decoder = staticmethod(WRONG_LENGTH[name])
     for read in (lambda: a[:8], lambda: a[3], lambda: a.__setitem__(3, 1)):
         with pytest.raises(ChunkDecodeError, match=r"'0'.*'test_odd'"):
             read()
+
+
+@pytest.mark.parametrize("kind", CREATE)
+@pytest.mark.parametrize("name", WRONG_LENGTH)
+def test_what_a_codec_encodes_to_a_wrong_length_is_not_stored(name, kind, tmp_path, monkeypatch):
+    numcodecs.register_codec(Odd)
+    monkeypatch.setattr(Odd, "encoder", staticmethod(as_bytes))
+    monkeypatch.setattr(Odd, "decoder", staticmethod(as_bytes))
+    store = zarrcy.DirectoryStore(tmp_path)
+    a = zarrcy.create((8, 12), chunks=(4, 6), dtype="i4", store=store, **CREATE[kind])
+    for expected in (np.zeros((8, 12)), np.arange(96).reshape(8, 12)):
+        before = dict(store.items())
+        Odd.encoder = staticmethod(WRONG_LENGTH[name])
+        changes = [
+            lambda: a.__setitem__(..., 7),
+            lambda: a.__setitem__((slice(0, 4), slice(0, 6)), np.ones((4, 6))),
+            lambda: a.__setitem__((1, 2), 7),
+            lambda: a.oindex.__setitem__([1, 6], 7),
+        ]
+        for change in changes:
+            with pytest.raises(ChunkEncodeError, match=r"0.*'test_odd'.*decodes to"):
+                change()
+        assert dict(store.items()) == before
+        Odd.encoder = staticmethod(as_bytes)
+        assert (a[...] == expected).all()
+        a[...] = np.arange(96).reshape(8, 12)
+
+
+def test_objects_of_which_a_codec_loses_one_are_not_stored():
+    class Losing(numcodecs.JSON):
+        codec_id = "test_losing"
+
+        def encode(self, buf):
+            return super().encode(np.asarray(buf)[:-1])
+
+    numcodecs.register_codec(Losing)
+    a = zarrcy.create(4, chunks=2, dtype=object, object_codec=Losing(), store={}, fill_value=None)
+    with pytest.raises(ChunkEncodeError, match=r"'test_losing'.*decodes to 1"):
+        a[:2] = ["a", "b"]
+    assert a.nchunks_initialized == 0
+
+
+def test_a_codec_that_cannot_decode_what_it_encoded_is_an_error_at_the_write():
+    class OneWay(Odd):
+        codec_id = "test_one_way"
+
+        def decode(self, buf, out=None):
+            raise RuntimeError("no decoder")
+
+    numcodecs.register_codec(OneWay)
+    a = zarrcy.create(4, chunks=2, dtype="i4", compressor=OneWay(), store={})
+    with pytest.raises(ChunkEncodeError, match=r"'test_one_way'.*no decoder"):
+        a[:2] = 1
+    assert a.nchunks_initialized == 0

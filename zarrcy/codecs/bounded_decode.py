@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from zarrcy import _kernels, settings
 from zarrcy.codecs.array_codecs import as_elements
-from zarrcy.codecs.typed_blosc import decode
+from zarrcy.codecs.typed_blosc import decode, is_own
 from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import Buffer, Codec
 
@@ -170,11 +170,6 @@ def _native_first(native: _NativeDecoder, general: IntoDecoder) -> IntoDecoder:
             general(data, out)
 
     return decode_into
-
-
-def is_own(codec: Codec) -> bool:
-    """Return whether a codec is one of numcodecs or zarrcy. Another one of the same name may differ."""
-    return type(codec).__module__.startswith(("numcodecs.", "zarrcy."))
 
 
 def _native_decoders() -> dict[str, _NativeDecoder]:

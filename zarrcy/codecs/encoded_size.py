@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zarrcy.codecs.bounded_decode import is_own
+from zarrcy.codecs.typed_blosc import is_own
 from zarrcy.types import Codec
 
 # Codecs that turn each element into one of another type: the attributes with the two types.

@@ -19,12 +19,12 @@ from zarrcy.codecs.bounded_decode import (
     STATED,
     decode_streams,
     decode_whole,
-    is_own,
     new_decoder,
     new_stream,
     zstd_most_nbytes,
 )
 from zarrcy.codecs.encoded_size import encoded_nbytes
+from zarrcy.codecs.typed_blosc import is_own
 from zarrcy.types import JSON, AnyArray, Buffer, Codec
 
 Decoder: TypeAlias = Callable[[Buffer], Buffer]

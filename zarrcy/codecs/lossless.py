@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zarrcy.codecs.bounded_decode import is_own
+from zarrcy.codecs.typed_blosc import encode, is_own
 from zarrcy.types import AnyArray, AnyDtype, Buffer, Codec
 
 _REMEDY = {
@@ -49,7 +49,7 @@ def encode_without_loss(codec: Codec, chunk: AnyArray | Buffer) -> Buffer:
     ValueError: 1000 would be read as -24; choose an 'astype' that holds all differences
     """
     if not is_own(codec):
-        return codec.encode(chunk)
+        return encode(codec, chunk)
     name = str(codec.codec_id)
     if name == "vlen-array":
         _check_items(codec, np.asarray(chunk))

@@ -21,9 +21,9 @@ import numpy as np
 
 from zarrcy import _kernels
 from zarrcy.codecs.array_codecs import CastValue, PackBits, Reorder, ScaleOffset
-from zarrcy.codecs.bounded_decode import is_own
 from zarrcy.codecs.pipeline import NATIVE_COMPRESSORS, Checksum, NativePipeline, Step
 from zarrcy.codecs.stages import Compressor, Filter, Pack
+from zarrcy.codecs.typed_blosc import is_own
 from zarrcy.types import AnyArray, AnyDtype, Codec
 
 if TYPE_CHECKING:

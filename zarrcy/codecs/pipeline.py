@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from zarrcy import _kernels
 from zarrcy._lazy import LazyAttribute
 from zarrcy.codecs.array_codecs import as_elements, is_ml_dtype
-from zarrcy.codecs.bounded_decode import check_min_length, is_own
+from zarrcy.codecs.bounded_decode import check_min_length
 from zarrcy.codecs.crc32c import CRC32C
 from zarrcy.codecs.encoded_size import encoded_nbytes, maps_elements
 from zarrcy.codecs.n5 import N5ChunkWrapper
 from zarrcy.codecs.partial_decode import Memory, PartialRead, Touched, read_blosc, read_raw
 from zarrcy.codecs.shard_index import index_format
 from zarrcy.codecs.stages import Compressor, Filter, NamedDecoder, Pack, Shard, Stage, Transpose
+from zarrcy.codecs.typed_blosc import is_own
 from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import AnyArray, AnyDtype, Buffer, Codec, Elements, Shape
 
@@ -134,8 +135,6 @@ class Pipeline:
             *self.compressors,
         )
         self.is_raw = not (self._steps or dtype.hasobject)
-        last = self._steps[-1] if self._steps else None
-        self._last_is_own = not isinstance(last, (Filter, Compressor)) or is_own(last.codec)
         self._decode_into = self._last_decoder()
         # a decoder that fills given memory has a fixed length of output; filters, shards and objects do not
         self.uses_memory = self._decode_into is not None
@@ -450,9 +449,8 @@ class Pipeline:
         if isinstance(chunk, np.ndarray):
             if chunk.dtype.hasobject:
                 raise StageError(step.name, "encoded to objects, not to bytes")
-            chunk = as_elements(chunk, np.dtype(np.uint8))
-        # a codec of another package may use the memory that it returned for the next chunk
-        return chunk if self._last_is_own else bytes(chunk)
+            return as_elements(chunk, np.dtype(np.uint8))
+        return chunk
 
 
 class ShardCodec:

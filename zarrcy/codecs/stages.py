@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.codecs.array_codecs import as_elements
-from zarrcy.codecs.bounded_decode import bounded_decoder, decode_whole, is_own
-from zarrcy.codecs.typed_blosc import encode
+from zarrcy.codecs.bounded_decode import bounded_decoder, decode_whole
+from zarrcy.codecs.typed_blosc import encode, is_own
 from zarrcy.types import JSON, AnyArray, AnyDtype, Buffer, Codec, Shape
 
 if TYPE_CHECKING:

@@ -77,14 +77,25 @@ def blosc(cname: str, clevel: int, shuffle: int, typesize: int, blocksize: int) 
     return _TypedBlosc(typesize, cname=cname, clevel=clevel, shuffle=shuffle, blocksize=blocksize)
 
 
+def is_own(codec: Codec) -> bool:
+    """Return whether a codec is one of numcodecs or zarrcy. Another one of the same name may differ."""
+    return type(codec).__module__.startswith(("numcodecs.", "zarrcy."))
+
+
 def encode(codec: Codec, chunk: AnyArray | Buffer) -> Buffer:
     """Return what a codec makes of a chunk.
 
     >>> encode(numcodecs.Blosc(), np.zeros(100)) == encode(numcodecs.Blosc(), bytes(800))
     False
     """
+    if not is_own(codec):
+        from zarrcy.codecs.foreign import checked  # few arrays have such a codec
+
+        takes_lock = isinstance(codec, numcodecs.Blosc)
+        encoded = uninterrupted(codec.encode, chunk) if takes_lock else codec.encode(chunk)
+        return checked(codec, chunk, encoded, decode)
     if not isinstance(codec, numcodecs.Blosc):
-        return contiguous(codec.encode(chunk))
+        return codec.encode(chunk)
     if isinstance(chunk, bytes) and chunk:
         # what an object codec or a filter returned
         chunk = np.frombuffer(chunk, np.uint8)

@@ -9,10 +9,9 @@ import numpy as np
 
 from zarrcy.codecs import Compressor, Filter, Pack, Shard, Stage, Transpose
 from zarrcy.codecs.array_codecs import is_ml_dtype
-from zarrcy.codecs.bounded_decode import is_own
 from zarrcy.codecs.encoded_size import encoded_nbytes
 from zarrcy.codecs.n5 import N5ChunkWrapper
-from zarrcy.codecs.typed_blosc import decode, encode
+from zarrcy.codecs.typed_blosc import decode, encode, is_own
 from zarrcy.metadata.array_metadata import ArrayMetadata
 from zarrcy.types import AnyArray, AnyDtype, Codec, Elements, Shape
 

@@ -8,7 +8,7 @@ from typing import Any
 import numcodecs
 
 from zarrcy.codecs import as_codec
-from zarrcy.codecs.bounded_decode import is_own
+from zarrcy.codecs.typed_blosc import is_own
 from zarrcy.errors import BadCompressorError, MetadataError
 from zarrcy.metadata.array_metadata import ArrayMetadata
 from zarrcy.metadata.array_spec import ArraySpec, CodecLike

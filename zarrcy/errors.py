@@ -38,6 +38,7 @@ __all__ = [
     "MetadataError",
     "MissingChunkError",
     "MissingExtraError",
+    "MissingPiecesError",
     "NegativeStepError",
     "NotAFileError",
     "NotConsolidatedError",
@@ -46,6 +47,7 @@ __all__ = [
     "OverlapError",
     "PartlyDoneError",
     "PathNotFoundError",
+    "PlaceError",
     "ReadOnlyError",
     "RegionError",
     "SelectionError",
@@ -915,6 +917,44 @@ class PartlyDoneError(ZarrcyError, PermissionError):
             f"partly done: everything else is {self.action}, but {names} may not be looked into "
             f"({len(self.denied)} in all). Ask for the permission, and repeat the call."
         )
+
+
+class MissingPiecesError(ZarrcyError, ValueError):
+    """Regions of an array were not filled yet, or no record of progress shows it.
+
+    Parameters
+    ----------
+    path : str
+        Path of the array in the store; empty for the root.
+    first : tuple of slice
+        The first of these regions.
+    n : int
+        Number of these regions.
+    """
+
+    def __init__(self, path: str, first: Region, n: int) -> None:
+        super().__init__(path, first, n)
+        self.path, self.first, self.n = path, first, n
+
+    def __str__(self) -> str:
+        return (
+            f"the array at {_name_of(self.path)} is not complete: {self.n} regions are missing, the first is "
+            f"{_region_text(self.first)}. Run the tasks again; missing() lists the regions."
+        )
+
+
+class PlaceError(ZarrcyError, ValueError):
+    """It is not known which of several tasks this process is, or the numbers contradict each other.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, and what to do.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
 
 
 class NotErasableError(ZarrcyError, NotImplementedError):

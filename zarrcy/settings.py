@@ -205,6 +205,74 @@ CPUS_AND_RANKS: tuple[Setting, ...] = (
 )
 """The variables from which the default number of threads follows; `zarrcy.sync.node_cpus` reads them."""
 
+_RANK, _RANKS = "number of this process, from 0.", "number of processes of the program."
+RANKS_AND_SIZES: tuple[tuple[Setting, Setting], ...] = (
+    (
+        _of_launcher("OMPI_COMM_WORLD_RANK", "integer", "mpiexec of Open MPI", _RANK),
+        _of_launcher("OMPI_COMM_WORLD_SIZE", _NUMBER, "mpiexec of Open MPI", _RANKS),
+    ),
+    (
+        _of_launcher("PMI_RANK", "integer", "mpiexec of MPICH and Intel MPI", _RANK),
+        _of_launcher("PMI_SIZE", _NUMBER, "mpiexec of MPICH and Intel MPI", _RANKS),
+    ),
+    (
+        _of_launcher("MV2_COMM_WORLD_RANK", "integer", "the launchers of MVAPICH", _RANK),
+        _of_launcher("MV2_COMM_WORLD_SIZE", _NUMBER, "the launchers of MVAPICH", _RANKS),
+    ),
+)
+SLURM_RANK = _of_launcher("SLURM_PROCID", "integer", "Slurm", _RANK)
+SLURM_RANKS = _of_launcher("SLURM_NTASKS", _NUMBER, "Slurm", _RANKS)
+SLURM_JOB = _of_launcher("SLURM_JOB_ID", "integer", "Slurm", "the job.")
+SLURM_STEP = _of_launcher(
+    "SLURM_STEP_ID", "integer", "Slurm", "the job step, which a batch script does not have."
+)
+_TASK, _FIRST, _LAST = (
+    "number of this task in a job array.",
+    "first task of the array.",
+    "last task of the array.",
+)
+_STEP = "distance of the numbers of tasks."
+SLURM_ARRAY_TASK = _of_launcher("SLURM_ARRAY_TASK_ID", "integer", "Slurm", _TASK)
+SLURM_ARRAY_COUNT = _of_launcher("SLURM_ARRAY_TASK_COUNT", _NUMBER, "Slurm", "number of tasks of the array.")
+SLURM_ARRAY_MIN = _of_launcher("SLURM_ARRAY_TASK_MIN", "integer", "Slurm", _FIRST)
+SLURM_ARRAY_MAX = _of_launcher("SLURM_ARRAY_TASK_MAX", "integer", "Slurm", _LAST)
+SLURM_ARRAY_STEP = _of_launcher("SLURM_ARRAY_TASK_STEP", _NUMBER, "Slurm", _STEP)
+PBS_TASK = _of_launcher("PBS_ARRAY_INDEX", "integer", "PBS", _TASK)
+TORQUE_TASK = _of_launcher("PBS_ARRAYID", "integer", "Torque", _TASK)
+LSF_TASK = _of_launcher("LSB_JOBINDEX", "integer", "LSF", _TASK)
+LSF_NAME = _of_launcher(
+    "LSB_JOBNAME", "name[first-last:step]", "LSF", "name of the job, with the tasks of the array."
+)
+LSF_LAST = _of_launcher("LSB_JOBINDEX_END", "integer", "LSF", _LAST)
+LSF_STEP = _of_launcher("LSB_JOBINDEX_STEP", _NUMBER, "LSF", _STEP)
+SGE_TASK = _of_launcher("SGE_TASK_ID", "integer", "Grid Engine", _TASK)
+SGE_FIRST = _of_launcher("SGE_TASK_FIRST", "integer", "Grid Engine", _FIRST)
+SGE_LAST = _of_launcher("SGE_TASK_LAST", "integer", "Grid Engine", _LAST)
+SGE_STEP = _of_launcher("SGE_TASK_STEPSIZE", _NUMBER, "Grid Engine", _STEP)
+PLACES: tuple[Setting, ...] = (
+    *(setting for pair in RANKS_AND_SIZES for setting in pair),
+    SLURM_RANK,
+    SLURM_RANKS,
+    SLURM_JOB,
+    SLURM_STEP,
+    SLURM_ARRAY_TASK,
+    SLURM_ARRAY_COUNT,
+    SLURM_ARRAY_MIN,
+    SLURM_ARRAY_MAX,
+    SLURM_ARRAY_STEP,
+    PBS_TASK,
+    TORQUE_TASK,
+    LSF_TASK,
+    LSF_NAME,
+    LSF_LAST,
+    LSF_STEP,
+    SGE_TASK,
+    SGE_FIRST,
+    SGE_LAST,
+    SGE_STEP,
+)
+"""The variables that say which of several tasks a process is; `zarrcy.sync.ranks` reads them."""
+
 
 def n_variables() -> int:
     """Return the number of variables in the environment: a fast test of whether it has changed."""
@@ -229,6 +297,7 @@ SETTINGS: tuple[Setting, ...] = (
     PURE,
     V3_DRAFT,
     *CPUS_AND_RANKS,
+    *PLACES,
     HDF5_VDS_PREFIX,
     Setting(
         name="ZARRCY_NO_CODECS",

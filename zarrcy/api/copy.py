@@ -25,6 +25,7 @@ from zarrcy.hierarchy.copy_elements import copy_elements
 from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
+from zarrcy.hierarchy.progress_records import is_record
 from zarrcy.hierarchy.replacement import refuse_overlap
 from zarrcy.hierarchy.unfinished import MARKER, UnfinishedCopy, marked_prefix
 from zarrcy.keys import normalize_path, prefix_of
@@ -739,6 +740,8 @@ class _KeySelection:
         return (
             key.startswith(self.prefix)
             and key != self.prefix + MARKER
+            # a record may have been written after the chunks that it covers were copied
+            and not is_record(key)
             and (
                 not any(pattern.search(key) for pattern in self.excludes)
                 or any(pattern.search(key) for pattern in self.includes)

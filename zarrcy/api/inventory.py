@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from zarrcy import metadata
 from zarrcy.errors import MetadataError, NotAFileError
+from zarrcy.hierarchy.progress_records import is_record
 from zarrcy.hierarchy.unfinished import MARKER, is_unfinished
 from zarrcy.hierarchy.verification import Problem
 from zarrcy.keys import QUARANTINE, prefix_of
@@ -184,7 +185,7 @@ def _take_draft_inventory(store: Store, path: str, chunk_store: Store | None, in
         _compare_consolidated(documents, "", draft, inventory)
     chunks = store if chunk_store is None else chunk_store
     for key in sorted(keys_of(chunks)):
-        if not key.startswith(root + prefix_of(path)):
+        if not key.startswith(root + prefix_of(path)) or is_record(key):
             continue
         place = key[len(root) :]
         above = [prefix for prefix in _prefixes_above(place) if prefix in inventory.arrays]
@@ -217,7 +218,7 @@ def _list_keys(store: Store, path: str) -> tuple[dict[str, set[str]], list[Key]]
     documents: defaultdict[str, set[str]] = defaultdict(set)
     others = []
     for key in sorted(key for key in keys_of(store) if key.startswith(prefix)):
-        if QUARANTINE in key.split("/"):
+        if QUARANTINE in key.split("/") or is_record(key):
             continue
         above, slash, name = key.rpartition("/")
         if name in names:

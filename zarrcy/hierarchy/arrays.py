@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self, SupportsIndex, Unpack
@@ -48,8 +48,10 @@ if TYPE_CHECKING:
     from zarrcy.hierarchy.accessors import BlockIndex, OIndex, VIndex
     from zarrcy.hierarchy.explain import Explanation
     from zarrcy.hierarchy.report import InfoReport, Rows
+    from zarrcy.hierarchy.tasks import Task
     from zarrcy.hierarchy.verification import Report
     from zarrcy.indexing.regions import Region
+    from zarrcy.sync.ranks import Communicator
 
 # A list of more regions would not fit into memory.
 _MOST_REGIONS = 2**24
@@ -450,9 +452,10 @@ class Array(NodeProperties):
     def initialized_chunks(self) -> NDArray[np.bool_]:
         """Return which chunks are stored, from one listing of the store.
 
-        A job that was interrupted can find out where to continue. If a shard is stored, all its chunks count.
-        Chunks that consist of the fill value are not stored if ``write_empty_chunks`` is false; such shards are
-        never stored.
+        A chunk that is stored is not necessarily filled: if a shard is stored, all its chunks count, and a write may
+        have covered a part of the chunk only. Chunks that consist of the fill value are not stored if
+        ``write_empty_chunks`` is false; such shards are never stored. So a job that was interrupted can't find out
+        from this where to continue; `task` and `missing` do that.
 
         Returns
         -------
@@ -462,6 +465,7 @@ class Array(NodeProperties):
         See Also
         --------
         Array.nchunks_initialized : Number of chunks that are stored.
+        Array.fill_missing : Fill what an interrupted job did not write.
 
         Examples
         --------
@@ -471,10 +475,6 @@ class Array(NodeProperties):
         >>> a.initialized_chunks()
         array([[False, False, False],
                [ True,  True, False]])
-        >>> for i, j in np.argwhere(~a.initialized_chunks()):
-        ...     a.blocks[int(i), int(j)] = 2
-        >>> bool(a.initialized_chunks().all())
-        True
         """
         from zarrcy.hierarchy.stored_chunks import initialized_chunks
 
@@ -1263,14 +1263,17 @@ class Array(NodeProperties):
 
         return regions.cut(self.shape, self._state.metadata.stored_axes, n)
 
-    def region(self, rank: int, size: int) -> Region:
+    def region(
+        self, rank: SupportsIndex | Communicator | None = None, size: SupportsIndex | None = None
+    ) -> Region:
         """Return the region of one of several parallel writers: ``write_regions(size)[rank]``.
 
         Parameters
         ----------
-        rank : int
-            Number of the writer, from 0, as in MPI.
-        size : int
+        rank : int or communicator, optional
+            Number of the writer, from 0, as in MPI; or a communicator of mpi4py, which knows both numbers. By default
+            both are found as `task` finds them. Without a scheduler or launcher there is one writer.
+        size : int, optional
             Number of writers.
 
         Returns
@@ -1280,8 +1283,14 @@ class Array(NodeProperties):
 
         Raises
         ------
+        PlaceError
+            If `rank` is negative, or not less than `size`, or if what a scheduler says is not enough.
         ValueError
-            If `rank` is negative, or not less than `size`.
+            If there are several writers, and the array has no axes.
+
+        See Also
+        --------
+        Array.task : The same for a writer that may be killed and started again.
 
         Examples
         --------
@@ -1289,15 +1298,280 @@ class Array(NodeProperties):
         >>> zarrcy.zeros(10, chunks=4).region(1, 2)
         (slice(4, 10, None),)
         """
-        rank = operator.index(rank)
-        if not 0 <= rank < size:
-            raise ValueError(f"rank is {rank}; of {size} writers it must be 0 or more, and less than {size}")
-        size = operator.index(size)
-        if size > 1 and not self.ndim:
-            raise ValueError(f"an array without axes cannot be cut into {size} regions")
         from zarrcy.indexing import regions
+        from zarrcy.sync.ranks import place_of
 
-        return regions.cut_one(self.shape, self._state.metadata.stored_axes, size, rank)
+        number, of = place_of(rank, size)
+        if of > 1 and not self.ndim:
+            raise ValueError(f"an array without axes cannot be cut into {of} regions")
+        return regions.cut_one(self.shape, self._state.metadata.stored_axes, of, number)
+
+    def pieces(self, region: Selection | None = None, n: SupportsIndex | None = None) -> Sequence[Region]:
+        """Return the parts of a region that follow the write grid.
+
+        Parameters
+        ----------
+        region : selection, optional
+            Slices of step 1, integers and Ellipsis; the whole array by default.
+        n : int, optional
+            Most parts; they have about equally many elements. By default each part lies in one stored value: a chunk,
+            or a shard if the array has shards.
+
+        Returns
+        -------
+        sequence of tuple of slice
+            Selections, none of them empty, in C order. They are disjoint and cover the region. No two of them hold
+            elements of one stored value.
+
+        Raises
+        ------
+        RegionError
+            If the region has a step.
+        ValueError
+            If `n` is less than 1.
+
+        See Also
+        --------
+        Array.write_regions : The same for the whole array, with empty regions if there are not enough values.
+        Array.missing : The parts that are not done yet.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros((5, 100), chunks=(2, 100))
+        >>> len(a.pieces()), a.pieces(slice(1, 4))
+        (3, [(slice(1, 2, None), slice(0, 100, None)), (slice(2, 4, None), slice(0, 100, None))])
+        """
+        from zarrcy.hierarchy import tasks
+
+        return tasks.pieces(self.current_state(), region, None if n is None else operator.index(n))
+
+    def missing(self, region: Selection | None = None, *, name: str = "fill") -> list[Region]:
+        """Return the parts of a region that no task has recorded as written.
+
+        Only `task` and `fill_missing` record what they write, so without a record everything is missing, whatever is
+        stored: a stored chunk may hold a part of its elements only, and a chunk of the fill value may not be stored.
+        After `finish`, or if the array was resized or replaced, everything is missing again.
+
+        Parameters
+        ----------
+        region : selection, optional
+            Slices of step 1, integers and Ellipsis; the whole array by default.
+        name : str, optional
+            Name of the job.
+
+        Returns
+        -------
+        list of tuple of slice
+            Selections in C order, each in one stored value. They are disjoint.
+
+        Raises
+        ------
+        RegionError
+            If the region has a step.
+
+        See Also
+        --------
+        Array.fill_missing : Fill these parts.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros(10, chunks=4)
+        >>> with a.task(0, 2) as task:
+        ...     for region in task.remaining():
+        ...         task.write(region, 1)
+        >>> a.missing()
+        [(slice(4, 8, None),), (slice(8, 10, None),)]
+        """
+        from zarrcy.hierarchy import tasks
+
+        return tasks.missing(self._state_to_resume(), region, name)
+
+    def task(
+        self,
+        k: SupportsIndex | Communicator | None = None,
+        n: SupportsIndex | None = None,
+        *,
+        region: Selection | None = None,
+        name: str = "fill",
+        every: float = 5.0,
+    ) -> Task:
+        """Return one of `n` tasks that together fill the array, each of which may be killed and started again.
+
+        Use it in a ``with`` block, iterate over `Task.remaining`, and pass each region and its elements to
+        `Task.write`. When all tasks have ended, the array holds exactly what was passed, however often they were
+        killed, in any layout, also if another number of tasks continues the work. This needs that:
+
+        * the elements passed for a region are the same each time, so they do not depend on elements that the same job
+          overwrites;
+        * no other program writes to the regions meanwhile;
+        * two tasks that run at the same time do not write to one stored value, or share a synchronizer. The tasks
+          that `k` and `n` number never do.
+
+        Records of progress lie below ``.zarrcy-progress/`` at the path of the array, one document for each task.
+        `finish` removes them. A second pass over an array that is filled needs `finish` first, or another `name`.
+
+        Parameters
+        ----------
+        k : int or communicator, optional
+            Number of the task, from 0; or a communicator of mpi4py, which knows both numbers. By default both are
+            found: the task of a job array (Slurm, LSF, Grid Engine; PBS does not say how many tasks there are, so pass
+            `n`), times the ranks of its program (mpi4py, Open MPI, MPICH, Intel MPI, MVAPICH, srun), or the worker of
+            dask that runs the call. Otherwise there is one task.
+        n : int, optional
+            Number of tasks.
+        region : selection, optional
+            Slices of step 1, integers and Ellipsis: what the tasks fill together; the whole array by default. Tasks of
+            regions that cut through one stored value must not run at the same time without a synchronizer.
+        name : str, optional
+            Name of the job: records of jobs with other names do not count.
+        every : float, optional
+            Seconds between two records. What was written since the last one is written again after a kill.
+
+        Returns
+        -------
+        Task
+            The task.
+
+        Raises
+        ------
+        PlaceError
+            If `k` is negative, or not less than `n`, or if what a scheduler says is not enough.
+        ReadOnlyError
+            If the array is read-only.
+        ViewError
+            If the array is a view.
+        NotErasableError
+            If the store can't delete keys, as a zip archive.
+
+        See Also
+        --------
+        Array.fill_missing : The loop over the remaining regions.
+        Array.finish : Remove the records.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros((4, 6), chunks=2)
+        >>> for k in range(2):
+        ...     with a.task(k, 2) as task:
+        ...         for rows, columns in task.remaining():
+        ...             task.write((rows, columns), rows.start)
+        >>> a[:, 0]
+        array([0., 0., 2., 2.])
+        >>> a.finish()
+        """
+        from zarrcy.hierarchy import tasks
+        from zarrcy.sync.ranks import place_of
+
+        refuse_read_only(self.read_only, self.path)
+        return tasks.open_task(self._state_to_resume(), place_of(k, n), region, name, every)
+
+    def fill_missing(
+        self,
+        fn: Callable[[Region], Elements],
+        region: Selection | None = None,
+        *,
+        progress: bool | Callable[[int, int], object] = False,
+        on_error: Literal["raise", "skip"] | Callable[[Region, Exception], object] = "raise",
+        name: str = "fill",
+    ) -> list[Region]:
+        """Compute and write the regions that no task has recorded as written: see `task` for what it guarantees.
+
+        Parameters
+        ----------
+        fn : callable
+            Takes a region, a tuple of slices, and returns its elements.
+        region : selection, optional
+            Slices of step 1, integers and Ellipsis. By default, the part of this process as `task` finds it: the
+            whole array if the process is not one of several tasks.
+        progress : bool or callable, optional
+            True for a progress bar on a terminal; or a function that gets the number of regions that are done, and of
+            those that were missing.
+        on_error : {"raise", "skip"} or callable, optional
+            What happens if `fn` or the write raises an exception: "raise" (the default) ends the call, "skip" goes on
+            with the next region, a function is called with the region and the exception, and then the call goes on.
+        name : str, optional
+            Name of the job.
+
+        Returns
+        -------
+        list of tuple of slice
+            Regions that failed; they are still missing. Empty unless `on_error` is passed.
+
+        Raises
+        ------
+        ReadOnlyError
+            If the array is read-only.
+        ViewError
+            If the array is a view.
+
+        See Also
+        --------
+        Array.task : The same for more than one process.
+        Array.missing : The regions that are missing.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros(10, chunks=4)
+        >>> a.fill_missing(lambda region: range(region[0].start, region[0].stop))
+        []
+        >>> a[:]
+        array([0., 1., 2., 3., 4., 5., 6., 7., 8., 9.])
+        """
+        from zarrcy.hierarchy import tasks
+
+        if region is None:
+            task = self.task(name=name)
+        else:
+            task = self.task(0, 1, region=region, name=name)
+        return tasks.fill(task, fn, progress, on_error)
+
+    def finish(self, region: Selection | None = None, *, name: str = "fill", force: bool = False) -> None:
+        """Remove the records of progress of a job that is complete.
+
+        Parameters
+        ----------
+        region : selection, optional
+            What the job filled; the whole array by default.
+        name : str, optional
+            Name of the job.
+        force : bool, optional
+            Remove the records also if parts of the region are missing.
+
+        Raises
+        ------
+        MissingPiecesError
+            If parts of the region are missing, and `force` is false. Nothing is removed then.
+        ReadOnlyError
+            If the array is read-only.
+        ViewError
+            If the array is a view.
+
+        See Also
+        --------
+        Array.missing : The parts that are missing.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> a = zarrcy.zeros(10, chunks=4)
+        >>> a.fill_missing(lambda region: 7)
+        []
+        >>> a.finish()
+        """
+        from zarrcy.hierarchy import tasks
+
+        refuse_read_only(self.read_only, self.path)
+        tasks.finish(self._state_to_resume(), region, name, force)
+
+    def _state_to_resume(self) -> ArrayState:
+        """Load the metadata, which another process may have changed, and return the state with them."""
+        if self._state.is_view:
+            raise ViewError(self.path)
+        return self._state_to_change()
 
     def check_regions(self, parts: Iterable[Selection]) -> None:
         """Raise an error if regions cannot be written in parallel without locks.
@@ -1420,6 +1694,10 @@ class Array(NodeProperties):
             shape = _new_shape(args, state.metadata.shape)
             resized = state.metadata.with_shape(shape)
             if shape != state.metadata.shape:
+                if any(map(int.__lt__, shape, state.metadata.shape)):
+                    from zarrcy.hierarchy.progress_records import forget_progress
+
+                    forget_progress(state.node, state.metadata)
                 from zarrcy.hierarchy.resizing import clear_outside
 
                 # what it changes in stored values is not known to open chunk I/O

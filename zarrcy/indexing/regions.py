@@ -7,8 +7,9 @@ The functions work in two units: elements, and cells. A cell is what is stored a
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Collection, Iterator, Sequence
-from typing import TypeAlias
+from typing import SupportsIndex, TypeAlias, overload
 
 import numpy as np
 
@@ -22,6 +23,8 @@ Extent: TypeAlias = tuple[tuple[int, int], ...]
 """Start and stop on each axis, in elements or in cells."""
 Axes: TypeAlias = tuple[AxisChunks, ...]
 """The edges of the cells on each axis."""
+# The representation of more regions is their number.
+_MOST_SHOWN = 20
 
 
 def cut(shape: Shape, axes: Axes, n: int) -> list[Region]:
@@ -47,22 +50,89 @@ def cut(shape: Shape, axes: Axes, n: int) -> list[Region]:
     return [_slices(_elements(part, shape, axes)) for part in parts + [empty] * (n - len(parts))]
 
 
-def cut_one(shape: Shape, axes: Axes, n: int, number: int) -> Region:
+def cut_one(shape: Shape, axes: Axes, n: int, number: int, extent: Extent | None = None) -> Region:
     """Return one of the regions that `cut` returns, without computing the others.
+
+    Parameters
+    ----------
+    shape, axes, n
+        As for `cut`.
+    number : int
+        Number of the region.
+    extent : Extent, optional
+        What is cut, in elements; by default the whole array.
 
     Examples
     --------
     >>> cut_one((10, 4), (AxisChunks.regular(3), AxisChunks.regular(4)), 2, 1)
     (slice(6, 10, None), slice(0, 4, None))
     """
-    part = _whole(shape, axes)
+    part = _whole(shape, axes) if extent is None else cells_of(extent, axes)
     n = min(n, _n_cells(part))
     if number >= n:
         return _slices(((0, 0),) * len(shape))
     while n > 1:
         low, n_low, high = _halves(part, shape, axes, n)
         part, n, number = (low, n_low, number) if number < n_low else (high, n - n_low, number - n_low)
-    return _slices(_elements(part, shape, axes))
+    elements = _elements(part, shape, axes)
+    return _slices(elements if extent is None else common(elements, extent))
+
+
+class Pieces(Sequence[Region]):
+    """The parts of an extent that lie in one cell each, in C order. A part is computed when it is asked for.
+
+    Examples
+    --------
+    >>> pieces = Pieces(((1, 10),), (AxisChunks.regular(4),))
+    >>> len(pieces), pieces[0], pieces[-1]
+    (3, (slice(1, 4, None),), (slice(8, 10, None),))
+    """
+
+    def __init__(self, extent: Extent, axes: Axes) -> None:
+        self._extent, self._axes = extent, axes
+        self._cells = cells_of(extent, axes)
+        self._n = _n_cells(self._cells)
+
+    def __len__(self) -> int:
+        return self._n
+
+    @overload
+    def __getitem__(self, number: SupportsIndex) -> Region: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Region]: ...
+    def __getitem__(self, number: SupportsIndex | slice) -> Region | list[Region]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(self._n))]
+        left = range(self._n)[operator.index(number)]
+        cell = []
+        for start, stop in reversed(self._cells):
+            left, at = divmod(left, stop - start)
+            cell.append((start + at, start + at + 1))
+        shape = tuple(stop for _, stop in self._extent)
+        return _slices(common(_elements(tuple(reversed(cell)), shape, self._axes), self._extent))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(operator.eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{self._n} regions>" if self._n > _MOST_SHOWN else repr(list(self))
+
+
+def cells_of(extent: Extent, axes: Axes) -> Extent:
+    """Return the cells that hold elements of an extent."""
+    if _is_empty(extent):
+        return ((0, 0),) * len(axes)
+    return tuple(
+        (axis.chunk_at(start), axis.chunk_at(stop - 1) + 1)
+        for axis, (start, stop) in zip(axes, extent, strict=True)
+    )
+
+
+def common(extent: Extent, other: Extent) -> Extent:
+    """Return the elements that two extents have in common."""
+    return tuple((max(a, c), min(b, d)) for (a, b), (c, d) in zip(extent, other, strict=True))
 
 
 def _whole(shape: Shape, axes: Axes) -> Extent:
@@ -146,11 +216,7 @@ def cover(extent: Extent, shape: Shape, axes: Axes) -> Region:
     >>> cover(((3, 5),), (10,), (AxisChunks.regular(4),))
     (slice(0, 8, None),)
     """
-    cells = tuple(
-        (axis.chunk_at(start), axis.chunk_at(stop - 1) + 1)
-        for (start, stop), axis in zip(extent, axes, strict=True)
-    )
-    return _slices(_elements(cells, shape, axes))
+    return _slices(_elements(cells_of(extent, axes), shape, axes))
 
 
 def nearest(extent: Extent, shape: Shape, axes: Axes) -> Region:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -20,6 +20,7 @@ from zarrcy.storage.capabilities import (
     ChecksMany,
     ChecksRemoval,
     DeletesMany,
+    HasDurability,
     HasFiles,
     HasIdentity,
     KeepsLeftovers,
@@ -30,6 +31,7 @@ from zarrcy.storage.capabilities import (
     ReadsManyValues,
     ReadsValues,
     RenamesKeys,
+    SyncsValues,
     Unwraps,
     WritesMany,
     has_capability,
@@ -171,6 +173,21 @@ def files_of(store: Store) -> OpensFiles:
 def durability(store: Store) -> str:
     """Return what a write to a store waits for; "none" for a mapping that does not declare it."""
     return str(getattr(mapping_of(store), "durability", "none"))
+
+
+def sync_values(store: Store, keys: Sequence[Key]) -> None:
+    """Wait until values, or that they do not exist, survive a failure of the machine, if the store can wait."""
+    store = uncached(store)
+    if has_capability(type(store), "sync_values"):
+        cast(SyncsValues, store).sync_values(keys)
+
+
+def with_durability(store: Store, durability: str) -> Store:
+    """Return a store of the same values whose writes wait as stated, or the store itself if it has no choice."""
+    inner = mapping_of(store)
+    if has_capability(type(inner), "with_durability"):
+        return cast(HasDurability, inner).with_durability(durability)
+    return store
 
 
 def keeps_documents(store: Store) -> bool:

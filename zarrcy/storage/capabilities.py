@@ -245,6 +245,20 @@ class CachesValues(Protocol):
         """
 
 
+class SyncsValues(Protocol):
+    """A store whose values may be lost, or torn, if the machine fails soon after they were written."""
+
+    def sync_values(self, keys: Sequence[str]) -> None:
+        """Wait until the values of `keys`, or that they do not exist, survive a failure of the machine."""
+
+
+class HasDurability(Protocol):
+    """A store of which another object for the same values can wait for the disk in another way."""
+
+    def with_durability(self, durability: str) -> Store:
+        """Return a store of the same values, in which a write waits for "none", "data" or "full"."""
+
+
 class KeepsLeftovers(Protocol):
     """A store in which an interrupted writer can leave files."""
 
@@ -307,6 +321,8 @@ _REPLACES: dict[str, tuple[str, ...]] = {
     "uncached": (),
     # a subclass may compute or change values, but they stay where they are
     "identities": (),
+    "sync_values": (),
+    "with_durability": (),
     "unwrapped": (*_CONTENT, *_DECLARED),
 }
 _SINGLE = {"getitems": "__getitem__", "setitems": "__setitem__", "delitems": "__delitem__"}

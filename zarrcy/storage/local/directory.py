@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import math
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
 
 from zarrcy.errors import KeyPathError, NotAFileError, ValueLengthError
@@ -16,6 +17,7 @@ from zarrcy.storage.base import Store, check_ranges
 from zarrcy.storage.listing import warn_denied
 from zarrcy.storage.local.atomic_files import (
     OPEN_NEW,
+    OPEN_READ,
     PARTIAL,
     OpenValue,
     as_durability,
@@ -437,6 +439,62 @@ class DirectoryStore(Store):
         self._synced_dirs.clear()
         while not os.path.isdir(self._topmost) and self._topmost != os.path.dirname(self._topmost):
             self._topmost = os.path.dirname(self._topmost)
+
+    def sync_values(self, keys: Sequence[str]) -> None:
+        """Wait until values and their names are on disk, whatever `durability` is.
+
+        Parameters
+        ----------
+        keys : sequence of str
+            Keys that were written or deleted.
+        """
+        folders: set[str] = set()
+        for key in keys:
+            path = self._file_of(key)
+            folders.add(os.path.dirname(path))
+            try:
+                with Descriptor(os.open, path, OPEN_READ) as fd:
+                    sync_file(fd)
+            except (FileNotFoundError, NotADirectoryError):
+                # it was deleted: then the directory that no longer names it has to be on disk
+                continue
+            except OSError as exc:
+                raise explained(exc, f"the value {key!r} is written, but may not be on disk", path) from exc
+        self._sync_folders(folders)
+
+    def _sync_folders(self, folders: set[str]) -> None:
+        """Wait until the entries of directories, and those of all their parents, are on disk."""
+        reached: set[str] = set()
+        for folder in folders:
+            above = folder
+            while above not in reached:
+                reached.add(above)
+                try:
+                    self._sync_above(above)
+                except FileNotFoundError:
+                    # nothing below it is stored
+                    pass
+                except OSError as exc:
+                    raise explained(exc, "the change is made, but may not be on disk", above) from exc
+                above = os.path.dirname(above)
+
+    def with_durability(self, durability: str) -> DirectoryStore:
+        """Return a store of the same directory with another `durability`.
+
+        Parameters
+        ----------
+        durability : {"none", "data", "full"}
+            What can be lost if the power fails.
+
+        Returns
+        -------
+        DirectoryStore
+            A store of the same class.
+        """
+        store = copy.copy(self)
+        store.durability = as_durability(durability)
+        store._synced_dirs = set()
+        return store
 
     def _link(self, part: str, target: str) -> None:
         """Rename a file, but do not replace an existing file."""

@@ -260,6 +260,16 @@ class LMDBStore(Store):
         if self.is_writeable():
             self.db.sync(True)
 
+    def sync_values(self, keys: Sequence[str]) -> None:
+        """Wait until all written values are on disk.
+
+        Parameters
+        ----------
+        keys : sequence of str
+            Keys that were written or deleted.
+        """
+        self.flush()
+
     def close(self) -> None:
         """Wait until all written values are on disk, and close the database."""
         if self._environment is not None:

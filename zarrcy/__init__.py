@@ -39,7 +39,7 @@ _HOMES = {
     ),
     "zarrcy.hierarchy.groups": "Group",
     "zarrcy.storage": (
-        "ABSStore ConsolidatedMetadataStore DBMStore DirectoryStore FSStore KVStore LMDBStore "
+        "ABSStore ConsolidatedMetadataStore DBMStore DictStore DirectoryStore FSStore KVStore LMDBStore "
         "LRUStoreCache MemoryStore MongoDBStore N5FSStore N5Store NestedDirectoryStore ObjectStore "
         "RedisStore SQLiteStore TempStore ZipStore"
     ),
@@ -50,7 +50,7 @@ _MODULES = "api chunk_io cli codecs compat errors hierarchy indexing keys metada
 # Modules of zarr-python 2 that are not files here; `_zarr2_modules.py` lists their names.
 _ZARR2_MODULES = "attrs convenience core creation meta n5 util"
 _names, _find = lazy_names(__name__, _HOMES, f"{_MODULES} {_ZARR2_MODULES}")
-__all__ = [*_names, "DictStore", "__version__"]  # noqa: PLE0604
+__all__ = [*_names, "__version__"]  # noqa: PLE0604
 # Codecs that numcodecs has only if another package is installed.
 OPTIONAL_CODECS = ("CRC32C", "MsgPack", "PCodec", "ZFPY")
 
@@ -62,8 +62,7 @@ def __getattr__(name: str) -> Any:
     if name in OPTIONAL_CODECS and hasattr(import_module("numcodecs"), name):
         value = getattr(import_module("numcodecs"), name)
     else:
-        # `DictStore` was the name of `MemoryStore` before zarr-python 2.4
-        value = _find("MemoryStore" if name == "DictStore" else name)
+        value = _find(name)
     globals()[name] = value
     return value
 

@@ -71,6 +71,7 @@ from zarrcy.storage import (
     ABSStore,
     ConsolidatedMetadataStore,
     DBMStore,
+    DictStore,
     DirectoryStore,
     FSStore,
     KVStore,
@@ -92,8 +93,6 @@ from zarrcy.sync.thread_pool import use_threads
 
 __version__: str
 OPTIONAL_CODECS: tuple[str, ...]
-
-DictStore = MemoryStore
 
 __all__ = [
     "BZ2",

@@ -74,11 +74,10 @@ MODULES: dict[str, dict[str, str]] = {
     "storage": {
         "zarrcy.storage": "ABSStore BaseStore ConsolidatedMetadataStore DBMStore DirectoryStore FSStore KVStore "
         "LMDBStore LRUStoreCache MemoryStore MongoDBStore NestedDirectoryStore RedisStore SQLiteStore Store "
-        "TempStore ZipStore array_meta_key attrs_key group_meta_key normalize_store_arg rename rmdir "
+        "DictStore TempStore ZipStore array_meta_key attrs_key group_meta_key normalize_store_arg rename rmdir "
         f"{_LISTING} {_INITIALISING}",
         "zarrcy.errors": "BadCompressorError ContainsArrayError ContainsGroupError FSPathExistNotDir MetadataError "
         "ReadOnlyError",
-        "zarrcy": "DictStore",
         "zarrcy.compat": "default_compressor normalize_storage_path json_loads",
     },
     "sync": {"zarrcy.sync": "ProcessSynchronizer Synchronizer ThreadSynchronizer"},

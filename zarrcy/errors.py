@@ -1027,6 +1027,22 @@ class MissingExtraError(ZarrcyError, ImportError):
         return f"{self.purpose} needs the package {self.package!r}: pip install 'zarrcy[{self.extra}]'"
 
 
-# names that zarr-python 2 has
+class FSPathExistNotDir(ZarrcyError, NotADirectoryError, ValueError):  # noqa: N818 - as in zarr-python 2
+    """The directory of a store is a file.
+
+    Parameters
+    ----------
+    path : str
+        The path.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path!r} exists and is not a directory. Choose another path for the store."
+
+
+# a name that zarr-python 2 has
 ArrayIndexError = SelectionError
-FSPathExistNotDir = NotADirectoryError

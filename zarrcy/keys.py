@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeGuard
 
 from zarrcy.errors import KeyPathError
 from zarrcy.types import Key
@@ -125,6 +126,28 @@ def check_key(key: Key) -> str:
     if not key.isascii() and any("\ud800" <= letter <= "\udfff" for letter in key):
         raise KeyPathError(key, "half of a surrogate pair is not a character")
     return key
+
+
+def is_key(key: object) -> TypeGuard[str]:
+    """Return whether an object can be the key of a value; the path of a folder, with a slash at its end, cannot.
+
+    Raises
+    ------
+    KeyPathError
+        If it is a str that leaves the root of a store, or that no value can have as its key.
+
+    Examples
+    --------
+    >>> is_key("a/0"), is_key("a/"), is_key(0)
+    (True, False, False)
+    """
+    if not isinstance(key, str):
+        return False
+    if len(key) > 1 and key.endswith("/"):
+        check_key(key[:-1])
+        return False
+    check_key(key)
+    return True
 
 
 def is_listed(name: str) -> bool:

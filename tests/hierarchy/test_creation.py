@@ -46,7 +46,7 @@ def test_nbytes_stored_counts_metadata_and_chunks(separator, kind, tmp_path):
 
 
 def test_nbytes_stored_is_minus_one_if_the_store_does_not_know_sizes():
-    class Opaque(MutableMapping):
+    class Opaque(zarr.storage.Store):
         data: dict
         __getitem__ = lambda self, key: self.data[key]  # noqa: E731
         __setitem__ = lambda self, key, value: self.data.__setitem__(key, value)  # noqa: E731

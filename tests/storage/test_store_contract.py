@@ -71,8 +71,6 @@ class MinimalStore(FiveMethods, Store):
 
 
 class TestMapping(InMemory):
-    knows_sizes = False
-
     def make_store(self):
         return MinimalMapping()
 

@@ -74,7 +74,7 @@ def group(
     Raises
     ------
     ContainsArrayError
-        If there is an array at `path` and `overwrite` is false, or if an array is above `path`.
+        If there is an array at `path` or above it, and `overwrite` is false.
 
     See Also
     --------

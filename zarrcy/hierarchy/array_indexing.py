@@ -122,13 +122,15 @@ def _slices_of_blocks(state: ArrayState, selection: Selection) -> Region:
     return selections.normalize_blocks(selection, state.grid.shape, state.metadata.chunk_axes)
 
 
-def _read(
-    state: ArrayState, plan: Plan, shape: Shape, fields: FieldNames, out: AnyArray | None = None
-) -> AnyArray:
+def _read(state: ArrayState, plan: Plan, shape: Shape, fields: FieldNames, out: Elements = None) -> AnyArray:
     """Read a plan, whose selection has `shape`, into `out` or into a new array."""
     dtype, field = record_fields(state.dtype, fields)
     if out is not None:
         _check_out(state, out, shape, fields)
+    if out is not None and not isinstance(out, np.ndarray):
+        out[...] = _read(state, plan, shape, fields)
+        filled: AnyArray = out
+        return filled
     if field is None and fields is not None:
         # several fields: decode each chunk once, for all of them
         records = state.new_result(shape, state.dtype)
@@ -206,24 +208,31 @@ def _drop_axes(values: AnyArray, new_axes: NewAxesKey) -> AnyArray:
     return dropped
 
 
-def _check_out(state: ArrayState, out: AnyArray, shape: Shape, fields: FieldNames) -> None:
+def _check_out(state: ArrayState, out: Elements, shape: Shape, fields: FieldNames) -> None:
     """Raise an error if a result does not fit in `out`."""
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"out is a {type(out).__name__}, not a numpy array")
+    is_numpy = isinstance(out, np.ndarray)
+    if not is_numpy and not all(hasattr(out, name) for name in ("shape", "dtype", "__setitem__")):
+        raise TypeError(f"out is a {type(out).__name__}, not an array")
     if state.config.read_missing == "mask":
         if not isinstance(out, np.ma.MaskedArray):
             raise TypeError("out is not a masked array; with read_missing='mask' it must be one")
         out.mask = False
-    dtype = record_fields(state.dtype, fields)[0]
+    dtype, field = record_fields(state.dtype, fields)
     if dtype.subdtype is not None:
         dtype, inner = dtype.subdtype
         shape = (*shape, *inner)
     if out.shape != shape:
         raise ValueError(f"out has shape {out.shape}, the selection has shape {shape}")
-    if out.dtype != dtype:
+    if out.dtype != dtype and not (field is None and fields is not None and _has_fields(out.dtype, dtype)):
         raise ValueError(f"out has data type {out.dtype}, the array has {dtype}")
-    if not out.flags.writeable:
+    if is_numpy and not out.flags.writeable:
         raise ValueError("out is read-only")
+
+
+def _has_fields(dtype: AnyDtype, packed: AnyDtype) -> bool:
+    """Return whether a data type has the fields of another, which has no bytes between them."""
+    names = dtype.names or ()
+    return bool(np.dtype([(name, dtype[name]) for name in names]) == packed)
 
 
 # -- writing -----------------------------------------------------------------------------------------
@@ -336,7 +345,8 @@ def write(
     """
     if state.config.unaligned == "error":
         _refuse_unaligned(state, plan, fields)
-    if fields is None:
+    if fields is None or (isinstance(fields, (list, tuple)) and not fields):
+        # an empty list means all fields
         values = _values_for(state, value, shape, plan, new_axes)
         state.chunk_io.write(plan, values.reshape(-1) if flat else values)
         return

@@ -693,8 +693,9 @@ class Array(NodeProperties):
         ----------
         selection : int, slice, Ellipsis, None or tuple of these, optional
             The selection, as in NumPy. The default selects all elements.
-        out : numpy.ndarray, optional
-            Array that is filled and returned. It has the shape and data type of the result.
+        out : array, optional
+            Array that is filled and returned. It has the shape and data type of the result; if it is not an array of
+            NumPy, the result is assigned to ``out[...]``.
         fields : str or list of str, optional
             Fields of a structured array to read. The default reads whole elements.
 
@@ -734,8 +735,9 @@ class Array(NodeProperties):
         ----------
         selection : int, slice, list or array of int or bool, Ellipsis, or tuple of these
             One item for each axis. Axes that are left out are selected as a whole.
-        out : numpy.ndarray, optional
-            Array that is filled and returned. It has the shape and data type of the result.
+        out : array, optional
+            Array that is filled and returned. It has the shape and data type of the result; if it is not an array of
+            NumPy, the result is assigned to ``out[...]``.
         fields : str or list of str, optional
             Fields of a structured array to read. The default reads whole elements.
 
@@ -773,8 +775,9 @@ class Array(NodeProperties):
         ----------
         selection : int, list or array of int, or tuple of these
             The coordinates along each axis. They are broadcast against each other.
-        out : numpy.ndarray, optional
-            Array that is filled and returned. It has the shape and data type of the result.
+        out : array, optional
+            Array that is filled and returned. It has the shape and data type of the result; if it is not an array of
+            NumPy, the result is assigned to ``out[...]``.
         fields : str or list of str, optional
             Fields of a structured array to read. The default reads whole elements.
 
@@ -813,8 +816,9 @@ class Array(NodeProperties):
         ----------
         selection : array_like of bool
             The mask. It has the shape of the array.
-        out : numpy.ndarray, optional
-            Array that is filled and returned. It has the shape and data type of the result.
+        out : array, optional
+            Array that is filled and returned. It has the shape and data type of the result; if it is not an array of
+            NumPy, the result is assigned to ``out[...]``.
         fields : str or list of str, optional
             Fields of a structured array to read. The default reads whole elements.
 
@@ -849,8 +853,9 @@ class Array(NodeProperties):
         ----------
         selection : int, slice, Ellipsis, or tuple of these
             Chunk coordinates along each axis; the step of a slice is 1.
-        out : numpy.ndarray, optional
-            Array that is filled and returned. It has the shape and data type of the result.
+        out : array, optional
+            Array that is filled and returned. It has the shape and data type of the result; if it is not an array of
+            NumPy, the result is assigned to ``out[...]``.
         fields : str or list of str, optional
             Fields of a structured array to read. The default reads whole elements.
 

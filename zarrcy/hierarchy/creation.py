@@ -112,7 +112,7 @@ def create(
     synchronizer : mapping, optional
         Gives the locks of parallel writers: `ThreadSynchronizer` or `ProcessSynchronizer`.
     overwrite : bool, optional
-        Delete what is at `path` first.
+        Delete what is at `path` first. An array above `path` is deleted too, with all that is below it.
     path : str, optional
         Path of the array in the store. The default is the root.
     chunk_store : mapping, store, str or PathLike, optional
@@ -171,7 +171,7 @@ def create(
     Raises
     ------
     ContainsArrayError, ContainsGroupError
-        If there is a node at `path` and `overwrite` is false, or if a parent is an array.
+        If there is a node at `path`, or a parent is an array, and `overwrite` is false.
     ValueError
         If an argument is not valid.
 

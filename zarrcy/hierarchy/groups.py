@@ -57,6 +57,10 @@ _Answer = TypeVar("_Answer")
 _NOT_MEMBERS = ("__", "_repr_", "_ipython_")
 
 
+def _no_form(**kwargs: Option) -> None:
+    """Return no form of a group for a notebook."""
+
+
 class GroupState:
     """Where a group that exists is stored, and the options of its members."""
 
@@ -349,6 +353,9 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
 
     def __getattr__(self, name: str) -> AnyMember:
         # called for names that are not attributes: also for those of __init__ if it did not run
+        if name.startswith("_repr_") and name.endswith("_"):
+            # a form for notebooks: none, so that they show the text
+            return _no_form
         if name.startswith(_NOT_MEMBERS) or name in ("_state", "_node", "_attrs", "_latest"):
             raise AttributeError(f"a group has no attribute {name!r}", name=name, obj=self)
         try:
@@ -668,7 +675,7 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
         Raises
         ------
         ContainsArrayError, ContainsGroupError
-            If there is an array or a group at `name` and `overwrite` is false, or if an array is above it.
+            If there is an array or a group at `name`, or an array above it, and `overwrite` is false.
         ReadOnlyError
             If this group is read-only.
 
@@ -735,7 +742,7 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
         Raises
         ------
         ContainsArrayError
-            If there is an array at `name` and `overwrite` is false, or if an array is above it.
+            If there is an array at `name` or above it, and `overwrite` is false.
         ReadOnlyError
             If this group is read-only.
 
@@ -1208,6 +1215,10 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
     # -- changing ----------------------------------------------------------------------------------
 
     def __setitem__(self, name: str, value: Elements) -> None:
+        node = self._at(name)
+        if "/" in node.path[len(self._node.prefix) :] and (array := node.array_above()) is not None:
+            # only a caller that asks for overwriting deletes an array above
+            raise ContainsArrayError(array.path)
         self._create_array(creation.array, name, data=value, overwrite=True)
 
     def __delitem__(self, name: str) -> None:

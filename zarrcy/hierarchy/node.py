@@ -447,7 +447,7 @@ class Node:
         array : ArrayMetadata
             Metadata of the array, as `describe_array` returns them.
         overwrite : bool, optional
-            Delete the node that is at this path first.
+            Delete the node that is at this path first, and an array above with all that is below it.
         attributes : mapping, optional
             User attributes of the new array.
 
@@ -459,7 +459,7 @@ class Node:
         Raises
         ------
         ContainsArrayError, ContainsGroupError
-            If there is a node at this path and `overwrite` is false, or if a parent is an array.
+            If there is a node at this path, or a parent is an array, and `overwrite` is false.
         """
         format = self.format
         key = format.document_key(self.prefix, "array")
@@ -476,7 +476,7 @@ class Node:
         Raises
         ------
         ContainsArrayError, ContainsGroupError
-            If there is a node at this path and `overwrite` is false, or if a parent is an array.
+            If there is a node at this path, or a parent is an array, and `overwrite` is false.
         """
         attributes = attributes and json_attributes(
             attributes, self.format.document_key(self.prefix, "group")
@@ -501,7 +501,7 @@ class Node:
         Raises
         ------
         ContainsArrayError
-            If there is an array at this path and `overwrite` is false, or if a parent is an array.
+            If there is an array at this path or above, and `overwrite` is false.
         ContainsGroupError
             If there is a group of another format than the one that this node was given.
         """
@@ -552,21 +552,23 @@ class Node:
         # a node that is overwritten may be damaged, so it is not read
         kinds = self._kinds(parents if overwrite or is_nowhere else line)
         array_above = _first_array(parents, kinds[: len(parents)])
-        if array_above is not None:
+        if array_above is not None and not overwrite:
             raise ContainsArrayError(array_above.path)
         if len(kinds) == len(line) and kinds[-1] is not None:
             raise _contains(kinds[-1], self.path)
+        # an array above becomes a group, so nothing below it may remain
+        erased, is_nowhere = (self, is_nowhere) if array_above is None else (array_above, False)
         if overwrite:
-            self._check_erasable(is_nowhere)
+            erased._check_erasable(is_nowhere)
         # no consolidated metadata can have copies of the first document of a store
         with self._documents_lock() if parents or not is_nowhere else _UNLOCKED:
             self._drop_consolidated()
             if overwrite and not is_nowhere:
-                self._erase()
+                erased._erase()
             self.format.prepare(self.store)
             written: dict[str, list[Key]] = {}
             for parent, parent_kind in zip(line[:-1], kinds, strict=False):
-                if parent_kind is None:
+                if parent_kind is None or (array_above and parent.prefix.startswith(array_above.prefix)):
                     written[parent.prefix] = parent._claim(self.format.group_documents(parent.prefix))
             if overwrite:
                 self._save(documents)
@@ -705,12 +707,10 @@ class Node:
             for store in self.stores
         )
 
-    def refuse_array_above(self) -> None:
-        """Raise ContainsArrayError if a parent is an array."""
+    def array_above(self) -> Node | None:
+        """Return the parent that is an array; None if there is none."""
         parents = self._parents()
-        array = _first_array(parents, self._kinds(parents))
-        if array is not None:
-            raise ContainsArrayError(array.path)
+        return _first_array(parents, self._kinds(parents))
 
     def replace_by(self, path: str) -> None:
         """Delete the node and everything below it, and move there what is below a temporary path.

@@ -48,11 +48,13 @@ def replaced(node: Node, sources: list[Elements], write: Callable[[Node, list[El
     ------
     OverlapError
         If a source is in the same place and the store can't move keys. Nothing is changed then.
-    ContainsArrayError
-        If a parent is an array.
     ForeignDataError
         If there is no node, but something that is not a part of a hierarchy.
     """
+    above = node.array_above()
+    if above is not None:
+        # it is deleted with all that is below it, before the new node is written
+        return write(node, [detached(above, source) for source in sources])
     if not node.has_keys():
         return write(node, sources)
     node.refuse_foreign()
@@ -151,7 +153,6 @@ def can_swap(node: Node) -> bool:
 
 
 def _written_beside(node: Node, sources: list[Elements], write: Callable[[Node, list[Elements]], T]) -> T:
-    node.refuse_array_above()
     path = node.temporary_path()
     own = node.own_chunk_store
     beside = Node(

@@ -99,7 +99,24 @@ def is_mask(selection: Selection, shape: Shape) -> bool:
     """Return whether a selection is a Boolean mask of a whole array."""
     if isinstance(selection, tuple) and len(selection) == 1:
         selection = selection[0]
+    if isinstance(selection, list):
+        return _is_list_of_bools(selection) and _shape_of(selection) == shape
     return getattr(selection, "dtype", None) == np.bool_ and np.shape(selection) == shape
+
+
+def _shape_of(items: Selection) -> Shape | None:
+    """Return the shape of nested lists; None if their lengths differ."""
+    try:
+        return np.shape(items)
+    except ValueError:
+        return None
+
+
+def _is_list_of_bools(items: Selection) -> bool:
+    """Return whether the first element of nested lists is a bool."""
+    while isinstance(items, list) and items:
+        items = items[0]
+    return isinstance(items, (bool, np.bool_))
 
 
 def is_coordinates(selection: Selection, ndim: int) -> bool:

@@ -6,7 +6,8 @@ Any mapping of str to bytes-like is a store.
 from zarrcy.api.v2_functions import contains_array, contains_group, init_array, init_group
 from zarrcy.storage.base import BaseStore, Store
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
-from zarrcy.storage.listing import getsize, listdir, rename, rmdir
+from zarrcy.storage.deprecated import DictStore, listdir
+from zarrcy.storage.listing import getsize, rename, rmdir
 from zarrcy.storage.local.dbm import DBMStore
 from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.storage.local.lmdb import LMDBStore
@@ -33,6 +34,7 @@ __all__ = [
     "BaseStore",
     "ConsolidatedMetadataStore",
     "DBMStore",
+    "DictStore",
     "DirectoryStore",
     "FSStore",
     "KVStore",

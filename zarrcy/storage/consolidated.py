@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import ClassVar, Never, Self
 
-from zarrcy.errors import KeyPathError, MetadataError, ReadOnlyError
+from zarrcy.errors import KeyPathError, MetadataError, ReadOnlyError, StoreArgumentError
 from zarrcy.keys import are_harmless, check_key, normalize_path
 from zarrcy.storage.base import Store
 from zarrcy.storage.json_reader import MAX_CONSOLIDATED_NBYTES, cut_json, parse_json, parse_spans
@@ -42,6 +42,8 @@ class ConsolidatedMetadataStore(Store):
         If the store does not have the key.
     MetadataError
         If the value is not consolidated metadata of a known version.
+    StoreArgumentError
+        If `store` is a path, or something else that is not a mapping.
 
     See Also
     --------
@@ -65,6 +67,8 @@ class ConsolidatedMetadataStore(Store):
         documents: dict[Key, JSON] | None = None,
         source: StoreLike | None = None,
     ) -> None:
+        if not hasattr(store, "keys"):
+            raise StoreArgumentError(store)
         self.metadata_key = metadata_key
         self._source = store if source is None else source
         # a parsed document, or its position in the whole document, which is None when all are parsed

@@ -10,6 +10,7 @@ from zarrcy.errors import AccessWarning, KeyPathError
 from zarrcy.keys import normalize_path, only_listed, prefix_of
 from zarrcy.types import Buffer
 
+_MISSING = object()
 AFTER_SLASH = chr(ord("/") + 1)
 """A prefix whose last slash is replaced by this character sorts directly after all keys that begin with the prefix."""
 
@@ -110,14 +111,25 @@ def rename_keys(store: MutableMapping[str, Buffer], src: str, dst: str) -> None:
 
 
 def sizes_below(store: Mapping[str, Buffer], path: str) -> int:
-    """Return the length, in bytes, of the value whose key is `path`, or of all values directly below it."""
-    own = store.get(path) if path else None
-    if own is not None:
-        return memoryview(own).nbytes
+    """Return the length, in bytes, of the value whose key is `path`, or of all values directly below it.
+
+    It is -1 if one of them is not bytes-like.
+    """
+    own = store.get(path, _MISSING) if path else _MISSING
+    if own is not _MISSING:
+        return _total([own])
     prefix = prefix_of(path)
     keys = (key for key in keys_of(store) if key.startswith(prefix) and "/" not in key[len(prefix) :])
-    # None: another thread deleted the key since
-    return sum(memoryview(value).nbytes for value in map(store.get, keys) if value is not None)
+    values = (store.get(key, _MISSING) for key in keys)
+    # another thread may have deleted a key since
+    return _total(value for value in values if value is not _MISSING)
+
+
+def _total(values: Iterable[Buffer]) -> int:
+    try:
+        return sum(memoryview(value).nbytes for value in values)
+    except TypeError:
+        return -1
 
 
 def listdir(store: Mapping[str, Buffer], path: str | None = None) -> list[str]:
@@ -209,14 +221,14 @@ def getsize(store: Mapping[str, Buffer], path: str | None = None) -> int:
     Parameters
     ----------
     store : mapping
-        The store. A store with a method `getsize` is asked; the values of a dictionary are measured.
+        The store. A store with a method `getsize` is asked; the values of other mappings are read and measured.
     path : str, optional
         Path of a node, or a key; the root by default.
 
     Returns
     -------
     int
-        Number of bytes; -1 if the values would have to be read.
+        Number of bytes; -1 if the store does not know it, or if a value is not bytes-like.
 
     Examples
     --------
@@ -226,7 +238,7 @@ def getsize(store: Mapping[str, Buffer], path: str | None = None) -> int:
     own = getattr(store, "getsize", None)
     if own is not None:
         return int(own(normalize_path(path)))
-    return sizes_below(store, normalize_path(path)) if type(store) is dict else -1
+    return sizes_below(store, normalize_path(path))
 
 
 def getsize_deep(store: Mapping[str, Buffer], path: str) -> int:

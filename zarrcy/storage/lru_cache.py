@@ -255,7 +255,9 @@ class LRUStoreCache(Store):
         with self._mutex:
             names, changes = self._names.get(path), self._changes
         if names is None:
-            names = listing.keys_of(self._store) if path is None else listing.listdir(self._store, path)
+            names = (
+                listing.keys_of(self._store.keys()) if path is None else listing.listdir(self._store, path)
+            )
             with self._mutex:
                 if self._changes == changes:
                     self._names[path] = names

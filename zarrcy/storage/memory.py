@@ -73,9 +73,10 @@ class KVStore(Store):
         return len(self._mutable_mapping)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, KVStore):
-            other = other._mutable_mapping
-        return self._mutable_mapping is other or bool(self._mutable_mapping == other)
+        return isinstance(other, KVStore) and (
+            self._mutable_mapping is other._mutable_mapping
+            or bool(self._mutable_mapping == other._mutable_mapping)
+        )
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -303,11 +303,6 @@ def a_damaged_document_raises_a_metadataerror_that_names_its_key(zarr):
     yield zarr.Array({".zarray": b"{"})
 
 
-@family(stored, reason="overwriting an array never deletes an array above it")
-def overwriting_an_array_never_deletes_an_array_above_it(zarr, place):
-    yield zarr.create(3, store=place, path="a", overwrite=True)
-
-
 @family(stored, reason="read-only also protects the fill value and the attributes")
 def read_only_also_protects_the_fill_value_and_the_attributes_with_stored(zarr, place):
     zarr.open_array(place, mode="r").fill_value = 1

@@ -8,7 +8,7 @@ import numcodecs
 import numpy as np
 
 from .families import family
-from .setups import stored_tree, tree
+from .setups import stored_numbers, stored_tree, tree
 
 
 @family(tree)
@@ -598,3 +598,23 @@ def visiting(zarr, g, a):
     yield str(zarr.group().tree())
     yield bytes(g.tree())
     yield str(g.tree(expand=True))
+
+
+@family(stored_numbers)
+def overwriting_below_an_array(zarr, place):
+    g = zarr.open_group(place, mode="w", path="n/m")
+    yield list(g)
+
+    z = zarr.open(place, mode="w", path="x", shape=2)
+    yield z[:]
+
+    g = zarr.group(place, path="x", overwrite=True)
+    yield list(g)
+
+    g = zarr.open_group(place, mode="r")
+    yield list(g)
+
+    zarr.save_array(place, [1, 2])
+    z = zarr.create(3, store=place, path="a", overwrite=True)
+    yield z[:]
+    yield list(zarr.open_group(place, mode="r"))

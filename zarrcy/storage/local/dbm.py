@@ -10,7 +10,7 @@ from functools import partial
 from typing import ClassVar
 
 from zarrcy.errors import ReadOnlyError
-from zarrcy.keys import check_key, normalize_path
+from zarrcy.keys import check_key, is_key, normalize_path
 from zarrcy.storage.base import Store, flat
 from zarrcy.storage.listing import sizes_below
 from zarrcy.storage.local.atomic_files import path_identities
@@ -140,7 +140,7 @@ class DBMStore(Store):
 
     def __contains__(self, key: object) -> bool:
         with self.write_mutex:
-            return isinstance(key, str) and check_key(key).encode() in self.db
+            return is_key(key) and key.encode() in self.db
 
     def __iter__(self) -> Iterator[str]:
         with self.write_mutex:

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
 
-from zarrcy.errors import KeyPathError, NotAFileError, ValueLengthError
-from zarrcy.keys import QUARANTINE, are_harmless, check_key, normalize_path, only_listed
+from zarrcy.errors import FSPathExistNotDir, KeyPathError, NotAFileError, ValueLengthError
+from zarrcy.keys import QUARANTINE, are_harmless, check_key, is_key, normalize_path, only_listed
 from zarrcy.storage.base import Store, check_ranges
 from zarrcy.storage.listing import warn_denied
 from zarrcy.storage.local.atomic_files import (
@@ -535,7 +535,7 @@ class DirectoryStore(Store):
             self._settle(os.path.dirname(path))
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and os.path.isfile(self._file_of(check_key(key)))
+        return is_key(key) and os.path.isfile(self._file_of(key))
 
     def denied_below(self, path: str | None = None) -> Iterator[str]:
         """Iterate over the paths of directories below `path` that this user may not list or search.
@@ -820,7 +820,7 @@ def _absolute(path: str) -> str:
         # it does not exist or is not accessible; reads and writes raise the error
         return path
     if not stat.S_ISDIR(mode):
-        raise NotADirectoryError(f"{path!r} exists and is not a directory")
+        raise FSPathExistNotDir(path)
     return path
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 from weakref import ref
 
 from zarrcy.errors import KeyPathError, ValueLengthError
-from zarrcy.keys import check_key, normalize_path, prefix_of
+from zarrcy.keys import check_key, is_key, normalize_path, prefix_of
 from zarrcy.storage.base import Items, Store, flat, slice_of
 from zarrcy.storage.byte_ranges import agreed_versions
 from zarrcy.storage.capabilities import KeyRange
@@ -141,7 +141,7 @@ class LMDBStore(Store):
                 raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
-        if not isinstance(key, str):
+        if not is_key(key):
             return False
         with self.db.begin(buffers=True) as transaction:
             return transaction.get(_encoded(key)) is not None

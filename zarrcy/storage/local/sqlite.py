@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from zarrcy.errors import ValueLengthError
-from zarrcy.keys import check_key, normalize_path, prefix_of
+from zarrcy.keys import check_key, is_key, normalize_path, prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.base import Items, Store, flat, slice_of
 from zarrcy.storage.byte_ranges import agreed_versions, parts_of_one_version
@@ -160,7 +160,7 @@ class SQLiteStore(Store):
                 raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and bool(self._query("SELECT 1 FROM zarr WHERE k = ?", check_key(key)))
+        return is_key(key) and bool(self._query("SELECT 1 FROM zarr WHERE k = ?", key))
 
     def getitems(
         self, keys: Sequence[str], *, contexts: Mapping[str, JSON] | None = None

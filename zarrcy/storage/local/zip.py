@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import IO, ClassVar, Literal, TypeAlias, cast
 
 from zarrcy.errors import ArchiveError, ArchiveInUseError, NotErasableError, ReadOnlyError, ValueLengthError
-from zarrcy.keys import check_key, normalize_path, prefix_of
+from zarrcy.keys import check_key, is_key, normalize_path, prefix_of
 from zarrcy.storage.base import Store, flat, slice_of
 from zarrcy.storage.byte_ranges import agreed_versions
 from zarrcy.storage.capabilities import KeyRange
@@ -28,6 +28,8 @@ _Mode: TypeAlias = Literal["r", "w", "x", "a"]
 _LOCAL_HEADER = struct.Struct("<4s22x2H")
 _LOCAL_MAGIC = b"PK\x03\x04"
 _ENCRYPTED = 0x1
+# Attributes of a directory: for Unix with permissions rwxrwxr-x, and for MS-DOS.
+_FOLDER = 0o40775 << 16 | 0x10
 # Limit for compressed members: deflate expands at most 1032-fold. A member up to the second size, which a large chunk
 # may have, is always decoded.
 _MAX_EXPANSION = 1032
@@ -368,16 +370,18 @@ class ZipStore(Store):
 
     def __contains__(self, key: object) -> bool:
         with self._lock():
-            return isinstance(key, str) and check_key(key) in self.zf.NameToInfo
+            return is_key(key) and key in self.zf.NameToInfo
 
     # -- writing -----------------------------------------------------------------------------------
 
     def __setitem__(self, key: str, value: Buffer) -> None:
         self._check_writeable()
         data = flat(value)
+        is_folder = key.endswith("/") and not len(data)
         with self._lock():
             self._open_file()
-            if self._holds(check_key(key), data):
+            check_key(key[:-1] if is_folder else key)
+            if self._holds(key, data):
                 # writing the same value again would only waste space
                 return
             uninterrupted(self._append, key, data)
@@ -387,7 +391,8 @@ class ZipStore(Store):
         self._begin()
         member = zipfile.ZipInfo(key, time.localtime()[:6])
         member.compress_type = self.compression
-        member.external_attr = 0o644 << 16  # unpacked with permissions rw-r--r--
+        # unpacked with permissions rw-r--r--, or as a directory with permissions rwxrwxr-x
+        member.external_attr = _FOLDER if key.endswith("/") else 0o644 << 16
         self._sorted = None
         self._is_flushed = False
         self.zf.writestr(member, data)
@@ -521,7 +526,7 @@ class ZipStore(Store):
         member = self.zf.NameToInfo.get(key)
         if member is None or member.file_size != len(data) or zlib.crc32(data) != member.CRC:
             return False
-        return self[key] == data
+        return not data or self[key] == data
 
     def __delitem__(self, key: str) -> None:
         self._check_writeable()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from zarrcy.errors import KeyPathError
-from zarrcy.keys import normalize_path, prefix_of
+from zarrcy.keys import is_key, normalize_path, prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.base import Store, flat
 from zarrcy.storage.json_reader import parse_json
@@ -132,7 +132,7 @@ class N5Files(Store):
             del self._files[prefix + _DOCUMENT]
 
     def __contains__(self, key: object) -> bool:
-        if not isinstance(key, str):
+        if not is_key(key):
             return False
         prefix, name = _split(key)
         if name in _DOCUMENTS:

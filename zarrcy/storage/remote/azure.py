@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import ClassVar
 
 from zarrcy.errors import ValueLengthError
-from zarrcy.keys import check_key, normalize_path, prefix_of
+from zarrcy.keys import check_key, is_key, normalize_path, prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.access import as_bytes, discard
 from zarrcy.storage.base import Store, check_ranges, flat, slice_of
@@ -162,7 +162,7 @@ class ABSStore(Store):
             raise KeyError(key) from exc
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._size(key) is not None
+        return is_key(key) and self._size(key) is not None
 
     def _size(self, key: str) -> int | None:
         properties = self._properties(key)

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import ClassVar
 
 from zarrcy.errors import MissingExtraError, ReadOnlyError
+from zarrcy.keys import is_key
 from zarrcy.storage import access
 from zarrcy.storage.base import Store
 from zarrcy.storage.capabilities import KeyRange
@@ -186,7 +187,7 @@ class FSStore(Store):
         del self._writable()[self._key(key)]
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._key(key) in self._files
+        return is_key(key) and self._key(key) in self._files
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)

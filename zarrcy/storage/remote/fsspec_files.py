@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from zarrcy.errors import ValueLengthError
-from zarrcy.keys import check_key, normalize_path
+from zarrcy.keys import check_key, is_key, normalize_path
 from zarrcy.storage import access
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, check_ranges, flat, slice_of
@@ -169,7 +169,7 @@ class FsspecFiles(Store):
         self._send("rm_file", self._file(key))
 
     def __contains__(self, key: object) -> bool:
-        info = self._info(key) if isinstance(key, str) else None
+        info = self._info(key) if is_key(key) else None
         return info is not None and bool(info["type"] == "file")
 
     def _info(self, key: str, **options: Option) -> dict[str, JSON] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
-from zarrcy.keys import check_key, normalize_path, prefix_of
+from zarrcy.keys import check_key, is_key, normalize_path, prefix_of
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, flat
 from zarrcy.storage.listing import list_keys
@@ -112,9 +112,9 @@ class MongoDBStore(Store):
             raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
-        if not isinstance(key, str):
+        if not is_key(key):
             return False
-        return self.collection.find_one({self._key: check_key(key)}, {self._key: 1}) is not None
+        return self.collection.find_one({self._key: key}, {self._key: 1}) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._below(""))

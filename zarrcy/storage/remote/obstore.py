@@ -10,7 +10,7 @@ from functools import partial
 from typing import ClassVar, TypeVar
 
 from zarrcy.errors import ReadOnlyError, ValueLengthError
-from zarrcy.keys import check_key, normalize_path, prefix_of
+from zarrcy.keys import check_key, is_key, normalize_path, prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, check_ranges, flat, slice_of
@@ -205,7 +205,7 @@ class ObjectStore(Store):
         self._change(key, self._obstore.delete, key)
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._size(check_key(key)) is not None
+        return is_key(key) and self._size(key) is not None
 
     def _size(self, key: str) -> int | None:
         try:

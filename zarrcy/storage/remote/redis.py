@@ -8,7 +8,7 @@ from itertools import islice
 from typing import ClassVar
 
 from zarrcy.errors import ValueLengthError
-from zarrcy.keys import check_key, normalize_path, prefix_of
+from zarrcy.keys import check_key, is_key, normalize_path, prefix_of
 from zarrcy.storage.access import as_bytes
 from zarrcy.storage.base import Store, check_ranges, flat
 from zarrcy.storage.capabilities import KeyRange
@@ -96,7 +96,7 @@ class RedisStore(Store):
             raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and bool(self.client.exists(self._key(key)))
+        return is_key(key) and bool(self.client.exists(self._key(key)))
 
     def keylist(self) -> list[str]:
         """Return all keys.

@@ -443,7 +443,7 @@ def test_members_of_a_zip_archive_are_read_in_one_version(tmp_path):
 
         with Rewritten(path, compression, mode="w") as store:
             store["a"] = bytes(100)
-            read = byte_ranges.parts_reader(store)
+            read = byte_ranges.PartsReader(store)
             results = []
 
             def begin(place, nbytes, is_one_version):

@@ -56,6 +56,8 @@ class ChunkContext(Record):
         Reads parts of stored values, see `zarrcy.storage.byte_ranges`; None if chunks are always read whole.
     locks : ChunkLocks
         The locks of values that are changed in part.
+    has_latency : bool
+        Whether requests to the store take long, and may be sent from several threads.
     is_in_memory : bool
         Whether the store holds values in the memory of this process.
     is_shareable : bool
@@ -84,6 +86,7 @@ class ChunkContext(Record):
     as_buffers: Callable[[list[Key], list[Buffer | None]], list[Buffer | None]]
     read_parts: byte_ranges.PartsReader | None
     locks: ChunkLocks
+    has_latency: bool
     is_in_memory: bool
     is_shareable: bool
     batch: int
@@ -97,6 +100,14 @@ class ChunkContext(Record):
             and n_pieces > 1
             and nbytes_touched >= self.policy.threads_min_nbytes
             and thread_pool.n_threads() > 1
+        )
+
+    def reads_ahead(self, n_pieces: int) -> bool:
+        """Return whether a read of `n_pieces` pieces sends requests while it decodes what others brought."""
+        return (
+            self.has_latency
+            and n_pieces > 1
+            and n_pieces * self.layout.nbytes >= self.policy.ahead_min_nbytes
         )
 
     def batch_threads(self, n_pieces: int) -> int:

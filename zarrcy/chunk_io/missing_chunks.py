@@ -9,7 +9,7 @@ import numpy as np
 from zarrcy.chunk_io.context import ChunkContext
 from zarrcy.chunk_io.reader import ChunkReader
 from zarrcy.errors import MissingChunkError
-from zarrcy.types import AnyArray, AnyDtype, Field, Key, MaskedArray, Plan, Shape
+from zarrcy.types import AnyArray, AnyDtype, Buffer, Field, Key, MaskedArray, Plan, Shape
 
 
 def new_masked(shape: Shape, dtype: AnyDtype, order: Literal["C", "F"]) -> MaskedArray:
@@ -81,9 +81,9 @@ class MissingChunkReader(ChunkReader):
         self.missing.report(number, key)
         super().fill(number, key)
 
-    def _read_whole(self, first: int, keys: list[Key]) -> None:
+    def _take_fetched(self, first: int, keys: list[Key], values: list[Buffer | None]) -> None:
         context = self.context
-        values = context.as_buffers(keys, context.fetch(keys))
+        values = context.as_buffers(keys, values)
         for number, (key, stored) in enumerate(zip(keys, values, strict=True), first):
             if stored is None:
                 self.fill(number, key)

@@ -221,7 +221,7 @@ class _Opening(Record):
             as_buffers=partial(access.buffers, store),
             store_many=access.writer(store),
             delete=access.deleter(store),
-            read_parts=byte_ranges.parts_reader(store, fetch) if reads_parts else None,
+            read_parts=byte_ranges.PartsReader(store, fetch) if reads_parts else None,
             locks=ChunkLocks(
                 store,
                 self.node_prefix,
@@ -229,6 +229,7 @@ class _Opening(Record):
                 self.synchronizer,
                 self.config.unaligned != "allow",
             ),
+            has_latency=has_latency,
             is_in_memory=is_in_memory,
             # A filter may be a user's Python code, and objects need the GIL for every step.
             is_shareable=(
@@ -270,7 +271,7 @@ class _Opening(Record):
             batch=max(1, batch_nbytes // max(1, nbytes)),
             shards=ShardLayout(counts, pipeline.order, index, most_inner),
             index_cache=IndexCache(policy.index_cache_nbytes),
-            read_values=byte_ranges.parts_reader(store, chunks.fetch),
+            read_values=byte_ranges.PartsReader(store, chunks.fetch),
             pin_values=lambda n_uses, shared, whole: byte_ranges.PinnedValues(
                 store, n_uses, fetch=chunks.fetch, shared=shared, whole=whole
             ),
@@ -279,7 +280,7 @@ class _Opening(Record):
             shards_at_once=1 if is_local else max(1, batch_nbytes // max(1, shard_nbytes)),
             # codecs may make data longer that they cannot compress
             whole_shard_nbytes=shard_nbytes + shard_nbytes // 8 + index.nbytes + 2**16
-            if access.has_latency(store)
+            if chunks.has_latency
             else 0,
             reads_inner_parts=chunks.read_parts is not None and is_large,
             files=access.files_of(store) if is_file else None,

@@ -34,6 +34,9 @@ class IOPolicy(Record):
     # Waking a thread costs as much as copying some hundred KiB. A smaller read or write uses one thread.
     threads_min_nbytes: int = 512 * 1024
 
+    # Decoding less than this takes no longer than starting the threads that send further requests meanwhile.
+    ahead_min_nbytes: int = 2 * 2**20
+
     # Reading a smaller chunk costs no more than finding out which parts of it a selection touches.
     parts_min_chunk_nbytes: int = 64 * 1024
     # The same for a compressed chunk in a store where every request is a trip over a network, and for a whole shard:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from zarrcy.chunk_io.pieces import flat_memory
 from zarrcy.codecs import StageError
 from zarrcy.storage import byte_ranges
 from zarrcy.types import AnyArray, Buffer, Field, Key, Plan
+
+if TYPE_CHECKING:
+    from zarrcy.sync.overlap import Steps
 
 _NO_MEMORY = np.empty(0, np.uint8)
 
@@ -63,9 +67,31 @@ class ChunkReader:
             read(start, keys[start - first : stop - first])
             start = stop
 
+    def steps(self, first: int, last: int) -> Steps:
+        """Yield the requests that read the pieces ``first <= number < last``: see `zarrcy.sync.overlap`."""
+        from zarrcy.sync.overlap import Request
+
+        context = self.context
+        keys = self.plan.keys(first, last, context.prefix, context.separator)
+        start = first
+        is_sparse = _never if context.read_parts is None else self.plan.sparse
+        for sparse, numbers in itertools.groupby(range(first, last), is_sparse):
+            stop = start + len(list(numbers))
+            part = keys[start - first : stop - first]
+            if sparse and context.read_parts is not None:
+                yield from context.read_parts.steps(part, *self._parts_of(start, part))
+            else:
+                request = Request(functools.partial(context.fetch, part))
+                yield request
+                self._take_fetched(start, part, request.answer)
+            start = stop
+
     def _read_whole(self, first: int, keys: list[Key]) -> None:
         """Read consecutive pieces, beginning with `first`, from whole chunks."""
-        values = self.context.fetch(keys)
+        self._take_fetched(first, keys, self.context.fetch(keys))
+
+    def _take_fetched(self, first: int, keys: list[Key], values: list[Buffer | None]) -> None:
+        """Take the values of consecutive pieces, beginning with `first`."""
         try:
             self._take_whole(first, keys, values)
         except (TypeError, ValueError, BufferError):
@@ -100,6 +126,11 @@ class ChunkReader:
 
     def _read_parts(self, first: int, keys: list[Key]) -> None:
         """Read consecutive pieces, beginning with `first`, from the parts of their chunks that they touch."""
+        assert self.context.read_parts is not None, "the caller checks that parts can be read"
+        self.context.read_parts(keys, *self._parts_of(first, keys))
+
+    def _parts_of(self, first: int, keys: list[Key]) -> tuple[byte_ranges.Begin, byte_ranges.Done]:
+        """Return what starts and ends the read of parts of each chunk."""
         context, plan, kernels = self.context, self.plan, self.context.kernels
 
         def begin(place: int, stored_nbytes: int | None, _: object) -> byte_ranges.Questions:
@@ -116,8 +147,7 @@ class ChunkReader:
             else:
                 kernels.gather(plan, number, self.scratch, self.layout, self.out)
 
-        assert context.read_parts is not None, "the caller checks that parts can be read"
-        context.read_parts(keys, begin, done)
+        return begin, done
 
     def fill(self, number: int, key: Key) -> None:
         """Set the place of a piece in the result to the fill value: its chunk is not stored."""
@@ -152,3 +182,7 @@ class ChunkReader:
             chunk = context.decode(key, stored, self.chunk_memory(key, stored))
         if not context.kernels.gather(plan, number, chunk, layout, self.out):
             raise context.damaged(key, stored)
+
+
+def _never(number: int) -> bool:
+    return False

@@ -63,6 +63,17 @@ class UnshardedChunkIO:
         touches_selected = context.is_raw and context.is_in_memory
         nbytes = out.nbytes if touches_selected else plan.n_pieces * self.layout.nbytes
         shared = context.uses_threads(plan.n_pieces, nbytes)
+        if context.reads_ahead(plan.n_pieces) and not shared:
+            from zarrcy.sync.io_depth import groups_of_requests
+            from zarrcy.sync.overlap import overlap
+
+            size, at_once = groups_of_requests(context.batch, plan.n_pieces)
+            overlap(
+                lambda: reader_type(plan, context, out, field, prezeroed).steps,
+                batches(plan.n_pieces, size),
+                at_once,
+            )
+            return
         self._run(lambda: reader_type(plan, context, out, field, prezeroed), plan, shared, shared)
 
     def _read_files(self, plan: Plan, out: AnyArray, field: Field | None, prezeroed: bool) -> None:

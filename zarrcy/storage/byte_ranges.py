@@ -16,7 +16,7 @@ import itertools
 import threading
 from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from zarrcy.errors import StoredTypeError
 from zarrcy.storage import access
@@ -30,6 +30,9 @@ from zarrcy.storage.capabilities import (
 )
 from zarrcy.types import Buffer, Key, Span, Store
 
+if TYPE_CHECKING:
+    from zarrcy.sync.overlap import Steps
+
 Questions: TypeAlias = Generator[list[Span], list[Buffer], Buffer | None]
 """Yields the spans that it needs next, is sent their bytes, and returns a result."""
 Begin: TypeAlias = Callable[[int, int | None, Callable[[], bool]], Questions]
@@ -39,7 +42,6 @@ generator got, even if another writer replaces the value. It is called again for
 the bytes that the first generator got are then of no use."""
 Done: TypeAlias = Callable[[int, bool, Buffer | None], None]
 """Accept a result. The arguments are the position of the key, whether the key exists, and the generator's result."""
-PartsReader: TypeAlias = Callable[[list[Key], Begin, Done], None]
 
 _DEFAULT_GAP = 2**20
 # Reading this many unwanted bytes takes no longer than another request.
@@ -60,8 +62,8 @@ def pins_versions(store: Store) -> bool:
     return not is_ranged or has_capability(kind, "get_versioned_values")
 
 
-def parts_reader(store: Store, fetch: access.Reader | None = None) -> PartsReader:
-    """Return a function that reads parts of the values of keys.
+class PartsReader:
+    """Reads parts of the values of keys.
 
     Parameters
     ----------
@@ -70,15 +72,28 @@ def parts_reader(store: Store, fetch: access.Reader | None = None) -> PartsReade
     fetch : callable, optional
         Reads whole values, where that is necessary; by default of any length.
     """
-    store = access.mapping_of(store)
-    if has_capability(type(store), "open_value"):
-        open_value = cast(OpensFiles, store).open_value
-        gap = getattr(store, "range_gap", _DEFAULT_GAP)
-        return lambda keys, begin, done: _read_files(open_value, gap, keys, begin, done)
-    read_whole = fetch or access.value_reader(store)
-    if reads_ranges(store):
-        return lambda keys, begin, done: _RangesReader(store, read_whole, keys, begin, done).run()
-    return lambda keys, begin, done: _read_values(store, read_whole, keys, begin, done)
+
+    def __init__(self, store: Store, fetch: access.Reader | None = None) -> None:
+        self._store = store = access.mapping_of(store)
+        self._gap = getattr(store, "range_gap", _DEFAULT_GAP)
+        self._open = cast(OpensFiles, store).open_value if has_capability(type(store), "open_value") else None
+        self._is_ranged = self._open is None and reads_ranges(store)
+        self._fetch = fetch or access.value_reader(store)
+
+    def __call__(self, keys: list[Key], begin: Begin, done: Done) -> None:
+        """Read parts of values: see `Begin` and `Done`."""
+        if self._open is not None:
+            _read_files(self._open, self._gap, keys, begin, done)
+        elif self._is_ranged:
+            _RangesReader(self._store, self._fetch, keys, begin, done).run()
+        else:
+            _read_values(self._store, self._fetch, keys, begin, done)
+
+    def steps(self, keys: list[Key], begin: Begin, done: Done) -> Steps:
+        """Yield the requests that read parts of values, for a store that does not open values."""
+        if self._is_ranged:
+            return _RangesReader(self._store, self._fetch, keys, begin, done).steps()
+        return _value_steps(self._store, self._fetch, keys, begin, done)
 
 
 class PinnedValues:
@@ -87,7 +102,7 @@ class PinnedValues:
     A value that the store opens, or returns whole, is asked for once and kept until each of its users has released
     it. From a store with `get_versioned_values`, all calls read the version that the first one found. If the value is
     replaced meanwhile, its key is added to `replaced`, and it is not read any more. From a store with
-    `get_partial_values` only, the parts of each call are read as by `parts_reader`.
+    `get_partial_values` only, the parts of each call are read as by `PartsReader`.
 
     Parameters
     ----------
@@ -141,6 +156,12 @@ class PinnedValues:
             _RangesReader(self._store, self._fetch, keys, begin, done, self._pins).run()
         else:
             _read_values(self._store, self._fetch_once, keys, begin, done)
+
+    def steps(self, keys: list[Key], begin: Begin, done: Done) -> Steps:
+        """Yield the requests that read parts of values: see `PartsReader.steps`."""
+        if self._is_ranged:
+            return _RangesReader(self._store, self._fetch, keys, begin, done, self._pins).steps()
+        return _value_steps(self._store, self._fetch_once, keys, begin, done)
 
     def open_value(self, key: Key) -> OpenFile | None:
         """Return the open file of a value, which the caller must not close; None if the key does not exist."""
@@ -230,7 +251,21 @@ def read_spans(store: Store, key: Key, spans: list[Span]) -> list[Buffer] | None
 
 
 def _read_values(store: Store, fetch: access.Reader, keys: list[Key], begin: Begin, done: Done) -> None:
-    for place, stored in enumerate(fetch(keys)):
+    _take_values(store, fetch(keys), keys, begin, done)
+
+
+def _value_steps(store: Store, fetch: access.Reader, keys: list[Key], begin: Begin, done: Done) -> Steps:
+    from zarrcy.sync.overlap import Request
+
+    request = Request(partial(fetch, keys))
+    yield request
+    _take_values(store, request.answer, keys, begin, done)
+
+
+def _take_values(
+    store: Store, values: list[Buffer | None], keys: list[Key], begin: Begin, done: Done
+) -> None:
+    for place, stored in enumerate(values):
         if stored is None:
             done(place, False, None)
             continue
@@ -280,6 +315,8 @@ def _answer(questions: Questions, read: Callable[[list[Span]], list[Buffer]]) ->
         return result
 
 
+JoinedSpans: TypeAlias = tuple[list[Span], list[tuple[int, int, int | None]]]
+"""What `join_spans` returns."""
 _VersionsReader: TypeAlias = Callable[
     [Sequence[KeyRange], Mapping[Key, Hashable]], tuple[Sequence[Buffer | None], Mapping[Key, Hashable]]
 ]
@@ -337,10 +374,26 @@ class _RangesReader:
         self.versions: dict[int, Hashable] = {}
 
     def run(self) -> None:
-        replaced = self.pins.replaced
-        wanted = {place: self._start(place) for place, key in enumerate(self.keys) if key not in replaced}
+        wanted = self._begin()
         while wanted:
-            wanted = self._read_round(wanted)
+            ranges, known, joins = self._round(wanted)
+            wanted = self._take(joins, *self.read(ranges, known))
+
+    def steps(self) -> Steps:
+        """Yield the request of each round."""
+        from zarrcy.sync.overlap import Request
+
+        wanted = self._begin()
+        while wanted:
+            ranges, known, joins = self._round(wanted)
+            request = Request(partial(self.read, ranges, known))
+            yield request
+            wanted = self._take(joins, *request.answer)
+
+    def _begin(self) -> dict[int, list[Span]]:
+        """Start the generators of all keys, and return the spans that they need first."""
+        replaced = self.pins.replaced
+        return {place: self._start(place) for place, key in enumerate(self.keys) if key not in replaced}
 
     def _start(self, place: int) -> list[Span]:
         """Start the generator of a key, and return the spans that it needs first."""
@@ -354,8 +407,10 @@ class _RangesReader:
         """Return whether a later request finds out if the value is not the one of which parts were read."""
         return getattr(self.versions.get(place), "is_exact", False)
 
-    def _read_round(self, wanted: dict[int, list[Span]]) -> dict[int, list[Span]]:
-        """Read spans, and return those that are needed next."""
+    def _round(
+        self, wanted: dict[int, list[Span]]
+    ) -> tuple[list[KeyRange], dict[Key, Hashable], dict[int, JoinedSpans]]:
+        """Return the ranges to read for spans, the versions of which they must be, and how the spans are joined."""
         ranges: list[KeyRange] = []
         joins = {}
         for place, spans in wanted.items():
@@ -368,7 +423,15 @@ class _RangesReader:
             for key in pinned
             if self.pins.versions.get(key, _MISSING) != _MISSING
         }
-        parts_read, versions = self.read(ranges, known)
+        return ranges, known, joins
+
+    def _take(
+        self,
+        joins: dict[int, JoinedSpans],
+        parts_read: Sequence[Buffer | None],
+        versions: Mapping[Key, Hashable],
+    ) -> dict[int, list[Span]]:
+        """Send the generators what was read, and return the spans that are needed next."""
         following, remaining = {}, iter(parts_read)
         for place, (spans, places) in joins.items():
             key = self.keys[place]
@@ -483,9 +546,7 @@ def joined(spans: list[Span], gap: int, read: Callable[[list[Span]], list[Buffer
     return cut_again(read(ranges), places)
 
 
-def join_spans(
-    spans: list[Span], gap: int, least_waste: int = _LEAST_WASTE
-) -> tuple[list[Span], list[tuple[int, int, int | None]]]:
+def join_spans(spans: list[Span], gap: int, least_waste: int = _LEAST_WASTE) -> JoinedSpans:
     """Join spans that are at most `gap` bytes apart, the nearest first.
 
     All gaps that are read are at most as long together as the spans, or `least_waste` bytes if that is more. Return the

@@ -13,6 +13,10 @@ from zarrcy.sync.thread_pool import cgroup_folders, text_of
 
 # More would not be faster: servers of parallel file systems answer a client's requests with about this many threads.
 FILES_AT_ONCE = 32
+# Requests to a server: with an answer after 30 ms, fewer use a part of a fast network only.
+REQUESTS_AT_ONCE = 64
+# A call sends its requests in this many groups: the values of one are decoded while those of the others are on the way.
+GROUPS = 4
 # Values in flight, stored and decoded, of all calls: 32 chunks of 4 MiB.
 MOST_NBYTES = 256 * 2**20
 # The values may use this part of the memory that is left.
@@ -62,6 +66,29 @@ def depth_for(latency: Latency, held_nbytes: int, most_values: int = FILES_AT_ON
     # twice as many as would do if waits and work took the same time for each value
     wanted = 2 * (n + n * latency.wait_ns // max(1, latency.work_ns))
     return Depth(min(wanted, most_values) - 1, max(n, most_values), held_nbytes, most_nbytes())
+
+
+def groups_of_requests(batch: int, n_values: int) -> tuple[int, int]:
+    """Return how many values a request to a server reads at once, and how many such requests are in flight.
+
+    Parameters
+    ----------
+    batch : int
+        Most values in flight, so that their memory is bounded.
+    n_values : int
+        How many values are read.
+
+    Examples
+    --------
+    >>> with thread_pool.use_threads(2):
+    ...     groups_of_requests(64, 1000), groups_of_requests(4, 1000), groups_of_requests(1, 9)
+    ((16, 4), (2, 2), (1, 1))
+    """
+    most = min(batch, values_at_once(REQUESTS_AT_ONCE))
+    size = min(most // GROUPS, -(-n_values // GROUPS))
+    # fewer would not be decoded in all threads
+    size = max(1, size, min(thread_pool.n_threads(), most))
+    return size, max(1, min(GROUPS, most // size))
 
 
 def values_at_once(default: int) -> int:

@@ -303,8 +303,8 @@ class ThreadPool:
 
     @property
     def n_busy(self) -> int:
-        """The number of threads that work for a group now."""
-        return len(self._busy)
+        """The number of threads that work for a group now, or that will when they are free."""
+        return len(self._busy) + self._groups.qsize()
 
     def start(self, group: WorkerGroup, n: int, n_total: int) -> int:
         """Give a group to `n` threads, after starting threads until there are `n_total` of them.

@@ -96,6 +96,10 @@ class PiecesByShard:
         borders = sorted({border for batch in batches for border in batch} - set(self.first))
         return sorted({self.keys[bisect_right(self.first, border) - 1] for border in borders})
 
+    def most_of_a_shard(self) -> int:
+        """Return the largest number of pieces of a shard."""
+        return max((stop - start for start, stop in itertools.pairwise(self.first)), default=0)
+
     def n_uses(self) -> dict[Key, int]:
         """Return the number of pieces of each shard."""
         counts = [stop - start for start, stop in itertools.pairwise(self.first)]

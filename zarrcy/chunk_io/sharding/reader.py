@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
 from itertools import islice
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from zarrcy.codecs.shard_index import ABSENT
 from zarrcy.storage import byte_ranges
 from zarrcy.sync import thread_pool
 from zarrcy.types import AnyArray, Buffer, Field, Key, Plan, Span
+
+if TYPE_CHECKING:
+    from zarrcy.sync.overlap import Steps
 
 
 class ShardReader(ChunkReader):
@@ -55,6 +58,24 @@ class ShardReader(ChunkReader):
         self.pieces, self.pinned, self.again = pieces, pinned, again
 
     def __call__(self, first: int, last: int) -> None:
+        runs = self._runs(first, last)
+        if self.context.files is not None and self.may_read_natively:
+            for run in runs:
+                self._read_file(run)
+        else:
+            read = self.context.read_values if self.pinned is None else self.pinned.read
+            read([run.key for run in runs], *self._parts_of_runs(runs))
+        self._release(runs)
+
+    def steps(self, first: int, last: int) -> Steps:
+        """Yield the requests that read the pieces from position `first` to before `last`."""
+        runs = self._runs(first, last)
+        steps = self.context.read_values.steps if self.pinned is None else self.pinned.steps
+        yield from steps([run.key for run in runs], *self._parts_of_runs(runs))
+        self._release(runs)
+
+    def _runs(self, first: int, last: int) -> list[ShardRun]:
+        """Return the runs of pieces from position `first` to before `last`, one for each shard."""
         pieces, runs = self.pieces, []
         shard = bisect_right(pieces.first, first) - 1
         while first < last:
@@ -62,11 +83,9 @@ class ShardReader(ChunkReader):
             runs.append(ShardRun(pieces.keys[shard], first, stop))
             first = stop
             shard += 1
-        if self.context.files is not None and self.may_read_natively:
-            for run in runs:
-                self._read_file(run)
-        else:
-            self._read_runs(runs)
+        return runs
+
+    def _release(self, runs: list[ShardRun]) -> None:
         if self.pinned is not None:
             for run in runs:
                 self.pinned.release(run.key, run.stop - run.first)
@@ -94,9 +113,8 @@ class ShardReader(ChunkReader):
                 questions = self._read_shard(ShardRun(key, place, place + 1), shard.nbytes, lambda: True)
                 byte_ranges.read_open(shard, 0, questions)
 
-    def _read_runs(self, runs: list[ShardRun]) -> None:
-        """Read runs from their shards through the store."""
-
+    def _parts_of_runs(self, runs: list[ShardRun]) -> tuple[byte_ranges.Begin, byte_ranges.Done]:
+        """Return what starts and ends the read of each run."""
         begun: set[int] = set()
 
         def begin(
@@ -113,8 +131,7 @@ class ShardReader(ChunkReader):
                 for number in self.pieces.pieces[first:stop].tolist():
                     self.fill(number, key)
 
-        read = self.context.read_values if self.pinned is None else self.pinned.read
-        read([run.key for run in runs], begin, done)
+        return begin, done
 
     def _read_shard(
         self, run: ShardRun, nbytes: int | None, is_one_version: Callable[[], bool]
@@ -267,11 +284,11 @@ class MissingShardReader(ShardReader):
         self.missing = MissingChunks(plan, context, out)
         super().__init__(plan, context, self.missing.data, field, prezeroed, pieces, pinned, again)
 
-    def __call__(self, first: int, last: int) -> None:
+    def _runs(self, first: int, last: int) -> list[ShardRun]:
         if self.again:
             for number in self.pieces.pieces[first:last].tolist():
                 self.missing.retract(number)
-        super().__call__(first, last)
+        return super()._runs(first, last)
 
     def fill(self, number: int, key: Key) -> None:
         self.missing.report(number, key)
@@ -284,6 +301,7 @@ def read_in_batches(
     make_reader: Callable[[byte_ranges.PinnedValues | None, bool], ShardReader],
     size: int,
     n_threads: int,
+    at_once: int = 0,
 ) -> None:
     """Read pieces in batches, on several threads. All batches that read a shard read the same version of it.
 
@@ -303,20 +321,35 @@ def read_in_batches(
         Most pieces of a batch.
     n_threads : int
         The number of threads.
+    at_once : int, default 0
+        If it is not 0, this many batches are requested at once, and decoded in this thread as they arrive.
     """
     replaced: set[Key] | None = None
     for attempts_left in reversed(range(context.policy.split_shard_attempts)):
-        batches = pieces.batches(size, context.splits_shards, replaced)
+        splits = context.splits_shards and (not at_once or pieces.most_of_a_shard() > context.batch)
+        batches = pieces.batches(size, splits, replaced)
         split = pieces.split_shards(batches)
         pinned = context.pin_values(pieces.n_uses(), split, not attempts_left) if split else None
         try:
-            thread_pool.share(partial(make_reader, pinned, replaced is not None), batches, n_threads)
+            if at_once:
+                overlap_reads(partial(make_reader, pinned, replaced is not None), batches, at_once)
+            else:
+                thread_pool.share(partial(make_reader, pinned, replaced is not None), batches, n_threads)
         finally:
             if pinned is not None:
                 pinned.close()
         if pinned is None or not pinned.replaced:
             return
         replaced = pinned.replaced
+
+
+def overlap_reads(
+    make_reader: Callable[[], ShardReader], batches: list[tuple[int, int]], at_once: int
+) -> None:
+    """Read batches, of which at most `at_once` are requested at the same time."""
+    from zarrcy.sync.overlap import overlap
+
+    overlap(lambda: make_reader().steps, batches, at_once)
 
 
 def _ask_with_index(

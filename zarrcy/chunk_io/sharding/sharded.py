@@ -45,12 +45,19 @@ class ShardedChunkIO:
         most = (
             context.batch if context.files is None else max(context.batch, context.policy.shard_file_pieces)
         )
-        size = max(1, min(most, -(-plan.n_pieces // n)))
+        size, at_once = max(1, min(most, -(-plan.n_pieces // n))), 0
+        if n == 1 and context.reads_ahead(plan.n_pieces):
+            from zarrcy.sync.io_depth import GROUPS
+
+            # a shard that fits into a batch is not cut
+            uncut = pieces.most_of_a_shard()
+            at_once = GROUPS if uncut > context.batch else min(GROUPS, context.batch // max(1, uncut))
+            size = max(1, min(context.batch, plan.n_pieces) // at_once)
 
         def make_reader(pinned: byte_ranges.PinnedValues | None, again: bool) -> ShardReader:
             return reader_type(plan, context, out, field, prezeroed, pieces, pinned, again)
 
-        read_in_batches(pieces, context, make_reader, size, n)
+        read_in_batches(pieces, context, make_reader, size, n, at_once)
 
     def write(self, plan: Plan, value: AnyArray, field: Field | None = None) -> None:
         """Write `value` along a plan: see `zarrcy.chunk_io.ChunkIO.write`."""

@@ -22,7 +22,7 @@ from zarrcy.storage.local.read_only import ReadOnlyDirectory
 from zarrcy.storage.optional import Client, import_optional
 from zarrcy.storage.remote.concurrent import map_requests
 from zarrcy.storage.remote.server_errors import access_denied
-from zarrcy.sync.io_depth import values_at_once
+from zarrcy.sync.io_depth import REQUESTS_AT_ONCE, values_at_once
 from zarrcy.types import JSON, Buffer
 
 _T = TypeVar("_T")
@@ -30,7 +30,6 @@ _R = TypeVar("_R")
 
 # These stores answer a request faster than another thread wakes up.
 _NEAR = {"LocalStore", "MemoryStore"}
-_REQUESTS_AT_ONCE = 64
 # obstore joins ranges that are at most this far apart.
 _JOINED_NBYTES = 2**20
 # Class of obstore -> protocol of its URLs, and the member of its configuration that names the bucket.
@@ -120,7 +119,7 @@ class ObjectStore(Store):
         if self._is_near:
             return list(map(request, items))
         return map_requests(
-            request, items, values_at_once(_REQUESTS_AT_ONCE), reads=reads, blocks_signals=True
+            request, items, values_at_once(REQUESTS_AT_ONCE), reads=reads, blocks_signals=True
         )
 
     def _send(self, key: str, request: Callable[..., _R], *args: Client, **options: Client) -> _R:

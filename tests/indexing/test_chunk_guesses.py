@@ -86,3 +86,23 @@ def test_info_has_the_sizes_of_chunks_and_shards():
     assert rows["Shard shape"] == "(32, 32)"
     assert rows["Chunk size"] == "256"
     assert rows["Shard size"] == "4096 (4.0K)"
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("itemsize", [1, 8, 64])
+@pytest.mark.parametrize("shape", [(0,), (0, 100), (100, 0), (0, 0), (0, 3, 5), (0, 10000, 10000), (0, 1)])
+def test_guessed_chunks_of_an_axis_that_will_grow_have_a_useful_size(shape, itemsize, zarr_format):
+    array = zarrcy.zeros(shape, dtype=f"V{itemsize}", zarr_format=zarr_format)
+    per_element = math.prod(n or 1 for n in shape) * itemsize
+    nbytes = math.prod(array.chunks) * itemsize
+    assert nbytes >= min(64 * 1024, 1024 * per_element)
+    assert nbytes <= 64 * MIB
+    assert array.chunks[shape.index(0)] > 1 or per_element > MIB
+
+
+def test_an_array_that_grows_from_nothing_is_stored_in_few_chunks():
+    array = zarrcy.zeros((0, 100), dtype="f8")
+    for _ in range(3):
+        array.append(np.ones((500, 100)))
+    assert array.nchunks <= 12
+    assert array.chunks == zarrcy.zeros((1024, 100), dtype="f8").chunks

@@ -403,8 +403,9 @@ class Pipeline:
         """Return the output of the last decoder as a flat chunk."""
         if self.dtype.hasobject:
             array = np.asarray(decoded)
-            if array.dtype.kind != "O":
-                raise StageError(self._steps[0].name, f"decoded to {array.dtype}, not to objects")
+            if array.dtype != self.dtype:
+                wanted = "objects" if self.dtype.kind == "O" else str(self.dtype)
+                raise StageError(self._steps[0].name, f"decoded to {array.dtype}, not to {wanted}")
             return array.reshape(-1, order="A")
         if not isinstance(decoded, np.ndarray):
             return np.frombuffer(decoded, np.uint8)
@@ -558,5 +559,6 @@ def fill_bytes(fill_value: Elements, dtype: AnyDtype) -> Buffer:
     b'\\x01\\x00'
     """
     if dtype.hasobject:
-        return fill_value
+        # objects in fields: an element of zeros, as NumPy makes it
+        return np.zeros((), dtype)[()] if dtype.fields and not isinstance(fill_value, np.void) else fill_value
     return (np.zeros((), dtype) if fill_value is None else np.asarray(fill_value, dtype)).tobytes()

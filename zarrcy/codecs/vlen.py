@@ -26,10 +26,29 @@ def encode(codec: Codec, chunk: Buffer) -> Buffer:
     b'\\x01\\x00\\x00\\x00\\x01\\x00\\x00\\x00a'
     """
     if isinstance(chunk, np.ndarray) and chunk.dtype == object and chunk.flags.c_contiguous:
-        encoded = encode_items(chunk.reshape(-1), codec.codec_id == "vlen-utf8")
+        items, is_utf8 = chunk.reshape(-1), codec.codec_id == "vlen-utf8"
+        encoded = encode_items(items, is_utf8)
+        if encoded is None:
+            chunk = _of_plain_types(items, is_utf8)
+            encoded = encode_items(chunk, is_utf8)
         if encoded is not None:
             return encoded
     return codec.encode(chunk)
+
+
+def _of_plain_types(items: AnyArray, are_texts: bool) -> AnyArray:
+    """Return texts or bytes without NumPy's scalars and other subclasses, which some versions of numcodecs refuse.
+
+    >>> _of_plain_types(np.array([np.str_("a"), None], object), True).tolist()
+    ['a', None]
+    """
+    plain = np.empty(len(items), object)
+    for i, item in enumerate(items.tolist()):
+        if are_texts:
+            plain[i] = str.__str__(item) if isinstance(item, str) else item
+        else:
+            plain[i] = bytes(item) if isinstance(item, bytes) else item
+    return plain
 
 
 def decode(codec: Codec, data: Buffer, n_elements: int) -> AnyArray | None:

@@ -45,7 +45,9 @@ def get_selection(state: ArrayState, selection: Selection) -> Elements:
 
 def _get_other_selection(state: ArrayState, selection: Selection) -> Elements:
     """Read fields, masks, points and lists, as NumPy does where the meaning is clear."""
-    fields, items = selections.pop_fields(selection) if state.dtype.fields else (None, selection)
+    fields, items = (
+        selections.pop_fields(selection) if state.dtype.fields else (None, selections.plain(selection))
+    )
     shape = state.metadata.shape
     if selections.is_mask(items, shape):
         return get_mask_selection(state, items, fields=fields)
@@ -60,7 +62,7 @@ def get_basic_selection(
     state: ArrayState, selection: Selection, out: AnyArray | None = None, fields: FieldNames = None
 ) -> Elements:
     """Read integers, slices, Ellipsis and newaxis: see `zarrcy.Array.get_basic_selection`."""
-    box, new_axes = selections.normalize_basic(state.planner, selection, state.grid)
+    box, new_axes = selections.normalize_basic(state.planner, selections.plain(selection), state.grid)
     plan = state.planner.split_outer(box, state.grid)
     if out is not None:
         _read(state, plan, box.shape, fields, _without_new_axes(out, box.shape, new_axes))
@@ -75,7 +77,7 @@ def get_orthogonal_selection(
     state: ArrayState, selection: Selection, out: AnyArray | None = None, fields: FieldNames = None
 ) -> Elements:
     """Read an outer product: see `zarrcy.Array.get_orthogonal_selection`."""
-    box, lists = selections.normalize_orthogonal(state.planner, selection, state.grid)
+    box, lists = selections.normalize_orthogonal(state.planner, selections.plain(selection), state.grid)
     result = _read(state, state.planner.split_outer(box, state.grid, lists), box.shape, fields, out)
     return result if out is not None or result.ndim else selections.unwrap(result, selection)
 
@@ -84,7 +86,7 @@ def get_coordinate_selection(
     state: ArrayState, selection: Selection, out: AnyArray | None = None, fields: FieldNames = None
 ) -> Elements:
     """Read points: see `zarrcy.Array.get_coordinate_selection`."""
-    coords, shape = selections.normalize_coordinates(selection, state.grid.shape)
+    coords, shape = selections.normalize_coordinates(selections.plain(selection), state.grid.shape)
     plan = state.planner.split_points(coords, state.grid)
     n_points: int = coords[-1]
     if out is None:
@@ -112,14 +114,16 @@ def get_block_selection(
 
 def _plan_mask(state: ArrayState, selection: Selection) -> FlatPlan:
     """Return the plan for the elements where a mask is true."""
-    mask = selections.normalize_mask(selection, state.grid.shape)
+    mask = selections.normalize_mask(selections.plain(selection), state.grid.shape)
     if mask.ndim:
         return state.planner.split_mask(mask, state.grid)
     return state.planner.split_points([int(mask)], state.grid)
 
 
 def _slices_of_blocks(state: ArrayState, selection: Selection) -> Region:
-    return selections.normalize_blocks(selection, state.grid.shape, state.metadata.chunk_axes)
+    return selections.normalize_blocks(
+        selections.plain(selection), state.grid.shape, state.metadata.chunk_axes
+    )
 
 
 def _read(state: ArrayState, plan: Plan, shape: Shape, fields: FieldNames, out: Elements = None) -> AnyArray:
@@ -131,11 +135,13 @@ def _read(state: ArrayState, plan: Plan, shape: Shape, fields: FieldNames, out: 
         out[...] = _read(state, plan, shape, fields)
         filled: AnyArray = out
         return filled
-    if field is None and fields is not None:
+    if fields is not None and (field is None or state.dtype.hasobject):
         # several fields: decode each chunk once, for all of them
         records = state.new_result(shape, state.dtype)
         state.chunk_io.read(plan, records)
         result = state.new_result(shape, dtype) if out is None else out
+        if dtype.names is None:
+            result[...] = records[fields]
         for name in dtype.names or ():
             result[name] = records[name]
         return result
@@ -247,7 +253,9 @@ def set_selection(state: ArrayState, selection: Selection, value: Elements) -> N
             value = _value_of_one_element(state, selection, value)
         write(state, planner.split_outer(box, grid), box.shape, value)
         return
-    fields, items = selections.pop_fields(selection) if state.dtype.fields else (None, selection)
+    fields, items = (
+        selections.pop_fields(selection) if state.dtype.fields else (None, selections.plain(selection))
+    )
     shape = state.metadata.shape
     if selections.is_mask(items, shape):
         set_mask_selection(state, items, value, fields)
@@ -263,7 +271,7 @@ def set_basic_selection(
     state: ArrayState, selection: Selection, value: Elements, fields: FieldNames = None
 ) -> None:
     """Write to integers, slices, Ellipsis and newaxis: see `zarrcy.Array.set_basic_selection`."""
-    box, new_axes = selections.normalize_basic(state.planner, selection, state.grid)
+    box, new_axes = selections.normalize_basic(state.planner, selections.plain(selection), state.grid)
     if not box.shape and new_axes is None:
         value = _value_of_one_element(state, selection, value, fields)
     write(state, state.planner.split_outer(box, state.grid), box.shape, value, fields, new_axes)
@@ -273,7 +281,7 @@ def set_orthogonal_selection(
     state: ArrayState, selection: Selection, value: Elements, fields: FieldNames = None
 ) -> None:
     """Write to an outer product: see `zarrcy.Array.set_orthogonal_selection`."""
-    box, lists = selections.normalize_orthogonal(state.planner, selection, state.grid)
+    box, lists = selections.normalize_orthogonal(state.planner, selections.plain(selection), state.grid)
     if not box.shape:
         value = _value_of_one_element(state, selection, value, fields)
     write(state, state.planner.split_outer(box, state.grid, lists), box.shape, value, fields)
@@ -283,7 +291,7 @@ def set_coordinate_selection(
     state: ArrayState, selection: Selection, value: Elements, fields: FieldNames = None
 ) -> None:
     """Write to points: see `zarrcy.Array.set_coordinate_selection`."""
-    coords, shape = selections.normalize_coordinates(selection, state.grid.shape)
+    coords, shape = selections.normalize_coordinates(selections.plain(selection), state.grid.shape)
     write(state, state.planner.split_points(coords, state.grid), shape, value, fields, flat=True)
 
 
@@ -351,6 +359,11 @@ def write(
         state.chunk_io.write(plan, values.reshape(-1) if flat else values)
         return
     dtype, field = record_fields(state.dtype, fields)
+    if state.dtype.hasobject:
+        raise SelectionError(
+            "the elements have objects in fields, and are stored as wholes; write whole elements",
+            state.grid.shape,
+        )
     if field is None:
         raise SelectionError(
             "one field can be written at a time, not several; write each field on its own", state.grid.shape
@@ -487,6 +500,11 @@ def _as_array(value: Elements, dtype: AnyDtype) -> AnyArray:
     """Return a value that a user gave as an array, of its own data type where it has one."""
     if dtype.kind == "V" and isinstance(value, list):
         return np.array(value, dtype)
+    if not isinstance(value, (np.generic, list)) and hasattr(value, "isna"):
+        from zarrcy.hierarchy import table_columns  # only pandas needs it
+
+        if table_columns.is_column(value):
+            return table_columns.values_of(value, dtype.kind)
     if dtype.hasobject:
         return np.asarray(value, dtype)
     if isinstance(value, (np.generic, list)):

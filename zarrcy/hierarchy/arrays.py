@@ -1887,8 +1887,15 @@ class Array(NodeProperties):
         >>> zarrcy.array([1.7, 2.2]).astype("i4")[:]
         array([1, 2], dtype=int32)
         """
+        from zarrcy.codecs.texts import AsText, is_text
+
+        stored = self.current_state().dtype
+        if is_text(dtype):
+            # the elements of texts of any length are objects
+            filters = [] if stored.kind == "O" else [AsText(stored)]
+            return self.view(dtype=object, filters=[*filters, *(self.filters or ())], read_only=True)
         dtype = np.dtype(dtype)
-        convert = numcodecs.AsType(encode_dtype=self.current_state().dtype, decode_dtype=dtype)
+        convert = numcodecs.AsType(encode_dtype=stored, decode_dtype=dtype)
         return self.view(dtype=dtype, filters=[convert, *(self.filters or ())], read_only=True)
 
 

@@ -16,6 +16,7 @@ from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Node
 from zarrcy.indexing.chunk_shapes import Lengths, ShapeLike, normalize_chunks, normalize_shape
 from zarrcy.metadata import ArraySpec, NodeEntry, asked_format
+from zarrcy.metadata.v2.dtypes import packed
 from zarrcy.settings import ArrayConfig, ExtraOptions, take_options
 from zarrcy.storage import access
 from zarrcy.storage.local.atomic_files import partial_ending
@@ -37,7 +38,12 @@ from zarrcy.types import (
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-_OBJECT_TYPES = {str: "vlen-utf8", "str": "vlen-utf8", bytes: "vlen-bytes", "bytes": "vlen-bytes"}
+_OBJECT_TYPES = {
+    **dict.fromkeys((str, "str", "T"), "vlen-utf8"),
+    **dict.fromkeys((bytes, "bytes"), "vlen-bytes"),
+}
+# The class of NumPy's own texts of any length; NumPy 1 does not have it.
+_StringDType = getattr(getattr(np, "dtypes", None), "StringDType", None)
 _MODES = ("r", "r+", "a", "w", "w-", "x")
 # Elements of a larger array of zarrcy, in bytes, are copied piece by piece instead of loaded at once.
 _MOST_LOADED = 32 * 2**20
@@ -421,6 +427,9 @@ def _warn_ignored(name: str, reason: str) -> None:
 
 def _normalize_dtype(dtype: Option, object_codec: Option) -> tuple[AnyDtype, Option]:
     """Return the data type of the elements, and the codec for objects: `object_codec`, or one for texts."""
+    if dtype is _StringDType:
+        # NumPy takes the class for that of any object
+        dtype = "T"
     if isinstance(dtype, (str, type)) and dtype in _OBJECT_TYPES:
         return np.dtype(object), object_codec or numcodecs.get_codec({"id": _OBJECT_TYPES[dtype]})
     if isinstance(dtype, str) and dtype.startswith("array:"):
@@ -429,9 +438,10 @@ def _normalize_dtype(dtype: Option, object_codec: Option) -> tuple[AnyDtype, Opt
         # NumPy's own text of any length
         return np.dtype(object), object_codec or numcodecs.VLenUTF8()
     try:
-        return np.dtype(dtype), object_codec
+        element_dtype: AnyDtype = np.dtype(dtype)
     except TypeError as exc:
         raise TypeError(f"{dtype!r} is not a data type: {exc}") from exc
+    return packed(element_dtype) if element_dtype.fields is not None else element_dtype, object_codec
 
 
 # -- short forms -------------------------------------------------------------------------------------
@@ -589,9 +599,17 @@ def array(data: Elements, **kwargs: Option) -> Array:
     """
     if not hasattr(data, "shape") or not hasattr(data, "dtype"):
         data = np.asanyarray(data)
+    is_of_text = False
+    if not isinstance(data, (np.ndarray, Array)) and hasattr(data, "isna"):
+        from zarrcy.hierarchy import table_columns  # only pandas needs it
+
+        if table_columns.is_column(data):
+            target = kwargs.get("dtype")
+            data = table_columns.values_of(data, "" if target in (None, str) else np.dtype(target).kind)
+            is_of_text = table_columns.is_text(data)
     kwargs["shape"] = data.shape
     if kwargs.get("dtype") is None:
-        kwargs["dtype"] = data.dtype
+        kwargs["dtype"] = str if is_of_text and not kwargs.get("object_codec") else data.dtype
         if isinstance(data, Array) and data.dtype.hasobject and "object_codec" not in kwargs:
             # objects need a codec, and the codec of `data` fits
             kwargs.setdefault("filters", data.filters)

@@ -28,6 +28,8 @@ Lengths: TypeAlias = "bool | str | SupportsIndex | Iterable[SupportsIndex | None
 # target grows with the array: 256 KiB for an array of 1 MiB, doubled for each factor of 10.
 _TARGET_AT_1_MIB = 256 * 1024
 _MIN_TARGET = 128 * 1024
+# Elements that an axis is taken to have that is empty as yet, as h5py takes one that may grow.
+_EMPTY_LENGTH = 1024
 _MAX_TARGET = 64 * 1024 * 1024
 # An inner chunk of a shard needs no request of its own. A decoded chunk of 1 MiB still fits into a processor cache:
 # whole arrays of such chunks are read fastest, and windows as fast as from smaller chunks.
@@ -223,7 +225,7 @@ def normalize_chunks(chunks: Lengths, shape: Shape, itemsize: int, shards: Lengt
     in_shards = shards is not None and shards is not False
     if chunks is None or chunks is True or _is_auto("chunks", chunks):
         if not in_shards or shards is True or _is_auto("shards", shards):
-            return guess_chunks(shape, itemsize, in_shards)
+            return guess_chunks(_grown(shape), itemsize, in_shards)
         return _divide(_lengths("shards", shards, shape), itemsize)
     return _lengths("chunks", chunks, shape)
 
@@ -260,7 +262,7 @@ def normalize_shards(shards: Lengths, shape: Shape, itemsize: int, chunks: Shape
     if shards is None or shards is False:
         return None
     if shards is True or _is_auto("shards", shards):
-        return guess_shards(shape, itemsize, chunks)
+        return guess_shards(_grown(shape), itemsize, chunks)
     lengths = _lengths("shards", shards, shape)
     if any(n % m for n, m in zip(lengths, chunks, strict=True)):
         raise ValueError(
@@ -268,6 +270,11 @@ def normalize_shards(shards: Lengths, shape: Shape, itemsize: int, chunks: Shape
             'pass shards="auto", or lengths that the chunks divide'
         )
     return lengths
+
+
+def _grown(shape: Shape) -> Shape:
+    """Return the shape for a guess: an axis without elements is one that will grow."""
+    return tuple([n or _EMPTY_LENGTH for n in shape])
 
 
 def _is_auto(name: str, lengths: Lengths) -> bool:

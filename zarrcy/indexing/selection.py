@@ -51,11 +51,41 @@ FieldNames: TypeAlias = "str | list[str] | None"
 """A field of a structured data type, several fields, or None for all of each element."""
 
 _WHOLE = slice(None)
+# The types of most items, none of which has to be converted.
+_KNOWN = frozenset({int, slice, list, np.ndarray, np.int64, type(Ellipsis), type(None), bool, str})
 # Arrays of more bytes are copied in parts of this length.
 _PART_NBYTES = 2**24
 
 
 # -- step 1: fields --------------------------------------------------------------------------------
+
+
+def plain(selection: Selection) -> Selection:
+    """Return a selection in which other arrays than those of NumPy, such as a Series of pandas, are arrays of NumPy.
+
+    >>> plain(slice(2))
+    slice(None, 2, None)
+    """
+    if isinstance(selection, tuple):
+        return tuple(map(_plain_item, selection)) if any(map(_is_foreign, selection)) else selection
+    return _plain_item(selection)
+
+
+def _is_foreign(item: Selection) -> bool:
+    """Return whether an item of a selection is an array of another library."""
+    return (
+        type(item) not in _KNOWN
+        and hasattr(item, "__array__")
+        and not isinstance(item, (np.ndarray, np.generic))
+    )
+
+
+def _plain_item(item: Selection) -> Selection:
+    if not _is_foreign(item):
+        return item
+    array: AnyArray = np.asarray(item)
+    # integers and Booleans that may be missing are objects in some versions of pandas
+    return np.array(array.tolist()) if array.dtype.kind == "O" else array
 
 
 def pop_fields(selection: Selection) -> tuple[FieldNames, Selection]:
@@ -75,6 +105,7 @@ def pop_fields(selection: Selection) -> tuple[FieldNames, Selection]:
     """
     if isinstance(selection, str):
         return selection, Ellipsis
+    selection = plain(selection)
     if not isinstance(selection, tuple):
         return None, selection
     fields = [item for item in selection if isinstance(item, str)]
@@ -419,6 +450,12 @@ def normalize_mask(mask: Selection, shape: Shape) -> NDArray[np.bool_]:
 # -- step 4: whole chunks ----------------------------------------------------------------------------
 
 
+def _is_integer(item: Selection) -> bool:
+    if isinstance(item, np.ndarray):
+        return item.ndim == 0 and item.dtype.kind in "iu"
+    return isinstance(item, (int, np.integer)) and not isinstance(item, bool)
+
+
 def normalize_blocks(selection: Selection, shape: Shape, axes: tuple[AxisChunks, ...]) -> tuple[slice, ...]:
     """Return the slices of elements that a selection of whole chunks covers.
 
@@ -448,7 +485,7 @@ def normalize_blocks(selection: Selection, shape: Shape, axes: tuple[AxisChunks,
     for number, (item, axis, n_chunks, n) in enumerate(zip(items, axes, counts, shape, strict=True)):
         if isinstance(item, slice) and item.step in (None, 1):
             first, stop, _ = item.indices(n_chunks)
-        elif isinstance(item, (int, np.integer)) and not isinstance(item, bool):
+        elif _is_integer(item):
             if not -n_chunks <= item < n_chunks:
                 raise BoundsCheckError(int(item), number, counts)
             first = int(item) % n_chunks

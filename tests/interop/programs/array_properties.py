@@ -272,7 +272,7 @@ def more_properties(zarr):
     z["a"] = 5
     yield z[()]
 
-    z = zarr.zeros((3, 0, 2))
+    z = zarr.zeros((3, 0, 2), chunks=(3, 1, 2))
     yield z[...], z.nchunks, z.chunks, z.cdata_shape
 
     z = zarr.zeros((3, 0, 2))

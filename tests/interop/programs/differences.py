@@ -106,6 +106,17 @@ def chunks_accepts_auto_as_in_zarr_python_3(zarr):
     yield zarr.zeros((10, 20), chunks="auto").chunks
 
 
+@family(reason="an axis without elements gets chunks of a useful size")
+def an_axis_without_elements_gets_chunks_of_a_useful_size(zarr):
+    yield zarr.zeros((0, 5)).chunks
+
+
+@family(reason="structured types are stored as their fields, without gaps")
+def structured_types_are_stored_as_their_fields_without_gaps(zarr):
+    z = zarr.create(3, dtype=np.dtype([("a", "u1"), ("b", "<i4")], align=True))
+    yield z.dtype.names
+
+
 @family(grid, reason="the array given as out is returned")
 def the_array_given_as_out_is_returned(z):
     yield type(z.get_basic_selection((0, 0), out=np.empty((), int)))

@@ -179,8 +179,6 @@ def _filters(
     codecs = [as_codec(codec) for codec in (filters or [])]
     if not dtype.hasobject:
         return codecs
-    if dtype.kind != "O":
-        raise ValueError(f"data type {dtype} holds objects in fields; make each field an array of its own")
     if object_codec is not None:
         first = as_codec(object_codec)
         if not codecs or codecs[0].codec_id not in OBJECT_CODECS:
@@ -194,5 +192,10 @@ def _filters(
         raise ValueError(
             "missing object_codec for object array: give one, as in object_codec=numcodecs.VLenUTF8(), "
             "or dtype=str for text"
+        )
+    if dtype.kind != "O" and codecs[0].codec_id != "pickle":
+        raise ValueError(
+            f"data type {dtype} holds objects in fields, which only the codec Pickle encodes, not {codecs[0]!r}; make "
+            "each field an array of its own"
         )
     return codecs

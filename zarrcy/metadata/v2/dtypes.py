@@ -34,13 +34,26 @@ def encode_dtype(dtype: AnyDtype) -> JSON:
     """
     if dtype.fields is None:
         return dtype.str
-    return _lists(dtype.descr)
+    fields: list[JSON] = []
+    for name in dtype.names or ():
+        field = dtype.fields[name][0]
+        inner, shape = (field, None) if field.subdtype is None else field.subdtype
+        fields.append([name, encode_dtype(inner), *([list(shape)] if shape else [])])
+    return fields
 
 
-def _lists(descr: JSON) -> JSON:
-    if isinstance(descr, (list, tuple)):
-        return [_lists(item) for item in descr]
-    return descr
+def packed(dtype: AnyDtype) -> AnyDtype:
+    """Return a data type whose fields follow one another in their order, without gaps, titles and metadata.
+
+    >>> packed(np.dtype([("a", "u1"), ("b", ">f8")], align=True))
+    dtype([('a', 'u1'), ('b', '>f8')])
+    """
+    if dtype.subdtype is not None:
+        inner, shape = dtype.subdtype
+        return np.dtype((packed(inner), shape))
+    if dtype.fields is None:
+        return dtype if dtype.metadata is None else np.dtype(dtype.str)
+    return np.dtype([(name, packed(dtype.fields[name][0])) for name in dtype.names or ()])
 
 
 def decode_dtype(value: JSON) -> AnyDtype:
@@ -122,8 +135,14 @@ def normalize_fill_value(value: Elements, dtype: AnyDtype) -> Elements:
     >>> normalize_fill_value(0, np.dtype("U4"))
     np.str_('')
     """
-    if value is None or dtype.hasobject:
+    if value is None or dtype.kind == "O":
         return value
+    if dtype.hasobject:
+        if isinstance(value, np.void) or not (isinstance(value, (int, float)) and value == 0):
+            raise ValueError(
+                f"fill value {value!r} has objects in fields, which Zarr does not store; use None"
+            )
+        return None
     try:
         if (
             isinstance(value, (int, float))
@@ -185,6 +204,9 @@ def encode_fill_value(value: Elements, dtype: AnyDtype) -> JSON:
         return str(value)
     if kind == "S":
         return base64.standard_b64encode(bytes(value)).decode()
+    if kind == "V" and dtype.hasobject:
+        # the bytes are addresses
+        return None
     if kind == "V":
         return base64.standard_b64encode(value.tobytes()).decode()
     # an object: JSON does not have bytes
@@ -213,6 +235,8 @@ def decode_fill_value(value: JSON, dtype: AnyDtype, object_codec: str = "") -> E
         return _decode_bytes(value)
     if value is None or dtype.kind == "O":
         return value
+    if dtype.hasobject:
+        return _decode_pickled(value, dtype, object_codec)
     kind = dtype.kind
     if isinstance(value, (list, str)) and kind in "biufcmMSU":
         value = _one_of(value, kind)
@@ -283,6 +307,20 @@ def _decode_bytes(value: JSON) -> bytes:
     except (TypeError, ValueError, binascii.Error):
         # old writers stored the text itself, or 0 for an empty value: see `tolerated_spellings`
         return b"" if value == 0 else str(value).encode()
+
+
+def _decode_pickled(value: JSON, dtype: AnyDtype, object_codec: str) -> Elements:
+    """Return the fill value of elements with objects in fields, which zarr-python 2 stores as the codec encodes it."""
+    if not isinstance(value, str):
+        return None
+    data = base64.standard_b64decode(value)
+    if object_codec != "pickle":
+        return None
+    from numcodecs import Pickle
+
+    from zarrcy.codecs.bounded_decode import decode_whole  # hardly any array has such elements
+
+    return np.array(decode_whole(Pickle(), data), dtype)[()]
 
 
 def _decode_void(value: JSON, dtype: AnyDtype) -> Elements:

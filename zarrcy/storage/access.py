@@ -580,7 +580,10 @@ def refuse_denied(store: Store, path: str, action: str) -> None:
 def is_denied(store: Store, path: str) -> bool:
     """Return whether one system call shows that a directory may not be looked into."""
     root = directory_of(store)
-    return root is not None and os.path.isdir(root + path) and not os.access(root + path, os.X_OK)
+    if root is None or not os.path.isdir(root + path) or os.access(root + path, os.X_OK):
+        return False
+    # not if another process deleted it since
+    return os.path.isdir(root + path)
 
 
 def can_move(store: Store) -> bool:

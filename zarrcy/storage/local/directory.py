@@ -9,6 +9,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import cast
 
 from zarrcy.errors import FSPathExistNotDir, KeyPathError, NotAFileError, ValueLengthError
@@ -325,7 +326,9 @@ class DirectoryStore(Store):
             The key.
         """
         if key in self:
-            del self[key]
+            # another thread may delete it first
+            with suppress(KeyError):
+                del self[key]
 
     def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
         """Store `default` if the key does not exist, and return the value of the key.
@@ -412,10 +415,11 @@ class DirectoryStore(Store):
 
     def _settle(self, folder: str) -> None:
         """Wait until the entries of a directory, and its own entry in its parents, are on disk."""
-        above = folder
+        # a thread that creates or deletes directories meanwhile replaces the set, so what follows is not added to that
+        above, synced = folder, self._synced_dirs
         try:
             sync_directory(above)
-            while folder not in self._synced_dirs and above != self._topmost:
+            while folder not in synced and above != self._topmost:
                 above = os.path.dirname(above)
                 self._sync_above(above)
         except FileNotFoundError:
@@ -424,7 +428,7 @@ class DirectoryStore(Store):
         except OSError as exc:
             problem = "the change is made, but may not be on disk yet"
             raise explained(exc, problem, above) from exc
-        self._synced_dirs.add(folder)
+        synced.add(folder)
 
     def _sync_above(self, folder: str) -> None:
         try:
@@ -436,9 +440,12 @@ class DirectoryStore(Store):
 
     def _unsettle(self) -> None:
         """Find the existing directory below which the next directory is created."""
-        self._synced_dirs.clear()
-        while not os.path.isdir(self._topmost) and self._topmost != os.path.dirname(self._topmost):
-            self._topmost = os.path.dirname(self._topmost)
+        self._synced_dirs = set()
+        topmost = self._topmost
+        while not os.path.isdir(topmost) and topmost != os.path.dirname(topmost):
+            topmost = os.path.dirname(topmost)
+        # another thread may have found one further up
+        self._topmost = min(topmost, self._topmost, key=len)
 
     def sync_values(self, keys: Sequence[str]) -> None:
         """Wait until values and their names are on disk, whatever `durability` is.
@@ -526,6 +533,9 @@ class DirectoryStore(Store):
         except (FileNotFoundError, NotADirectoryError):
             raise KeyError(key) from None
         except (IsADirectoryError, PermissionError):
+            if not os.path.lexists(path):
+                # another process deleted the directory since
+                raise KeyError(key) from None
             if not os.path.isdir(path):
                 raise
             # as in zarr-python, the name of a directory stands for all keys below it
@@ -552,7 +562,7 @@ class DirectoryStore(Store):
         """
         denied: list[OSError] = []
         for folder, folders, _ in os.walk(self.dir_path(path), onerror=denied.append):
-            if os.access(folder, os.X_OK):
+            if _is_searchable(folder):
                 folders[:] = _only_listed(folders)
             else:
                 folders.clear()
@@ -605,7 +615,7 @@ class DirectoryStore(Store):
     def __iter__(self) -> Iterator[str]:
         skip = len(self._root)
         for folder, folders, names in os.walk(self.path, onerror=_warn_denied):
-            if not os.access(folder, os.X_OK):
+            if not _is_searchable(folder):
                 # the names can be listed, but not used
                 folders.clear()
                 warn_denied(folder)
@@ -700,7 +710,7 @@ class DirectoryStore(Store):
     def _moved(self, *paths: str) -> None:
         """Wait until the entries of renamed or deleted paths are on disk."""
         if self.durability == "full":
-            self._synced_dirs.clear()
+            self._synced_dirs = set()
             for path in paths:
                 self._settle(os.path.dirname(path))
 
@@ -772,15 +782,20 @@ class DirectoryStore(Store):
         from zarrcy.storage.local.removal import can_be_restored, remove_folder, restore
 
         place, target = self._place_of_leftover(path), self.leftover_target(path)
-        if target is None and os.path.isdir(place) and not os.path.islink(place):
-            remove_folder(place)
-        elif target is None:
-            os.unlink(place)
-        elif can_be_restored(place):
-            restore(place)
-        else:
-            os.makedirs(os.path.dirname(self._root + target), exist_ok=True)
-            os.rename(place, self._root + target)
+        try:
+            if target is None and os.path.isdir(place) and not os.path.islink(place):
+                remove_folder(place)
+            elif target is None:
+                os.unlink(place)
+            elif can_be_restored(place):
+                restore(place)
+            else:
+                os.makedirs(os.path.dirname(self._root + target), exist_ok=True)
+                os.rename(place, self._root + target)
+        except FileNotFoundError:
+            # a writer that is at work has given it its name since, or deleted it
+            if os.path.lexists(place):
+                raise
 
     def _place_of_leftover(self, path: str) -> str:
         if not PARTIAL.search(path):
@@ -797,14 +812,15 @@ class DirectoryStore(Store):
                 # hot path: the names of most files show without a search that they are not temporary
                 return sum(
                     [
-                        entry.stat().st_size
+                        _size_of(entry)
                         for entry in entries
                         if entry.is_file()
                         and not (entry.name.endswith(".partial") and PARTIAL.search(entry.name))
                     ]
                 )
         except NotADirectoryError:
-            return os.path.getsize(place)
+            # 0 if another process deleted the file since
+            return self.value_nbytes(normalize_path(path)) or 0
         except FileNotFoundError:
             return 0
 
@@ -836,6 +852,19 @@ def _warn_denied(exc: OSError) -> None:
     """Warn about a directory that can't be listed, but not about one that was deleted meanwhile."""
     if isinstance(exc, PermissionError):
         warn_denied(os.fspath(exc.filename))
+
+
+def _is_searchable(folder: str) -> bool:
+    """Return whether what is in a directory may be used; True also if it was deleted since."""
+    return os.access(folder, os.X_OK) or not os.path.lexists(folder)
+
+
+def _size_of(entry: os.DirEntry[str]) -> int:
+    """Return the length of a file in bytes; 0 if another process deleted it since it was listed."""
+    try:
+        return entry.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _is_left_of(own: str, name: str) -> bool:

@@ -15,6 +15,7 @@ from zarrcy.storage.base import Store, flat
 from zarrcy.storage.listing import sizes_below
 from zarrcy.storage.local.atomic_files import path_identities
 from zarrcy.storage.optional import Client, Option
+from zarrcy.sync import key_locks
 from zarrcy.types import Buffer
 
 
@@ -79,9 +80,15 @@ class DBMStore(Store):
         self.write_lock = write_lock
         self.open_kwargs = open_kwargs
         self._dimension_separator = dimension_separator
-        self.write_mutex: AbstractContextManager[object] = threading.RLock() if write_lock else nullcontext()
+        self.write_mutex: AbstractContextManager[object]
+        self.new_locks()
+        key_locks.renew_in_forks(self)
         self._is_closed = False
         self.db = self.open(self.path, flag, mode, **open_kwargs)
+
+    def new_locks(self) -> None:
+        """Replace the lock by a new one, which is free. Called in a forked child."""
+        self.write_mutex = threading.RLock() if self.write_lock else nullcontext()
 
     def __reduce__(self) -> tuple[partial[DBMStore], tuple[object, ...]]:
         self.flush()
@@ -157,9 +164,11 @@ class DBMStore(Store):
 
     def flush(self) -> None:
         """Write pending values to disk."""
-        if not self.is_writeable() or self._is_closed:
+        if not self.is_writeable():
             return
         with self.write_mutex:
+            if self._is_closed:
+                return
             if hasattr(self.db, "sync"):
                 self.db.sync()
             else:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from types import FrameType
 from typing import ClassVar
 from weakref import ref
 
@@ -84,25 +86,37 @@ class LMDBStore(Store):
         for option in ("map_async", "meminit"):
             kwargs.setdefault(option, False)
         self.durability = "none" if not kwargs["sync"] else "full" if kwargs["metasync"] else "data"
-        kwargs.setdefault("max_spare_txns", os.cpu_count() or 1)
+        # a spare transaction has a place in the table of readers, which a forked child would give up for its parent
+        kwargs.setdefault("max_spare_txns", 0)
         self.path = os.path.abspath(os.path.expanduser(os.fspath(path)))
         self.buffers = buffers
         self.kwargs = kwargs
         self._dimension_separator = dimension_separator
         self._open()
 
-    def _open(self) -> None:
-        self._environment: _Environment | None = _shared_environment(self.path, self.kwargs)
+    def _open(self) -> _Environment:
+        environment = _shared_environment(self.path, self.kwargs)
+        self._environment: _Environment | None = environment
         self._pid = os.getpid()
+        return environment
 
     @property
     def db(self) -> Client:
         """The `lmdb.Environment`. A forked child opens its own, because LMDB does not allow it to use its parent's."""
-        if self._environment is None:
+        return self._in_use().db
+
+    def _in_use(self) -> _Environment:
+        """Return the open environment for one call. While the caller refers to it, it stays open."""
+        environment = self._environment
+        if environment is None:
             raise ValueError(f"the LMDB database {self.path!r} is closed")
         if self._pid != os.getpid():
-            self._open()
-        return self._environment.db
+            environment = self._open()
+        if _gate.is_closed:
+            del environment
+            _wait_for_fork()
+            return self._in_use()
+        return environment
 
     def __reduce__(self) -> tuple[partial[LMDBStore], tuple[str, bool, str | None]]:
         if self._environment is not None:
@@ -119,7 +133,8 @@ class LMDBStore(Store):
         return tuple(f"{name}{prefix}" for name in path_identities(self.path))
 
     def __getitem__(self, key: str) -> bytes:
-        with self.db.begin() as transaction:
+        environment = self._in_use()
+        with environment.db.begin() as transaction:
             value: bytes | None = transaction.get(_encoded(key))
         if value is None:
             raise KeyError(key)
@@ -130,27 +145,31 @@ class LMDBStore(Store):
 
     def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
         """Store `default` if the key does not exist, atomically, and return the stored value."""
-        with self.db.begin(write=True) as transaction:
+        environment = self._in_use()
+        with environment.db.begin(write=True) as transaction:
             if transaction.put(_encoded(key), flat(default), overwrite=False):
                 return default
             return transaction.get(_encoded(key))
 
     def __delitem__(self, key: str) -> None:
-        with self.db.begin(write=True) as transaction:
+        environment = self._in_use()
+        with environment.db.begin(write=True) as transaction:
             if not transaction.delete(_encoded(key)):
                 raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
         if not is_key(key):
             return False
-        with self.db.begin(buffers=True) as transaction:
+        environment = self._in_use()
+        with environment.db.begin(buffers=True) as transaction:
             return transaction.get(_encoded(key)) is not None
 
     def getitems(
         self, keys: Sequence[str], *, contexts: Mapping[str, JSON] | None = None
     ) -> dict[str, bytes]:
         """Return the values of those `keys` that exist, all from the same transaction."""
-        with self.db.begin() as transaction:
+        environment = self._in_use()
+        with environment.db.begin() as transaction:
             values = {key: transaction.get(_encoded(key)) for key in keys}
         return {key: value for key, value in values.items() if value is not None}
 
@@ -159,7 +178,8 @@ class LMDBStore(Store):
         if most < 0:
             found = self.getitems(keys)
             return [found.get(key) for key in keys]
-        with self.db.begin(buffers=True) as transaction:
+        environment = self._in_use()
+        with environment.db.begin(buffers=True) as transaction:
             views = list(map(transaction.get, map(_encoded, keys)))
             for key, view in zip(keys, views, strict=True):
                 if view is not None and len(view) > most:
@@ -169,7 +189,8 @@ class LMDBStore(Store):
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         """Store all `values`, or none of them if that fails."""
         try:
-            with self.db.begin(write=True) as transaction:
+            environment = self._in_use()
+            with environment.db.begin(write=True) as transaction:
                 for key, value in values.items():
                     transaction.put(_encoded(key), flat(value))
         except Exception as exc:
@@ -177,7 +198,8 @@ class LMDBStore(Store):
             raise
 
     def delitems(self, keys: Iterable[str]) -> None:
-        with self.db.begin(write=True) as transaction:
+        environment = self._in_use()
+        with environment.db.begin(write=True) as transaction:
             for key in keys:
                 transaction.delete(_encoded(key))
 
@@ -195,18 +217,21 @@ class LMDBStore(Store):
 
         The version is the number of the transaction that the database saw last.
         """
-        with self.db.begin(buffers=True) as transaction:
+        environment = self._in_use()
+        with environment.db.begin(buffers=True) as transaction:
             parts = [_part(transaction.get(_encoded(key)), key_range) for key, key_range in key_ranges]
             return parts, agreed_versions(versions, [(key, transaction.id()) for key, _ in key_ranges])
 
     # -- keys --------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[str]:
-        with self.db.begin() as transaction, transaction.cursor() as cursor:
+        environment = self._in_use()
+        with environment.db.begin() as transaction, transaction.cursor() as cursor:
             return iter([key.decode() for key in cursor.iternext(values=False)])
 
     def __len__(self) -> int:
-        return int(self.db.stat()["entries"])
+        environment = self._in_use()
+        return int(environment.db.stat()["entries"])
 
     def listdir(self, path: str = "") -> list[str]:
         return sorted(self._sizes(path))
@@ -214,7 +239,8 @@ class LMDBStore(Store):
     def getsize(self, path: str = "") -> int:
         path = normalize_path(path)
         if path:
-            with self.db.begin(buffers=True) as transaction:
+            environment = self._in_use()
+            with environment.db.begin(buffers=True) as transaction:
                 value = transaction.get(_encoded(path))
                 if value is not None:
                     return len(value)
@@ -227,7 +253,8 @@ class LMDBStore(Store):
         """
         prefix = prefix_of(normalize_path(path)).encode()
         sizes: dict[str, int] = {}
-        with self.db.begin(buffers=True) as transaction, transaction.cursor() as cursor:
+        environment = self._in_use()
+        with environment.db.begin(buffers=True) as transaction, transaction.cursor() as cursor:
             exists = cursor.set_range(prefix) if prefix else cursor.first()
             while exists:
                 key = bytes(cursor.key())
@@ -245,7 +272,8 @@ class LMDBStore(Store):
     def rmdir(self, path: str = "") -> None:
         """Delete all keys below `path`, or none of them if that fails."""
         prefix = prefix_of(normalize_path(path)).encode()
-        with self.db.begin(write=True) as transaction, transaction.cursor() as cursor:
+        environment = self._in_use()
+        with environment.db.begin(write=True) as transaction, transaction.cursor() as cursor:
             exists = cursor.set_range(prefix) if prefix else cursor.first()
             while exists and cursor.key().startswith(prefix):
                 exists = cursor.delete()
@@ -257,8 +285,9 @@ class LMDBStore(Store):
 
     def flush(self) -> None:
         """Wait until all written values are on disk."""
+        environment = self._in_use()
         if self.is_writeable():
-            self.db.sync(True)
+            environment.db.sync(True)
 
     def sync_values(self, keys: Sequence[str]) -> None:
         """Wait until all written values are on disk.
@@ -271,9 +300,10 @@ class LMDBStore(Store):
         self.flush()
 
     def close(self) -> None:
-        """Wait until all written values are on disk, and close the database."""
+        """Wait until all written values are on disk, and close the database when no thread uses it any more."""
         if self._environment is not None:
-            self.flush()
+            if self._pid == os.getpid():
+                self.flush()
             self._environment = None
 
     def __eq__(self, other: object) -> bool:
@@ -314,7 +344,11 @@ class _Environment:
 
 # references without callbacks: a signal handler that raises an exception in a callback raises it nowhere
 _environments: dict[str, ref[_Environment]] = {}
-_lock = threading.Lock()
+# a signal handler may open a database while its thread has the lock
+_lock = threading.RLock()
+# Attempts to open a database that another thread is closing, and the pause between them, in seconds.
+_ATTEMPTS = 1000
+_PAUSE = 0.01
 
 
 def _shared_environment(path: str, kwargs: dict[str, Option]) -> _Environment:
@@ -324,21 +358,93 @@ def _shared_environment(path: str, kwargs: dict[str, Option]) -> _Environment:
         environment = None if reference is None else reference()
         if environment is None or environment.kwargs != kwargs:
             # with other options LMDB raises an error while it is open
-            environment = _Environment(path, kwargs)
+            is_closing = reference is not None and environment is None
+            environment = _opened(path, kwargs, _ATTEMPTS if is_closing else 1)
             _environments[path] = ref(environment)
         return environment
 
 
+def _opened(path: str, kwargs: dict[str, Option], n_attempts: int) -> _Environment:
+    """Open a database; again if another thread is closing it at the same time."""
+    for _ in range(n_attempts - 1):
+        try:
+            return _Environment(path, kwargs)
+        except Exception as exc:
+            if "already open" not in str(exc):
+                raise
+            time.sleep(_PAUSE)
+    return _Environment(path, kwargs)
+
+
+class _Gate:
+    """Holds back calls while a thread forks."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.is_closed = False
+        # whether a call did not end in time
+        self.is_given_up = False
+
+
+# A child that is forked during a call of LMDB would wait for ever for the end of that call when it closes its copy of
+# the environment. So a fork waits for the calls of other threads, and no call begins meanwhile.
+_gate = _Gate()
+# A fork that waited so long for a call is not delayed any more; and the pause between two looks. In seconds.
+_MOST_SECONDS = 10.0
+_LOOK_SECONDS = 0.001
+# Environments that a forked child can't close.
+_given_up: list[_Environment] = []
+
+
+def _wait_for_fork() -> None:
+    """Wait until no thread is forking."""
+    with _gate.lock:
+        return
+
+
+def _wait_for_calls() -> None:
+    if not _environments:
+        return
+    gate = _gate
+    gate.lock.acquire()
+    gate.is_closed = True
+    deadline = time.monotonic() + _MOST_SECONDS
+    while _is_used_elsewhere() and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
+    gate.is_given_up = _is_used_elsewhere()
+
+
+def _is_used_elsewhere() -> bool:
+    """Return whether another thread is in a function of this module, and does not wait there for a fork."""
+    own, waiting = threading.get_ident(), (_wait_for_fork.__code__, _wait_for_calls.__code__)
+    for thread, frame in sys._current_frames().items():
+        at: FrameType | None = frame
+        while at is not None and at.f_globals is not globals():
+            at = at.f_back
+        if at is not None and thread != own and at.f_code not in waiting:
+            return True
+    return False
+
+
+def _go_on() -> None:
+    gate = _gate
+    if gate.is_closed:
+        gate.is_closed = False
+        gate.lock.release()
+
+
 def _forget_environments() -> None:
     """Close the parent's databases in a forked child, where they can't be used and would prevent opening them again."""
-    global _lock  # noqa: PLW0603
-    _lock = threading.Lock()
-    for reference in _environments.values():
-        environment = reference()
-        if environment is not None:
+    global _lock, _gate
+    is_given_up = _gate.is_given_up
+    _lock, _gate = threading.RLock(), _Gate()
+    for environment in [reference() for reference in _environments.values()]:
+        if environment is not None and is_given_up:
+            _given_up.append(environment)
+        elif environment is not None:
             environment.db.close()
     _environments.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_environments)
+    os.register_at_fork(before=_wait_for_calls, after_in_parent=_go_on, after_in_child=_forget_environments)

@@ -19,6 +19,7 @@ from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import AFTER_SLASH
 from zarrcy.storage.local.atomic_files import as_durability, not_written, path_identities
 from zarrcy.storage.optional import Option
+from zarrcy.sync import key_locks
 from zarrcy.sync.key_locks import AtLast
 from zarrcy.types import JSON, Buffer
 
@@ -32,6 +33,7 @@ _DELETE = "DELETE FROM zarr WHERE k = ?"
 # It is executed inside ``with self.lock, db``: compiled context managers, which an exception of a signal handler cannot
 # leave open. What follows is committed as a whole, or not at all if it fails.
 _BEGIN = "BEGIN IMMEDIATE"
+_BEGIN_READ = "BEGIN"
 _MOST_VARIABLES = 500
 _SYNCHRONOUS = {"none": "OFF", "data": "FULL", "full": "EXTRA"}
 
@@ -82,16 +84,22 @@ class SQLiteStore(Store):
         self._dimension_separator = dimension_separator
         self.durability = as_durability(durability, default="data")
         self._is_closed = False
-        # the connection of the parent process, in a forked child
-        self._inherited: sqlite3.Connection | None = None
-        self._connect()
+        # the connections of the parent processes, in a forked child
+        self._inherited: list[sqlite3.Connection] = []
+        self.new_locks()
+        key_locks.renew_in_forks(self)
+        _stores.add(self)
+        with self.lock:
+            self._connect()
+
+    def new_locks(self) -> None:
+        """Replace the lock by a new one, which is free. Called in a forked child."""
+        self.lock = threading.RLock()
 
     def _connect(self) -> None:
         # the import takes time, and some builds of Python do not have the module
         import sqlite3
 
-        self.lock = threading.RLock()
-        self._pid = os.getpid()
         # autocommit mode; the lock lets one thread at a time use the connection
         self._db: sqlite3.Connection = sqlite3.connect(
             self.path, isolation_level=None, check_same_thread=False, **self.kwargs
@@ -100,14 +108,18 @@ class SQLiteStore(Store):
         self._at_last = AtLast(self._db.close)
         self._db.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[self.durability]}")
         self._db.execute(_SCHEMA)
+        # at last: until then, other threads of a forked child wait for the lock
+        self._pid = os.getpid()
 
     @property
     def db(self) -> sqlite3.Connection:
         """The connection. A forked child opens its own, because SQLite does not allow it to use its parent's."""
-        if self._pid != os.getpid() and not self._is_closed and self.path != _IN_MEMORY:
-            # keep the parent's connection open here: closing it could end a transaction of the parent
-            self._inherited = self._db
-            self._connect()
+        if self._pid != os.getpid() and self.path != _IN_MEMORY:
+            with self.lock:
+                if self._pid != os.getpid() and not self._is_closed:
+                    # keep the parent's connection open here: closing it could end a transaction of the parent
+                    self._inherited.append(self._db)
+                    self._connect()
         return self._db
 
     def __reduce__(self) -> tuple[partial[SQLiteStore], tuple[str, str | None, str]]:
@@ -148,7 +160,7 @@ class SQLiteStore(Store):
         row = (check_key(key), flat(default))
         db = self.db
         with _naming([key]), self.lock, db:
-            db.execute(_BEGIN)
+            _begin(db, _BEGIN)
             if db.execute("INSERT OR IGNORE INTO zarr VALUES (?, ?)", row).rowcount:
                 return default
             return self[key]
@@ -195,13 +207,13 @@ class SQLiteStore(Store):
         rows = [(check_key(key), flat(value)) for key, value in values.items()]
         db = self.db
         with _naming(values), self.lock, db:
-            db.execute(_BEGIN)
+            _begin(db, _BEGIN)
             db.executemany(_PUT, rows)
 
     def delitems(self, keys: Iterable[str]) -> None:
         db = self.db
         with self.lock, db:
-            db.execute(_BEGIN)
+            _begin(db, _BEGIN)
             db.executemany(_DELETE, [(key,) for key in keys])
 
     def update(self, *args: Items, **kwargs: Buffer) -> None:
@@ -235,14 +247,13 @@ class SQLiteStore(Store):
     def _read_range(self, key: str, key_range: tuple[int, int | None]) -> bytes | None:
         db = self.db
         with self.lock:
-            row = db.execute("SELECT rowid FROM zarr WHERE k = ?", (check_key(key),)).fetchone()
-            if row is None:
-                return None
-            # SUBSTR would load the whole value
-            with db.blobopen("zarr", "v", row[0], readonly=True) as blob:
-                part = slice_of(key_range, len(blob))
-                blob.seek(part.start)
-                return blob.read(part.stop - part.start)
+            try:
+                return _read_blob(db, check_key(key), key_range)
+            except db.OperationalError:
+                # another connection may have replaced the value between two steps; a transaction prevents that
+                with db:
+                    _begin(db, _BEGIN_READ)
+                    return _read_blob(db, key, key_range)
 
     # -- keys --------------------------------------------------------------------------------------
 
@@ -282,9 +293,10 @@ class SQLiteStore(Store):
     # -- the database ------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Close the database."""
-        self._is_closed = True
-        self._db.close()
+        """Close the database. Other threads must not begin to use it; those that use it are waited for."""
+        with self.lock:
+            self._is_closed = True
+            self._db.close()
 
     def __eq__(self, other: object) -> bool:
         if self.path == _IN_MEMORY:
@@ -296,6 +308,46 @@ class SQLiteStore(Store):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path!r}>"
+
+
+# A library in C has locks of its own, which no fork renews. So a fork waits until no thread is in a call of SQLite.
+_stores: key_locks.LiveObjects[SQLiteStore] = key_locks.LiveObjects()
+_of_thread = threading.local()
+# A fork that waited so long for a call is not delayed any more, in seconds.
+_MOST_SECONDS = 10.0
+
+
+def _wait_for_calls() -> None:
+    locks = [store.lock for store in _stores]
+    _of_thread.held = [lock for lock in locks if lock.acquire(timeout=_MOST_SECONDS)]
+
+
+def _go_on() -> None:
+    held, _of_thread.held = _of_thread.held, []
+    for lock in held:
+        lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    # in the child, the stores have new locks
+    os.register_at_fork(before=_wait_for_calls, after_in_parent=_go_on)
+
+
+def _begin(db: sqlite3.Connection, statement: str) -> None:
+    """Begin a transaction, unless a signal handler calls this during a transaction of its thread."""
+    if not db.in_transaction:
+        db.execute(statement)
+
+
+def _read_blob(db: sqlite3.Connection, key: str, key_range: tuple[int, int | None]) -> bytes | None:
+    row = db.execute("SELECT rowid FROM zarr WHERE k = ?", (key,)).fetchone()
+    if row is None:
+        return None
+    # SUBSTR would load the whole value
+    with db.blobopen("zarr", "v", row[0], readonly=True) as blob:
+        part = slice_of(key_range, len(blob))
+        blob.seek(part.start)
+        return blob.read(part.stop - part.start)
 
 
 @contextmanager

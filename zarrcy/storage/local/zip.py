@@ -21,6 +21,7 @@ from zarrcy.storage.byte_ranges import agreed_versions
 from zarrcy.storage.capabilities import KeyRange
 from zarrcy.storage.listing import list_sorted
 from zarrcy.storage.local.atomic_files import path_identities
+from zarrcy.sync import key_locks
 from zarrcy.sync.key_locks import Descriptor, LiveObjects, close_archive, uninterrupted
 from zarrcy.types import Buffer
 
@@ -133,8 +134,14 @@ class ZipStore(Store):
         self.allowZip64 = allowZip64
         self.mode = mode
         self._dimension_separator = dimension_separator
-        self.mutex: AbstractContextManager[bool] = threading.RLock()
+        self.mutex: AbstractContextManager[bool]
+        self.new_locks()
+        key_locks.renew_in_forks(self)
         uninterrupted(self._open, mode)
+
+    def new_locks(self) -> None:
+        """Replace the lock by a new one, which is free. Called in a forked child."""
+        self.mutex = threading.RLock()
 
     # What changes the archive or its directory runs uninterrupted: `zipfile` is not made for exceptions of signal
     # handlers, and an archive without its directory is lost.
@@ -151,12 +158,12 @@ class ZipStore(Store):
             if mode not in ("r", "a"):
                 raise
             raise ArchiveError(str(self.path), "", _text_of(exc)) from exc
-        self._pid = os.getpid()
         self._sorted: list[str] | None = None
         self._is_flushed = not is_new
         # the state of the archive when its directory was read; the size after the last own write while it is locked
         self._seen = self._signature() if mode == "a" and not is_new else None
         self._size: int | None = None
+        self._pid = os.getpid()
         if is_new:
             self._begin_new()
         if mode != "r":
@@ -173,10 +180,10 @@ class ZipStore(Store):
                     f"the zip archive {self.path!r} was opened for writing before this process was forked; "
                     "open it in this process, with mode='r'"
                 )
-            if self.zf.fp is None:
-                return self.mutex
-            self.mutex = threading.RLock()
-            uninterrupted(self._open, "r")
+            with self.mutex:
+                # not if another thread of the child has done it since
+                if self.zf.fp is not None and self._pid != os.getpid():
+                    uninterrupted(self._open, "r")
         return self.mutex
 
     def __reduce__(self) -> tuple[type[ZipStore], tuple[object, ...]]:
@@ -655,7 +662,12 @@ def _unlock_file(fd: int) -> None:
 
 def _is_empty(path: str | IO[bytes]) -> bool:
     """Return whether an archive does not exist yet, or has no content."""
-    return isinstance(path, str) and (not os.path.exists(path) or os.path.getsize(path) == 0)
+    if not isinstance(path, str):
+        return False
+    try:
+        return os.path.getsize(path) == 0
+    except FileNotFoundError:
+        return True
 
 
 class _OpenMember:

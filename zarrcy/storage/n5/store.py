@@ -19,6 +19,7 @@ from zarrcy.storage.n5.documents import Document
 from zarrcy.storage.optional import Option
 from zarrcy.storage.remote.fsspec import FSStore
 from zarrcy.storage.strict_json import refuse_bare_nan
+from zarrcy.sync.key_locks import KeyLock
 from zarrcy.types import JSON, Buffer
 
 _DOCUMENT = "attributes.json"
@@ -76,18 +77,23 @@ class N5Files(Store):
 
     def _save(self, prefix: str, name: str, document: Document) -> None:
         """Store a document of Zarr v2 in the N5 document of a node."""
-        n5 = self._load(prefix) or {}
-        if name == _ZARRAY:
-            members = documents.array_to_n5(document, is_root=not prefix)
-            n5.update(documents.restated(n5, members, prefix + _DOCUMENT))
-        elif name == _ZGROUP:
-            n5["n5"] = documents.N5_FORMAT
-        else:
-            documents.check_attributes(document)
-            n5 = {name: value for name, value in n5.items() if name in documents.N5_KEYWORDS}
-            n5.update(document)
-        refuse_bare_nan(n5, prefix + _DOCUMENT)
-        self._files[prefix + _DOCUMENT] = documents.dump(n5)
+        with self._lock(prefix):
+            n5 = self._load(prefix) or {}
+            if name == _ZARRAY:
+                members = documents.array_to_n5(document, is_root=not prefix)
+                n5.update(documents.restated(n5, members, prefix + _DOCUMENT))
+            elif name == _ZGROUP:
+                n5["n5"] = documents.N5_FORMAT
+            else:
+                documents.check_attributes(document)
+                n5 = {name: value for name, value in n5.items() if name in documents.N5_KEYWORDS}
+                n5.update(document)
+            refuse_bare_nan(n5, prefix + _DOCUMENT)
+            self._files[prefix + _DOCUMENT] = documents.dump(n5)
+
+    def _lock(self, prefix: str) -> KeyLock:
+        """Return the lock under which threads change an N5 document, which holds several documents of Zarr v2."""
+        return KeyLock([name + _DOCUMENT for name in access.identities(self._files, prefix)])
 
     def _ndim(self, prefix: str) -> int | None:
         """Return the number of axes of the array at a prefix; None if there is no array."""
@@ -118,6 +124,14 @@ class N5Files(Store):
             self._save(prefix, name, parse_json(flat(value), key))
         else:
             self._files[_block_key(key)] = value
+
+    def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
+        """Store `default` if the key does not exist, atomically for threads, and return the stored value."""
+        prefix, name = _split(key)
+        if name not in _DOCUMENTS:
+            return self._files.setdefault(_block_key(key), default)
+        with self._lock(prefix):
+            return super().setdefault(key, default)
 
     def __delitem__(self, key: str) -> None:
         prefix, name = _split(key)
@@ -283,8 +297,8 @@ class N5Files(Store):
 class N5Store(N5Files):
     """Store that presents an N5 container in a directory as a hierarchy of Zarr v2.
 
-    The attributes and the metadata of a node are in the same file. So one process must not write attributes of an
-    array while another process resizes it.
+    The attributes and the metadata of a node are in the same file. Threads of one process may change both at the same
+    time, but one process must not write attributes of an array while another process resizes it.
 
     Parameters
     ----------

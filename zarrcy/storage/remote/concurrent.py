@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from zarrcy.sync.key_locks import WorkerGroup
-from zarrcy.sync.thread_pool import ThreadPool
+from zarrcy.sync.thread_pool import ThreadPool, is_helper
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -79,10 +79,10 @@ def map_requests(
 
     def work() -> None:
         for number in numbers:
-            if group.is_stopping:
-                return
             unfinished.add(number)
             try:
+                if group.is_stopping:
+                    return
                 results[number] = request(items[number])
             finally:
                 unfinished.discard(number)
@@ -92,10 +92,13 @@ def map_requests(
     n = min(at_once, len(items))
     try:
         with WorkerGroup(work, stop=partial(finished.put, None), grace=0.0 if reads else GRACE) as group:
-            if _pool.start(group, n, min(_pool.n_busy + n, _MOST_THREADS)):
-                wait_for(finished)
-            else:
+            # A request may call this function itself. Its thread must not wait until others are free: all may do so.
+            takes_part = is_helper()
+            n_started = _pool.start(group, n - takes_part, min(_pool.n_busy + n, _MOST_THREADS))
+            if takes_part or not n_started:
                 work()
+            if n_started:
+                wait_for(finished)
     except BaseException as exc:
         if unfinished and not reads:
             exc.add_note(describe_unfinished([items[number] for number in sorted(unfinished)]))

@@ -166,7 +166,11 @@ class FsspecFiles(Store):
     def __delitem__(self, key: str) -> None:
         if key not in self:
             raise KeyError(key)
-        self._send("rm_file", self._file(key))
+        try:
+            self._send("rm_file", self._file(key))
+        except FileNotFoundError as exc:
+            # another writer deleted it first
+            raise KeyError(key) from exc
 
     def __contains__(self, key: object) -> bool:
         info = self._info(key) if is_key(key) else None

@@ -201,7 +201,11 @@ class ObjectStore(Store):
         self._check_writeable()
         if key not in self:
             raise KeyError(key)
-        self._change(key, self._obstore.delete, key)
+        try:
+            self._change(key, self._obstore.delete, key)
+        except FileNotFoundError as exc:
+            # another writer deleted it first
+            raise KeyError(key) from exc
 
     def __contains__(self, key: object) -> bool:
         return is_key(key) and self._size(key) is not None
@@ -392,17 +396,21 @@ class ObjectStore(Store):
             return [None] * len(ranges)
         cuts = [slice_of(part, size) for part in ranges]
         nonempty = [cut for cut in cuts if cut.start < cut.stop]
-        remaining = iter(
-            self._send(
-                key,
-                self._obstore.get_ranges,
-                key,
-                starts=[cut.start for cut in nonempty],
-                ends=[cut.stop for cut in nonempty],
+        try:
+            remaining = iter(
+                self._send(
+                    key,
+                    self._obstore.get_ranges,
+                    key,
+                    starts=[cut.start for cut in nonempty],
+                    ends=[cut.stop for cut in nonempty],
+                )
+                if nonempty
+                else ()
             )
-            if nonempty
-            else ()
-        )
+        except FileNotFoundError:
+            # another writer deleted it since
+            return [None] * len(ranges)
         return [next(remaining).to_bytes() if cut.start < cut.stop else b"" for cut in cuts]
 
     # -- below a path --------------------------------------------------------------------

@@ -20,7 +20,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 HOST = "127.0.0.1"
-START_TIMEOUT = 30.0
+START_TIMEOUT = 300.0
 NO_AZURITE = "Azurite is not installed (npm install azurite; ZARRCY_AZURITE names its azurite-blob)"
 
 

@@ -303,7 +303,7 @@ def test_several_threads_find_the_same_problems(monkeypatch, tmp_path):
         seen.add(threading.get_ident())
         if len(seen) > 1:
             another_came.set()
-        another_came.wait(20)
+        another_came.wait(600)
         return decode(*args)
 
     monkeypatch.setattr(ChunkContext, "decode", decode_when_another_came)

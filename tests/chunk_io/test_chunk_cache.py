@@ -252,8 +252,8 @@ def test_a_forked_child_begins_with_an_empty_cache_even_if_the_lock_was_held():
     with cache.lock:
         child = context.Process(target=in_child, args=(a, queue))
         child.start()
-    assert queue.get(timeout=60) == (0, 4, 2)
-    child.join(60)
+    assert queue.get(timeout=600) == (0, 4, 2)
+    child.join(600)
 
 
 def test_a_cache_is_freed_with_its_array():

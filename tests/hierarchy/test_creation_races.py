@@ -131,7 +131,7 @@ def test_threads_create_each_node_once():
 
 def _create_all(path, number, barrier):
     root = zarr.open_group(path)
-    barrier.wait(30)
+    barrier.wait(600)
     won = []
     for i in range(40):
         try:
@@ -155,7 +155,7 @@ def test_processes_create_each_node_once(tmp_path):
 
 def _create_kind(path, kind, barrier):
     root = zarr.open_group(path)
-    barrier.wait(30)
+    barrier.wait(600)
     won = []
     for i in range(60):
         try:
@@ -186,7 +186,7 @@ def test_an_array_and_a_group_never_exist_at_one_path(tmp_path):
 
 
 def _overwrite_all(path, number, barrier):
-    barrier.wait(30)
+    barrier.wait(600)
     for i in range(40):
         zarr.create(number + 1, store=path, path="a/b", overwrite=True)
         if i % 10 == number:

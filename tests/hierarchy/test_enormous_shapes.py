@@ -47,10 +47,11 @@ CALLS = {
 
 @pytest.mark.parametrize("name", CALLS)
 def test_it_ends_at_once_or_is_refused(array, name):
-    began = time.perf_counter()
+    # time of the processor, which other programs do not prolong
+    began = time.process_time()
     with contextlib.suppress(ValueError, OverflowError, MemoryError, IndexError):
         CALLS[name](array)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_the_checksum_of_a_large_grid_is_that_of_its_stored_chunks(array):

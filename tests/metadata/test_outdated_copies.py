@@ -244,7 +244,7 @@ class Paused(zarrcy.MemoryStore):
         if self.waits_before == key and b"metadata" in bytes(value):
             self.waits_before = None
             self.is_waiting.set()
-            self.may_go_on.wait(60)
+            self.may_go_on.wait(600)
         super().__setitem__(key, value)
 
 
@@ -264,7 +264,7 @@ def test_a_consolidation_never_writes_documents_that_were_read_before_a_change(
         target=zarrcy.consolidate_metadata, args=(store,), kwargs={"synchronizer": synchronizer}
     )
     consolidation.start()
-    assert store.is_waiting.wait(60)
+    assert store.is_waiting.wait(600)
     changing = threading.Thread(target=change, args=(root,))
     changing.start()
     # if the change did not wait, this gives it the time to be complete
@@ -282,7 +282,7 @@ def test_the_later_of_two_consolidations_is_the_one_that_is_kept(zarr_format):
     store.waits_before = "zarr.json" if zarr_format == 3 else ".zmetadata"
     first = threading.Thread(target=zarrcy.consolidate_metadata, args=(store,))
     first.start()
-    assert store.is_waiting.wait(60)
+    assert store.is_waiting.wait(600)
     if zarr_format == 2:
         # in format 3, the change would wait for the first consolidation
         root["x"].resize(3)

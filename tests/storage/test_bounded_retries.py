@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="the file system has 
 def in_time():
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 300
 
 
 @pytest.mark.parametrize("mode", ["a", "w-", "x"])

@@ -113,7 +113,7 @@ def test_a_thread_safe_store_is_read_by_several_threads():
             self.threads.add(threading.get_ident())
             if key != ".zarray" and len(self.threads) < 2:
                 # wait for the other thread, so that the test does not depend on how fast threads start
-                self.both.wait(10)
+                self.both.wait(600)
             if len(self.threads) > 1:
                 self.both.set()
             return super().__getitem__(key)

@@ -196,7 +196,7 @@ def test_a_forked_child_has_a_connection_of_its_own(path):
 
 
 def race(store, barrier, number):
-    barrier.wait(30)
+    barrier.wait(600)
     return [store.setdefault(f"k/{i}", bytes([number])) for i in range(30)]
 
 

@@ -125,7 +125,7 @@ def test_a_write_that_cannot_be_cancelled_is_named_after_a_second(slow):
     slow.ignores_cancellation = True
     start = time.monotonic()
     exc = interrupted(slow, lambda: store.setitems({"x/0": b"1", "x/1": b"1"}), 2)
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 300
     assert "2 requests that were sent may still be carried out: x/0, x/1" in exc.__notes__[0]
 
 

@@ -232,14 +232,14 @@ def test_a_read_that_overlaps_a_write_is_not_cached(slow):
 
     def wait():
         has_read.set()
-        assert may_return.wait(30)
+        assert may_return.wait(600)
 
     slow.during["get", "b"] = wait
     reader = threading.Thread(target=lambda: cache["b"])
 
     def read_meanwhile():
         reader.start()
-        assert has_read.wait(30)
+        assert has_read.wait(600)
 
     slow.during["set", "b"] = read_meanwhile
     cache["b"] = b"new"

@@ -323,7 +323,7 @@ COPIES = {
 
 
 @pytest.mark.parametrize("how", COPIES)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(st.tuples(st.integers(0, 1), st.sampled_from(["write", "flush", "read"])), max_size=12))
 def test_writers_of_one_archive_lose_nothing(tmp_path, how, steps):
     folder = tempfile.mkdtemp(dir=tmp_path)

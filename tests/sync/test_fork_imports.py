@@ -40,7 +40,7 @@ class SlowImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module):
         self.begun.set()
-        assert self.may_end.wait(60)
+        assert self.may_end.wait(600)
         self.loader.exec_module(module)
 
 
@@ -68,7 +68,7 @@ def end_during_the_fork(finder):
     asked = threading.Event()
 
     def end():
-        asked.wait(60)
+        asked.wait(600)
         # a fork that does not wait is over by then; if it is not, the test passes without a test
         time.sleep(0.3)
         finder.may_end.set()
@@ -85,7 +85,7 @@ def test_a_fork_waits_for_an_import_of_another_thread(name, slow_import):
     results = []
     thread = threading.Thread(target=lambda: results.append(use()))
     thread.start()
-    assert finder.begun.wait(60)
+    assert finder.begun.wait(600)
     end_during_the_fork(finder).set()
     outcome = in_a_fork(use)
     assert outcome() == use()
@@ -99,7 +99,7 @@ def test_a_fork_does_not_wait_for_the_imports_of_the_program(slow_import, tmp_pa
     finder = slow_import("module_of_a_user")
     thread = threading.Thread(target=lambda: importlib.import_module("module_of_a_user"))
     thread.start()
-    assert finder.begun.wait(60)
+    assert finder.begun.wait(600)
     outcome = in_a_fork(lambda: len(zarrcy.ones(3)))
     # the import ends only after the fork
     finder.may_end.set()

@@ -144,7 +144,7 @@ def in_another_thread(call):
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(60)
+    thread.join(600)
     assert outcome, "a lock is held"
     if outcome[0] is not None:
         raise outcome[0]

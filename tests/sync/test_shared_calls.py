@@ -19,7 +19,7 @@ if _kernels.COMPILED:
 
 def wait_until(condition):
     """Wait for what other threads do; a machine that is busy may need long."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not condition():
         assert time.monotonic() < deadline, "the other threads do not come"
         time.sleep(0.001)
@@ -65,7 +65,7 @@ class Caller:
     def finish(self):
         self.is_over = True
         self.turns.release(1000)
-        self.result.result(120)
+        self.result.result(600)
         self.executor.shutdown()
 
 
@@ -175,13 +175,13 @@ def test_a_call_inside_a_call_counts_once(new_caller):
 def test_a_read_in_a_worker_thread_is_shared_among_the_cpus(monkeypatch):
     monkeypatch.delenv("ZARRCY_THREADS", raising=False)
     monkeypatch.setattr(thread_pool, "cpus", lambda: thread_pool.Choice(3, "three CPUs"))
-    meeting = threading.Barrier(3, timeout=120)
+    meeting = threading.Barrier(3, timeout=600)
 
     def meet():
         thread_pool.share(lambda: lambda first, last: meeting.wait(), [(0, 1), (1, 2), (2, 3)], 3)
 
     with ThreadPoolExecutor(1) as worker:
-        worker.submit(meet).result(120)
+        worker.submit(meet).result(600)
     meet()
 
 

@@ -39,7 +39,7 @@ def test_processes_that_write_parts_of_one_chunk_lose_no_write(method, tmp_path)
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(600)
     assert [process.exitcode for process in processes] == [0] * 4
     assert a[:].tolist() == [20] * 4
 
@@ -91,7 +91,7 @@ def test_a_process_synchronizer_works_when_arrays_of_other_dimensions_had_the_na
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(120)
+        worker.join(600)
     expected = np.zeros((8, 8), "i4")
     expected[:4, ::2] = 10
     np.testing.assert_array_equal(a[...], expected)
@@ -110,12 +110,12 @@ def test_lock_files_that_are_directories_of_others_exclude_other_processes(key, 
     def hold():
         with zarrcy.ProcessSynchronizer(tmp_path / "locks")[key]:
             held.set()
-            may_end.wait(60)
+            may_end.wait(600)
             (tmp_path / "released").touch()
 
     child = context.Process(target=hold)
     child.start()
-    assert held.wait(60)
+    assert held.wait(600)
     seen = []
 
     def take():
@@ -125,8 +125,8 @@ def test_lock_files_that_are_directories_of_others_exclude_other_processes(key, 
     waiting = threading.Thread(target=take)
     waiting.start()
     may_end.set()
-    waiting.join(60)
-    child.join(60)
+    waiting.join(600)
+    child.join(600)
     assert seen == [True]
 
 

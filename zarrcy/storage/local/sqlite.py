@@ -312,7 +312,16 @@ class SQLiteStore(Store):
 
 # A library in C has locks of its own, which no fork renews. So a fork waits until no thread is in a call of SQLite.
 _stores: key_locks.LiveObjects[SQLiteStore] = key_locks.LiveObjects()
-_of_thread = threading.local()
+
+
+class _OfThread(threading.local):
+    """The locks that a thread holds while it forks."""
+
+    # none if this module was imported after the fork had begun
+    held: Sequence[threading.RLock] = ()
+
+
+_of_thread = _OfThread()
 # A fork that waited so long for a call is not delayed any more, in seconds.
 _MOST_SECONDS = 10.0
 
@@ -323,7 +332,7 @@ def _wait_for_calls() -> None:
 
 
 def _go_on() -> None:
-    held, _of_thread.held = _of_thread.held, []
+    held, _of_thread.held = _of_thread.held, ()
     for lock in held:
         lock.release()
 

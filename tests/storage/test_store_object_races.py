@@ -139,6 +139,29 @@ def test_a_forked_child_can_use_a_store_that_another_thread_was_using(kind, tmp_
         store.close()
 
 
+def test_a_fork_during_a_write_to_an_archive_leaves_a_child_that_works(tmp_path, eager_threads):
+    store = zarrcy.ZipStore(tmp_path / "a.zip", mode="w")
+    stop, n_written = threading.Event(), 0
+
+    def write():
+        nonlocal n_written
+        while not stop.is_set() and n_written < 20_000:
+            store[f"a/{n_written}"] = b"x" * (20_000 + n_written % 5)
+            n_written += 1
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        for _ in range(10):
+            assert in_a_fork(lambda: 5)() == 5
+    finally:
+        stop.set()
+        thread.join()
+        store.close()
+    with zarrcy.ZipStore(tmp_path / "a.zip", mode="r") as store:
+        assert len(store) == n_written
+
+
 def test_a_signal_handler_may_write_to_a_database_during_a_transaction_of_its_thread(tmp_path):
     store = zarrcy.SQLiteStore(tmp_path / "a.sqlite", durability="none")
     n_calls = 0

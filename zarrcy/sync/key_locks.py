@@ -7,8 +7,9 @@ all the names that it needs at once or none of them, so the order of names can't
 from __future__ import annotations
 
 import os
+import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from zarrcy import _kernels
@@ -59,6 +60,7 @@ __all__ = [
     "call_in_thread",
     "close_archive",
     "held_names",
+    "hold_in_forks",
     "renew_in_forks",
     "uninterrupted",
 ]
@@ -121,11 +123,57 @@ def renew_in_forks(owner: HasLocks) -> None:
     _owners.add(owner)
 
 
+class HasCallLock(HasLocks, Protocol):
+    """An object that has a lock which each of its calls holds."""
+
+    def call_lock(self) -> threading.RLock | None:
+        """Return the lock; None if threads may call at the same time."""
+
+
+_callers: LiveObjects[HasCallLock] = LiveObjects()
+# A fork that waited so long for a call is not delayed any more, in seconds.
+_MOST_SECONDS = 10.0
+
+
+class _OfThread(threading.local):
+    """The locks that a thread holds while it forks."""
+
+    # none if this module was imported after the fork had begun
+    held: Sequence[threading.RLock] = ()
+
+
+_of_thread = _OfThread()
+
+
+def hold_in_forks(owner: HasCallLock) -> None:
+    """Let a fork wait until no other thread is in a call of the object, and give it new locks in the child.
+
+    Libraries in C, and the buffered files of Python, have locks of their own, which no fork renews. A child that was
+    forked during a call would wait for them for ever.
+    """
+    _callers.add(owner)
+    renew_in_forks(owner)
+
+
+def _before_fork() -> None:
+    locks = [lock for owner in _callers if (lock := owner.call_lock()) is not None]
+    _of_thread.held = [lock for lock in locks if lock.acquire(timeout=_MOST_SECONDS)]
+
+
+def _after_fork_in_parent() -> None:
+    held, _of_thread.held = _of_thread.held, ()
+    for lock in held:
+        lock.release()
+
+
 def _after_fork() -> None:
+    _of_thread.held = ()
     forget_locks()
     for owner in _owners:
         owner.new_locks()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork
+    )

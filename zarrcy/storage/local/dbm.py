@@ -80,15 +80,19 @@ class DBMStore(Store):
         self.write_lock = write_lock
         self.open_kwargs = open_kwargs
         self._dimension_separator = dimension_separator
-        self.write_mutex: AbstractContextManager[object]
         self.new_locks()
-        key_locks.renew_in_forks(self)
+        key_locks.hold_in_forks(self)
         self._is_closed = False
         self.db = self.open(self.path, flag, mode, **open_kwargs)
 
     def new_locks(self) -> None:
         """Replace the lock by a new one, which is free. Called in a forked child."""
-        self.write_mutex = threading.RLock() if self.write_lock else nullcontext()
+        self._calls = threading.RLock() if self.write_lock else None
+        self.write_mutex: AbstractContextManager[object] = self._calls or nullcontext()
+
+    def call_lock(self) -> threading.RLock | None:
+        """Return the lock that each call holds, if there is one. A fork waits for it."""
+        return self._calls
 
     def __reduce__(self) -> tuple[partial[DBMStore], tuple[object, ...]]:
         self.flush()

@@ -87,14 +87,17 @@ class SQLiteStore(Store):
         # the connections of the parent processes, in a forked child
         self._inherited: list[sqlite3.Connection] = []
         self.new_locks()
-        key_locks.renew_in_forks(self)
-        _stores.add(self)
+        key_locks.hold_in_forks(self)
         with self.lock:
             self._connect()
 
     def new_locks(self) -> None:
         """Replace the lock by a new one, which is free. Called in a forked child."""
         self.lock = threading.RLock()
+
+    def call_lock(self) -> threading.RLock:
+        """Return the lock that each call holds. A fork waits for it."""
+        return self.lock
 
     def _connect(self) -> None:
         # the import takes time, and some builds of Python do not have the module
@@ -308,38 +311,6 @@ class SQLiteStore(Store):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path!r}>"
-
-
-# A library in C has locks of its own, which no fork renews. So a fork waits until no thread is in a call of SQLite.
-_stores: key_locks.LiveObjects[SQLiteStore] = key_locks.LiveObjects()
-
-
-class _OfThread(threading.local):
-    """The locks that a thread holds while it forks."""
-
-    # none if this module was imported after the fork had begun
-    held: Sequence[threading.RLock] = ()
-
-
-_of_thread = _OfThread()
-# A fork that waited so long for a call is not delayed any more, in seconds.
-_MOST_SECONDS = 10.0
-
-
-def _wait_for_calls() -> None:
-    locks = [store.lock for store in _stores]
-    _of_thread.held = [lock for lock in locks if lock.acquire(timeout=_MOST_SECONDS)]
-
-
-def _go_on() -> None:
-    held, _of_thread.held = _of_thread.held, ()
-    for lock in held:
-        lock.release()
-
-
-if hasattr(os, "register_at_fork"):
-    # in the child, the stores have new locks
-    os.register_at_fork(before=_wait_for_calls, after_in_parent=_go_on)
 
 
 def _begin(db: sqlite3.Connection, statement: str) -> None:

@@ -134,14 +134,17 @@ class ZipStore(Store):
         self.allowZip64 = allowZip64
         self.mode = mode
         self._dimension_separator = dimension_separator
-        self.mutex: AbstractContextManager[bool]
         self.new_locks()
-        key_locks.renew_in_forks(self)
+        key_locks.hold_in_forks(self)
         uninterrupted(self._open, mode)
 
     def new_locks(self) -> None:
         """Replace the lock by a new one, which is free. Called in a forked child."""
         self.mutex = threading.RLock()
+
+    def call_lock(self) -> threading.RLock:
+        """Return the lock that each call holds. A fork waits for it."""
+        return self.mutex
 
     # What changes the archive or its directory runs uninterrupted: `zipfile` is not made for exceptions of signal
     # handlers, and an archive without its directory is lost.

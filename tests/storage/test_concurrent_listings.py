@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import zarrcy
-from zarrcy.storage import KVStore, LRUStoreCache, MemoryStore, Store, listdir, rename, rmdir
+from zarrcy.storage import KVStore, LRUStoreCache, MemoryStore, Store
+from zarrcy.storage.listing import listdir, rename, rmdir
 
 
 class OfUser(Store):

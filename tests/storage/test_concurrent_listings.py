@@ -155,8 +155,9 @@ def test_keys_that_are_deleted_during_an_operation_are_left_out():
     store = Ghosts([*below, "gone/.zarray", "gone/.zgroup", "gone/0"])
     group = zarrcy.open_group(store, mode="w", zarr_format=2)
     group.create_dataset("a", data=SOURCE, chunks=2)
+    nbytes = sum(len(value) for key, value in store.values.items() if key.startswith("a/"))
     for kind in (KVStore, lambda values: LRUStoreCache(values, max_size=None)):
-        assert kind(store).getsize("a") in (-1, 16 + len(store["a/.zarray"]))
+        assert kind(store).getsize("a") in (-1, nbytes)
     zarrcy.consolidate_metadata(store)
     assert list(zarrcy.open_consolidated(store)) == ["a"]
     rename(store, "a", "c")

@@ -173,7 +173,7 @@ VERBS = {
     "set the fill value": (array_of, lambda _, a: setattr(a, "fill_value", 3), 2, 4),
     "append": (array_of, lambda _, a: a.append(np.ones(100, "f4")), 3, 5),
     "grow": (array_of, lambda _, a: a.resize(1500), 3, 5),
-    "shrink": (array_of, lambda _, a: a.resize(250), 7, 11),
+    "shrink": (array_of, lambda _, a: a.resize(250), 8, 12),
     "consolidate": (nothing, lambda store, _: zarrcy.consolidate_metadata(store), 10, 6),
     "open consolidated, shapes": (
         consolidated,

@@ -107,7 +107,7 @@ def test_what_is_not_known_is_an_error_and_not_a_guess(environment, problem, mon
 def test_the_number_of_tasks_completes_what_pbs_says(monkeypatch):
     monkeypatch.setenv("PBS_ARRAY_INDEX", "3")
     assert place_of(None, 10) == (3, 10)
-    with pytest.raises(PlaceError, match="PBS_ARRAY_INDEX is 3; of 3 tasks"):
+    with pytest.raises(PlaceError, match="PBS_ARRAY_INDEX is 3; of 3 writers it"):
         place_of(None, 3)
 
 

@@ -17,7 +17,7 @@ from zarrcy.metadata.consolidated_copies import stale_keys
 from zarrcy.metadata.format import Format
 from zarrcy.storage import access
 from zarrcy.storage.listing import keys_of
-from zarrcy.types import Buffer, Key, Shape, Store
+from zarrcy.types import Buffer, Coords, Key, Shape, Store
 
 _BATCH_KEYS = 1000
 _UNFINISHED = "a copy to this place was not completed; copy again, or delete this key to keep what is there"
@@ -48,6 +48,13 @@ class StoredArray:
     def prefix(self) -> str:
         """Prefix of the keys of the array, without `root`."""
         return prefix_of(self.path)
+
+    def coords_of(self, key: Key, description: ArrayMetadata) -> Coords:
+        """Return the coordinates in the key of a chunk of this array."""
+        name = key[len(self.root) + len(self.prefix) :]
+        coords = description.chunk_keys.coords(name, len(description.shape))
+        assert coords is not None, "only keys of chunks are added"
+        return coords
 
     def add_key(self, key: Key) -> Problem | None:
         """Add a key below the array to the keys of its chunks; return a problem if it is not the key of a chunk."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zarrcy.api.verify import check_value, verify
+from zarrcy.api.verify import check_value, choose_keys, verify
 from zarrcy.chunk_io.open_chunks import open_chunk_context
 from zarrcy.chunk_io.sharding.context import ShardContext
 from zarrcy.hierarchy.node import Node
@@ -12,7 +12,8 @@ from zarrcy.hierarchy.verification import Problem
 from zarrcy.keys import QUARANTINE, normalize_path, prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
-from zarrcy.types import Buffer, Key, Store, StoreLike
+from zarrcy.sync.ranks import PartLike, part_of
+from zarrcy.types import Buffer, Key, Selection, Store, StoreLike
 
 __all__ = ["Repair", "repair"]
 
@@ -47,6 +48,8 @@ def repair(
     dry_run: bool = False,
     older_than: float = 0,
     progress: bool = False,
+    region: Selection | None = None,
+    part: PartLike | None = None,
 ) -> list[Repair]:
     """Remove the leftovers of killed writers; on request, move aside chunks that are damaged or outside their array.
 
@@ -71,6 +74,9 @@ def repair(
         whose temporary file is removed starts again; other writers may fail.
     progress : bool, optional
         Show a progress bar on a terminal.
+    region, part : optional
+        Check and repair only a region of an array, or a part of the work: see `verify`. All parts together remove each
+        leftover once.
 
     Returns
     -------
@@ -102,14 +108,15 @@ def repair(
     repairs: list[Repair] = []
     if quarantine:
         problems_by_key: dict[Key, list[Problem]] = {}
-        for problem in verify(store, path, progress=progress).problems:
+        for problem in verify(store, path, progress=progress, region=region, part=part).problems:
             if problem.kind in ("chunk", "outside"):
                 problems_by_key.setdefault(problem.key, []).append(problem)
         if problems_by_key and not access.is_erasable(store):
             raise access.refusal_to_delete(store, path)
         repairs += [_set_aside(store, key, problems, dry_run) for key, problems in problems_by_key.items()]
+    is_mine = choose_keys(None if part is None else part_of(part))
     for leftover in list(access.leftovers(store, older_than)):
-        if not path or leftover.startswith(prefix_of(path)):
+        if is_mine(leftover) and (not path or leftover.startswith(prefix_of(path))):
             target = access.leftover_target(store, leftover)
             if not dry_run:
                 access.remove_leftover(store, leftover)

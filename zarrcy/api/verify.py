@@ -5,25 +5,30 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from zarrcy.api.inventory import StoredArray, take_inventory
+from zarrcy import _kernels
+from zarrcy.api.inventory import Inventory, StoredArray, take_inventory
 from zarrcy.api.progress import Advance, byte_progress
 from zarrcy.chunk_io.context import ChunkContext
 from zarrcy.chunk_io.open_chunks import open_chunk_context
 from zarrcy.chunk_io.pieces import batches
 from zarrcy.chunk_io.sharding.context import ShardContext
-from zarrcy.errors import ChunkDecodeError
+from zarrcy.errors import ChunkDecodeError, SelectionError
 from zarrcy.hierarchy.verification import ArrayTally, Problem, Report
-from zarrcy.keys import normalize_path
+from zarrcy.indexing import regions
+from zarrcy.indexing.selection import normalize_basic
+from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.metadata import ArrayMetadata
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.sync import thread_pool
-from zarrcy.types import AnyArray, Buffer, Key, Shape, Store, StoreLike
+from zarrcy.sync.ranks import PartLike, part_of
+from zarrcy.types import AnyArray, Buffer, Coords, Key, Selection, Shape, Store, StoreLike
 
 __all__ = ["ArrayTally", "Problem", "Report", "verify"]
 
@@ -35,7 +40,13 @@ _NOT_OF_THE_VALUE = (MemoryError, ImportError)
 
 
 def verify(
-    store: StoreLike, path: str | None = None, *, chunk_store: StoreLike = None, progress: bool = False
+    store: StoreLike,
+    path: str | None = None,
+    *,
+    chunk_store: StoreLike = None,
+    progress: bool = False,
+    region: Selection | None = None,
+    part: PartLike | None = None,
 ) -> Report:
     """Check everything below a path: the documents, the keys, and every chunk, which is read and decoded.
 
@@ -53,11 +64,25 @@ def verify(
         Store of the chunks, if they are not stored with the metadata.
     progress : bool, optional
         Show a progress bar on a terminal.
+    region : selection, optional
+        Slices of step 1, integers and Ellipsis, if `path` is that of an array: check only the stored values that hold
+        elements of it.
+    part : tuple of int or str, optional
+        Part `k` of `n` of the work, with `k` from 0: ``(k, n)`` or ``"k/n"``. Each part lists all keys and checks all
+        documents, reads about ``1 / n`` of the stored values, and reports about ``1 / n`` of the other problems: the
+        reports of all parts have each problem once.
 
     Returns
     -------
     Report
         What was read, and the problems.
+
+    Raises
+    ------
+    SelectionError
+        If a region is passed and `path` is not that of an array, or if it is not such a selection.
+    PlaceError
+        If there is no such part.
 
     See Also
     --------
@@ -80,20 +105,28 @@ def verify(
     store = normalize_store_arg(store)
     own_chunk_store = None if chunk_store is None else normalize_store_arg(chunk_store)
     path = normalize_path(path)
+    is_mine = choose_keys(None if part is None else part_of(part))
     inventory = take_inventory(store, path, own_chunk_store)
-    problems = list(inventory.problems)
-    checks, tallies = [], []
+    problems = [problem for problem in inventory.problems if is_mine(problem.key)]
+    if region is not None:
+        _keep_region(inventory, path, region)
+    values = store if own_chunk_store is None else own_chunk_store
+    tallies, total = [], 0
     for array in inventory.arrays.values():
-        for description, keys in zip(array.descriptions, array.keys, strict=True):
-            tally = ArrayTally(array.path, n_possible=description.count_stored_values())
-            tallies.append(tally)
-            for part in _equal_parts(array, description, keys):
-                values = store if own_chunk_store is None else own_chunk_store
-                checks.append(_ArrayCheck(values, array.prefix, part, tally, problems))
-    total = sum(check.value_nbytes * len(check.keys) for check in checks)
+        for number, description in enumerate(array.descriptions):
+            tallies.append(ArrayTally(array.path, n_possible=description.count_stored_values()))
+            array.keys[number] = list(filter(is_mine, array.keys[number]))
+            total += _nbytes_of(description) * len(array.keys[number])
+    rest = iter(tallies)
     with byte_progress(total, "verifying", quiet=not progress) as advance:
-        for check in checks:
-            check.run(advance)
+        for array in inventory.arrays.values():
+            for description, keys in zip(array.descriptions, array.keys, strict=True):
+                tally = next(rest)
+                for equal in _equal_parts(array, description, keys) if keys else ():
+                    _ArrayCheck(values, array.prefix, equal, tally, problems).run(advance)
+            # a hierarchy may have many arrays with many chunks
+            array.keys.clear()
+            array.descriptions.clear()
     return Report(
         path,
         tuple(tallies),
@@ -101,6 +134,42 @@ def verify(
         tuple(sorted(problems, key=lambda problem: (problem.key, problem.inner or 0, problem.kind))),
         time.perf_counter() - began,
     )
+
+
+def choose_keys(part: tuple[int, int] | None) -> Callable[[Key], bool]:
+    """Return a function that says whether a key belongs to a part of the work."""
+    if part is None:
+        return lambda key: True
+    number, of = part
+    return lambda key: zlib.crc32(key.encode("utf-8", "surrogatepass")) % of == number
+
+
+def _keep_region(inventory: Inventory, path: str, region: Selection) -> None:
+    """Leave out the keys of stored values that hold no element of a region of the array at a path."""
+    array = inventory.arrays.get(prefix_of(path))
+    if array is None:
+        raise SelectionError(
+            f"a region was passed, but {path!r} is not an array: leave out one of the two", ()
+        )
+    for number, description in enumerate(array.descriptions):
+        grid = _kernels.default.Grid(description.shape, description.chunk_shape)
+        box, _ = normalize_basic(_kernels.default, region, grid)
+        if any(n > 1 and step != 1 for n, step in zip(box.counts, box.steps, strict=True)):
+            raise SelectionError("a region has no step: use slices of step 1", description.shape)
+        extent = tuple((start, start + n) for start, n in zip(box.starts, box.counts, strict=True))
+        cells = regions.cells_of(extent, description.stored_axes)
+        array.keys[number] = [
+            key for key in array.keys[number] if _is_in(array.coords_of(key, description), cells)
+        ]
+
+
+def _is_in(coords: Coords, cells: regions.Extent) -> bool:
+    return all(start <= i < stop for i, (start, stop) in zip(coords, cells, strict=True))
+
+
+def _nbytes_of(description: ArrayMetadata) -> int:
+    """Return the size of a decoded stored value, in bytes."""
+    return math.prod(description.chunk_shape) * description.dtype.itemsize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +187,7 @@ def _equal_parts(array: StoredArray, description: ArrayMetadata, keys: list[Key]
         return
     keys_by_shape: dict[Shape, list[Key]] = {}
     for key in keys:
-        coords = description.chunk_keys.coords(key[len(array.prefix) :], len(description.shape))
-        assert coords is not None, "the inventory has only chunk keys"
+        coords = array.coords_of(key, description)
         keys_by_shape.setdefault(description.stored_shape_at(coords), []).append(key)
     for shape, equal_keys in keys_by_shape.items():
         yield _EqualValues(description=description.with_equal_chunks(shape), keys=equal_keys)
@@ -133,7 +201,7 @@ class _ArrayCheck:
     ) -> None:
         self.store, self.path, self.keys, self.problems = store, tally.path, values.keys, problems
         self.context = open_chunk_context(values.description, store, prefix)
-        self.value_nbytes = math.prod(values.description.chunk_shape) * values.description.dtype.itemsize
+        self.value_nbytes = _nbytes_of(values.description)
         self.tally = tally
         self.lock = threading.Lock()
 

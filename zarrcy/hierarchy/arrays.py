@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from zarrcy.hierarchy.tasks import Task
     from zarrcy.hierarchy.verification import Report
     from zarrcy.indexing.regions import Region
-    from zarrcy.sync.ranks import Communicator
+    from zarrcy.sync.ranks import Communicator, PartLike
 
 # A list of more regions would not fit into memory.
 _MOST_REGIONS = 2**24
@@ -442,14 +442,16 @@ class Array(NodeProperties):
     @property
     def nchunks_initialized(self) -> int:
         """Number of chunks that are stored. If a shard is stored, all its chunks count."""
-        from zarrcy.hierarchy.stored_chunks import count_initialized
+        from zarrcy.hierarchy.initialized import count_initialized
 
         state = self.current_state()
         return count_initialized(state.node, state.metadata)
 
     initialized = nchunks_initialized
 
-    def initialized_chunks(self) -> NDArray[np.bool_]:
+    def initialized_chunks(
+        self, region: Selection | None = None, part: PartLike | None = None
+    ) -> NDArray[np.bool_]:
         """Return which chunks are stored, from one listing of the store.
 
         A chunk that is stored is not necessarily filled: if a shard is stored, all its chunks count, and a write may
@@ -457,10 +459,26 @@ class Array(NodeProperties):
         ``write_empty_chunks`` is false; such shards are never stored. So a job that was interrupted can't find out
         from this where to continue; `task` and `missing` do that.
 
+        Parameters
+        ----------
+        region : selection, optional
+            Slices of step 1, integers and Ellipsis: only the chunks that hold elements of it; by default all chunks.
+        part : tuple of int or str, optional
+            Part `k` of `n` of the region, with `k` from 0: ``(k, n)`` or ``"k/n"``. It is what the
+            method `region` gives to one of `n` writers. Tasks of a job array can share the work.
+
         Returns
         -------
         numpy.ndarray of bool
-            One element for each chunk: an array of shape `cdata_shape`.
+            One element for each chunk: an array of shape `cdata_shape`, or with one element for each chunk of the
+            region.
+
+        Raises
+        ------
+        RegionError
+            If the region has a step.
+        PlaceError
+            If there is no such part.
 
         See Also
         --------
@@ -475,11 +493,14 @@ class Array(NodeProperties):
         >>> a.initialized_chunks()
         array([[False, False, False],
                [ True,  True, False]])
+        >>> a.initialized_chunks(slice(2, 4), part=(0, 3))
+        array([[ True]])
         """
-        from zarrcy.hierarchy.stored_chunks import initialized_chunks
+        from zarrcy.hierarchy.initialized import initialized_chunks
+        from zarrcy.hierarchy.tasks import extent_of_part
 
         state = self.current_state()
-        return initialized_chunks(state.node, state.metadata)
+        return initialized_chunks(state.node, state.metadata, extent_of_part(state, region, part))
 
     def digest(self, hashname: str = "sha1") -> bytes:
         """Return a checksum over the stored chunks in C order, then the metadata, then the attributes.
@@ -553,13 +574,19 @@ class Array(NodeProperties):
         view = self._state.cache
         return CacheInfo() if view is None else view.cache.info()
 
-    def verify(self, progress: bool = False) -> Report:
+    def verify(
+        self, progress: bool = False, *, region: Selection | None = None, part: PartLike | None = None
+    ) -> Report:
         """Read and decode every stored chunk, and report what is damaged.
 
         Parameters
         ----------
         progress : bool, optional
             Show a progress bar.
+        region : selection, optional
+            Slices of step 1, integers and Ellipsis: check only the stored values that hold elements of it.
+        part : tuple of int or str, optional
+            Part `k` of `n` of the work, with `k` from 0: ``(k, n)`` or ``"k/n"``, see `zarrcy.verify`.
 
         Returns
         -------
@@ -578,7 +605,14 @@ class Array(NodeProperties):
         """
         from zarrcy import verify
 
-        return verify(self.store, self.path, chunk_store=self._node.own_chunk_store, progress=progress)
+        return verify(
+            self.store,
+            self.path,
+            chunk_store=self._node.own_chunk_store,
+            progress=progress,
+            region=region,
+            part=part,
+        )
 
     # -- report ------------------------------------------------------------------------------------
 

@@ -7,9 +7,6 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 
-import numpy as np
-from numpy.typing import NDArray
-
 from zarrcy import _kernels
 from zarrcy.chunk_io.pieces import batches
 from zarrcy.hierarchy.node import Node
@@ -180,35 +177,6 @@ def boxes_between(inner: Shape, outer: Shape) -> Iterator[list[tuple[int, int]]]
         if start < stop:
             before = [(0, n) for n in inner[:axis]]
             yield [*before, (start, stop), *((0, n) for n in outer[axis + 1 :])]
-
-
-def count_initialized(node: Node, metadata: ArrayMetadata) -> int:
-    """Return the number of chunks that are stored: see `zarrcy.Array.nchunks_initialized`."""
-    values = stored_values(node, metadata)
-    if metadata.shards is None:
-        return sum(1 for _ in values)
-    axes = list(zip(metadata.stored_axes, metadata.chunks, metadata.shape, strict=True))
-    return sum(
-        math.prod(
-            -(-(min(axis.start_of(i + 1), n) - axis.start_of(i)) // chunk)
-            for (axis, chunk, n), i in zip(axes, coords, strict=True)
-        )
-        for _, coords in values
-    )
-
-
-def initialized_chunks(node: Node, metadata: ArrayMetadata) -> NDArray[np.bool_]:
-    """Return which chunks are stored: see `zarrcy.Array.initialized_chunks`."""
-    counts = tuple(axis.count(n) for axis, n in zip(metadata.chunk_axes, metadata.shape, strict=True)) or (1,)
-    is_stored = np.zeros(counts, bool)
-    for _, coords in stored_values(node, metadata):
-        axes = zip(metadata.stored_axes, metadata.chunk_axes, coords, metadata.shape, strict=True)
-        chunks = tuple(
-            slice(chunk.chunk_at(axis.start_of(i)), chunk.count(min(axis.start_of(i + 1), n)))
-            for axis, chunk, i, n in axes
-        )
-        is_stored[chunks or ...] = True
-    return is_stored
 
 
 def digest(node: Node, metadata: ArrayMetadata, hashname: str) -> bytes:

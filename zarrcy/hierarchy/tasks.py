@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from zarrcy.errors import MissingPiecesError, RegionError, SelectionError
+from zarrcy.errors import MissingPiecesError, PlaceError, RegionError, SelectionError
 from zarrcy.hierarchy import array_indexing
 from zarrcy.hierarchy.array_state import ArrayState
 from zarrcy.hierarchy.node import Node
@@ -23,6 +23,7 @@ from zarrcy.indexing.boxes import Boxes, add_box, as_boxes, overlapping, uncover
 from zarrcy.indexing.regions import Extent, Region
 from zarrcy.storage import access
 from zarrcy.sync.key_locks import KeyLock
+from zarrcy.sync.ranks import PartLike, part_of
 from zarrcy.types import Elements, Key, Selection
 
 OnError: TypeAlias = Literal["raise", "skip"] | Callable[[Region, Exception], object]
@@ -252,6 +253,18 @@ def extent_of(state: ArrayState, region: Selection) -> Extent:
         slices = tuple(slice(start, start + n * step, step) for start, n, step in ranges)
         raise RegionError(0, slices, regions.cover(extent, shape, axes), "has a step", None)
     return extent
+
+
+def extent_of_part(state: ArrayState, region: Selection | None, part: PartLike | None) -> Extent:
+    """Return the extent of a part of a region, by default of the whole array."""
+    extent = tuple((0, n) for n in state.metadata.shape) if region is None else extent_of(state, region)
+    if part is None:
+        return extent
+    number, of = part_of(part)
+    shape, axes = state.metadata.shape, state.metadata.stored_axes
+    if of > 1 and not axes:
+        raise PlaceError(f"an array without axes cannot be cut into {of} parts")
+    return tuple((one.start, one.stop) for one in regions.cut_one(shape, axes, of, number, extent))
 
 
 def pieces_of(extents: list[Extent], axes: regions.Axes) -> Iterator[Region]:

@@ -6,12 +6,14 @@ import operator
 import re
 import sys
 from collections.abc import Callable
-from typing import Protocol, SupportsIndex, cast, runtime_checkable
+from typing import Protocol, SupportsIndex, TypeAlias, cast, runtime_checkable
 
 from zarrcy import settings
 from zarrcy.errors import PlaceError
 from zarrcy.settings import Setting
 
+PartLike: TypeAlias = tuple[SupportsIndex, SupportsIndex] | str
+"""Part k of n, with k from 0: ``(k, n)`` or ``"k/n"``."""
 # The name of a job array of LSF: name[1-100:2]%8.
 _LSF_ARRAY = re.compile(r".*\[(\d+)-(\d+)(?::(\d+))?\](?:%\d+)?")
 
@@ -51,13 +53,35 @@ def place_of(rank: SupportsIndex | Communicator | None, size: SupportsIndex | No
     if rank is not None:
         if size is None:
             raise PlaceError(f"task {rank!r} of how many? Pass their number too, or leave out both")
-        return _checked(operator.index(rank), operator.index(size), "the number of a task is")
+        return _checked(operator.index(rank), operator.index(size), "rank is")
     return _found(None if size is None else operator.index(size))
 
 
-def _checked(rank: int, size: int, what: str) -> tuple[int, int]:
+def part_of(part: PartLike) -> tuple[int, int]:
+    """Return the number of a part, from 0, and the number of all parts.
+
+    Raises
+    ------
+    PlaceError
+        If there is no such part.
+
+    Examples
+    --------
+    >>> part_of("1/4"), part_of((1, 4))
+    ((1, 4), (1, 4))
+    """
+    try:
+        number, of = map(int, part.split("/")) if isinstance(part, str) else map(operator.index, part)
+    except (TypeError, ValueError):
+        raise PlaceError(
+            f"part is {part!r}; it must be (k, n) or 'k/n', part k of n, with k from 0"
+        ) from None
+    return _checked(number, of, "the number of a part is", "parts")
+
+
+def _checked(rank: int, size: int, what: str, of: str = "writers") -> tuple[int, int]:
     if not 0 <= rank < size:
-        raise PlaceError(f"{what} {rank}; of {size} tasks it must be 0 or more, and less than {size}")
+        raise PlaceError(f"{what} {rank}; of {size} {of} it must be 0 or more, and less than {size}")
     return rank, size
 
 

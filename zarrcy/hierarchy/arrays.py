@@ -1385,7 +1385,7 @@ class Array(NodeProperties):
 
         return tasks.pieces(self.current_state(), region, None if n is None else operator.index(n))
 
-    def missing(self, region: Selection | None = None, *, name: str = "fill") -> list[Region]:
+    def missing(self, region: Selection | None = None, *, name: str = "fill") -> Sequence[Region]:
         """Return the parts of a region that no task has recorded as written.
 
         Only `task` and `fill_missing` record what they write, so without a record everything is missing, whatever is
@@ -1401,8 +1401,8 @@ class Array(NodeProperties):
 
         Returns
         -------
-        list of tuple of slice
-            Selections in C order, each in one stored value. They are disjoint.
+        sequence of tuple of slice
+            Selections in C order, each in one stored value. They are disjoint, and computed when they are asked for.
 
         Raises
         ------
@@ -1566,7 +1566,7 @@ class Array(NodeProperties):
             task = self.task(name=name)
         else:
             task = self.task(0, 1, region=region, name=name)
-        return tasks.fill(task, fn, progress, on_error)
+        return tasks.fill(task, self.itemsize, fn, progress, on_error)
 
     def finish(self, region: Selection | None = None, *, name: str = "fill", force: bool = False) -> None:
         """Remove the records of progress of a job that is complete.

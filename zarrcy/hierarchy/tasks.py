@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -123,7 +124,23 @@ class Task(AbstractContextManager["Task"]):
         ...     list(task.remaining())
         [(slice(0, 4, None),)]
         """
-        return pieces_of(uncovered(self._part, self._known()), self._axes)
+        return iter(self.missing())
+
+    def missing(self) -> regions.Pieces:
+        """Return the regions of this task that are not recorded as written yet.
+
+        Returns
+        -------
+        sequence of tuple of slice
+            What `remaining` iterates over.
+
+        Examples
+        --------
+        >>> import zarrcy
+        >>> zarrcy.zeros(10, chunks=4).task(0, 2).missing()
+        [(slice(0, 4, None),)]
+        """
+        return regions.Pieces(uncovered(self._part, self._known()), self._axes)
 
     def _known(self) -> Boxes:
         """Return all boxes that were written."""
@@ -172,7 +189,7 @@ class Task(AbstractContextManager["Task"]):
         array_indexing.set_basic_selection(state, region, values)
         if all(start < stop for start, stop in extent):
             self._written.append(extent)
-            self._n_values += len(regions.Pieces(extent, self._axes))
+            self._n_values += len(regions.Pieces([extent], self._axes))
         if self._n_values >= _MOST_VALUES or time.monotonic() >= self._last + self._every:
             self.record()
 
@@ -267,20 +284,15 @@ def extent_of_part(state: ArrayState, region: Selection | None, part: PartLike |
     return tuple((one.start, one.stop) for one in regions.cut_one(shape, axes, of, number, extent))
 
 
-def pieces_of(extents: list[Extent], axes: regions.Axes) -> Iterator[Region]:
-    """Iterate over the parts of extents that lie in one stored value each."""
-    return itertools.chain.from_iterable(regions.Pieces(extent, axes) for extent in extents)
-
-
 def pieces(state: ArrayState, region: Selection | None, n: int | None) -> Sequence[Region]:
     """Return the parts of a region that follow the write grid: see `zarrcy.Array.pieces`."""
     shape, axes = state.metadata.shape, state.metadata.stored_axes
     extent = tuple((0, length) for length in shape) if region is None else extent_of(state, region)
     if n is None:
-        return regions.Pieces(extent, axes)
+        return regions.Pieces([extent], axes)
     if n < 1:
         raise ValueError(f"n is {n}; the number of regions must be 1 or more")
-    n = min(n, len(regions.Pieces(extent, axes)))
+    n = min(n, len(regions.Pieces([extent], axes)))
     return [regions.cut_one(shape, axes, n, number, extent) for number in range(n)]
 
 
@@ -306,23 +318,21 @@ def open_task(
     )
 
 
-def missing(state: ArrayState, region: Selection | None, name: str) -> list[Region]:
+def missing(state: ArrayState, region: Selection | None, name: str) -> regions.Pieces:
     """Return the regions that no record covers: see `zarrcy.Array.missing`."""
     extent = tuple((0, n) for n in state.metadata.shape) if region is None else extent_of(state, region)
     done = ProgressRecords(state.node, state.metadata, name).load()
-    return list(pieces_of(uncovered(extent, done), state.metadata.stored_axes))
+    return regions.Pieces(uncovered(extent, done), state.metadata.stored_axes)
 
 
 def fill(
-    task: Task, compute: Callable[[Region], Elements], progress: Progress, on_error: OnError
+    task: Task, itemsize: int, compute: Callable[[Region], Elements], progress: Progress, on_error: OnError
 ) -> list[Region]:
     """Write what a function returns for the missing regions: see `zarrcy.Array.fill_missing`."""
-    wanted = list(task.remaining())
-    itemsize = task._state.dtype.itemsize
-    sizes = [itemsize * _size_of(region) for region in wanted]
+    wanted = task.missing()
     failed = []
-    with task, byte_progress(sum(sizes), "filling", quiet=progress is not True) as advance:
-        for number, (region, nbytes) in enumerate(zip(wanted, sizes, strict=True), 1):
+    with task, byte_progress(itemsize * wanted.size, "filling", quiet=progress is not True) as advance:
+        for number, region in enumerate(wanted, 1):
             try:
                 task.write(region, compute(region))
             except Exception as exc:
@@ -331,17 +341,10 @@ def fill(
                 if callable(on_error):
                     on_error(region, exc)
                 failed.append(region)
-            advance(nbytes)
+            advance(itemsize * math.prod(part.stop - part.start for part in region))
             if callable(progress):
                 progress(number, len(wanted))
     return failed
-
-
-def _size_of(region: Region) -> int:
-    size = 1
-    for part in region:
-        size *= part.stop - part.start
-    return size
 
 
 def finish(state: ArrayState, region: Selection | None, name: str, force: bool) -> None:

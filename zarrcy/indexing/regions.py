@@ -6,9 +6,11 @@ The functions work in two units: elements, and cells. A cell is what is stored a
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
-from collections.abc import Collection, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import SupportsIndex, TypeAlias, overload
 
 import numpy as np
@@ -25,6 +27,8 @@ Axes: TypeAlias = tuple[AxisChunks, ...]
 """The edges of the cells on each axis."""
 # The representation of more regions is their number.
 _MOST_SHOWN = 20
+# Axes with more cells are walked without a list of them.
+_MOST_SPANS = 2**16
 
 
 def cut(shape: Shape, axes: Axes, n: int) -> list[Region]:
@@ -79,22 +83,35 @@ def cut_one(shape: Shape, axes: Axes, n: int, number: int, extent: Extent | None
 
 
 class Pieces(Sequence[Region]):
-    """The parts of an extent that lie in one cell each, in C order. A part is computed when it is asked for.
+    """The parts of extents that lie in one cell each, in C order. A part is computed when it is asked for.
+
+    Parameters
+    ----------
+    extents : iterable of Extent
+        What is cut, in elements.
+    axes : tuple of AxisChunks
+        Edges of the cells.
 
     Examples
     --------
-    >>> pieces = Pieces(((1, 10),), (AxisChunks.regular(4),))
+    >>> pieces = Pieces([((1, 10),)], (AxisChunks.regular(4),))
     >>> len(pieces), pieces[0], pieces[-1]
     (3, (slice(1, 4, None),), (slice(8, 10, None),))
     """
 
-    def __init__(self, extent: Extent, axes: Axes) -> None:
-        self._extent, self._axes = extent, axes
-        self._cells = cells_of(extent, axes)
-        self._n = _n_cells(self._cells)
+    def __init__(self, extents: Iterable[Extent], axes: Axes) -> None:
+        self._axes = axes
+        self.extents = [extent for extent in extents if not _is_empty(extent)]
+        counts = (_n_cells(cells_of(extent, axes)) for extent in self.extents)
+        self._ends = list(itertools.accumulate(counts))
+
+    @property
+    def size(self) -> int:
+        """Number of elements in all parts."""
+        return sum(math.prod(stop - start for start, stop in extent) for extent in self.extents)
 
     def __len__(self) -> int:
-        return self._n
+        return self._ends[-1] if self._ends else 0
 
     @overload
     def __getitem__(self, number: SupportsIndex) -> Region: ...
@@ -102,14 +119,21 @@ class Pieces(Sequence[Region]):
     def __getitem__(self, number: slice) -> list[Region]: ...
     def __getitem__(self, number: SupportsIndex | slice) -> Region | list[Region]:
         if isinstance(number, slice):
-            return [self[one] for one in range(*number.indices(self._n))]
-        left = range(self._n)[operator.index(number)]
-        cell = []
-        for start, stop in reversed(self._cells):
-            left, at = divmod(left, stop - start)
-            cell.append((start + at, start + at + 1))
-        shape = tuple(stop for _, stop in self._extent)
-        return _slices(common(_elements(tuple(reversed(cell)), shape, self._axes), self._extent))
+            return [self[one] for one in range(*number.indices(len(self)))]
+        at = range(len(self))[operator.index(number)]
+        which = bisect_right(self._ends, at)
+        extent, left = self.extents[which], at - (self._ends[which - 1] if which else 0)
+        region = []
+        for axis, cells, span in reversed(
+            list(zip(self._axes, cells_of(extent, self._axes), extent, strict=True))
+        ):
+            left, cell = divmod(left, cells[1] - cells[0])
+            region.append(_span_of(axis, cells[0] + cell, span))
+        return tuple(reversed(region))
+
+    def __iter__(self) -> Iterator[Region]:
+        for extent in self.extents:
+            yield from _each(list(zip(self._axes, cells_of(extent, self._axes), extent, strict=True)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(operator.eq, self, other))
@@ -117,7 +141,30 @@ class Pieces(Sequence[Region]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<{self._n} regions>" if self._n > _MOST_SHOWN else repr(list(self))
+        n = len(self)
+        return f"<{n} regions>" if n > _MOST_SHOWN else repr(list(self))
+
+
+def _span_of(axis: AxisChunks, cell: int, span: tuple[int, int]) -> slice:
+    """Return the elements of a span that lie in a cell."""
+    return slice(max(axis.start_of(cell), span[0]), min(axis.start_of(cell + 1), span[1]))
+
+
+def _each(axes: list[tuple[AxisChunks, tuple[int, int], tuple[int, int]]]) -> Iterator[Region]:
+    """Iterate over the parts of an extent: for each axis its edges, the cells, and the elements."""
+    if not axes:
+        yield ()
+        return
+    (axis, cells, span), *others = axes
+    spans = (_span_of(axis, cell, span) for cell in range(*cells))
+    if all(stop - start <= _MOST_SPANS for _, (start, stop), _ in others):
+        inner = [[_span_of(axis, cell, span) for cell in range(*cells)] for axis, cells, span in others]
+        for first in spans:
+            yield from itertools.product((first,), *inner)
+        return
+    for first in spans:
+        for rest in _each(others):
+            yield (first, *rest)
 
 
 def cells_of(extent: Extent, axes: Axes) -> Extent:

@@ -8,7 +8,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from zarrcy._lazy import Zarr2ModuleFinder, lazy_names
+from zarrcy._lazy import lazy_names, zarr2_module_finder
 
 __version__ = "0.1.0"
 
@@ -55,7 +55,7 @@ __all__ = [*_names, "__version__"]  # noqa: PLE0604
 OPTIONAL_CODECS = ("CRC32C", "MsgPack", "PCodec", "ZFPY")
 
 
-sys.meta_path.append(Zarr2ModuleFinder(frozenset(f"zarrcy.{name}" for name in _ZARR2_MODULES.split())))
+sys.meta_path.append(zarr2_module_finder(frozenset([f"zarrcy.{name}" for name in _ZARR2_MODULES.split()])))
 
 
 def __getattr__(name: str) -> Any:

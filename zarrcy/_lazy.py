@@ -1,4 +1,4 @@
-"""What is made on first use: names of a package, modules without a file, and attributes.
+"""Names of a package, and modules without a file, that are imported on first use.
 
 A fork waits until the imports of zarrcy that other threads have begun are complete: in the child, the locks of these
 modules would stay held, and the first use of one would wait for ever.
@@ -12,7 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
@@ -20,51 +21,6 @@ if TYPE_CHECKING:
 
 Loaded: TypeAlias = Any
 """What a name that is loaded on first use stands for: a class, a function or a module."""
-
-
-T = TypeVar("T")
-
-
-class LazyAttribute(Generic[T]):
-    """An attribute that is computed when it is first used, and then kept.
-
-    It differs from `functools.cached_property` in one point: that one, in Python 3.11, holds a lock of all instances
-    while it computes. So threads would wait for each other, and a process that is forked meanwhile would wait for ever.
-    Two threads that use the attribute first at the same time both compute it.
-
-    Parameters
-    ----------
-    compute : callable
-        Called with the object; returns the value of the attribute.
-
-    Examples
-    --------
-    >>> class Circle:
-    ...     radius = 2
-    ...     @LazyAttribute
-    ...     def area(self): return 3 * self.radius**2
-    >>> Circle().area
-    12
-    """
-
-    def __init__(self, compute: Callable[[Any], T]) -> None:
-        self._compute = compute
-        self.__doc__ = compute.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, instance: object, owner: type | None = None) -> T:
-        if instance is None:
-            # help() and documentation programs ask the class
-            return self  # type: ignore[return-value]
-        value = self._compute(instance)
-        setattr(instance, self._name, value)
-        return value
-
-    if TYPE_CHECKING:
-
-        def __set__(self, instance: object, value: T) -> None: ...
 
 
 def lazy_names(
@@ -163,8 +119,10 @@ def find_zarr2_name(package: str, folder: str, name: str) -> Loaded:
     return zarr2_names(package)[1](name)
 
 
-class Zarr2ModuleFinder:
-    """Import hook for the modules of zarr-python 2 that zarrcy does not have as files, such as ``zarrcy.core``.
+def zarr2_module_finder(names: frozenset[str]) -> SimpleNamespace:
+    """Return the import hook for the modules of zarr-python 2 that zarrcy does not have as files.
+
+    It is not an object of a class of its own, because making a class takes a part of the time of importing zarrcy.
 
     Parameters
     ----------
@@ -178,12 +136,10 @@ class Zarr2ModuleFinder:
     True
     """
 
-    def __init__(self, names: frozenset[str]) -> None:
-        self.names = names
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        return import_module("zarrcy._zarr2_modules").spec_of(name) if name in names else None
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """Return the spec of a module of zarr-python 2; None for any other module."""
-        return import_module("zarrcy._zarr2_modules").spec_of(name) if name in self.names else None
+    return SimpleNamespace(find_spec=find_spec)
 
 
 _IMPORT_SYSTEM = "importlib._bootstrap"
@@ -200,34 +156,28 @@ def _wait_for_imports() -> None:
         # a thread that releases the GIL once has it for some milliseconds afterwards: no import begins before the fork
         time.sleep(0)
         frames = sys._current_frames()
-        if _imports_anything(frames.pop(own)):
+        if _imports(frames.pop(own)):
             # the other threads may wait for a module that this thread imports
             return
-        if not any(_imports_for_zarrcy(frame) for frame in frames.values()) or time.monotonic() > deadline:
+        if not any(_imports(frame, "zarrcy") for frame in frames.values()) or time.monotonic() > deadline:
             return
         del frames
         time.sleep(_PAUSE_SECONDS)
 
 
-def _imports_anything(frame: FrameType | None) -> bool:
-    while frame is not None:
-        if frame.f_globals.get("__name__") == _IMPORT_SYSTEM:
-            return True
-        frame = frame.f_back
-    return False
+def _imports(frame: FrameType | None, package: str = "") -> bool:
+    """Return whether a thread with this frame imports a module of a package, or another module for it.
 
-
-def _imports_for_zarrcy(frame: FrameType | None) -> bool:
-    """Return whether a thread with this frame imports a module of zarrcy, or another module for zarrcy."""
+    Without a package, return whether it imports any module.
+    """
     imports = False
     while frame is not None:
-        name = str(frame.f_globals.get("__name__"))
-        if name == _IMPORT_SYSTEM:
+        module = frame.f_globals.get("__name__")
+        if module == _IMPORT_SYSTEM:
             imports = True
             # the argument of the functions of the import system
-            if str(frame.f_locals.get("name")).partition(".")[0] == "zarrcy":
-                return True
-        elif imports and name.partition(".")[0] == "zarrcy":
+            module = frame.f_locals.get("name")
+        if imports and (not package or str(module).partition(".")[0] == package):
             return True
         frame = frame.f_back
     return False

@@ -8,7 +8,7 @@ error can be pickled and sent to another process.
 from __future__ import annotations
 
 import errno
-import zipfile
+from importlib import import_module
 from typing import TypeAlias
 
 from zarrcy.types import Key, Shape
@@ -16,7 +16,7 @@ from zarrcy.types import Key, Shape
 __all__ = [
     "AccessDeniedError",
     "AccessWarning",
-    "ArchiveError",
+    "ArchiveError",  # noqa: F822 - see `__getattr__`
     "ArchiveInUseError",
     "ArrayIndexError",
     "ArrayNotFoundError",
@@ -89,6 +89,13 @@ _MAX_PROBLEM_LENGTH = 1000
 
 def _name_of(path: str) -> str:
     return f"{path!r}" if path else "the root of the store"
+
+
+def __getattr__(name: str) -> object:
+    if name == "ArchiveError":
+        # its base is a class of `zipfile`, whose import takes longer than that of all errors
+        return import_module("zarrcy.archive_error").ArchiveError
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class ZarrcyError(Exception):
@@ -850,28 +857,6 @@ class KeyPathError(ZarrcyError, ValueError):
 
     def __str__(self) -> str:
         return f"bad key or path {self.key!r}: {self.problem}"
-
-
-class ArchiveError(ZarrcyError, zipfile.BadZipFile):
-    """A zip archive, or one of its members, is damaged.
-
-    Parameters
-    ----------
-    archive : str
-        Path of the archive.
-    key : str
-        Key of the member; empty if the archive itself can't be opened.
-    problem : str
-        What is wrong with it.
-    """
-
-    def __init__(self, archive: str, key: Key, problem: str) -> None:
-        super().__init__(archive, key, problem)
-        self.archive, self.key, self.problem = archive, key, problem
-
-    def __str__(self) -> str:
-        where = f"the member {self.key!r} of the zip archive" if self.key else "the zip archive"
-        return f"{where} {self.archive!r} can't be read: {self.problem}. Restore the archive from a copy."
 
 
 class ArchiveInUseError(ZarrcyError, RuntimeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias, TypedDict, cast, get_args
 
 import numpy as np
@@ -401,9 +402,39 @@ class ArrayConfig:
         return cast(ExtraOptions, {name: getattr(self, name) for name in ExtraOptions.__annotations__})
 
 
+def array_config(meta_array: Elements = None, **options: Option) -> ArrayConfig:
+    """Return the options of an open array: the same object as before if the options are the same.
+
+    Making one takes a tenth of the time that opening a group takes.
+
+    Parameters
+    ----------
+    meta_array : array-like, optional
+        See `ArrayConfig`. Options with such an array are not kept, because they would keep the array too.
+    **options
+        Other fields of `ArrayConfig`.
+
+    Examples
+    --------
+    >>> array_config(read_only=True) is array_config(read_only=True)
+    True
+    """
+    if meta_array is not None:
+        return ArrayConfig(meta_array=meta_array, **options)
+    try:
+        return _kept_config(**options)
+    except TypeError:
+        # an option that is not hashable, or not an option: the class knows the error
+        return ArrayConfig(**options)
+
+
 def _check(name: str, value: object, possible: tuple[str, ...]) -> None:
     if value not in possible:
         raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, possible))}")
+
+
+# 1, 1.0 and True are different options
+_kept_config = lru_cache(maxsize=64, typed=True)(ArrayConfig)
 
 
 def _check_cache_bytes(n: object) -> None:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Protocol, Self, TypeAlias, dataclass_transform
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypeVar,
+    dataclass_transform,
+)
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +35,9 @@ from zarrcy._kernels.protocols import (
 
 __all__ = [
     "JSON", "AnyArray", "AnyDtype", "AnyMember", "Box", "Buffer", "ChunkGrid", "ChunkLayout", "Codec", "Coords",
-    "Elements", "Field", "FlatPlan", "Kernels", "Key", "MaskedArray", "Option", "OuterPlan", "Plan", "Planner",
-    "Points", "Positions", "Record", "Selection", "Shape", "Span", "Store", "StoreLike", "Synchronizer", "ZarrFormat",
+    "Elements", "Field", "FlatPlan", "Kernels", "Key", "LazyAttribute", "MaskedArray", "Option", "OuterPlan",
+    "Plan", "Planner", "Points", "Positions", "Record", "Selection", "Shape", "Span", "Store", "StoreLike",
+    "Synchronizer", "ZarrFormat",
 ]  # fmt: skip
 
 Key: TypeAlias = str
@@ -110,6 +121,51 @@ class Record:
     def replace(self, **changes: object) -> Self:
         """Return a record with other values of some fields."""
         return type(self)(**{name: getattr(self, name) for name in self.field_names} | changes)
+
+
+T = TypeVar("T")
+
+
+class LazyAttribute(Generic[T]):
+    """An attribute that is computed when it is first used, and then kept.
+
+    It differs from `functools.cached_property` in one point: that one, in Python 3.11, holds a lock of all instances
+    while it computes. So threads would wait for each other, and a process that is forked meanwhile would wait for ever.
+    Two threads that use the attribute first at the same time both compute it.
+
+    Parameters
+    ----------
+    compute : callable
+        Called with the object; returns the value of the attribute.
+
+    Examples
+    --------
+    >>> class Circle:
+    ...     radius = 2
+    ...     @LazyAttribute
+    ...     def area(self): return 3 * self.radius**2
+    >>> Circle().area
+    12
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type | None = None) -> T:
+        if instance is None:
+            # help() and documentation programs ask the class
+            return self  # type: ignore[return-value]
+        value = self._compute(instance)
+        setattr(instance, self._name, value)
+        return value
+
+    if TYPE_CHECKING:
+
+        def __set__(self, instance: object, value: T) -> None: ...
 
 
 class Codec(Protocol):

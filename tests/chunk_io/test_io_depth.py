@@ -113,6 +113,12 @@ def test_the_memory_that_the_control_groups_have_left_is_found(files, left, tmp_
     assert io_depth.most_nbytes(str(tmp_path)) == expected
 
 
+def test_a_number_is_measured_again_when_some_time_has_passed():
+    times, numbers = iter([0.0, 0.9, 1.0, 1.5, 2.1]), iter([7, 8, 9])
+    kept = io_depth.Kept(lambda: next(numbers), 1.0, lambda: next(times))
+    assert [kept() for _ in range(5)] == [7, 7, 8, 8, 9]
+
+
 class FarStore(dict):
     """A store of a user that reads and writes many keys at once, and records how many."""
 

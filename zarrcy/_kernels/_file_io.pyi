@@ -4,9 +4,12 @@ The caller must pass validated paths. `zarrcy.storage.local.atomic_files` does t
 that say what went wrong.
 """
 
+from types import TracebackType
+from typing import Literal, Self
+
 from zarrcy._kernels.protocols import Buffer
 
-def read_file(path: str, most: int = -1, strict: bool = False) -> bytes | int | None:
+def read_file(path: str, most: int = -1, strict: bool = False, links: bool = False) -> bytes | int | None:
     """Return the bytes of a file.
 
     Parameters
@@ -18,6 +21,8 @@ def read_file(path: str, most: int = -1, strict: bool = False) -> bytes | int | 
     strict : bool, optional
         Whether None means that nothing is at the path. Otherwise it also stands for a directory, for a link to nothing,
         and for a path that leads through a file.
+    links : bool, optional
+        Whether a link to nothing, or a directory, raises an error, also if not `strict`.
 
     Returns
     -------
@@ -28,6 +33,67 @@ def read_file(path: str, most: int = -1, strict: bool = False) -> bytes | int | 
     ------
     OSError
         If there is something else than a regular file, or the file cannot be read. A FIFO or device does not block.
+    """
+
+class OpenFile:
+    """An open file. It is closed at the end of the ``with`` block, or when the object is freed.
+
+    All reads return parts of the same file, even if a writer replaces it. `open_file` makes such objects.
+
+    Attributes
+    ----------
+    fd : int
+        The descriptor; -1 after the end of the ``with`` block.
+    nbytes : int
+        Length of the file when it was opened, in bytes.
+    """
+
+    @property
+    def fd(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def identity(self) -> tuple[int, int, int]:
+        """Inode, time of the last change in nanoseconds, and length: another file has another identity."""
+
+    def read(self, start: int, nbytes: int | None) -> bytes:
+        """Return bytes of the file.
+
+        Parameters
+        ----------
+        start : int
+            Position of the first byte; counted from the end if it is negative.
+        nbytes : int or None
+            How many bytes to read; None for all that follow.
+
+        Returns
+        -------
+        bytes
+            The bytes, fewer if the file ends before.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        """
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+
+def open_file(path: str) -> OpenFile | Literal[False] | None:
+    """Open a regular file, to read parts of it.
+
+    Parameters
+    ----------
+    path : str
+        Path of the file.
+
+    Returns
+    -------
+    OpenFile, bool or None
+        None if nothing is at the path. False if the file could not be opened, or is not a regular one.
     """
 
 def replace_file(partial: str, target: str, value: Buffer) -> bool:

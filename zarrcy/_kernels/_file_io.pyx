@@ -8,8 +8,9 @@ from os import strerror
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrnoWithFilenameObject
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno, PyErr_SetFromErrnoWithFilenameObject
 from libc.errno cimport EFBIG, EINTR, EISDIR, ENOENT, errno
+from libc.stdint cimport uint64_t
 
 from zarrcy._kernels._types cimport index_t
 
@@ -20,6 +21,9 @@ cdef extern from "Python.h":
 cdef extern from "file_io.h":
     bint zarrcy_is_absent() nogil
     bint zarrcy_is_missing(const char* path) nogil
+    bint zarrcy_is_something(const char* path) nogil
+    int zarrcy_open_regular(const char* path, index_t* nbytes, uint64_t* inode, index_t* changed_ns) nogil
+    index_t zarrcy_read_at(int fd, char* at, size_t n, index_t start) nogil
     index_t zarrcy_read_file(const char* path, int* fd, char* at, size_t room, index_t* nbytes) nogil
     index_t zarrcy_read_more(int fd, char* at, size_t n) nogil
     int zarrcy_replace_file(char* partial, const char* target, const char* at, size_t n) nogil
@@ -32,7 +36,7 @@ cdef enum:
     ATTEMPTS = 5                     # to open a file that seems to be a link to nothing
 
 
-def read_file(str path not None, index_t most=-1, bint strict=False):
+def read_file(str path not None, index_t most=-1, bint strict=False, bint links=False):
     """Return the bytes of a file.
 
     Parameters
@@ -44,6 +48,8 @@ def read_file(str path not None, index_t most=-1, bint strict=False):
     strict : bool, optional
         Whether None means that nothing is at the path. Otherwise it also stands for a directory, for a link to nothing,
         and for a path that leads through a file.
+    links : bool, optional
+        Whether a link to nothing, or a directory, raises an error, also if not `strict`.
 
     Returns
     -------
@@ -69,7 +75,11 @@ def read_file(str path not None, index_t most=-1, bint strict=False):
             break
         number = errno
         if zarrcy_is_missing(name) if strict else zarrcy_is_absent() or number == EISDIR:
-            return None
+            if strict or not links or not zarrcy_is_something(name):
+                return None
+            # the system knows the error
+            strict = True
+            continue
         if strict and number == ENOENT and attempts < ATTEMPTS:
             # a link to nothing, or a file that was created after the attempt to open it
             attempts += 1
@@ -103,6 +113,118 @@ def read_file(str path not None, index_t most=-1, bint strict=False):
         return value
     finally:
         c_close(fd)
+
+
+cdef class OpenFile:
+    """An open file. It is closed at the end of the ``with`` block, or when the object is freed.
+
+    All reads return parts of the same file, even if a writer replaces it. `open_file` makes such objects.
+
+    Attributes
+    ----------
+    fd : int
+        The descriptor; -1 after the end of the ``with`` block.
+    nbytes : int
+        Length of the file when it was opened, in bytes.
+    """
+
+    cdef readonly int fd
+    cdef readonly index_t nbytes
+    cdef index_t changed_ns
+    cdef uint64_t inode
+
+    def __cinit__(self):
+        self.fd = -1
+
+    @property
+    def identity(self):
+        """Inode, time of the last change in nanoseconds, and length: another file has another identity."""
+        return self.inode, self.changed_ns, self.nbytes
+
+    def read(self, start not None, nbytes):
+        """Return bytes of the file.
+
+        Parameters
+        ----------
+        start : int
+            Position of the first byte; counted from the end if it is negative.
+        nbytes : int or None
+            How many bytes to read; None for all that follow.
+
+        Returns
+        -------
+        bytes
+            The bytes, fewer if the file ends before.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        """
+        cdef index_t done = 0, more, n, first
+        cdef bytes value
+        cdef char* at
+        # the arguments may have any size
+        first = min(start, self.nbytes) if start >= 0 else max(0, self.nbytes + start)
+        n = self.nbytes - first
+        if nbytes is not None and nbytes < n:
+            n = max(0, nbytes)
+        if n > PY_SSIZE_T_MAX - HEAD_NBYTES:
+            raise OSError(EFBIG, f"{strerror(EFBIG)}: {n} bytes are more than this host can address")
+        value = PyBytes_FromStringAndSize(NULL, n)
+        at = PyBytes_AS_STRING(value)
+        while done < n:
+            with nogil:
+                more = zarrcy_read_at(self.fd, at + done, n - done, first + done)
+            if more < 0:
+                if errno != EINTR:
+                    PyErr_SetFromErrno(OSError)
+                PyErr_CheckSignals()
+            elif more == 0:
+                # the file became shorter meanwhile
+                return value[:done]
+            else:
+                done += more
+        return value
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self._close()
+
+    def __dealloc__(self):
+        self._close()
+
+    cdef void _close(self) noexcept:
+        cdef int fd = self.fd
+        self.fd = -1
+        if fd >= 0:
+            c_close(fd)
+
+
+def open_file(str path not None):
+    """Open a regular file, to read parts of it.
+
+    Parameters
+    ----------
+    path : str
+        Path of the file.
+
+    Returns
+    -------
+    OpenFile, bool or None
+        None if nothing is at the path. False if the file could not be opened, or is not a regular one.
+    """
+    cdef bytes encoded = PyUnicode_EncodeFSDefault(path)
+    cdef const char* name = encoded
+    # the object exists before the file is open, so the file cannot stay open
+    cdef OpenFile file = OpenFile()
+    with nogil:
+        file.fd = zarrcy_open_regular(name, &file.nbytes, &file.inode, &file.changed_ns)
+    if file.fd >= 0:
+        return file
+    return None if zarrcy_is_missing(name) else False
 
 
 def replace_file(str partial not None, str target not None, value):

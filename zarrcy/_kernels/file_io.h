@@ -117,6 +117,37 @@ static inline int zarrcy_is_missing(const char *path) {
     return missing;
 }
 
+/* Return whether something is at a path: a link counts, whatever it leads to. */
+static inline int zarrcy_is_something(const char *path) {
+    struct stat status;
+    return lstat(path, &status) == 0;
+}
+
+/* Open a regular file, and find its length, its inode and the time of its last change. Returns a descriptor, or -1. */
+static inline int zarrcy_open_regular(const char *path, int64_t *nbytes, uint64_t *inode, int64_t *changed_ns) {
+    struct stat status;
+    int problem = 0, fd = zarrcy_open_read(path);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &status) != 0)
+        problem = errno;
+    else if (!S_ISREG(status.st_mode))
+        problem = EINVAL;
+    if (problem) {
+        close(fd);
+        errno = problem;
+        return -1;
+    }
+    *nbytes = (int64_t)status.st_size;
+    *inode = (uint64_t)status.st_ino;
+#ifdef __APPLE__
+    *changed_ns = (int64_t)status.st_mtimespec.tv_sec * 1000000000 + status.st_mtimespec.tv_nsec;
+#else
+    *changed_ns = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
+#endif
+    return fd;
+}
+
 /* Open a file and find its length. If it has at most `room` bytes, read and close it; otherwise leave it open as `fd`,
  * at its start. Returns how many bytes were read, or -1. */
 static inline int64_t zarrcy_read_file(const char *path, int *fd, char *at, size_t room, int64_t *nbytes) {

@@ -1,4 +1,7 @@
-"""The compiled modules of the native path, which exist on Unix."""
+"""The compiled modules of the native path, which exist on Unix. Those that write are imported on first use."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from zarrcy._kernels._chunk_steps import CHECKSUMS, NUMBERS, Steps, checksum
 from zarrcy._kernels._native_codec import (
@@ -18,7 +21,9 @@ from zarrcy._kernels._native_read import (
     read_spans,
     read_values,
 )
-from zarrcy._kernels._native_write import FileWriter, encode_values, encodes, write_shard
+
+if TYPE_CHECKING:
+    from zarrcy._kernels._native_write import FileWriter, encode_values, encodes, write_shard
 
 __all__ = [
     "CHECKSUMS",
@@ -43,3 +48,14 @@ __all__ = [
     "read_values",
     "write_shard",
 ]
+
+_OF_WRITES = ("FileWriter", "encode_values", "encodes", "write_shard")
+
+
+def __getattr__(name: str) -> object:
+    if name not in _OF_WRITES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module("zarrcy._kernels._native_write"), name)
+    # the next use takes no call
+    globals()[name] = value
+    return value

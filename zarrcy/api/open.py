@@ -17,7 +17,7 @@ from zarrcy.hierarchy.groups import Group, GroupState
 from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.tree import AnyNode, TreeView
 from zarrcy.metadata import asked_format
-from zarrcy.settings import ArrayConfig, ExtraOptions
+from zarrcy.settings import ExtraOptions, array_config
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import JSON, AnyArray, Option, StoreLike, Synchronizer, ZarrFormat
 
@@ -95,7 +95,7 @@ def group(
         exists = False
     else:
         exists = not node.open_or_create_group(attributes)
-    config = ArrayConfig(cache_attrs=cache_attrs, meta_array=meta_array, **options)
+    config = array_config(cache_attrs=cache_attrs, meta_array=meta_array, **options)
     opened = Group(GroupState(node, config))
     if attributes and exists:
         opened.attrs.update(attributes)
@@ -181,7 +181,7 @@ def open_group(
     else:
         with node.hierarchy_lock():
             node.create_group(overwrite=mode == "w")
-    config = ArrayConfig(mode == "r", cache_attrs=cache_attrs, meta_array=meta_array, **options)
+    config = array_config(read_only=mode == "r", cache_attrs=cache_attrs, meta_array=meta_array, **options)
     return Group(GroupState(node, config))
 
 

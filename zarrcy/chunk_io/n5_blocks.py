@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.chunk_io.pieces import box_plan
-from zarrcy.codecs import N5ChunkWrapper, StageError
-from zarrcy.codecs.n5 import padded
+from zarrcy.codecs import StageError
+from zarrcy.codecs.n5 import N5ChunkWrapper, padded
 from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import (
     AnyArray,

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
-from zarrcy._lazy import LazyAttribute
 from zarrcy.chunk_io import ChunkIO
 from zarrcy.codecs import fill_bytes
 from zarrcy.indexing.axis_chunks import AxisChunks
@@ -32,6 +31,7 @@ from zarrcy.types import (
     Field,
     FlatPlan,
     Kernels,
+    LazyAttribute,
     Plan,
     Points,
     Positions,

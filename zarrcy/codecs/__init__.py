@@ -3,10 +3,14 @@
 The names of zarr-python 2's module ``codecs`` (the codecs of numcodecs) can be imported from here too.
 """
 
+from typing import TYPE_CHECKING
+
 from zarrcy._lazy import find_zarr2_name, zarr2_names
-from zarrcy.codecs.n5 import N5ChunkWrapper
 from zarrcy.codecs.pipeline import Pipeline, StageError, fill_bytes
 from zarrcy.codecs.stages import Compressor, Filter, Pack, Shard, Stage, Transpose, as_codec
+
+if TYPE_CHECKING:
+    from zarrcy.codecs.n5 import N5ChunkWrapper
 
 __all__ = [
     "Compressor",
@@ -24,6 +28,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "N5ChunkWrapper":
+        # it needs numcodecs, which few programs that only read need
+        from zarrcy.codecs.n5 import N5ChunkWrapper
+
+        return N5ChunkWrapper
     return find_zarr2_name(__name__, __path__[0], name)
 
 

@@ -6,11 +6,7 @@ of a chunk before a decoder uses it.
 
 from __future__ import annotations
 
-import bz2
-import lzma
 import math
-import pickle
-import zlib
 from collections.abc import Callable
 from typing import Protocol
 
@@ -18,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels, settings
-from zarrcy.codecs.array_codecs import as_elements
+from zarrcy.codecs.elements import as_elements
 from zarrcy.codecs.typed_blosc import decode, is_own
 from zarrcy.errors import UnsafeCodecError
 from zarrcy.types import Buffer, Codec
@@ -183,18 +179,35 @@ native_decoders = _native_decoders()
 
 def new_stream(codec: Codec) -> Callable[[], _Stream] | None:
     """Return the constructor of the standard library's decompressor for a codec; None if it has none."""
+    # imported here: few arrays have these codecs, or chunks of them that the kernels cannot decode
     match str(codec.codec_id):
         case "zlib":
-            return zlib.decompressobj
+            return _zlib_stream
         case "gzip":
-            return lambda: zlib.decompressobj(wbits=31)
+            return _gzip_stream
         case "bz2":
+            import bz2
+
             return bz2.BZ2Decompressor
         case "lzma":
+            import lzma
+
             format_number = codec.get_config()["format"]
             filters = codec.get_config()["filters"] if format_number == lzma.FORMAT_RAW else None
             return lambda: lzma.LZMADecompressor(format=format_number, filters=filters)
     return None
+
+
+def _zlib_stream() -> _Stream:
+    import zlib
+
+    return zlib.decompressobj()
+
+
+def _gzip_stream() -> _Stream:
+    import zlib
+
+    return zlib.decompressobj(wbits=31)
 
 
 def decode_whole(codec: Codec, data: Buffer) -> Buffer:
@@ -211,6 +224,8 @@ def decode_whole(codec: Codec, data: Buffer) -> Buffer:
         return decode(codec, data)
     if not settings.ALLOW_PICKLE.value():
         raise UnsafeCodecError("pickle")
+    import pickle
+
     return pickle.loads(data)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zarrcy.codecs.array_codecs import contiguous
+from zarrcy.codecs.elements import contiguous
 from zarrcy.types import AnyArray, Buffer, Codec
 
 

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 from numcodecs.abc import Codec
 from numcodecs.compat import ndarray_copy
-from numcodecs.registry import codec_registry, get_codec, register_codec
+from numcodecs.registry import codec_registry, register_codec
 
-from zarrcy.codecs.array_codecs import as_elements
 from zarrcy.codecs.bounded_decode import new_decoder
+from zarrcy.codecs.configured import actual, get_codec
+from zarrcy.codecs.elements import as_elements
 from zarrcy.codecs.typed_blosc import encode
 from zarrcy.types import JSON, AnyArray, AnyDtype, Buffer, Shape
 from zarrcy.types import Codec as AnyCodec
@@ -74,7 +75,7 @@ class N5ChunkWrapper(Codec):  # type: ignore[misc]
         if compressor is not None and compressor_config is not None:
             raise ValueError("both compressor and compressor_config are given; give one of them")
         if compressor_config is not None and compressor_config["id"] != "raw":
-            compressor = get_codec(dict(compressor_config))
+            compressor = actual(get_codec(dict(compressor_config)))
         self.dtype = np.dtype(dtype)
         self.chunk_shape: Shape = tuple(chunk_shape)
         self._compressor = compressor

@@ -16,11 +16,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numcodecs
 import numpy as np
 
 from zarrcy import _kernels
-from zarrcy.codecs.array_codecs import CastValue, PackBits, Reorder, ScaleOffset
+from zarrcy.codecs.array_codecs import (
+    CastValue,
+    PackBits,
+    Reorder,
+    ScaleOffset,
+)
+from zarrcy.codecs.configured import get_codec
 from zarrcy.codecs.pipeline import NATIVE_COMPRESSORS, Checksum, NativePipeline, Step
 from zarrcy.codecs.stages import Compressor, Filter, Pack
 from zarrcy.codecs.typed_blosc import is_own
@@ -90,14 +95,14 @@ def translate(
     for stage in stages:
         if isinstance(stage, Pack):
             translation = _of_pack(stage)
-        elif not is_own(stage.codec):
+        elif not is_own(stage.configured):
             return None
-        elif stage.codec.codec_id in NATIVE_COMPRESSORS:
+        elif stage.name in NATIVE_COMPRESSORS:
             if codec is not None:
                 return None
-            codec, itemsize = stage.codec, dtype.itemsize
+            codec, itemsize = stage.configured, dtype.itemsize
             continue
-        elif (checksum := _checksum_of(stage.codec, nbytes)) is not None:
+        elif (checksum := _checksum_of(stage.configured, nbytes)) is not None:
             if codec is not None:
                 checksums.append(checksum)
                 continue
@@ -164,7 +169,7 @@ def _adds_checksum(config: str, checksum: Checksum) -> bool:
     if checksum[0] == "crc32c":
         return True
     sample = np.arange(_SAMPLE_SIZE + 1, dtype=np.uint8) * np.uint8(11)
-    codec = numcodecs.get_codec(json.loads(config))
+    codec = get_codec(json.loads(config))
     return bytes(codec.encode(sample)) == _applied((("add_checksum", *checksum),), sample)
 
 

@@ -5,24 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
-from zarrcy._lazy import LazyAttribute
-from zarrcy.codecs.array_codecs import as_elements, is_ml_dtype
 from zarrcy.codecs.bounded_decode import check_min_length
-from zarrcy.codecs.crc32c import CRC32C
-from zarrcy.codecs.encoded_size import encoded_nbytes, maps_elements
-from zarrcy.codecs.n5 import N5ChunkWrapper
-from zarrcy.codecs.partial_decode import Memory, PartialRead, Touched, read_blosc, read_raw
-from zarrcy.codecs.shard_index import index_format
+from zarrcy.codecs.elements import as_elements, is_ml_dtype
 from zarrcy.codecs.stages import Compressor, Filter, NamedDecoder, Pack, Shard, Stage, Transpose
 from zarrcy.codecs.typed_blosc import is_own
 from zarrcy.errors import UnsafeCodecError
-from zarrcy.types import AnyArray, AnyDtype, Buffer, Codec, Elements, Shape
+from zarrcy.types import AnyArray, AnyDtype, Buffer, Codec, Elements, LazyAttribute, Shape
+
+if TYPE_CHECKING:
+    from zarrcy.codecs.n5 import N5ChunkWrapper
+    from zarrcy.codecs.partial_decode import Memory, PartialRead, Touched
 
 NATIVE_COMPRESSORS = ("blosc", "zstd", "lz4", "gzip", "zlib")
 """Names of the codecs that the native path has, if their libraries were built in."""
@@ -142,6 +140,8 @@ class Pipeline:
     def _shard_codec(self, shard: Shard, fill_bytes_: Buffer | None) -> ShardCodec:
         """Return the codec of whole shards; their elements are those that the filters leave."""
         dtype = shard.dtype or self.dtype
+        from zarrcy.codecs.encoded_size import maps_elements
+
         filters = [stage for stage in self.filters if maps_elements(stage.codec)]
         if not filters or fill_bytes_ is None:
             return shard.codec(self.memory_shape, dtype, fill_bytes_)
@@ -176,13 +176,15 @@ class Pipeline:
         n_into = self._n_into
         if n_into == len(self._steps):
             return ()
+        from zarrcy.codecs.encoded_size import encoded_nbytes
+
         n_elements = self.nbytes // self.dtype.itemsize if self.dtype.itemsize else 0
         nbytes: int | None = self.nbytes
         decoders: list[NamedDecoder] = []
         for step in self._steps:
             if isinstance(step, (Filter, Compressor)):
                 decoders.append(step.decoder(nbytes, n_elements))
-                nbytes = encoded_nbytes(step.codec, nbytes)
+                nbytes = encoded_nbytes(step.configured, nbytes)
             else:
                 decoders.append(NamedDecoder(step.name, step.decode))
                 nbytes = None if isinstance(step, ShardCodec) else nbytes
@@ -221,7 +223,7 @@ class Pipeline:
     @property
     def _makes_blocks(self) -> bool:
         """Whether chunks are N5 blocks. A block has its own length, which is short if it was cut at the edge."""
-        return bool(self.compressors) and isinstance(self.compressors[0].codec, N5ChunkWrapper)
+        return bool(self.compressors) and self.compressors[0].makes_blocks
 
     def block_codec(self) -> N5ChunkWrapper | None:
         """Return the codec of N5 blocks.
@@ -231,9 +233,12 @@ class Pipeline:
         N5ChunkWrapper or None
             None if chunks are not N5 blocks, or have other codecs too.
         """
-        codec = self.compressors[0].codec if self._has_one_compressor else None
-        if not isinstance(codec, N5ChunkWrapper):
+        if not (self._has_one_compressor and self.compressors[0].makes_blocks):
             return None
+        from zarrcy.codecs.n5 import N5ChunkWrapper
+
+        codec = self.compressors[0].codec
+        assert isinstance(codec, N5ChunkWrapper), "the stage makes blocks"
         fits = codec.chunk_shape == self.memory_shape and codec.dtype.itemsize == self.dtype.itemsize
         return codec if fits else None
 
@@ -251,10 +256,12 @@ class Pipeline:
         """
         nbytes: int | None = self.nbytes
         for stage in self.filters:
+            from zarrcy.codecs.encoded_size import encoded_nbytes  # most arrays have no filters
+
             nbytes = encoded_nbytes(stage.codec, nbytes)
         if nbytes is None or self.dtype.hasobject or self._shard is not None:
             return -1
-        if not all(is_own(stage.codec) for stage in self.compressors):
+        if not all(is_own(stage.configured) for stage in self.compressors):
             return -1
         return 4 * max(nbytes, self.nbytes) + 2**20
 
@@ -273,11 +280,11 @@ class Pipeline:
         """
         if self.dtype.hasobject or self._shard is not None:
             return None
-        codecs = [stage.codec for stage in self.compressors]
+        codecs = [stage.configured for stage in self.compressors]
         checksums: tuple[Checksum, ...] = ()
         if len(self._steps) == len(codecs):
             # the usual pipelines, without an import
-            if codecs and isinstance(codecs[-1], CRC32C):
+            if codecs and type(codecs[-1]).__module__ == "zarrcy.codecs.crc32c":
                 codecs.pop()
                 checksums = (("crc32c", "end", 0),)
             codec = codecs[0] if codecs else None
@@ -314,6 +321,8 @@ class Pipeline:
         generator
             Yields lists of byte ranges, and is sent their bytes.
         """
+        from zarrcy.codecs.partial_decode import read_blosc, read_raw
+
         if self._decode_into is None:
             return read_raw(touched, self.nbytes, memory, stored_nbytes, part_nbytes)
         return read_blosc(self._decode_into, touched, self.nbytes, memory, part_nbytes)
@@ -389,7 +398,7 @@ class Pipeline:
             return
         stage = self.compressors[0]
         try:
-            check_min_length(stage.codec, data, self.nbytes)
+            check_min_length(stage.configured, data, self.nbytes)
         except ValueError as exc:
             raise StageError(stage.name, f"{type(exc).__name__}: {exc}") from exc
 
@@ -481,6 +490,8 @@ class ShardCodec:
         self.kernels = _kernels.for_dtype(dtype)
         # chunk positions are computed when they are needed: a document may state any number of them
         self.counts = tuple(n // c for n, c in zip(shape, stage.chunk_shape, strict=False))
+        from zarrcy.codecs.shard_index import index_format
+
         self.index = index_format(stage, self.counts)
 
     def _slices(self) -> Iterator[tuple[int, tuple[slice, ...]]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.codecs.array_codecs import as_elements
+from zarrcy.codecs.elements import as_elements
 from zarrcy.codecs.stages import Compressor, Pack, Shard, Transpose
 from zarrcy.types import Buffer, Shape, Span
 

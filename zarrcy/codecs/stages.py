@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
-import numcodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.codecs.array_codecs import as_elements
 from zarrcy.codecs.bounded_decode import bounded_decoder, decode_whole
+from zarrcy.codecs.configured import actual, get_codec
+from zarrcy.codecs.elements import as_elements
 from zarrcy.codecs.typed_blosc import encode, is_own
 from zarrcy.types import JSON, AnyArray, AnyDtype, Buffer, Codec, Shape
 
@@ -101,6 +101,11 @@ class Filter:
     """
 
     codec: Codec
+
+    @property
+    def configured(self) -> Codec:
+        """The codec. A compressor has one that is made on first use, see `Compressor.configured`."""
+        return self.codec
 
     @property
     def name(self) -> str:
@@ -349,16 +354,21 @@ class Compressor:
 
     Parameters
     ----------
-    codec : Codec
-        The codec.
+    configured : Codec
+        The codec, or a `ConfiguredCodec`, which has the name and the configuration of the codec.
     """
 
-    codec: Codec
+    configured: Codec
+
+    @property
+    def codec(self) -> Codec:
+        """The codec itself, which users may see and change."""
+        return actual(self.configured)
 
     @property
     def name(self) -> str:
         """Name of the codec."""
-        return str(self.codec.codec_id)
+        return str(self.configured.codec_id)
 
     def encode(self, chunk: AnyArray | Buffer) -> Buffer:
         """Return the encoded bytes.
@@ -373,7 +383,7 @@ class Compressor:
         bytes-like
             The output of the codec.
         """
-        return encode(self.codec, chunk)
+        return encode(self.configured, chunk)
 
     def decode(self, data: Buffer) -> Buffer:
         """Return decoded bytes whose length is not known.
@@ -393,7 +403,7 @@ class Compressor:
         ValueError
             If the bytes decode to an excessive length.
         """
-        return _decoder_for(self.codec, None, 0)(data)
+        return _decoder_for(self.configured, None, 0)(data)
 
     def decoder(self, nbytes: int | None, n_elements: int) -> NamedDecoder:
         """Return the decoder for bytes that decode to a known length.
@@ -410,7 +420,7 @@ class Compressor:
         NamedDecoder
             The name of the compressor and the function that decodes.
         """
-        return NamedDecoder(self.name, _decoder_for(self.codec, nbytes, n_elements))
+        return NamedDecoder(self.name, _decoder_for(self.configured, nbytes, n_elements))
 
     def decoder_into(self) -> Callable[[Buffer, NDArray[np.uint8]], None]:
         """Return a function that decodes bytes into memory of the decoded length.
@@ -420,20 +430,25 @@ class Compressor:
         callable
             Takes the bytes and the memory, an array of uint8. It raises ValueError if the lengths differ.
         """
-        return bounded_decoder(self.codec)
+        return bounded_decoder(self.configured)
 
     @property
     def added_nbytes(self) -> int | None:
         """Number of bytes that the codec adds to any input; None if the number depends on the input."""
-        if self.name in _CHECKSUMS and is_own(self.codec):
+        if self.name in _CHECKSUMS and is_own(self.configured):
             return 4
-        added: int | None = getattr(self.codec, "added_nbytes", None)
+        added: int | None = getattr(self.configured, "added_nbytes", None)
         return added
+
+    @property
+    def makes_blocks(self) -> bool:
+        """Whether the encoded bytes are an N5 block."""
+        return self.name == "n5_wrapper" and type(self.configured).__module__ == "zarrcy.codecs.n5"
 
     @property
     def has_blocks(self) -> bool:
         """Whether the encoded bytes are a Blosc frame, whose blocks can be decoded one by one."""
-        return self.name == "blosc" and is_own(self.codec)
+        return self.name == "blosc" and is_own(self.configured)
 
 
 Stage: TypeAlias = Transpose | Filter | Pack | Shard | Compressor
@@ -454,6 +469,7 @@ def with_own_codecs(stages: Iterable[Stage]) -> tuple[Stage, ...]:
 
     Examples
     --------
+    >>> import numcodecs
     >>> codec = numcodecs.Blosc(clevel=3)
     >>> (stage,) = with_own_codecs([Compressor(codec)])
     >>> stage.codec == codec, stage.codec is codec
@@ -473,7 +489,7 @@ def _with_own_codec(stage: Stage) -> Stage:
             stage.index_at_end,
             stage.dtype,
         )
-    return type(stage)(copy.copy(stage.codec))
+    return type(stage)(copy.copy(stage.configured))
 
 
 def _decoder_for(codec: Codec, nbytes: int | None, n_elements: int) -> Decoder:
@@ -506,8 +522,7 @@ def as_codec(codec: Codec | Mapping[str, JSON] | str) -> Codec:
     GZip(level=3)
     """
     if isinstance(codec, dict):
-        named: Codec = numcodecs.get_codec(dict(codec))
-        return named
+        return actual(get_codec(codec))
     if not hasattr(codec, "encode") or not hasattr(codec, "get_config"):
         raise ValueError(f"{codec!r} is not a codec; pass a numcodecs codec, its configuration, or None")
     return cast("Codec", codec)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zarrcy.codecs.array_codecs import as_elements
+from zarrcy.codecs.elements import as_elements
 from zarrcy.types import JSON, AnyArray, AnyDtype, Buffer, Elements
 
 

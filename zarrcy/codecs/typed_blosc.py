@@ -7,16 +7,16 @@ The functions `encode` and `decode` never take it: they call the kernels, or num
 
 from __future__ import annotations
 
-import inspect
+import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numcodecs
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy import _kernels
-from zarrcy.codecs.array_codecs import contiguous
+from zarrcy.codecs.configured import ConfiguredCodec, actual
+from zarrcy.codecs.elements import contiguous
 from zarrcy.types import AnyArray, Buffer, Codec
 
 if TYPE_CHECKING:
@@ -29,38 +29,11 @@ if TYPE_CHECKING or _kernels.COMPILED:
 else:
     from zarrcy._kernels._reference_locks import uninterrupted
 
-_TAKES_TYPESIZE = "typesize" in inspect.signature(numcodecs.Blosc.__init__).parameters
-
-
-class _TypedBlosc(numcodecs.Blosc):  # type: ignore[misc]
-    """Blosc with a stated item size. Older versions of numcodecs take it from the data type of their input."""
-
-    def __init__(self, typesize: int, **config: int | str) -> None:
-        super().__init__(**config, **({"typesize": typesize} if _TAKES_TYPESIZE else {}))
-        # a public attribute would be a part of the configuration
-        self._item_nbytes = typesize
-
-    @property
-    def typesize(self) -> int:
-        """Length of an item, in bytes."""
-        return self._item_nbytes
-
-    def encode(self, data: AnyArray | Buffer) -> Buffer:
-        if not _TAKES_TYPESIZE:
-            flat = np.ascontiguousarray(data).reshape(-1).view(np.uint8) if hasattr(data, "dtype") else data
-            data = np.frombuffer(flat, np.uint8)
-            if data.size and data.size % self.typesize == 0:
-                data = data.view(f"V{self.typesize}")
-        encoded: Buffer = super().encode(data)
-        return encoded
-
-    def __repr__(self) -> str:
-        return f"Blosc{super().__repr__().removeprefix(type(self).__name__)}"
-
 
 def blosc_shuffle(typesize: int) -> int:
     """Return the shuffle that Blosc's automatic mode, ``shuffle=-1``, chooses for an item size in bytes.
 
+    >>> import numcodecs
     >>> blosc_shuffle(1) == numcodecs.Blosc.BITSHUFFLE, blosc_shuffle(8) == numcodecs.Blosc.SHUFFLE
     (True, True)
     """
@@ -74,7 +47,8 @@ def blosc(cname: str, clevel: int, shuffle: int, typesize: int, blocksize: int) 
     >>> blosc("lz4", 5, 1, typesize=4, blocksize=0).decode(blosc("lz4", 5, 1, 4, 0).encode(b"abcd" * 100))[:6]
     b'abcdab'
     """
-    return _TypedBlosc(typesize, cname=cname, clevel=clevel, shuffle=shuffle, blocksize=blocksize)
+    config = {"id": "blosc", "cname": cname, "clevel": clevel, "shuffle": shuffle, "blocksize": blocksize}
+    return ConfiguredCodec(config, typesize)
 
 
 def is_own(codec: Codec) -> bool:
@@ -85,37 +59,48 @@ def is_own(codec: Codec) -> bool:
 def encode(codec: Codec, chunk: AnyArray | Buffer) -> Buffer:
     """Return what a codec makes of a chunk.
 
+    >>> import numcodecs
     >>> encode(numcodecs.Blosc(), np.zeros(100)) == encode(numcodecs.Blosc(), bytes(800))
     False
     """
     if not is_own(codec):
         from zarrcy.codecs.foreign import checked  # few arrays have such a codec
 
-        takes_lock = isinstance(codec, numcodecs.Blosc)
+        takes_lock = _is_blosc(type(codec))
         encoded = uninterrupted(codec.encode, chunk) if takes_lock else codec.encode(chunk)
         return checked(codec, chunk, encoded, decode)
-    if not isinstance(codec, numcodecs.Blosc):
-        return codec.encode(chunk)
+    is_configured = type(codec) is ConfiguredCodec
+    if not (codec.codec_id == "blosc" if is_configured else _is_blosc(type(codec))):
+        return actual(codec).encode(chunk) if is_configured else codec.encode(chunk)
     if isinstance(chunk, bytes) and chunk:
         # what an object codec or a filter returned
         chunk = np.frombuffer(chunk, np.uint8)
     encoded = _encode_natively(codec, chunk) if isinstance(chunk, np.ndarray) else None
     if encoded is not None:
         return encoded
-    encoded = uninterrupted(codec.encode, chunk)
+    encoded = uninterrupted(actual(codec).encode, chunk)
     return encoded
 
 
 def decode(codec: Codec, data: Buffer, out: NDArray[np.uint8] | None = None) -> Buffer:
     """Return what a codec decodes, in the memory `out` if it is given.
 
+    >>> import numcodecs
     >>> bytes(decode(numcodecs.Blosc(), numcodecs.Blosc().encode(b"abc")))
     b'abc'
     """
+    codec = actual(codec)
     options = {} if out is None else {"out": out}
-    if isinstance(codec, numcodecs.Blosc):
+    if _is_blosc(type(codec)):
         return uninterrupted(codec.decode, data, **options)
     return contiguous(codec.decode(data, **options))
+
+
+@lru_cache(maxsize=64)
+def _is_blosc(kind: type) -> bool:
+    # an abstract class checks instances slowly; without the module, no object of the class exists
+    module = sys.modules.get("numcodecs.blosc")
+    return module is not None and issubclass(kind, module.Blosc)
 
 
 def native_parameters(
@@ -144,16 +129,22 @@ def native_parameters(
     }
 
 
-def _encode_natively(codec: numcodecs.Blosc, chunk: AnyArray) -> bytes | None:
+# Modules of the classes that encode as the kernels do.
+_MODULES = ("numcodecs.blosc", "zarrcy.codecs.configured", "zarrcy.codecs.sized_blosc")
+
+
+def _encode_natively(codec: Codec, chunk: AnyArray) -> bytes | None:
     """Return an encoded chunk; None if numcodecs must encode it."""
     if (
-        type(codec) not in (numcodecs.Blosc, _TypedBlosc)
-        or not chunk.flags.c_contiguous
-        or chunk.dtype.hasobject
+        # a class of another package may encode in another way
+        type(codec).__module__ not in _MODULES or not chunk.flags.c_contiguous or chunk.dtype.hasobject
     ):
         return None
     typesize = getattr(codec, "typesize", None) or chunk.itemsize
-    native = _native_codec(codec.cname, codec.clevel, codec.shuffle, typesize, codec.blocksize, chunk.nbytes)
+    config = codec.get_config()
+    native = _native_codec(
+        config["cname"], config["clevel"], config["shuffle"], typesize, config["blocksize"], chunk.nbytes
+    )
     if native is None:
         return None
     # arrays of times do not have the buffer protocol

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from zarrcy._lazy import LazyAttribute
 from zarrcy.chunk_io import ChunkIO
 from zarrcy.chunk_io.open_chunks import open_chunk_io
 from zarrcy.chunk_io.policy import IOPolicy, default_policy
 from zarrcy.hierarchy.node import Node
 from zarrcy.metadata import ArrayMetadata, Parse
 from zarrcy.settings import ArrayConfig
-from zarrcy.types import AnyArray, AnyDtype, ChunkGrid, Planner, Shape, Synchronizer
+from zarrcy.types import AnyArray, AnyDtype, ChunkGrid, LazyAttribute, Planner, Shape, Synchronizer
 
 if TYPE_CHECKING:
     from zarrcy.chunk_io.chunk_cache import CacheView

@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self, SupportsIndex, Unpack
 
-import numcodecs
 import numpy as np
 
 from zarrcy.codecs import Compressor, Filter, as_codec
@@ -23,7 +22,7 @@ from zarrcy.indexing import selection as selections
 from zarrcy.indexing.chunk_shapes import Lengths, ShapeLike, normalize_chunks, normalize_shape
 from zarrcy.indexing.selection import FieldNames
 from zarrcy.metadata import ArrayMetadata, asked_format
-from zarrcy.settings import ArrayConfig, ExtraOptions
+from zarrcy.settings import ArrayConfig, ExtraOptions, array_config
 from zarrcy.storage import access
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import (
@@ -156,7 +155,7 @@ class Array(NodeProperties):
             synchronizer,
             version,
         )
-        config = ArrayConfig(
+        config = array_config(
             read_only=bool(read_only),
             cache_metadata=cache_metadata,
             cache_attrs=cache_attrs,
@@ -1921,6 +1920,8 @@ class Array(NodeProperties):
         >>> zarrcy.array([1.7, 2.2]).astype("i4")[:]
         array([1, 2], dtype=int32)
         """
+        import numcodecs  # most programs that read do not need it
+
         from zarrcy.codecs.texts import AsText, is_text
 
         stored = self.current_state().dtype

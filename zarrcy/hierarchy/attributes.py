@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from zarrcy.hierarchy.node import refuse_read_only
-from zarrcy.metadata.json_writer import json_attributes
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import JSON, Key, Store, StoreLike, Synchronizer
 
@@ -277,6 +276,8 @@ class Attributes(MutableMapping[str, JSON]):
             attributes = dict(before)
             if remove is not None:
                 del attributes[remove]
+            from zarrcy.metadata.json_writer import json_attributes  # reading does not need it
+
             attributes = json_attributes(attributes | values, self.key)
             # if what follows fails or is interrupted, it is not known what is stored
             self._copy = _Copy()

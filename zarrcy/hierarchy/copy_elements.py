@@ -261,7 +261,7 @@ def _comparable(stages: Sequence[Stage]) -> list[Hashable | JSON]:
     return [
         (stage.chunk_shape, stage.index_at_end, _comparable(stage.stages), _comparable(stage.index_stages))
         if isinstance(stage, Shard)
-        else (stage.name, stage.codec.get_config())
+        else (stage.name, stage.configured.get_config())
         if isinstance(stage, (Filter, Compressor))
         else stage
         for stage in stages

@@ -7,17 +7,17 @@ import warnings
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Unpack
 
-import numcodecs
 import numpy as np
 
+from zarrcy.codecs.configured import actual, get_codec
 from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayError, ContainsGroupError
 from zarrcy.hierarchy.array_state import open_state
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Node
 from zarrcy.indexing.chunk_shapes import Lengths, ShapeLike, normalize_chunks, normalize_shape
-from zarrcy.metadata import ArraySpec, NodeEntry, asked_format
+from zarrcy.metadata import NodeEntry, asked_format
 from zarrcy.metadata.v2.dtypes import packed
-from zarrcy.settings import ArrayConfig, ExtraOptions, take_options
+from zarrcy.settings import ExtraOptions, array_config, take_options
 from zarrcy.storage import access
 from zarrcy.storage.local.atomic_files import partial_ending
 from zarrcy.storage.store_argument import normalize_store_arg
@@ -215,6 +215,8 @@ def create(
     lengths, chunk_shape, element_dtype, object_codec = normalize_elements(
         shape, chunks, dtype, object_codec, shards
     )
+    from zarrcy.metadata import ArraySpec  # opening an array does not need it
+
     spec = ArraySpec(
         shape=lengths,
         chunk_shape=chunk_shape,
@@ -233,7 +235,7 @@ def create(
         checksum=checksum,
     )
     metadata = node.create_array(node.describe_array(spec), overwrite, attributes)
-    config = ArrayConfig(
+    config = array_config(
         read_only=bool(read_only),
         cache_metadata=cache_metadata,
         cache_attrs=cache_attrs,
@@ -403,7 +405,7 @@ def normalize_compressor(
     if not isinstance(compression, str) or compression in ("none", "default"):
         return None if isinstance(compression, str) and compression == "none" else compression
     try:
-        codec = numcodecs.get_codec({"id": compression})
+        codec = actual(get_codec({"id": compression}))
     except ValueError as exc:
         raise BadCompressorError(compression, str(exc)) from exc
     if compression_opts is None:
@@ -431,12 +433,13 @@ def _normalize_dtype(dtype: Option, object_codec: Option) -> tuple[AnyDtype, Opt
         # NumPy takes the class for that of any object
         dtype = "T"
     if isinstance(dtype, (str, type)) and dtype in _OBJECT_TYPES:
-        return np.dtype(object), object_codec or numcodecs.get_codec({"id": _OBJECT_TYPES[dtype]})
+        return np.dtype(object), object_codec or get_codec({"id": _OBJECT_TYPES[dtype]})
     if isinstance(dtype, str) and dtype.startswith("array:"):
-        return np.dtype(object), object_codec or numcodecs.VLenArray(dtype.removeprefix("array:"))
+        vlen_array = {"id": "vlen-array", "dtype": dtype.removeprefix("array:")}
+        return np.dtype(object), object_codec or get_codec(vlen_array)
     if getattr(dtype, "kind", None) == "T":
         # NumPy's own text of any length
-        return np.dtype(object), object_codec or numcodecs.VLenUTF8()
+        return np.dtype(object), object_codec or get_codec({"id": "vlen-utf8"})
     try:
         element_dtype: AnyDtype = np.dtype(dtype)
     except TypeError as exc:
@@ -1004,4 +1007,4 @@ def found_array(node: Node, entry: NodeEntry, mode: str, options: dict[str, Opti
     if mode in ("w-", "x"):
         raise ContainsArrayError(node.path)
     metadata = entry.parse()
-    return Array.from_state(open_state(node, ArrayConfig(read_only=mode == "r", **options), metadata))
+    return Array.from_state(open_state(node, array_config(read_only=mode == "r", **options), metadata))

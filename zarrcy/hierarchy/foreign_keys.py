@@ -7,7 +7,8 @@ import re
 from collections.abc import Sequence
 
 from zarrcy import metadata
-from zarrcy.errors import ArchiveError, ForeignDataError, KeyPathError
+from zarrcy.archive_error import ArchiveError
+from zarrcy.errors import ForeignDataError, KeyPathError
 from zarrcy.keys import is_own_name, is_system_name, prefix_of
 from zarrcy.storage import access
 from zarrcy.storage.listing import listdir

@@ -21,7 +21,7 @@ from zarrcy.hierarchy.node_properties import NodeProperties
 from zarrcy.indexing.chunk_shapes import normalize_shape
 from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.metadata import NodeEntry
-from zarrcy.settings import ArrayConfig, ExtraOptions, take_options
+from zarrcy.settings import ArrayConfig, ExtraOptions, array_config, take_options
 from zarrcy.types import (
     JSON,
     AnyArray,
@@ -145,7 +145,9 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
             store, chunk_store = normalize_stores(store, chunk_store, None, "r")
             node = Node(store, path, chunk_store, synchronizer)
             node.load_group()
-            config = ArrayConfig(bool(read_only), cache_attrs=cache_attrs, meta_array=meta_array, **options)
+            config = array_config(
+                read_only=bool(read_only), cache_attrs=cache_attrs, meta_array=meta_array, **options
+            )
             state = GroupState(node, config)
         self._state = state
         self._node = state.node

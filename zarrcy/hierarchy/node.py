@@ -20,8 +20,7 @@ from zarrcy.errors import (
     ReadOnlyError,
 )
 from zarrcy.keys import is_own_name, normalize_path, prefix_of
-from zarrcy.metadata import ArrayMetadata, ArraySpec, NodeEntry
-from zarrcy.metadata.json_writer import json_attributes
+from zarrcy.metadata import ArrayMetadata, NodeEntry
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import getsize, getsize_deep, listdir, rename, rmdir, warn_denied
@@ -30,6 +29,7 @@ from zarrcy.sync.key_locks import KeyLock
 from zarrcy.types import JSON, Buffer, Key, Store, Synchronizer, ZarrFormat
 
 if TYPE_CHECKING:
+    from zarrcy.metadata import ArraySpec
     from zarrcy.metadata.format import Format
 
 
@@ -463,7 +463,10 @@ class Node:
         """
         format = self.format
         key = format.document_key(self.prefix, "array")
-        attributes = attributes and json_attributes(attributes, key)
+        if attributes:
+            from zarrcy.metadata.json_writer import json_attributes
+
+            attributes = json_attributes(attributes, key)
         documents = format.array_documents(self.prefix, array, attributes)
         written = format.as_stored(array, documents[key], key, _default_separator(self.store))
         with self.lock(key):
@@ -478,9 +481,10 @@ class Node:
         ContainsArrayError, ContainsGroupError
             If there is a node at this path, or a parent is an array, and `overwrite` is false.
         """
-        attributes = attributes and json_attributes(
-            attributes, self.format.document_key(self.prefix, "group")
-        )
+        if attributes:
+            from zarrcy.metadata.json_writer import json_attributes
+
+            attributes = json_attributes(attributes, self.format.document_key(self.prefix, "group"))
         self._create("group", self.format.group_documents(self.prefix, attributes), overwrite)
 
     def require_group(self, overwrite: bool = False, attributes: Mapping[str, JSON] | None = None) -> bool:

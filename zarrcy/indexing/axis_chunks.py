@@ -7,14 +7,14 @@ group of neighbouring chunks with the same length, so that a million equal chunk
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from _bisect import bisect_right  # `bisect` is one module more
 from collections.abc import Iterator
 from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy._lazy import LazyAttribute
+from zarrcy.types import LazyAttribute
 
 _LONGEST = 2**62
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
 
 from zarrcy import settings
-from zarrcy.metadata import v2, v3, v3_draft
+from zarrcy.metadata import v2, v3
 from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, NodeEntry, Parse
-from zarrcy.metadata.array_spec import ArraySpec
 from zarrcy.types import Key, Store, ZarrFormat
 
 if TYPE_CHECKING:
+    from zarrcy.metadata.array_spec import ArraySpec
     from zarrcy.metadata.format import Format
 
 __all__ = [
@@ -31,6 +32,29 @@ __all__ = [
     "of_version",
     "owns_store",
 ]
+
+
+class _Draft:
+    """The draft of v3, whose module is imported when something asks more of it than its version."""
+
+    ZARR_FORMAT = "3-draft"
+
+    def __getattr__(self, name: str) -> object:
+        value: object = getattr(import_module("zarrcy.metadata.v3_draft"), name)
+        # the next use takes no call
+        setattr(self, name, value)
+        return value
+
+
+v3_draft = cast("Format", _Draft())
+
+
+def __getattr__(name: str) -> object:
+    if name == "ArraySpec":
+        # only creating an array needs it
+        return import_module("zarrcy.metadata.array_spec").ArraySpec
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 # The formats that nodes of one store can mix. If a node has documents of both, the newer version counts.
 NODE_BY_NODE: tuple[Format, ...] = (v3, v2)
@@ -54,7 +78,7 @@ def detect(store: Store, prefixes: Iterable[str]) -> Format:
 
 def owns_store(store: Store) -> bool:
     """Return whether one format determines the layout of a whole store, with keys outside of the paths of nodes."""
-    return v3_draft.exists(store)
+    return v3_draft.exists(store, "")
 
 
 def of_version(version: ZarrFormat | None, argument: str = "zarr_format") -> Format | None:

@@ -300,7 +300,7 @@ class NodeEntry:
 def _stage_decoding(stage: Stage) -> tuple[object, ...]:
     """Return a value that is equal for two stages that decode alike."""
     if isinstance(stage, (Filter, Compressor)):
-        return stage.name, stage.codec.get_config()
+        return stage.name, stage.configured.get_config()
     if isinstance(stage, Shard):
         parts = [_stage_decoding(part) for part in (*stage.stages, *stage.index_stages)]
         return stage.name, stage.chunk_shape, stage.index_at_end, stage.dtype, parts

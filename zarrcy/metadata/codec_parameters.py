@@ -12,11 +12,11 @@ from __future__ import annotations
 import math
 import numbers
 import re
+import sys
 from codecs import lookup
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import numcodecs
 import numpy as np
 
 from zarrcy.metadata.json_member import Member
@@ -378,7 +378,8 @@ def numcodecs_config(member: Member, itemsize: int, codec: str | None = None) ->
         If a parameter is not valid.
     """
     name = codec if codec is not None else member.require("id").string()
-    registered = numcodecs.registry.codec_registry.get(name)
+    registry = sys.modules.get("numcodecs.registry")
+    registered = None if registry is None else registry.codec_registry.get(name)
     if registered is not None and not registered.__module__.startswith(("numcodecs.", "zarrcy.")):
         return dict(member.object())
     config = checked(member, name, NUMCODECS)
@@ -395,6 +396,8 @@ def numcodecs_config(member: Member, itemsize: int, codec: str | None = None) ->
 
 
 def _numcodecs_version() -> tuple[int, ...]:
+    import numcodecs
+
     return tuple(int(part) for part in re.findall(r"\d+", numcodecs.__version__)[:2])
 
 

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from zarrcy.codecs import Compressor, Filter, Pack, Shard, Stage, Transpose
-from zarrcy.codecs.array_codecs import is_ml_dtype
+from zarrcy.codecs.elements import is_ml_dtype
 from zarrcy.codecs.encoded_size import encoded_nbytes
-from zarrcy.codecs.n5 import N5ChunkWrapper
 from zarrcy.codecs.typed_blosc import decode, encode, is_own
 from zarrcy.metadata.array_metadata import ArrayMetadata
 from zarrcy.types import AnyArray, AnyDtype, Codec, Elements, Shape
@@ -67,9 +66,9 @@ def _check(stages: Sequence[Stage], shape: Shape, dtype: AnyDtype) -> None:
             _check(stage.stages, stage.chunk_shape, dtype if stage.dtype is None else stage.dtype)
             nbytes = None
         elif isinstance(stage, (Filter, Compressor)):
-            _check_length(stage.codec, shape, n_elements, nbytes)
-            nbytes = encoded_nbytes(stage.codec, nbytes)
-    codecs = [stage.codec for stage in stages if isinstance(stage, (Filter, Compressor))]
+            _check_length(stage.configured, shape, n_elements, nbytes)
+            nbytes = encoded_nbytes(stage.configured, nbytes)
+    codecs = [stage.configured for stage in stages if isinstance(stage, (Filter, Compressor))]
     plain = all(isinstance(stage, (Filter, Compressor, Pack, Transpose)) for stage in stages)
     if plain and codecs and n_elements and str(codecs[0].codec_id) in _TRIED:
         _try(codecs, n_elements, dtype)
@@ -95,8 +94,8 @@ def _check_length(codec: Codec, shape: Shape, n_elements: int, nbytes: int | Non
                 f"a chunk of shape {shape} has {nbytes} bytes for the codec 'shuffle', which are not a multiple of its "
                 f"elementsize {size}"
             )
-    if isinstance(codec, N5ChunkWrapper) and codec.compressor is not None:
-        _check_length(codec.compressor, shape, n_elements, nbytes)
+    if name == "n5_wrapper" and (inner := getattr(codec, "compressor", None)) is not None:
+        _check_length(inner, shape, n_elements, nbytes)
 
 
 def _try(codecs: list[Codec], n_elements: int, dtype: AnyDtype) -> None:

@@ -219,9 +219,9 @@ def batch_nbytes(store: Store) -> int:
     if offers(mapping_of(store), "getitems"):
         if is_local(store):
             return 8 * 2**20
-        from zarrcy.sync.io_depth import most_nbytes
+        from zarrcy.sync.io_depth import recent_most_nbytes
 
-        return min(_FAR_BATCH_NBYTES, most_nbytes())
+        return min(_FAR_BATCH_NBYTES, recent_most_nbytes())
     return 2**62 if is_in_memory(store) else 128 * 2**10
 
 
@@ -273,7 +273,7 @@ def document(store: Store, key: Key, most: int = MAX_CONSOLIDATED_NBYTES) -> Buf
         value = cast(ReadsManyValues, store).read_values([key], most, strict=False)[0]
     else:
         value = get(store, key)
-    return value if type(value) is bytes else _document_of(store, key, value)
+    return value if value is None or type(value) is bytes else _document_of(store, key, value)
 
 
 def documents(store: Store) -> Reader:

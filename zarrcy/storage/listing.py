@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 
@@ -65,6 +64,8 @@ def list_sorted(keys: Sequence[str], path: str) -> list[str]:
     >>> list_sorted(["a/0", "a/b/0", "a/b/1", "ab"], "a")
     ['0', 'b']
     """
+    from bisect import bisect_left  # stores in directories do not need it
+
     prefix = prefix_of(path)
     at, stop = bisect_left(keys, prefix), len(keys)
     if prefix:

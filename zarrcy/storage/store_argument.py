@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from zarrcy.errors import StoreArgumentError
 from zarrcy.storage.local.directory import DirectoryStore
-from zarrcy.storage.memory import KVStore, MemoryStore
 from zarrcy.types import JSON, Store, ZarrFormat
 
 if TYPE_CHECKING:
@@ -69,6 +68,8 @@ def normalize_store_arg(
     <FSStore 'memory:///example' mode='r'>
     """
     if store is None:
+        from zarrcy.storage.memory import MemoryStore
+
         return MemoryStore(dimension_separator=dimension_separator)
     if isinstance(store, (str, os.PathLike)):
         return _store_at(os.fspath(store), storage_options, mode, dimension_separator)
@@ -76,6 +77,8 @@ def normalize_store_arg(
     if adopted is not None:
         return adopted
     if isinstance(store, dict):
+        from zarrcy.storage.memory import KVStore
+
         return KVStore(store, dimension_separator=dimension_separator)
     if isinstance(store, MutableMapping):
         return store

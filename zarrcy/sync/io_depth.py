@@ -5,6 +5,8 @@ Loaded when a store shows that it is slow: on a warm local disk the number is th
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from zarrcy import settings
@@ -21,6 +23,9 @@ GROUPS = 4
 MOST_NBYTES = 256 * 2**20
 # The values may use this part of the memory that is left.
 MEMORY_SHARE = 4
+# Finding out how much memory is left takes a tenth of a millisecond, and opening an array needs it. A program cannot
+# fill much memory in the time for which the answer is kept.
+_KEPT_SECONDS = 0.05
 
 
 class Depth(NamedTuple):
@@ -65,7 +70,7 @@ def depth_for(latency: Latency, held_nbytes: int, most_values: int = FILES_AT_ON
     n = thread_pool.n_threads()
     # twice as many as would do if waits and work took the same time for each value
     wanted = 2 * (n + n * latency.wait_ns // max(1, latency.work_ns))
-    return Depth(min(wanted, most_values) - 1, max(n, most_values), held_nbytes, most_nbytes())
+    return Depth(min(wanted, most_values) - 1, max(n, most_values), held_nbytes, recent_most_nbytes())
 
 
 def groups_of_requests(batch: int, n_values: int) -> tuple[int, int]:
@@ -100,6 +105,44 @@ def most_nbytes(root: str = "") -> int:
     """Return how many bytes of values may be in flight in this process."""
     left = memory_left(root)
     return MOST_NBYTES if left is None else min(MOST_NBYTES, left // MEMORY_SHARE)
+
+
+class Kept:
+    """A number that is measured again when some time has passed.
+
+    Parameters
+    ----------
+    measure : callable
+        Returns the number.
+    seconds : float
+        For how long an answer is kept.
+    clock : callable, optional
+        Returns the time in seconds.
+
+    Examples
+    --------
+    >>> numbers = iter([7, 8])
+    >>> kept = Kept(lambda: next(numbers), 3600)
+    >>> kept(), kept()
+    (7, 7)
+    """
+
+    def __init__(
+        self, measure: Callable[[], int], seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._measure, self._seconds, self._clock = measure, seconds, clock
+        # one object, because threads may call at the same time
+        self._answer: tuple[float, int] | None = None
+
+    def __call__(self) -> int:
+        now, answer = self._clock(), self._answer
+        if answer is None or now - answer[0] >= self._seconds:
+            self._answer = answer = (now, self._measure())
+        return answer[1]
+
+
+recent_most_nbytes = Kept(most_nbytes, _KEPT_SECONDS)
+"""Returns what `most_nbytes` returned at most 50 ms ago."""
 
 
 def memory_left(root: str = "") -> int | None:

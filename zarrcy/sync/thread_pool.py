@@ -12,12 +12,17 @@ import threading
 from _thread import start_new_thread
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 from zarrcy import settings
 from zarrcy.settings import check_n_threads
 from zarrcy.sync.key_locks import ContextValue, Descriptor, WorkerGroup
+
+try:
+    # `queue` imports three more modules
+    from _queue import SimpleQueue
+except ImportError:
+    from queue import SimpleQueue
 
 if TYPE_CHECKING:
     from zarrcy.sync.io_depth import Depth

@@ -64,7 +64,8 @@ class NewShard:
 
     def __init__(self, fd: int, form: IndexFormat, copy_nbytes: int) -> None:
         self.fd, self._form, self._copy_nbytes = fd, form, copy_nbytes
-        self.index = np.full((form.n_chunks, 2), ABSENT, np.uint64)
+        self.index = np.empty((form.n_chunks, 2), np.uint64)
+        self.index.fill(ABSENT)
         self.end = np.array([0 if form.at_end else form.nbytes], np.int64)
 
     def append(self, chunk: int, encoded: Buffer) -> None:

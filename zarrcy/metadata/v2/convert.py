@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numcodecs
-
 from zarrcy.codecs import Compressor, Filter, Pack, Shard, Transpose
+from zarrcy.codecs.configured import actual, get_codec
 from zarrcy.codecs.crc32c import CRC32C
 from zarrcy.metadata.array_metadata import ArrayMetadata
 from zarrcy.metadata.v2 import dtypes
@@ -47,7 +46,7 @@ def _codec(codec: Codec) -> Codec:
     name = codec.codec_id
     registered: Codec | None
     try:
-        registered = numcodecs.get_codec(codec.get_config())
+        registered = actual(get_codec(codec.get_config()))
     except (ValueError, TypeError):
         registered = None
     # a codec from elsewhere may have the name of one of numcodecs and do something else; CRC32C is the same

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numcodecs
-
 from zarrcy.codecs import as_codec
+from zarrcy.codecs.configured import DEFAULT, get_codec
 from zarrcy.codecs.typed_blosc import is_own
 from zarrcy.errors import BadCompressorError, MetadataError
 from zarrcy.metadata.array_metadata import ArrayMetadata
@@ -110,8 +109,7 @@ def _as_compressor(compressor: CodecLike | None) -> Codec | None:
     if compressor is None:
         return None
     if isinstance(compressor, str) and compressor == "default":
-        default: Codec = numcodecs.Blosc()
-        return default
+        return get_codec(DEFAULT)
     try:
         return as_codec(compressor)
     except ValueError as exc:
@@ -164,8 +162,11 @@ def _checksum_filters(compressor: Codec | None, dtype: AnyDtype) -> list[Codec]:
     Filters are the only place: the one place after them is that of the compressor. CRC-32C needs an additional
     package in other readers; every version of numcodecs has this CRC-32.
     """
+    import numcodecs
+
     checksum: Codec = numcodecs.CRC32()
-    if getattr(compressor, "shuffle", 0) and dtype.itemsize > 1 and not dtype.hasobject:
+    shuffle = {} if compressor is None else compressor.get_config()
+    if shuffle.get("shuffle", 0) and dtype.itemsize > 1 and not dtype.hasobject:
         # Blosc gets single bytes from the checksum; without a shuffle before it, they would compress badly
         return [numcodecs.Shuffle(dtype.itemsize), checksum]
     return [checksum]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from zarrcy.keys import is_own_name
 from zarrcy.metadata.array_metadata import ArrayMetadata, NodeEntry
-from zarrcy.metadata.node_lookup import find
 from zarrcy.metadata.v2.documents import (
     ARRAY_KEY,
     DOCUMENTS,
@@ -30,6 +29,8 @@ def exists(store: Store, prefix: str) -> bool:
 
 def kinds_at(store: Store, prefixes: Sequence[str]) -> Iterator[str | None]:
     """Iterate over the kinds of nodes: "array", "group", or None if there is no node."""
+    from zarrcy.metadata.node_lookup import find  # opening an array does not need it
+
     present = access.finder(store)
     nodes = find(
         prefixes,
@@ -50,6 +51,8 @@ def load_at(
     MetadataError
         If the document of a group is malformed.
     """
+    from zarrcy.metadata.node_lookup import find
+
     for node in find(prefixes, document_key, access.document_reader(store), offers(store, "getitems")):
         if node is None:
             yield None

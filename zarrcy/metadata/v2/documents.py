@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
-
-import numcodecs
+from typing import TYPE_CHECKING, NamedTuple
 
 from zarrcy.codecs import Compressor, Filter, Pack, Stage, Transpose
+from zarrcy.codecs.configured import complete, get_codec, is_replaced
 from zarrcy.errors import CodecNotAvailableError, MetadataError
 from zarrcy.indexing.chunk_shapes import MAX_NDIM
 from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys
-from zarrcy.metadata.json_member import MAX_CODECS, Member
-from zarrcy.metadata.json_writer import ASCII_STYLE, UNSORTED_STYLE, V2_STYLE, Style, dump_json, sorts_names
 from zarrcy.metadata.v2.dtypes import decode_dtype, encode_dtype, encode_fill_value, fill_value_of
 from zarrcy.storage import access
 from zarrcy.storage.json_reader import parse_json
 from zarrcy.types import JSON, AnyDtype, Buffer, Codec, Key, Shape, Store
+
+if TYPE_CHECKING:
+    from zarrcy.metadata.json_writer import Style
 
 ZARR_FORMAT = 2
 ARRAY_KEY = ".zarray"
@@ -30,14 +30,6 @@ DOCUMENTS: tuple[str, ...] = (*DOCUMENTS_OF_NODES, CONSOLIDATED_KEY)
 KEY_OF_KIND = {"array": ARRAY_KEY, "group": GROUP_KEY}
 
 _PACK = Pack()
-# The compressor of arrays that do not choose one; it needs no check.
-_DEFAULT_COMPRESSOR: dict[str, JSON] = {
-    "blocksize": 0,
-    "clevel": 5,
-    "cname": "lz4",
-    "id": "blosc",
-    "shuffle": 1,
-}
 # Shapes and chunks have lengths below this, in elements or bytes.
 _LENGTH_LIMIT = 2**62
 _REQUIRED = frozenset({"chunks", "dtype", "shape", "zarr_format"})
@@ -194,8 +186,8 @@ def _parse_zarray(document: Buffer, key: Key, default_separator: str) -> ParsedZ
     filters = members.get("filters") or []
     if not isinstance(filters, list):
         raise MetadataError(key, f"'filters' is {filters!r}; it must be a list or null")
-    if len(filters) > MAX_CODECS:
-        raise MetadataError(key, f"'filters' has {len(filters)} items; an array has at most {MAX_CODECS}")
+    if filters:
+        _check_number(filters, key)
     try:
         dtype = _parse_dtype(members["dtype"])
     except (ValueError, TypeError, OverflowError) as exc:
@@ -205,7 +197,7 @@ def _parse_zarray(document: Buffer, key: Key, default_separator: str) -> ParsedZ
     filters, itemsize = checked_filters(filters, dtype, key)
     compressor = members.get("compressor")
     if compressor is not None:
-        compressor = _checked_codec(Member(key, "compressor", compressor), itemsize)
+        compressor = _checked_codec(key, "compressor", compressor, itemsize)
     return ParsedZarray(
         shape=shape,
         # chunks may have length 0 along an axis without elements
@@ -257,22 +249,32 @@ def checked_filters(configs: list[JSON], dtype: AnyDtype, key: Key) -> tuple[lis
     itemsize = dtype.itemsize
     checked: list[JSON] = []
     for i, config in enumerate(configs):
-        checked.append(_checked_codec(Member(key, f"filters[{i}]", config), itemsize))
+        checked.append(_checked_codec(key, f"filters[{i}]", config, itemsize))
         itemsize = stored_itemsize(checked[-1], itemsize)
     return checked, itemsize
 
 
-def _checked_codec(member: Member, itemsize: int) -> dict[str, JSON]:
-    if not isinstance(member.value, dict) or not isinstance(member.value.get("id"), str):
-        raise MetadataError(
-            member.key,
-            f"{member.value!r} is not the configuration of a codec; it must be an object with an 'id'",
-        )
-    if member.value == _DEFAULT_COMPRESSOR:
-        return _DEFAULT_COMPRESSOR
-    from zarrcy.metadata.codec_parameters import numcodecs_config  # most arrays have the default compressor
+def _check_number(filters: list[JSON], key: Key) -> None:
+    from zarrcy.metadata.json_member import MAX_CODECS
 
-    return numcodecs_config(member, itemsize)
+    if len(filters) > MAX_CODECS:
+        raise MetadataError(key, f"'filters' has {len(filters)} items; an array has at most {MAX_CODECS}")
+
+
+def _checked_codec(key: Key, place: str, config: JSON, itemsize: int) -> dict[str, JSON]:
+    if not isinstance(config, dict) or not isinstance(config.get("id"), str):
+        raise MetadataError(
+            key,
+            f"{config!r} is not the configuration of a codec; it must be an object with an 'id'",
+        )
+    whole = complete(config)
+    if whole is not None and not is_replaced(whole["id"]):
+        return whole
+    # most arrays have a codec of the kernels
+    from zarrcy.metadata.codec_parameters import numcodecs_config
+    from zarrcy.metadata.json_member import Member
+
+    return numcodecs_config(Member(key, place, config), itemsize)
 
 
 def codec_of(config: dict[str, JSON], key: Key) -> Codec:
@@ -286,14 +288,15 @@ def codec_of(config: dict[str, JSON], key: Key) -> Codec:
         If the codec is not installed.
     """
     try:
-        codec: Codec = numcodecs.get_codec(config)
+        return get_codec(config)
     except Exception as exc:
+        import numcodecs
+
         if config["id"] not in numcodecs.registry.codec_registry:
             raise CodecNotAvailableError(key, config["id"]) from exc
         raise MetadataError(
             key, f"the codec {config['id']!r} does not accept the configuration {config!r} ({exc})"
         ) from exc
-    return codec
 
 
 def stages_of(order: str, filters: list[Codec], compressor: Codec | None, ndim: int) -> tuple[Stage, ...]:
@@ -324,6 +327,8 @@ def array_documents(
     prefix: str, description: ArrayMetadata, attributes: Mapping[str, JSON] | None = None
 ) -> dict[Key, bytes]:
     """Return the documents of an array by their keys."""
+    from zarrcy.metadata.json_writer import ASCII_STYLE, dump_json  # reading does not need it
+
     key = prefix + ARRAY_KEY
     stated = description.extra_fields
     document = (
@@ -335,6 +340,8 @@ def array_documents(
 
 
 def _style_of(stated: Mapping[str, JSON]) -> Style:
+    from zarrcy.metadata.json_writer import UNSORTED_STYLE
+
     return UNSORTED_STYLE._replace(is_ascii=not isinstance(stated, _NotASCII))
 
 
@@ -357,7 +364,7 @@ def _members_changed_since(stated: Mapping[str, JSON], description: ArrayMetadat
 def _members_of(description: ArrayMetadata) -> dict[str, JSON]:
     """Return the members of the document of a new array."""
     filters = [stage.codec for stage in description.stages if isinstance(stage, Filter)]
-    compressors = [stage.codec for stage in description.stages if isinstance(stage, Compressor)]
+    compressors = [stage.configured for stage in description.stages if isinstance(stage, Compressor)]
     members: dict[str, JSON] = {
         "chunks": list(description.chunk_shape),
         "compressor": config_of(compressors[0]) if compressors else None,
@@ -384,7 +391,9 @@ def config_of(codec: Codec) -> dict[str, JSON]:
 
 def codecs_of(description: ArrayMetadata) -> list[JSON]:
     """Return the configurations of the codecs, in the order of encoding."""
-    return [config_of(stage.codec) for stage in description.stages if isinstance(stage, (Filter, Compressor))]
+    return [
+        config_of(stage.configured) for stage in description.stages if isinstance(stage, (Filter, Compressor))
+    ]
 
 
 def save_array(
@@ -406,12 +415,16 @@ def attributes_document(
     key: Key, attributes: Mapping[str, JSON], before: Mapping[str, JSON] | None = None
 ) -> bytes:
     """Return the document of attributes that is stored at a key; see `save_attributes`."""
+    from zarrcy.metadata.json_writer import UNSORTED_STYLE, V2_STYLE, dump_json, sorts_names
+
     style = V2_STYLE if not before or sorts_names(before) else UNSORTED_STYLE
     return dump_json(dict(attributes), key, style)
 
 
 def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -> dict[Key, bytes]:
     """Return the documents of a new group by their keys."""
+    from zarrcy.metadata.json_writer import dump_json
+
     documents = {prefix + GROUP_KEY: dump_json({"zarr_format": ZARR_FORMAT})}
     return _with_attributes(documents, prefix, attributes)
 
@@ -421,6 +434,8 @@ def _with_attributes(
 ) -> dict[Key, bytes]:
     if not attributes:
         return documents
+    from zarrcy.metadata.json_writer import dump_json
+
     return documents | {prefix + ATTRS_KEY: dump_json(dict(attributes), prefix + ATTRS_KEY)}
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 import re
 from functools import lru_cache
 
 import numpy as np
 
-from zarrcy.codecs.array_codecs import is_ml_dtype
-from zarrcy.metadata.json_member import MAX_FIELDS
+from zarrcy.codecs.elements import is_ml_dtype
 from zarrcy.types import JSON, AnyDtype, Elements
 
 # Typestrings of NumPy's array protocol. Other forms that NumPy accepts are refused: documents are not trusted.
@@ -104,6 +101,8 @@ def _descr_of(value: JSON, depth: int) -> JSON:
         return value
     if not isinstance(value, list) or not value or depth > _MAX_DEPTH:
         raise ValueError(f"{value!r} is not a data type; it must be a string or a list of fields")
+    from zarrcy.metadata.json_member import MAX_FIELDS  # few arrays have fields
+
     if len(value) > MAX_FIELDS:
         raise ValueError(f"{len(value)} fields; an element has at most {MAX_FIELDS}")
     fields = []
@@ -203,14 +202,26 @@ def encode_fill_value(value: Elements, dtype: AnyDtype) -> JSON:
     if kind == "U":
         return str(value)
     if kind == "S":
-        return base64.standard_b64encode(bytes(value)).decode()
+        return _to_base64(bytes(value))
     if kind == "V" and dtype.hasobject:
         # the bytes are addresses
         return None
     if kind == "V":
-        return base64.standard_b64encode(value.tobytes()).decode()
+        return _to_base64(value.tobytes())
     # an object: JSON does not have bytes
-    return base64.standard_b64encode(value).decode() if isinstance(value, bytes) else value
+    return _to_base64(value) if isinstance(value, bytes) else value
+
+
+def _to_base64(data: bytes) -> str:
+    import binascii  # few arrays have such fill values
+
+    return binascii.b2a_base64(data, newline=False).decode()
+
+
+def _from_base64(value: JSON) -> bytes:
+    import binascii
+
+    return binascii.a2b_base64(value)
 
 
 def _encode_float(value: float) -> JSON:
@@ -303,8 +314,8 @@ def _cached_fill_value(value: JSON, text: str, dtype: AnyDtype) -> Elements:
 
 def _decode_bytes(value: JSON) -> bytes:
     try:
-        return base64.standard_b64decode(value)
-    except (TypeError, ValueError, binascii.Error):
+        return _from_base64(value)
+    except (TypeError, ValueError):
         # old writers stored the text itself, or 0 for an empty value: see `tolerated_spellings`
         return b"" if value == 0 else str(value).encode()
 
@@ -313,7 +324,7 @@ def _decode_pickled(value: JSON, dtype: AnyDtype, object_codec: str) -> Elements
     """Return the fill value of elements with objects in fields, which zarr-python 2 stores as the codec encodes it."""
     if not isinstance(value, str):
         return None
-    data = base64.standard_b64decode(value)
+    data = _from_base64(value)
     if object_codec != "pickle":
         return None
     from numcodecs import Pickle
@@ -327,8 +338,8 @@ def _decode_void(value: JSON, dtype: AnyDtype) -> Elements:
     if value == 0 and not isinstance(value, str):
         return np.zeros((), dtype)[()]
     try:
-        data = base64.standard_b64decode(value)
-    except (TypeError, ValueError, binascii.Error) as exc:
+        data = _from_base64(value)
+    except (TypeError, ValueError) as exc:
         raise ValueError(
             f"{value!r} is not a fill value for {dtype}; it must be its bytes in base64"
         ) from exc

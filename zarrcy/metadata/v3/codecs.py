@@ -7,10 +7,8 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import numcodecs
 import numpy as np
 
 from zarrcy.codecs import Compressor, Filter, Pack, Shard, Stage, Transpose
@@ -20,10 +18,10 @@ from zarrcy.codecs.array_codecs import (
     PackBits,
     Reorder,
     ScaleOffset,
-    is_ml_dtype,
-    plain,
 )
+from zarrcy.codecs.configured import complete, get_codec, is_replaced
 from zarrcy.codecs.crc32c import CRC32C
+from zarrcy.codecs.elements import is_ml_dtype, plain
 from zarrcy.codecs.typed_blosc import blosc
 from zarrcy.errors import CodecNotAvailableError
 from zarrcy.metadata.codec_parameters import IGNORED, ZARR_V3, checked, numcodecs_config
@@ -31,6 +29,9 @@ from zarrcy.metadata.json_member import MAX_CODECS, MAX_DEPTH, Extension, Member
 from zarrcy.metadata.v3 import fill_values
 from zarrcy.metadata.v3.data_types import DataType, has_byte_order, parse_dtype
 from zarrcy.types import JSON, AnyDtype, Codec, Elements, Shape
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "zarrcy.codecs"
 PREFIX = "numcodecs."
@@ -206,12 +207,21 @@ def depends_on_registry(codecs: JSON) -> bool:
 
 
 def _is_registered(name: str) -> bool:
+    if complete({"id": name}) is not None and not is_replaced(name):
+        return True
+    if name == "n5_wrapper":
+        # it registers itself
+        import zarrcy.codecs.n5  # noqa: F401
+    import numcodecs
+
     return name in numcodecs.registry.codec_registry or name in numcodecs.registry.entries
 
 
 @cache
 def _entry_points() -> dict[str, EntryPoint]:
     """Return the codecs of installed packages. The search takes milliseconds, so it happens once."""
+    from importlib.metadata import entry_points
+
     return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
 
 
@@ -316,7 +326,7 @@ def _vlen(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
     ext.allow_only()
     if _VLEN.get(spec.kind.variable) != ext.name:
         ext.member.fail(f"it encodes elements of variable length, not {spec.kind.variable or spec.dtype}")
-    return _pack(spec, Filter(numcodecs.get_codec({"id": ext.name})), Pack())
+    return _pack(spec, Filter(get_codec({"id": ext.name})), Pack())
 
 
 def _packbits(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
@@ -407,15 +417,14 @@ def _blosc(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
 
 
 def _gzip(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
-    return _compressor(numcodecs.GZip(_config(ext).get("level", 1)), spec)
+    return _compressor(get_codec({"id": "gzip", "level": _config(ext).get("level", 1)}), spec)
 
 
 def _zstd(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
     config = _config(ext)
-    level = config.get("level", 0)
     # older versions of numcodecs do not have the checksum
-    codec = numcodecs.Zstd(level, checksum=True) if config.get("checksum") else numcodecs.Zstd(level)
-    return _compressor(codec, spec)
+    checksum = {"checksum": True} if config.get("checksum") else {}
+    return _compressor(get_codec({"id": "zstd", "level": config.get("level", 0), **checksum}), spec)
 
 
 def _crc32c(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
@@ -473,7 +482,7 @@ def _of_numcodecs(ext: Extension, name: str, spec: ChunkSpec, is_bytes: bool) ->
     if name == "shuffle":
         config.setdefault("elementsize", itemsize)
     try:
-        codec: Codec = numcodecs.get_codec(config)
+        codec = get_codec(config)
     except Exception as exc:
         ext.member.fail(f"the codec {name!r} of numcodecs does not accept this ({type(exc).__name__}: {exc})")
     kind = _KINDS.get(name, BYTES if is_bytes else ARRAY)

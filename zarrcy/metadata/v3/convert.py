@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from zarrcy.codecs import Compressor, Filter, N5ChunkWrapper, Pack, Shard, Transpose
+from zarrcy.codecs import Compressor, Filter, Pack, Shard, Transpose
 from zarrcy.errors import MetadataError
 from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys
 from zarrcy.metadata.array_spec import CodecLike
@@ -48,7 +48,7 @@ def _document(description: ArrayMetadata) -> dict[str, JSON]:
     compressors = [stage.codec for stage in description.stages if isinstance(stage, Compressor)]
     if any(isinstance(stage, Shard) for stage in description.stages):
         raise ValueError("its chunks are in shards")
-    if any(isinstance(codec, N5ChunkWrapper) for codec in compressors):
+    if any(isinstance(stage, Compressor) and stage.makes_blocks for stage in description.stages):
         raise ValueError("its chunks are N5 blocks")
     codecs: list[CodecLike] = [
         {"name": "transpose", "configuration": {"order": list(stage.order)}}

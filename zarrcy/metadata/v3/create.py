@@ -6,10 +6,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numcodecs
-
 from zarrcy import _kernels
 from zarrcy.codecs import Filter, as_codec
+from zarrcy.codecs.configured import DEFAULT, get_codec
 from zarrcy.codecs.typed_blosc import blosc_shuffle
 from zarrcy.errors import MetadataError
 from zarrcy.indexing.chunk_shapes import normalize_chunks, normalize_shards
@@ -224,7 +223,7 @@ def _codecs(request: ArraySpec, kind: DataType, filters: list[Codec]) -> list[JS
         axes = list(range(len(request.shape)))[::-1]
         codecs.append({"name": "transpose", "configuration": {"order": axes}})
     # as in zarr-python 2, the single element of an array without axes is not compressed
-    default = numcodecs.Blosc() if request.shape else None
+    default = get_codec(DEFAULT) if request.shape else None
     compressor = default if request.compressor == "default" else request.compressor
     codecs.extend(filters)
     if compressor is not None:

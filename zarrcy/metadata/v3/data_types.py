@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from zarrcy.codecs.array_codecs import is_ml_dtype
+from zarrcy.codecs.elements import is_ml_dtype
 from zarrcy.errors import MissingExtraError
 from zarrcy.metadata.json_member import MAX_DEPTH, MAX_FIELDS, Member
 from zarrcy.metadata.v2.dtypes import MAX_ITEM_NBYTES

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from zarrcy.errors import MetadataError
 from zarrcy.metadata.array_metadata import ArrayMetadata, NodeEntry
-from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.v3.document import (
     KEY,
     attributes_of,
@@ -17,6 +17,9 @@ from zarrcy.metadata.v3.document import (
     node_type,
 )
 from zarrcy.types import JSON, Key, Store
+
+if TYPE_CHECKING:
+    from zarrcy.metadata.json_member import Member
 
 # -- keys --------------------------------------------------------------------------------------------
 

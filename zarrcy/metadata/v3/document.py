@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from zarrcy.keys import is_own_name
-from zarrcy.metadata import json_writer
-from zarrcy.metadata.json_member import Member
 from zarrcy.storage import access, json_reader
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, Buffer, Key, Store
+
+if TYPE_CHECKING:
+    from zarrcy.metadata.json_member import Member
 
 ZARR_FORMAT = 3
 KEY = "zarr.json"
@@ -21,6 +23,8 @@ _GROUP_MEMBERS = {"zarr_format", "node_type", "attributes", CONSOLIDATED}
 
 def parse_json(document: Buffer, key: Key) -> Member:
     """Parse a document, which must be a JSON object. A store of consolidated metadata returns it parsed."""
+    from zarrcy.metadata.json_member import Member  # other formats do not need it
+
     return Member(key, "", json_reader.parse_json(document, key, json_reader.MAX_CONSOLIDATED_NBYTES))
 
 
@@ -107,4 +111,6 @@ def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -
 
 def dump_json(document: JSON, key: Key) -> bytes:
     """Return the bytes of a document: an indent of 2, UTF-8, members in the order of the specification."""
+    from zarrcy.metadata import json_writer  # reading does not need it
+
     return json_writer.dump_json(document, key, json_writer.V3_STYLE)

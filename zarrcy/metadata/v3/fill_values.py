@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from zarrcy.codecs.array_codecs import is_ml_dtype
+from zarrcy.codecs.elements import is_ml_dtype
 from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.v2.dtypes import normalize_fill_value
 from zarrcy.metadata.v3.data_types import DataType

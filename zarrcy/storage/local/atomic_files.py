@@ -71,9 +71,8 @@ class OpenValue:
 
     def read(self, start: int, nbytes: int | None) -> bytes:
         """Read up to `nbytes` bytes from `start`; see `zarrcy.storage.capabilities.ReadsRanges`."""
-        if start < 0:
-            start = max(0, self.nbytes + start)
-        available = max(0, self.nbytes - start)
+        start = max(0, self.nbytes + start) if start < 0 else min(start, self.nbytes)
+        available = self.nbytes - start
         nbytes = available if nbytes is None else min(nbytes, available)
         check_addressable(None, nbytes)
         read_at = os.pread if _HAS_PREAD else _seek_and_read
@@ -203,7 +202,7 @@ def is_link(path: str) -> bool:
     return os.path.islink(path)
 
 
-def read_file(path: str, most: int = -1, strict: bool = False) -> bytes | int | None:
+def read_file(path: str, most: int = -1, strict: bool = False, links: bool = False) -> bytes | int | None:
     """Return the content of a file; None if it does not exist; its length if it is longer than `most` bytes.
 
     Parameters
@@ -212,6 +211,8 @@ def read_file(path: str, most: int = -1, strict: bool = False) -> bytes | int | 
         As for `open_file`.
     most : int, default -1
         Length of the longest file that is read, in bytes; -1 for any length.
+    links : bool, default False
+        Whether a link to nothing, or a directory, raises an error, also if not `strict`.
 
     Raises
     ------
@@ -219,8 +220,11 @@ def read_file(path: str, most: int = -1, strict: bool = False) -> bytes | int | 
         If there is something else than a regular file, or the file can't be read.
     """
     if native is not None:
-        return native.read_file(path, most, strict)  # type: ignore[no-any-return]
+        return native.read_file(path, most, strict, links)  # type: ignore[no-any-return]
     opened = open_file(path, strict)
+    if opened is None and links and not strict and is_link(path):
+        # the system knows the error
+        opened = open_file(path, strict=True)
     if opened is None:
         return None
     descriptor, status = opened

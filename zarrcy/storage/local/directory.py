@@ -15,6 +15,7 @@ from typing import cast
 from zarrcy.errors import FSPathExistNotDir, KeyPathError, NotAFileError, ValueLengthError
 from zarrcy.keys import QUARANTINE, are_harmless, check_key, is_key, normalize_path, only_listed
 from zarrcy.storage.base import Store, check_ranges
+from zarrcy.storage.capabilities import OpenFile
 from zarrcy.storage.listing import warn_denied
 from zarrcy.storage.local.atomic_files import (
     OPEN_NEW,
@@ -25,6 +26,7 @@ from zarrcy.storage.local.atomic_files import (
     claim_file,
     explained,
     is_link,
+    native,
     open_file,
     partial_of,
     path_identities,
@@ -39,7 +41,6 @@ from zarrcy.storage.local.atomic_files import (
 from zarrcy.sync.key_locks import Descriptor
 from zarrcy.types import Buffer
 
-_ENDS = ("", "/", ".")
 _ATTEMPTS = 100
 # Threads that wait for the disk, and the files that each of them takes at a time.
 _SYNCING, _SYNCED_AT_ONCE = 16, 4
@@ -120,7 +121,7 @@ class DirectoryStore(Store):
         self._rewrites_keys = normalize_keys or not follow_symlinks
 
     def _file_of(self, key: str) -> str:
-        # hot path: these tests accept most keys; `check_key` decides about the others
+        # hot path: these tests accept most keys; `check_key` decides about the others; all texts contain the empty one
         if (
             key.__class__ is not str
             or ".." in key
@@ -129,8 +130,8 @@ class DirectoryStore(Store):
             or "\\" in key
             or "\0" in key
             or not key.isascii()
-            or key[:1] in _ENDS
-            or key[-1:] in _ENDS
+            or key[:1] in "/"
+            or key[-1:] in "/."
         ):
             check_key(key)
         if self._rewrites_keys:
@@ -185,10 +186,7 @@ class DirectoryStore(Store):
         """
         path = self._file_of(key)
         try:
-            value = read_file(path, most, strict)
-            if value is None and not strict and is_link(path):
-                # it leads to nothing: the system knows the error
-                value = read_file(path, most, strict=True)
+            value = read_file(path, most, strict, True)
         except OSError as exc:
             raise self._unread(key, exc) from exc
         if isinstance(value, int):
@@ -233,7 +231,7 @@ class DirectoryStore(Store):
             return NotAFileError(key, path, problem)
         return explained(exc, f"the value {key!r} can't be read", path)
 
-    def open_value(self, key: str) -> OpenValue | None:
+    def open_value(self, key: str) -> OpenFile | None:
         """Open the file of a value, to read parts of it. Close it after use.
 
         Parameters
@@ -243,7 +241,7 @@ class DirectoryStore(Store):
 
         Returns
         -------
-        OpenValue or None
+        OpenFile or None
             The open value; None if nothing is stored under the key.
 
         Raises
@@ -253,9 +251,14 @@ class DirectoryStore(Store):
         """
         return self._open_value(key, strict=True)
 
-    def _open_value(self, key: str, strict: bool) -> OpenValue | None:
+    def _open_value(self, key: str, strict: bool) -> OpenFile | None:
+        path = self._file_of(key)
+        if native is not None:
+            value = native.open_file(path)
+            if value is not False:
+                return cast("OpenFile | None", value)
         try:
-            opened = open_file(self._file_of(key), strict)
+            opened = open_file(path, strict)
         except OSError as exc:
             raise self._unread(key, exc) from exc
         if opened is None:

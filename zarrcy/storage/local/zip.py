@@ -14,7 +14,8 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import IO, ClassVar, Literal, TypeAlias, cast
 
-from zarrcy.errors import ArchiveError, ArchiveInUseError, NotErasableError, ReadOnlyError, ValueLengthError
+from zarrcy.archive_error import ArchiveError
+from zarrcy.errors import ArchiveInUseError, NotErasableError, ReadOnlyError, ValueLengthError
 from zarrcy.keys import check_key, is_key, normalize_path, prefix_of
 from zarrcy.storage.base import Store, flat, slice_of
 from zarrcy.storage.byte_ranges import agreed_versions

@@ -2,7 +2,8 @@
  * test_io_depth.py preloads this library.
  *
  * Only files whose path contains `slow_path` are affected. The first opens take 20 ms. Those after them wait until
- * `slow_need` threads are opening files, or for a minute; from then on, opening takes `slow_us` microseconds. */
+ * `slow_need` threads are opening files, or for a minute; from then on, opening takes `slow_us` microseconds. If
+ * `slow_spin_us` is set, each open works for so long instead of waiting. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -15,11 +16,18 @@
 enum { FIRST = 8, FIRST_US = 20000, STEP_US = 1000, MINUTE_US = 60000000 };
 
 char slow_path[4096];
-int slow_need, slow_us, slow_now, slow_most, slow_count, slow_met;
+int slow_need, slow_us, slow_spin_us, slow_now, slow_most, slow_count, slow_met;
 
 static void pause_us(long us) {
     struct timespec time = {us / 1000000, us % 1000000 * 1000};
     nanosleep(&time, 0);
+}
+
+/* Return the time that this thread has spent on a CPU. */
+static long cpu_us(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
 static void wait_for_others(const char *path) {
@@ -33,7 +41,10 @@ static void wait_for_others(const char *path) {
         slow_most = now;
     if (now >= slow_need)
         slow_met = 1;
-    if (number <= FIRST)
+    if (slow_spin_us)
+        for (long end = cpu_us() + slow_spin_us; cpu_us() < end;)
+            ;
+    else if (number <= FIRST)
         pause_us(FIRST_US);
     else if (slow_met)
         pause_us(slow_us);

@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -28,13 +29,14 @@ def number(name):
 class SlowOpens:
     """In its block, opening a file below a path is slow until `need` threads do that; then it takes `us`."""
 
-    def __init__(self, path, need, us=0):
-        self.path, self.need, self.us = str(path), need, us
+    def __init__(self, path, need, us=0, spin_us=0):
+        self.path, self.need, self.us, self.spin_us = str(path), need, us, spin_us
 
     def __enter__(self):
         for name in ("slow_now", "slow_most", "slow_count", "slow_met"):
             number(name).value = 0
         number("slow_need").value, number("slow_us").value = self.need, self.us
+        number("slow_spin_us").value = self.spin_us
         (ctypes.c_char * 4096).in_dll(library, "slow_path").value = os.fsencode(self.path)
         return self
 
@@ -99,6 +101,24 @@ def most_in_flight(path, kind, need):
     return most
 
 
+def most_on_a_busy_host(path, kind):
+    """Return how many files are opened at the same time by each of several reads, where other programs need the CPU."""
+    a = new_array(path, kind)
+    most = []
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    try:
+        for _ in range(5):
+            with SlowOpens(path, 1, spin_us=3000) as slow:
+                np.testing.assert_array_equal(a[:], VALUES)
+            most.append(slow.most)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    return most
+
+
 def fail(path, kind):
     """Check that after an error, and after an interrupt, no file is being opened and the array is as it was."""
     a = new_array(path, kind)
@@ -144,5 +164,7 @@ if __name__ == "__main__":
     verb, *arguments = sys.argv[1:]
     if verb == "fail":
         fail(*arguments)
+    elif verb == "busy":
+        print(json.dumps(most_on_a_busy_host(*arguments)))
     else:
         print(json.dumps(most_in_flight(arguments[0], arguments[1], int(arguments[2]))))

@@ -60,6 +60,13 @@ def test_after_an_error_or_an_interrupt_no_file_is_in_flight(slow_opens, tmp_pat
     run_job(slow_opens, "fail", tmp_path / "a", "blosc", ZARRCY_THREADS="2")
 
 
+@native_only
+def test_a_thread_from_which_other_programs_take_the_cpu_does_not_wait_for_files(slow_opens, tmp_path):
+    """Not in every read: now and then, a thread waits for something else."""
+    most = json.loads(run_job(slow_opens, "busy", tmp_path / "a", "raw", ZARRCY_THREADS="1"))
+    assert min(most) == 1
+
+
 class Waits:
     def __init__(self, wait_ns, work_ns):
         self.wait_ns, self.work_ns = wait_ns, work_ns

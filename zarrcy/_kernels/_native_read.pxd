@@ -9,6 +9,7 @@ from zarrcy._kernels._types cimport index_t
 cdef struct Sample:
     index_t since_ns
     index_t cpu_ns
+    index_t n_waits
     bint by_cpu
 
 

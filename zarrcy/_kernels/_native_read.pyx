@@ -33,6 +33,7 @@ cnp.import_array()
 cdef extern from "file_io.h":
     index_t zarrcy_fetch_add(index_t* counter, index_t step) nogil
     index_t zarrcy_cpu_ns() nogil
+    index_t zarrcy_n_waits() nogil
     index_t zarrcy_now_ns() nogil
     index_t zarrcy_read_at(int fd, char* at, size_t n, index_t start) nogil
     bint zarrcy_is_missing(const char* path) nogil
@@ -65,7 +66,7 @@ cdef class Latency:
     """How long threads wait for the stored values of one place, as the first piece of each call shows.
 
     On a local disk a value comes at once, and this costs four looks at a clock per call. If the first value is late,
-    the next one shows how long the thread was off the CPU.
+    the next one shows how long the thread was off the CPU, and whether it waited or other threads took the CPU.
 
     Attributes
     ----------
@@ -78,7 +79,8 @@ cdef class Latency:
     cdef void begin(self, Sample* sample) noexcept nogil:
         """Begin to measure one piece."""
         sample.by_cpu = self.is_suspect
-        sample.cpu_ns = zarrcy_cpu_ns() if sample.by_cpu else 0
+        if sample.by_cpu:
+            sample.cpu_ns, sample.n_waits = zarrcy_cpu_ns(), zarrcy_n_waits()
         sample.since_ns = zarrcy_now_ns()
 
     cdef bint end(self, Sample* sample, index_t waited_ns) noexcept nogil:
@@ -86,15 +88,19 @@ cdef class Latency:
 
         `waited_ns` is how long the calls took that bring the value.
         """
-        cdef index_t wall_ns, cpu_ns
+        cdef index_t wall_ns, cpu_ns, n_waits
+        cdef bint has_waited
         if waited_ns < SUSPECT_NS:
             self.is_suspect = False
             self.wait_ns = 0
         elif sample.by_cpu:
             wall_ns, cpu_ns = zarrcy_now_ns() - sample.since_ns, zarrcy_cpu_ns() - sample.cpu_ns
+            n_waits = zarrcy_n_waits()
             self.is_suspect = False
             self.work_ns = cpu_ns if cpu_ns > 0 else 1
-            self.wait_ns = wall_ns - cpu_ns if wall_ns - cpu_ns >= SUSPECT_NS else 0
+            # on a busy host, a thread that never waits is off the CPU, too
+            has_waited = n_waits != sample.n_waits or n_waits == 0
+            self.wait_ns = wall_ns - cpu_ns if has_waited and wall_ns - cpu_ns >= SUSPECT_NS else 0
         elif self.wait_ns == 0:
             self.is_suspect = True
         return self.is_suspect

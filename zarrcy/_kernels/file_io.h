@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #ifdef __linux__
 #include <sys/syscall.h>
@@ -36,6 +37,17 @@ static inline int64_t zarrcy_cpu_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Return how often this thread has left the CPU because it waited, rather than because another thread took the CPU.
+ * Returns 0 if the system does not count that. This is a system call. */
+static inline int64_t zarrcy_n_waits(void) {
+#ifdef RUSAGE_THREAD
+    struct rusage usage;
+    if (getrusage(RUSAGE_THREAD, &usage) == 0)
+        return (int64_t)usage.ru_nvcsw;
+#endif
+    return 0;
 }
 
 /* Open a file to read it. A FIFO or a device does not block. Returns a descriptor, or -1. */

@@ -59,6 +59,10 @@ sys.meta_path.append(zarr2_module_finder(frozenset([f"zarrcy.{name}" for name in
 
 
 def __getattr__(name: str) -> Any:
+    if name == "v3_api_available":
+        return import_module("zarrcy.settings").V3_DRAFT.value()
+    if name.endswith("V3"):
+        return import_module("zarrcy.storage.draft_names").find_draft_class(__name__, name)
     if name in OPTIONAL_CODECS and hasattr(import_module("numcodecs"), name):
         value = getattr(import_module("numcodecs"), name)
     else:

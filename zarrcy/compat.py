@@ -72,7 +72,7 @@ def install() -> None:
             name="zarr",
         )
     names: dict[str, object] = {name: getattr(zarrcy, name) for name in zarrcy.__all__}
-    top = _module("zarr", names | {"__version__": VERSION, "__getattr__": _optional_codec})
+    top = _module("zarr", names | {"__version__": VERSION, "__getattr__": _optional_name})
     for name, sources in MODULES.items():
         content: dict[str, object] = {
             item: getattr(import_module(source), item)
@@ -83,9 +83,9 @@ def install() -> None:
     sys.modules.update({top.__name__: top} | {f"zarr.{name}": getattr(top, name) for name in MODULES})
 
 
-def _optional_codec(name: str) -> object:
-    # numcodecs has these codecs only if another package is installed
-    if name in zarrcy.OPTIONAL_CODECS:
+def _optional_name(name: str) -> object:
+    # numcodecs has these codecs only if another package is installed; the others depend on a variable
+    if name in zarrcy.OPTIONAL_CODECS or name == "v3_api_available" or name.endswith("V3"):
         return getattr(zarrcy, name)
     raise AttributeError(f"module 'zarr' has no attribute {name!r}")
 

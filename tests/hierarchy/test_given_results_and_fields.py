@@ -82,6 +82,15 @@ def test_an_empty_list_of_fields_writes_all_of_them(write, key):
     np.testing.assert_array_equal(z[:], expected)
 
 
+@pytest.mark.parametrize("fields", [slice(None), ["nonesuch"], "nonesuch", [slice(None)], [["foo"]]])
+def test_what_is_not_the_name_of_a_field_is_an_index_error(fields):
+    z = zarr.array(RECORDS)
+    with pytest.raises(IndexError):
+        z.get_basic_selection(..., fields=fields)
+    with pytest.raises(IndexError):
+        z.set_basic_selection(..., RECORDS, fields=fields)
+
+
 def test_several_fields_cannot_be_written_at_once():
     z = zarr.array(RECORDS)
     with pytest.raises(IndexError, match="one field"):

@@ -34,7 +34,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         **dict.fromkeys(["shuffle", "vlen", "zfpy", "zlib", "zstd"], _MODULE),
         **dict.fromkeys(["atexit", "multiprocessing", "ncores", "suppress"], _LEAK),
         "context": "its only class is a type hint for `getitems`",
-        "v3_api_available": "the switch of an experiment that zarr-python 3 ended",
         "version": "a module; use `__version__`",
     },
     "zarr.core.Array": {},

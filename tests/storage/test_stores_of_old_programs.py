@@ -108,6 +108,19 @@ def test_values_of_a_mapping_are_measured(make):
     assert storage.getsize(store) == -1
 
 
+@pytest.mark.parametrize("kind", STORES)
+def test_nothing_is_stored_below_a_value(kind, tmp_path):
+    with STORES[kind](tmp_path) as store:
+        zarr.create(3, store=store, path="c")[:] = 1
+        for path in ("nonesuch", "c/nonesuch", "c/0/x", "c/0/x/y"):
+            assert storage.getsize(store, path) in (0, -1)
+            assert storage.listdir(store, path) == []
+
+
+def test_what_is_not_a_mapping_has_no_size():
+    assert storage.getsize(object()) == -1
+
+
 def test_a_store_that_does_not_know_sizes_is_not_read():
     class Sizeless(Opaque, Store):
         pass

@@ -18,7 +18,7 @@ from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.tree import AnyNode, TreeView
 from zarrcy.metadata import asked_format
 from zarrcy.settings import ExtraOptions, array_config
-from zarrcy.storage.store_argument import normalize_store_arg
+from zarrcy.storage.store_argument import open_store
 from zarrcy.types import JSON, AnyArray, Option, StoreLike, Synchronizer, ZarrFormat
 
 # -- groups ----------------------------------------------------------------------------------------
@@ -87,7 +87,9 @@ def group(
     <zarrcy.Group '/'>
     """
     version = asked_format(zarr_format, zarr_version)
-    store, chunk_store = normalize_stores(store, chunk_store, storage_options, "w" if overwrite else "a")
+    store, chunk_store = normalize_stores(
+        store, chunk_store, storage_options, "w" if overwrite else "a", version
+    )
     node = Node(store, path, chunk_store, synchronizer, version)
     if overwrite:
         with node.hierarchy_lock():
@@ -172,7 +174,7 @@ def open_group(
     """
     check_mode(mode)
     version = asked_format(zarr_format, zarr_version)
-    store, chunk_store = normalize_stores(store, chunk_store, storage_options, mode)
+    store, chunk_store = normalize_stores(store, chunk_store, storage_options, mode, version)
     node = Node(store, path, chunk_store, synchronizer, version)
     if mode in ("r", "r+"):
         node.load_group()
@@ -235,7 +237,9 @@ def open(
     check_mode(mode)
     if mode == "w":
         refuse_foreign_archives(store)
-    store = normalize_store_arg(store, storage_options=kwargs.pop("storage_options", None), mode=mode)
+    version = asked_format(kwargs.get("zarr_format"), kwargs.get("zarr_version"))
+    options = kwargs.pop("storage_options", None)
+    store = open_store(store, options, mode, version)
     if "shape" in kwargs and mode not in ("r", "r+"):
         return open_array(store, mode=mode, path=path, **kwargs)
     if mode in ("r", "r+", "a"):

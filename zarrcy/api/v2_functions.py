@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from zarrcy.hierarchy.creation import normalize_compressor, normalize_elements, normalize_stores
 from zarrcy.hierarchy.node import Node
-from zarrcy.metadata import ArraySpec
+from zarrcy.metadata import ArraySpec, of_store
 from zarrcy.storage import access
-from zarrcy.types import Elements, Option, Store, StoreLike
+from zarrcy.types import Elements, Option, Store, StoreLike, ZarrFormat
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -149,7 +149,7 @@ def init_array(
     if storage_transformers:
         raise ValueError(f"storage_transformers is {storage_transformers!r}; it must be empty")
     store, chunk_store = normalize_stores(store, chunk_store, None, "a")
-    node = Node(store, path, chunk_store, zarr_format=2)
+    node = Node(store, path, chunk_store, zarr_format=_version_of(store))
     lengths, chunk_shape, element_dtype, object_codec = normalize_elements(shape, chunks, dtype, object_codec)
     spec = ArraySpec(
         shape=lengths,
@@ -200,4 +200,10 @@ def init_group(
     ['.zgroup', 'a/.zgroup']
     """
     store, chunk_store = normalize_stores(store, chunk_store, None, "a")
-    Node(store, path, chunk_store, zarr_format=2).create_group(overwrite)
+    Node(store, path, chunk_store, zarr_format=_version_of(store)).create_group(overwrite)
+
+
+def _version_of(store: Store) -> ZarrFormat:
+    """Return the version of the only format that a store can hold, else 2."""
+    format = of_store(store)
+    return 2 if format is None else format.ZARR_FORMAT

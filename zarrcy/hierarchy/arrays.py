@@ -24,7 +24,7 @@ from zarrcy.indexing.selection import FieldNames
 from zarrcy.metadata import ArrayMetadata, asked_format
 from zarrcy.settings import ArrayConfig, ExtraOptions, array_config
 from zarrcy.storage import access
-from zarrcy.storage.store_argument import normalize_store_arg
+from zarrcy.storage.store_argument import open_store
 from zarrcy.types import (
     JSON,
     AnyArray,
@@ -149,9 +149,9 @@ class Array(NodeProperties):
     ) -> None:
         version = asked_format(zarr_version=zarr_version)
         node = Node(
-            normalize_store_arg(store),
+            open_store(store, None, "r", version),
             path,
-            None if chunk_store is None else normalize_store_arg(chunk_store),
+            None if chunk_store is None else open_store(chunk_store, None, "r", version),
             synchronizer,
             version,
         )

@@ -20,7 +20,7 @@ from zarrcy.metadata.v2.dtypes import packed
 from zarrcy.settings import ExtraOptions, array_config, take_options
 from zarrcy.storage import access
 from zarrcy.storage.local.atomic_files import partial_ending
-from zarrcy.storage.store_argument import normalize_store_arg
+from zarrcy.storage.store_argument import normalize_store_arg, open_store
 from zarrcy.sync.key_locks import TemporaryFile
 from zarrcy.types import (
     JSON,
@@ -206,12 +206,15 @@ def create(
         raise ValueError(
             f"storage_transformers is {storage_transformers!r}; no format has any, so leave it out"
         )
-    store, chunk_store = normalize_stores(store, chunk_store, storage_options, "w" if overwrite else "a")
+    version = asked_format(zarr_format, zarr_version)
+    store, chunk_store = normalize_stores(
+        store, chunk_store, storage_options, "w" if overwrite else "a", version
+    )
     if isinstance(compressor, str) or compression is not _NOT_GIVEN or compression_opts is not None:
         compressor = normalize_compressor(compressor, compression, compression_opts)
     if options:
         _drop_hdf5_arguments(options)
-    node = Node(store, path, chunk_store, synchronizer, asked_format(zarr_format, zarr_version))
+    node = Node(store, path, chunk_store, synchronizer, version)
     lengths, chunk_shape, element_dtype, object_codec = normalize_elements(
         shape, chunks, dtype, object_codec, shards
     )
@@ -281,7 +284,11 @@ def normalize_elements(
 
 
 def normalize_stores(
-    store: StoreLike, chunk_store: StoreLike, storage_options: dict[str, Option] | None, mode: str
+    store: StoreLike,
+    chunk_store: StoreLike,
+    storage_options: dict[str, Option] | None,
+    mode: str,
+    version: ZarrFormat | None = None,
 ) -> tuple[Store, Store | None]:
     """Return the stores that the arguments `store` and `chunk_store` mean.
 
@@ -292,10 +299,10 @@ def normalize_stores(
     """
     if mode == "w":
         refuse_foreign_archives(store, chunk_store)
-    metadata_store = normalize_store_arg(store, storage_options=storage_options, mode=mode)
+    metadata_store = open_store(store, storage_options, mode, version)
     if chunk_store is None:
         return metadata_store, None
-    return metadata_store, normalize_store_arg(chunk_store, storage_options=storage_options, mode=mode)
+    return metadata_store, open_store(chunk_store, storage_options, mode, version)
 
 
 def refuse_foreign_archives(*stores: StoreLike) -> None:
@@ -935,8 +942,8 @@ def open_array(
     <zarrcy.Array (3,) int32 read-only>
     """
     check_mode(mode)
-    store, chunk_store = normalize_stores(store, chunk_store, storage_options, mode)
     version = asked_format(zarr_format, zarr_version)
+    store, chunk_store = normalize_stores(store, chunk_store, storage_options, mode, version)
     node = Node(store, path, chunk_store, synchronizer, version)
     options: dict[str, Option] = {
         "cache_metadata": cache_metadata,

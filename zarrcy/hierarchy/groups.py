@@ -20,7 +20,7 @@ from zarrcy.hierarchy.node import Node, refuse_read_only
 from zarrcy.hierarchy.node_properties import NodeProperties
 from zarrcy.indexing.chunk_shapes import normalize_shape
 from zarrcy.keys import normalize_path, prefix_of
-from zarrcy.metadata import NodeEntry
+from zarrcy.metadata import NodeEntry, asked_format
 from zarrcy.settings import ArrayConfig, ExtraOptions, array_config, take_options
 from zarrcy.types import (
     JSON,
@@ -142,8 +142,9 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
             # the caller knows that the group exists
             state = store
         else:
-            store, chunk_store = normalize_stores(store, chunk_store, None, "r")
-            node = Node(store, path, chunk_store, synchronizer)
+            version = asked_format(zarr_version=zarr_version)
+            store, chunk_store = normalize_stores(store, chunk_store, None, "r", version)
+            node = Node(store, path, chunk_store, synchronizer, version)
             node.load_group()
             config = array_config(
                 read_only=bool(read_only), cache_attrs=cache_attrs, meta_array=meta_array, **options

@@ -87,7 +87,7 @@ class Node:
         if prefix is None:
             self.path = normalize_path(path)
             self.prefix = prefix_of(self.path)
-            self._format = metadata.of_version(zarr_format)
+            self._format = metadata.of_version(zarr_format) or metadata.of_store(store)
         else:
             # one of many members of a group
             self.path = path or ""

@@ -148,7 +148,9 @@ def can_swap(node: Node) -> bool:
     """Return whether a node can be written beside its place and then be moved there."""
     # a format may keep keys of a node outside its path, but not outside the store
     return (node.format in metadata.NODE_BY_NODE or not node.path) and all(
-        access.can_move(store) and access.keeps_documents(store) for store in node.stores
+        # stores of the draft of v3 move nodes, not keys
+        access.can_move(store) and access.keeps_documents(store) and access.store_version(store) == 2
+        for store in node.stores
     )
 
 

@@ -45,7 +45,7 @@ def record_fields(dtype: AnyDtype, fields: Elements) -> tuple[AnyDtype, Field | 
     names = list(fields or dtype.names or ()) if isinstance(fields, (list, tuple)) else [fields]
     places: Mapping[str, tuple[AnyDtype, int]] = dtype.fields or {}  # type: ignore[assignment]
     for name in names:
-        if name not in places:
+        if not isinstance(name, str) or name not in places:
             raise FieldNotFoundError(name, dtype.names or ())
     if len(names) > 1:
         return np.dtype([(name, places[name][0]) for name in names]), None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from zarrcy import settings
 from zarrcy.metadata import v2, v3
 from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, NodeEntry, Parse
+from zarrcy.storage import access
 from zarrcy.types import Key, Store, ZarrFormat
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "detect",
     "is_document_key",
     "keeps_one_document",
+    "of_store",
     "of_version",
     "owns_store",
 ]
@@ -104,6 +106,11 @@ def of_version(version: ZarrFormat | None, argument: str = "zarr_format") -> For
     raise ValueError(
         f"{argument}={version!r} is not supported; this version reads and writes formats 2, 3 and '3-draft'"
     )
+
+
+def of_store(store: Store) -> Format | None:
+    """Return the only format that the nodes of a store can have; None if they can have any."""
+    return v3_draft if access.store_version(store) == 3 else None
 
 
 def keeps_one_document(format: Format) -> bool:

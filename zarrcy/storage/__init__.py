@@ -39,6 +39,10 @@ __all__ = [*_names, "array_meta_key", "attrs_key", "group_meta_key"]  # noqa: PL
 
 
 def __getattr__(name: str) -> object:
+    if name.endswith("V3"):
+        from zarrcy.storage.draft_names import find_draft_class
+
+        return find_draft_class(__name__, name)
     # other names that zarr-python 2 has in its module ``storage``, such as `default_compressor`
     value = _find(name) if name in _names else find_zarr2_name(__name__, __path__[0], name)
     globals()[name] = value

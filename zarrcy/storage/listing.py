@@ -239,7 +239,7 @@ def getsize(store: Mapping[str, Buffer], path: str | None = None) -> int:
     own = getattr(store, "getsize", None)
     if own is not None:
         return int(own(normalize_path(path)))
-    return sizes_below(store, normalize_path(path))
+    return sizes_below(store, normalize_path(path)) if hasattr(store, "keys") else -1
 
 
 def getsize_deep(store: Mapping[str, Buffer], path: str) -> int:

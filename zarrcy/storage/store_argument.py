@@ -6,13 +6,16 @@ import os
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING
 
+from zarrcy import settings
 from zarrcy.errors import StoreArgumentError
+from zarrcy.storage.base import BaseStore
 from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.types import JSON, Store, ZarrFormat
 
 if TYPE_CHECKING:
     from zarrcy.storage.optional import Client
 
+_DRAFT = "3-draft"
 _MAPPING_METHODS = ("__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__", "keys")
 
 
@@ -44,7 +47,8 @@ def normalize_store_arg(
     dimension_separator : {".", "/"}, optional
         Separator of chunk coordinates, for arrays whose metadata do not name one.
     zarr_version : int or str, optional
-        Ignored; kept for compatibility with zarr-python 2. All formats use the same stores.
+        If ``ZARR_V3_EXPERIMENTAL_API`` is set, 3 and "3-draft" mean the stores of the draft, such as
+        ``DirectoryStoreV3``. Otherwise it is ignored: all formats use the same stores.
 
     Returns
     -------
@@ -67,6 +71,8 @@ def normalize_store_arg(
     >>> normalize_store_arg("memory://example", mode="r")
     <FSStore 'memory:///example' mode='r'>
     """
+    if _is_draft(zarr_version):
+        return open_store(store, storage_options, mode, _DRAFT)
     if store is None:
         from zarrcy.storage.memory import MemoryStore
 
@@ -86,6 +92,26 @@ def normalize_store_arg(
         mapping: Store = store
         return mapping
     raise StoreArgumentError(store)
+
+
+def _is_draft(version: ZarrFormat | None) -> bool:
+    return version in (3, _DRAFT) and bool(settings.V3_DRAFT.value())
+
+
+def open_store(
+    store: Client, storage_options: dict[str, JSON] | None, mode: str, version: ZarrFormat | None
+) -> Store:
+    """Return the store for an argument ``store=`` of a node in a version of the format; None is any version.
+
+    For the draft of v3, zarr-python 2 has classes of its own. They are used if ``ZARR_V3_EXPERIMENTAL_API`` is set.
+    """
+    if version != _DRAFT or isinstance(store, BaseStore) or not settings.V3_DRAFT.value():
+        return normalize_store_arg(store, storage_options, mode)
+    # other programs do not need this import
+    from zarrcy.storage.draft_stores import as_draft_store
+
+    opened: Store = as_draft_store(store, storage_options, mode)
+    return opened
 
 
 def _store_at(

@@ -26,6 +26,7 @@ __all__ = [
     "ChunkEncodeError",
     "ChunkMemoryError",
     "CodecNotAvailableError",
+    "ConcurrentChangeError",
     "ContainsArrayError",
     "ContainsGroupError",
     "ConversionError",
@@ -878,6 +879,28 @@ class ArchiveInUseError(ZarrcyError, RuntimeError):
         return (
             f"the zip archive {self.archive!r} is not written to: {self.problem}. Let one store write to an archive, "
             "and close or flush it before another one does; to write from several processes, use a directory."
+        )
+
+
+class ConcurrentChangeError(ZarrcyError, RuntimeError):
+    """Another writer changed a metadata document after it was read for a change, so it was not overwritten.
+
+    Only stores with conditional puts notice that. What the change wrote to chunks before may be stored.
+
+    Parameters
+    ----------
+    key : str
+        Key of the document.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return (
+            f"another writer changed {self.key!r} after it was read, so it was not overwritten; open the node again "
+            "and repeat the change. Writers that change one node at the same time need a synchronizer that they share"
         )
 
 

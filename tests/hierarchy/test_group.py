@@ -340,6 +340,19 @@ def test_a_tree_is_drawn_to_any_depth():
     assert str(zarr.tree(zarr.zeros(3))) == "/ (3,) float64"
 
 
+@pytest.mark.parametrize("name", ["shape", "dtype", "values", "name"])
+def test_a_member_with_the_name_of_an_attribute_of_arrays_does_not_make_its_group_an_array(name):
+    root = zarr.group()
+    root["a"] = [1]
+    root[f"b/{name}"] = [1, 2]
+    assert str(root.tree()) == f"/\n ├── a (1,) int64\n └── b\n     └── {name} (2,) int64"
+    assert f"<li>{name} (2,) int64</li>" in root.tree()._repr_html_()
+    copied = zarr.group()
+    zarr.copy(root["b"], copied)
+    zarr.copy_all(root, zarr.group())
+    assert str(copied.tree()) == f"/\n └── b\n     └── {name} (2,) int64"
+
+
 def test_expand_sets_how_far_a_tree_is_unfolded_in_a_notebook():
     root = zarr.group()
     root.create_group("a/<b>/c/d")

@@ -16,7 +16,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from servers import redis_port_fixture, s3_endpoint_fixture  # noqa: F401
 
 import zarrcy
-from zarrcy.errors import ReadOnlyError
+from zarrcy.errors import ReadOnlyError, ValueLengthError
 from zarrcy.storage import access
 from zarrcy.storage.remote.fsspec import FSStore
 from zarrcy.storage.remote.fsspec_files import FsspecFiles
@@ -395,3 +395,117 @@ def test_the_index_of_a_shard_needs_one_request(index_location, counts_from_end,
             begin = max(0, len(expected) + start)
             expected = expected[begin : begin + nbytes]
         assert store.get_versioned_values([part], {})[0] == [expected]
+
+
+# -- requests ----------------------------------------------------------------------------------------
+
+
+def test_a_value_is_created_with_one_request_in_an_object_store(monkeypatch):
+    requests = []
+
+    def counted(name, function):
+        def request(*args, **kwargs):
+            requests.append(name)
+            return function(*args, **kwargs)
+
+        return request
+
+    for name in ("get", "head", "put", "list", "list_with_delimiter"):
+        monkeypatch.setattr(obstore, name, counted(name, getattr(obstore, name)))
+    store = ObjectStore(obstore.store.MemoryStore())
+    assert store.setdefault("a", b"1") == b"1"
+    assert requests == ["put"]
+    assert store.setdefault("a", b"2") == b"1"
+    assert requests == ["put", "put", "get"]
+
+
+def test_a_value_is_created_without_a_look_in_a_file_system_that_creates_files():
+    class Files(MemoryFileSystem):
+        cachable = False
+        protocol = "s3"
+        requests: ClassVar[list[str]] = []
+
+        def pipe_file(self, path, value, mode="overwrite", **kwargs):
+            self.requests.append("put")
+            super().pipe_file(path, value, mode=mode)
+
+        def info(self, path, **kwargs):
+            # asked by the file system in memory to find out whether it may create the file
+            self.requests.append("look")
+            return super().info(path, **kwargs)
+
+    store = FSStore("requests", fs=Files())
+    assert store.setdefault("a", b"1") == b"1"
+    assert Files.requests[0] == "put"
+    Files.requests.clear()
+    assert store.setdefault("a", b"2") == b"1"
+    assert Files.requests[0] == "put"
+
+
+def test_a_value_is_not_replaced_in_a_file_system_that_ignores_that_it_exists():
+    class Files(MemoryFileSystem):
+        cachable = False
+        protocol = "ignoring"
+
+        def pipe_file(self, path, value, mode="overwrite", **kwargs):
+            super().pipe_file(path, value)
+
+    store = FSStore("ignoring", fs=Files())
+    assert store.setdefault("a", b"1") == store.setdefault("a", b"2") == store["a"] == b"1"
+
+
+@pytest.mark.parametrize(
+    "make_store",
+    [lambda: ObjectStore(obstore.store.MemoryStore()), lambda: FSStore(f"memory://{new_name()}")],
+    ids=["obstore", "fsspec"],
+)
+def test_the_bytes_of_chunks_in_nested_folders_are_measured(make_store):
+    expected, measured = zarrcy.MemoryStore(), make_store()
+    for store in (expected, measured):
+        zarrcy.ones((4, 6), chunks=(2, 2), store=store, path="ab", zarr_format=3)[:] = 2
+        a = zarrcy.zeros((4, 6), chunks=(2, 2), store=store, path="a", zarr_format=3)
+        assert a.nbytes_stored == len(store["a/zarr.json"])
+        a[:] = 1
+    assert a.nbytes_stored == zarrcy.open_array(expected, path="a").nbytes_stored > 0
+
+
+class TestConditionalPutsOfObstore:
+    @pytest.fixture
+    def store(self):
+        return ObjectStore(obstore.store.MemoryStore())
+
+    def test_replace_only_the_version_that_was_read(self, store):
+        store["a"] = b"1"
+        ((value, version), missing) = store.read_versions(["a", "b"])
+        assert (value, missing) == (b"1", (None, None))
+        newer = store.replace_value("a", b"2", version)
+        assert newer is not None
+        assert store.replace_value("a", b"3", version) is None
+        assert store["a"] == b"2"
+        assert store.replace_value("a", b"4", newer) is not None
+        assert store["a"] == b"4"
+
+    def test_create_only_what_is_missing(self, store):
+        assert store.replace_value("a", b"1", None) is not None
+        assert store.replace_value("a", b"2", None) is None
+        assert store["a"] == b"1"
+
+    def test_do_not_create_what_was_deleted(self, store):
+        store["a"] = b"1"
+        ((_, version),) = store.read_versions(["a"])
+        del store["a"]
+        assert store.replace_value("a", b"2", version) is None
+        assert "a" not in store
+
+    @pytest.mark.parametrize("e_tag", [None, 'W/"0"'])
+    def test_have_no_condition_without_a_strong_etag(self, store, e_tag):
+        store["a"] = b"1"
+        assert store.replace_value("a", b"2", (e_tag, None)) is not None
+        assert store["a"] == b"2"
+
+    def test_refuse_long_values_and_changes_of_read_only_stores(self, store):
+        store["a"] = b"123"
+        with pytest.raises(ValueLengthError):
+            store.read_versions(["a"], 2)
+        with pytest.raises(ReadOnlyError):
+            ObjectStore(store.store, read_only=True).replace_value("a", b"1", None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from zarrcy import metadata
 from zarrcy.api.open import open  # noqa: A004
 from zarrcy.errors import NotConsolidatedError
@@ -9,8 +11,9 @@ from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
-from zarrcy.keys import normalize_path
+from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.storage import access
+from zarrcy.storage.read_once import ReadOnce
 from zarrcy.storage.store_argument import normalize_store_arg
 from zarrcy.types import Option, Store, StoreLike, Synchronizer
 
@@ -74,12 +77,13 @@ def consolidate_metadata(
         node = Node(target, path, synchronizer=synchronizer)
         written = node.consolidate(metadata_key)
         access.refuse_denied(target, node.path, "consolidated")
-    try:
-        return open_consolidated(store, metadata_key, path=path, storage_options=storage_options)
-    except NotConsolidatedError:
-        # a change of another writer has already removed what was written
-        chunks = normalize_store_arg(store, storage_options=storage_options, mode="r+")
-        return open_consolidated(written, metadata_key, path=path, chunk_store=chunks)
+        is_kept = access.keeps_documents(target)
+    source = normalize_store_arg(store, storage_options=storage_options, mode="r+")
+    if not is_kept:
+        with suppress(NotConsolidatedError):
+            return _open_by_copies(source, source, metadata_key, path, "r+")
+    # what was written is known; a change of another writer may already have removed it
+    return _open_by_copies(written, source, metadata_key, path, "r+")
 
 
 def open_consolidated(
@@ -130,23 +134,40 @@ def open_consolidated(
     if mode not in ("r", "r+"):
         raise ValueError(f"mode is {mode!r}; consolidated metadata are opened with mode 'r' or 'r+'")
     store = normalize_store_arg(store, storage_options=kwargs.pop("storage_options", None), mode=mode)
-    path = normalize_path(kwargs.get("path"))
-    documents = _find_consolidated(store, path, metadata_key)
+    return _open_by_copies(store, store, metadata_key, kwargs.pop("path", None), mode, **kwargs)
+
+
+def _open_by_copies(
+    store: Store, source: Store, metadata_key: str, path: str | None, mode: str, **kwargs: Option
+) -> Array | Group:
+    """Open a hierarchy by the consolidated metadata in a store, which are those of the nodes in another one."""
+    documents = _find_consolidated(store, normalize_path(path), metadata_key, source)
     if documents is None:
-        raise NotConsolidatedError(path)
+        raise NotConsolidatedError(normalize_path(path))
     chunk_store = kwargs.pop("chunk_store", None)
-    return open(documents, mode=mode, chunk_store=store if chunk_store is None else chunk_store, **kwargs)
+    chunk_store = source if chunk_store is None else chunk_store
+    return open(documents, mode=mode, path=path, chunk_store=chunk_store, **kwargs)
 
 
-def _find_consolidated(store: Store, path: str, metadata_key: str) -> Store | None:
+def _find_consolidated(store: Store, path: str, metadata_key: str, source: Store) -> Store | None:
     """Return the consolidated documents of the first format that has some; None if there are none.
 
     A document to which the store denies access counts as missing if another document of the node was read.
     """
+    if access.is_far(store):
+        # one round of requests: the separate document, and those of the groups that may hold copies
+        documents_read = ReadOnce(store)
+        segments = path.split("/") if path else []
+        holders = [format for format in metadata.FORMATS if metadata.keeps_one_document(format)]
+        line = [prefix_of("/".join(segments[:n])) for n in range(len(segments) + 1)]
+        with suppress(PermissionError):
+            keys = [format.document_key(prefix, "group") for format in holders for prefix in line]
+            documents_read.fetch([*keys, metadata_key])
+        store = documents_read
     denial: PermissionError | None = None
     for format in metadata.FORMATS:
         try:
-            documents = format.open_consolidated(store, path, metadata_key)
+            documents = format.open_consolidated(store, path, metadata_key, source)
         except PermissionError as exc:
             denial = denial or exc
             continue

@@ -501,7 +501,8 @@ def _is_h5py(node: ArrayLike | GroupLike) -> bool:
 
 
 def _is_array(node: ArrayLike | GroupLike) -> bool:
-    return hasattr(node, "shape")
+    # asked of the class: a group looks for a member of an unknown name in its store
+    return hasattr(type(node), "shape")
 
 
 def _nbytes(node: ArrayLike | GroupLike) -> int:

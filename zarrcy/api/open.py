@@ -251,6 +251,8 @@ def open(
             if kwargs:
                 return open_array(store, mode=mode, path=path, **kwargs)
             return found_array(node, entry, mode, {})
+        if entry is not None and not kwargs:
+            return Group(GroupState(node, array_config(read_only=mode == "r")))
     return open_group(store, mode=mode, path=path, **kwargs)
 
 

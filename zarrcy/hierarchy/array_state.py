@@ -127,9 +127,9 @@ class ArrayState:
             cache = cache.cache.decoded_as(object())
         return ArrayState(self.node, self.config, metadata, cache=cache, is_view=self.is_view)
 
-    def reloaded(self) -> ArrayState:
-        """Return the state of the array with the metadata that are stored now."""
-        metadata, known = self.node.load_array(past_caches=True), self.metadata
+    def reloaded(self, metadata: ArrayMetadata) -> ArrayState:
+        """Return the state of the array with metadata that were loaded again."""
+        known = self.metadata
         is_alike = metadata.fill_is_stated == known.fill_is_stated and metadata.decodes_like(known)
         return self.with_shape(metadata) if is_alike else self.with_metadata(metadata)
 

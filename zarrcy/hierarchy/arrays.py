@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from zarrcy.chunk_io import ChunkIO
     from zarrcy.chunk_io.chunk_cache import CacheInfo
     from zarrcy.hierarchy.accessors import BlockIndex, OIndex, VIndex
+    from zarrcy.hierarchy.document_change import DocumentChange
     from zarrcy.hierarchy.explain import Explanation
     from zarrcy.hierarchy.report import InfoReport, Rows
     from zarrcy.hierarchy.tasks import Task
@@ -167,13 +168,15 @@ class Array(NodeProperties):
         self._take(open_state(node, config, node.load_array()))
 
     @classmethod
-    def from_state(cls, state: ArrayState) -> Self:
+    def from_state(cls, state: ArrayState, attributes: Attributes | None = None) -> Self:
         """Return the array with a state that is ready. For modules of zarrcy; users call `zarrcy.open_array`.
 
         Parameters
         ----------
         state : ArrayState
             The state, see `zarrcy.hierarchy.array_state.open_state`.
+        attributes : Attributes, optional
+            The user attributes, if they were loaded together with the state.
 
         Returns
         -------
@@ -181,14 +184,14 @@ class Array(NodeProperties):
             The array.
         """
         array = cls.__new__(cls)
-        array._take(state)
+        array._take(state, attributes)
         return array
 
-    def _take(self, state: ArrayState) -> None:
+    def _take(self, state: ArrayState, attributes: Attributes | None = None) -> None:
         """Set all attributes."""
         self._state = state
         self._node = state.node
-        self._attributes: Attributes | None = None
+        self._attributes = attributes
 
     def __reduce__(self) -> tuple[object, ...]:
         state = self._state
@@ -351,10 +354,10 @@ class Array(NodeProperties):
 
     @fill_value.setter
     def fill_value(self, value: Elements) -> None:
-        with self._change_lock():
-            state = self._state_to_change()
+        with self._change_lock(), self._node.documents_lock():
+            state, change = self._state_to_change(is_short=True)
             fill_value = state.node.format.normalize_fill_value(state.metadata, value)
-            self._save(state.with_metadata(state.metadata.with_fill_value(fill_value)))
+            self._save(state.with_metadata(state.metadata.with_fill_value(fill_value)), change)
 
     @property
     def order(self) -> Literal["C", "F"]:
@@ -1609,7 +1612,8 @@ class Array(NodeProperties):
         """Load the metadata, which another process may have changed, and return the state with them."""
         if self._state.is_view:
             raise ViewError(self.path)
-        return self._state_to_change()
+        state = self._state = self._state.reloaded(self._node.load_array(past_caches=True))
+        return state
 
     def check_regions(self, parts: Iterable[Selection]) -> None:
         """Raise an error if regions cannot be written in parallel without locks.
@@ -1674,21 +1678,25 @@ class Array(NodeProperties):
         refuse_read_only(state.config.read_only or not access.is_writeable(state.node.store), self.path)
         return state.node.change_lock(state.node.metadata_key)
 
-    def _state_to_change(self) -> ArrayState:
+    def _state_to_change(self, is_short: bool = False) -> tuple[ArrayState, DocumentChange]:
         """Load the metadata, which another writer may have changed, and return the state with them.
 
-        The caller holds the lock of `_change_lock`.
+        The caller holds the lock of `_change_lock` and, for a short change, also that of the documents.
         """
-        state = self._state = self._state.reloaded()
-        return state
+        # reading does not need this import
+        from zarrcy.hierarchy.document_change import DocumentChange
 
-    def _save(self, state: ArrayState) -> None:
+        change = DocumentChange(self._node, is_short)
+        state = self._state = self._state.reloaded(change.load_array())
+        return state, change
+
+    def _save(self, state: ArrayState, change: DocumentChange) -> None:
         """Write the metadata of a new state, and make it the state of the array.
 
         Whatever interrupts this, the array shows what is stored: it has an outdated state meanwhile.
         """
         self._state = self._state.outdated()
-        state.node.save_array(state.metadata)
+        change.save_array(state.metadata)
         if state.cache is not None:
             state.cache.cache.clear()
         self._state = state
@@ -1728,7 +1736,7 @@ class Array(NodeProperties):
         (2, 4)
         """
         with self._change_lock():
-            state = self._state_to_change()
+            state, change = self._state_to_change()
             shape = _new_shape(args, state.metadata.shape)
             resized = state.metadata.with_shape(shape)
             if shape != state.metadata.shape:
@@ -1743,12 +1751,12 @@ class Array(NodeProperties):
                 if state.cache is not None:
                     state.cache.cache.clear()
                 try:
-                    clear_outside(state, shape)
+                    clear_outside(state, shape, change)
                 except (NotErasableError, ChunkDecodeError):
                     # nothing has changed
                     self._state = state
                     raise
-            self._save(state.with_metadata(resized))
+            self._save(state.with_metadata(resized), change)
 
     def append(self, data: Elements, axis: int = 0) -> Shape:
         """Add `data` at the end of an axis.
@@ -1788,7 +1796,7 @@ class Array(NodeProperties):
         (3,)
         """
         with self._change_lock():
-            state = self._state_to_change()
+            state, change = self._state_to_change()
             values = data if hasattr(data, "shape") else np.asarray(data)
             old = state.metadata.shape
             grown = _grown_shape(old, values.shape, axis)
@@ -1799,7 +1807,7 @@ class Array(NodeProperties):
             box = state.planner.parse_box(key, grid)
             assert box is not None, "the key consists of slices"
             array_indexing.write(state, state.planner.split_outer(box, grid), box.shape, values)
-            self._save(state.with_shape(resized))
+            self._save(state.with_shape(resized), change)
             return grown
 
     # -- views -------------------------------------------------------------------------------------

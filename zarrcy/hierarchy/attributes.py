@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import ItemsView, Iterator, Mapping, MutableMapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, MutableMapping, ValuesView
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -30,24 +30,29 @@ class _HasAttributes(Protocol):
 
     def change_lock(self, key: Key) -> AbstractContextManager[object]: ...
 
-    def load_attributes(self, past_caches: bool = False) -> dict[str, JSON]: ...
+    def load_attributes(self) -> dict[str, JSON]: ...
 
-    def save_attributes(
-        self, attributes: dict[str, JSON], before: Mapping[str, JSON] | None = None
+    def change_attributes(
+        self, change: Callable[[dict[str, JSON]], dict[str, JSON]], *, reads: bool = True
     ) -> None: ...
 
 
 class _Copy:
-    """The attributes in memory, between two changes; None until they are loaded.
+    """The attributes in memory, between two changes; None until they are parsed or loaded.
 
     Each change makes a new copy. So a thread that loaded the attributes before a change does not put them in place of
     what the change wrote.
     """
 
-    __slots__ = ("attributes",)
+    __slots__ = ("attributes", "loaded")
 
-    def __init__(self, attributes: dict[str, JSON] | None = None) -> None:
+    def __init__(
+        self,
+        attributes: dict[str, JSON] | None = None,
+        loaded: Callable[[], dict[str, JSON]] | None = None,
+    ) -> None:
         self.attributes = attributes
+        self.loaded = loaded
 
 
 class Attributes(MutableMapping[str, JSON]):
@@ -69,6 +74,9 @@ class Attributes(MutableMapping[str, JSON]):
         Gives the lock under which the document is changed.
     node : object, optional
         The array or group that has the attributes, instead of a key. For modules of zarrcy.
+    loaded : callable, optional
+        Returns the attributes for the first access, if their document was loaded together with others. For modules of
+        zarrcy.
 
     See Also
     --------
@@ -96,6 +104,7 @@ class Attributes(MutableMapping[str, JSON]):
         synchronizer: Synchronizer | None = None,
         *,
         node: _HasAttributes | None = None,
+        loaded: Callable[[], dict[str, JSON]] | None = None,
     ) -> None:
         if node is None:
             # arrays and groups do not need this import
@@ -105,7 +114,7 @@ class Attributes(MutableMapping[str, JSON]):
         self._node = node
         self.read_only = read_only
         self.cache = cache
-        self._copy = _Copy()
+        self._copy = _Copy(None, loaded)
 
     @property
     def key(self) -> Key:
@@ -131,7 +140,8 @@ class Attributes(MutableMapping[str, JSON]):
         copy = self._copy
         attributes = copy.attributes
         if attributes is None:
-            attributes = copy.attributes = self._node.load_attributes()
+            load = self._node.load_attributes if copy.loaded is None else copy.loaded
+            attributes = copy.attributes = load()
         return attributes
 
     def asdict(self) -> dict[str, JSON]:
@@ -270,18 +280,23 @@ class Attributes(MutableMapping[str, JSON]):
         """Write attributes: first remove one or, without `keep`, all; then set `values`."""
         refuse_read_only(self.read_only, self._node.path)
         values = {_attribute_name(name): value for name, value in values.items()}
-        with self._node.change_lock(self.key):
-            # another process may have changed them since they were cached
-            before = self._node.load_attributes(past_caches=True) if keep else {}
-            attributes = dict(before)
+        attributes: dict[str, JSON] = {}
+
+        def change(stored: dict[str, JSON]) -> dict[str, JSON]:
+            nonlocal attributes
+            kept = dict(stored)
             if remove is not None:
-                del attributes[remove]
+                del kept[remove]
             from zarrcy.metadata.json_writer import json_attributes  # reading does not need it
 
-            attributes = json_attributes(attributes | values, self.key)
+            attributes = json_attributes(kept | values, self.key)
             # if what follows fails or is interrupted, it is not known what is stored
             self._copy = _Copy()
-            self._node.save_attributes(attributes, before)
+            return attributes
+
+        with self._node.change_lock(self.key):
+            # another process may have changed them since they were cached
+            self._node.change_attributes(change, reads=keep)
             self._copy = _Copy(attributes if self.cache else None)
 
     def __repr__(self) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from zarrcy.errors import MetadataError
+from zarrcy.hierarchy.document_change import repeated
 from zarrcy.hierarchy.node import Node
 from zarrcy.metadata.json_writer import dump_json
 from zarrcy.metadata.v2.documents import attributes_document
 from zarrcy.storage import access
 from zarrcy.storage.json_reader import parse_json
+from zarrcy.storage.read_once import ReadOnce
 from zarrcy.types import JSON, Key, Store, Synchronizer
 
 _MEMBER = "attributes"
@@ -45,9 +47,11 @@ class AttributesDocument:
         """Return the lock under which the document is read, changed and written."""
         return self._node.change_lock(key)
 
-    def load_attributes(self, past_caches: bool = False) -> dict[str, JSON]:
-        """Load the attributes; with `past_caches`, what is stored now, also if the store keeps copies."""
-        document = self._load(past_caches)
+    def load_attributes(self) -> dict[str, JSON]:
+        """Load the attributes."""
+        return self._attributes_in(self._load(self.store))
+
+    def _attributes_in(self, document: dict[str, JSON]) -> dict[str, JSON]:
         if not self._is_member:
             return document
         attributes = document.get(_MEMBER, {})
@@ -57,16 +61,21 @@ class AttributesDocument:
             )
         return attributes
 
-    def save_attributes(self, attributes: dict[str, JSON], before: Mapping[str, JSON] | None = None) -> None:
-        """Replace the attributes; other members of the document do not change. For `before` see `Node`."""
-        key = self.attributes_key
-        if self._is_member:
-            value = dump_json({**self._load(past_caches=True), _MEMBER: attributes}, key)
-        else:
-            value = attributes_document(key, attributes, before)
-        access.past_caches(self.store)[key] = value
+    def change_attributes(
+        self, change: Callable[[dict[str, JSON]], dict[str, JSON]], *, reads: bool = True
+    ) -> None:
+        """Change the attributes; other members of the document do not change. For the parameters see `Node`."""
+        repeated(lambda: self._change_once(change, reads))
 
-    def _load(self, past_caches: bool) -> dict[str, JSON]:
-        store = access.past_caches(self.store) if past_caches else self.store
+    def _change_once(self, change: Callable[[dict[str, JSON]], dict[str, JSON]], reads: bool) -> None:
+        key, documents = self.attributes_key, ReadOnce(self.store, past_caches=True)
+        before = self._attributes_in(self._load(documents)) if reads else {}
+        attributes = change(before)
+        if self._is_member:
+            documents[key] = dump_json({**self._load(documents), _MEMBER: attributes}, key)
+        else:
+            documents[key] = attributes_document(key, attributes, before)
+
+    def _load(self, store: Store) -> dict[str, JSON]:
         document = access.document(store, self.attributes_key)
         return {} if document is None else dict(parse_json(document, self.attributes_key))

@@ -237,7 +237,8 @@ def create(
         shards=shards,
         checksum=checksum,
     )
-    metadata = node.create_array(node.describe_array(spec), overwrite, attributes)
+    documents = node.look()
+    metadata = node.create_array(node.describe_array(spec), overwrite, attributes, documents)
     config = array_config(
         read_only=bool(read_only),
         cache_metadata=cache_metadata,

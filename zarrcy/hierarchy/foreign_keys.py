@@ -19,23 +19,40 @@ _PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 _ZIP_MAGIC = b"PK"
 
 
-def refuse_foreign(stores: Sequence[Store], path: str) -> None:
+def refuse_foreign(stores: Sequence[Store], path: str, documents: Store | None = None) -> bool:
     """Raise an error if there is no node at a path, and something below it that is not a part of a hierarchy.
 
-    The first of the stores has the metadata. Parts of a hierarchy are nodes, documents, chunks, and the files that a
-    killed call of this package left.
+    Parts of a hierarchy are nodes, documents, chunks, and the files that a killed call of this package left.
+
+    Parameters
+    ----------
+    stores : sequence of Store
+        The first has the metadata, another may have the chunks.
+    path : str
+        The path.
+    documents : Store, optional
+        A store of documents that were read already.
+
+    Returns
+    -------
+    bool
+        Whether there is anything at the path.
 
     Raises
     ------
     ForeignDataError
         If there is something else.
     """
-    if _holds_node(stores[0], prefix_of(path)):
-        return
+    if _holds_node(stores[0] if documents is None else documents, prefix_of(path)):
+        return True
+    is_anything = False
     for store in stores:
-        key = first_foreign(store, path)
+        names = _names_below(store, prefix_of(path))
+        is_anything |= bool(names)
+        key = first_foreign(store, path, names)
         if key is not None:
             raise ForeignDataError(path, key)
+    return is_anything
 
 
 def refuse_foreign_archive(store: StoreLike) -> None:
@@ -57,12 +74,18 @@ def refuse_foreign_archive(store: StoreLike) -> None:
                 raise ForeignDataError("", os.path.basename(path)) from None
 
 
-def first_foreign(store: Store, path: str) -> Key | None:
-    """Return a key below a path that is not a part of a hierarchy; None if there is none."""
+def first_foreign(store: Store, path: str, names_below: list[str] | None = None) -> Key | None:
+    """Return a key below a path that is not a part of a hierarchy; None if there is none.
+
+    `names_below` are the names directly below the path, if they are known.
+    """
     pending = [path]
     while pending:
         prefix = prefix_of(pending.pop())
-        names = [name for name in _names_below(store, prefix) if not _is_own(name)]
+        found = _names_below(store, prefix) if names_below is None else names_below
+        names, names_below = [name for name in found if not _is_own(name)], None
+        if not names:
+            continue
         for name in names:
             if not _is_text(name):
                 return prefix + name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, MutableMapping, ValuesView
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, Unpack
 from weakref import ref
 
@@ -62,17 +63,20 @@ def _no_form(**kwargs: Option) -> None:
 
 
 class GroupState:
-    """Where a group that exists is stored, and the options of its members."""
+    """Where a group that exists is stored, its attributes if they were loaded, and the options of its members."""
 
-    __slots__ = ("config", "node")
+    __slots__ = ("attributes", "config", "node")
 
-    def __init__(self, node: Node, config: ArrayConfig) -> None:
+    def __init__(
+        self, node: Node, config: ArrayConfig, attributes: Callable[[], dict[str, JSON]] | None = None
+    ) -> None:
         self.node = node
         self.config = config
+        self.attributes = attributes
 
-    def at(self, node: Node) -> GroupState:
+    def at(self, node: Node, attributes: Callable[[], dict[str, JSON]] | None = None) -> GroupState:
         """Return the state of another group of the same hierarchy."""
-        return GroupState(node, self.config)
+        return GroupState(node, self.config, attributes)
 
 
 class Group(NodeProperties, MutableMapping[str, AnyMember]):
@@ -154,13 +158,17 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
         self._node = state.node
         config = state.config
         self._attrs = Attributes(
-            self._node.store, read_only=config.read_only, cache=config.cache_attrs, node=self._node
+            self._node.store,
+            read_only=config.read_only,
+            cache=config.cache_attrs,
+            node=self._node,
+            loaded=state.attributes,
         )
         # `list` asks for an iterator and then for the length; both come from one listing
-        self._latest: Callable[[], _Names | None] = _no_names
+        self._latest: Callable[[], _Listed[str] | None] = _nothing
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _open_again, (type(self), self._state)
+        return _open_again, (type(self), self._state.at(self._node))
 
     # -- what it is --------------------------------------------------------------------------------
 
@@ -288,14 +296,17 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
         return self._at(name).kind() is not None
 
     def __iter__(self) -> Iterator[str]:
-        names = _Names(self._node)
+        names = _Listed(self._names)
         self._latest = ref(names)
         return names
 
+    def _names(self) -> list[str]:
+        return [name for name, _ in self._node.members(past_denied=True)]
+
     def __len__(self) -> int:
         latest = self._latest()
-        self._latest = _no_names
-        names = [name for name, _ in self._node.members(past_denied=True)]
+        self._latest = _nothing
+        names = self._names()
         if latest is not None:
             latest.take(names)
         return len(names)
@@ -1226,10 +1237,8 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
 
     def __delitem__(self, name: str) -> None:
         with self._changing():
-            node = self._at(name)
-            if node.kind() is None:
+            if not self._at(name).erase_found():
                 raise KeyError(name)
-            node.erase()
 
     def move(self, source: str, dest: str) -> None:
         """Move an array, or a group and everything below it, to another path in the same store.
@@ -1287,9 +1296,18 @@ def _load_members(state: GroupState) -> Iterator[tuple[str, Member]]:
     for name, node, entry in state.node.load_members(past_denied=True):
         is_group = entry.kind == "group"
         if is_group:
-            yield name, Group(state.at(node))
-        else:
+            yield name, Group(state.at(node, entry.attributes))
+        elif entry.attributes is None:
             yield name, Array.from_state(open_state(node, config, entry.parse))
+        else:
+            attributes = Attributes(
+                node.store,
+                read_only=config.read_only,
+                cache=config.cache_attrs,
+                node=node,
+                loaded=entry.attributes,
+            )
+            yield name, Array.from_state(open_state(node, config, entry.parse), attributes)
 
 
 def _check_required(array: Array, shape: Shape, dtype: AnyDtype, exact: bool) -> None:
@@ -1323,25 +1341,25 @@ def _paths_below(node: Node, skip: int) -> Iterator[str]:
             yield from _paths_below(node.at(path), skip)
 
 
-class _Names(Iterator[str]):
-    """The names of the members of a group, which are listed when the first of them is asked for."""
+class _Listed(Iterator[_T]):
+    """The names or members of a group, which are listed when the first of them is asked for."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._names: Iterator[str] | None = None
+    def __init__(self, listing: Callable[[], Iterable[_T]]) -> None:
+        self._listing = listing
+        self._items: Iterator[_T] | None = None
 
-    def take(self, names: list[str]) -> None:
-        """Iterate over names that were listed since the iterator was made, unless it has begun."""
-        if self._names is None:
-            self._names = iter(names)
+    def take(self, items: list[_T]) -> None:
+        """Iterate over items that were listed since the iterator was made, unless it has begun."""
+        if self._items is None:
+            self._items = iter(items)
 
-    def __next__(self) -> str:
-        if self._names is None:
-            self._names = (name for name, _ in self._node.members(past_denied=True))
-        return next(self._names)
+    def __next__(self) -> _T:
+        if self._items is None:
+            self._items = iter(self._listing())
+        return next(self._items)
 
 
-def _no_names() -> None:
+def _nothing() -> None:
     """Return None, as a weak reference to an iterator does that no longer exists."""
 
 
@@ -1362,9 +1380,25 @@ class _Values(ValuesView[AnyMember]):
     def __init__(self, group: Group, state: GroupState) -> None:
         super().__init__(group)
         self._state = state
+        # as for the names of a group
+        self._latest: Callable[[], _Listed[AnyMember] | None] = _nothing
+
+    def _members(self) -> Iterator[AnyMember]:
+        return (member for _, member in _load_members(self._state))
 
     def __iter__(self) -> Iterator[AnyMember]:
-        return (member for _, member in _load_members(self._state))
+        members: _Listed[AnyMember] = _Listed(self._members)
+        self._latest = ref(members)
+        return members
+
+    def __len__(self) -> int:
+        latest = self._latest()
+        if latest is None:
+            return super().__len__()
+        self._latest = _nothing
+        members = list(self._members())
+        latest.take(members)
+        return len(members)
 
 
 class _Items(ItemsView[str, AnyMember]):
@@ -1373,6 +1407,18 @@ class _Items(ItemsView[str, AnyMember]):
     def __init__(self, group: Group, state: GroupState) -> None:
         super().__init__(group)
         self._state = state
+        self._latest: Callable[[], _Listed[tuple[str, AnyMember]] | None] = _nothing
 
     def __iter__(self) -> Iterator[tuple[str, AnyMember]]:
-        return _load_members(self._state)
+        members: _Listed[tuple[str, AnyMember]] = _Listed(partial(_load_members, self._state))
+        self._latest = ref(members)
+        return members
+
+    def __len__(self) -> int:
+        latest = self._latest()
+        if latest is None:
+            return super().__len__()
+        self._latest = _nothing
+        members = list(_load_members(self._state))
+        latest.take(members)
+        return len(members)

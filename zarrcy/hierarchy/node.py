@@ -8,11 +8,13 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from zarrcy import metadata
 from zarrcy.errors import (
     ArrayNotFoundError,
+    ConcurrentChangeError,
     ContainsArrayError,
     ContainsGroupError,
     GroupNotFoundError,
@@ -31,6 +33,7 @@ from zarrcy.types import JSON, Buffer, Key, Store, Synchronizer, ZarrFormat
 if TYPE_CHECKING:
     from zarrcy.metadata import ArraySpec
     from zarrcy.metadata.format import Format
+    from zarrcy.storage.read_once import ReadOnce
 
 
 _T = TypeVar("_T")
@@ -40,8 +43,18 @@ _MOST_WAIT = 0.2
 _POLL = 0.005
 # The name that zarr-python 2 gives to this lock, whatever the format of the hierarchy.
 _HIERARCHY_LOCK = ".zgroup"
+# Members of a group in a far store that are loaded together: three documents each, if there are few of them. Of more,
+# the documents of groups are read when it is known that there is no array.
+_BATCH_NODES = 500
+_FEW_NODES = 32
 _CONSOLIDATION_LOCK = _CONSOLIDATED_KEY = ".zmetadata"
 _UNLOCKED = nullcontext()
+
+
+class _Consolidations:
+    """What this process has consolidated."""
+
+    latest: ClassVar[object] = None
 
 
 class Node:
@@ -167,11 +180,18 @@ class Node:
 
     # -- finding and loading -----------------------------------------------------------------------
 
-    def kind(self) -> str | None:
-        """Return "array", "group", or None if there is no node at this path."""
+    def kind(self, documents: Store | None = None) -> str | None:
+        """Return "array", "group", or None if there is no node at this path.
+
+        Parameters
+        ----------
+        documents : Store, optional
+            What `look` returned.
+        """
         try:
+            store = self._own_documents() if documents is None else documents
             for format in self._candidates:
-                (kind,) = format.kinds_at(self.store, [self.prefix])
+                (kind,) = format.kinds_at(store, [self.prefix])
                 if kind is not None:
                     self._format = format
                     return kind
@@ -201,28 +221,23 @@ class Node:
             return entry
 
     def _load(self) -> NodeEntry | None:
-        fetched: dict[Key, Buffer] | None = None
-        if offers(self.store, "getitems"):
-            # one request for the documents of all formats that have one document per node
-            keys = self._document_keys()
-            documents = zip(keys, access.documents(self.store)(keys), strict=True)
-            fetched = {key: document for key, document in documents if document is not None}
-        separator = _default_separator(self.store)
+        store, separator = self._own_documents(), _default_separator(self.store)
         for format in self._candidates:
-            store = self.store if fetched is None or format not in metadata.NODE_BY_NODE else fetched
             entry = format.load_one(store, self.prefix, separator)
             if entry is not None:
                 self._format = format
                 return entry
         return None
 
-    def load_array(self, past_caches: bool = False) -> ArrayMetadata:
+    def load_array(self, past_caches: bool = False, documents: Store | None = None) -> ArrayMetadata:
         """Load and parse the metadata of the array at this path.
 
         Parameters
         ----------
         past_caches : bool, optional
             Read what is stored now, also if the store keeps copies: for a caller that changes the metadata.
+        documents : Store, optional
+            A store of documents that were read already.
 
         Raises
         ------
@@ -232,6 +247,7 @@ class Node:
             If its document is malformed.
         """
         store = access.past_caches(self.store) if past_caches else self.store
+        store = store if documents is None else documents
         try:
             for format in self._candidates:
                 array = format.load_array(store, self.prefix, _default_separator(self.store))
@@ -245,10 +261,40 @@ class Node:
 
     def _document_keys(self) -> list[Key]:
         """Return the keys of the documents of arrays and groups, in the formats with one document per node."""
-        formats = [format for format in self._candidates if format in metadata.NODE_BY_NODE]
-        return sorted(
-            {format.document_key(self.prefix, kind) for format in formats for kind in ("array", "group")}
-        )
+        return _keys_of_nodes([self], self._candidates)
+
+    def _own_documents(self) -> Store:
+        """Return a store that reads the documents of this node with one request, if the store can do that."""
+        if not offers(self.store, "getitems"):
+            return self.store
+        return self._read_once(self._document_keys())
+
+    def _read_once(self, keys: Iterable[Key] = (), *, past_caches: bool = False) -> ReadOnce:
+        # programs that use near stores do not need this import
+        from zarrcy.storage.read_once import ReadOnce
+
+        return ReadOnce(self.store, keys, past_caches=past_caches)
+
+    def look(self, with_attributes: bool = False) -> Store:
+        """Find out the format of a new node, and return a store of the documents that decide about its creation.
+
+        Of a far store, the documents of this node and those above are read with one request. Near stores are asked
+        later, for what is needed.
+        """
+        if not access.is_far(self.store):
+            return self.store
+        line = [*self._parents(), self]
+        keys = _keys_of_nodes(line, metadata.NODE_BY_NODE)
+        if with_attributes:
+            keys += [format.attributes_key(self.store, self.prefix) for format in metadata.NODE_BY_NODE]
+        try:
+            documents = self._read_once(keys, past_caches=True)
+        except PermissionError:
+            # some servers deny access to keys that do not exist; not all of these may be needed
+            return self.store
+        if self._format is None:
+            self._format = metadata.detect(documents, [node.prefix for node in reversed(line)])
+        return documents
 
     @contextmanager
     def _readable_part(self, denial: PermissionError) -> Iterator[Node]:
@@ -326,12 +372,35 @@ class Node:
         return ((name, kind) for name, kind in zip(names, kinds, strict=True) if kind is not None)
 
     def load_members(self, past_denied: bool = False) -> Iterator[tuple[str, Node, NodeEntry]]:
-        """Load the documents of the nodes directly below, sorted by name; see `members`."""
+        """Load the documents of the nodes directly below, sorted by name; see `members`.
+
+        Of a far store, the documents of attributes are loaded with the others.
+        """
         names, prefixes = self._names(past_denied)
-        entries = self.format.load_at(self.store, prefixes, _default_separator(self.store))
+        entries: Iterator[NodeEntry | None]
+        if access.is_far(self.store) and self.format in metadata.NODE_BY_NODE:
+            entries = self._load_with_attributes(prefixes)
+        else:
+            entries = self.format.load_at(self.store, prefixes, _default_separator(self.store))
         for name, entry in zip(names, self._each(names, entries, Node.load, past_denied), strict=True):
             if entry is not None:
                 yield name, self.at(self.prefix + name), entry
+
+    def _load_with_attributes(self, prefixes: Sequence[str]) -> Iterator[NodeEntry | None]:
+        """Load nodes and their attributes; None for each prefix without a node."""
+        format, separator = self.format, _default_separator(self.store)
+        for first in range(0, len(prefixes), _BATCH_NODES):
+            batch = prefixes[first : first + _BATCH_NODES]
+            kinds = ("array", "group") if len(batch) <= _FEW_NODES else ("array",)
+            keys = {prefix: [format.document_key(prefix, kind) for kind in kinds] for prefix in batch}
+            for prefix in batch:
+                keys[prefix].append(format.attributes_key(self.store, prefix))
+            documents = self._read_once(itertools.chain.from_iterable(keys.values()))
+            for prefix, entry in zip(batch, format.load_at(documents, batch, separator), strict=True):
+                # a member that is kept does not keep the documents of the others
+                own = documents.getitems(keys[prefix])
+                load = partial(format.load_attributes, own, prefix)
+                yield None if entry is None else entry.with_attributes(load)
 
     def _each(
         self,
@@ -367,42 +436,54 @@ class Node:
         if access.is_denied(self.store, self.path):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), self.path)
 
-    def load_attributes(self, past_caches: bool = False) -> dict[str, JSON]:
-        """Load the user attributes; with `past_caches` as `load_array` does."""
-        store = access.past_caches(self.store) if past_caches else self.store
-        return self.format.load_attributes(store, self.prefix)
+    def load_attributes(self) -> dict[str, JSON]:
+        """Load the user attributes."""
+        return self.format.load_attributes(self.store, self.prefix)
 
     # -- saving ------------------------------------------------------------------------------------
-
-    def save_array(self, array: ArrayMetadata) -> None:
-        """Write the documents of an array that exists; its attributes do not change."""
-        with self._documents_lock():
-            self._drop_consolidated()
-            self.format.save_array(access.past_caches(self.store), self.prefix, array)
 
     def save_group(self) -> None:
         """Write the documents of a group, whatever is at this path."""
         self.format.prepare(self.store)
         self._save(self.format.group_documents(self.prefix))
 
-    def save_attributes(self, attributes: dict[str, JSON], before: Mapping[str, JSON] | None = None) -> None:
-        """Replace the user attributes. Their values must be those of JSON, see `json_attributes`.
+    def change_attributes(
+        self, change: Callable[[dict[str, JSON]], dict[str, JSON]], *, reads: bool = True
+    ) -> None:
+        """Change the user attributes; see `zarrcy.hierarchy.document_change.change_attributes`."""
+        # reading does not need this import
+        from zarrcy.hierarchy.document_change import change_attributes
 
-        If some of the stored attributes remain, these are given as `before`, and the names keep their order.
-        """
-        with self._documents_lock():
-            self._drop_consolidated()
-            self.format.save_attributes(access.past_caches(self.store), self.prefix, attributes, before)
+        change_attributes(self, change, reads=reads)
+
+    def save_attributes(self, attributes: dict[str, JSON]) -> None:
+        """Replace the user attributes. Their values must be those of JSON, see `json_attributes`."""
+        self.change_attributes(lambda _: attributes, reads=False)
 
     def consolidate(self, metadata_key: str = _CONSOLIDATED_KEY) -> dict[Key, bytes]:
         """Write the documents of all nodes below this one into one document; return it by its key."""
         with self._consolidation_lock():
-            return self.format.consolidate(self.store, self.path, metadata_key)
+            _Consolidations.latest = object()
+            return self._consolidate(metadata_key)
+
+    def _consolidate(self, metadata_key: str) -> dict[Key, bytes]:
+        documents = self.look(with_attributes=True)
+        return self.format.consolidate(documents, self.path, metadata_key)
 
     def drop_outdated(self) -> None:
         """Remove the consolidated metadata of the groups above, before keys of this node change in another way."""
-        with self._documents_lock():
-            self._drop_consolidated()
+        with self.documents_lock():
+            self.drop_consolidated()
+
+    def latest_consolidation(self) -> object:
+        """Return an object that is another one after this process has consolidated metadata."""
+        return _Consolidations.latest
+
+    def keys_of_copies(self) -> list[Key]:
+        """Return the keys of the documents above that may hold copies of the document of this node."""
+        if not metadata.keeps_one_document(self.format):
+            return []
+        return [self.format.document_key(parent.prefix, "group") for parent in self._parents()]
 
     def _consolidation_lock(self) -> AbstractContextManager[object]:
         """Return the lock under which metadata are consolidated; the whole store has one.
@@ -411,7 +492,7 @@ class Node:
         """
         return self.at("").change_lock(_CONSOLIDATION_LOCK)
 
-    def _documents_lock(self) -> AbstractContextManager[object]:
+    def documents_lock(self) -> AbstractContextManager[object]:
         """Return the lock under which documents change that may have copies in consolidated metadata.
 
         A consolidation waits until the change is complete. Otherwise it could write a document that it read before.
@@ -419,17 +500,21 @@ class Node:
         """
         return self._consolidation_lock() if metadata.keeps_one_document(self.format) else _UNLOCKED
 
-    def _drop_consolidated(self, *others: Node) -> None:
+    def drop_consolidated(self, documents: Store | None = None, *others: Node) -> None:
         """Remove the consolidated metadata that changes of this node, and of others, would make wrong.
 
-        The caller holds `_documents_lock`, and changes the documents afterwards, so that no reader sees outdated
-        consolidated metadata.
+        The caller holds `documents_lock`, and changes the documents afterwards, so that no reader sees outdated
+        consolidated metadata. `documents` is a store of documents that were read already.
         """
         parents = {parent.prefix for node in (self, *others) for parent in node._parents()}
         if parents:
-            store = access.past_caches(self.store)
+            store = access.past_caches(self.store) if documents is None else documents
             for prefix in self.format.consolidated_among(store, sorted(parents)):
-                self.format.drop_consolidated(store, prefix)
+                try:
+                    self.format.drop_consolidated(store, prefix)
+                except ConcurrentChangeError:
+                    # another writer changed the group; its document is read again
+                    self.format.drop_consolidated(access.past_caches(self.store), prefix)
 
     def _save(self, documents: dict[Key, bytes]) -> None:
         for key, document in documents.items():
@@ -438,7 +523,11 @@ class Node:
     # -- creating ----------------------------------------------------------------------------------
 
     def create_array(
-        self, array: ArrayMetadata, overwrite: bool = False, attributes: Mapping[str, JSON] | None = None
+        self,
+        array: ArrayMetadata,
+        overwrite: bool = False,
+        attributes: Mapping[str, JSON] | None = None,
+        documents: Store | None = None,
     ) -> ArrayMetadata:
         """Write the documents of a new array, and of the parent groups that do not exist.
 
@@ -450,6 +539,8 @@ class Node:
             Delete the node that is at this path first, and an array above with all that is below it.
         attributes : mapping, optional
             User attributes of the new array.
+        documents : Store, optional
+            What `look` returned.
 
         Returns
         -------
@@ -467,13 +558,20 @@ class Node:
             from zarrcy.metadata.json_writer import json_attributes
 
             attributes = json_attributes(attributes, key)
-        documents = format.array_documents(self.prefix, array, attributes)
-        written = format.as_stored(array, documents[key], key, _default_separator(self.store))
+        new = format.array_documents(self.prefix, array, attributes)
+        written = format.as_stored(array, new[key], key, _default_separator(self.store))
         with self.lock(key):
-            self._create("array", documents, overwrite)
+            # what was read before the lock was taken may be old
+            found = documents if documents is not None and self.synchronizer is None else self.look()
+            self._create("array", new, overwrite, found)
         return written if access.keeps_documents(self.store) else self.load_array()
 
-    def create_group(self, overwrite: bool = False, attributes: Mapping[str, JSON] | None = None) -> None:
+    def create_group(
+        self,
+        overwrite: bool = False,
+        attributes: Mapping[str, JSON] | None = None,
+        documents: Store | None = None,
+    ) -> None:
         """Write the documents of a new group, and of the parent groups that do not exist.
 
         Raises
@@ -481,11 +579,12 @@ class Node:
         ContainsArrayError, ContainsGroupError
             If there is a node at this path, or a parent is an array, and `overwrite` is false.
         """
+        found = self.look() if documents is None else documents
         if attributes:
             from zarrcy.metadata.json_writer import json_attributes
 
             attributes = json_attributes(attributes, self.format.document_key(self.prefix, "group"))
-        self._create("group", self.format.group_documents(self.prefix, attributes), overwrite)
+        self._create("group", self.format.group_documents(self.prefix, attributes), overwrite, found)
 
     def require_group(self, overwrite: bool = False, attributes: Mapping[str, JSON] | None = None) -> bool:
         """Create a group, and its parents, unless there is a group at this path.
@@ -509,18 +608,25 @@ class Node:
         ContainsGroupError
             If there is a group of another format than the one that this node was given.
         """
-        return self.kind() != "group" and self._create_unless_group(overwrite, attributes)
+        found = self.look()
+        return self.kind(found) != "group" and self._create_unless_group(overwrite, attributes, found)
 
     def open_or_create_group(self, attributes: Mapping[str, JSON] | None = None) -> bool:
         """Do what `require_group` does, under the hierarchy lock if the group has to be created."""
-        if self.kind() == "group":
+        found: Store | None = self.look()
+        if self.kind(found) == "group":
             return False
+        if self.synchronizer is not None:
+            # what was read before the lock was taken may be old
+            found = None
         with self.hierarchy_lock():
-            return self._create_unless_group(False, attributes)
+            return self._create_unless_group(False, attributes, found)
 
-    def _create_unless_group(self, overwrite: bool, attributes: Mapping[str, JSON] | None) -> bool:
+    def _create_unless_group(
+        self, overwrite: bool, attributes: Mapping[str, JSON] | None, documents: Store | None
+    ) -> bool:
         try:
-            self.create_group(overwrite, attributes)
+            self.create_group(overwrite, attributes, documents)
         except ContainsGroupError as exc:
             # another process created the group meanwhile; that is an error only if the format differs
             if exc.path != self.path or self.kind() != "group":
@@ -548,13 +654,14 @@ class Node:
                     self.path, f"{name!r} is the name of something that is never listed; choose another name"
                 )
 
-    def _create(self, kind: str, documents: dict[Key, bytes], overwrite: bool) -> None:
+    def _create(self, kind: str, documents: dict[Key, bytes], overwrite: bool, found: Store) -> None:
+        """Write the documents of a new node; `found` is what `look` returned."""
         self.refuse_reserved_names()
         parents = self._parents()
         line = [*parents, self]
         is_nowhere = self._is_nowhere
         # a node that is overwritten may be damaged, so it is not read
-        kinds = self._kinds(parents if overwrite or is_nowhere else line)
+        kinds = self._kinds(parents if overwrite or is_nowhere else line, found)
         array_above = _first_array(parents, kinds[: len(parents)])
         if array_above is not None and not overwrite:
             raise ContainsArrayError(array_above.path)
@@ -563,10 +670,10 @@ class Node:
         # an array above becomes a group, so nothing below it may remain
         erased, is_nowhere = (self, is_nowhere) if array_above is None else (array_above, False)
         if overwrite:
-            erased._check_erasable(is_nowhere)
+            is_nowhere = erased._check_erasable(is_nowhere, found)
         # no consolidated metadata can have copies of the first document of a store
-        with self._documents_lock() if parents or not is_nowhere else _UNLOCKED:
-            self._drop_consolidated()
+        with self.documents_lock() if parents or not is_nowhere else _UNLOCKED:
+            self.drop_consolidated(None if found is self.store else found)
             if overwrite and not is_nowhere:
                 erased._erase()
             self.format.prepare(self.store)
@@ -581,7 +688,10 @@ class Node:
                 written[self.prefix] = self._claim(documents)
                 if not written[self.prefix]:
                     raise _contains(kind, self.path)
-            self._settle(kind, line, written)
+            after = self._settle(kind, line, written)
+            if after is not None:
+                # they were read before the lock was taken
+                self.drop_consolidated(after)
 
     def _claim(self, documents: dict[Key, bytes]) -> list[Key]:
         """Write documents unless the first of them exists, and return the keys of those that were written."""
@@ -592,8 +702,10 @@ class Node:
             claimed.append(key)
         return claimed
 
-    def _settle(self, kind: str, line: Sequence[Node], written: dict[str, list[Key]]) -> None:
+    def _settle(self, kind: str, line: Sequence[Node], written: dict[str, list[Key]]) -> Store | None:
         """Check that no other process created a conflicting node meanwhile; else delete what was written.
+
+        Return a store of the documents above as they are now, if the store is far.
 
         Parameters
         ----------
@@ -610,20 +722,27 @@ class Node:
             If there is such a node.
         """
         deadline = time.monotonic() + _MOST_WAIT
-        while (conflict := self._conflict(kind, line)) is not None:
+        while (conflict := self._conflict(kind, line, store := self._now(line[:-1]))) is not None:
             if isinstance(conflict, ContainsGroupError) or time.monotonic() >= deadline:
                 below = prefix_of(conflict.path)
                 doomed = [keys for prefix, keys in written.items() if prefix.startswith(below)]
                 access.deleter(self.store)(itertools.chain.from_iterable(doomed))
                 raise conflict
             time.sleep(_POLL)
+        return None if store is self.store else store
 
-    def _conflict(self, kind: str, line: Sequence[Node]) -> ContainsArrayError | ContainsGroupError | None:
+    def _now(self, nodes: Sequence[Node]) -> Store:
+        """Return a store of the documents of nodes as they are now; of a near store, the store itself."""
+        return self._read_once(past_caches=True) if nodes and access.is_far(self.store) else self.store
+
+    def _conflict(
+        self, kind: str, line: Sequence[Node], store: Store
+    ) -> ContainsArrayError | ContainsGroupError | None:
         """Return the error for a node at this path, or above, that can't exist beside this one."""
         key_of = self.format.document_key
         if key_of(self.prefix, "array") == key_of(self.prefix, "group"):
             # the claim of the one document excluded other nodes at this path; only an array above may conflict
-            array_above = _first_array(line[:-1], self._kinds(line[:-1]))
+            array_above = _first_array(line[:-1], self._kinds(line[:-1], store))
             return None if array_above is None else ContainsArrayError(array_above.path)
         rivals: dict[Key, ContainsArrayError | ContainsGroupError] = {}
         for node in line:
@@ -631,11 +750,15 @@ class Node:
             other = "group" if own == "array" else "array"
             rivals[key_of(node.prefix, other)] = _contains(other, node.path)
         # links to nothing were looked for before the documents were written
-        exist = access.finder(self.store, strict=False)(list(rivals))
+        exist = access.finder(store, strict=False)(list(rivals))
         return next(itertools.compress(rivals.values(), exist), None)
 
-    def _kinds(self, nodes: Sequence[Node]) -> list[str | None]:
-        """Return the kinds of nodes, in any format; the root must come first."""
+    def _kinds(self, nodes: Sequence[Node], documents: Store | None = None) -> list[str | None]:
+        """Return the kinds of nodes, in any format; the root must come first.
+
+        `documents` is a store of documents that were read already.
+        """
+        store = self.store if documents is None else documents
         if not nodes:
             return []
         kinds: list[str | None] = [None] * len(nodes)
@@ -649,7 +772,7 @@ class Node:
                 continue
             skipped = without_keys if format in metadata.NODE_BY_NODE else ()
             unknown = [number for number, kind in enumerate(kinds) if kind is None and number not in skipped]
-            answers = format.kinds_at(self.store, [nodes[number].prefix for number in unknown])
+            answers = format.kinds_at(store, [nodes[number].prefix for number in unknown])
             for number, kind in zip(unknown, answers, strict=True):
                 kinds[number] = kind
         return kinds
@@ -676,8 +799,8 @@ class Node:
                 raise access.refusal_to_delete(store, self.path)
         self.at(path).refuse_reserved_names()
         self.at(path).require_parents()
-        with self._documents_lock():
-            self._drop_consolidated(self.at(path))
+        with self.documents_lock():
+            self.drop_consolidated(None, self.at(path))
             self._move(path)
 
     def _move(self, path: str) -> None:
@@ -726,8 +849,8 @@ class Node:
         for store in self.stores:
             access.check_rmdir(store, self.path)
         self.require_parents()
-        with self._documents_lock():
-            self._drop_consolidated()
+        with self.documents_lock():
+            self.drop_consolidated()
             self._replace_by(path)
 
     def _replace_by(self, path: str) -> None:
@@ -769,13 +892,17 @@ class Node:
             with suppress(Exception):
                 rmdir(store, self.path)
 
-    def refuse_foreign(self) -> None:
-        """Raise ForeignDataError if there is no node at this path, but something that is not a part of a hierarchy."""
+    def refuse_foreign(self, documents: Store | None = None) -> bool:
+        """Raise ForeignDataError if there is no node at this path, but something that is not a part of a hierarchy.
+
+        `documents` is a store of documents that were read already. Return whether there is anything.
+        """
         # programs that only read do not need this import
         from zarrcy.hierarchy.foreign_keys import refuse_foreign
 
-        if not self.path or self.format in metadata.NODE_BY_NODE:
-            refuse_foreign(self.stores, self.path)
+        if self.path and self.format not in metadata.NODE_BY_NODE:
+            return True
+        return refuse_foreign(self.stores, self.path, documents)
 
     def erase(self) -> None:
         """Delete the node and everything below it.
@@ -787,21 +914,38 @@ class Node:
         ReadOnlyError, NotErasableError, OSError
             If that is not possible. Nothing is changed then.
         """
+        self._erase_checked(None)
+
+    def erase_found(self) -> bool:
+        """Do what `erase` does if there is a node at this path, else return False."""
+        consolidation, documents = self.latest_consolidation(), self.look()
+        if self.kind(documents) is None:
+            return False
+        self._erase_checked(None if documents is self.store else documents, consolidation)
+        return True
+
+    def _erase_checked(self, documents: Store | None, consolidation: object = None) -> None:
+        """Erase the node. Documents may have been read after this process had consolidated metadata."""
         is_nowhere = self._is_nowhere
-        self._check_erasable(is_nowhere)
-        with self._documents_lock():
-            self._drop_consolidated()
+        is_nowhere = self._check_erasable(is_nowhere, documents) or is_nowhere
+        with self.documents_lock():
+            if consolidation is not self.latest_consolidation() or self.synchronizer is not None:
+                # they were read before the lock was taken
+                documents = None
+            self.drop_consolidated(documents)
             if not is_nowhere:
                 self._erase()
 
-    def _check_erasable(self, is_nowhere: bool) -> None:
+    def _check_erasable(self, is_nowhere: bool, documents: Store | None = None) -> bool:
+        """Raise an error if the node can't be deleted; return whether nothing is there."""
         if not is_nowhere:
-            self.refuse_foreign()
+            is_nowhere = not self.refuse_foreign(documents)
         folders = [] if is_nowhere else self.format.storage_prefixes(self.path)[0]
         for store in self.stores:
             refuse_read_only(not access.is_writeable(store), self.path)
             for folder in folders:
                 access.check_rmdir(store, folder)
+        return is_nowhere
 
     def _erase(self) -> None:
         folders, keys = self.format.storage_prefixes(self.path)
@@ -848,6 +992,15 @@ class _ReadableDocuments(dict[Key, Buffer]):
 def _default_separator(store: Store) -> str:
     """Return the separator of chunk keys whose document does not state one; a store may prefer "/"."""
     return access.dimension_separator(store) or "."
+
+
+def _keys_of_nodes(nodes: Sequence[Node], formats: Iterable[Format]) -> list[Key]:
+    """Return the keys of the documents of arrays and groups, in those formats that have one document per node."""
+    known = [format for format in formats if format in metadata.NODE_BY_NODE]
+    kinds = ("array", "group")
+    return sorted(
+        {format.document_key(node.prefix, kind) for node in nodes for format in known for kind in kinds}
+    )
 
 
 def _contains(kind: str, path: str) -> ContainsArrayError | ContainsGroupError:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from zarrcy.errors import MetadataError
 from zarrcy.keys import prefix_of
+from zarrcy.metadata import NODE_BY_NODE
 from zarrcy.metadata.consolidated_copies import stale_keys
 from zarrcy.storage import access
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
+from zarrcy.storage.read_once import ReadOnce
 from zarrcy.types import JSON, Key, Store
 
 if TYPE_CHECKING:
@@ -36,9 +39,14 @@ def outdated_copies(node: Node) -> list[Key]:
         return [store.metadata_key] if is_outdated else []
     outdated: list[Key] = []
     segments = node.path.split("/") if node.path else []
-    for n in reversed(range(len(segments) + 1)):
+    line = [prefix_of("/".join(segments[:n])) for n in reversed(range(len(segments) + 1))]
+    if access.is_far(store) and format in NODE_BY_NODE:
+        store = ReadOnce(store)
+        with suppress(PermissionError):
+            store.fetch(key for above in line for key in format.documents_at(above))
+    for above in line:
         try:
-            held = format.held_copies(store, prefix_of("/".join(segments[:n])))
+            held = format.held_copies(store, above)
         except MetadataError as exc:
             outdated.append(exc.key)
         except PermissionError:

@@ -16,6 +16,7 @@ import numpy as np
 from zarrcy import _kernels
 from zarrcy.hierarchy import array_indexing
 from zarrcy.hierarchy.array_state import ArrayState
+from zarrcy.hierarchy.document_change import DocumentChange
 from zarrcy.hierarchy.stored_chunks import boxes_between, coords_at_edge, keys_between, stored_counts
 from zarrcy.indexing.axis_chunks import AxisChunks
 from zarrcy.indexing.regions import Region
@@ -28,7 +29,7 @@ Extent = list[tuple[int, int]]
 _COMPARED_NBYTES = 32 * 2**20
 
 
-def clear_outside(state: ArrayState, shape: Shape) -> None:
+def clear_outside(state: ArrayState, shape: Shape, change: DocumentChange) -> None:
     """Give all stored elements the fill value that are not both in the array and in `shape`.
 
     The caller holds the lock under which the document of the array is changed, and writes the shape afterwards.
@@ -41,6 +42,8 @@ def clear_outside(state: ArrayState, shape: Shape) -> None:
         The present state of the array.
     shape : Shape
         The new shape, in elements.
+    change : DocumentChange
+        The change of the document.
 
     Raises
     ------
@@ -69,7 +72,7 @@ def clear_outside(state: ArrayState, shape: Shape) -> None:
     dirty += _dirty_edges(writer, kept, union)
     if kept != metadata.shape and (dirty or outside):
         # if the document cannot be written, nothing is cut off
-        node.save_array(metadata)
+        change.save_array(metadata)
     fill = np.empty((1,) * len(shape), metadata.dtype)
     _kernels.for_dtype(metadata.dtype).fill(_flat(fill), writer.chunk_io.fill_bytes)
     for box in dirty:

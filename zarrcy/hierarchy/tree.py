@@ -109,7 +109,8 @@ class TreeView:
 
 
 def _is_array(node: AnyNode) -> TypeIs[ArrayNode]:
-    return hasattr(node, "shape") or not hasattr(node, "values")
+    # asked of the class: a group looks for a member of an unknown name in its store
+    return not hasattr(type(node), "values")
 
 
 def _label(node: AnyNode) -> str:

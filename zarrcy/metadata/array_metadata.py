@@ -276,7 +276,7 @@ class NodeEntry:
         Arguments of `parser`: for example the document and its key.
     """
 
-    __slots__ = ("_arguments", "_parser", "kind")
+    __slots__ = ("_arguments", "_parser", "attributes", "kind")
 
     def __init__(
         self, kind: str, parser: Callable[..., ArrayMetadata] | None = None, *arguments: object
@@ -284,6 +284,12 @@ class NodeEntry:
         self.kind = kind
         self._parser = parser
         self._arguments = arguments
+        self.attributes: Callable[[], dict[str, JSON]] | None = None
+
+    def with_attributes(self, attributes: Callable[[], dict[str, JSON]]) -> NodeEntry:
+        """Return the entry with a function that parses the attributes, whose document was loaded with the others."""
+        self.attributes = attributes
+        return self
 
     def parse(self) -> ArrayMetadata:
         """Parse the documents of an array.

@@ -115,8 +115,13 @@ class Discovery(Protocol):
     def consolidate(self, store: Store, path: str, metadata_key: str = ...) -> dict[Key, bytes]:
         """Write the metadata of all nodes below a path into one document; return it by its key."""
 
-    def open_consolidated(self, store: Store, path: str, metadata_key: str = ...) -> Store | None:
-        """Return a store of the consolidated documents; None if there are none in this format."""
+    def open_consolidated(
+        self, store: Store, path: str, metadata_key: str = ..., source: Store | None = None
+    ) -> Store | None:
+        """Return a store of the consolidated documents; None if there are none in this format.
+
+        `source` is the store of the documents that were copied, if `store` has only some of them.
+        """
 
     def held_copies(self, store: Store, prefix: str) -> tuple[Key, Mapping[Key, JSON]] | None:
         """Return the copies of documents that the node at a prefix holds, by the keys of these documents.

@@ -449,7 +449,9 @@ def consolidate(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -
     return {key: document}
 
 
-def open_consolidated(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -> Store | None:
+def open_consolidated(
+    store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY, source: Store | None = None
+) -> Store | None:
     """Return a store of the consolidated documents at a key; None if there is no such key.
 
     Raises
@@ -459,7 +461,8 @@ def open_consolidated(store: Store, path: str, metadata_key: str = CONSOLIDATED_
     """
     key = _consolidated_key(metadata_key)
     document = access.document(store, key)
-    return None if document is None else ConsolidatedMetadataStore({key: document}, key, source=store)
+    source = store if source is None else source
+    return None if document is None else ConsolidatedMetadataStore({key: document}, key, source=source)
 
 
 def held_copies(store: Store, prefix: str) -> tuple[Key, Mapping[Key, JSON]] | None:

@@ -10,10 +10,11 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import cast
 
 from zarrcy.errors import NotErasableError, PartlyDoneError, ReadOnlyError, StoredTypeError
-from zarrcy.storage.base import flat, offers
+from zarrcy.storage.base import BaseStore, flat, offers
 from zarrcy.storage.capabilities import (
     CachesValues,
     ChecksAccess,
@@ -31,6 +32,7 @@ from zarrcy.storage.capabilities import (
     ReadsManyValues,
     ReadsValues,
     RenamesKeys,
+    ReplacesValues,
     SyncsValues,
     Unwraps,
     WritesMany,
@@ -88,6 +90,19 @@ def has_latency(store: Store) -> bool:
     """Return whether requests to a store take long, and may be sent from several threads at the same time."""
     store = mapping_of(store)
     return type(store) is not dict and _declares(store, "has_latency")
+
+
+def is_far(store: Store) -> bool:
+    """Return whether a store answers a request for many keys as fast as one for a single key, and far from at once."""
+    if _has_no_batches(type(store)):
+        return False
+    return offers(mapping_of(store), "getitems") and not is_local(store)
+
+
+@lru_cache(maxsize=256)
+def _has_no_batches(kind: type) -> bool:
+    """Return whether stores of a class read keys one by one; False if that depends on the store."""
+    return kind is dict or getattr(kind, "getitems", None) is BaseStore.getitems
 
 
 def is_erasable(store: Store) -> bool:
@@ -237,6 +252,15 @@ def value_reader(store: Store, most: int = -1, strict: bool = True) -> Reader:
     store = mapping_of(store)
     read = _length_reader(store, most, strict)
     return reader(store) if read is None else _checked(store, read)
+
+
+def replacer(store: Store) -> ReplacesValues | None:
+    """Return an object that reads and replaces values by their versions; None if the store has no conditional puts."""
+    store = mapping_of(store)
+    kind = type(store)
+    if has_capability(kind, "read_versions") and has_capability(kind, "replace_value"):
+        return cast(ReplacesValues, store)
+    return None
 
 
 def _length_reader(store: Store, most: int, strict: bool) -> Reader | None:

@@ -62,6 +62,23 @@ class WritesMany(Protocol):
         """Store all `values`. After an error, some of them may be stored."""
 
 
+class ReplacesValues(Protocol):
+    """A store with conditional puts: it replaces a value only if that is still the one that was read.
+
+    Metadata documents are changed with these methods. A version is what tells two values of a key apart, such as an
+    ETag. None is the version of a key that does not exist.
+    """
+
+    def read_versions(self, keys: Sequence[str], most: int = -1) -> Sequence[tuple[Buffer | None, Hashable]]:
+        """Return the values of `keys` and their versions, in their order.
+
+        Raise `zarrcy.errors.ValueLengthError` if a value is longer than `most` bytes; -1 means any length.
+        """
+
+    def replace_value(self, key: Key, value: Buffer, version: Hashable) -> Hashable:
+        """Store a value if that of the key has a version, and return the new version; else return None."""
+
+
 class DeletesMany(Protocol):
     """A store that deletes many keys in one request."""
 

@@ -244,6 +244,9 @@ def getsize(store: Mapping[str, Buffer], path: str | None = None) -> int:
 
 def getsize_deep(store: Mapping[str, Buffer], path: str) -> int:
     """Return the number of bytes stored below `path` at any depth; -1 if the values would have to be read."""
+    own = getattr(store, "getsize_below", None)
+    if own is not None:
+        return int(own(path))
     total = getsize(store, path)
     if total < 0:
         return total

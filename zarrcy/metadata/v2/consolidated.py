@@ -12,12 +12,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from zarrcy.keys import is_own_key
 from zarrcy.metadata.node_lookup import BATCH_KEYS, find
 from zarrcy.metadata.v2.discovery import names_below
-from zarrcy.metadata.v2.documents import ATTRS_KEY, CONSOLIDATED_KEY, DOCUMENTS_OF_NODES, document_key
+from zarrcy.metadata.v2.documents import (
+    ARRAY_KEY,
+    ATTRS_KEY,
+    CONSOLIDATED_KEY,
+    DOCUMENTS_OF_NODES,
+    document_key,
+)
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
 from zarrcy.storage.json_reader import parse_json
 from zarrcy.storage.listing import keys_of
+from zarrcy.storage.read_once import ReadOnce
 from zarrcy.storage.strict_json import refuse_bare_nan
 from zarrcy.types import JSON, Buffer, Key, Store
 
@@ -28,7 +35,9 @@ def consolidate(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -
     return {metadata_key: document}
 
 
-def open_consolidated(store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY) -> Store | None:
+def open_consolidated(
+    store: Store, path: str, metadata_key: str = CONSOLIDATED_KEY, source: Store | None = None
+) -> Store | None:
     """Return a store of the consolidated documents at a key of the root; None if there is no such key.
 
     Raises
@@ -39,7 +48,8 @@ def open_consolidated(store: Store, path: str, metadata_key: str = CONSOLIDATED_
     document = access.document(store, metadata_key)
     if document is None:
         return None
-    return ConsolidatedMetadataStore({metadata_key: document}, metadata_key, source=store)
+    source = store if source is None else source
+    return ConsolidatedMetadataStore({metadata_key: document}, metadata_key, source=source)
 
 
 def held_copies(store: Store, prefix: str) -> tuple[Key, Mapping[Key, JSON]] | None:
@@ -75,10 +85,16 @@ def documents_of(store: Store) -> Iterator[tuple[Key, Buffer]]:
         yield from ((key, value) for key, value in zip(keys, fetch(keys), strict=True) if value is not None)
         return
     batched = offers(store, "getitems")
+    documents = ReadOnce(store) if access.is_far(store) else None
+    if documents is not None:
+        fetch = access.documents(documents)
     denied = set(access.denied_below(store, ""))
     level = [""]
     while level:
         below = []
+        if documents is not None:
+            # one round of requests for a level
+            documents.fetch(prefix + name for prefix in level for name in (ARRAY_KEY, ATTRS_KEY))
         for prefix, node in zip(level, find(level, document_key, fetch, batched), strict=True):
             if node is not None:
                 yield node[1:]

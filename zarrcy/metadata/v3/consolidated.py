@@ -108,7 +108,9 @@ def _entries(store: Store, keys: Sequence[Key], prefix: str, groups: list[str]) 
         yield below[len(prefix) : -1], text
 
 
-def open_consolidated(store: Store, path: str, metadata_key: str = KEY) -> Store | None:
+def open_consolidated(
+    store: Store, path: str, metadata_key: str = KEY, source: Store | None = None
+) -> Store | None:
     """Return a store of the documents that the group at `path`, or its nearest consolidated parent, holds.
 
     `metadata_key` is not used: it is for formats with a separate document.
@@ -135,7 +137,8 @@ def open_consolidated(store: Store, path: str, metadata_key: str = KEY) -> Store
         if members is None or copies is None:
             continue
         own = {name: value for name, value in members.object().items() if name != CONSOLIDATED}
-        return ConsolidatedMetadataStore.of({f"{prefix}{KEY}": own} | copies, f"{prefix}{KEY}", source=store)
+        documents, source = {f"{prefix}{KEY}": own} | copies, store if source is None else source
+        return ConsolidatedMetadataStore.of(documents, f"{prefix}{KEY}", source=source)
     raise NotConsolidatedError(path)
 
 

@@ -12,6 +12,7 @@ from zarrcy.keys import is_key
 from zarrcy.storage import access
 from zarrcy.storage.base import Store
 from zarrcy.storage.capabilities import KeyRange
+from zarrcy.storage.listing import getsize_deep
 from zarrcy.storage.local.atomic_files import path_identities
 from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.storage.local.read_only import ReadOnlyDirectory
@@ -20,6 +21,7 @@ from zarrcy.storage.remote.fsspec_files import CACHING, ROOTED, FsspecFiles
 from zarrcy.types import JSON, Buffer
 
 _S3 = {"s3", "s3a"}
+_CONNECTIONS = 100
 
 
 class FSStore(Store):
@@ -253,6 +255,10 @@ class FSStore(Store):
         """Return the stored bytes directly below `path`, or of the value of the key `path`; -1 over HTTP."""
         return self._files.getsize(path)
 
+    def getsize_below(self, path: str) -> int:
+        """Return the number of bytes stored below a path at any depth; -1 over HTTP."""
+        return getsize_deep(self._files, path)
+
     def leftovers(self, older_than: float = 0) -> Iterator[str]:
         """Iterate over the files that interrupted writers left; see `DirectoryStore.leftovers`."""
         return access.leftovers(self._files, older_than)
@@ -299,6 +305,10 @@ def _open_url(fsspec: ModuleType, url: str, options: dict[str, Option]) -> tuple
     """Return the file system of a URL, and the path in it."""
     if fsspec.core.split_protocol(url)[0] in (None, "file", "local"):
         options = {"auto_mkdir": True, **options}
+    elif fsspec.core.split_protocol(url)[0] in _S3:
+        # botocore sends ten requests at once, unless it is configured
+        config = {"max_pool_connections": _CONNECTIONS, **(options.get("config_kwargs") or {})}
+        options = {**options, "config_kwargs": config}
     try:
         fs, root = fsspec.core.url_to_fs(url, **options)
     except ImportError as exc:

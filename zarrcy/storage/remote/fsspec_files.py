@@ -35,6 +35,8 @@ _R = TypeVar("_R")
 # Modules of file systems around another one: those that keep copies of files, and those with another root.
 CACHING, ROOTED = "fsspec.implementations.cached", "fsspec.implementations.dirfs"
 _REFERENCES = "fsspec.implementations.reference"
+# Protocols whose file systems create a file only if it does not exist, in one request.
+_CREATING = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "az", "memory"})
 # fsspec methods for many paths interpret paths with these characters as patterns
 _MAGIC = frozenset("*?[")
 # Facts that change without a change of the file.
@@ -93,6 +95,7 @@ class FsspecFiles(Store):
         self.absent = absent
         protocols = (self.fs.protocol,) if isinstance(self.fs.protocol, str) else tuple(self.fs.protocol)
         self._is_http = "http" in protocols
+        self._creates = not _CREATING.isdisjoint(protocols)
         # whether the server supports range requests; None if that was not tested yet
         self._has_ranges: bool | None = None if self._is_http else True
         # a large value is read with one request, because parts of it might be of different versions
@@ -154,14 +157,14 @@ class FsspecFiles(Store):
 
     def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
         file, value = self._file(key), as_bytes(flat(default))
-        # servers that ignore the condition would overwrite the value, so look for it first
-        if key not in self:
-            try:
-                self._with_parents([file], lambda: self._send("pipe_file", file, value, mode="create"))
-            except FileExistsError:
-                return self[key]
-            return default
-        return self[key]
+        if not self._creates and key in self:
+            # the file system would overwrite the value
+            return self[key]
+        try:
+            self._with_parents([file], lambda: self._send("pipe_file", file, value, mode="create"))
+        except FileExistsError:
+            return self[key]
+        return default
 
     def __delitem__(self, key: str) -> None:
         if key not in self:
@@ -491,4 +494,16 @@ class FsspecFiles(Store):
         if self._is_http:
             return -1
         sizes = [entry["size"] for entry in self._ls(path) if entry["type"] == "file"]
+        return -1 if None in sizes else sum(sizes)
+
+    def getsize_below(self, path: str) -> int:
+        """Return the number of bytes stored below a path at any depth, from one listing; -1 over HTTP."""
+        if self._is_http:
+            return -1
+        folder = self.dir_path(path).rstrip("/")
+        try:
+            found = self._read(folder, "find", folder, detail=True)
+        except KeyError:
+            return 0
+        sizes = [entry["size"] for entry in found.values()]
         return -1 if None in sizes else sum(sizes)

@@ -30,6 +30,8 @@ _R = TypeVar("_R")
 
 # These stores answer a request faster than another thread wakes up.
 _NEAR = {"LocalStore", "MemoryStore"}
+# Documents are small, so more of them are in flight: of 50 arrays in format 2, all.
+_DOCUMENTS_AT_ONCE = 100
 # obstore joins ranges that are at most this far apart.
 _JOINED_NBYTES = 2**20
 # Class of obstore -> protocol of its URLs, and the member of its configuration that names the bucket.
@@ -114,13 +116,17 @@ class ObjectStore(Store):
     def is_writeable(self) -> bool:
         return not self.read_only
 
-    def _map(self, request: Callable[[_T], _R], items: Iterable[_T], reads: bool = True) -> list[_R]:
+    def _map(
+        self,
+        request: Callable[[_T], _R],
+        items: Iterable[_T],
+        reads: bool = True,
+        at_once: int = REQUESTS_AT_ONCE,
+    ) -> list[_R]:
         """Call `request` for each item, concurrently if the store has latency."""
         if self._is_near:
             return list(map(request, items))
-        return map_requests(
-            request, items, values_at_once(REQUESTS_AT_ONCE), reads=reads, blocks_signals=True
-        )
+        return map_requests(request, items, values_at_once(at_once), reads=reads, blocks_signals=True)
 
     def _send(self, key: str, request: Callable[..., _R], *args: Client, **options: Client) -> _R:
         """Call a function of obstore that reads; signal handlers run meanwhile."""
@@ -156,21 +162,24 @@ class ObjectStore(Store):
 
     def _read(self, key: str, most: int = -1) -> bytes | None:
         """Return a value; None if the key does not exist. The length of a value is known before it is sent."""
+        return self._get(key, most, _bytes_of)
+
+    def _get(self, key: str, most: int, take: Callable[[Client], _R]) -> _R | None:
+        """Return what a function takes from the answer for a value; None if the key does not exist."""
+
+        def request(store: Client, key: str) -> _R:
+            answer = self._obstore.get(store, key)
+            # of a whole value, and cheaper to ask for than its metadata
+            nbytes = answer.range[1]
+            if 0 <= most < nbytes:
+                raise ValueLengthError(key, nbytes, most)
+            return take(answer)
+
         try:
-            return self._send(key, partial(self._get, most), check_key(key))
+            return self._send(key, request, check_key(key))
         except (FileNotFoundError, self._obstore.exceptions.BaseError) as exc:
             self._raise_unless_missing(key, exc)
             return None
-
-    def _get(self, most: int, store: Client, key: str) -> bytes:
-        """Get a value; the answer tells the length before the bytes are read."""
-        answer = self._obstore.get(store, key)
-        # of a whole value, and cheaper to ask for than its metadata
-        nbytes = answer.range[1]
-        if 0 <= most < nbytes:
-            raise ValueLengthError(key, nbytes, most)
-        value: bytes = answer.bytes().to_bytes()
-        return value
 
     def __getitem__(self, key: str) -> bytes:
         value: bytes | None = self.get(key)
@@ -185,17 +194,56 @@ class ObjectStore(Store):
     def setdefault(self, key: str, default: Buffer | None = None) -> Buffer:
         """Store `default` if the key does not exist, and return the stored value.
 
-        If several writers do this at once, exactly one stores its value. That needs a server with conditional puts.
+        If several writers do this at once, exactly one stores its value. That needs a server with conditional puts. A
+        server that ignores the condition overwrites the value.
         """
         self._check_writeable()
-        # servers that ignore the condition would overwrite the value, so look for it first
-        if key not in self:
-            try:
-                self._change(key, self._obstore.put, key, as_bytes(flat(default)), mode="create")
-            except (FileExistsError, self._obstore.exceptions.AlreadyExistsError):
-                return self[key]
-            return default
-        return self[key]
+        errors, value = self._obstore.exceptions, as_bytes(flat(default))
+        try:
+            self._change(key, self._obstore.put, check_key(key), value, mode="create")
+        except (FileExistsError, errors.AlreadyExistsError):
+            return self[key]
+        except (NotImplementedError, errors.NotSupportedError):
+            stored = self.get(key)
+            if stored is not None:
+                return stored
+            self[key] = value
+        return default
+
+    def read_versions(
+        self, keys: Sequence[str], most: int = -1
+    ) -> list[tuple[bytes | None, tuple[str | None, str | None] | None]]:
+        """Return values and their versions; see `zarrcy.storage.capabilities.ReplacesValues`."""
+        return self._map(
+            lambda key: self._get(key, most, _bytes_and_version) or (None, None),
+            keys,
+            at_once=_DOCUMENTS_AT_ONCE,
+        )
+
+    def replace_value(
+        self, key: str, value: Buffer, version: Hashable
+    ) -> tuple[str | None, str | None] | None:
+        """Store a value if that of the key has a version; see `zarrcy.storage.capabilities.ReplacesValues`.
+
+        The condition is the ETag. A store without ETags, or without conditional puts, replaces the value.
+        """
+        self._check_writeable()
+        mode: JSON = "create"
+        if isinstance(version, tuple):
+            e_tag, number = version
+            # a weak ETag never meets the condition
+            is_strong = e_tag is not None and not e_tag.startswith("W/")
+            known = {"e_tag": e_tag} if number is None else {"e_tag": e_tag, "version": number}
+            mode = known if is_strong else "overwrite"
+        put = partial(self._change, key, self._obstore.put, check_key(key), as_bytes(flat(value)))
+        errors = self._obstore.exceptions
+        try:
+            new = put(mode=mode)
+        except (FileExistsError, FileNotFoundError, errors.AlreadyExistsError, errors.PreconditionError):
+            return None
+        except (NotImplementedError, errors.NotSupportedError):
+            new = put()
+        return new["e_tag"], new["version"]
 
     def __delitem__(self, key: str) -> None:
         self._check_writeable()
@@ -262,7 +310,8 @@ class ObjectStore(Store):
         """Return the values of `keys`; see `zarrcy.storage.capabilities.ReadsManyValues`."""
         if self._directory is not None:
             return access.value_reader(self._directory, most, strict)(list(keys))
-        return self._map(lambda key: self._read(key, most), keys)
+        at_once = REQUESTS_AT_ONCE if strict else _DOCUMENTS_AT_ONCE
+        return self._map(lambda key: self._read(key, most), keys, at_once=at_once)
 
     def setitems(self, values: Mapping[str, Buffer]) -> None:
         self._map(lambda item: self.__setitem__(*item), values.items(), reads=False)
@@ -449,6 +498,13 @@ class ObjectStore(Store):
         listed = self._send(path, self._obstore.list_with_delimiter, path or None)
         return sum(entry["size"] for entry in listed["objects"])
 
+    def getsize_below(self, path: str) -> int:
+        """Return the number of bytes stored below a path at any depth, from one listing."""
+        return self._send(path, self._size_below, normalize_path(path) or None)
+
+    def _size_below(self, store: Client, path: str | None) -> int:
+        return sum(entry["size"] for part in self._obstore.list(store, path) for entry in part)
+
     def clear(self) -> None:
         self.rmdir()
 
@@ -476,6 +532,15 @@ class _Version:
     def condition(self) -> str | None:
         """The ETag for the condition ``If-Match``; a weak one never meets it."""
         return None if self.e_tag is None or self.e_tag.startswith("W/") else self.e_tag
+
+
+def _bytes_of(answer: Client) -> bytes:
+    value: bytes = answer.bytes().to_bytes()
+    return value
+
+
+def _bytes_and_version(answer: Client) -> tuple[bytes, tuple[str | None, str | None]]:
+    return _bytes_of(answer), (answer.meta["e_tag"], answer.meta["version"])
 
 
 def _ranges_by_key(key_ranges: Sequence[KeyRange]) -> dict[str, list[tuple[int, int | None]]]:

@@ -13,6 +13,7 @@ from numpy.testing import assert_array_equal
 
 import zarrcy
 from zarrcy.cli import main
+from zarrcy.cli.errors import EXIT_PARTLY
 from zarrcy.cli.import_netcdf import import_file
 
 
@@ -531,7 +532,7 @@ def test_objects_that_zarr_cannot_represent_are_skipped_and_reported(source, tar
     with h5py.File(source, "w") as file:
         file["kept"] = np.arange(3)
         file.create_dataset("reference", data=np.array([file.ref, file.ref], object), dtype=h5py.ref_dtype)
-        file.create_dataset("ragged", shape=(2,), dtype=h5py.vlen_dtype("i4"))
+        file.create_dataset("ragged texts", shape=(2,), dtype=h5py.vlen_dtype(h5py.string_dtype()))
         file.create_dataset("mixed", shape=(2,), dtype=np.dtype([("n", "i4"), ("t", h5py.string_dtype())]))
         file["nothing"] = h5py.Empty("f4")
         file["elsewhere"] = h5py.ExternalLink("other.h5", "/x")
@@ -539,9 +540,9 @@ def test_objects_that_zarr_cannot_represent_are_skipped_and_reported(source, tar
         file[".zattrs"] = np.arange(2)
         file["group/loop"] = file["/"]
         file["type"] = np.dtype("f8")
-    assert main(["import", str(source), str(target)]) == 0
+    assert main(["import", str(source), str(target)]) == EXIT_PARTLY
     captured = capsys.readouterr()
-    skipped = {"reference", "ragged", "mixed", "nothing", "elsewhere", "again", ".zattrs", "group/loop"}
+    skipped = {"reference", "ragged texts", "mixed", "nothing", "elsewhere", "again", ".zattrs", "group/loop"}
     for path in skipped:
         assert f"zarrcy: skipped /{path}: " in captured.err
     assert len(captured.err.splitlines()) == len(skipped)
@@ -584,7 +585,7 @@ def test_elements_in_external_raw_files_are_left_out_and_reported(source, target
         with h5py.File(source.parent / "other.h5", "w") as other:
             other.create_dataset("raw", shape=(4,), dtype="i4", external=[(str(secret), 0, 16)])
         add_virtual(file, "through_file", [("other.h5", "/raw")])
-    assert main(["import", str(source), str(target)]) == 0
+    assert main(["import", str(source), str(target)]) == EXIT_PARTLY
     notices = capsys.readouterr().err
     for path in ("raw", "many", "through_virtual", "through_two", "through_file"):
         assert f"skipped /{path}: its elements are in other files" in notices
@@ -620,7 +621,7 @@ def test_a_virtual_dataset_without_its_source_is_left_out_and_reported(source, t
         for name, sources in bad.items():
             add_virtual(file, name, sources)
         add_blocks(file, "no_block", "part%b.h5", "/x")
-    assert main(["import", str(source), str(target)]) == 0
+    assert main(["import", str(source), str(target)]) == EXIT_PARTLY
     notices = capsys.readouterr().err
     for name in [*bad, "no_block"]:
         assert f"skipped /{name}: it is a virtual dataset " in notices
@@ -668,7 +669,7 @@ def test_an_object_with_many_paths_is_imported_once(source, target, capsys):
         group["x"] = np.arange(3)
         file["x"] = group["x"]
         file["z"] = group
-    assert main(["import", str(source), str(target)]) == 0
+    assert main(["import", str(source), str(target)]) == EXIT_PARTLY
     captured = capsys.readouterr()
     assert "imported 1 array " in captured.out
     # each second path of the 40 groups, a third one, the path back to the root, and the second path of the dataset
@@ -689,13 +690,13 @@ def test_a_dataset_whose_filter_is_not_installed_is_skipped(source, target, caps
         file["kept"] = np.arange(3)
         file.create_dataset("x", data=np.arange(9), compression="gzip")
     monkeypatch.setattr(h5py.h5z, "filter_avail", lambda code: code != h5py.h5z.FILTER_DEFLATE)
-    assert main(["import", str(source), str(target)]) == 0
+    assert main(["import", str(source), str(target)]) == EXIT_PARTLY
     assert "skipped /x: it is compressed with the HDF5 filter 1 (deflate)" in capsys.readouterr().err
 
 
 def test_an_import_without_any_importable_object_fails_and_creates_nothing(source, target, capsys):
     with h5py.File(source, "w") as file:
-        file.create_dataset("ragged", shape=(2,), dtype=h5py.vlen_dtype("i4"))
+        file.create_dataset("texts", shape=(2,), dtype=h5py.vlen_dtype(h5py.string_dtype()))
     assert main(["import", str(source), str(target)]) == 2
     assert "none of its 1 objects can be imported" in capsys.readouterr().err
     assert list(source.parent.iterdir()) == [source]
@@ -717,7 +718,7 @@ def test_one_odd_object_or_name_does_not_stop_an_import(source, target, capsys):
         h5py.h5d.create(file.id, b"opaque", opaque, h5py.h5s.create_simple((3,)))
         file.create_dataset("outside", shape=(3,), dtype="i4", external=[("/gone", 0, h5py.h5f.UNLIMITED)])
         file["kept"].attrs["empty"] = h5py.Empty("f4")
-    assert main(["import", str(source), str(target)]) == 0
+    assert main(["import", str(source), str(target)]) == EXIT_PARTLY
     lines = capsys.readouterr().err
     for text in (
         "skipped /caf\\xe9: its name is not UTF-8",
@@ -752,3 +753,63 @@ def test_a_file_that_cannot_be_locked_is_read_without_a_lock(source, target, num
     assert main(["import", str(source), str(target)]) == 0
     assert asked == [None, False]
     assert opened(target, "x")[:].tolist() == [1, 2]
+
+
+# -- sequences of varying length ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["u1", "=i4", "=u8", "=f4", "=f8"])
+@pytest.mark.parametrize("chunks", [None, (2,)])
+def test_sequences_of_numbers_become_arrays_of_varying_length(source, target, code, chunks, capsys):
+    rows = [[], [1], [2, 3, 4], [5] * 300, [6, 7]]
+    with h5py.File(source, "w") as file:
+        dataset = file.create_dataset("ragged", shape=(5,), chunks=chunks, dtype=h5py.vlen_dtype(code))
+        for number, row in enumerate(rows):
+            dataset[number] = np.array(row, code)
+        dataset.attrs["units"] = "K"
+    assert main(["import", str(source), str(target)]) == 0
+    assert f"array:{np.dtype(code).str}" in capsys.readouterr().out
+    array = opened(target, "ragged")
+    assert [codec.codec_id for codec in array.filters] == ["vlen-array"]
+    assert [item.tolist() for item in array[:]] == rows
+    assert {item.dtype for item in array[:]} == {np.dtype(code)}
+    assert array.attrs["units"] == "K"
+
+
+def test_sequences_in_another_byte_order_are_left_out_because_h5py_misreads_them(source, target, capsys):
+    with h5py.File(source, "w") as file:
+        file["kept"] = [1]
+        file.create_dataset("ragged", shape=(2,), dtype=h5py.vlen_dtype(np.dtype("i4").newbyteorder()))
+    assert main(["import", str(source), str(target)]) == EXIT_PARTLY
+    assert "skipped /ragged: its elements are sequences of" in capsys.readouterr().err
+
+
+def test_sequences_may_have_many_axes_one_element_or_none_and_be_unwritten(source, target):
+    kind = h5py.vlen_dtype("i4")
+    with h5py.File(source, "w") as file:
+        file.create_dataset("grid", shape=(2, 3), chunks=(1, 2), dtype=kind)[1, 2] = [1, 2]
+        file.create_dataset("one", shape=(), dtype=kind)[()] = np.array([4, 5], "i4")
+        file.create_dataset("none", shape=(0,), maxshape=(None,), dtype=kind)
+        file.create_dataset("unwritten", shape=(3,), chunks=(1,), dtype=kind)
+    assert main(["import", str(source), str(target)]) == 0
+    assert [item.tolist() for item in opened(target, "grid")[:].reshape(-1)] == [[]] * 5 + [[1, 2]]
+    assert opened(target, "one")[()].tolist() == [4, 5]
+    assert opened(target, "none").shape == (0,)
+    assert [item.tolist() for item in opened(target, "unwritten")[:]] == [[], [], []]
+
+
+# -- exit codes ----------------------------------------------------------------------------------------
+
+
+def test_the_exit_code_says_whether_objects_were_left_out(source, target):
+    with h5py.File(source, "w") as file:
+        file["kept"] = [1]
+    assert main(["import", str(source), str(target)]) == 0
+    with h5py.File(source, "a") as file:
+        file["gone"] = h5py.SoftLink("/nowhere")
+    for options in ([], ["--quiet"]):
+        assert main(["import", str(source), str(target), "--overwrite", *options]) == EXIT_PARTLY == 3
+        assert opened(target, "kept")[:].tolist() == [1]
+    with h5py.File(source, "a") as file:
+        del file["kept"]
+    assert main(["import", str(source), str(target), "--overwrite"]) == 2

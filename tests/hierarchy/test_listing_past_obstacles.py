@@ -1,5 +1,7 @@
 """Listings go past names that are not keys, and past directories that may not be looked into."""
 
+import contextlib
+import io
 import os
 import subprocess
 import tempfile
@@ -128,3 +130,38 @@ def test_a_directory_that_may_not_be_looked_into_is_left_out_and_named(mode, zar
         assert any("'closed'" in message for message in messages)
     assert ("unchecked", "closed") in report
     assert partly == [["closed"]] * 3 + ["PermissionError"]
+
+
+def exit_codes(path, target):
+    """Return the exit codes of commands at a hierarchy, and what they print about errors."""
+    from zarrcy.cli import main
+
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as printed:
+        codes = [
+            main(command) for command in (["verify", path], ["consolidate", path], ["copy", path, target])
+        ]
+    return codes, printed.getvalue()
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_commands_name_what_they_may_not_look_into_and_end_as_partly_done(zarr_format):
+    with tempfile.TemporaryDirectory() as top, warnings.catch_warnings():
+        warnings.simplefilter("ignore", AccessWarning)
+        path = os.path.join(top, "g")
+        fill(path, zarr_format)
+        # a child that is not root may be unable to import modules
+        exit_codes(path, os.path.join(top, "first"))
+        fill(path, zarr_format)
+        if os.geteuid() == 0:
+            subprocess.run(["chown", "-R", str(OTHER), top], check=True)
+        closed = os.path.join(path, "closed")
+        os.chmod(closed, 0o000)
+        try:
+            codes, printed = as_other_user(exit_codes, path, os.path.join(top, "copy"))
+        finally:
+            os.chmod(closed, 0o755)
+        copied = zarrcy.open_group(os.path.join(top, "copy"), mode="r")["z"][:].tolist()
+    assert codes == [3, 3, 3]
+    assert printed.count("partly done") == 2
+    assert "'closed'" in printed
+    assert copied == [0, 1, 2, 3, 4]

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple, Protocol, cast
 
-from zarrcy.cli.errors import CommandError, one_line
+from zarrcy.cli.errors import EXIT_PARTLY, CommandError, one_line
 from zarrcy.cli.text import print_message
-from zarrcy.errors import ZarrcyError
+from zarrcy.errors import PartlyDoneError, ZarrcyError
 
 __all__ = ["main"]
 
@@ -64,7 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0 for success, 1 if ``verify`` found a problem, 2 for an error that the user can correct.
+        Exit code: 0 for success, 1 if ``verify`` found a problem, 2 for an error that the user can correct, 3 if
+        everything was done except what the command names: objects of a file that were left out, or places without
+        permission.
     """
     argv = sys.argv[1:] if argv is None else argv
     args = _parser(argv).parse_args(argv)
@@ -75,6 +77,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of the output is gone. The interpreter must not report that again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _EXIT_BROKEN_PIPE
+    except PartlyDoneError as exc:
+        print_message(one_line(exc))
+        return EXIT_PARTLY
     except (CommandError, ZarrcyError, OSError) as exc:
         print_message(f"error: {one_line(exc)}")
         return _EXIT_FAILED

@@ -1,8 +1,11 @@
-"""The error that a command raises for a problem that the user can solve, and one-line error messages."""
+"""The error that a command raises for a problem that the user can solve, exit codes, and one-line error messages."""
 
 from __future__ import annotations
 
-__all__ = ["CommandError", "one_line"]
+__all__ = ["EXIT_PARTLY", "CommandError", "one_line"]
+
+EXIT_PARTLY = 3
+"""Exit code of a command that did everything except what it named: objects left out, places without permission."""
 
 
 class CommandError(Exception):

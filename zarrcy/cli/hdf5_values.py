@@ -12,7 +12,15 @@ import numpy as np
 from zarrcy.errors import MissingExtraError
 from zarrcy.types import JSON, AnyDtype, Elements
 
-__all__ = ["UnstorableError", "attribute_value", "decode_text", "json_value", "load_h5py", "storable_dtype"]
+__all__ = [
+    "UnstorableError",
+    "attribute_value",
+    "decode_text",
+    "items_dtype",
+    "json_value",
+    "load_h5py",
+    "storable_dtype",
+]
 
 
 class UnstorableError(Exception):
@@ -132,6 +140,25 @@ def _json_scalar(value: np.generic, json_float: Callable[[float], JSON]) -> JSON
     if isinstance(value, (np.datetime64, np.timedelta64)):
         return str(value)
     raise UnstorableError(f"it is {value.dtype.itemsize} opaque bytes")
+
+
+def items_dtype(dtype: AnyDtype) -> AnyDtype | None:
+    """Return the data type of the numbers, if elements are sequences of numbers of varying length; else None.
+
+    Raises
+    ------
+    UnstorableError
+        If h5py returns wrong numbers: it does not swap the bytes of sequences.
+    """
+    items = load_h5py().check_vlen_dtype(dtype)
+    if items is None or np.dtype(items).kind not in "biuf":
+        return None
+    plain: AnyDtype = np.dtype(np.dtype(items).str)
+    if not plain.isnative:
+        raise UnstorableError(
+            f"its elements are sequences of {plain.str}, and h5py does not read sequences in this byte order"
+        )
+    return plain
 
 
 def storable_dtype(dtype: AnyDtype) -> AnyDtype:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from zarrcy.api.progress import Advance, byte_progress
 from zarrcy.cli.arguments import COMPRESSORS, chunk_rule, compressor
 from zarrcy.cli.chunk_blocks import BLOCK_NBYTES, ChunkRule, block_shape, choose_chunks, iter_blocks
-from zarrcy.cli.errors import CommandError, one_line
+from zarrcy.cli.errors import EXIT_PARTLY, CommandError, one_line
 from zarrcy.cli.hdf5_values import decode_text, load_h5py
 from zarrcy.cli.locations import drop_outdated
 from zarrcy.cli.netcdf_reader import FileContents, Skipped, Variable, read_contents
@@ -41,7 +41,7 @@ from zarrcy.hierarchy.creation import create
 from zarrcy.hierarchy.node import Node
 from zarrcy.settings import STRICT_JSON
 from zarrcy.storage.local.directory import DirectoryStore
-from zarrcy.types import AnyArray, Codec, Shape
+from zarrcy.types import AnyArray, Codec, Elements, Shape
 
 if TYPE_CHECKING:
     import h5py
@@ -62,8 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "fill value (the attribute _FillValue) and the names of its axes (in the attribute _ARRAY_DIMENSIONS)."
     )
     parser.epilog = (
-        "Objects that Zarr cannot represent are skipped and reported. Variables that are shorter than an unlimited "
-        "dimension are padded, as netCDF does. NaN and infinities in attributes stay numbers, written as zarr-python "
+        "Objects that Zarr cannot represent are skipped and reported, and the exit code is 3 then. Sequences of "
+        "numbers of varying length get the codec vlen-array. Variables that are shorter than an unlimited dimension "
+        "are padded, as netCDF does. NaN and infinities in attributes stay numbers, written as zarr-python "
         "does (NaN, Infinity, -Infinity)."
     )
     parser.add_argument("source", metavar="SRC.nc", help="file to import")
@@ -91,8 +92,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="print only skipped objects and errors")
 
 
-def run(args: argparse.Namespace) -> None:
-    """Import a file, and print a table of the new arrays."""
+def run(args: argparse.Namespace) -> int:
+    """Import a file, print a table of the new arrays, and return the exit code."""
     start = time.perf_counter()
     report = import_file(
         args.source,
@@ -105,6 +106,7 @@ def run(args: argparse.Namespace) -> None:
     )
     if not args.quiet:
         _print_report(report, args.destination, time.perf_counter() - start)
+    return EXIT_PARTLY if report.skipped else 0
 
 
 def _print_report(report: ImportReport, destination: str, seconds: float) -> None:
@@ -382,7 +384,7 @@ class _Importer:
         array = create(
             variable.shape,
             chunks=choose_chunks(self.chunks, variable.shape, variable.itemsize, variable.source_chunks),
-            dtype=str if variable.is_text else variable.dtype,
+            dtype=variable.dtype_to_create,
             compressor=self.compressor,
             fill_value=variable.fill_value,
             store=self.store,
@@ -394,7 +396,7 @@ class _Importer:
             path=variable.path,
             shape=array.shape,
             chunks=array.chunks,
-            dtype="str" if variable.is_text else str(array.dtype),
+            dtype=str(variable.dtype_to_create if array.dtype.hasobject else array.dtype),
             nbytes=nbytes,
             nbytes_in_file=variable.dataset.id.get_storage_size(),
             nbytes_stored=array.nbytes_stored,
@@ -407,7 +409,10 @@ class _Importer:
         lengths = block_shape(variable.shape, array.chunks, variable.itemsize, self.block_nbytes)
         for block in iter_blocks(variable.shape, lengths):
             values = _read_block(variable, block)
-            nbytes += _text_nbytes(values) if variable.is_text else values.nbytes
+            if variable.items is not None:
+                nbytes += sum(item.nbytes for item in values.reshape(-1))
+            else:
+                nbytes += _text_nbytes(values) if variable.is_text else values.nbytes
             array[block] = values
             advance(values.size * variable.itemsize)
         return nbytes
@@ -428,31 +433,45 @@ def _read_block(variable: Variable, block: tuple[slice, ...]) -> AnyArray:
         slice(min(s.start, n), min(s.stop, n)) for s, n in zip(block[:n_axes], dataset.shape, strict=True)
     )
     try:
-        elements = _read_text(variable, stored) if variable.is_text else np.asarray(dataset[stored])
+        elements = (
+            _read_objects(variable, stored) if variable.dtype.hasobject else np.asarray(dataset[stored])
+        )
     except (OSError, RuntimeError) as exc:
         raise CommandError(f"/{variable.path} cannot be read from the file: {one_line(exc)}") from exc
     if variable.is_text:
         values = _to_str(elements)
+    elif variable.items is not None:
+        values = elements
     else:
         values = elements[(slice(None),) * n_axes + block[n_axes:]].astype(variable.dtype, copy=False)
     shape = tuple(s.stop - s.start for s in block)
     if values.shape == shape:
         return values
     padded: AnyArray = np.empty(shape, variable.dtype)
-    padded[...] = variable.padding
+    if variable.items is None:
+        padded[...] = variable.padding
+    else:
+        _fill_with(padded, variable.padding)
     padded[tuple(map(slice, values.shape))] = values
     return padded
 
 
-def _read_text(variable: Variable, region: tuple[slice, ...]) -> AnyArray:
-    """Read strings. The chunks that the file does not have are not read, because HDF5 2.0 fails there."""
+def _fill_with(objects: AnyArray, item: Elements) -> None:
+    """Give all elements the same object, which may be an array."""
+    flat = objects.reshape(-1)
+    for number in range(flat.size):
+        flat[number] = item
+
+
+def _read_objects(variable: Variable, region: tuple[slice, ...]) -> AnyArray:
+    """Read strings or sequences. The chunks that the file does not have are not read, because HDF5 2.0 fails there."""
     dataset = variable.dataset
     if dataset.chunks is None or dataset.id.get_num_chunks() == math.prod(
         -(-n // c) for n, c in zip(dataset.shape, dataset.chunks, strict=True)
     ):
-        return np.asarray(dataset[region], object)
+        return _objects(dataset[region])
     elements: AnyArray = np.empty(tuple(s.stop - s.start for s in region), object)
-    elements[...] = variable.padding
+    _fill_with(elements, variable.padding)
     corners = itertools.product(
         *(range(s.start // c * c, s.stop, c) for s, c in zip(region, dataset.chunks, strict=True))
     )
@@ -466,6 +485,15 @@ def _read_text(variable: Variable, region: tuple[slice, ...]) -> AnyArray:
         inside = tuple(slice(p.start - s.start, p.stop - s.start) for p, s in zip(part, region, strict=True))
         elements[inside] = dataset[part]
     return elements
+
+
+def _objects(elements: Elements) -> AnyArray:
+    """Return what h5py read as an array of objects; a single sequence is one object."""
+    if isinstance(elements, np.ndarray) and elements.dtype == object:
+        return elements
+    one: AnyArray = np.empty((), object)
+    one[()] = elements
+    return one
 
 
 def _to_str(elements: AnyArray) -> NDArray[np.object_]:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zarrcy.cli.hdf5_storage import ObjectId, check_storage, object_id
-from zarrcy.cli.hdf5_values import UnstorableError, attribute_value, decode_text, load_h5py, storable_dtype
+from zarrcy.cli.hdf5_values import (
+    UnstorableError,
+    attribute_value,
+    decode_text,
+    items_dtype,
+    load_h5py,
+    storable_dtype,
+)
 from zarrcy.cli.netcdf_dimensions import (
     Dimensions,
     default_fill_value,
@@ -72,6 +79,8 @@ class Variable:
         Value of the elements beyond the end of the dataset.
     attributes : dict
         Attributes, including the dimension names.
+    items : numpy.dtype, optional
+        Data type of the numbers, if each element is a sequence of them.
     """
 
     path: str
@@ -82,15 +91,23 @@ class Variable:
     fill_value: Elements
     padding: Elements
     attributes: dict[str, JSON]
+    items: AnyDtype | None = None
 
     @property
     def is_text(self) -> bool:
-        return self.dtype.hasobject
+        return self.dtype.hasobject and self.items is None
+
+    @property
+    def dtype_to_create(self) -> str | AnyDtype:
+        """The data type as `zarrcy.create` takes it."""
+        if self.items is not None:
+            return f"array:{self.items.str}"
+        return "str" if self.is_text else self.dtype
 
     @property
     def itemsize(self) -> int:
         """Size of an element in memory, in bytes; an estimate for strings of variable length."""
-        return _TEXT_ITEMSIZE if self.is_text else self.dtype.itemsize
+        return _TEXT_ITEMSIZE if self.dtype.hasobject else self.dtype.itemsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +237,8 @@ class _ContentsReader:
             )
         if dataset.shape is None:
             raise UnstorableError("it has a data type but no dataspace, so it has no elements")
-        dtype = storable_dtype(file_dtype)
+        items = items_dtype(file_dtype)
+        dtype = np.dtype(object) if items is not None else storable_dtype(file_dtype)
         inner: Shape = ()
         if dtype.subdtype is not None:
             # the axes of an array type become axes of the array
@@ -236,9 +254,10 @@ class _ContentsReader:
             shape=shape,
             dtype=dtype,
             source_chunks=None if dataset.chunks is None else (*dataset.chunks, *inner),
-            fill_value=self.fill_value_of(path, dataset, dtype),
-            padding=self.padding_of(dataset, dtype),
+            fill_value=None if items is not None else self.fill_value_of(path, dataset, dtype),
+            padding=self.padding_of(dataset, dtype) if items is None else np.empty(0, items),
             attributes=attributes,
+            items=items,
         )
 
     # -- attributes ------------------------------------------------------------------------------

@@ -132,13 +132,19 @@ def test_a_directory_that_may_not_be_looked_into_is_left_out_and_named(mode, zar
     assert partly == [["closed"]] * 3 + ["PermissionError"]
 
 
-def exit_codes(path, target):
+def exit_codes(path, target, other):
     """Return the exit codes of commands at a hierarchy, and what they print about errors."""
     from zarrcy.cli import main
 
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as printed:
         codes = [
-            main(command) for command in (["verify", path], ["consolidate", path], ["copy", path, target])
+            main(command)
+            for command in (
+                ["verify", path],
+                ["consolidate", path],
+                ["copy", path, target],
+                ["convert", path, f"{target}2", "--zarr-format", other],
+            )
         ]
     return codes, printed.getvalue()
 
@@ -147,21 +153,21 @@ def exit_codes(path, target):
 def test_commands_name_what_they_may_not_look_into_and_end_as_partly_done(zarr_format):
     with tempfile.TemporaryDirectory() as top, warnings.catch_warnings():
         warnings.simplefilter("ignore", AccessWarning)
-        path = os.path.join(top, "g")
+        path, other = os.path.join(top, "g"), str(5 - zarr_format)
         fill(path, zarr_format)
         # a child that is not root may be unable to import modules
-        exit_codes(path, os.path.join(top, "first"))
+        exit_codes(path, os.path.join(top, "first"), other)
         fill(path, zarr_format)
         if os.geteuid() == 0:
             subprocess.run(["chown", "-R", str(OTHER), top], check=True)
         closed = os.path.join(path, "closed")
         os.chmod(closed, 0o000)
         try:
-            codes, printed = as_other_user(exit_codes, path, os.path.join(top, "copy"))
+            codes, printed = as_other_user(exit_codes, path, os.path.join(top, "copy"), other)
         finally:
             os.chmod(closed, 0o755)
         copied = zarrcy.open_group(os.path.join(top, "copy"), mode="r")["z"][:].tolist()
-    assert codes == [3, 3, 3]
-    assert printed.count("partly done") == 2
+    assert codes == [3, 3, 3, 3]
+    assert printed.count("partly done") == 3
     assert "'closed'" in printed
     assert copied == [0, 1, 2, 3, 4]

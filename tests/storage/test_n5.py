@@ -1,5 +1,7 @@
 """N5 containers: exchange with zarr-python 2 and z5, arrays, keys, and damaged containers."""
 
+import bz2
+import gzip
 import json
 import lzma
 import struct
@@ -409,3 +411,37 @@ def test_the_codec_works_as_numcodecs_ask_it_to():
     np.testing.assert_array_equal(out, chunk)
     with pytest.raises(ValueError, match="give one of them"):
         N5ChunkWrapper("<i2", (2, 3), {"id": "zlib"}, numcodecs.Zlib())
+
+
+OLD_COMPRESSIONS = {"raw": bytes, "gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
+
+
+@pytest.mark.parametrize("form", ["compressionType", "compression without parameters"])
+@pytest.mark.parametrize("name", OLD_COMPRESSIONS)
+def test_the_compression_of_old_and_short_documents_is_read_and_kept(name, form, tmp_path):
+    values = np.arange(6, dtype=">u2").reshape(2, 3)
+    stated = {"compressionType": name} if form == "compressionType" else {"compression": {"type": name}}
+    document = {"dimensions": [3, 2], "blockSize": [3, 2], "dataType": "uint16", "unit": "m", **stated}
+    (tmp_path / "attributes.json").write_text(json.dumps(document))
+    (tmp_path / "0").mkdir()
+    header = struct.pack(">HHII", 0, 2, 3, 2)
+    (tmp_path / "0" / "0").write_bytes(header + OLD_COMPRESSIONS[name](values.tobytes()))
+    array = zarrcy.open_array(N5Store(tmp_path), mode="r+")
+    np.testing.assert_array_equal(array[:], values)
+    assert dict(array.attrs) == {"unit": "m"}
+    array.append(values + 1)
+    array.attrs["x"] = 1
+    np.testing.assert_array_equal(zarrcy.open_array(N5Store(tmp_path))[:], [*values, *(values + 1)])
+    assert json.loads((tmp_path / "attributes.json").read_text()) == {
+        **document,
+        "dimensions": [3, 4],
+        "x": 1,
+    }
+
+
+@pytest.mark.parametrize("old", ["lzo", 1, None])
+def test_an_unknown_old_compression_is_refused(old, tmp_path):
+    document = {"dimensions": [3], "blockSize": [3], "dataType": "uint16", "compressionType": old}
+    (tmp_path / "attributes.json").write_text(json.dumps(document))
+    with pytest.raises(MetadataError, match=r"'compressionType' is .*; it must be one of raw"):
+        zarrcy.open_array(N5Store(tmp_path))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from zarrcy import metadata
 from zarrcy.api.convert_plan import NodeConversion, bottom_up, plan
 from zarrcy.api.progress import byte_progress
-from zarrcy.errors import ConversionError, NotConsolidatedError, PathNotFoundError
+from zarrcy.errors import ConversionError, NotConsolidatedError, PartlyDoneError, PathNotFoundError
 from zarrcy.hierarchy.array_state import open_state
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.copy_elements import copy_elements, copy_stored_chunks
@@ -115,6 +115,8 @@ def convert(
         If there is neither an array nor a group.
     ConversionError
         If an array can't be converted, or something is in the way. Nothing was changed.
+    PartlyDoneError
+        If directories may not be looked into. Everything else was converted, if there is a destination.
 
     See Also
     --------
@@ -148,6 +150,7 @@ def convert(
             _convert_in_place(source_node, target, conversion, remove_old, overwrite, dry_run)
             return conversion
         conversion.nodes = list(plan(source_node, target.format, in_place=False))
+        denied: list[str] = []
         if not dry_run:
             _refuse_impossible(conversion.nodes)
             _refuse_overlap(source_node, destination, storage_options)
@@ -155,7 +158,10 @@ def convert(
             mode = "w" if overwrite and str(destination).endswith(".zip") else "a"
             store = stack.enter_context(opened_store(destination, mode, storage_options))
             _convert_into(Node(store, zarr_format=zarr_format), source_node, conversion.nodes, overwrite)
-        return conversion
+            denied = access.denied_below(source_node.store, source_node.path)
+    if denied:
+        raise PartlyDoneError("converted", denied)
+    return conversion
 
 
 def _refuse_impossible(nodes: list[NodeConversion]) -> None:

@@ -95,7 +95,7 @@ def plan(source: Node, target: Format, in_place: bool) -> Iterator[NodeConversio
     root = source.load()
     if root is None:
         raise PathNotFoundError(source.path)
-    for node, entry in bottom_up(source, root):
+    for node, entry in bottom_up(source, root, past_denied=not in_place):
         path = node.path[len(source.prefix) :]
         prefix = (source.prefix if in_place else "") + prefix_of(path)
         name = node.path.rsplit("/", 1)[-1]
@@ -116,11 +116,14 @@ def plan(source: Node, target: Format, in_place: bool) -> Iterator[NodeConversio
             yield NodeConversion(path, array, None, {}, "impossible", str(exc))
 
 
-def bottom_up(node: Node, entry: NodeEntry) -> Iterator[tuple[Node, NodeEntry]]:
-    """Iterate over a node and all nodes below it, with their entries; a group comes after its members."""
+def bottom_up(node: Node, entry: NodeEntry, past_denied: bool = False) -> Iterator[tuple[Node, NodeEntry]]:
+    """Iterate over a node and all nodes below it, with their entries; a group comes after its members.
+
+    With `past_denied`, what may not be looked into is left out, with a warning.
+    """
     if entry.kind == "group":
-        for _, member, member_entry in node.load_members():
-            yield from bottom_up(member, member_entry)
+        for _, member, member_entry in node.load_members(past_denied):
+            yield from bottom_up(member, member_entry, past_denied)
     yield node, entry
 
 

@@ -16,12 +16,21 @@ from zarrcy.types import JSON, AnyDtype, Key
 
 N5_FORMAT = "2.0.0"
 N5_VERSION = "n5"
-N5_KEYWORDS = (N5_VERSION, "dataType", "dimensions", "blockSize", "compression")
+OLD_COMPRESSION = "compressionType"
+N5_KEYWORDS = (N5_VERSION, "dataType", "dimensions", "blockSize", "compression", OLD_COMPRESSION)
 """Members of ``attributes.json`` that are not attributes of the user."""
 
 Document = dict[str, JSON]
 
 _KINDS = "biufmM"
+# What a document before version 2 of N5 means, which states the type of compression only.
+_OLD_COMPRESSIONS: dict[str, Document] = {
+    "raw": {"type": "raw"},
+    "gzip": {"type": "gzip", "level": -1},
+    "bzip2": {"type": "bzip2", "blockSize": 9},
+    "xz": {"type": "xz", "preset": 6},
+}
+_BZIP2_BLOCKS = 9
 _LZMA_XZ = 1
 _LZMA_XZ_CHECKS = (-1, 4)
 _LZMA_PRESET = 6
@@ -117,7 +126,7 @@ def restated(n5: Document, members: Document, key: Key) -> Document:
     if not is_array(n5):
         return members
     before = {N5_VERSION: N5_FORMAT} | array_to_n5(array_to_zarr(n5, key), is_root=False)
-    return {name: value for name, value in members.items() if name not in n5 or before[name] != value}
+    return {name: value for name, value in members.items() if before[name] != value}
 
 
 def _data_type(dtype: JSON) -> str:
@@ -157,6 +166,13 @@ def array_to_zarr(n5: Document, key: Key) -> Document:
     MetadataError
         If members of the N5 document are missing or invalid.
     """
+    if "compression" not in n5 and OLD_COMPRESSION in n5:
+        old = n5[OLD_COMPRESSION]
+        if not isinstance(old, str) or old not in _OLD_COMPRESSIONS:
+            raise MetadataError(
+                key, f"{OLD_COMPRESSION!r} is {old!r}; it must be one of {', '.join(_OLD_COMPRESSIONS)}"
+            )
+        n5 = {**n5, "compression": _OLD_COMPRESSIONS[old]}
     missing = {"dimensions", "blockSize", "dataType", "compression"} - set(n5)
     if missing:
         raise MetadataError(key, f"it lacks {', '.join(map(repr, sorted(missing)))}")
@@ -232,13 +248,16 @@ def compressor_to_zarr(compression: Document) -> Document | None:
         case "raw":
             return None
         case "bzip2":
-            return {"id": "bz2", "level": compression["blockSize"]}
+            return {"id": "bz2", "level": compression.get("blockSize", _BZIP2_BLOCKS)}
         case "blosc":
             return {"id": "blosc", **{name: compression[name] for name in _BLOSC_MEMBERS}}
         case "gzip":
-            return {"id": "zlib" if compression.get("useZlib") else "gzip", "level": compression["level"]}
+            return {
+                "id": "zlib" if compression.get("useZlib") else "gzip",
+                "level": compression.get("level", -1),
+            }
         case "xz":
-            preset = compression["preset"]
+            preset = compression.get("preset", _LZMA_PRESET)
             return {"id": "lzma", "format": _LZMA_XZ, "check": -1, "preset": preset, "filters": None}
         case "lzma":
             return {"id": "lzma", **{name: compression[name] for name in (*_LZMA_MEMBERS, "preset")}}

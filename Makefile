@@ -10,7 +10,7 @@ BENCH_ARGS ?=
 COVERAGE_TESTS ?= tests --ignore tests/interop
 ASV_ARGS ?=
 
-.PHONY: help demo test slow fuzz kill soak differential check checked coverage sanitize pure bench instructions asv docs clean
+.PHONY: help demo test slow writers fuzz kill soak differential check checked coverage sanitize pure bench instructions asv docs clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -50,6 +50,10 @@ differential: $(VENV)/has-test  ## 100,000 operations on arrays of each format, 
 
 slow: $(VENV)/has-test  ## the tests that take minutes: thousands of steps, a GiB of data
 	$(BIN)/pytest -m slow $(PYTEST_ARGS)
+
+writers: $(VENV)/has-writers  ## exchange stores with GDAL, netCDF-C, tensorstore, acquire, pandas and xarray
+	$(BIN)/pytest -m writers tests/interop/test_writers.py $(PYTEST_ARGS)
+	$(BIN)/pytest tests/hierarchy/test_texts_and_columns.py tests/indexing/test_arrays_of_other_libraries.py $(PYTEST_ARGS)
 
 check: $(VENV)/has-check  ## style, types, public docstrings, and whether the stubs match the compiled kernels
 	$(BIN)/ruff check .

@@ -363,6 +363,7 @@ def test_errors_can_be_pickled(error):
     ("codec", "package"),
     [
         ("imagecodecs_jpeg2k", "imagecodecs"),
+        ("szip", "imagecodecs"),
         ("numcodecs.imagecodecs_lzw", "imagecodecs"),
         ("grib", "kerchunk"),
         ("gribscan.rawgrib", "gribscan"),

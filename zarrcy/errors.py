@@ -70,6 +70,8 @@ Region: TypeAlias = tuple[slice, ...]
 _PACKAGE_OF_CODEC = {
     # tifffile
     "imagecodecs_": "imagecodecs",
+    # netCDF-C and HDF5
+    "szip": "imagecodecs",
     # the indexes of kerchunk and of gribscan
     "FITS": "kerchunk",
     "fill_hdf_strings": "kerchunk",
@@ -183,7 +185,9 @@ class CodecNotAvailableError(MetadataError):
     def __str__(self) -> str:
         package = self.package
         how = "Install the package that provides it" if package is None else f"Install the package {package}"
-        if package == "imagecodecs":
+        if self.problem == "szip":
+            how += " and register a codec 'szip' that calls imagecodecs.szip_decode"
+        elif package == "imagecodecs":
             how += " and call imagecodecs.numcodecs.register_codecs()"
         return (
             f"the metadata document {self.key!r} names the codec {self.problem!r}, which is not available. "

@@ -259,3 +259,35 @@ def test_a_codec_that_cannot_decode_what_it_encoded_is_an_error_at_the_write():
     with pytest.raises(ChunkEncodeError, match=r"'test_one_way'.*no decoder"):
         a[:2] = 1
     assert a.nchunks_initialized == 0
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("shards", [None, 2000])
+def test_a_blosc_frame_with_snappy_is_an_error_that_names_snappy(zarr_format, shards):
+    if "snappy" in numcodecs.blosc.list_compressors():
+        pytest.skip("this build of Blosc has Snappy")
+    if shards and zarr_format == 2:
+        pytest.skip("format 2 has no shards")
+    store = {}
+    array = zarrcy.create(
+        2000,
+        chunks=1000,
+        shards=shards,
+        dtype="u2",
+        store=store,
+        zarr_format=zarr_format,
+        compressor=numcodecs.Blosc(),
+    )
+    array[:] = np.arange(2000)
+    for key in [key for key in store if key[-1].isdecimal()]:
+        frames = bytearray(store[key])
+        for start in range(len(frames) - 3):
+            if frames[start : start + 2] == b"\x02\x01":
+                # the codec inside is the highest three bits of the third byte
+                frames[start + 2] = frames[start + 2] & 0x1F | 2 << 5
+                break
+        store[key] = bytes(frames)
+    with pytest.raises(
+        zarrcy.errors.ChunkDecodeError, match="compressed with Snappy, which the Blosc of numcodecs"
+    ):
+        array[:]

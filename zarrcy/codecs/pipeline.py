@@ -366,7 +366,8 @@ class Pipeline:
             raise
         except Exception as exc:
             stage = decoder or self._steps[self._n_into - 1]
-            raise StageError(stage.name, f"{type(exc).__name__}: {exc}") from exc
+            missing = _missing_part(stage.name, data)
+            raise StageError(stage.name, missing or f"{type(exc).__name__}: {exc}") from exc
         return self._flat(data)
 
     @property
@@ -547,6 +548,27 @@ class ShardCodec:
             if not self.kernels.is_filled(flat, self.fill_bytes):
                 chunks[number] = bytes(self.inner.encode(flat))
         return self.index.assemble(chunks)
+
+
+# The bits of the third byte of a Blosc frame that state the codec inside (c-blosc, README_HEADER.rst).
+_BLOSC_INNER_SHIFT, _BLOSC_SNAPPY, _BLOSC_HEADER_NBYTES = 5, 2, 16
+
+
+def _missing_part(name: str, data: Buffer) -> str:
+    """Return what a codec lacks to decode data; "" if it is not known to lack anything."""
+    if name != "blosc":
+        return ""
+    from numcodecs import blosc  # an error is rare
+
+    if "snappy" in blosc.list_compressors():
+        return ""
+    head = bytes(memoryview(data).cast("B")[:_BLOSC_HEADER_NBYTES])
+    if len(head) < _BLOSC_HEADER_NBYTES or head[2] >> _BLOSC_INNER_SHIFT != _BLOSC_SNAPPY:
+        return ""
+    return (
+        "it is compressed with Snappy, which the Blosc of numcodecs lacks: register a codec 'blosc' whose Blosc has "
+        "Snappy, such as that of the package imagecodecs or of c-blosc built with it"
+    )
 
 
 def fill_bytes(fill_value: Elements, dtype: AnyDtype) -> Buffer:

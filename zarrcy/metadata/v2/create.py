@@ -189,6 +189,11 @@ def _filters(
                 f"object_codec={first!r} and the first of the filters, {codecs[0]!r}, both encode objects; give one of "
                 "them, and dtype=object with another codec than that of text or bytes"
             )
+    if dtype.kind != "O" and not codecs:
+        raise ValueError(
+            f"missing object_codec: data type {dtype} holds objects in fields, which only the codec Pickle encodes; "
+            "give object_codec=numcodecs.Pickle(), or make each field an array of its own"
+        )
     if not codecs:
         raise ValueError(
             "missing object_codec for object array: give one, as in object_codec=numcodecs.VLenUTF8(), "

@@ -112,16 +112,24 @@ static int zarrcy_deflate_decode(zarrcy_inflater *d, int is_gzip, const char *sr
  * zlib does not index positions inside a match but zlib-ng does, and chunks of labels and steps are up to 5 times as
  * long. For those, level 2 of zlib-ng is as good as zlib's and faster. So both ways encode a part of the chunk, and
  * the one with fewer bytes encodes the chunk. Shuffled bytes have few matches of three bytes. Level 0 does not
- * compress. */
+ * compress.
+ *
+ * Slow waves and long steps become much shorter in zlib at levels 2 and 3. Where a part of the chunk becomes very short,
+ * the search of level 5 is tried too: there are few matches then, so it takes little time. */
 typedef struct {
     int good, lazy, nice, chain;
     int other;              /* the level of zlib-ng that is tried too; 0 for none */
+    int longer;             /* the level whose way is tried where a part becomes very short; 0 for none */
 } zarrcy_deflate_way;
 
 static const zarrcy_deflate_way zarrcy_deflate_ways[] = {
-    {0, 0, 0, 0, 0}, {4, 3, 8, 1, 2}, {4, 4, 8, 4, 2}, {4, 4, 16, 16, 0}, {4, 4, 16, 16, 0},
-    {8, 16, 32, 32, 0}, {8, 16, 128, 128, 0}, {8, 32, 128, 256, 0}, {32, 128, 258, 1024, 0}, {32, 258, 258, 4096, 0},
+    {0, 0, 0, 0, 0, 0}, {4, 3, 8, 1, 2, 0}, {4, 4, 8, 4, 2, 5}, {4, 4, 16, 16, 0, 5}, {4, 4, 16, 16, 0, 0},
+    {8, 16, 32, 32, 0, 0}, {8, 16, 128, 128, 0, 0}, {8, 32, 128, 256, 0, 0}, {32, 128, 258, 1024, 0, 0},
+    {32, 258, 258, 4096, 0, 0},
 };
+
+/* A part of a chunk is very short if it becomes this many times shorter. */
+enum { ZARRCY_VERY_SHORT = 6 };
 
 /* Of a longer chunk, this part is encoded in both ways: one eighth, between these bounds. */
 enum { ZARRCY_LEAST_SAMPLE = 4096, ZARRCY_MOST_SAMPLE = 32768 };
@@ -159,26 +167,37 @@ static int64_t zarrcy_deflate_in_way(zarrcy_deflate_stream *d, int is_gzip, int 
 static int64_t zarrcy_deflate_encode(zarrcy_deflater *d, int is_gzip, int level, int is_shuffled, const char *src,
                                      size_t n, char *dst, size_t room) {
     const zarrcy_deflate_way *way = &zarrcy_deflate_ways[level];
-    size_t sample = n / 8;
-    int64_t tuned, other;
+    size_t sample = way->other ? n / 8 : n / 16;
+    int64_t tuned, other = -1, best, longer;
+    const char *part;
     if (n > 0xffffffffu || !zarrcy_can_deflate(level))
         return -1;
     if (level == 0)
         return zarrcy_deflate_in_way(&d->tuned, is_gzip, 0, NULL, src, n, dst, room);
     if (way->other && is_shuffled)
         return zarrcy_deflate_in_way(&d->other, is_gzip, way->other, NULL, src, n, dst, room);
-    if (way->other) {
+    if (way->other || (way->longer && !is_shuffled && n > ZARRCY_LEAST_SAMPLE)) {
         sample = sample > ZARRCY_MOST_SAMPLE ? ZARRCY_MOST_SAMPLE : sample < ZARRCY_LEAST_SAMPLE ? ZARRCY_LEAST_SAMPLE
                                                                                                   : sample;
         if (sample > n)
             sample = n;
         /* the middle of the chunk is more typical than an edge, where elements may be fill values */
-        src += (n - sample) / 2;
-        other = zarrcy_deflate_in_way(&d->other, is_gzip, way->other, NULL, src, sample, dst, room);
-        tuned = zarrcy_deflate_in_way(&d->tuned, is_gzip, level, way, src, sample, dst, room);
-        src -= (n - sample) / 2;
+        part = src + (n - sample) / 2;
+        if (way->other)
+            other = zarrcy_deflate_in_way(&d->other, is_gzip, way->other, NULL, part, sample, dst, room);
+        best = tuned = zarrcy_deflate_in_way(&d->tuned, is_gzip, level, way, part, sample, dst, room);
         if (other >= 0 && (tuned < 0 || other < tuned))
-            return zarrcy_deflate_in_way(&d->other, is_gzip, way->other, NULL, src, n, dst, room);
+            best = other;
+        if (way->longer && sample < n && best >= 0 && best * ZARRCY_VERY_SHORT < (int64_t)sample) {
+            longer = zarrcy_deflate_in_way(&d->tuned, is_gzip, level, &zarrcy_deflate_ways[way->longer], part, sample,
+                                           dst, room);
+            if (longer >= 0 && longer < best) {
+                way = &zarrcy_deflate_ways[way->longer];
+                best = tuned = longer;
+            }
+        }
+        if (best == other && other != tuned)
+            return zarrcy_deflate_in_way(&d->other, is_gzip, zarrcy_deflate_ways[level].other, NULL, src, n, dst, room);
         if (sample == n)
             return tuned;
     }

@@ -92,7 +92,7 @@ class Attributes(MutableMapping[str, JSON]):
     >>> a.attrs.asdict()
     {'units': 'K', 'title': 'demo', 'levels': [1, 2]}
     >>> dict(Attributes(a.store, ".zattrs", read_only=True))
-    {'units': 'K', 'title': 'demo', 'levels': [1, 2]}
+    {'levels': [1, 2], 'title': 'demo', 'units': 'K'}
     """
 
     def __init__(

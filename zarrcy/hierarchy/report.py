@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from zarrcy.hierarchy.stored_chunks import stored_counts
+from zarrcy.storage import access
 
 if TYPE_CHECKING:
     from zarrcy.hierarchy.arrays import Array
@@ -94,8 +95,13 @@ _MOST_NAMES = 10_000
 
 
 def counts_fast(array: Array) -> bool:
-    """Return whether an array has so few chunks, or shards, that a report counts those that are stored."""
-    return math.prod(stored_counts(array.metadata, array.shape)) < _MOST_NAMES
+    """Return whether an array has so few chunks, or shards, that a report counts those that are stored.
+
+    The values of a mapping that cannot measure them would be read: a report does that only in memory.
+    """
+    store = array.chunk_store
+    measures = access.is_in_memory(store) or hasattr(store, "getsize")
+    return measures and math.prod(stored_counts(array.metadata, array.shape)) < _MOST_NAMES
 
 
 def array_rows(array: Array, counts: bool = True) -> Rows:

@@ -31,8 +31,8 @@ class RecentValues(Generic[K, V]):
     Examples
     --------
     >>> values = RecentValues(10)
-    >>> for key in "abc":
-    ...     values.put(key, key.upper(), 4)
+    >>> [values.put(key, key.upper(), 4) for key in "abc"]
+    [[], [], ['a']]
     >>> values.get("a"), values.get("b"), values.nbytes
     (None, 'B', 8)
     """

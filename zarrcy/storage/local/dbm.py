@@ -91,7 +91,13 @@ class DBMStore(Store):
         self.write_mutex: AbstractContextManager[object] = self._calls or nullcontext()
 
     def call_lock(self) -> threading.RLock | None:
-        """Return the lock that each call holds, if there is one. A fork waits for it."""
+        """Return the lock that each call holds, if there is one. A fork waits for it.
+
+        Returns
+        -------
+        threading.RLock or None
+            The lock; None if calls hold none.
+        """
         return self._calls
 
     def __reduce__(self) -> tuple[partial[DBMStore], tuple[object, ...]]:

@@ -96,7 +96,13 @@ class SQLiteStore(Store):
         self.lock = threading.RLock()
 
     def call_lock(self) -> threading.RLock:
-        """Return the lock that each call holds. A fork waits for it."""
+        """Return the lock that each call holds. A fork waits for it.
+
+        Returns
+        -------
+        threading.RLock
+            The lock.
+        """
         return self.lock
 
     def _connect(self) -> None:

@@ -144,7 +144,13 @@ class ZipStore(Store):
         self.mutex = threading.RLock()
 
     def call_lock(self) -> threading.RLock:
-        """Return the lock that each call holds. A fork waits for it."""
+        """Return the lock that each call holds. A fork waits for it.
+
+        Returns
+        -------
+        threading.RLock
+            The lock.
+        """
         return self.mutex
 
     # What changes the archive or its directory runs uninterrupted: `zipfile` is not made for exceptions of signal

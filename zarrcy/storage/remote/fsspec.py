@@ -256,7 +256,18 @@ class FSStore(Store):
         return self._files.getsize(path)
 
     def getsize_below(self, path: str) -> int:
-        """Return the number of bytes stored below a path at any depth; -1 over HTTP."""
+        """Return the number of bytes stored below a path at any depth; -1 over HTTP.
+
+        Parameters
+        ----------
+        path : str
+            Path of a node; empty for the root.
+
+        Returns
+        -------
+        int
+            Number of bytes.
+        """
         return getsize_deep(self._files, path)
 
     def leftovers(self, older_than: float = 0) -> Iterator[str]:

@@ -499,7 +499,18 @@ class ObjectStore(Store):
         return sum(entry["size"] for entry in listed["objects"])
 
     def getsize_below(self, path: str) -> int:
-        """Return the number of bytes stored below a path at any depth, from one listing."""
+        """Return the number of bytes stored below a path at any depth, from one listing.
+
+        Parameters
+        ----------
+        path : str
+            Path of a node; empty for the root.
+
+        Returns
+        -------
+        int
+            Number of bytes.
+        """
         return self._send(path, self._size_below, normalize_path(path) or None)
 
     def _size_below(self, store: Client, path: str | None) -> int:

@@ -19,7 +19,7 @@ class Latency:
     """How long threads wait for the stored values of one place, as the first piece of each call shows.
 
     On a local disk a value comes at once, and this costs four looks at a clock per call. If the first value is late,
-    the next one shows how long the thread was off the CPU.
+    the next one shows how long the thread was off the CPU, and whether it waited or other threads took the CPU.
 
     Attributes
     ----------

@@ -90,3 +90,18 @@ def test_a_store_that_cannot_delete_refuses_before_anything_changes(tmp_path):
         with pytest.raises(NotErasableError):
             g.create_dataset("foo/bar", shape=3, overwrite=True)
         assert g["foo"][:].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("zarr_format", FORMATS)
+@pytest.mark.parametrize("start", ["", "a", "a/c", "foo_"])
+@pytest.mark.parametrize("name", ["/foo/b", "/foo/b/c", "foo/b//", "a/foo/b"])
+def test_an_assignment_from_any_group_and_path_does_not_delete_an_array_above(start, name, zarr_format):
+    root = zarr.open_group({}, mode="w", zarr_format=zarr_format)
+    for path in ("a/c", "foo_"):
+        root.create_group(path)
+    group = root[start] if start else root
+    above = "foo" if name.startswith("/") else f"{start}/{name.split('/b')[0]}".strip("/")
+    root[above] = [1, 2]
+    with pytest.raises(ContainsArrayError, match=above):
+        group[name] = [9]
+    assert root[above][:].tolist() == [1, 2]

@@ -215,6 +215,8 @@ import errno, os, resource, sys, numpy, zarrcy
 z = zarrcy.create(4000, chunks=1000, dtype="i8", store=sys.argv[1])
 z[:] = 1
 z[5] = 1  # imports what partial writes need; an import opens files
+z.append([1])
+z.resize(4000)
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 held = []
 try:

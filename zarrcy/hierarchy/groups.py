@@ -1230,7 +1230,7 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
 
     def __setitem__(self, name: str, value: Elements) -> None:
         node = self._at(name)
-        if "/" in node.path[len(self._node.prefix) :] and (array := node.array_above()) is not None:
+        if "/" in node.path.removeprefix(self._node.prefix) and (array := node.array_above()) is not None:
             # only a caller that asks for overwriting deletes an array above
             raise ContainsArrayError(array.path)
         self._create_array(creation.array, name, data=value, overwrite=True)

@@ -101,18 +101,23 @@ class HierarchyMachine(RuleBasedStateMachine):
         return [path for path, node in self.model.items() if node.kind == "group"]
 
     def _expected_error(self, path: str, overwrite: bool) -> type[Exception] | None:
-        """Return the error that creating a node at a path must raise, or None."""
-        if any(self.model[parent].kind == "array" for parent in self._parents(path) if parent in self.model):
+        """Return the error that creating a node at a path must raise, or None. Arrays above are overwritten, too."""
+        if not overwrite and self._is_below_array(path):
             return ContainsArrayError
         if path not in self.model or overwrite:
             return None
         return ContainsArrayError if self.model[path].kind == "array" else ContainsGroupError
 
+    def _is_below_array(self, path: str) -> bool:
+        above = (self.model.get(parent) for parent in self._parents(path))
+        return any(node is not None and node.kind == "array" for node in above)
+
     def _put(self, path: str, node: _Node) -> None:
         for other in self._below(path):
             del self.model[other]
         for parent in self._parents(path):
-            self.model.setdefault(parent, _Node())
+            if parent not in self.model or self.model[parent].kind == "array":
+                self.model[parent] = _Node()
         self.model[path] = node
 
     def _draw_start(self, data: st.DataObject, path: str) -> tuple[zarrcy.Group, str]:
@@ -177,7 +182,8 @@ class HierarchyMachine(RuleBasedStateMachine):
     @rule(data=st.data(), path=_PATHS, value=st.integers(0, 9))
     def assign(self, data: st.DataObject, path: str, value: int) -> None:
         group, name = self._draw_start(data, path)
-        error = self._expected_error(path, True)
+        # an assignment does not delete an array above
+        error = ContainsArrayError if self._is_below_array(path) else None
         _outcome(error, lambda: group.__setitem__(name, np.array([value], "i4")))
         if error is None:
             self._put(path, _Node([value]))

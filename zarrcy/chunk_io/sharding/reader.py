@@ -247,7 +247,7 @@ class ShardReader(ChunkReader):
             {chunk.piece: (chunk, part) for chunk, part in zip(present, parts, strict=True)},
         )
         left: Iterable[int] = chunks
-        if context.native_path is not None:
+        if context.native_path is not None and self.may_read_natively:
             numbers = np.fromiter(chunks, np.int64, len(chunks))
             queue = context.native_path.queue(
                 self.plan, self.layout, self.out, self.fill_bytes, numbers=numbers

@@ -7,6 +7,8 @@ that say what went wrong.
 from types import TracebackType
 from typing import Literal, Self
 
+from typing_extensions import disjoint_base
+
 from zarrcy._kernels.protocols import Buffer
 
 def read_file(path: str, most: int = -1, strict: bool = False, links: bool = False) -> bytes | int | None:
@@ -35,6 +37,7 @@ def read_file(path: str, most: int = -1, strict: bool = False, links: bool = Fal
         If there is something else than a regular file, or the file cannot be read. A FIFO or device does not block.
     """
 
+@disjoint_base
 class OpenFile:
     """An open file. It is closed at the end of the ``with`` block, or when the object is freed.
 

@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import zarrcy
-from zarrcy.api.progress import byte_progress
 from zarrcy.cli.import_netcdf import Imported, import_file
 from zarrcy.cli.text import format_nbytes, format_ratio, format_shape, print_table
 from zarrcy.errors import MissingExtraError
+from zarrcy.hierarchy.progress_bar import byte_progress
 
 SCENARIOS = ("A1B", "E1")
 FILES = {

@@ -9,6 +9,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
+from concurrency import run_together
 
 import zarrcy
 from zarrcy import errors, sync
@@ -30,36 +31,6 @@ def add_one(array, positions, times):
     for _ in range(times):
         for i in positions:
             array[i] = array[i] + 1
-
-
-def run_together(targets):
-    """Run each function in its own thread, start them together, and raise the first error."""
-    barrier, failures = threading.Barrier(len(targets)), []
-
-    def run(target):
-        try:
-            barrier.wait()
-            target()
-        except BaseException as exc:
-            failures.append(exc)
-
-    threads = [threading.Thread(target=run, args=(target,)) for target in targets]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(600)
-    assert not any(thread.is_alive() for thread in threads), "a writer hangs"
-    if failures:
-        raise failures[0]
-
-
-@pytest.fixture
-def eager_threads():
-    """Switch threads so often that a race shows."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 @pytest.mark.parametrize("where", ["memory", "dict", "directory"])

@@ -1,6 +1,7 @@
 """Reports count stored chunks only where few names have to be listed, or if they are asked to."""
 
 import json
+from collections.abc import MutableMapping
 
 import pytest
 
@@ -50,6 +51,39 @@ def test_a_report_of_few_stored_values_counts_them(zarr_format):
     assert "2/9999" in repr(array.info)
     assert repr(array.info) == repr(array.info_complete())
     assert labels(array.info) >= COUNTED
+
+
+class Unread(MutableMapping):
+    """A mapping that is not in memory and cannot measure values: a report must not read chunks from it."""
+
+    def __init__(self):
+        self.values_by_key = {}
+
+    def __getitem__(self, key):
+        if key.rpartition("/")[2].isdigit():
+            raise AssertionError("a chunk was read")
+        return self.values_by_key[key]
+
+    def __setitem__(self, key, value):
+        self.values_by_key[key] = bytes(value)
+
+    def __delitem__(self, key):
+        del self.values_by_key[key]
+
+    def __iter__(self):
+        return iter(list(self.values_by_key))
+
+    def __len__(self):
+        return len(self.values_by_key)
+
+
+@FORMATS
+def test_a_report_reads_no_chunks_to_measure_them(zarr_format):
+    array = zarrcy.create(20, chunks=10, store=Unread(), path="a", zarr_format=zarr_format)
+    array[:] = 1
+    assert "not counted, of 2; info_complete() counts" in repr(array.info)
+    with pytest.raises(AssertionError, match="a chunk was read"):
+        repr(array.info_complete())
 
 
 def test_shards_count_as_one_name_each():

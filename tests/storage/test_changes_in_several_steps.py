@@ -1,40 +1,12 @@
 """Changes of one store by several threads at the same time, in places where a store needs more than one step."""
 
-import sys
-import threading
-
 import numpy as np
 import pytest
+from concurrency import run_together
 
 import zarrcy
 from zarrcy.storage import access
 from zarrcy.storage.remote.concurrent import map_requests
-
-
-@pytest.fixture
-def eager_threads():
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
-def run_together(tasks):
-    failures = []
-
-    def run(task):
-        try:
-            task()
-        except BaseException as exc:
-            failures.append(exc)
-
-    threads = [threading.Thread(target=run, args=(task,)) for task in tasks]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
 
 
 def test_attributes_and_shape_of_an_n5_array_are_changed_by_threads_at_the_same_time(tmp_path, eager_threads):

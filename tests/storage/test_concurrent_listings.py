@@ -1,6 +1,5 @@
 """Listings of a store while other threads add and delete its keys."""
 
-import sys
 import threading
 from collections.abc import MutableMapping
 
@@ -105,14 +104,6 @@ def verify(store, group):
 def copy(store, group):
     zarrcy.copy(group["kept"], group, name="copied", if_exists="replace")
     assert group["copied"][:].tolist() == [0, 1, 2, 3]
-
-
-@pytest.fixture
-def eager_threads():
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])

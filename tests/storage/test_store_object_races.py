@@ -2,10 +2,10 @@
 
 import dbm.dumb
 import signal
-import sys
 import threading
 
 import pytest
+from concurrency import run_together
 from forks import in_a_fork
 
 import zarrcy
@@ -39,33 +39,6 @@ STORES = {
     "dbm": lambda path: filled(zarrcy.DBMStore(path / "a.dbm", open=dbm.dumb.open)),
     "zip": new_zip,
 }
-
-
-@pytest.fixture
-def eager_threads():
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
-def run_together(tasks):
-    """Run tasks in threads, and raise the first exception."""
-    failures = []
-
-    def run(task):
-        try:
-            task()
-        except BaseException as exc:
-            failures.append(exc)
-
-    threads = [threading.Thread(target=run, args=(task,)) for task in tasks]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in STORES if kind not in ("zip", "dbm")])

@@ -1,10 +1,8 @@
 """Collections of live objects, which many threads fill, forget the dead and never lose the living."""
 
-import sys
-import threading
 import tracemalloc
 
-import pytest
+from concurrency import run_together
 
 from zarrcy.sync.key_locks import LiveObjects
 
@@ -13,38 +11,19 @@ class Item:
     """An object that can be referred to weakly."""
 
 
-@pytest.fixture
-def eager_threads():
-    """Switch threads so often that a race shows."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
 def test_threads_that_add_objects_at_once_get_no_error_and_lose_none(eager_threads):
     for _ in range(10):
-        known, alive, failures = LiveObjects(), [], []
-        barrier = threading.Barrier(8)
+        known, alive = LiveObjects(), []
 
-        def add(known=known, alive=alive, failures=failures, barrier=barrier):
-            try:
-                barrier.wait()
-                for i in range(1000):
-                    item = Item()
-                    known.add(item)
-                    if i % 50 == 0:
-                        alive.append(item)
-                        list(known)
-            except Exception as exc:
-                failures.append(exc)
+        def add(known=known, alive=alive):
+            for i in range(1000):
+                item = Item()
+                known.add(item)
+                if i % 50 == 0:
+                    alive.append(item)
+                    list(known)
 
-        threads = [threading.Thread(target=add) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert failures == []
+        run_together([add] * 8)
         assert len(alive) == 160
         assert {id(item) for item in known} == {id(item) for item in alive}
 

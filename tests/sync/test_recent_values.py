@@ -1,11 +1,11 @@
 """What caches are made of: values that threads, signal handlers and forks may use at any moment."""
 
 import signal
-import sys
 import threading
 
 import numpy as np
 import pytest
+from concurrency import run_together
 from forks import in_a_fork
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,32 +48,6 @@ def test_a_cache_without_a_limit_keeps_all_values():
     for key in range(100):
         assert values.put(key, key, 10**9) == []
     assert len(values) == 100
-
-
-@pytest.fixture
-def eager_threads():
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
-def run_together(tasks):
-    failures = []
-
-    def run(task):
-        try:
-            task()
-        except BaseException as exc:
-            failures.append(exc)
-
-    threads = [threading.Thread(target=run, args=(task,)) for task in tasks]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
 
 
 def test_threads_may_ask_an_index_cache_that_is_full_while_others_add_to_it(eager_threads):

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from zarrcy import metadata
 from zarrcy.api.convert_plan import NodeConversion, bottom_up, plan
-from zarrcy.api.progress import byte_progress
 from zarrcy.errors import ConversionError, NotConsolidatedError, PartlyDoneError, PathNotFoundError
 from zarrcy.hierarchy.array_state import open_state
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.copy_elements import copy_elements, copy_stored_chunks
 from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.node import Node
+from zarrcy.hierarchy.progress_bar import byte_progress
 from zarrcy.hierarchy.replacement import can_swap, is_in_the_way, replaced
 from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access

@@ -18,13 +18,13 @@ import numpy as np
 
 from zarrcy import metadata, settings
 from zarrcy.api.convert_plan import MOST_WRITTEN, TOO_SPARSE, changes_unwritten
-from zarrcy.api.progress import Advance, byte_progress
 from zarrcy.errors import ConversionError, CopyError, MetadataError
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.copy_elements import copy_elements
 from zarrcy.hierarchy.creation import opened_store
 from zarrcy.hierarchy.groups import Group
 from zarrcy.hierarchy.node import Node
+from zarrcy.hierarchy.progress_bar import Advance, byte_progress
 from zarrcy.hierarchy.progress_records import is_record
 from zarrcy.hierarchy.replacement import refuse_overlap
 from zarrcy.hierarchy.unfinished import MARKER, UnfinishedCopy, marked_prefix

@@ -13,12 +13,12 @@ import numpy as np
 
 from zarrcy import _kernels
 from zarrcy.api.inventory import Inventory, StoredArray, take_inventory
-from zarrcy.api.progress import Advance, byte_progress
 from zarrcy.chunk_io.context import ChunkContext
 from zarrcy.chunk_io.open_chunks import open_chunk_context
 from zarrcy.chunk_io.pieces import batches
 from zarrcy.chunk_io.sharding.context import ShardContext
 from zarrcy.errors import ChunkDecodeError, SelectionError
+from zarrcy.hierarchy.progress_bar import Advance, byte_progress
 from zarrcy.hierarchy.verification import ArrayTally, Problem, Report
 from zarrcy.indexing import regions
 from zarrcy.indexing.selection import normalize_basic

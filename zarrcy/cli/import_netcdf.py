@@ -19,7 +19,6 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy.api.progress import Advance, byte_progress
 from zarrcy.cli.arguments import COMPRESSORS, chunk_rule, compressor
 from zarrcy.cli.chunk_blocks import BLOCK_NBYTES, ChunkRule, block_shape, choose_chunks, iter_blocks
 from zarrcy.cli.errors import EXIT_PARTLY, CommandError, one_line
@@ -39,6 +38,7 @@ from zarrcy.errors import StrictJSONError
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import create
 from zarrcy.hierarchy.node import Node
+from zarrcy.hierarchy.progress_bar import Advance, byte_progress
 from zarrcy.settings import STRICT_JSON
 from zarrcy.storage.local.directory import DirectoryStore
 from zarrcy.types import AnyArray, Codec, Elements, Shape

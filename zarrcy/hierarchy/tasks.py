@@ -248,8 +248,8 @@ def _durable(state: ArrayState) -> ArrayState:
     return ArrayState(own, state.config, state.metadata, cache=state.cache)
 
 
-def extent_of(state: ArrayState, region: Selection) -> Extent:
-    """Return the extent of a selection of slices of step 1, integers and Ellipsis.
+def extent_of(state: ArrayState, region: Selection | None) -> Extent:
+    """Return the extent of a selection of slices of step 1, integers and Ellipsis; None selects the whole array.
 
     Raises
     ------
@@ -258,6 +258,8 @@ def extent_of(state: ArrayState, region: Selection) -> Extent:
     SelectionError
         If it is not such a selection.
     """
+    if region is None:
+        return tuple((0, n) for n in state.metadata.shape)
     box, new_axes = selections.normalize_basic(state.planner, region, state.grid)
     if new_axes is not None:
         raise SelectionError("a region has no new axes: leave out None", state.metadata.shape)
@@ -274,7 +276,7 @@ def extent_of(state: ArrayState, region: Selection) -> Extent:
 
 def extent_of_part(state: ArrayState, region: Selection | None, part: PartLike | None) -> Extent:
     """Return the extent of a part of a region, by default of the whole array."""
-    extent = tuple((0, n) for n in state.metadata.shape) if region is None else extent_of(state, region)
+    extent = extent_of(state, region)
     if part is None:
         return extent
     number, of = part_of(part)
@@ -287,7 +289,7 @@ def extent_of_part(state: ArrayState, region: Selection | None, part: PartLike |
 def pieces(state: ArrayState, region: Selection | None, n: int | None) -> Sequence[Region]:
     """Return the parts of a region that follow the write grid: see `zarrcy.Array.pieces`."""
     shape, axes = state.metadata.shape, state.metadata.stored_axes
-    extent = tuple((0, length) for length in shape) if region is None else extent_of(state, region)
+    extent = extent_of(state, region)
     if n is None:
         return regions.Pieces([extent], axes)
     if n < 1:
@@ -304,8 +306,7 @@ def open_task(
     if not access.is_erasable(store):
         raise access.refusal_to_delete(store, state.node.path)
     number, of = place
-    whole = tuple((0, n) for n in state.metadata.shape)
-    extent = whole if region is None else extent_of(state, region)
+    extent = extent_of(state, region)
     part = regions.cut_one(state.metadata.shape, state.metadata.stored_axes, of, number, extent)
     return Task(
         state,
@@ -320,7 +321,7 @@ def open_task(
 
 def missing(state: ArrayState, region: Selection | None, name: str) -> regions.Pieces:
     """Return the regions that no record covers: see `zarrcy.Array.missing`."""
-    extent = tuple((0, n) for n in state.metadata.shape) if region is None else extent_of(state, region)
+    extent = extent_of(state, region)
     done = ProgressRecords(state.node, state.metadata, name).load()
     return regions.Pieces(uncovered(extent, done), state.metadata.stored_axes)
 

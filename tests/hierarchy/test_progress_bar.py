@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from zarrcy.api.progress import byte_progress
+from zarrcy.hierarchy.progress_bar import byte_progress
 
 
 class Terminal(io.StringIO):

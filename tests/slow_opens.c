@@ -1,7 +1,7 @@
 /* Makes opening a file slow, in compiled code too, and counts the files that are being opened at the same time.
  * test_io_depth.py preloads this library.
  *
- * Only files whose path contains `slow_path` are affected. The first opens take 100 ms. Those after them wait until
+ * Only files whose path contains `slow_path` are affected. The first opens take 50 ms. Those after them wait until
  * `slow_need` threads are opening files, or for a minute; from then on, opening takes `slow_us` microseconds. If
  * `slow_spin_us` is set, each open works for so long instead of waiting. */
 #define _GNU_SOURCE
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FIRST = 8, FIRST_US = 100000, STEP_US = 1000, MINUTE_US = 60000000 };
+enum { FIRST = 64, FIRST_US = 50000, STEP_US = 1000, MINUTE_US = 60000000 };
 
 char slow_path[4096];
 int slow_need, slow_us, slow_spin_us, slow_now, slow_most, slow_count, slow_met;

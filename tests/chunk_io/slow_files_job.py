@@ -27,7 +27,10 @@ def number(name):
 
 
 class SlowOpens:
-    """In its block, opening a file below a path is slow until `need` threads do that; then it takes `us`."""
+    """In its block, opening a file below a path is slow until `need` threads do that; then it takes `us`.
+
+    If `need` is 0, it takes `us` from the beginning.
+    """
 
     def __init__(self, path, need, us=0, spin_us=0):
         self.path, self.need, self.us, self.spin_us = str(path), need, us, spin_us
@@ -37,6 +40,8 @@ class SlowOpens:
             number(name).value = 0
         number("slow_need").value, number("slow_us").value = self.need, self.us
         number("slow_spin_us").value = self.spin_us
+        if not self.need:
+            number("slow_count").value = 1000
         (ctypes.c_char * 4096).in_dll(library, "slow_path").value = os.fsencode(self.path)
         return self
 
@@ -98,6 +103,20 @@ def most_in_flight(path, kind, need):
     expected = VALUES.copy()
     expected[::2] *= 2
     np.testing.assert_array_equal(a[:], expected)
+    return most
+
+
+def most_after_files_became_slower(path, kind):
+    """Return how many files are opened at the same time by a read and a write that follow on less slow ones."""
+    a = new_array(path, kind)
+    most = {}
+    for name, call in {"read": lambda: a[:], "write": lambda: a.__setitem__(slice(None), VALUES)}.items():
+        with SlowOpens(path, 0, us=400):
+            call()
+        with SlowOpens(path, 30) as slow:
+            call()
+        most[name] = slow.most
+    np.testing.assert_array_equal(a[:], VALUES)
     return most
 
 
@@ -164,6 +183,8 @@ if __name__ == "__main__":
     verb, *arguments = sys.argv[1:]
     if verb == "fail":
         fail(*arguments)
+    elif verb == "slower":
+        print(json.dumps(most_after_files_became_slower(*arguments)))
     elif verb == "busy":
         print(json.dumps(most_on_a_busy_host(*arguments)))
     else:

@@ -61,6 +61,12 @@ def test_after_an_error_or_an_interrupt_no_file_is_in_flight(slow_opens, tmp_pat
 
 
 @native_only
+def test_more_files_are_in_flight_if_they_become_slower_than_they_were(slow_opens, tmp_path):
+    most = json.loads(run_job(slow_opens, "slower", tmp_path / "a", "raw", ZARRCY_THREADS="1"))
+    assert {name: n for name, n in most.items() if n < 30} == {}
+
+
+@native_only
 def test_a_thread_from_which_other_programs_take_the_cpu_does_not_wait_for_files(slow_opens, tmp_path):
     """Not in every read: now and then, a thread waits for something else."""
     most = json.loads(run_job(slow_opens, "busy", tmp_path / "a", "raw", ZARRCY_THREADS="1"))

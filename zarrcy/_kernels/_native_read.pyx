@@ -101,7 +101,8 @@ cdef class Latency:
             # on a busy host, a thread that never waits is off the CPU, too
             has_waited = n_waits != sample.n_waits or n_waits == 0
             self.wait_ns = wall_ns - cpu_ns if has_waited and wall_ns - cpu_ns >= SUSPECT_NS else 0
-        elif self.wait_ns == 0:
+        elif waited_ns > 2 * self.wait_ns:
+            # the files have become slow, or slower than they were
             self.is_suspect = True
         return self.is_suspect
 

@@ -274,8 +274,10 @@ def share(
         nonlocal wanted
         task = make_task()
         while not group.is_stopping and not call.leaves():
-            if depth is not None and wanted is None and (wanted := depth()) is not None:
-                call.widen(*wanted)
+            now = None if depth is None else depth()
+            if now is not None and (wanted is None or now.n_helpers > wanted.n_helpers):
+                wanted = now
+                call.widen(*now)
             with lock:
                 part = next(remaining, None)
             if part is None:

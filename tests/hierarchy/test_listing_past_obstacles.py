@@ -12,7 +12,7 @@ import pytest
 from users import OTHER, as_other_user
 
 import zarrcy
-from zarrcy.errors import AccessWarning, PartlyDoneError
+from zarrcy.errors import AccessWarning, NotAFileError, PartlyDoneError
 from zarrcy.storage import DirectoryStore, NestedDirectoryStore
 
 pytestmark = pytest.mark.skipif(
@@ -171,3 +171,71 @@ def test_commands_name_what_they_may_not_look_into_and_end_as_partly_done(zarr_f
     assert printed.count("partly done") == 3
     assert "'closed'" in printed
     assert copied == [0, 1, 2, 3, 4]
+
+
+def lost_node(path, zarr_format):
+    fill(path, zarr_format)
+    os.rename(os.path.join(path, "closed"), path + "-elsewhere")
+    os.symlink("/nonexistent/annex", os.path.join(path, "closed"))
+
+
+STORES = {
+    "a path": lambda path: path,
+    "directory": DirectoryStore,
+    "nested": NestedDirectoryStore,
+    "fsspec": lambda path: zarrcy.storage.FSStore(f"file://{path}"),
+    "obstore": lambda path: zarrcy.storage.ObjectStore(pytest.importorskip("obstore.store").LocalStore(path)),
+}
+USES = {
+    "open": lambda store: zarrcy.open(store, path="closed", mode="r"),
+    "array": lambda store: zarrcy.open_array(store, path="closed/b", mode="r"),
+    "group": lambda store: zarrcy.open_group(store, path="closed", mode="r"),
+    "create": lambda store: zarrcy.open_group(store, path="closed", mode="a"),
+    "member": lambda store: zarrcy.open_group(store, mode="r")["closed"],
+    "member below": lambda store: zarrcy.open_group(store, mode="r")["closed/b"],
+    "contains": lambda store: "closed" in zarrcy.open_group(store, mode="r"),
+    "require": lambda store: zarrcy.open_group(store, mode="r+").require_group("closed"),
+    "delete": lambda store: zarrcy.open_group(store, mode="r+").__delitem__("closed"),
+    "copy of keys": lambda store: zarrcy.copy_store(store, {}),
+}
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("kind", STORES)
+def test_a_node_whose_directory_is_a_link_to_nothing_is_not_a_missing_node(tmp_path, kind, use, zarr_format):
+    path = str(tmp_path / "g")
+    lost_node(path, zarr_format)
+    with pytest.raises(NotAFileError, match=r"closed.*is a symbolic link to '/nonexistent/annex'"):
+        USES[use](STORES[kind](path))
+    assert os.path.islink(os.path.join(path, "closed"))
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("kind", [kind for kind in STORES if kind != "obstore"])
+def test_a_node_whose_directory_is_a_link_to_nothing_is_left_out_of_listings_and_named(
+    tmp_path, kind, zarr_format
+):
+    path = str(tmp_path / "g")
+    lost_node(path, zarr_format)
+    store = STORES[kind](path)
+    group = zarrcy.open_group(store, mode="r")
+    for listing in (list, lambda group: [name for name, _ in group.arrays(recurse=True)]):
+        with pytest.warns(AccessWarning, match="'closed'"):
+            assert listing(group) == ["a", "z"]
+    with pytest.warns(AccessWarning, match="'closed'"):
+        assert "z (5,)" in str(group.tree())
+    assert "closed" in [problem.key for problem in zarrcy.verify(store).problems]
+    copy = zarrcy.group(store={})
+    with pytest.warns(AccessWarning), pytest.raises(PartlyDoneError) as raised:
+        zarrcy.copy_all(group, copy)
+    assert raised.value.denied == ["closed"]
+    assert list(copy) == ["a", "z"]
+
+
+@pytest.mark.parametrize("mode", ["r", "r+", "a", "w-", "w"])
+def test_a_root_that_is_a_link_to_nothing_is_an_error_that_names_it(tmp_path, mode):
+    os.symlink("/nonexistent/annex", tmp_path / "root")
+    with pytest.raises(OSError, match=r"tmp.*root"):
+        zarrcy.open_array(str(tmp_path / "root"), mode=mode, shape=3, zarr_format=2)
+    assert os.path.islink(tmp_path / "root")

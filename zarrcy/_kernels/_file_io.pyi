@@ -11,7 +11,7 @@ from typing_extensions import disjoint_base
 
 from zarrcy._kernels.protocols import Buffer
 
-def read_file(path: str, most: int = -1, strict: bool = False, links: bool = False) -> bytes | int | None:
+def read_file(path: str, most: int = -1, strict: bool = False) -> bytes | int | None:
     """Return the bytes of a file.
 
     Parameters
@@ -23,8 +23,6 @@ def read_file(path: str, most: int = -1, strict: bool = False, links: bool = Fal
     strict : bool, optional
         Whether None means that nothing is at the path. Otherwise it also stands for a directory, for a link to nothing,
         and for a path that leads through a file.
-    links : bool, optional
-        Whether a link to nothing, or a directory, raises an error, also if not `strict`.
 
     Returns
     -------

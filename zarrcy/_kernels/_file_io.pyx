@@ -21,7 +21,6 @@ cdef extern from "Python.h":
 cdef extern from "file_io.h":
     bint zarrcy_is_absent() nogil
     bint zarrcy_is_missing(const char* path) nogil
-    bint zarrcy_is_something(const char* path) nogil
     int zarrcy_open_regular(const char* path, index_t* nbytes, uint64_t* inode, index_t* changed_ns) nogil
     index_t zarrcy_read_at(int fd, char* at, size_t n, index_t start) nogil
     index_t zarrcy_read_file(const char* path, int* fd, char* at, size_t room, index_t* nbytes) nogil
@@ -36,7 +35,7 @@ cdef enum:
     ATTEMPTS = 5                     # to open a file that seems to be a link to nothing
 
 
-def read_file(str path not None, index_t most=-1, bint strict=False, bint links=False):
+def read_file(str path not None, index_t most=-1, bint strict=False):
     """Return the bytes of a file.
 
     Parameters
@@ -48,8 +47,6 @@ def read_file(str path not None, index_t most=-1, bint strict=False, bint links=
     strict : bool, optional
         Whether None means that nothing is at the path. Otherwise it also stands for a directory, for a link to nothing,
         and for a path that leads through a file.
-    links : bool, optional
-        Whether a link to nothing, or a directory, raises an error, also if not `strict`.
 
     Returns
     -------
@@ -75,11 +72,7 @@ def read_file(str path not None, index_t most=-1, bint strict=False, bint links=
             break
         number = errno
         if zarrcy_is_missing(name) if strict else zarrcy_is_absent() or number == EISDIR:
-            if strict or not links or not zarrcy_is_something(name):
-                return None
-            # the system knows the error
-            strict = True
-            continue
+            return None
         if strict and number == ENOENT and attempts < ATTEMPTS:
             # a link to nothing, or a file that was created after the attempt to open it
             attempts += 1

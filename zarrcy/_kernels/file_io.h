@@ -129,12 +129,6 @@ static inline int zarrcy_is_missing(const char *path) {
     return missing;
 }
 
-/* Return whether something is at a path: a link counts, whatever it leads to. */
-static inline int zarrcy_is_something(const char *path) {
-    struct stat status;
-    return lstat(path, &status) == 0;
-}
-
 /* Open a regular file, and find its length, its inode and the time of its last change. Returns a descriptor, or -1. */
 static inline int zarrcy_open_regular(const char *path, int64_t *nbytes, uint64_t *inode, int64_t *changed_ns) {
     struct stat status;

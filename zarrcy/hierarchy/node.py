@@ -19,6 +19,7 @@ from zarrcy.errors import (
     ContainsGroupError,
     GroupNotFoundError,
     KeyPathError,
+    NotAFileError,
     ReadOnlyError,
 )
 from zarrcy.keys import is_own_name, normalize_path, prefix_of
@@ -417,15 +418,17 @@ class Node:
                     self.at(self.prefix + names[n_answered])._refuse_denied()
                 n_answered += 1
                 yield answer
-        except PermissionError:
+        except OSError as exc:
+            if not _is_unreachable(exc):
+                raise
             for name in names[n_answered:]:
                 node = self.at(self.prefix + name)
                 try:
                     answer = one(node)
                     if answer is None:
                         node._refuse_denied()
-                except PermissionError:
-                    if not past_denied:
+                except OSError as exc:
+                    if not (past_denied and _is_unreachable(exc)):
                         raise
                     warn_denied(node.path)
                     answer = None
@@ -1001,6 +1004,14 @@ def _keys_of_nodes(nodes: Sequence[Node], formats: Iterable[Format]) -> list[Key
     return sorted(
         {format.document_key(node.prefix, kind) for node in nodes for format in known for kind in kinds}
     )
+
+
+def _is_unreachable(exc: OSError) -> bool:
+    """Return whether a directory can't be looked into: access is denied, or a link in its place leads to nothing."""
+    if isinstance(exc, NotAFileError):
+        # the document itself is not there
+        return not os.path.lexists(exc.path)
+    return isinstance(exc, PermissionError) or exc.errno == errno.ELOOP
 
 
 def _contains(kind: str, path: str) -> ContainsArrayError | ContainsGroupError:

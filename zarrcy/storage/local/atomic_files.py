@@ -194,15 +194,7 @@ def is_missing(path: str) -> bool:
         return os.path.isdir(path) if stat.S_ISLNK(status.st_mode) else stat.S_ISDIR(status.st_mode)
 
 
-def is_link(path: str) -> bool:
-    """Return whether a symbolic link is at a path; True also for what else is there where the system can't tell."""
-    if os.access in os.supports_follow_symlinks:
-        # faster than `os.path.islink` where nothing is at the path
-        return os.access(path, os.F_OK, follow_symlinks=False)
-    return os.path.islink(path)
-
-
-def read_file(path: str, most: int = -1, strict: bool = False, links: bool = False) -> bytes | int | None:
+def read_file(path: str, most: int = -1, strict: bool = False) -> bytes | int | None:
     """Return the content of a file; None if it does not exist; its length if it is longer than `most` bytes.
 
     Parameters
@@ -211,8 +203,6 @@ def read_file(path: str, most: int = -1, strict: bool = False, links: bool = Fal
         As for `open_file`.
     most : int, default -1
         Length of the longest file that is read, in bytes; -1 for any length.
-    links : bool, default False
-        Whether a link to nothing, or a directory, raises an error, also if not `strict`.
 
     Raises
     ------
@@ -220,11 +210,8 @@ def read_file(path: str, most: int = -1, strict: bool = False, links: bool = Fal
         If there is something else than a regular file, or the file can't be read.
     """
     if native is not None:
-        return native.read_file(path, most, strict, links)  # type: ignore[no-any-return]
+        return native.read_file(path, most, strict)  # type: ignore[no-any-return]
     opened = open_file(path, strict)
-    if opened is None and links and not strict and is_link(path):
-        # the system knows the error
-        opened = open_file(path, strict=True)
     if opened is None:
         return None
     descriptor, status = opened

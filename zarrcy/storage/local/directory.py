@@ -25,7 +25,7 @@ from zarrcy.storage.local.atomic_files import (
     as_durability,
     claim_file,
     explained,
-    is_link,
+    is_missing,
     native,
     open_file,
     partial_of,
@@ -41,6 +41,7 @@ from zarrcy.storage.local.atomic_files import (
 from zarrcy.sync.key_locks import Descriptor
 from zarrcy.types import Buffer
 
+_GROUP_DOCUMENTS = frozenset({".zgroup", "zarr.json"})
 _ATTEMPTS = 100
 # Threads that wait for the disk, and the files that each of them takes at a time.
 _SYNCING, _SYNCED_AT_ONCE = 16, 4
@@ -186,8 +187,10 @@ class DirectoryStore(Store):
         """
         path = self._file_of(key)
         try:
-            value = read_file(path, most, strict, True)
+            value = read_file(path, most, strict=True)
         except OSError as exc:
+            if not strict and exc.errno in (errno.EISDIR, errno.ENOTDIR):
+                return None
             raise self._unread(key, exc) from exc
         if isinstance(value, int):
             raise ValueLengthError(key, value, most)
@@ -567,6 +570,8 @@ class DirectoryStore(Store):
     def denied_below(self, path: str | None = None) -> Iterator[str]:
         """Iterate over the paths of directories below `path` that this user may not list or search.
 
+        Links to nothing beside the document of a group are among them: there was a node.
+
         Parameters
         ----------
         path : str, optional
@@ -578,9 +583,14 @@ class DirectoryStore(Store):
             Path relative to the store.
         """
         denied: list[OSError] = []
-        for folder, folders, _ in os.walk(self.dir_path(path), onerror=denied.append):
+        for folder, folders, names in os.walk(self.dir_path(path), onerror=denied.append):
             if _is_searchable(folder):
                 folders[:] = _only_listed(folders)
+                if not _GROUP_DOCUMENTS.isdisjoint(names):
+                    for name in _only_listed(names):
+                        link = os.path.join(folder, name)
+                        if not (name.startswith(".") or name in _GROUP_DOCUMENTS or os.path.exists(link)):
+                            yield link[len(self._root) :].replace(os.sep, "/")
             else:
                 folders.clear()
                 yield folder[len(self._root) :].replace(os.sep, "/")
@@ -618,7 +628,7 @@ class DirectoryStore(Store):
         if not strict:
             return [os.access(path, exists) for path in paths]
         return [
-            os.access(path, exists) or (is_link(path) and self._leads_somewhere(key, path))
+            os.access(path, exists) or (not is_missing(path) and self._leads_somewhere(key, path))
             for key, path in zip(keys, paths, strict=True)
         ]
 
@@ -627,6 +637,8 @@ class DirectoryStore(Store):
         try:
             return read_file(path, 0, strict=True) is not None
         except OSError as exc:
+            if exc.errno == errno.ENOTDIR:
+                return False
             raise self._unread(key, exc) from exc
 
     def __iter__(self) -> Iterator[str]:

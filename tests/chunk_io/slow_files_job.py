@@ -11,12 +11,13 @@ import time
 
 import numcodecs
 import numpy as np
+from numcodecs.abc import Codec
 
 import zarrcy
 from zarrcy import errors
 from zarrcy.sync import shared_calls
 
-N, CHUNK = 96, 500
+N, CHUNK, SHARD = 96, 500, 1000
 VALUES = np.random.default_rng(0).integers(0, 1000, N * CHUNK)
 # pytest imports this file too, to look for examples in docstrings, without the library
 library = ctypes.CDLL(os.environ.get("LD_PRELOAD"))
@@ -50,8 +51,27 @@ class SlowOpens:
         (ctypes.c_char * 4096).in_dll(library, "slow_path").value = b""
 
 
+class Doubled(Codec):
+    """A filter of a user; it must run in one thread."""
+
+    codec_id = "doubled"
+    threads = set()  # noqa: RUF012
+
+    def encode(self, buf):
+        return 2 * np.asarray(buf).view("i8")
+
+    def decode(self, buf, out=None):
+        self.threads.add(threading.get_ident())
+        return np.frombuffer(buf, "i8") // 2
+
+
+numcodecs.register_codec(Doubled)
 OPTIONS = {
     "raw": {"compressor": None},
+    "bz2": {"compressor": numcodecs.BZ2(1)},
+    "filter": {"compressor": numcodecs.BZ2(1), "filters": [Doubled()]},
+    "shards": {"zarr_format": 3, "shards": SHARD, "codecs": ["bytes", "zstd"]},
+    "shards-bz2": {"zarr_format": 3, "shards": SHARD, "codecs": ["bytes", {"name": "numcodecs.bz2"}]},
     "blosc": {"compressor": numcodecs.Blosc()},
     "zstd-v3": {"zarr_format": 3, "codecs": ["bytes", "zstd"]},
 }
@@ -138,6 +158,24 @@ def most_on_a_busy_host(path, kind):
     return most
 
 
+def most_read_at_once(path, kind, need):
+    """Return how many files are opened at the same time by reads, and in how many threads a filter decodes."""
+    a = new_array(path, kind)
+    most = {}
+    for name in ("read", "read again"):
+        Doubled.threads.clear()
+        with SlowOpens(path, need) as slow:
+            np.testing.assert_array_equal(a[:], VALUES)
+        assert slow.now == 0
+        most[name] = slow.most
+        assert len(Doubled.threads) <= 1
+        check_rest()
+    with SlowOpens(path, need) as slow:
+        np.testing.assert_array_equal(a[:2500], VALUES[:2500])
+    most["few"] = slow.most
+    return most
+
+
 def fail(path, kind):
     """Check that after an error, and after an interrupt, no file is being opened and the array is as it was."""
     a = new_array(path, kind)
@@ -187,5 +225,7 @@ if __name__ == "__main__":
         print(json.dumps(most_after_files_became_slower(*arguments)))
     elif verb == "busy":
         print(json.dumps(most_on_a_busy_host(*arguments)))
+    elif verb == "reads":
+        print(json.dumps(most_read_at_once(arguments[0], arguments[1], int(arguments[2]))))
     else:
         print(json.dumps(most_in_flight(arguments[0], arguments[1], int(arguments[2]))))

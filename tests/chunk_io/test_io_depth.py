@@ -49,6 +49,18 @@ def test_many_files_are_in_flight_where_opening_them_is_slow(kind, threads, slow
 
 
 @native_only
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("kind", ["bz2", "filter", "shards", "shards-bz2"])
+def test_many_shards_and_files_of_other_codecs_are_in_flight_where_opening_them_is_slow(
+    kind, threads, slow_opens, tmp_path
+):
+    most = json.loads(run_job(slow_opens, "reads", tmp_path / "a", kind, 12, ZARRCY_THREADS=threads))
+    few = most.pop("few")
+    assert {name: n for name, n in most.items() if not 12 <= n <= 33} == {}
+    assert few <= 5
+
+
+@native_only
 def test_the_setting_bounds_the_files_in_flight(slow_opens, tmp_path):
     env = {"ZARRCY_THREADS": "1", "ZARRCY_IO_DEPTH": "5"}
     most = json.loads(run_job(slow_opens, "count", tmp_path / "a", "raw", 5, **env))

@@ -180,6 +180,32 @@ def test_the_number_of_threads_and_its_reason_are_reported():
         assert a.explain((0, 0)).n_threads == 1
 
 
+class FarStore(dict):
+    def has_latency(self):
+        return True
+
+    def getitems(self, keys):
+        return {key: self[key] for key in keys if key in self}
+
+
+@pytest.mark.parametrize("options", [{}, {"shards": (2**14,), "zarr_format": 3}], ids=["chunks", "shards"])
+def test_the_number_of_values_in_flight_and_its_reason_are_reported(options, tmp_path, monkeypatch):
+    options = {"shape": 2**20, "chunks": 2**13, "dtype": "i8", **options}
+    explained = zarrcy.zeros(store={}, **options).explain()
+    assert (explained.io_depth, explained.why_io_depth) == (1, "the values are in memory")
+    with zarrcy.use_threads(2):
+        explained = zarrcy.zeros(store=tmp_path / "a", **options).explain()
+        assert explained.io_depth == 2
+        assert explained.why_io_depth in repr(explained)
+        far = zarrcy.zeros(store=FarStore(), **options)
+        assert far.explain().io_depth == 64
+        assert "server" in far.explain().why_io_depth
+        assert far.explain(slice(0, 10)).io_depth == 1
+        monkeypatch.setenv("ZARRCY_IO_DEPTH", "8")
+        assert far.explain().io_depth == 8
+    assert zarrcy.show_config("dicts")["values in flight"]["requests to a server"] == 8
+
+
 def test_reads_of_fields_and_views_are_explained():
     records = np.zeros(10, [("n", "i4"), ("x", "f8"), ("v", "f4", (3,))])
     a = zarrcy.array(records, chunks=4)

@@ -11,6 +11,19 @@ from typing_extensions import disjoint_base
 
 from zarrcy._kernels.protocols import Buffer
 
+def take_waits() -> tuple[int, int, int]:
+    """Return how long this thread waited for files since the last call of this function, and start again.
+
+    Only the time in system calls counts, not the time until another thread gives the GIL back.
+
+    Returns
+    -------
+    n_files : int
+        Files that `read_file` read, `open_file` opened, or `replace_file` or `claim_file` wrote.
+    least_ns, total_ns : int
+        The shortest wait for one of them, and the sum of all, in nanoseconds.
+    """
+
 def read_file(path: str, most: int = -1, strict: bool = False) -> bytes | int | None:
     """Return the bytes of a file.
 

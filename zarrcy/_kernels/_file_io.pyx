@@ -18,7 +18,17 @@ cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
     bytes PyUnicode_EncodeFSDefault(object text)
 
+cdef extern from *:
+    """
+    /* How long this thread waited for files: see take_waits. */
+    static __thread int64_t zarrcy_waited_files, zarrcy_least_wait, zarrcy_total_wait;
+    """
+    index_t zarrcy_waited_files
+    index_t zarrcy_least_wait
+    index_t zarrcy_total_wait
+
 cdef extern from "file_io.h":
+    index_t zarrcy_now_ns() nogil
     bint zarrcy_is_absent() nogil
     bint zarrcy_is_missing(const char* path) nogil
     int zarrcy_open_regular(const char* path, index_t* nbytes, uint64_t* inode, index_t* changed_ns) nogil
@@ -33,6 +43,34 @@ cdef enum:
     # most documents fit in a buffer of this size on the stack, so they are read before memory is allocated
     HEAD_NBYTES = 4096
     ATTEMPTS = 5                     # to open a file that seems to be a link to nothing
+
+
+cdef void count_wait(index_t since_ns) noexcept nogil:
+    """Count one file that this thread waited for."""
+    global zarrcy_waited_files, zarrcy_least_wait, zarrcy_total_wait
+    cdef index_t waited_ns = zarrcy_now_ns() - since_ns
+    if zarrcy_waited_files == 0 or waited_ns < zarrcy_least_wait:
+        zarrcy_least_wait = waited_ns
+    zarrcy_waited_files += 1
+    zarrcy_total_wait += waited_ns
+
+
+def take_waits():
+    """Return how long this thread waited for files since the last call of this function, and start again.
+
+    Only the time in system calls counts, not the time until another thread gives the GIL back.
+
+    Returns
+    -------
+    n_files : int
+        Files that `read_file` read, `open_file` opened, or `replace_file` or `claim_file` wrote.
+    least_ns, total_ns : int
+        The shortest wait for one of them, and the sum of all, in nanoseconds.
+    """
+    global zarrcy_waited_files, zarrcy_least_wait, zarrcy_total_wait
+    waits = zarrcy_waited_files, zarrcy_least_wait, zarrcy_total_wait
+    zarrcy_waited_files = zarrcy_least_wait = zarrcy_total_wait = 0
+    return waits
 
 
 def read_file(str path not None, index_t most=-1, bint strict=False):
@@ -63,11 +101,13 @@ def read_file(str path not None, index_t most=-1, bint strict=False):
     cdef char head[HEAD_NBYTES]
     cdef char* at = head
     cdef bytes value = None
-    cdef index_t done, more, nbytes = 0
+    cdef index_t done, more, since_ns, nbytes = 0
     cdef int fd = -1, number, attempts = 0
     while True:
         with nogil:
+            since_ns = zarrcy_now_ns()
             done = zarrcy_read_file(name, &fd, head, HEAD_NBYTES, &nbytes)
+            count_wait(since_ns)
         if done >= 0:
             break
         number = errno
@@ -211,10 +251,13 @@ def open_file(str path not None):
     """
     cdef bytes encoded = PyUnicode_EncodeFSDefault(path)
     cdef const char* name = encoded
+    cdef index_t since_ns
     # the object exists before the file is open, so the file cannot stay open
     cdef OpenFile file = OpenFile()
     with nogil:
+        since_ns = zarrcy_now_ns()
         file.fd = zarrcy_open_regular(name, &file.nbytes, &file.inode, &file.changed_ns)
+        count_wait(since_ns)
     if file.fd >= 0:
         return file
     return None if zarrcy_is_missing(name) else False
@@ -266,14 +309,17 @@ cdef int _write_and_rename(str partial, str target, value, bint must_be_new) exc
     cdef char* partial_path = encoded_partial
     cdef const char* target_path = encoded_target
     cdef Py_buffer view
+    cdef index_t since_ns
     cdef int result
     PyObject_GetBuffer(value, &view, PyBUF_SIMPLE)
     try:
         with nogil:
+            since_ns = zarrcy_now_ns()
             if must_be_new:
                 result = zarrcy_claim_file(partial_path, target_path, <const char*> view.buf, view.len)
             else:
                 result = zarrcy_replace_file(partial_path, target_path, <const char*> view.buf, view.len)
+            count_wait(since_ns)
         return result
     finally:
         PyBuffer_Release(&view)

@@ -65,6 +65,7 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Sectio
         "codec libraries of numcodecs": _codec_libraries(),
         "processor": _processor(),
         "threads": _threads(),
+        "values in flight": _values_in_flight(),
         "extras": {extra: _version(name) or f"not installed ({name})" for extra, name in EXTRAS.items()},
         "settings": {
             setting.name: setting.text()
@@ -155,3 +156,14 @@ def _processor() -> Section:
 def _threads() -> Section:
     choice = thread_pool.choice()
     return {"number": choice.n, "because of": choice.why}
+
+
+def _values_in_flight() -> Section:
+    """Return how many stored values may be in flight where a store is slow, and how many bytes of them."""
+    from zarrcy.sync import io_depth
+
+    return {
+        "files, where they are slow": io_depth.values_at_once(io_depth.FILES_AT_ONCE),
+        "requests to a server": io_depth.values_at_once(io_depth.REQUESTS_AT_ONCE),
+        "bytes": io_depth.most_nbytes(),
+    }

@@ -58,8 +58,12 @@ class ChunkContext(Record):
         The locks of values that are changed in part.
     has_latency : bool
         Whether requests to the store take long, and may be sent from several threads.
+    has_files : bool
+        Whether stored values are files.
     is_in_memory : bool
         Whether the store holds values in the memory of this process.
+    may_share : bool
+        Whether several threads may read and write chunks at the same time.
     is_shareable : bool
         Whether several threads can read and write chunks faster than one.
     batch, shared_batch : int
@@ -87,7 +91,9 @@ class ChunkContext(Record):
     read_parts: byte_ranges.PartsReader | None
     locks: ChunkLocks
     has_latency: bool
+    has_files: bool
     is_in_memory: bool
+    may_share: bool
     is_shareable: bool
     batch: int
     shared_batch: int

@@ -202,6 +202,12 @@ class _Opening(Record):
             )
         uncached = access.uncached(store)
         fetch = _chunk_reader(store, most, layout.nbytes)
+        # A filter may be a user's Python code, and objects need the GIL for every step.
+        may_share = (
+            access.is_thread_safe(store)
+            and not dtype.hasobject
+            and (native_path is not None or pipeline.has_own_filters)
+        )
         batch = max(1, min(policy.batch_keys, access.batch_nbytes(store) // max(1, nbytes)))
         return ChunkContext(
             kernels=kernels,
@@ -230,16 +236,10 @@ class _Opening(Record):
                 self.config.unaligned != "allow",
             ),
             has_latency=has_latency,
+            has_files=access.directory_of(store) is not None,
             is_in_memory=is_in_memory,
-            # A filter may be a user's Python code, and objects need the GIL for every step.
-            is_shareable=(
-                access.is_thread_safe(store)
-                and not dtype.hasobject
-                and (
-                    native_path is not None
-                    or (nbytes >= policy.thread_min_chunk_nbytes and pipeline.has_own_filters)
-                )
-            ),
+            may_share=may_share,
+            is_shareable=may_share and (native_path is not None or nbytes >= policy.thread_min_chunk_nbytes),
             batch=batch,
             shared_batch=max(1, min(batch, policy.shared_batch_nbytes // max(1, nbytes))),
             policy=policy,

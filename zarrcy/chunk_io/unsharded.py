@@ -15,10 +15,11 @@ from zarrcy.chunk_io.pieces import batches
 from zarrcy.chunk_io.reader import ChunkReader
 from zarrcy.chunk_io.writer import ChunkWriter, PartialFileWriter
 from zarrcy.sync import thread_pool
-from zarrcy.types import AnyArray, Buffer, ChunkLayout, Field, Kernels, Plan
+from zarrcy.types import AnyArray, Buffer, ChunkLayout, Field, Kernels, LazyAttribute, Plan
 
 if TYPE_CHECKING:
     from zarrcy._kernels._native_read import ChunkDir
+    from zarrcy.sync.io_depth import FileWaits
 
 
 class UnshardedChunkIO:
@@ -63,18 +64,22 @@ class UnshardedChunkIO:
         touches_selected = context.is_raw and context.is_in_memory
         nbytes = out.nbytes if touches_selected else plan.n_pieces * self.layout.nbytes
         shared = context.uses_threads(plan.n_pieces, nbytes)
+
+        def make_reader() -> ChunkReader:
+            return reader_type(plan, context, out, field, prezeroed)
+
         if context.reads_ahead(plan.n_pieces) and not shared:
             from zarrcy.sync.io_depth import groups_of_requests
             from zarrcy.sync.overlap import overlap
 
             size, at_once = groups_of_requests(context.batch, plan.n_pieces)
-            overlap(
-                lambda: reader_type(plan, context, out, field, prezeroed).steps,
-                batches(plan.n_pieces, size),
-                at_once,
-            )
-            return
-        self._run(lambda: reader_type(plan, context, out, field, prezeroed), plan, shared, shared)
+            overlap(lambda: make_reader().steps, batches(plan.n_pieces, size), at_once)
+        elif not self._measures(plan):
+            self._run(make_reader, plan, shared, shared)
+        elif context.may_share:
+            self._run_files(make_reader, plan, shared, self.reads)
+        else:
+            self._read_alone(make_reader, plan)
 
     def _read_files(self, plan: Plan, out: AnyArray, field: Field | None, prezeroed: bool) -> None:
         """Read chunk files on the native path, and what it returns on the fallback path."""
@@ -108,6 +113,9 @@ class UnshardedChunkIO:
         # A writer that holds the locks of many chunks keeps others waiting: use small batches where larger ones
         # gain nothing.
         small = shared or context.is_in_memory
+        if self._measures(plan) and context.may_share and context.locks.synchronizer is None:
+            self._run_files(lambda: ChunkWriter(plan, context, value, field), plan, shared, self.writes)
+            return
         self._run(lambda: ChunkWriter(plan, context, value, field), plan, shared, small)
 
     def _write_files(self, plan: Plan, value: AnyArray) -> None:
@@ -132,6 +140,52 @@ class UnshardedChunkIO:
             n,
             depth=None if context.locks.synchronizer else native_path.depth(write_dir.changes, len(numbers)),
         )
+
+    @LazyAttribute
+    def reads(self) -> FileWaits:
+        """How long threads wait for files that are read on the fallback path."""
+        from zarrcy.sync.io_depth import FileWaits
+
+        return FileWaits()
+
+    @LazyAttribute
+    def writes(self) -> FileWaits:
+        """How long threads wait for files that are written on the fallback path."""
+        from zarrcy.sync.io_depth import FileWaits
+
+        return FileWaits()
+
+    def _measures(self, plan: Plan) -> bool:
+        """Return whether a call has enough files to find out how long threads wait for them."""
+        return self.context.has_files and plan.n_pieces >= self.context.policy.measured_files
+
+    def _run_files(
+        self, make_task: Callable[[], thread_pool.Task], plan: Plan, shared: bool, place: FileWaits
+    ) -> None:
+        """Run a task for the pieces of a plan, in more threads if files are slow."""
+        context, waits = self.context, place.begin()
+        size = context.shared_batch if shared else context.batch
+        n = min(thread_pool.n_threads(), plan.n_pieces) if shared else 1
+        thread_pool.share(
+            lambda: waits.counted(make_task()),
+            waits.ranges(plan.n_pieces, size),
+            n,
+            depth=waits.depth(3 * context.layout.nbytes),
+        )
+
+    def _read_alone(self, make_reader: Callable[[], ChunkReader], plan: Plan) -> None:
+        """Read pieces whose codecs only one thread may call; others wait for files, if those are slow."""
+        from zarrcy.sync.overlap import overlap
+
+        context, waits = self.context, self.reads.begin()
+        ranges, depth = waits.ranges(plan.n_pieces, context.batch), waits.depth(2 * context.layout.nbytes)
+        task = waits.counted(make_reader())
+        for first, last in ranges:
+            task(first, last)
+            wanted = depth()
+            if wanted is not None:
+                most = wanted.most_nbytes // max(1, wanted.held_nbytes)
+                overlap(lambda: make_reader().steps, ranges, max(1, min(wanted.n_helpers + 1, most)))
 
     def is_aligned(self, plan: Plan) -> bool:
         """Return whether a plan covers all of each chunk that it touches, as far as inside the array."""

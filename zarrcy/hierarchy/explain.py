@@ -72,6 +72,10 @@ class Explanation:
         Number of threads that may share the work.
     why_threads : str
         What decides the number of threads.
+    io_depth : int
+        Number of stored values that may be in flight at the same time.
+    why_io_depth : str
+        What decides that number.
     is_estimate : bool
         Whether the numbers are scaled from a sample.
     """
@@ -93,6 +97,8 @@ class Explanation:
     why_fallback: str | None
     n_threads: int
     why_threads: str
+    io_depth: int
+    why_io_depth: str
     is_estimate: bool
 
     def rows(self) -> list[tuple[str, str]]:
@@ -126,6 +132,7 @@ class Explanation:
             ("Decoded", f"{about}{bytes_text(self.decoded_nbytes)} bytes{of_result}"),
             ("Path", self.path + ("" if self.why_fallback is None else f": {self.why_fallback}")),
             ("Threads", f"{self.n_threads}: {self.why_threads}"),
+            ("Values in flight", f"{self.io_depth}: {self.why_io_depth}"),
         ]
         return rows
 
@@ -234,7 +241,7 @@ class PlanRecorder:
         if isinstance(chunk_io, RectilinearChunkIO):
             return _explain_parts(chunk_io, plan, out, store, n_threads)
         assert isinstance(chunk_io, (UnshardedChunkIO, ShardedChunkIO))
-        return _explain_plan(plan, out, store, chunk_io.context, cached, n_threads)
+        return _explain_plan(plan, out, store, chunk_io, cached, n_threads)
 
 
 def _counted(n: int, noun: str) -> str:
@@ -250,7 +257,7 @@ def _explain_plan(
     plan: Plan,
     out: AnyArray,
     store: Store,
-    context: ChunkContext,
+    chunk_io: UnshardedChunkIO | ShardedChunkIO,
     cached: CachedChunkIO | None,
     n_threads: int | None,
 ) -> Explanation:
@@ -264,14 +271,14 @@ def _explain_plan(
         The result array.
     store : Store
         The store of the chunks.
-    context : ChunkContext
-        The context of the chunk I/O.
+    chunk_io : UnshardedChunkIO or ShardedChunkIO
+        Reads the chunks.
     cached : CachedChunkIO or None
         The cache of the array.
     n_threads : int or None
         The number of threads with which the array was opened.
     """
-    n = plan.n_pieces
+    n, context = plan.n_pieces, chunk_io.context
     reads_through_cache = cached is not None and cached.uses_cache(plan)
     cached_pieces = cached.cached_pieces(plan) if cached is not None and reads_through_cache else set()
     sample = range(n) if n <= _MOST_PIECES else range(0, n, -(-n // _MOST_PIECES))
@@ -280,6 +287,8 @@ def _explain_plan(
     survey = _Survey(plan, store, context, numbers, reads_through_cache)
     is_native = context.native_path is not None and not reads_through_cache
     choice = _choose_threads(plan, context, n_threads, is_native)
+    n_values = n if survey.n_shards is None else survey.n_shards
+    depth = _choose_depth(chunk_io, n, n_values, choice.n)
 
     def scaled(count: int | None) -> int | None:
         return None if count is None else round(count * scale)
@@ -302,6 +311,8 @@ def _explain_plan(
         why_fallback=None if is_native else _why_fallback(context, reads_through_cache),
         n_threads=min(choice.n, max(1, n)),
         why_threads=choice.why,
+        io_depth=depth.n,
+        why_io_depth=depth.why,
         is_estimate=len(sample) < n or survey.is_estimate,
     )
 
@@ -315,7 +326,7 @@ def _explain_parts(
         assert isinstance(part_io, (UnshardedChunkIO, ShardedChunkIO))
         parts_io.append(part_io)
         result = _placeholder(part.result_shape, out.dtype)
-        parts.append(_explain_plan(regular, result, store, part_io.context, None, n_threads))
+        parts.append(_explain_plan(regular, result, store, part_io, None, n_threads))
 
     def total(values: list[int | None]) -> int | None:
         known = [value for value in values if value is not None]
@@ -324,6 +335,7 @@ def _explain_parts(
     is_sharded = any(isinstance(part_io, ShardedChunkIO) for part_io in parts_io)
     slowest = next((part for part in parts if part.path == "fallback"), parts[0] if parts else None)
     busiest = max(parts, key=lambda part: part.n_threads, default=None)
+    deepest = max(parts, key=lambda part: part.io_depth, default=None)
     counts = [axis.count(n) for axis, n in zip(chunk_io.planner.axes, plan.grid.shape, strict=True)]
     if is_sharded:
         # the chunks of shards have one shape, whatever the shape of the shard
@@ -347,6 +359,8 @@ def _explain_parts(
         why_fallback=None if slowest is None else slowest.why_fallback,
         n_threads=1 if busiest is None else busiest.n_threads,
         why_threads="no chunk is touched" if busiest is None else busiest.why_threads,
+        io_depth=1 if deepest is None else deepest.io_depth,
+        why_io_depth="no chunk is touched" if deepest is None else deepest.why_io_depth,
         is_estimate=any(part.is_estimate for part in parts),
     )
 
@@ -364,6 +378,35 @@ def _choose_threads(
         return thread_pool.choice()
     with thread_pool.prefer_threads(n_threads):
         return thread_pool.choice()
+
+
+def _choose_depth(
+    chunk_io: UnshardedChunkIO | ShardedChunkIO, n_pieces: int, n_values: int, n_threads: int
+) -> thread_pool.Choice:
+    """Return how many of `n_values` stored values would be in flight at the same time, and what decides it."""
+    from zarrcy.sync import io_depth
+
+    context, most = chunk_io.context, max(1, n_values)
+    if context.is_in_memory:
+        return thread_pool.Choice(1, "the values are in memory")
+    if context.has_files:
+        latency: io_depth.Latency = chunk_io.reads
+        if isinstance(chunk_io, UnshardedChunkIO) and chunk_io.read_dir is not None:
+            latency = chunk_io.read_dir.reads
+        if not latency.wait_ns:
+            return thread_pool.Choice(
+                min(n_threads, most), "each thread reads one file at a time; no wait was seen"
+            )
+        depth = io_depth.depth_for(latency, 3 * context.layout.nbytes)
+        return thread_pool.Choice(
+            min(max(n_threads, depth.n_helpers + 1), most),
+            f"a thread waited {latency.wait_ns / 1e6:.1f} ms for a file",
+        )
+    if context.has_latency:
+        size, at_once = io_depth.groups_of_requests(context.batch, n_pieces)
+        in_flight = size * at_once if context.reads_ahead(n_pieces) else context.batch
+        return thread_pool.Choice(min(in_flight, most), "requests to a server, bounded in number and bytes")
+    return thread_pool.Choice(min(context.batch, most), "the values of one batch")
 
 
 def _why_fallback(context: ChunkContext, reads_through_cache: bool) -> str:

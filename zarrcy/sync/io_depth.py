@@ -6,12 +6,12 @@ Loaded when a store shows that it is slow: on a warm local disk the number is th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
-from zarrcy import settings
+from zarrcy import _kernels, settings
 from zarrcy.sync import thread_pool
-from zarrcy.sync.thread_pool import cgroup_folders, text_of
+from zarrcy.sync.thread_pool import Task, cgroup_folders, text_of
 
 # More would not be faster: servers of parallel file systems answer a client's requests with about this many threads.
 FILES_AT_ONCE = 32
@@ -44,6 +44,87 @@ class Latency(Protocol):
     def wait_ns(self) -> int: ...
     @property
     def work_ns(self) -> int: ...
+
+
+# On a local disk with a warm cache, no thread waits this long for a file.
+_SLOW_NS = 200_000
+# One slow file may be an accident, on a machine that is busy.
+_N_SAMPLES = 2
+# Tasks that are measured, at most.
+_MOST_TASKS = 8
+
+
+class FileWaits:
+    """How long threads wait for the files of a place that Python code opens, as the first files of each call show.
+
+    Attributes
+    ----------
+    wait_ns : int
+        How long a thread waits for one file; 0 if files come at once.
+    work_ns : int
+        How long it then works.
+    """
+
+    def __init__(self) -> None:
+        self.wait_ns, self.work_ns = 0, 1
+
+    def begin(self) -> CallWaits:
+        """Begin to measure a call."""
+        return CallWaits(self)
+
+
+class CallWaits:
+    """What the first files of one call show: see `FileWaits`."""
+
+    def __init__(self, place: FileWaits) -> None:
+        self.place = place
+        self._samples: list[tuple[int, int, int, int]] = []
+        self._is_known = _kernels.file_io is None
+
+    @property
+    def are_short(self) -> bool:
+        """Whether files come at once. False as long as that is not known."""
+        return self._is_known and not self.place.wait_ns
+
+    def counted(self, task: Task) -> Task:
+        """Return a task that measures how long its thread waits for files, as long as that is not known."""
+        kernels = _kernels.file_io
+        if kernels is None:
+            return task
+
+        def run(first: int, last: int) -> None:
+            if self._is_known:
+                task(first, last)
+                return
+            kernels.take_waits()
+            cpu_ns = time.thread_time_ns()
+            task(first, last)
+            self._samples.append((*kernels.take_waits(), time.thread_time_ns() - cpu_ns))
+            samples = [sample for sample in self._samples if sample[0]]
+            n_files = sum(sample[0] for sample in samples)
+            if n_files >= _N_SAMPLES and not self._is_known:
+                waited_ns = sum(sample[2] for sample in samples)
+                is_slow = min(sample[1] for sample in samples) >= _SLOW_NS
+                self.place.work_ns = max(1, sum(sample[3] for sample in samples) // n_files)
+                self.place.wait_ns = waited_ns // n_files if is_slow else 0
+                self._is_known = True
+            elif len(self._samples) >= _MOST_TASKS:
+                # the store does not read files with the compiled functions
+                self._is_known = True
+
+        return run
+
+    def depth(self, held_nbytes: int) -> Callable[[], Depth | None]:
+        """Return a function for `thread_pool.share`; a thread needs `held_nbytes` of memory for one value."""
+        return lambda: depth_for(self.place, held_nbytes) if self.place.wait_ns else None
+
+    def ranges(self, n: int, size: int) -> Iterator[tuple[int, int]]:
+        """Yield ranges of `size` numbers below `n`; shorter ones as long as threads wait, so that many threads come."""
+        first = 0
+        while first < n:
+            step = size if self.are_short else max(1, size // FILES_AT_ONCE) if self._is_known else 1
+            yield first, min(n, first + step)
+            first += step
 
 
 def depth_for(latency: Latency, held_nbytes: int, most_values: int = FILES_AT_ONCE) -> Depth:

@@ -61,7 +61,7 @@ class PiecesByShard:
         self.first = [0, *np.cumsum(counts[touched], dtype=np.int64).tolist()]
 
     def batches(
-        self, size: int, may_split: bool, shards: Collection[Key] | None = None
+        self, size: int, may_split: bool, shards: Collection[Key] | None = None, start: int = 0
     ) -> list[tuple[int, int]]:
         """Return ranges of positions in `pieces`, of about `size` pieces each.
 
@@ -74,11 +74,15 @@ class PiecesByShard:
             may be larger.
         shards : collection of str, optional
             The keys of the shards whose pieces are wanted; all by default.
+        start : int, default 0
+            The number of the shard to begin with.
         """
         if shards is None and may_split:
-            return [(start, min(start + size, self.first[-1])) for start in range(0, self.first[-1], size)]
+            return [
+                (at, min(at + size, self.first[-1])) for at in range(self.first[start], self.first[-1], size)
+            ]
         found: list[tuple[int, int]] = []
-        for key, (first, stop) in zip(self.keys, itertools.pairwise(self.first), strict=True):
+        for key, (first, stop) in zip(self.keys[start:], itertools.pairwise(self.first[start:]), strict=True):
             if shards is not None and key not in shards:
                 continue
             if may_split:

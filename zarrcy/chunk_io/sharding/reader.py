@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
@@ -21,6 +21,7 @@ from zarrcy.sync import thread_pool
 from zarrcy.types import AnyArray, Buffer, Field, Key, Plan, Span
 
 if TYPE_CHECKING:
+    from zarrcy.sync.io_depth import CallWaits, FileWaits
     from zarrcy.sync.overlap import Steps
 
 
@@ -65,14 +66,16 @@ class ShardReader(ChunkReader):
         else:
             read = self.context.read_values if self.pinned is None else self.pinned.read
             read([run.key for run in runs], *self._parts_of_runs(runs))
-        self._release(runs)
+        if self.pinned is not None:
+            self._release(runs)
 
     def steps(self, first: int, last: int) -> Steps:
         """Yield the requests that read the pieces from position `first` to before `last`."""
         runs = self._runs(first, last)
         steps = self.context.read_values.steps if self.pinned is None else self.pinned.steps
         yield from steps([run.key for run in runs], *self._parts_of_runs(runs))
-        self._release(runs)
+        if self.pinned is not None:
+            self._release(runs)
 
     def _runs(self, first: int, last: int) -> list[ShardRun]:
         """Return the runs of pieces from position `first` to before `last`, one for each shard."""
@@ -86,9 +89,9 @@ class ShardReader(ChunkReader):
         return runs
 
     def _release(self, runs: list[ShardRun]) -> None:
-        if self.pinned is not None:
-            for run in runs:
-                self.pinned.release(run.key, run.stop - run.first)
+        assert self.pinned is not None, "the caller checks that several batches read a shard"
+        for run in runs:
+            self.pinned.release(run.key, run.stop - run.first)
 
     def _read_file(self, run: ShardRun) -> None:
         """Read a run from the file of its shard, on the native path."""
@@ -302,6 +305,7 @@ def read_in_batches(
     size: int,
     n_threads: int,
     at_once: int = 0,
+    place: FileWaits | None = None,
 ) -> None:
     """Read pieces in batches, on several threads. All batches that read a shard read the same version of it.
 
@@ -323,6 +327,8 @@ def read_in_batches(
         The number of threads.
     at_once : int, default 0
         If it is not 0, this many batches are requested at once, and decoded in this thread as they arrive.
+    place : FileWaits, optional
+        How long threads wait for shards that are files: if they do, each thread takes one shard, and more threads come.
     """
     replaced: set[Key] | None = None
     for attempts_left in reversed(range(context.policy.split_shard_attempts)):
@@ -331,7 +337,17 @@ def read_in_batches(
         split = pieces.split_shards(batches)
         pinned = context.pin_values(pieces.n_uses(), split, not attempts_left) if split else None
         try:
-            if at_once:
+            if place is not None and replaced is None:
+                _read_files(
+                    pieces,
+                    context,
+                    partial(make_reader, pinned, False),
+                    place,
+                    size=size,
+                    n_threads=n_threads,
+                    may_split=bool(split),
+                )
+            elif at_once:
                 overlap_reads(partial(make_reader, pinned, replaced is not None), batches, at_once)
             else:
                 thread_pool.share(partial(make_reader, pinned, replaced is not None), batches, n_threads)
@@ -341,6 +357,37 @@ def read_in_batches(
         if pinned is None or not pinned.replaced:
             return
         replaced = pinned.replaced
+
+
+def _read_files(
+    pieces: PiecesByShard,
+    context: ShardContext,
+    make_reader: Callable[[], ShardReader],
+    place: FileWaits,
+    *,
+    size: int,
+    n_threads: int,
+    may_split: bool,
+) -> None:
+    """Read shards that are files, in more threads if these are slow."""
+    waits = place.begin()
+    thread_pool.share(
+        lambda: waits.counted(make_reader()),
+        _ranges_of_files(pieces, waits, size, may_split),
+        n_threads,
+        depth=waits.depth(3 * context.layout.nbytes),
+    )
+
+
+def _ranges_of_files(
+    pieces: PiecesByShard, waits: CallWaits, size: int, may_split: bool
+) -> Iterator[tuple[int, int]]:
+    """Yield ranges of positions in pieces: those of one shard as long as threads may wait for its file."""
+    for shard in range(len(pieces.keys)):
+        if waits.are_short:
+            yield from pieces.batches(size, may_split, start=shard)
+            return
+        yield pieces.first[shard], pieces.first[shard + 1]
 
 
 def overlap_reads(

@@ -8,6 +8,7 @@ its selected chunks and stores the shard once.
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 from zarrcy.chunk_io.sharding.context import ShardContext
 from zarrcy.chunk_io.sharding.pieces import PiecesByShard
@@ -15,7 +16,10 @@ from zarrcy.chunk_io.sharding.reader import ShardReader, read_in_batches
 from zarrcy.chunk_io.sharding.writer import ShardFileWriter, ShardWriter
 from zarrcy.storage import byte_ranges
 from zarrcy.sync import thread_pool
-from zarrcy.types import AnyArray, Buffer, ChunkLayout, Field, Kernels, Plan
+from zarrcy.types import AnyArray, Buffer, ChunkLayout, Field, Kernels, LazyAttribute, Plan
+
+if TYPE_CHECKING:
+    from zarrcy.sync.io_depth import FileWaits
 
 
 class ShardedChunkIO:
@@ -57,7 +61,17 @@ class ShardedChunkIO:
         def make_reader(pinned: byte_ranges.PinnedValues | None, again: bool) -> ShardReader:
             return reader_type(plan, context, out, field, prezeroed, pieces, pinned, again)
 
-        read_in_batches(pieces, context, make_reader, size, n, at_once)
+        measures = (
+            len(pieces.keys) >= context.policy.measured_shards and context.has_files and context.may_share
+        )
+        read_in_batches(pieces, context, make_reader, size, n, at_once, self.reads if measures else None)
+
+    @LazyAttribute
+    def reads(self) -> FileWaits:
+        """How long threads wait for shards that are files."""
+        from zarrcy.sync.io_depth import FileWaits
+
+        return FileWaits()
 
     def write(self, plan: Plan, value: AnyArray, field: Field | None = None) -> None:
         """Write `value` along a plan: see `zarrcy.chunk_io.ChunkIO.write`."""

@@ -66,7 +66,7 @@ check: $(VENV)/has-check  ## style, types, public docstrings, and whether the st
 # Build into build/NAME and run the tests on that build instead of the one in place.
 define test_build
 	rm -rf build/$(1)
-	$(PIP) install 'setuptools>=77' 'cython>=3.1' 'blosc2>=3.3'
+	$(PIP) install 'setuptools>=77' 'cython>=3.1' 'blosc2>=4'
 	$(2)=1 $(PIP) install --no-deps --no-build-isolation --target build/$(1) .
 	$(2)=1 PYTHONPATH=build/$(1) $(BIN)/pytest tests --ignore tests/interop $(PYTEST_ARGS)
 endef
@@ -78,7 +78,7 @@ checked: $(VENV)/has-test  ## run the tests on kernels with bounds checks
 # the current folder, which has the kernels in place, out of the import path.
 coverage: $(VENV)/has-coverage  ## measure the coverage of Python and of the kernels; an HTML report in build/coverage-html
 	rm -rf build/coverage build/coverage-html
-	$(PIP) install 'setuptools>=77' 'cython>=3.1' 'blosc2>=3.3'
+	$(PIP) install 'setuptools>=77' 'cython>=3.1' 'blosc2>=4'
 	ZARRCY_COVERAGE=1 $(PIP) install --no-deps --no-build-isolation --target build/coverage .
 	cp zarrcy/_kernels/*.c build/coverage/zarrcy/_kernels/
 	PYTHONPATH=$(CURDIR)/build/coverage $(BIN)/coverage run $(BIN)/pytest $(COVERAGE_TESTS) $(PYTEST_ARGS)
@@ -96,7 +96,7 @@ FUZZ_INPUTS ?= 100000
 
 sanitize: $(VENV)/has-test  ## run the kernel tests and hostile input under the address and undefined-behaviour sanitizers
 	rm -rf build/sanitize
-	$(PIP) install 'setuptools>=77' 'cython>=3.1' 'blosc2>=3.3'
+	$(PIP) install 'setuptools>=77' 'cython>=3.1' 'blosc2>=4'
 	ZARRCY_SANITIZE=1 $(PIP) install --no-deps --no-build-isolation --target build/sanitize .
 	$(SANITIZED) $(BIN)/pytest $(SANITIZED_TESTS) $(PYTEST_ARGS)
 	$(SANITIZED) $(BIN)/python -m fuzz.run --inputs $(FUZZ_INPUTS)

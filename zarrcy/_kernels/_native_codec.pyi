@@ -24,6 +24,12 @@ DEFLATE_LIBRARY: str
 INNER: dict[str, int]
 """The codecs inside of Blosc that can encode."""
 
+def libraries() -> dict[str, str]:
+    """Return the version of each library that this module uses, by name.
+
+    BloscLZ and bitshuffle are parts of C-Blosc2.
+    """
+
 @final
 class Workspace:
     """The memory of one thread: an encoded chunk, a decoded chunk, and the state of the codecs."""

@@ -98,6 +98,39 @@ cdef extern from *:
     int ZARRCY_BUILT_IN
     const char* ZARRCY_DEFLATE_LIBRARY
 
+cdef extern from *:
+    """
+    /* In the archive, the function that returns the version would add all of C-Blosc2, and plugins, to this module. */
+    #if defined(ZARRCY_ARCHIVE)
+    #define ZARRCY_BLOSC_VERSION BLOSC2_VERSION_STRING
+    #else
+    #define ZARRCY_BLOSC_VERSION blosc2_get_version_string()
+    #endif
+
+    /* Set the name and the version of a library that this build uses; return 0 after the last one. */
+    static int zarrcy_library(int i, const char **name, const char **version) {
+        switch (i) {
+    #ifdef ZARRCY_CODECS
+        case 0: *name = "C-Blosc2", *version = ZARRCY_BLOSC_VERSION; return 1;
+        case 1: *name = "BloscLZ", *version = NULL; return 1;
+        case 2: *name = "bitshuffle", *version = NULL; return 1;
+        case 3: *name = "LZ4", *version = LZ4_versionString(); return 1;
+        case 4: *name = "Zstandard", *version = ZSTD_versionString(); return 1;
+        case 5:
+    #ifdef ZARRCY_ARCHIVE
+            *name = "zlib-ng", *version = zlibng_version(); return 1;
+        case 6:
+    #endif
+    #ifdef ZARRCY_LIBDEFLATE
+            *name = "libdeflate", *version = LIBDEFLATE_VERSION_STRING; return 1;
+    #endif
+    #endif
+        default: return 0;
+        }
+    }
+    """
+    int zarrcy_library(int i, const char** name, const char** version)
+
 cdef enum:
     RAW = 0
     BLOSC = 1
@@ -133,6 +166,21 @@ if ZARRCY_BUILT_IN > ZLIB and DEFLATE_LEVELS == tuple(range(10)):
     INNER["zlib"] = 3
 
 zarrcy_checksums_init()
+
+
+def libraries():
+    """Return the version of each library that this module uses, by name.
+
+    BloscLZ and bitshuffle are parts of C-Blosc2.
+    """
+    cdef const char* name = NULL
+    cdef const char* version = NULL
+    cdef int i = 0
+    found = {}
+    while zarrcy_library(i, &name, &version):
+        found[name.decode()] = version.decode() if version != NULL else found["C-Blosc2"]
+        i += 1
+    return found
 
 
 cdef class Workspace:

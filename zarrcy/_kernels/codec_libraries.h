@@ -27,6 +27,9 @@ size_t ZSTD_CCtx_setParameter(ZSTD_CCtx *context, int parameter, int value);
 size_t ZSTD_compress2(ZSTD_CCtx *context, void *target, size_t capacity, const void *source, size_t nbytes);
 int ZSTD_maxCLevel(void);
 
+const char *LZ4_versionString(void);
+const char *ZSTD_versionString(void);
+
 #ifdef ZARRCY_ARCHIVE
 int blosclz_decompress(const void *source, int nbytes, void *target, int capacity);
 
@@ -59,6 +62,7 @@ int32_t zng_deflateReset(zarrcy_zng_stream *stream);
 int32_t zng_deflateEnd(zarrcy_zng_stream *stream);
 uint32_t zng_crc32_z(uint32_t crc, const uint8_t *source, size_t nbytes);
 uint32_t zng_adler32_z(uint32_t adler, const uint8_t *source, size_t nbytes);
+const char *zlibng_version(void);
 #endif
 #endif
 

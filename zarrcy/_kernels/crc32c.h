@@ -56,21 +56,32 @@ static uint32_t zarrcy_crc32c_hardware(uint32_t crc, const unsigned char *p, siz
     return crc;
 }
 #define ZARRCY_HAS_CRC32C() __builtin_cpu_supports("sse4.2")
-#elif defined(__aarch64__) && defined(__ARM_FEATURE_CRC32) && (defined(__GNUC__) || defined(__clang__))
-#include <arm_acle.h>
+#elif defined(__aarch64__) && (defined(__linux__) || defined(__APPLE__)) && (defined(__GNUC__) || defined(__clang__))
+/* The instructions are optional in ARMv8.0, so the kernel of the system is asked whether the processor has them. They
+ * are written as assembly, because compilers differ in how one function gets instructions that the others do not have. */
 static uint32_t zarrcy_crc32c_hardware(uint32_t crc, const unsigned char *p, size_t n) {
     uint64_t word;
     while (n >= 8) {
         memcpy(&word, p, 8);
-        crc = __crc32cd(crc, word);
+#ifdef __AARCH64EB__
+        word = __builtin_bswap64(word);
+#endif
+        __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(word));
         p += 8;
         n -= 8;
     }
-    while (n--)
-        crc = __crc32cb(crc, *p++);
+    while (n--) {
+        uint32_t byte = *p++;
+        __asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(crc) : "r"(byte));
+    }
     return crc;
 }
-#define ZARRCY_HAS_CRC32C() 1
+#ifdef __APPLE__
+#define ZARRCY_HAS_CRC32C() 1   /* each processor of Apple with 64 bits that runs macOS has them */
+#else
+#include <sys/auxv.h>
+#define ZARRCY_HAS_CRC32C() ((getauxval(AT_HWCAP) & 1ul << 7) != 0)     /* HWCAP_CRC32 of asm/hwcap.h */
+#endif
 #else
 #define zarrcy_crc32c_hardware zarrcy_crc32c_tables
 #define ZARRCY_HAS_CRC32C() 0

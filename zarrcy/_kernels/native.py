@@ -12,6 +12,7 @@ from zarrcy._kernels._native_codec import (
     ChunkCodec,
     Decoder,
     decode,
+    libraries,
 )
 from zarrcy._kernels._native_read import (
     ChunkDir,
@@ -43,6 +44,7 @@ __all__ = [
     "decode",
     "encode_values",
     "encodes",
+    "libraries",
     "read_files",
     "read_spans",
     "read_values",

@@ -26,6 +26,16 @@ EXTRAS = {
     "mpi": "mpi4py",
     "dask": "distributed",
 }
+# The license of each library that the compiled modules can be linked with; LICENSES/ in the distribution has the texts.
+LICENSES = {
+    "C-Blosc2": "BSD-3-Clause",
+    "BloscLZ": "MIT",
+    "bitshuffle": "MIT",
+    "LZ4": "BSD-2-Clause",
+    "Zstandard": "BSD-3-Clause",
+    "zlib-ng": "Zlib",
+    "libdeflate": "MIT",
+}
 _CODEC_MODULES = ("blosc", "zstd", "lz4")
 
 
@@ -62,6 +72,7 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Sectio
     sections: dict[str, Section] = {
         "versions": _versions(),
         "kernels": _compiled(),
+        "libraries of the native path": _native_libraries(),
         "codec libraries of numcodecs": _codec_libraries(),
         "processor": _processor(),
         "threads": _threads(),
@@ -124,6 +135,13 @@ def _compiled() -> Section:
         "codecs of the native path": list(native.codecs()),
         "deflate": "numcodecs" if _kernels.native is None else _kernels.native.DEFLATE_LIBRARY or "numcodecs",
     }
+
+
+def _native_libraries() -> Section:
+    """Return the version and the license of each library that the compiled modules are linked with."""
+    if _kernels.native is None:
+        return {}
+    return {name: f"{version} ({LICENSES[name]})" for name, version in _kernels.native.libraries().items()}
 
 
 def _codec_libraries() -> Section:

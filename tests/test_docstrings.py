@@ -9,6 +9,7 @@ import inspect
 from collections import defaultdict
 from collections.abc import MutableMapping
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from zarrcy.storage import capabilities
 # Warnings of numpydoc and Sphinx are not about zarrcy.
 pytestmark = pytest.mark.filterwarnings("ignore")
 PACKAGES = ("zarrcy", "zarrcy.storage", "zarrcy.sync", "zarrcy.codecs", "zarrcy.testing")
+if find_spec("xarray"):
+    PACKAGES += ("zarrcy.xarray",)
 ALLOW_LIST = Path(__file__).with_name("docstrings-allowlist.txt")
 # Checks of numpydoc that every public docstring must pass.
 STYLE_CODES = {

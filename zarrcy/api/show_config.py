@@ -24,6 +24,7 @@ EXTRAS = {
     "azure": "azure-storage-blob",
     "ml-dtypes": "ml_dtypes",
     "mpi": "mpi4py",
+    "xarray": "xarray",
     "dask": "distributed",
 }
 # The license of each library that the compiled modules can be linked with; LICENSES/ in the distribution has the texts.

@@ -30,6 +30,21 @@ def is_own_name(name: str) -> bool:
     return name[:1] in (".", "_") and name.startswith(_OWN_NAMES)
 
 
+def without_own_names(names: Iterable[str]) -> list[str]:
+    """Return the names that are not our own. One test accepts most lists of names.
+
+    Examples
+    --------
+    >>> without_own_names(["a", "__quarantine__", "__b"])
+    ['a', '__b']
+    """
+    names = list(names)
+    text = "/" + "/".join(names)
+    if "/_" not in text and "/." not in text:
+        return names
+    return [name for name in names if not is_own_name(name)]
+
+
 def is_own_key(key: Key) -> bool:
     """Return whether a part of a key is the name of something that this package stores beside nodes.
 

@@ -204,8 +204,13 @@ class Node:
             return kind
         return None
 
-    def load(self) -> NodeEntry | None:
+    def load(self, documents: Store | None = None) -> NodeEntry | None:
         """Load the documents of the node; return None if there is none at this path.
+
+        Parameters
+        ----------
+        documents : Store, optional
+            What `look` returned.
 
         Raises
         ------
@@ -213,7 +218,7 @@ class Node:
             If the document of a group is malformed. The document of an array is not parsed yet.
         """
         try:
-            return self._load()
+            return self._load(self._own_documents() if documents is None else documents)
         except PermissionError as denial:
             with self._readable_part(denial) as node:
                 entry = node.load()
@@ -221,10 +226,10 @@ class Node:
                 raise
             return entry
 
-    def _load(self) -> NodeEntry | None:
-        store, separator = self._own_documents(), _default_separator(self.store)
+    def _load(self, documents: Store) -> NodeEntry | None:
+        separator = _default_separator(self.store)
         for format in self._candidates:
-            entry = format.load_one(store, self.prefix, separator)
+            entry = format.load_one(documents, self.prefix, separator)
             if entry is not None:
                 self._format = format
                 return entry
@@ -617,7 +622,9 @@ class Node:
     def open_or_create_group(self, attributes: Mapping[str, JSON] | None = None) -> bool:
         """Do what `require_group` does, under the hierarchy lock if the group has to be created."""
         found: Store | None = self.look()
-        if self.kind(found) == "group":
+        # reading a document takes no longer than finding out whether it exists
+        entry = self.load(found)
+        if entry is not None and entry.kind == "group":
             return False
         if self.synchronizer is not None:
             # what was read before the lock was taken may be old

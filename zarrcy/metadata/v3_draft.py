@@ -21,7 +21,7 @@ import numpy as np
 from zarrcy.codecs import Compressor, Filter
 from zarrcy.errors import ContainsGroupError, MetadataError
 from zarrcy.indexing.chunk_shapes import MAX_NDIM
-from zarrcy.keys import is_own_name
+from zarrcy.keys import without_own_names
 from zarrcy.metadata import v2
 from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, NodeEntry
 from zarrcy.metadata.array_spec import ArraySpec
@@ -227,7 +227,7 @@ def names_below(store: Store, prefix: str) -> list[str]:
     ['a', 'b']
     """
     names = {_stem(name) for name in listdir(store, _META + prefix)}
-    return sorted(name for name in names if not is_own_name(name))
+    return sorted(without_own_names(names))
 
 
 def _stem(name: str) -> str:

@@ -289,6 +289,10 @@ def document(store: Store, key: Key, most: int = MAX_CONSOLIDATED_NBYTES) -> Buf
         If the store returns neither bytes nor a text nor a parsed document.
     """
     value: Buffer | None
+    # hot path: opening a node reads several documents
+    if _reads_values_itself(type(store)):
+        value = cast(ReadsValues, store).read_value(key, most, False)
+        return value if value is None or type(value) is bytes else _document_of(store, key, value)
     store = mapping_of(store)
     kind = type(store)
     if kind is not dict and has_capability(kind, "read_value"):
@@ -298,6 +302,12 @@ def document(store: Store, key: Key, most: int = MAX_CONSOLIDATED_NBYTES) -> Buf
     else:
         value = get(store, key)
     return value if value is None or type(value) is bytes else _document_of(store, key, value)
+
+
+@lru_cache(maxsize=256)
+def _reads_values_itself(kind: type) -> bool:
+    """Return whether a class reads values one by one, and passes nothing on to another store."""
+    return kind is not dict and has_capability(kind, "read_value") and not has_capability(kind, "unwrapped")
 
 
 def documents(store: Store) -> Reader:

@@ -45,12 +45,14 @@ def parse_json(document: JSON, key: Key, most: int = MAX_NBYTES) -> dict[str, JS
     >>> parse_json(b'{"a": [1]}', "key")
     {'a': [1]}
     """
-    if callable(document):
-        document = document()
-    if type(document) is dict:
-        return document
-    if isinstance(document, Mapping):
-        return dict(document)
+    # hot path: nearly all documents are bytes, and asking an object whether it is a mapping takes long
+    if type(document) is not bytes:
+        if callable(document):
+            document = document()
+        if type(document) is dict:
+            return document
+        if isinstance(document, Mapping):
+            return dict(document)
     _check_length(document, key, most)
     try:
         text = document if isinstance(document, str) else bytes(memoryview(document)).decode("utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zarrcy.keys import is_own_name
+from zarrcy.keys import without_own_names
 from zarrcy.metadata.array_metadata import ArrayMetadata, NodeEntry
 from zarrcy.metadata.v2.documents import (
     ARRAY_KEY,
@@ -85,4 +85,4 @@ def load_array(store: Store, prefix: str, default_separator: str = ".") -> Array
 
 def names_below(store: Store, prefix: str) -> list[str]:
     """Return the names directly below a node that may be those of nodes: all except documents and our own files."""
-    return [name for name in listdir(store, prefix) if name not in _DOCUMENT_NAMES and not is_own_name(name)]
+    return without_own_names(name for name in listdir(store, prefix) if name not in _DOCUMENT_NAMES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from zarrcy.keys import is_own_name
+from zarrcy.keys import without_own_names
 from zarrcy.storage import access, json_reader
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, Buffer, Key, Store
@@ -71,7 +71,7 @@ def node_type(members: Member) -> str:
 
 def names_below(store: Store, prefix: str) -> list[str]:
     """Return the names directly below a node that may be those of nodes: all except documents and our own files."""
-    return [name for name in listdir(store, prefix) if name != KEY and not is_own_name(name)]
+    return without_own_names(name for name in listdir(store, prefix) if name != KEY)
 
 
 def attributes_of(members: Member) -> dict[str, JSON]:

@@ -389,16 +389,39 @@ def test_few_annotations_are_any():
 
 
 def test_a_build_without_compiled_modules_works_without_a_setting(tmp_path):
-    copied = shutil.copytree(
-        PACKAGE, tmp_path / "zarrcy", ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
-    )
+    done = run_without_compiled_modules(tmp_path)
+    assert done.stdout.strip() == f"{tmp_path / 'zarrcy' / '__init__.py'} False [0.0, 1.0, 1.0, 1.0, 1.0]"
+
+
+def test_a_build_without_compiled_modules_warns_once_and_names_the_remedy(tmp_path):
+    lines = run_without_compiled_modules(tmp_path).stderr
+    assert lines.count("RuntimeWarning") == 1
+    assert "pip install --no-cache-dir --force-reinstall zarrcy" in lines
+    assert "ZARRCY_PURE=1" in lines
+    # the place in the program of the user
+    assert "<string>:1" in lines
+
+
+@pytest.mark.parametrize("pure", ["1", "yes"])
+def test_a_build_without_compiled_modules_does_not_warn_if_that_is_what_the_user_asks_for(tmp_path, pure):
+    assert run_without_compiled_modules(tmp_path, ZARRCY_PURE=pure).stderr == ""
+
+
+@pytest.mark.skipif(not _kernels.COMPILED, reason="a pure build warns")
+def test_a_build_with_compiled_modules_does_not_warn():
+    env = {name: value for name, value in os.environ.items() if name != "ZARRCY_PURE"}
+    subprocess.run([sys.executable, "-W", "error", "-c", "import zarrcy"], env=env, check=True)
+
+
+def run_without_compiled_modules(tmp_path, **variables):
+    left_out = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
+    shutil.copytree(PACKAGE, tmp_path / "zarrcy", ignore=left_out)
     program = (
-        "import zarrcy; from zarrcy import _kernels; a = zarrcy.zeros(5, chunks=2); a[1:] = 1; "
+        "import zarrcy; import zarrcy.storage; from zarrcy import _kernels; a = zarrcy.zeros(5, chunks=2); a[1:] = 1; "
         "print(zarrcy.__file__, _kernels.COMPILED, a[:].tolist())"
     )
-    env = {name: value for name, value in os.environ.items() if name != "ZARRCY_PURE"}
-    env["PYTHONPATH"] = str(tmp_path)
-    done = subprocess.run(
+    env = {name: value for name, value in os.environ.items() if name not in ("ZARRCY_PURE", "PYTHONWARNINGS")}
+    env |= {"PYTHONPATH": str(tmp_path), **variables}
+    return subprocess.run(
         [sys.executable, "-c", program], env=env, cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == f"{copied / '__init__.py'} False [0.0, 1.0, 1.0, 1.0, 1.0]"

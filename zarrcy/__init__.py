@@ -55,6 +55,27 @@ __all__ = [*_names, "__version__"]  # noqa: PLE0604
 OPTIONAL_CODECS = ("CRC32C", "MsgPack", "PCodec", "ZFPY")
 
 
+def _warn_of_missing_kernels() -> None:
+    """Warn if this build has no compiled kernels and ZARRCY_PURE does not ask for that: it is many times slower."""
+    import os
+    from importlib.machinery import EXTENSION_SUFFIXES
+
+    kernel = os.path.join(os.path.dirname(__file__), "_kernels", "_plan_outer")
+    if os.environ.get("ZARRCY_PURE", "") in ("", "0") and not any(
+        os.path.exists(kernel + suffix) for suffix in EXTENSION_SUFFIXES
+    ):
+        import warnings
+
+        warnings.warn(
+            "this installation of zarrcy has no compiled kernels, so it is many times slower. To compile them, run "
+            "`pip install --no-cache-dir --force-reinstall zarrcy` (without --no-cache-dir, pip may install a pure "
+            "wheel again that it built earlier). To use the NumPy kernels without this warning, set ZARRCY_PURE=1.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+_warn_of_missing_kernels()
 sys.meta_path.append(zarr2_module_finder(frozenset([f"zarrcy.{name}" for name in _ZARR2_MODULES.split()])))
 
 

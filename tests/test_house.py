@@ -29,7 +29,7 @@ ORDER = [
     {"chunk_io"},
     {"hierarchy"},
     {"api"},
-    {"cli", "testing", "compat", "xarray"},
+    {"cli", "testing", "compat", "dask", "xarray"},
 ]
 
 

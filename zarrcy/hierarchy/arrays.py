@@ -202,6 +202,11 @@ class Array(NodeProperties):
             state.metadata if state.is_view else None,
         )
 
+    def __dask_tokenize__(self) -> tuple[object, ...]:
+        from zarrcy.hierarchy.dask_token import token_of
+
+        return token_of(self.current_state())
+
     # -- for modules of zarrcy ---------------------------------------------------------------------
 
     def current_state(self) -> ArrayState:

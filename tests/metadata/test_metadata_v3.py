@@ -196,7 +196,7 @@ class TestShards:
             ),
             ({"chunk_shape": [0, 3]}, r"chunk_shape\[0\]' is 0"),
             ({"chunk_shape": [2]}, "must divide"),
-            ({"codecs": []}, "one codec array -> bytes"),
+            ({"codecs": [{"name": "gzip"}, LITTLE]}, "exactly one codec array -> bytes"),
             ({"codecs": 5}, "configuration.codecs' is 5; it must be a list"),
             ({"index_codecs": [LITTLE, {"name": "zstd"}]}, "only 'transpose', 'bytes', 'crc32c' and other"),
             ({"index_location": "middle"}, "'middle'; it must be 'start' or 'end'"),
@@ -266,7 +266,15 @@ MALFORMED = [
     ({"data_type": "r16", "fill_value": [1]}, "it has 1 bytes; the elements have 2"),
     ({"data_type": "r8", "fill_value": [256]}, "from 0 to 255"),
     ({"data_type": "r8", "fill_value": "?"}, "base64"),
-    ({"codecs": []}, "one codec array -> bytes"),
+    (
+        {"codecs": [], "data_type": "string", "fill_value": ""},
+        "one codec array -> bytes, such as 'vlen-utf8'",
+    ),
+    ({"codecs": [{"name": "gzip"}, LITTLE]}, "exactly one codec array -> bytes"),
+    (
+        {"codecs": [{"name": "gzip"}, {"name": "transpose", "configuration": {"order": "F"}}]},
+        "exactly one codec",
+    ),
     ({"codecs": None}, "'codecs' is None"),
     ({"codecs": [5]}, r"'codecs\[0\]' is 5"),
     ({"codecs": [LITTLE, LITTLE]}, "exactly one codec array -> bytes"),
@@ -310,7 +318,7 @@ class TestRefusing:
             parse(**changes)
         assert caught.value.key == "a/zarr.json"
 
-    @pytest.mark.parametrize("member", sorted(set(PLAIN) - {"attributes"}))
+    @pytest.mark.parametrize("member", sorted(set(PLAIN) - {"attributes", "codecs"}))
     def test_a_missing_member_is_named_in_the_error(self, member):
         members = {name: value for name, value in PLAIN.items() if name != member}
         with pytest.raises(errors.MetadataError, match=f"lacks '{member}'"):

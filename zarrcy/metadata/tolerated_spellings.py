@@ -331,6 +331,37 @@ V3 = (
         writer="writers of drafts of the core specification",
     ),
     Spelling(
+        spelling={"codecs": []},
+        meaning={"codecs": [_BYTES]},
+        writer="GDAL before 3.11, which leaves out the codec for elements in little-endian order",
+    ),
+    Spelling(
+        spelling={"codecs": MISSING},
+        meaning={"codecs": [_BYTES]},
+        writer="GDAL before 3.11",
+    ),
+    Spelling(
+        spelling={"codecs": [{"name": "gzip", "configuration": {"level": 6}}]},
+        meaning={"codecs": [_BYTES, {"name": "gzip", "configuration": {"level": 6}}]},
+        writer="GDAL before 3.11",
+    ),
+    Spelling(
+        spelling={
+            "codecs": [
+                {"name": "transpose", "configuration": {"order": "F"}},
+                {"name": "gzip", "configuration": {"level": 6}},
+            ]
+        },
+        meaning={
+            "codecs": [
+                {"name": "transpose", "configuration": {"order": [1, 0]}},
+                _BYTES,
+                {"name": "gzip", "configuration": {"level": 6}},
+            ]
+        },
+        writer="GDAL before 3.11",
+    ),
+    Spelling(
         spelling={"codecs": [{"name": "transpose", "configuration": {"order": "F"}}, _BYTES]},
         meaning={"codecs": [{"name": "transpose", "configuration": {"order": [1, 0]}}, _BYTES]},
         writer="GDAL, WEBKNOSSOS; the spelling of a draft, which tensorstore reads too",

@@ -13,7 +13,7 @@ from zarrcy.metadata.array_metadata import ArrayMetadata, ChunkKeys, Names
 from zarrcy.metadata.json_member import Extension, Member
 from zarrcy.metadata.v3 import fill_values
 from zarrcy.metadata.v3.chunk_grids import parse_rectilinear
-from zarrcy.metadata.v3.codecs import ChunkSpec, depends_on_registry, parse_codecs
+from zarrcy.metadata.v3.codecs import ChunkSpec, depends_on_registry, little_endian, parse_codecs
 from zarrcy.metadata.v3.data_types import DataType, parse_dtype
 from zarrcy.metadata.v3.document import (
     KEY,
@@ -83,7 +83,7 @@ def parse_plain(members: Member) -> ArrayMetadata:
     if (
         len(key) <= _MAX_CACHED_NBYTES
         and array.dtype.kind != "V"
-        and not depends_on_registry(plain["codecs"])
+        and not depends_on_registry(plain.get("codecs", ()))
     ):
         if len(_parse_cache) >= _MAX_CACHED:
             _parse_cache.clear()
@@ -127,7 +127,11 @@ def parse_members(members: Member) -> ArrayMetadata:
         chunk_shape=tuple(axis.longest for axis in axes),
         dtype=kind.dtype,
         fill_value=fill_values.parse(members.require("fill_value"), kind),
-        stages=parse_codecs(members.require("codecs"), ChunkSpec(common, kind)),
+        stages=parse_codecs(
+            # GDAL before 3.11 leaves it out if there are no codecs to state
+            members.get("codecs") or Member(members.key, "codecs", []),
+            ChunkSpec(common, kind),
+        ),
         chunk_keys=_parse_chunk_keys(members.require("chunk_key_encoding")),
         extra_fields={name: value for name, value in members.object().items() if name not in _MUTABLE},
         dimension_names=_parse_names(members.get("dimension_names"), len(shape)),
@@ -187,8 +191,8 @@ def data_type_of(description: ArrayMetadata) -> DataType:
 
 def codecs_of(description: ArrayMetadata) -> list[JSON]:
     """Return the configurations of the codecs, in the order of encoding."""
-    codecs: list[JSON] = description.extra_fields["codecs"]
-    return codecs
+    codecs: list[JSON] | None = description.extra_fields.get("codecs")
+    return [little_endian(description.dtype)] if codecs is None else codecs
 
 
 def _members_of(description: ArrayMetadata, attributes: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -202,7 +206,7 @@ def _members_of(description: ArrayMetadata, attributes: Mapping[str, JSON]) -> d
         "chunk_grid": None,
         "chunk_key_encoding": None,
         "fill_value": None,
-        "codecs": None,
+        "codecs": codecs_of(description),
         "attributes": dict(attributes),
         **description.extra_fields,
     }

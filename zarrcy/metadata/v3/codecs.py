@@ -62,6 +62,8 @@ _KINDS = {
 }
 # Codecs of Python objects, for which v3 does not have a data type. One of them can run code in the data.
 OF_OBJECTS = ("pickle", "json2", "msgpack2", "categorize", "vlen-array")
+# Codecs array -> bytes, except those of numcodecs.
+_PACKS = ("bytes", "endian", "vlen-utf8", "vlen-bytes", "packbits", "sharding_indexed", "n5_default")
 _BIT_COUNTS = {"bool": 1, "int2": 2, "uint2": 2, "int4": 4, "uint4": 4, "float4_e2m1fn": 4}
 
 
@@ -139,6 +141,10 @@ def parse_codecs(member: Member, spec: ChunkSpec) -> tuple[Stage, ...]:
         codec = parse_codec(item, spec, is_bytes)
         if codec is None:
             continue
+        if codec.kind == BYTES and not is_bytes and not _packs(items):
+            # GDAL before 3.11 leaves out the codec "bytes", and writes elements in little-endian order
+            stages.extend(_little_endian(member, spec).stages)
+            is_bytes = True
         if (codec.kind == BYTES) != is_bytes:
             item.fail(
                 f"it is a codec {codec.kind}; exactly one codec array -> bytes must be between the codecs "
@@ -148,8 +154,32 @@ def parse_codecs(member: Member, spec: ChunkSpec) -> tuple[Stage, ...]:
         stages.extend(codec.stages)
         spec = codec.output
     if not is_bytes:
-        member.fail("it must contain one codec array -> bytes, such as 'bytes'")
+        stages.extend(_little_endian(member, spec).stages)
     return _with_first_transposes_joined(stages)
+
+
+def _packs(items: list[Member]) -> bool:
+    """Return whether a list of codecs has one with the name of a codec array -> bytes."""
+    return any(_is_pack(item.extension().name) for item in items)
+
+
+def _is_pack(name: str) -> bool:
+    if name in _entry_points():
+        return getattr(_entry_points()[name].load(), "kind", BYTES) == PACK
+    return name in _PACKS or _KINDS.get(name.removeprefix(PREFIX)) == PACK
+
+
+def _little_endian(member: Member, spec: ChunkSpec) -> ParsedCodec:
+    """Return the codec "bytes" of a list that has no codec array -> bytes."""
+    if spec.kind.variable:
+        member.fail(f"it must contain one codec array -> bytes, such as {_VLEN[spec.kind.variable]!r}")
+    return _bytes(Member(member.key, member.place, little_endian(spec.dtype)).extension(), spec)
+
+
+def little_endian(dtype: AnyDtype) -> JSON:
+    """Return the configuration of the codec "bytes" in little-endian order."""
+    configuration = {"configuration": {"endian": "little"}} if has_byte_order(dtype) else {}
+    return {"name": "bytes", **configuration}
 
 
 def _with_first_transposes_joined(stages: list[Stage]) -> tuple[Stage, ...]:

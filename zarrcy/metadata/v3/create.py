@@ -173,7 +173,7 @@ def create_kwargs_like(description: ArrayMetadata, asked: Mapping[str, Any]) -> 
         codec = next((stage.codec for stage in description.chunk_stages if isinstance(stage, Filter)), None)
         return kwargs | {
             "chunks": description.chunk_shape,
-            "codecs": members["codecs"],
+            "codecs": members.get("codecs", []),
             "compressor": "default",
             "filters": None,
             "object_codec": codec if description.dtype.hasobject else None,

@@ -43,10 +43,15 @@ _HOMES = {
         "LRUStoreCache MemoryStore MongoDBStore N5FSStore N5Store NestedDirectoryStore ObjectStore "
         "RedisStore SQLiteStore TempStore ZipStore"
     ),
+    "zarrcy.zarr3.config": "config",
+    "zarrcy.zarr3.beside": "create_array create_group from_array",
     "zarrcy.sync.synchronizers": "ProcessSynchronizer ThreadSynchronizer",
     "zarrcy.sync.thread_pool": "use_threads",
 }
-_MODULES = "api chunk_io cli codecs compat errors hierarchy indexing keys metadata settings storage sync testing types"
+_MODULES = (
+    "api chunk_io cli codecs compat errors hierarchy indexing keys metadata settings storage sync testing types "
+    "zarr3"
+)
 # Modules of zarr-python 2 that are not files here; `_zarr2_modules.py` lists their names.
 _ZARR2_MODULES = "attrs convenience core creation meta n5 util"
 _names, _find = lazy_names(__name__, _HOMES, f"{_MODULES} {_ZARR2_MODULES}")

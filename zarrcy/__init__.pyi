@@ -90,6 +90,8 @@ from zarrcy.storage import (
 )
 from zarrcy.sync.synchronizers import ProcessSynchronizer, ThreadSynchronizer
 from zarrcy.sync.thread_pool import use_threads
+from zarrcy.zarr3.beside import create_array, create_group, from_array
+from zarrcy.zarr3.config import config
 
 __version__: str
 OPTIONAL_CODECS: tuple[str, ...]
@@ -156,14 +158,18 @@ __all__ = [
     "array",
     "blosc",
     "codec_registry",
+    "config",
     "consolidate_metadata",
     "convert",
     "copy",
     "copy_all",
     "copy_store",
     "create",
+    "create_array",
+    "create_group",
     "empty",
     "empty_like",
+    "from_array",
     "full",
     "full_like",
     "get_codec",

@@ -252,7 +252,7 @@ class _NodeError(ZarrcyError, ValueError):
         self.path = path
 
 
-class ArrayNotFoundError(_NodeError, KeyError):
+class ArrayNotFoundError(_NodeError, KeyError, FileNotFoundError):
     """There is no array at the path.
 
     Parameters
@@ -268,7 +268,7 @@ class ArrayNotFoundError(_NodeError, KeyError):
         )
 
 
-class GroupNotFoundError(_NodeError, KeyError):
+class GroupNotFoundError(_NodeError, KeyError, FileNotFoundError):
     """There is no group at the path.
 
     Parameters
@@ -306,7 +306,7 @@ class OverlapError(ZarrcyError, ValueError):
         )
 
 
-class PathNotFoundError(_NodeError, KeyError):
+class PathNotFoundError(_NodeError, KeyError, FileNotFoundError):
     """There is neither an array nor a group at the path.
 
     Parameters
@@ -339,7 +339,7 @@ class NotConsolidatedError(_NodeError, KeyError):
         )
 
 
-class ContainsArrayError(_NodeError):
+class ContainsArrayError(_NodeError, FileExistsError):
     """A node can't be created because the path holds an array.
 
     Parameters
@@ -355,7 +355,7 @@ class ContainsArrayError(_NodeError):
         )
 
 
-class ContainsGroupError(_NodeError):
+class ContainsGroupError(_NodeError, FileExistsError):
     """A node can't be created because the path holds a group.
 
     Parameters
@@ -417,7 +417,7 @@ class CopyError(ZarrcyError, RuntimeError):
         )
 
 
-class ReadOnlyError(ZarrcyError, PermissionError):
+class ReadOnlyError(ZarrcyError, PermissionError, ValueError):
     """A read-only array, group or store can't be changed.
 
     Parameters

@@ -50,7 +50,7 @@ def test_every_report_states_the_lengths(shape, lengths, text, tmp_path, capsys)
     assert text in capsys.readouterr().out
     assert main(["info", str(tmp_path), "--json"]) == 0
     info = json.loads(capsys.readouterr().out)
-    for axis, expected in zip(info["chunk_lengths"], array.metadata.rectilinear_axes, strict=True):
+    for axis, expected in zip(info["chunk_lengths"], array.description.rectilinear_axes, strict=True):
         assert tuple((length, count) for count, length in axis) == expected.runs
     assert len(text) < 80
 

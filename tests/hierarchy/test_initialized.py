@@ -65,7 +65,7 @@ def expected(a):
     is_stored = np.zeros(a.cdata_shape, bool)
     for index in np.ndindex(*a.cdata_shape):
         coords = [i * chunk // cell for i, chunk, cell in zip(index, a.chunks, cells, strict=True)]
-        keys = a.metadata.chunk_keys
+        keys = a.description.chunk_keys
         is_stored[index] = keys.root + a.node.prefix + keys.name(coords) in a.chunk_store
     return is_stored
 
@@ -96,7 +96,7 @@ def test_other_files_and_chunks_outside_the_shape_do_not_count(where, tmp_path):
         store = STORES[where](folder)
         a = part_of_array(store, layout)
         before = a.initialized_chunks()
-        lead = a.metadata.chunk_keys.lead
+        lead = a.description.chunk_keys.lead
         is_nested = a.dimension_separator == "/"
         for name in OTHERS + OUTSIDE:
             # a file can't be beside a folder of the same name

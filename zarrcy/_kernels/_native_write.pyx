@@ -6,7 +6,7 @@ changed and written alone, because the caller must hold its lock.
 
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.exc cimport PyErr_CheckSignals, PyErr_Occurred, PyErr_SetFromErrno
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
@@ -16,7 +16,7 @@ from zarrcy._kernels._gather_scatter cimport ChunkLayout, Side, fill_run, move_p
 from zarrcy._kernels._fill cimport repeats
 from zarrcy._kernels._native_read cimport ChunkDir, Latency, PieceQueue, Sample
 from zarrcy._kernels._plan_outer cimport OuterPlan, Plan
-from zarrcy._kernels._types cimport LOOK_NBYTES, MAX_NDIM, index_t, look_for_signals, room_for
+from zarrcy._kernels._types cimport MAX_NDIM, index_t, room_for
 
 cnp.import_array()
 
@@ -32,10 +32,6 @@ cdef extern from "file_io.h":
     int zarrcy_open_read(const char* path) nogil
     int c_close "close"(int fd) nogil
     int c_unlink "unlink"(const char* path) nogil
-    int (*zarrcy_look)() noexcept nogil
-
-cdef extern from "Python.h":
-    int c_check_signals "PyErr_CheckSignals"() noexcept
 
 cdef enum:
     # a call ends after this time and the chunk that is then written: signals are handled between two calls
@@ -54,19 +50,6 @@ cdef enum:
 
 # offset and length, in a shard index, of a chunk that is not stored
 cdef uint64_t ABSENT = <uint64_t> -1
-
-
-cdef int _look() noexcept with gil:
-    """Run the signal handlers that wait. Returns 0, or -1 if one raised an exception."""
-    return c_check_signals()
-
-
-cdef int _raise_pending() except -1:
-    """Raise the exception that a signal handler raised during a write, if any."""
-    return -1 if PyErr_Occurred() != NULL else 0
-
-
-zarrcy_look = _look
 
 
 cdef class EncodeState:
@@ -134,9 +117,7 @@ cdef class EncodeState:
                 fill_run(place, layout.nbytes // layout.itemsize, queue.item_at, layout.itemsize)
             chunk.base = place + (chunk.base - <char*> NULL)
             move_piece(&side, &chunk, counts, plan.ndim, layout.itemsize, False)
-        look_for_signals(layout.nbytes)
         n = self.encode_chunk(layout, made, encoded)
-        look_for_signals(layout.nbytes)
         if self.uniform and not overhang and n != FALLBACK:
             self.same, self.same_nbytes = encoded[0], n
         return n
@@ -164,7 +145,6 @@ cdef class EncodeState:
             fill_run(place, layout.nbytes // layout.itemsize, queue.item_at, layout.itemsize)
         elif queue.codec.decode_for_piece(stored, plan, number, layout, place, self.workspace) == NULL:
             return False
-        look_for_signals(layout.nbytes)
         if queue.is_outer:
             place_outer(
                 <OuterPlan> plan, number, layout, cnp.PyArray_BYTES(queue.array),
@@ -336,7 +316,6 @@ cdef class FileWriter:
         """Write a chunk, or remove it if `n` is EMPTY. False if that failed."""
         cdef char* end = self.chunk_dir.write_path(self.path, self.queue.plan, number)
         cdef index_t length = end - self.path
-        cdef int failed
         if n == EMPTY:
             return c_unlink(self.path) == 0 or zarrcy_is_absent()
         if n < 0:
@@ -345,15 +324,8 @@ cdef class FileWriter:
             length -= 1
         self.enter_directory(length)
         if self.directory < 0:
-            failed = zarrcy_replace_file(self.partial, self.path, encoded, n)
-        else:
-            failed = zarrcy_replace_file_in(
-                self.directory, self.partial + length, self.path + length, encoded, n
-            )
-        if failed and n > LOOK_NBYTES:
-            with gil:
-                _raise_pending()
-        return failed == 0
+            return zarrcy_replace_file(self.partial, self.path, encoded, n) == 0
+        return zarrcy_replace_file_in(self.directory, self.partial + length, self.path + length, encoded, n) == 0
 
     cdef bint write_piece(
         self, EncodeState state, PieceQueue queue, index_t number, index_t* waited_ns
@@ -448,7 +420,6 @@ cdef class FileWriter:
         cdef Sample sample
         cdef index_t n, start, waited_ns
         cdef bint is_done
-        stored.fd = -1
         try:
             with nogil:
                 latency.begin(&sample)
@@ -460,22 +431,17 @@ cdef class FileWriter:
                 if stored.fd >= 0:
                     is_done = state.change(queue, queue.plan, queue.layout, &stored, number)
                     c_close(stored.fd)
-                    stored.fd = -1
                 else:
                     is_done = zarrcy_is_missing(self.path)
                     is_done = is_done and state.change(queue, queue.plan, queue.layout, NULL, number)
                 if is_done:
-                    look_for_signals(queue.layout.nbytes)
                     n = state.encode_chunk(queue.layout, state.workspace.chunk, &encoded)
-                    look_for_signals(queue.layout.nbytes)
                     start = zarrcy_now_ns()
                     is_done = n != FALLBACK and self.store(number, encoded, n)
                     waited_ns += zarrcy_now_ns() - start - (n if n > 0 else 0)
                 latency.end(&sample, waited_ns)
             return is_done
         finally:
-            if stored.fd >= 0:
-                c_close(stored.fd)
             state.finish()
 
 
@@ -552,7 +518,6 @@ def write_shard(
                 if zarrcy_now_ns() >= deadline:
                     break
         if has_failed:
-            _raise_pending()
             PyErr_SetFromErrno(OSError)
         return [fallback_pieces[k] for k in range(n_fallback)]
     finally:

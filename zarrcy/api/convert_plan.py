@@ -128,7 +128,7 @@ def bottom_up(node: Node, entry: NodeEntry, past_denied: bool = False) -> Iterat
 
 
 def _plan_array(path: str, prefix: str, array: Array, target: Format, in_place: bool) -> NodeConversion:
-    original, attributes = target.apply_conventions(array.metadata, array.attrs.asdict())
+    original, attributes = target.apply_conventions(array.description, array.attrs.asdict())
     how: How = "as stored"
     why = ""
     try:
@@ -139,10 +139,10 @@ def _plan_array(path: str, prefix: str, array: Array, target: Format, in_place: 
             description = _describe_encoded_again(original, array.order, target)
         except ValueError as impossible:
             return NodeConversion(path, array, None, {}, "impossible", str(impossible))
-    if original.fill_value is None and array.metadata.fill_value is not None:
+    if original.fill_value is None and array.description.fill_value is not None:
         description = replace(description, fill_value=None)
     if changes_unwritten(array, original):
-        if array.metadata.count_stored_values() > MOST_WRITTEN:
+        if array.description.count_stored_values() > MOST_WRITTEN:
             return NodeConversion(path, array, None, {}, "impossible", TOO_SPARSE)
         how, why = "encoded anew", _WRITTEN
     documents = target.array_documents(prefix, description, attributes)
@@ -160,7 +160,7 @@ def _plan_array(path: str, prefix: str, array: Array, target: Format, in_place: 
 
 def changes_unwritten(array: Array, after: ArrayMetadata) -> bool:
     """Return whether other metadata change elements that were never written, for some readers at least."""
-    before = array.metadata
+    before = array.description
     changes = before.fill_is_stated != after.fill_is_stated or not _has_same_fill_value(before, after)
     return changes and _lacks_values(array)
 
@@ -182,7 +182,9 @@ def _missing_element(description: ArrayMetadata, dtype: AnyDtype) -> bytes:
 
 def _lacks_values(array: Array) -> bool:
     """Return whether chunks of an array are not stored."""
-    return sum(1 for _ in stored_values(array.node, array.metadata)) < array.metadata.count_stored_values()
+    return (
+        sum(1 for _ in stored_values(array.node, array.description)) < array.description.count_stored_values()
+    )
 
 
 def _describe_as_stored(
@@ -208,7 +210,7 @@ def _describe_as_stored(
 
 def _reads_alike(array: Array, description: ArrayMetadata, target: Format) -> bool:
     """Return whether one stored chunk reads the same with other metadata; True if no chunk is stored."""
-    stored = next(stored_values(array.node, array.metadata), None)
+    stored = next(stored_values(array.node, array.description), None)
     if stored is None:
         return True
     key, coords = stored

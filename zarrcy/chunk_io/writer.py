@@ -6,7 +6,7 @@ import numpy as np
 
 from zarrcy.chunk_io.context import ChunkContext
 from zarrcy.chunk_io.native import FileWrite, is_uniform
-from zarrcy.chunk_io.pieces import box_plan, copy_in_parts, flat_memory
+from zarrcy.chunk_io.pieces import box_plan, flat_memory
 from zarrcy.codecs import StageError
 from zarrcy.errors import ChunkEncodeError, NotErasableError
 from zarrcy.storage import access
@@ -173,11 +173,7 @@ class ChunkWriter:
                 chunk = self.flat[start : start + context.layout.nbytes]
                 # Codecs may read their input twice, and another thread may change the value meanwhile: what is stored
                 # must decode. Bytes that are stored as they are do not need a copy.
-                if not context.pipeline.is_raw:
-                    own = context.new_chunk(key)
-                    copy_in_parts(own, chunk)
-                    chunk = own
-                self.keep(key, self._encode(key, chunk))
+                self.keep(key, self._encode(key, chunk if context.pipeline.is_raw else chunk.copy()))
                 return
         chunk = self._fresh_chunk(number, complete, key, stored)
         encoded = self._encode(key, chunk)
@@ -199,7 +195,7 @@ class ChunkWriter:
                     decoded = np.frombuffer(decoded, np.uint8)
                 if decoded.shape != chunk.shape:
                     raise context.damaged(key, stored)
-                copy_in_parts(chunk, decoded)
+                chunk[:] = decoded
         elif not complete or plan.overhangs(number):
             context.kernels.fill(chunk, context.fill_bytes)
         if self.value.dtype != context.dtype and self.field is None:

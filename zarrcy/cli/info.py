@@ -99,7 +99,7 @@ def _array_info(array: Array, counts: bool) -> dict[str, JSON]:
         "nchunks_initialized": array.nchunks_initialized if counts else None,
         "attributes": json_value(array.attrs.asdict()),
     }
-    axes = array.metadata.rectilinear_axes
+    axes = array.description.rectilinear_axes
     if axes is not None:
         # pairs of a number of chunks and their length, in the order of the axis
         lengths = [[[count, length] for length, count in axis.runs] for axis in axes]

@@ -3,6 +3,7 @@
 The names of zarr-python 2's module ``codecs`` (the codecs of numcodecs) can be imported from here too.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from zarrcy._lazy import find_zarr2_name, zarr2_names
@@ -26,6 +27,12 @@ __all__ = [
     "fill_bytes",
 ]
 
+# The classes that describe codecs of format 3, as zarr-python 3 names them; `zarrcy.zarr3.codecs` defines them.
+_OF_ZARR3 = {
+    "BloscCodec", "BytesCodec", "CastValue", "Crc32cCodec", "GzipCodec", "ScaleOffset", "ShardingCodec",
+    "TransposeCodec", "VLenBytesCodec", "VLenUTF8Codec", "ZstdCodec",
+}  # fmt: skip
+
 
 def __getattr__(name: str) -> object:
     if name == "N5ChunkWrapper":
@@ -33,8 +40,11 @@ def __getattr__(name: str) -> object:
         from zarrcy.codecs.n5 import N5ChunkWrapper
 
         return N5ChunkWrapper
+    if name in _OF_ZARR3:
+        value: object = getattr(import_module("zarrcy.zarr3.codecs"), name)
+        return value
     return find_zarr2_name(__name__, __path__[0], name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *zarr2_names(__name__)[0]})
+    return sorted({*globals(), *zarr2_names(__name__)[0], *_OF_ZARR3})

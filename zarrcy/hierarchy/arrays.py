@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Self, SupportsIndex, Unpack
 
 import numpy as np
 
+from zarrcy._lazy import ZARR3_ARRAY, find_zarr3_attribute
 from zarrcy.codecs import Compressor, Filter, as_codec
 from zarrcy.errors import ChunkDecodeError, NotErasableError, ViewError
 from zarrcy.hierarchy import array_indexing
@@ -30,9 +31,7 @@ from zarrcy.types import (
     AnyArray,
     AnyDtype,
     Codec,
-    Coords,
     Elements,
-    Key,
     Option,
     Selection,
     Shape,
@@ -151,11 +150,13 @@ class Array(NodeProperties):
         **options: Unpack[ExtraOptions],
     ) -> None:
         version = asked_format(zarr_version=zarr_version)
-        store = open_store(store, None, "r", version)
-        if chunk_store is not None:
-            chunk_store = open_store(chunk_store, None, "r", version)
-            access.refuse_mixed_versions(store, chunk_store)
-        node = Node(store, path, chunk_store, synchronizer, version)
+        node = Node(
+            open_store(store, None, "r", version),
+            path,
+            None if chunk_store is None else open_store(chunk_store, None, "r", version),
+            synchronizer,
+            version,
+        )
         config = array_config(
             read_only=bool(read_only),
             cache_metadata=cache_metadata,
@@ -202,11 +203,6 @@ class Array(NodeProperties):
             state.metadata if state.is_view else None,
         )
 
-    def __dask_tokenize__(self) -> tuple[object, ...]:
-        from zarrcy.hierarchy.dask_token import token_of
-
-        return token_of(self.current_state())
-
     # -- for modules of zarrcy ---------------------------------------------------------------------
 
     def current_state(self) -> ArrayState:
@@ -243,9 +239,22 @@ class Array(NodeProperties):
         return self._node
 
     @property
-    def metadata(self) -> ArrayMetadata:
+    def description(self) -> ArrayMetadata:
         """The metadata that were loaded last. For modules of zarrcy."""
         return self._state.metadata
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            # the names of zarr-python 3 are loaded on first use
+            if name in ZARR3_ARRAY:
+                return find_zarr3_attribute("arrays", self, name)
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
+
+        def __dir__(self) -> list[str]:
+            return sorted({*super().__dir__(), *ZARR3_ARRAY})
 
     @property
     def chunk_io(self) -> ChunkIO:
@@ -405,23 +414,6 @@ class Array(NodeProperties):
     def dimension_separator(self) -> str:
         """Separator of the chunk coordinates in a chunk key: "." or "/"."""
         return self._state.metadata.chunk_keys.separator
-
-    # programs of zarr-python 2 use these three names
-    _dimension_separator = dimension_separator
-
-    def _chunk_key(self, chunk_coords: Coords) -> Key:
-        keys = self._state.metadata.chunk_keys
-        name = keys.separator.join(map(str, chunk_coords)) if chunk_coords else keys.scalar
-        return keys.prefix(self._node.prefix, len(chunk_coords)) + name
-
-    @property
-    def _filters(self) -> list[Codec] | None:
-        return self.filters
-
-    @_filters.setter
-    def _filters(self, codecs: Sequence[Codec] | None) -> None:
-        state = self.current_state()
-        self._state = state.as_view(state.metadata.with_filters(list(codecs or ())), decodes_alike=False)
 
     @property
     def ndim(self) -> int:

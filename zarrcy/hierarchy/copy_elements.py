@@ -44,7 +44,7 @@ def copy_elements(source: Elements, target: Elements, advance: Advance, as_text:
     if (
         isinstance(source, Array)
         and isinstance(target, Array)
-        and (target.write_empty_chunks or not target.metadata.fill_is_stated)
+        and (target.write_empty_chunks or not target.description.fill_is_stated)
         and not source.is_view
         and _encoding(source) == _encoding(target)
     ):
@@ -56,7 +56,7 @@ def copy_elements(source: Elements, target: Elements, advance: Advance, as_text:
     lengths = _piece_shape(target.shape, chunks, getattr(source, "chunks", None), itemsize)
     reader = source.asstr() if as_text else source
     stays_missing = _must_stay_missing(source, target)
-    if stays_missing and target.metadata.fill_is_stated:
+    if stays_missing and target.description.fill_is_stated:
         target = _without_empty_chunks(target)
     elif stays_missing:
         # one chunk at a time, so that those which are not stored are left out
@@ -80,7 +80,7 @@ def _all_pieces(shape: Shape, lengths: Shape) -> Iterator[Piece]:
 
 def _assembled(source: Array, piece: Region, parts: list[Region]) -> AnyArray:
     """Return the elements of a piece, of which the source stores only parts."""
-    fill, dtype = source.metadata.fill_value_or_zero, source.dtype
+    fill, dtype = source.description.fill_value_or_zero, source.dtype
     values: AnyArray = np.zeros(tuple(s.stop - s.start for s in piece), dtype)
     if fill is not None:
         values.fill(fill)
@@ -101,7 +101,7 @@ def _must_stay_missing(source: Elements, target: Elements) -> bool:
     """
     if not (isinstance(source, Array) and isinstance(target, Array)) or target.dtype.hasobject:
         return False
-    metadata = target.metadata
+    metadata = target.description
     if not any(isinstance(stage, Filter) for stage in metadata.chunk_stages):
         return False
     if not _missing_read_alike(source, target):
@@ -133,17 +133,17 @@ def _stored_pieces(
     """
     if not (isinstance(source, Array) and isinstance(target, Array) and _missing_read_alike(source, target)):
         return None
-    stored = [coords for _, coords in stored_values(source.node, source.metadata)]
-    if 2 * len(stored) >= source.metadata.count_stored_values() and not stays_missing:
+    stored = [coords for _, coords in stored_values(source.node, source.description)]
+    if 2 * len(stored) >= source.description.count_stored_values() and not stays_missing:
         return None
     return _pieces_of(stored, source, target, lengths)
 
 
 def _pieces_of(stored: list[Coords], source: Array, target: Array, lengths: Shape) -> Iterator[Piece]:
-    axes = target.metadata.stored_axes
+    axes = target.description.stored_axes
     # numbers of target chunks: in a small piece about as long as a chunk of the source, and in a large piece
     small, large = [], []
-    for axis, theirs, length in zip(axes, source.metadata.stored_axes, lengths, strict=True):
+    for axis, theirs, length in zip(axes, source.description.stored_axes, lengths, strict=True):
         most = max(1, length // axis.longest) if axis.is_regular else 1
         small.append(min(most, -(-theirs.longest // axis.longest)))
         large.append(most // small[-1] * small[-1])
@@ -172,7 +172,7 @@ def _pieces_of(stored: list[Coords], source: Array, target: Array, lengths: Shap
             whole.parts = [part for box in members for part in box.parts]
         for box in [whole] if is_dense else members:
             region = _region(target, box)
-            lengths_there = (theirs.longest for theirs in source.metadata.stored_axes)
+            lengths_there = (theirs.longest for theirs in source.description.stored_axes)
             n_there = math.prod(
                 (s.stop - s.start) // n + 1 for s, n in zip(region, lengths_there, strict=True)
             )
@@ -194,12 +194,12 @@ class _Box:
 
 def _stored_region(array: Array, coords: Coords) -> Region:
     """Return the elements that the stored value with these coordinates holds."""
-    axes = zip(array.metadata.stored_axes, coords, array.shape, strict=True)
+    axes = zip(array.description.stored_axes, coords, array.shape, strict=True)
     return tuple(slice(axis.start_of(i), min(axis.start_of(i + 1), n)) for axis, i, n in axes)
 
 
 def _region(array: Array, box: _Box) -> Region:
-    axes = zip(array.metadata.stored_axes, box.low, box.high, array.shape, strict=True)
+    axes = zip(array.description.stored_axes, box.low, box.high, array.shape, strict=True)
     return tuple(slice(axis.start_of(a), min(axis.start_of(b + 1), n)) for axis, a, b, n in axes)
 
 
@@ -207,7 +207,7 @@ def _missing_read_alike(source: Array, target: Array) -> bool:
     """Return whether elements that were never written read the same in both arrays, by all readers."""
     if source.is_view or source.current_state().config.read_missing != "fill":
         return False
-    ours, theirs = source.metadata, target.metadata
+    ours, theirs = source.description, target.description
     value, other = ours.fill_value_or_zero, theirs.fill_value_or_zero
     if ours.dtype.hasobject or theirs.dtype.hasobject:
         is_same = ours.dtype == theirs.dtype and type(value) is type(other) and bool(value == other)
@@ -249,7 +249,7 @@ def _piece_shape(shape: Shape, chunks: Shape | None, source_chunks: Shape | None
 
 def _encoding(array: Array) -> tuple[object, ...]:
     """Return everything, except the elements, that determines the stored bytes of an array."""
-    metadata = array.metadata
+    metadata = array.description
     fill = metadata.fill_value
     if fill is not None and not metadata.dtype.hasobject:
         fill = np.asarray(fill, metadata.dtype).tobytes()
@@ -274,10 +274,10 @@ def copy_stored_chunks(source: Array, target: Array, advance: Advance) -> None:
         access.checked_reader(source.chunk_store, access.value_reader(source.chunk_store)),
         access.writer(target.chunk_store),
     )
-    nbytes = math.prod(source.metadata.chunk_shape) * source.itemsize
-    stored = list(stored_values(source.node, source.metadata))
+    nbytes = math.prod(source.description.chunk_shape) * source.itemsize
+    stored = list(stored_values(source.node, source.description))
     size = max(1, min(_BATCH_KEYS, _PIECE_NBYTES // max(1, nbytes)))
-    chunk_keys = target.metadata.chunk_keys
+    chunk_keys = target.description.chunk_keys
     prefix = chunk_keys.root + target.node.prefix
     for first in range(0, len(stored), size):
         batch = stored[first : first + size]

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from zarrcy import settings
 from zarrcy.codecs.configured import actual, get_codec
 from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayError, ContainsGroupError
 from zarrcy.hierarchy.array_state import open_state
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Node
 from zarrcy.indexing.chunk_shapes import Lengths, ShapeLike, normalize_chunks, normalize_shape
-from zarrcy.metadata import NodeEntry, asked_format, is_draft
+from zarrcy.metadata import NodeEntry, asked_format
 from zarrcy.metadata.v2.dtypes import packed
 from zarrcy.settings import ExtraOptions, array_config, take_options
 from zarrcy.storage import access
@@ -37,11 +36,7 @@ from zarrcy.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import DTypeLike
-
-    from zarrcy.storage.draft_transformers import StorageTransformer
 
 _OBJECT_TYPES = {
     **dict.fromkeys((str, "str", "T"), "vlen-utf8"),
@@ -83,7 +78,7 @@ def create(
     dimension_separator: str | None = None,
     write_empty_chunks: bool = True,
     *,
-    storage_transformers: Sequence[StorageTransformer] = (),
+    storage_transformers: tuple[()] = (),
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
     meta_array: AnyArray | None = None,
@@ -140,8 +135,8 @@ def create(
         Separator of the chunk coordinates in a chunk key.
     write_empty_chunks : bool, optional
         Store chunks that consist of the fill value.
-    storage_transformers : sequence of StorageTransformer, optional
-        The draft of v3: stores between the array and the store of its chunks. Must be empty in other formats.
+    storage_transformers : tuple, optional
+        Must be empty: no format has storage transformers. Users of zarr-python 2 may pass it.
     zarr_version, zarr_format : {2, 3, "3-draft"}, optional
         Version of the format. By default, the version of the nearest parent, or 2.
     meta_array : array_like, optional
@@ -207,6 +202,10 @@ def create(
     >>> a.chunks, a.shards
     ((625, 625), (2500, 5000))
     """
+    if storage_transformers:
+        raise ValueError(
+            f"storage_transformers is {storage_transformers!r}; no format has any, so leave it out"
+        )
     version = asked_format(zarr_format, zarr_version)
     store, chunk_store = normalize_stores(
         store, chunk_store, storage_options, "w" if overwrite else "a", version
@@ -217,7 +216,7 @@ def create(
         _drop_hdf5_arguments(options)
     node = Node(store, path, chunk_store, synchronizer, version)
     lengths, chunk_shape, element_dtype, object_codec = normalize_elements(
-        shape, chunks, dtype, object_codec, shards, grows=access.store_version(store) != 3
+        shape, chunks, dtype, object_codec, shards
     )
     from zarrcy.metadata import ArraySpec  # opening an array does not need it
 
@@ -239,12 +238,7 @@ def create(
         checksum=checksum,
     )
     documents = node.look()
-    array = node.describe_array(spec)
-    if storage_transformers:
-        from zarrcy.metadata.v3_draft_transformers import with_transformers  # only the draft has any
-
-        array = with_transformers(array, storage_transformers, node.format.ZARR_FORMAT)
-    metadata = node.create_array(array, overwrite, attributes, documents)
+    metadata = node.create_array(node.describe_array(spec), overwrite, attributes, documents)
     config = array_config(
         read_only=bool(read_only),
         cache_metadata=cache_metadata,
@@ -257,13 +251,7 @@ def create(
 
 
 def normalize_elements(
-    shape: ShapeLike,
-    chunks: Lengths,
-    dtype: DTypeLike | None,
-    object_codec: Option,
-    shards: Lengths = None,
-    *,
-    grows: bool = True,
+    shape: ShapeLike, chunks: Lengths, dtype: DTypeLike | None, object_codec: Option, shards: Lengths = None
 ) -> tuple[Shape, Shape, AnyDtype, Option]:
     """Return the shape, chunk shape, data type and object codec of a new array.
 
@@ -271,8 +259,6 @@ def normalize_elements(
     ----------
     shape, chunks, dtype, object_codec, shards
         As for `create`.
-    grows : bool, optional
-        Whether chunks are guessed for an array that grows along its axes without elements.
 
     Raises
     ------
@@ -292,7 +278,7 @@ def normalize_elements(
         lengths = (*lengths, *inner)
     return (
         lengths,
-        normalize_chunks(chunks, lengths, element_dtype.itemsize, shards, grows=grows),
+        normalize_chunks(chunks, lengths, element_dtype.itemsize, shards),
         element_dtype,
         object_codec,
     )
@@ -317,9 +303,7 @@ def normalize_stores(
     metadata_store = open_store(store, storage_options, mode, version)
     if chunk_store is None:
         return metadata_store, None
-    chunks = open_store(chunk_store, storage_options, mode, version)
-    access.refuse_mixed_versions(metadata_store, chunks)
-    return metadata_store, chunks
+    return metadata_store, open_store(chunk_store, storage_options, mode, version)
 
 
 def refuse_foreign_archives(*stores: StoreLike) -> None:
@@ -852,10 +836,6 @@ def _like(a: Elements, kwargs: dict[str, Option], with_fill: bool = False) -> di
         likeness |= {"compressor": a.compressor, "order": a.order, "filters": a.filters}
         if with_fill:
             likeness["fill_value"] = a.fill_value
-        chooses = kwargs.get("store") is not None or kwargs.get("zarr_version") or kwargs.get("zarr_format")
-        if is_draft(a.node.format) and settings.V3_DRAFT.value() and not chooses:
-            # as in zarr-python 2, an array like one in the draft is in the draft
-            likeness["zarr_format"] = a.zarr_format
     return likeness | kwargs
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, M
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, Unpack
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias, TypeVar, Unpack
 from weakref import ref
 
 import numpy as np
 
+from zarrcy._lazy import ZARR3_GROUP, find_zarr3_attribute
 from zarrcy.errors import ContainsArrayError, ContainsGroupError, KeyPathError, PathNotFoundError
 from zarrcy.hierarchy import creation
 from zarrcy.hierarchy.array_state import open_state
@@ -128,6 +129,9 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
     >>> g["a"]["b"][:], "a/b" in g, list(g)
     (array([1, 2, 3]), True, ['a'])
     """
+
+    array_class: ClassVar[type[Array]] = Array
+    """Class of the arrays in the group."""
 
     def __init__(
         self,
@@ -290,7 +294,7 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
             raise KeyError(name)
         if entry.kind == "group":
             return self._group_at(node)
-        return Array.from_state(open_state(node, self._state.config, entry.parse()))
+        return self.array_class.from_state(open_state(node, self._state.config, entry.parse()))
 
     def __contains__(self, name: object) -> bool:
         return self._at(name).kind() is not None
@@ -372,6 +376,8 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
             return _no_form
         if name.startswith(_NOT_MEMBERS) or name in ("_state", "_node", "_attrs", "_latest"):
             raise AttributeError(f"a group has no attribute {name!r}", name=name, obj=self)
+        if name in ZARR3_GROUP:
+            return find_zarr3_attribute("groups", self, name)
         try:
             return self[name]
         except KeyError:
@@ -380,7 +386,7 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
             ) from None
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *(name for name in self if name.isidentifier())})
+        return sorted({*super().__dir__(), *ZARR3_GROUP, *(name for name in self if name.isidentifier())})
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
@@ -490,7 +496,7 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
         >>> [(name, a.path) for name, a in g.arrays(recurse=True)]
         [('a', 'a'), ('c', 'b/c')]
         """
-        for name, member in _load_members(self._state):
+        for name, member in _load_members(self._state, type(self)):
             if isinstance(member, Array):
                 yield name, member
             elif recurse:
@@ -612,7 +618,7 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
         return _first(lambda member: func(member.path[skip:], member), self._walk())
 
     def _walk(self) -> Iterator[Member]:
-        for _, member in _load_members(self._state):
+        for _, member in _load_members(self._state, type(self)):
             yield member
             if isinstance(member, Group):
                 yield from member._walk()
@@ -654,7 +660,7 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
     # -- creating groups ---------------------------------------------------------------------------
 
     def _group_at(self, node: Node) -> Group:
-        return Group(self._state.at(node))
+        return type(self)(self._state.at(node))
 
     def _changing(self) -> AbstractContextManager[object]:
         """Return the lock under which the hierarchy may be changed.
@@ -934,7 +940,9 @@ class Group(NodeProperties, MutableMapping[str, AnyMember]):
             node.synchronizer = kwargs.get("synchronizer", node.synchronizer)
             given: dict[str, Option] = {**take_options(kwargs)}
             given |= {name: kwargs[name] for name in ("cache_metadata", "cache_attrs") if name in kwargs}
-            array = Array.from_state(open_state(node, replace(self._state.config, **given), entry.parse()))
+            array = self.array_class.from_state(
+                open_state(node, replace(self._state.config, **given), entry.parse())
+            )
         _check_required(array, normalize_shape(shape), np.dtype(dtype), exact)
         return array
 
@@ -1290,15 +1298,15 @@ def _open_again(kind: type[Group], state: GroupState) -> Group:
     return kind(state)
 
 
-def _load_members(state: GroupState) -> Iterator[tuple[str, Member]]:
+def _load_members(state: GroupState, kind: type[Group]) -> Iterator[tuple[str, Member]]:
     """Load all members, sorted by name; callers look at few of many arrays, so these are parsed on first use."""
     config = state.config
     for name, node, entry in state.node.load_members(past_denied=True):
         is_group = entry.kind == "group"
         if is_group:
-            yield name, Group(state.at(node, entry.attributes))
+            yield name, kind(state.at(node, entry.attributes))
         elif entry.attributes is None:
-            yield name, Array.from_state(open_state(node, config, entry.parse))
+            yield name, kind.array_class.from_state(open_state(node, config, entry.parse))
         else:
             attributes = Attributes(
                 node.store,
@@ -1307,7 +1315,7 @@ def _load_members(state: GroupState) -> Iterator[tuple[str, Member]]:
                 node=node,
                 loaded=entry.attributes,
             )
-            yield name, Array.from_state(open_state(node, config, entry.parse), attributes)
+            yield name, kind.array_class.from_state(open_state(node, config, entry.parse), attributes)
 
 
 def _check_required(array: Array, shape: Shape, dtype: AnyDtype, exact: bool) -> None:
@@ -1379,12 +1387,12 @@ class _Values(ValuesView[AnyMember]):
 
     def __init__(self, group: Group, state: GroupState) -> None:
         super().__init__(group)
-        self._state = state
+        self._state, self._kind = state, type(group)
         # as for the names of a group
         self._latest: Callable[[], _Listed[AnyMember] | None] = _nothing
 
     def _members(self) -> Iterator[AnyMember]:
-        return (member for _, member in _load_members(self._state))
+        return (member for _, member in _load_members(self._state, self._kind))
 
     def __iter__(self) -> Iterator[AnyMember]:
         members: _Listed[AnyMember] = _Listed(self._members)
@@ -1406,11 +1414,11 @@ class _Items(ItemsView[str, AnyMember]):
 
     def __init__(self, group: Group, state: GroupState) -> None:
         super().__init__(group)
-        self._state = state
+        self._state, self._kind = state, type(group)
         self._latest: Callable[[], _Listed[tuple[str, AnyMember]] | None] = _nothing
 
     def __iter__(self) -> Iterator[tuple[str, AnyMember]]:
-        members: _Listed[tuple[str, AnyMember]] = _Listed(partial(_load_members, self._state))
+        members: _Listed[tuple[str, AnyMember]] = _Listed(partial(_load_members, self._state, self._kind))
         self._latest = ref(members)
         return members
 
@@ -1419,6 +1427,6 @@ class _Items(ItemsView[str, AnyMember]):
         if latest is None:
             return super().__len__()
         self._latest = _nothing
-        members = list(_load_members(self._state))
+        members = list(_load_members(self._state, self._kind))
         latest.take(members)
         return len(members)

@@ -101,7 +101,7 @@ def counts_fast(array: Array) -> bool:
     """
     store = array.chunk_store
     measures = access.is_in_memory(store) or hasattr(store, "getsize")
-    return measures and math.prod(stored_counts(array.metadata, array.shape)) < _MOST_NAMES
+    return measures and math.prod(stored_counts(array.description, array.shape)) < _MOST_NAMES
 
 
 def array_rows(array: Array, counts: bool = True) -> Rows:
@@ -128,7 +128,7 @@ def outdated_rows(node: Node) -> Rows:
 def array_metadata_rows(array: Array) -> Rows:
     """Return the rows of `zarrcy.Array.info` that do not depend on the stored chunks."""
     # in a rectilinear grid, stored values differ in shape: chunks or, if there are any, shards
-    has_equal_chunks = array.metadata.rectilinear_axes is None or array.shards is not None
+    has_equal_chunks = array.description.rectilinear_axes is None or array.shards is not None
     synchronizer, chunk_store = array.synchronizer, array.chunk_store
     rows: list[tuple[str, object]] = [
         ("Name", array.name),
@@ -158,7 +158,7 @@ def _shard_rows(array: Array) -> list[tuple[str, object]]:
     chunk_nbytes, shard_nbytes = (
         math.prod(lengths) * array.itemsize for lengths in (array.chunks, array.shards)
     )
-    up_to = "" if array.metadata.rectilinear_axes is None else "up to "
+    up_to = "" if array.description.rectilinear_axes is None else "up to "
     return [
         ("Shard shape", f"{up_to}{array.shards}"),
         ("Chunk size", bytes_text(chunk_nbytes)),
@@ -168,7 +168,7 @@ def _shard_rows(array: Array) -> list[tuple[str, object]]:
 
 def _length_rows(array: Array) -> list[tuple[str, object]]:
     """Return a row about the lengths of chunks, or shards, that differ in length."""
-    axes = array.metadata.rectilinear_axes
+    axes = array.description.rectilinear_axes
     if axes is None:
         return []
     label = "Chunk lengths" if array.shards is None else "Shard lengths"
@@ -213,5 +213,5 @@ def array_html(array: Array) -> str:
     from zarrcy.hierarchy.chunk_grid_svg import grid_svg
 
     table = html_table([*array_metadata_rows(array), ("No. chunks", str(array.nchunks))])
-    picture = grid_svg(array.shape, array.chunks, array.metadata.chunk_axes)
+    picture = grid_svg(array.shape, array.chunks, array.description.chunk_axes)
     return f'<table class="zarrcy-array"><tbody><tr><td>{table}</td><td>{picture}</td></tr></tbody></table>'

@@ -31,6 +31,9 @@ _HOMES = {
     "zarrcy.storage.local.sqlite": "SQLiteStore",
     "zarrcy.storage.local.temporary": "TempStore",
     "zarrcy.storage.local.zip": "ZipStore",
+    "zarrcy.storage.zarr3.store_path": "StorePath",
+    "zarrcy.storage.zarr3.stores": "FsspecStore LocalStore ManagedMemoryStore",
+    "zarrcy.storage.zarr3.wrappers": "LoggingStore WrapperStore",
     # these functions need arrays and groups, so they are in a package above this one
     "zarrcy.api.v2_functions": "contains_array contains_group init_array init_group",
 }
@@ -39,7 +42,7 @@ __all__ = [*_names, "array_meta_key", "attrs_key", "group_meta_key"]  # noqa: PL
 
 
 def __getattr__(name: str) -> object:
-    if name.endswith("V3") or name == "StorageTransformer":
+    if name.endswith("V3"):
         from zarrcy.storage.draft_names import find_draft_class
 
         return find_draft_class(__name__, name)

@@ -24,6 +24,9 @@ from zarrcy.storage.remote.mongodb import MongoDBStore
 from zarrcy.storage.remote.obstore import ObjectStore
 from zarrcy.storage.remote.redis import RedisStore
 from zarrcy.storage.store_argument import normalize_store_arg
+from zarrcy.storage.zarr3.store_path import StorePath
+from zarrcy.storage.zarr3.stores import FsspecStore, LocalStore, ManagedMemoryStore
+from zarrcy.storage.zarr3.wrappers import LoggingStore, WrapperStore
 
 array_meta_key: str
 group_meta_key: str
@@ -37,9 +40,13 @@ __all__ = [
     "DictStore",
     "DirectoryStore",
     "FSStore",
+    "FsspecStore",
     "KVStore",
     "LMDBStore",
     "LRUStoreCache",
+    "LocalStore",
+    "LoggingStore",
+    "ManagedMemoryStore",
     "MemoryStore",
     "MongoDBStore",
     "N5FSStore",
@@ -49,7 +56,9 @@ __all__ = [
     "RedisStore",
     "SQLiteStore",
     "Store",
+    "StorePath",
     "TempStore",
+    "WrapperStore",
     "ZipStore",
     "array_meta_key",
     "attrs_key",

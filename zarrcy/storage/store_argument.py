@@ -40,6 +40,7 @@ def normalize_store_arg(
           ``.n5``.
         - A URL, or several URLs chained with ``::``.
         - A mapper of fsspec, or a store of obstore or zarr-python.
+        - A `StorePath`: a store and a path in it.
     storage_options : dict, optional
         Options for the file system of a URL.
     mode : str, default "r"
@@ -79,6 +80,8 @@ def normalize_store_arg(
         return MemoryStore(dimension_separator=dimension_separator)
     if isinstance(store, (str, os.PathLike)):
         return _store_at(os.fspath(store), storage_options, mode, dimension_separator)
+    if type(store).__name__ == "StorePath":
+        return _store_below(store, mode)
     adopted = _adopt(store, storage_options, mode, dimension_separator)
     if adopted is not None:
         return adopted
@@ -92,6 +95,16 @@ def normalize_store_arg(
         mapping: Store = store
         return mapping
     raise StoreArgumentError(store)
+
+
+def _store_below(place: Client, mode: str) -> Store:
+    """Return the store of the keys below a path in a store, which an object of zarr-python 3 names."""
+    store = normalize_store_arg(place.store, mode=mode)
+    if not place.path:
+        return store
+    from zarrcy.storage.places import store_below
+
+    return store_below(store, place.path)
 
 
 def _is_draft(version: ZarrFormat | None) -> bool:

@@ -160,6 +160,6 @@ class Coordinates:
 
 def _chunk_keys(array: Array) -> list[Key]:
     """Return the keys of the stored values of an array with one axis."""
-    keys = array.metadata.chunk_keys
+    keys = array.description.chunk_keys
     prefix = keys.root + array.node.prefix
-    return [prefix + keys.name((i,)) for i in range(array.metadata.count_stored_values())]
+    return [prefix + keys.name((i,)) for i in range(array.description.count_stored_values())]

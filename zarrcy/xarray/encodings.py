@@ -122,11 +122,11 @@ def codecs_of(array: Array) -> dict[str, Option]:
             "filters": tuple(array.filters or ()),
             "shards": None,
         }
-    filters, serializer, compressors = _split(array.metadata, array.codecs)
+    filters, serializer, compressors = _split(array.description, array.codecs)
     return {
         "compressors": tuple(map(StoredCodec, compressors)),
         "filters": tuple(map(StoredCodec, filters)),
-        "shards": array.shards if array.metadata.rectilinear_axes is None else stored_lengths(array),
+        "shards": array.shards if array.description.rectilinear_axes is None else stored_lengths(array),
         "serializer": None if serializer is None else StoredCodec(serializer),
     }
 
@@ -144,7 +144,7 @@ def stored_lengths(array: Array) -> tuple[int | tuple[int, ...], ...]:
     tuple of int or tuple of int
         One item for each axis.
     """
-    metadata = array.metadata
+    metadata = array.description
     sizes = (tuple(axis.sizes(n)) or (0,) for axis, n in zip(metadata.stored_axes, array.shape, strict=True))
     return tuple(
         lengths[0] if len(set(lengths[:-1])) <= 1 and lengths[-1] <= lengths[0] else lengths

@@ -362,7 +362,7 @@ class ZarrcyStore(AbstractWritableDataStore):
         dims, attributes = dimensions_and_attributes(array)
         coordinates = self._coordinates if dims == (name,) else None
         wrapper = LazyArray(array, coordinates)
-        stored = stored_lengths(array) if array.metadata.rectilinear_axes is not None else array.shards
+        stored = stored_lengths(array) if array.description.rectilinear_axes is not None else array.shards
         chunks = array.chunks if stored is None or array.shards is not None else stored
         encoding: dict[str, Option] = {
             "chunks": chunks,

@@ -63,7 +63,7 @@ def dimensions_and_attributes(array: Array) -> tuple[tuple[Hashable, ...], dict[
 
 def _dimensions_of_nczarr(array: Array) -> list[str] | None:
     """Return the names that netCDF-C stores as absolute paths; None if it did not write the array."""
-    for members in (array.metadata.extra_fields, array.attrs):
+    for members in (array.description.extra_fields, array.attrs):
         for name in ("_NCZARR_ARRAY", "_nczarr_array"):
             document = members.get(name)
             if isinstance(document, Mapping):

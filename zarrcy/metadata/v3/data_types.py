@@ -121,7 +121,7 @@ def parse_dtype(member: Member, depth: int = 0) -> DataType:
         config = ext.allow_only("unit", "scale_factor")
         unit = config.require("unit").choice(*_UNITS).replace("μ", "u")
         scale = config.require("scale_factor").integer(1, 2**31 - 1)
-        if unit == "generic":
+        if unit == "generic" and scale == 1:
             return DataType(np.dtype(_TIMES[name]))
         return DataType(np.dtype(f"{_TIMES[name]}[{scale}{unit}]"))
     if name in ("struct", "structured"):

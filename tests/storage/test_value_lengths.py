@@ -1,14 +1,17 @@
 """A stored value that is far longer than it can be is refused by its length, before it is read."""
 
 import contextlib
+import dbm.dumb
 import errno
 import http.server
 import os
 import sys
 import threading
+import tracemalloc
 import uuid
 import zipfile
 
+import mongomock
 import numcodecs
 import numpy as np
 import obstore.store
@@ -20,7 +23,18 @@ from servers import HOST, redis_port_fixture, s3_endpoint_fixture  # noqa: F401
 
 import zarrcy
 from zarrcy.errors import ChunkDecodeError, ValueLengthError
-from zarrcy.storage import DirectoryStore, LMDBStore, SQLiteStore, ZipStore
+from zarrcy.storage import (
+    DBMStore,
+    DirectoryStore,
+    LMDBStore,
+    LRUStoreCache,
+    MongoDBStore,
+    N5FSStore,
+    N5Store,
+    NestedDirectoryStore,
+    SQLiteStore,
+    ZipStore,
+)
 from zarrcy.storage.local import atomic_files
 from zarrcy.storage.remote.azure import ABSStore
 from zarrcy.storage.remote.fsspec import FSStore
@@ -309,6 +323,70 @@ def test_a_document_on_a_server_far_longer_than_it_can_be_is_not_read(long_value
             with pytest.raises(ValueError, match=key):
                 store.read_values([key], 2**22)
             assert long_values.n_sent < 64 * 2**20
+
+
+# Kind -> a function that opens the store below a path.
+STORES = {
+    "directory": DirectoryStore,
+    "nested": NestedDirectoryStore,
+    "zip": lambda path: ZipStore(path, mode="a"),
+    "sqlite": SQLiteStore,
+    "lmdb": LMDBStore,
+    "dbm": lambda path: DBMStore(path, open=dbm.dumb.open),
+    "mongodb": lambda path: MongoDBStore(collection=path.replace("/", "-")),
+    "fsspec": lambda path: FSStore(f"file://{path}"),
+    "fsspec memory": lambda path: FSStore(f"memory:/{path}"),
+    "obstore": lambda path: ObjectStore(obstore.store.LocalStore(path, mkdir=True)),
+    "obstore memory": lambda path: ObjectStore(obstore.store.MemoryStore()),
+    "n5": N5Store,
+    "n5 fsspec": lambda path: N5FSStore(f"file://{path}"),
+    "cache": lambda path: LRUStoreCache(DirectoryStore(path), None),
+    "cache of fsspec": lambda path: LRUStoreCache(FSStore(f"file://{path}"), None),
+    "cache of sqlite": lambda path: LRUStoreCache(SQLiteStore(path), None),
+}
+# Stores of which no length is known before a value is read. MongoDB stores at most 16 MB under a key.
+READ_FIRST = {"dbm", "mongodb"}
+
+
+def memory_of(action):
+    """Return the most memory that a call uses at a moment, in bytes."""
+    tracemalloc.start()
+    try:
+        action()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_every_store_refuses_a_long_chunk_and_those_that_know_lengths_do_not_read_it(tmp_path, kind):
+    with mongomock.patch() if kind == "mongodb" else contextlib.nullcontext():
+        store = STORES[kind](str(tmp_path / "a"))
+        a = zarrcy.create(128, chunks=64, dtype="i4", compressor=None, store=store)
+        a[:64] = np.arange(64)
+        raw = {"n5": DirectoryStore, "n5 fsspec": STORES["fsspec"]}.get(kind, lambda path: store)
+        raw(str(tmp_path / "a"))["1"] = bytes(FAR_TOO_LONG if kind != "mongodb" else 2**23)
+        if kind.startswith("cache"):
+            store.invalidate()
+        a = zarrcy.open_array(store, mode="r" if kind == "zip" else "r+")
+
+        def read():
+            with pytest.raises(ChunkDecodeError, match="'1'"):
+                a[64:]
+            with pytest.raises(ChunkDecodeError, match="'1'"):
+                a[...]
+            with pytest.raises(ChunkDecodeError, match="'1'"):
+                a[70:90:3]
+
+        def write():
+            with pytest.raises(ChunkDecodeError, match="'1'"):
+                a[65] = 3
+
+        for action in (read, write)[: 1 if kind == "zip" else 2]:
+            used = memory_of(action)
+            assert kind in READ_FIRST or used < FAR_TOO_LONG / 4
+        assert (a[:64] == np.arange(64)).all()
+        assert [problem.key for problem in zarrcy.verify(store).problems] == ["1"]
 
 
 def test_an_inner_chunk_far_longer_than_it_can_be_is_not_read(tmp_path):

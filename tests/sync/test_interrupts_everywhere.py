@@ -87,6 +87,23 @@ def sqlite(folder):
         use(store)
 
 
+def lmdb(folder):
+    pytest.importorskip("lmdb")
+    with zarrcy.LMDBStore(folder / "a.lmdb", map_size=2**24) as store:
+        use(store)
+
+
+def import_netcdf(folder):
+    h5py = pytest.importorskip("h5py")
+    path = folder / "source.nc"
+    if not path.exists():
+        with h5py.File(path, "w") as file:
+            file.create_dataset("a", data=VALUES, chunks=(5, 5))
+            file.create_dataset("b/c", data=np.arange(20))
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert main(["import", str(path), str(folder / "imported"), "--overwrite"]) == 0
+
+
 def archive(folder):
     with zarrcy.ZipStore(folder / "a.zip", mode="w") as store:
         zarrcy.array(VALUES, chunks=5, store=store)
@@ -113,8 +130,8 @@ def use(store, **options):
 
 
 OPERATIONS = [
-    copy, copy_to_archive, copy_all, convert, verify, repair, consolidate, save, delete, sqlite, archive, chunks,
-    shards,
+    copy, copy_to_archive, copy_all, convert, verify, repair, consolidate, save, delete, sqlite, lmdb, archive,
+    chunks, shards, import_netcdf,
 ]  # fmt: skip
 
 

@@ -136,6 +136,27 @@ def test_an_array_is_read_after_an_interrupted_read(slow):
     assert a[:].tolist() == list(range(10))
 
 
+@pytest.mark.parametrize("ignores", [False, True])
+def test_the_requests_of_an_interrupted_write_of_many_chunks_are_cancelled_or_named(slow, ignores):
+    a = zarrcy.zeros((8, 2**16), chunks=(1, 2**16), dtype="i8", store=FSStore("a", fs=slow))
+    files = dict(slow.files)
+    slow.ignores_cancellation = ignores
+    exc = interrupted(slow, lambda: a.__setitem__(..., 1), 8)
+    # several threads sent them
+    assert "8 requests that were sent may still be carried out: 0.0, 1.0" in exc.__notes__[-1]
+    # on a busy machine, threads may need more than the second for which the call waits
+    deadline = time.monotonic() + 300
+    while len(slow.cancelled) < 8 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(slow.cancelled) == 8
+    assert slow.files == files
+    slow.is_stuck = False
+    while ignores and slow.n_waiting and time.monotonic() < deadline:
+        time.sleep(0.01)
+    a[...] = 2
+    assert (a[...] == 2).all()
+
+
 def test_a_call_inside_of_another_event_loop_is_cancelled(slow):
     """A notebook runs an event loop in the thread of the user."""
     store = FSStore("a", fs=slow)

@@ -194,6 +194,13 @@ def test_a_read_of_an_array_from_a_silent_server_can_be_interrupted(server, make
     assert a[...].tolist() == list(range(shape))
 
 
+def test_a_write_of_many_chunks_to_a_silent_server_is_named(server):
+    a = zarrcy.zeros((8, 2**16), chunks=(1, 2**16), dtype="i8", store=on_s3(server))
+    exc = interrupted(server, lambda: a.__setitem__(..., 1), 8)
+    assert "8 requests that were sent may still be carried out: 0.0, 1.0" in exc.__notes__[-1]
+    assert list(server.values) == [".zarray"]
+
+
 def test_an_array_on_a_silent_server_can_be_opened_later(server):
     zarrcy.create(2, store=server.values)[...] = 5
     store = on_s3(server)

@@ -64,6 +64,8 @@ class ChunkContext(Record):
         Whether the store holds values in the memory of this process.
     may_share : bool
         Whether several threads may read and write chunks at the same time.
+    may_share_codecs : bool
+        Whether several threads may encode chunks at the same time, also if only one may call the store.
     is_shareable : bool
         Whether several threads can read and write chunks faster than one.
     batch, shared_batch : int
@@ -94,6 +96,7 @@ class ChunkContext(Record):
     has_files: bool
     is_in_memory: bool
     may_share: bool
+    may_share_codecs: bool
     is_shareable: bool
     batch: int
     shared_batch: int
@@ -108,8 +111,8 @@ class ChunkContext(Record):
             and thread_pool.n_threads() > 1
         )
 
-    def reads_ahead(self, n_pieces: int) -> bool:
-        """Return whether a read of `n_pieces` pieces sends requests while it decodes what others brought."""
+    def works_ahead(self, n_pieces: int) -> bool:
+        """Return whether requests of a read or write of `n_pieces` pieces are in flight while it decodes or encodes."""
         return (
             self.has_latency
             and n_pieces > 1
@@ -125,6 +128,15 @@ class ChunkContext(Record):
         if self.native_path is None or self.is_shareable:
             return 1
         return self.native_path.n_threads(n_pieces, n_pieces * self.layout.nbytes)
+
+    def encoding_threads(self, n_pieces: int) -> int:
+        """Return how many threads encode a batch of chunks on the fallback path, see `batch_threads`."""
+        if self.is_shareable or not self.may_share_codecs:
+            return 1
+        nbytes = self.layout.nbytes
+        if nbytes < self.policy.thread_min_chunk_nbytes or n_pieces * nbytes < self.policy.threads_min_nbytes:
+            return 1
+        return min(thread_pool.n_threads(), n_pieces)
 
     def writes_in_threads(self, n_pieces: int) -> bool:
         """Return whether several threads write `n_pieces` chunks. With a synchronizer, one thread does."""

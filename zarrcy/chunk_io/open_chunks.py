@@ -239,6 +239,7 @@ class _Opening(Record):
             has_files=access.directory_of(store) is not None,
             is_in_memory=is_in_memory,
             may_share=may_share,
+            may_share_codecs=not dtype.hasobject and (native_path is not None or pipeline.has_own_codecs),
             is_shareable=may_share and (native_path is not None or nbytes >= policy.thread_min_chunk_nbytes),
             batch=batch,
             shared_batch=max(1, min(batch, policy.shared_batch_nbytes // max(1, nbytes))),

@@ -68,7 +68,7 @@ class UnshardedChunkIO:
         def make_reader() -> ChunkReader:
             return reader_type(plan, context, out, field, prezeroed)
 
-        if context.reads_ahead(plan.n_pieces) and not shared:
+        if context.works_ahead(plan.n_pieces) and not shared:
             from zarrcy.sync.io_depth import groups_of_requests
             from zarrcy.sync.overlap import overlap
 
@@ -110,6 +110,8 @@ class UnshardedChunkIO:
             ChunkWriter(plan, context, value, field)(0, 1)
             return
         shared = context.writes_in_threads(plan.n_pieces)
+        if not shared and context.works_ahead(plan.n_pieces) and self._write_ahead(plan, value, field):
+            return
         # A writer that holds the locks of many chunks keeps others waiting: use small batches where larger ones
         # gain nothing.
         small = shared or context.is_in_memory
@@ -117,6 +119,35 @@ class UnshardedChunkIO:
             self._run_files(lambda: ChunkWriter(plan, context, value, field), plan, shared, self.writes)
             return
         self._run(lambda: ChunkWriter(plan, context, value, field), plan, shared, small)
+
+    def _write_ahead(self, plan: Plan, value: AnyArray, field: Field | None) -> bool:
+        """Write to a store with latency: encode chunks while others are sent. Returns False if that cannot be done.
+
+        All locks are taken at once: a writer that waits for a lock must not hold others that it could release.
+        """
+        from zarrcy.sync.io_depth import groups_of_requests
+        from zarrcy.sync.overlap import overlap
+
+        context = self.context
+        numbers = [n for n in range(plan.n_pieces) if field is not None or not plan.complete(n)]
+        if numbers and context.locks.synchronizer is not None:
+            # each of its locks is held as short as possible
+            return False
+        keys = [key for n in numbers for key in plan.keys(n, n + 1, context.prefix, context.separator)]
+        size, at_once = groups_of_requests(context.batch, plan.n_pieces)
+        lock = context.locks.lock_all(keys)
+        try:
+            if keys:
+                lock.acquire()
+            overlap(
+                lambda: ChunkWriter(plan, context, value, field).steps,
+                batches(plan.n_pieces, size),
+                at_once,
+                writes=True,
+            )
+        finally:
+            lock.release()
+        return True
 
     def _write_files(self, plan: Plan, value: AnyArray) -> None:
         """Write chunk files on the native path, and what it returns in part or on the fallback path."""

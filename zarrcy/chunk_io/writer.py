@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from zarrcy.chunk_io.context import ChunkContext
 from zarrcy.chunk_io.native import FileWrite, is_uniform
-from zarrcy.chunk_io.pieces import box_plan, flat_memory
+from zarrcy.chunk_io.pieces import batches, box_plan, flat_memory
 from zarrcy.codecs import StageError
 from zarrcy.errors import ChunkEncodeError, NotErasableError
 from zarrcy.storage import access
+from zarrcy.sync import thread_pool
 from zarrcy.types import AnyArray, Buffer, Field, Key, Plan
+
+if TYPE_CHECKING:
+    from zarrcy.sync.overlap import Steps
 
 
 class PartialFileWriter:
@@ -83,6 +90,8 @@ class ChunkWriter:
         self.uniform_is_known = False
         self.values: dict[Key, Buffer] = {}
         self.empty: list[Key] = []
+        # whether encoded chunks are copied out of memory that is used again, because they are sent later
+        self.copies = False
 
     def __call__(self, first: int, last: int) -> None:
         """Write the pieces ``first <= number < last``."""
@@ -91,6 +100,25 @@ class ChunkWriter:
             self._write(first, keys)
         else:
             self._write_synchronized(first, keys)
+
+    def steps(self, first: int, last: int) -> Steps:
+        """Yield the requests that write the pieces ``first <= number < last``: see `zarrcy.sync.overlap`.
+
+        The caller holds the locks of the chunks that are written in part.
+        """
+        from zarrcy.sync.overlap import Change, Request
+
+        self.copies = True
+        keys = self.plan.keys(first, last, self.context.prefix, self.context.separator)
+        fallback_pieces = self._encode_whole(first, keys)
+        partial = [key for number, key in fallback_pieces if not self.replaces(number)]
+        stored: dict[Key, Buffer | None] = {}
+        if partial:
+            request = Request(functools.partial(self.context.fetch_uncached, partial))
+            yield request
+            stored = dict(zip(partial, request.answer, strict=True))
+        self._encode_pieces(fallback_pieces, stored)
+        yield Change(self.flush, keys)
 
     def _write(self, first: int, keys: list[Key]) -> None:
         fallback_pieces = self._encode_whole(first, keys)
@@ -109,9 +137,29 @@ class ChunkWriter:
 
     def _write_pieces(self, pieces: list[tuple[int, Key]], stored: dict[Key, Buffer | None]) -> None:
         """Write chunks by piece number and key; `stored` has the present values of partly written chunks."""
-        for number, key in pieces:
-            self.put(number, key, key not in stored, stored.pop(key, None))
+        self._encode_pieces(pieces, stored)
         self.flush()
+
+    def _encode_pieces(self, pieces: list[tuple[int, Key]], stored: dict[Key, Buffer | None]) -> None:
+        """Encode chunks on the fallback path, in several threads if that is faster."""
+
+        def encode(writer: ChunkWriter, first: int, last: int) -> None:
+            for number, key in pieces[first:last]:
+                writer.put(number, key, key not in stored, stored.pop(key, None))
+
+        n_threads = self.context.encoding_threads(len(pieces))
+        if n_threads == 1:
+            encode(self, 0, len(pieces))
+            return
+        thread_pool.share(
+            lambda: functools.partial(encode, self.beside()), batches(len(pieces), 1), n_threads
+        )
+
+    def beside(self) -> ChunkWriter:
+        """Return a writer for another thread, which keeps its chunks with those of this writer."""
+        writer = ChunkWriter(self.plan, self.context, self.value, self.field)
+        writer.values, writer.empty, writer.copies = self.values, self.empty, True
+        return writer
 
     def _encode_whole(self, first: int, keys: list[Key]) -> list[tuple[int, Key]]:
         """Encode replaced chunks on the native path, and return number and key of the pieces left over."""
@@ -178,7 +226,7 @@ class ChunkWriter:
         chunk = self._fresh_chunk(number, complete, key, stored)
         encoded = self._encode(key, chunk)
         self.keep(key, encoded)
-        if not isinstance(encoded, bytes):
+        if not (self.copies or isinstance(encoded, bytes)):
             # it may share the memory of the scratch chunk: send it before that is used again
             self.flush()
 
@@ -236,7 +284,7 @@ class ChunkWriter:
         if encoded is None:
             self.empty.append(key)
         else:
-            self.values[key] = encoded
+            self.values[key] = access.as_bytes(encoded) if self.copies else encoded
 
     def flush(self) -> None:
         """Send the kept chunks to the store."""

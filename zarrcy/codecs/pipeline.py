@@ -270,6 +270,11 @@ class Pipeline:
         """Whether all filters are those of numcodecs or zarrcy, which several threads can use at once."""
         return all(is_own(stage.codec) for stage in self.filters)
 
+    @property
+    def has_own_codecs(self) -> bool:
+        """Whether all codecs are those of numcodecs or zarrcy."""
+        return self.has_own_filters and all(is_own(stage.codec) for stage in self.compressors)
+
     def native_pipeline(self) -> NativePipeline | None:
         """Return what the native path does with the chunks.
 

@@ -404,7 +404,7 @@ def _choose_depth(
         )
     if context.has_latency:
         size, at_once = io_depth.groups_of_requests(context.batch, n_pieces)
-        in_flight = size * at_once if context.reads_ahead(n_pieces) else context.batch
+        in_flight = size * at_once if context.works_ahead(n_pieces) else context.batch
         return thread_pool.Choice(min(in_flight, most), "requests to a server, bounded in number and bytes")
     return thread_pool.Choice(min(context.batch, most), "the values of one batch")
 

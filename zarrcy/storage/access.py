@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import cast
+from typing import TypeVar, cast
 
 from zarrcy.errors import NotErasableError, PartlyDoneError, ReadOnlyError, StoredTypeError
 from zarrcy.storage.base import BaseStore, flat, offers
@@ -41,6 +41,9 @@ from zarrcy.storage.capabilities import (
 from zarrcy.storage.json_reader import MAX_CONSOLIDATED_NBYTES
 from zarrcy.storage.listing import listdir
 from zarrcy.types import JSON, Buffer, Key, Store
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 Reader = Callable[[list[Key]], list[Buffer | None]]
 """Maps keys to stored values, None for a key that does not exist."""
@@ -231,7 +234,7 @@ def batch_nbytes(store: Store) -> int:
     network: the batch is then bounded by the memory that is left. With other stores, values that wait for decoding
     would leave the processor's cache; values in memory cost nothing.
     """
-    if offers(mapping_of(store), "getitems"):
+    if offers(mapping_of(store), "getitems") or has_latency(store):
         if is_local(store):
             return 8 * 2**20
         from zarrcy.sync.io_depth import recent_most_nbytes
@@ -397,9 +400,10 @@ def reader(store: Store) -> Reader:
 def _unchecked_reader(store: Store) -> Reader:
     if offers(store, "getitems"):
         return _batch_reader(cast(ReadsMany, store))
-    if type(store) is dict or has_capability(type(store), "get"):
-        return _reader_of(store.get)
-    return _reader_of(lambda key: get(store, key))
+    get_one = store.get if has_capability(type(store), "get") else lambda key: get(store, key)
+    if has_latency(store):
+        return lambda keys: _map_requests(get_one, keys, reads=True)
+    return _reader_of(get_one)
 
 
 def document_reader(store: Store) -> Reader:
@@ -514,7 +518,10 @@ def writer(store: Store) -> Writer:
         for key, value in values.items():
             setitem(key, value)
 
-    return write
+    def write_at_once(values: dict[Key, Buffer]) -> None:
+        _map_requests(lambda item: setitem(*item), values.items())
+
+    return write_at_once if has_latency(store) else write
 
 
 def _dict_writer(values_by_key: dict[Key, Buffer]) -> Writer:
@@ -560,7 +567,18 @@ def deleter(store: Store) -> Deleter:
         for key in keys:
             discard(store, key)
 
-    return delete
+    def delete_at_once(keys: Iterable[Key]) -> None:
+        _map_requests(lambda key: discard(store, key), keys)
+
+    return delete_at_once if has_latency(store) else delete
+
+
+def _map_requests(request: Callable[[_T], _R], items: Iterable[_T], reads: bool = False) -> list[_R]:
+    """Call a function for each item, many times at once, because the store has latency."""
+    from zarrcy.storage.remote.concurrent import map_requests
+    from zarrcy.sync.io_depth import REQUESTS_AT_ONCE, values_at_once
+
+    return map_requests(request, items, values_at_once(REQUESTS_AT_ONCE), reads=reads)
 
 
 def discard(store: Store, key: Key) -> None:

@@ -157,7 +157,8 @@ class HasLatency(Protocol):
     def has_latency(self) -> bool:
         """Return whether requests take long, and may be sent from several threads at the same time.
 
-        Reads then use few requests, and send some of them while they decode the values of others.
+        Reads then use few requests, and send some of them while they decode the values of others. Writes send values
+        while they encode others. A store without `getitems` and `setitems` is called for many keys at the same time.
         """
 
 

@@ -1,18 +1,20 @@
-"""Send requests to a store while the answers to others are decoded.
+"""Send requests to a store while the answers to others are decoded, or the values of others are encoded.
 
 A task is a generator: it yields one `Request` after the other, and goes on when the request was answered. Requests are
 sent by threads that wait; the generators run in the thread of the caller, so no thread but that one touches its memory.
-Loaded when a store with latency is read.
+Loaded when a store with latency is read or written.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
+from zarrcy.sync import in_flight
+from zarrcy.sync.in_flight import GRACE, CallInFlight
 from zarrcy.sync.key_locks import WorkerGroup
 from zarrcy.sync.thread_pool import ThreadPool
 
@@ -68,6 +70,28 @@ class Request(Generic[T]):
         return self._answers.pop()
 
 
+class Change(Request[None]):
+    """A call that changes a store.
+
+    Parameters
+    ----------
+    call : callable
+        Takes no arguments.
+    keys : sequence of str
+        The keys that it changes.
+    """
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, call: Callable[[], None], keys: Sequence[str]) -> None:
+        super().__init__(call)
+        self._keys = keys
+
+    def send(self) -> None:
+        with in_flight.changing(self._keys):
+            self._call()
+
+
 def drive(steps: Steps) -> None:
     """Run a generator of requests in this thread, one request after the other."""
     for request in steps:
@@ -93,12 +117,17 @@ class _Slot:
 
 
 def overlap(
-    make_task: Callable[[], Callable[[int, int], Steps]], ranges: Iterable[tuple[int, int]], at_once: int
+    make_task: Callable[[], Callable[[int, int], Steps]],
+    ranges: Iterable[tuple[int, int]],
+    at_once: int,
+    *,
+    writes: bool = False,
 ) -> None:
     """Run tasks for all ranges, with at most `at_once` requests in flight.
 
-    The first exception is raised. No further request is sent then; those that were sent are not waited for, and their
-    answers are dropped.
+    The first exception is raised, and no further request is sent then. Requests of a read that were sent are not waited
+    for, and their answers are dropped. Those of a write are waited for after a request failed; after another exception,
+    such as one of a signal handler, for one second. It then has a note that names the keys that may still change.
 
     Parameters
     ----------
@@ -108,15 +137,18 @@ def overlap(
         The arguments ``(first, last)`` of the task.
     at_once : int
         Most requests in flight.
+    writes : bool, default False
+        Whether the requests change the store.
     """
     remaining = iter(ranges)
     waiting: SimpleQueue[_Slot | None] = SimpleQueue()
     answered: SimpleQueue[_Slot] = SimpleQueue()
 
     def work() -> None:
-        while (slot := waiting.get()) is not None and not group.is_stopping:
-            slot.send()
-            answered.put(slot)
+        with sent.in_this_thread():
+            while (slot := waiting.get()) is not None and not group.is_stopping:
+                slot.send()
+                answered.put(slot)
         # the next thread ends, too
         waiting.put(None)
 
@@ -132,20 +164,42 @@ def overlap(
                 return False
             slot.steps = slot.task(*part)
 
-    # the answers of requests that were sent belong to this call only
-    with WorkerGroup(work, stop=partial(waiting.put, None), grace=0.0) as group:
-        n_active = 0
+    def exchange() -> BaseException | None:
+        """Send all requests. Returns why one failed, if others that were sent change the store."""
+        n_active, n_threads, n_busy = 0, 0, _pool.n_busy
         while n_active < at_once and advance(_Slot(make_task())):
             n_active += 1
-        has_threads = n_active > 0 and _pool.start(group, n_active, _pool.n_busy + n_active) > 0
+            # the first requests are in flight while the values of the next ones are encoded
+            n_threads += _pool.start(group, 1, n_busy + n_active)
         while n_active:
-            slot = _next_of(answered) if has_threads else waiting.get()
+            slot = _next_of(answered) if n_threads else waiting.get()
             assert slot is not None, "the queue ends after this loop"
-            if not has_threads:
+            if not n_threads:
                 slot.send()
-            if slot.failure is not None:
+            if slot.failure is None:
+                n_active -= not advance(slot)
+            elif writes:
+                return slot.failure
+            else:
                 raise slot.failure
-            n_active -= not advance(slot)
+        return None
+
+    # the answers of requests that were sent belong to this call only
+    group = WorkerGroup(work, stop=partial(waiting.put, None), grace=GRACE if writes else 0.0)
+    sent = CallInFlight(group)
+    try:
+        with group:
+            try:
+                failure = exchange()
+            except BaseException:
+                sent.is_ended = True
+                raise
+    except BaseException as exc:
+        if sent.changing:
+            exc.add_note(in_flight.describe(sorted(sent.changing)))
+        raise
+    if failure is not None:
+        raise failure
 
 
 def _next_of(answered: SimpleQueue[_Slot]) -> _Slot:

@@ -50,7 +50,7 @@ class ShardedChunkIO:
             context.batch if context.files is None else max(context.batch, context.policy.shard_file_pieces)
         )
         size, at_once = max(1, min(most, -(-plan.n_pieces // n))), 0
-        if n == 1 and context.reads_ahead(plan.n_pieces):
+        if n == 1 and context.works_ahead(plan.n_pieces):
             from zarrcy.sync.io_depth import GROUPS
 
             # a shard that fits into a batch is not cut
@@ -80,6 +80,9 @@ class ShardedChunkIO:
         n_shards = len(pieces.keys)
         shared = n_shards > 1 and context.writes_in_threads(plan.n_pieces)
         n = min(thread_pool.n_threads(), n_shards) if shared else 1
+        works_ahead = not shared and n_shards > 1 and context.works_ahead(plan.n_pieces)
+        if works_ahead and self._write_ahead(plan, value, field, pieces):
+            return
         at_once = context.shards_at_once
         batches = ((number, min(number + at_once, n_shards)) for number in range(0, n_shards, at_once))
         writes_files = (
@@ -94,6 +97,32 @@ class ShardedChunkIO:
         encodes_in_threads = n_shards == 1 and context.uses_threads(plan.n_pieces, value.nbytes)
         n_inner = thread_pool.n_threads() if encodes_in_threads else 1
         thread_pool.share(lambda: writer_type(plan, context, value, field, pieces, n_inner), batches, n)
+
+    def _write_ahead(self, plan: Plan, value: AnyArray, field: Field | None, pieces: PiecesByShard) -> bool:
+        """Write to a store with latency, see `UnshardedChunkIO`. Returns False if that cannot be done."""
+        from zarrcy.sync.io_depth import groups_of_requests
+        from zarrcy.sync.overlap import overlap
+
+        context, n_shards = self.context, len(pieces.keys)
+
+        def make_writer() -> ShardWriter:
+            return ShardWriter(plan, context, value, field, pieces)
+
+        writer = make_writer()
+        writes = map(writer.shard_write, range(n_shards))
+        partial = [write.key for write in writes if not write.replaces_all]
+        if partial and context.locks.synchronizer is not None:
+            return False
+        size, at_once = groups_of_requests(context.shards_at_once, n_shards)
+        lock = context.locks.lock_all(partial)
+        try:
+            if partial:
+                lock.acquire()
+            ranges = ((number, min(number + size, n_shards)) for number in range(0, n_shards, size))
+            overlap(lambda: make_writer().steps, ranges, at_once, writes=True)
+        finally:
+            lock.release()
+        return True
 
     def is_aligned(self, plan: Plan) -> bool:
         """Return whether a plan covers all of each shard that it touches, as far as inside the array."""

@@ -7,20 +7,26 @@ chunks of a shard are changed in memory, and the shard is assembled again.
 
 from __future__ import annotations
 
+import functools
 from contextlib import nullcontext
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarrcy.chunk_io.native import is_uniform
+from zarrcy.chunk_io.pieces import batches
 from zarrcy.chunk_io.sharding.context import ShardContext
 from zarrcy.chunk_io.sharding.pieces import PiecesByShard
 from zarrcy.chunk_io.sharding.shard_file import NewShard, OldShard
 from zarrcy.chunk_io.writer import ChunkWriter
 from zarrcy.errors import NotErasableError
 from zarrcy.storage import access
+from zarrcy.sync import thread_pool
 from zarrcy.types import AnyArray, Buffer, Field, Key, Plan
+
+if TYPE_CHECKING:
+    from zarrcy.sync.overlap import Steps
 
 
 class ShardWrite(NamedTuple):
@@ -75,7 +81,7 @@ class ShardWriter(ChunkWriter):
 
     def __call__(self, first: int, last: int) -> None:
         """Write the shards ``first <= number < last``: read and store those of one call together."""
-        writes = [self._shard_write(shard) for shard in range(first, last)]
+        writes = [self.shard_write(shard) for shard in range(first, last)]
         partial = [write.key for write in writes if not write.replaces_all]
         if self.context.locks.synchronizer is not None:
             for write in writes:
@@ -89,7 +95,8 @@ class ShardWriter(ChunkWriter):
         finally:
             lock.release()
 
-    def _shard_write(self, shard: int) -> ShardWrite:
+    def shard_write(self, shard: int) -> ShardWrite:
+        """Return what is written to a shard."""
         pieces = self.pieces
         run = slice(pieces.first[shard], pieces.first[shard + 1])
         numbers, chunks = pieces.pieces[run], pieces.chunks[run]
@@ -98,21 +105,37 @@ class ShardWriter(ChunkWriter):
 
     def write_shards(self, writes: list[ShardWrite]) -> None:
         """Write some shards, whose locks the caller holds."""
-        context = self.context
         partial = [write.key for write in writes if not write.replaces_all]
-        stored = dict(zip(partial, context.fetch_uncached(partial) if partial else (), strict=True))
-        assembled: dict[Key, Buffer] = {}
-        empty: list[Key] = []
-        for write in writes:
-            shard = self._assemble(write, stored.pop(write.key, None))
-            if shard is None:
-                empty.append(write.key)
-            else:
-                assembled[write.key] = shard
+        stored = dict(zip(partial, self.context.fetch_uncached(partial) if partial else (), strict=True))
+        self._store(self._assemble_all(writes, stored))
+
+    def steps(self, first: int, last: int) -> Steps:
+        """Yield the requests that write the shards ``first <= number < last``: see `ChunkWriter.steps`."""
+        from zarrcy.sync.overlap import Change, Request
+
+        writes = [self.shard_write(shard) for shard in range(first, last)]
+        partial = [write.key for write in writes if not write.replaces_all]
+        stored: dict[Key, Buffer | None] = {}
+        if partial:
+            request = Request(functools.partial(self.context.fetch_uncached, partial))
+            yield request
+            stored = dict(zip(partial, request.answer, strict=True))
+        shards = self._assemble_all(writes, stored)
+        yield Change(functools.partial(self._store, shards), list(shards))
+
+    def _assemble_all(
+        self, writes: list[ShardWrite], stored: dict[Key, Buffer | None]
+    ) -> dict[Key, Buffer | None]:
+        """Return the new values of shards by their keys, None for a shard that has no chunks."""
+        return {write.key: self._assemble(write, stored.pop(write.key, None)) for write in writes}
+
+    def _store(self, shards: dict[Key, Buffer | None]) -> None:
+        """Store the shards that have chunks, and delete the others."""
+        assembled = {key: shard for key, shard in shards.items() if shard is not None}
         if assembled:
-            context.store_many(assembled)
-        if empty:
-            self._delete(empty)
+            self.context.store_many(assembled)
+        if len(assembled) < len(shards):
+            self._delete([key for key, shard in shards.items() if shard is None])
 
     def _delete(self, keys: list[Key]) -> None:
         """Delete shards. Where the store can't delete keys, store shards without chunks in their place."""
@@ -131,12 +154,52 @@ class ShardWriter(ChunkWriter):
         """Return the new value of a shard; None if it has no chunks."""
         key = write.key
         self.chunks = {} if stored is None else self._chunks_of(key, stored)
-        for number, self.chunk in zip(write.numbers.tolist(), write.chunks.tolist(), strict=True):
-            complete = self.replaces(number)
-            name = f"{key} (inner chunk {self.chunk})"
-            self.put(number, name, complete, None if complete else self.chunks.get(self.chunk))
+        pieces = self._encode_natively(write)
+
+        def encode(writer: ShardWriter, first: int, last: int) -> None:
+            for number, writer.chunk in pieces[first:last]:
+                complete = writer.replaces(number)
+                name = f"{key} (inner chunk {writer.chunk})"
+                writer.put(number, name, complete, None if complete else writer.chunks.get(writer.chunk))
+
+        n_threads = self.context.encoding_threads(len(pieces))
+        if n_threads == 1:
+            encode(self, 0, len(pieces))
+        else:
+            thread_pool.share(
+                lambda: functools.partial(encode, self.beside()), batches(len(pieces), 1), n_threads
+            )
         chunks, self.chunks = self.chunks, {}
         return self.context.shards.index.assemble(chunks) if chunks else None
+
+    def _encode_natively(self, write: ShardWrite) -> list[tuple[int, int]]:
+        """Encode the chunks of a shard that are replaced, and return number and chunk of the pieces left over."""
+        context, native_path = self.context, self.context.native_path
+        pieces = list(zip(write.numbers.tolist(), write.chunks.tolist(), strict=True))
+        if native_path is None or self.field is not None or self.value.dtype != context.dtype:
+            return pieces
+        queue = native_path.queue(
+            self.plan, self.layout, self.value, context.fill_bytes, numbers=write.numbers
+        )
+        n_threads = context.batch_threads(len(pieces))
+        encoded = native_path.encode(queue, self.uniform, context.write_empty_chunks, n_threads)
+        if encoded is None:
+            return pieces
+        left = []
+        for piece, chunk in zip(pieces, encoded, strict=True):
+            if isinstance(chunk, bool):
+                left.append(piece)
+            elif chunk is None:
+                self.chunks.pop(piece[1], None)
+            else:
+                self.chunks[piece[1]] = chunk
+        return left
+
+    def beside(self) -> ShardWriter:
+        """Return a writer for another thread, which keeps its chunks with those of this writer."""
+        writer = ShardWriter(self.plan, self.context, self.value, self.field, self.pieces)
+        writer.chunks = self.chunks
+        return writer
 
     def _chunks_of(self, key: Key, stored: Buffer) -> dict[int, Buffer]:
         """Return the encoded chunks of a stored shard by their numbers."""

@@ -12,18 +12,16 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
+from zarrcy.sync import in_flight
+from zarrcy.sync.in_flight import GRACE
 from zarrcy.sync.key_locks import WorkerGroup
 from zarrcy.sync.thread_pool import ThreadPool, is_helper
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-# After an exception in the caller, requests that were sent are waited for this long, in seconds.
-GRACE = 1.0
 # Threads that wait for responses, at most. More callers than that send their requests one by one.
 _MOST_THREADS = 100
-# Keys of unfinished requests that an exception names.
-_MOST_NAMED = 5
 
 _pool = ThreadPool()
 
@@ -75,13 +73,15 @@ def map_requests(
     results: dict[int, _R] = {}
     unfinished: set[int] = set()
     numbers = iter(range(len(items)))
+    # other threads send requests for this one, which may send them for a caller
+    is_stopping = in_flight.stopping_of_thread()
     finished: SimpleQueue[None] = SimpleQueue()
 
     def work() -> None:
         for number in numbers:
             unfinished.add(number)
             try:
-                if group.is_stopping:
+                if group.is_stopping or is_stopping():
                     return
                 results[number] = request(items[number])
             finally:
@@ -114,19 +114,23 @@ def _handles_signals() -> bool:
 
 
 def wait_for(finished: SimpleQueue[None]) -> None:
-    """Wait until a thread has put something into a queue, in short steps: between them, signals are handled."""
+    """Wait until a thread has put something into a queue, in short steps: between them, signals are handled.
+
+    Raises
+    ------
+    CallEndedError
+        If this thread waits for a call that has ended.
+    """
     while True:
         try:
             return finished.get(timeout=0.1)
         except Empty:
-            continue
+            in_flight.check()
 
 
 def describe_unfinished(items: list[_T]) -> str:
     """Return the note of an exception for requests that may still be carried out."""
-    keys = [str(item[0]) if isinstance(item, tuple) else str(item) for item in items]
-    named = ", ".join(keys[:_MOST_NAMED]) + (", ..." if len(keys) > _MOST_NAMED else "")
-    return f"{len(keys)} requests that were sent may still be carried out: {named}"
+    return in_flight.describe([str(item[0]) if isinstance(item, tuple) else str(item) for item in items])
 
 
 if hasattr(os, "register_at_fork"):

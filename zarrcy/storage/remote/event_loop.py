@@ -12,7 +12,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 from zarrcy.storage.optional import Client, Option
-from zarrcy.storage.remote.concurrent import GRACE, describe_unfinished, wait_for
+from zarrcy.storage.remote.concurrent import describe_unfinished, wait_for
+from zarrcy.sync.in_flight import GRACE
 from zarrcy.types import Key
 
 if TYPE_CHECKING:

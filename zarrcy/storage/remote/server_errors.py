@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from zarrcy.errors import AccessDeniedError
+from zarrcy.sync import in_flight
 from zarrcy.types import Key
 
 _T = TypeVar("_T")
@@ -118,6 +119,7 @@ def retried(request: Callable[[], _R], delays: Sequence[float] = RETRY_DELAYS) -
             if not is_overloaded(exc):
                 raise
         time.sleep(delay)
+        in_flight.check()
     try:
         return request()
     except Exception as exc:
@@ -136,6 +138,7 @@ def retried_each(
         if not refused:
             return answers
         time.sleep(delay)
+        in_flight.check()
         again = request([items[number] for number in refused])
         for number, answer in zip(refused, again, strict=True):
             answers[number] = answer

@@ -36,6 +36,7 @@ __all__ = [
     "ForeignDataError",
     "GroupNotFoundError",
     "KeyPathError",
+    "LockWarning",
     "MetadataError",
     "MissingChunkError",
     "MissingExtraError",
@@ -993,6 +994,10 @@ class NotErasableError(ZarrcyError, NotImplementedError):
 
 class AccessWarning(UserWarning):
     """A listing leaves out a directory that the user may not look into."""
+
+
+class LockWarning(UserWarning):
+    """Another process holds the lock of a value for long, or a file system has no locks that exclude all writers."""
 
 
 class ForeignDataError(ZarrcyError, FileExistsError, ValueError):

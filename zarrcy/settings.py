@@ -28,6 +28,12 @@ def _positive_integer(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    if not text.replace(".", "", 1).isdecimal():
+        raise ValueError("it must be a number of seconds")
+    return float(text)
+
+
 class Setting(Record):
     """An environment variable that changes how zarrcy works.
 
@@ -100,6 +106,14 @@ DURABILITY = Setting(
     default="",
     meaning="What local stores wait for before a write returns; by default each store class decides.",
     read="call",
+)
+LOCK_WARNING = Setting(
+    name="ZARRCY_LOCK_WARNING",
+    kind="number of seconds",
+    default="60",
+    meaning="How long a write waits for another process, which has locked a file of the store, before it warns.",
+    read="call",
+    parse=_seconds,
 )
 ALLOW_PICKLE = Setting(
     name="ZARRCY_ALLOW_PICKLE",
@@ -291,6 +305,7 @@ SETTINGS: tuple[Setting, ...] = (
     THREADS,
     IO_DEPTH,
     DURABILITY,
+    LOCK_WARNING,
     ALLOW_PICKLE,
     MAX_DOCUMENT_MIB,
     STRICT_JSON,

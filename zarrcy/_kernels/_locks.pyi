@@ -9,7 +9,7 @@ nothing is held any more.
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from types import TracebackType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from typing_extensions import disjoint_base
 
@@ -52,6 +52,62 @@ class KeyLock:
 
     def release(self) -> None:
         """Release the names that this lock holds, if any."""
+
+class _OnWait(Protocol):
+    @property
+    def seconds(self) -> float: ...
+    def __call__(self, path: bytes, /) -> object: ...
+
+@disjoint_base
+class FilesLock:
+    """Names that one thread of this process holds, and locks of their files, which exclude other processes.
+
+    The names are acquired first, all together as by `KeyLock`. Then the files are locked one after the other, sorted by
+    their names, so two processes can't wait for each other. The locks belong to the open files. A file that does not
+    exist is not locked: the caller creates it with a call that fails if it exists by then.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names, as for `KeyLock`.
+    files : dict of str to bytes
+        For some of the names, the path of a file.
+    place : int
+        Different places in a file have different locks.
+    on_wait : callable
+        Called with the path of a file (bytes) that another process has locked for `on_wait.seconds`.
+
+    Attributes
+    ----------
+    names : list of str
+        The names that this lock holds, see `KeyLock`.
+    missing : set of str
+        The names whose files did not exist when they would have been locked.
+    lock_error : int
+        The error number of a file system that has no locks; 0 if all files were locked.
+    """
+
+    def __init__(
+        self, names: Sequence[str], files: dict[str, bytes], place: int, on_wait: _OnWait
+    ) -> None: ...
+    @property
+    def names(self) -> list[str]:
+        """The names that this lock holds; before it is acquired, those that it will hold."""
+
+    @property
+    def missing(self) -> set[str]: ...
+    @property
+    def lock_error(self) -> int: ...
+    def __enter__(self) -> FilesLock: ...
+    def __exit__(self, *exc_info: object) -> None: ...
+    def acquire(self) -> None:
+        """Wait until all names and files are free, and hold them.
+
+        If an exception is raised, nothing is held.
+        """
+
+    def release(self) -> None:
+        """Release the files and the names that this lock holds, if any."""
 
 @disjoint_base
 class FileLock:

@@ -12,11 +12,22 @@ from _thread import allocate_lock, start_new_thread
 from cpython.dict cimport PyDict_DelItem, PyDict_GetItem, PyDict_SetItem
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport PyObject
+from libc.errno cimport errno
+from libc.stdint cimport int64_t
 from threading import main_thread
 from time import monotonic
 
 cdef extern from "pythread.h":
     unsigned long PyThread_get_thread_ident() nogil
+
+cdef extern from "file_locks.h":
+    int zarrcy_open_to_lock(const char* path) nogil
+    int zarrcy_try_lock(int fd, int64_t place) nogil
+    int zarrcy_unlock(int fd, int64_t place, int kind) nogil
+    int zarrcy_is_still_at(int fd, const char* path, int64_t* nbytes) nogil
+    void zarrcy_sleep_ns(int64_t ns) nogil
+    int zarrcy_close_file(int fd) nogil
+    int64_t zarrcy_clock_ns() nogil
 
 # A signal that comes just before a wait does not end it, so waits are short and signals are checked between them.
 cdef double WAIT_SECONDS = 0.1
@@ -120,6 +131,153 @@ def forget_locks():
     """Release all names in a forked child: the threads that held them do not exist there."""
     _holders.clear()
     _waiting.clear()
+
+
+cdef enum:
+    # Between two attempts to lock a file: at first, at most, and at most after a second. A holder has the lock of a
+    # small chunk for some 100 microseconds.
+    FIRST_SLEEP_NS = 20000
+    MOST_SLEEP_NS = 2000000
+    MOST_LATE_SLEEP_NS = 20000000
+    LATE_NS = 1000000000
+
+
+cdef int lock_open_file(int fd, const char* path, int64_t place, object on_wait) except -2:
+    """Wait until an open file is locked; return the kind of the lock, or -1 if the file system has no locks.
+
+    If another process has the lock for `on_wait.seconds`, ``on_wait(path)`` is called once. Nothing is locked if an
+    exception is raised, of that call or of a signal handler.
+    """
+    cdef int kind
+    cdef int64_t since, sleep_ns = FIRST_SLEEP_NS, waited = 0
+    cdef bint is_reported = False
+    with nogil:
+        kind = zarrcy_try_lock(fd, place)
+    if kind:
+        return kind
+    since = zarrcy_clock_ns()
+    while True:
+        with nogil:
+            zarrcy_sleep_ns(sleep_ns)
+            kind = zarrcy_try_lock(fd, place)
+        if kind:
+            return kind
+        waited = zarrcy_clock_ns() - since
+        sleep_ns = min(2 * sleep_ns, MOST_LATE_SLEEP_NS if waited > LATE_NS else MOST_SLEEP_NS)
+        PyErr_CheckSignals()
+        if not is_reported and waited > on_wait.seconds * 1e9:
+            is_reported = True
+            on_wait(<bytes> path)
+
+
+cdef class FilesLock:
+    """Names that one thread of this process holds, and locks of their files, which exclude other processes.
+
+    The names are acquired first, all together as by `KeyLock`. Then the files are locked one after the other, sorted by
+    their names, so two processes can't wait for each other. The locks belong to the open files. A file that does not
+    exist is not locked: the caller creates it with a call that fails if it exists by then.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names, as for `KeyLock`.
+    files : dict of str to bytes
+        For some of the names, the path of a file.
+    place : int
+        Different places in a file have different locks.
+    on_wait : callable
+        Called with the path of a file (bytes) that another process has locked for `on_wait.seconds`.
+
+    Attributes
+    ----------
+    names : list of str
+        The names that this lock holds, see `KeyLock`.
+    missing : set of str
+        The names whose files did not exist when they would have been locked.
+    lock_error : int
+        The error number of a file system that has no locks; 0 if all files were locked.
+    """
+
+    cdef KeyLock hold
+    cdef dict files
+    cdef readonly set missing
+    cdef readonly int lock_error
+    cdef int64_t place
+    cdef object on_wait
+    cdef list locked                 # (descriptor, kind) of each locked file
+
+    def __init__(self, names not None, dict files not None, int64_t place, on_wait not None):
+        self.hold = KeyLock(names)
+        self.files, self.place, self.on_wait = files, place, on_wait
+        self.missing, self.locked, self.lock_error = set(), [], 0
+
+    @property
+    def names(self):
+        """The names that this lock holds; before it is acquired, those that it will hold."""
+        return self.hold.names
+
+    def __enter__(self):
+        self.acquire()
+        return self
+
+    def __exit__(self, *exc_info):
+        self.release()
+
+    cpdef acquire(self):
+        """Wait until all names and files are free, and hold them.
+
+        If an exception is raised, nothing is held.
+        """
+        cdef bytes path
+        self.hold.acquire()
+        try:
+            # what this thread holds already has been locked by an outer lock
+            for name in sorted(self.files.keys() & self.hold.names):
+                path = self.files[name]
+                if not self.lock_file(path):
+                    self.missing.add(name)
+        except BaseException:
+            self.release()
+            raise
+
+    cdef bint lock_file(self, bytes path) except -1:
+        """Lock a file. False if it does not exist, or can't be opened: then the caller gets the error."""
+        cdef const char* at = path
+        cdef int fd, kind, is_same
+        cdef int64_t nbytes
+        while True:
+            with nogil:
+                fd = zarrcy_open_to_lock(at)
+            if fd < 0:
+                return False
+            try:
+                kind = lock_open_file(fd, at, self.place, self.on_wait)
+                if kind < 0:
+                    self.lock_error = errno
+            except BaseException:
+                zarrcy_close_file(fd)
+                raise
+            with nogil:
+                is_same = zarrcy_is_still_at(fd, at, &nbytes)
+                if is_same != 1:
+                    zarrcy_unlock(fd, self.place, kind)
+                    zarrcy_close_file(fd)
+            if is_same == 1:
+                self.locked.append((fd, kind))
+                return True
+            if is_same < 0:
+                return False
+
+    cpdef release(self):
+        """Release the files and the names that this lock holds, if any."""
+        cdef int fd, kind
+        cdef int64_t place = self.place
+        while self.locked:
+            fd, kind = self.locked.pop()
+            with nogil:
+                zarrcy_unlock(fd, place, kind)
+                zarrcy_close_file(fd)
+        self.hold.release()
 
 
 cdef class FileLock:

@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from zarrcy._kernels._locks import _OnWait
 from zarrcy._kernels._native_read import ChunkDir, PieceQueue
 
 @final
@@ -43,6 +44,11 @@ class FileWriter:
         Whether chunks are stored that hold only the fill value. Otherwise their files are removed.
     uniform : bool, optional
         Whether all elements of the value are the same.
+
+    Attributes
+    ----------
+    lock_error : int
+        The error number of a file system that has no locks; 0 if all files were locked that had to be.
     """
 
     def __new__(
@@ -65,10 +71,20 @@ class FileWriter:
             Numbers of the pieces that change a part of their chunk, or that the fallback path must write.
         """
 
-    def change(self, number: int) -> bool:
-        """Change a part of the chunk of one piece. The caller must hold the lock of the chunk.
+    @property
+    def lock_error(self) -> int: ...
+    def change(self, number: int, on_wait: _OnWait | None = None) -> bool:
+        """Change a part of the chunk of one piece. The caller must hold the lock of the chunk in this process.
 
         Returns False if the fallback path must write the piece.
+
+        Parameters
+        ----------
+        number : int
+            The number of the piece.
+        on_wait : callable, optional
+            Called with the path of the file (bytes) if another process has locked it for `on_wait.seconds`. None: the
+            file is not locked.
         """
 
 def encodes(queue: PieceQueue) -> bool:

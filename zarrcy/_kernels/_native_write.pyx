@@ -7,10 +7,12 @@ changed and written alone, because the caller must hold its lock.
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
-from libc.stdint cimport uint64_t
+from libc.errno cimport errno
+from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, strlen
 
+from zarrcy._kernels._locks cimport lock_open_file
 from zarrcy._kernels._native_codec cimport StoredChunk, Workspace, give_back
 from zarrcy._kernels._gather_scatter cimport ChunkLayout, Side, fill_run, move_piece, place_outer, whole_run
 from zarrcy._kernels._fill cimport repeats
@@ -30,8 +32,15 @@ cdef extern from "file_io.h":
     int zarrcy_write_at(int fd, const char* at, size_t n, index_t start) nogil
     bint zarrcy_is_missing(const char* path) nogil
     int zarrcy_open_read(const char* path) nogil
+    int zarrcy_claim_file(char* partial, const char* target, const char* at, size_t n) nogil
     int c_close "close"(int fd) nogil
     int c_unlink "unlink"(const char* path) nogil
+
+cdef extern from "file_locks.h":
+    int zarrcy_open_to_lock(const char* path) nogil
+    int zarrcy_try_lock(int fd, int64_t place) nogil
+    int zarrcy_unlock(int fd, int64_t place, int kind) nogil
+    int zarrcy_is_still_at(int fd, const char* path, int64_t* nbytes) nogil
 
 cdef enum:
     # a call ends after this time and the chunk that is then written: signals are handled between two calls
@@ -47,6 +56,12 @@ cdef enum:
     NOT_KNOWN = -1
     EMPTY = -2                       # only the fill value, and such chunks are not stored
     FALLBACK = -3                    # the fallback path must write the piece
+    # how a change of a part ended; the values are those that `zarrcy_claim_file` returns
+    DONE = 1
+    AGAIN = 0
+    FALLBACK_PATH = -1
+    # instead of the kind of a lock
+    NO_LOCK = -1
 
 # offset and length, in a shard index, of a chunk that is not stored
 cdef uint64_t ABSENT = <uint64_t> -1
@@ -260,6 +275,11 @@ cdef class FileWriter:
         Whether chunks are stored that hold only the fill value. Otherwise their files are removed.
     uniform : bool, optional
         Whether all elements of the value are the same.
+
+    Attributes
+    ----------
+    lock_error : int
+        The error number of a file system that has no locks; 0 if all files were locked that had to be.
     """
     cdef PieceQueue queue
     cdef ChunkDir chunk_dir
@@ -273,6 +293,7 @@ cdef class FileWriter:
     cdef index_t n_directory         # length of the path of the directory of the last file
     cdef index_t n_in_directory      # files in a row that were written there
     cdef int directory               # its descriptor, or -1
+    cdef readonly int lock_error
 
     def __cinit__(
         self, PieceQueue queue not None, ChunkDir chunk_dir not None, bytes partial_name not None, bint keep_empty,
@@ -407,42 +428,99 @@ cdef class FileWriter:
             self.leave_directory()
             state.finish()
 
-    def change(self, index_t number):
-        """Change a part of the chunk of one piece. The caller must hold the lock of the chunk.
+    cdef int claim(self, const char* encoded, index_t n) except -2 nogil:
+        """Write a chunk to `self.path` unless it exists. Returns 1, 0 if it exists, or -1 if that failed."""
+        cdef index_t length = strlen(self.path)
+        if n == EMPTY:
+            # it did not exist when that was checked, which is as if it had been removed then
+            return 1
+        if n < 0:
+            return -1
+        while length > 0 and self.path[length - 1] != SLASH:
+            length -= 1
+        self.enter_directory(length)
+        return zarrcy_claim_file(self.partial, self.path, encoded, n)
+
+    def change(self, index_t number, on_wait=None):
+        """Change a part of the chunk of one piece. The caller must hold the lock of the chunk in this process.
 
         Returns False if the fallback path must write the piece.
+
+        Parameters
+        ----------
+        number : int
+            The number of the piece.
+        on_wait : callable, optional
+            Called with the path of the file (bytes) if another process has locked it for `on_wait.seconds`. None: the
+            file is not locked.
         """
+        cdef int state = AGAIN
+        cdef EncodeState encode_state = EncodeState(self.queue, self.keep_empty)
+        try:
+            while state == AGAIN:
+                state = self.change_once(encode_state, self.queue, number, on_wait)
+            return state == DONE
+        finally:
+            encode_state.finish()
+
+    cdef int change_once(self, EncodeState state, PieceQueue queue, index_t number, object on_wait) except -2:
+        """Change a part of a chunk. Returns DONE, AGAIN if another process has replaced the file, or FALLBACK_PATH."""
         cdef StoredChunk stored
         cdef const char* encoded = NULL
-        cdef PieceQueue queue = self.queue
-        cdef EncodeState state = EncodeState(queue, self.keep_empty)
         cdef Latency latency = self.chunk_dir.changes
         cdef Sample sample
         cdef index_t n, start, waited_ns
-        cdef bint is_done
+        cdef int64_t nbytes = -1
+        cdef int kind = NO_LOCK, is_same = 1, result = FALLBACK_PATH
+        cdef bint is_locked = on_wait is not None, is_missing = False, has_waited = False
+        with nogil:
+            latency.begin(&sample)
+            start = zarrcy_now_ns()
+            self.chunk_dir.write_path(self.path, queue.plan, number)
+            stored.fd = zarrcy_open_to_lock(self.path) if is_locked else zarrcy_open_read(self.path)
+            if stored.fd < 0:
+                is_missing = zarrcy_is_missing(self.path)
+            elif is_locked:
+                kind = zarrcy_try_lock(stored.fd, 0)
+            waited_ns = zarrcy_now_ns() - start
+        if stored.fd < 0 and not is_missing:
+            return FALLBACK_PATH
+        if is_locked and stored.fd >= 0 and kind <= 0:
+            has_waited = True
+            try:
+                kind = lock_open_file(stored.fd, self.path, 0, on_wait) if kind == 0 else kind
+            except BaseException:
+                c_close(stored.fd)
+                raise
+            if kind < 0:
+                self.lock_error = errno
+        stored.base, stored.start, stored.nbytes = NULL, 0, -1
         try:
             with nogil:
-                latency.begin(&sample)
-                start = zarrcy_now_ns()
-                self.chunk_dir.write_path(self.path, self.queue.plan, number)
-                stored.base, stored.start, stored.nbytes = NULL, 0, -1
-                stored.fd = zarrcy_open_read(self.path)
-                waited_ns = zarrcy_now_ns() - start
-                if stored.fd >= 0:
-                    is_done = state.change(queue, queue.plan, queue.layout, &stored, number)
-                    c_close(stored.fd)
-                else:
-                    is_done = zarrcy_is_missing(self.path)
-                    is_done = is_done and state.change(queue, queue.plan, queue.layout, NULL, number)
-                if is_done:
+                if is_locked and not is_missing:
+                    is_same = zarrcy_is_still_at(stored.fd, self.path, &nbytes)
+                    stored.nbytes = nbytes
+                if is_same == 0:
+                    result = AGAIN
+                elif is_same > 0 and state.change(
+                    queue, queue.plan, queue.layout, NULL if is_missing else &stored, number
+                ):
                     n = state.encode_chunk(queue.layout, state.workspace.chunk, &encoded)
                     start = zarrcy_now_ns()
-                    is_done = n != FALLBACK and self.store(number, encoded, n)
+                    if is_missing and is_locked:
+                        result = self.claim(encoded, n)
+                    elif n != FALLBACK and self.store(number, encoded, n):
+                        result = DONE
                     waited_ns += zarrcy_now_ns() - start - (n if n > 0 else 0)
-                latency.end(&sample, waited_ns)
-            return is_done
         finally:
-            state.finish()
+            if stored.fd >= 0:
+                with nogil:
+                    if kind > 0:
+                        zarrcy_unlock(stored.fd, 0, kind)
+                    c_close(stored.fd)
+        if result == DONE and not has_waited:
+            latency.end(&sample, waited_ns)
+        return result
 
 
 def write_shard(

@@ -6,7 +6,10 @@ needs the compiled module.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+import struct
 import sys
 import threading
 from _thread import allocate_lock, start_new_thread
@@ -14,8 +17,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from threading import get_ident
-from time import monotonic
-from typing import TYPE_CHECKING, TypeVar
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import zipfile
@@ -59,6 +62,147 @@ class KeyLock:
 
     def __exit__(self, *exc_info: object) -> None:
         self.release()
+
+
+class _OnWait(Protocol):
+    @property
+    def seconds(self) -> float: ...
+    def __call__(self, path: bytes, /) -> object: ...
+
+
+class FilesLock:
+    """Names that one thread holds, and locks of their files: see ``_locks.FilesLock``."""
+
+    def __init__(self, names: Sequence[str], files: dict[str, bytes], place: int, on_wait: _OnWait) -> None:
+        self._hold = KeyLock(names)
+        self._files, self._place, self._on_wait = files, place, on_wait
+        self._locked: list[tuple[int, bool]] = []
+        self.missing: set[str] = set()
+        self.lock_error = 0
+
+    @property
+    def names(self) -> list[str]:
+        """The names that this lock holds; before it is acquired, those that it will hold."""
+        return self._hold.names
+
+    def acquire(self) -> None:
+        """Wait until all names and files are free, and hold them."""
+        self._hold.acquire()
+        try:
+            for name in sorted(self._files.keys() & set(self._hold.names)):
+                if not self._lock_file(self._files[name]):
+                    self.missing.add(name)
+        except BaseException:
+            self.release()
+            raise
+
+    def _lock_file(self, path: bytes) -> bool:
+        while True:
+            fd = _open_to_lock(path)
+            if fd is None:
+                return False
+            try:
+                by_range = self._wait(fd, path)
+                is_same = _is_still_at(fd, path)
+            except BaseException:
+                os.close(fd)
+                raise
+            if is_same:
+                self._locked.append((fd, by_range))
+                return True
+            self._unlock(fd, by_range)
+            if is_same is None:
+                return False
+
+    def _wait(self, fd: int, path: bytes) -> bool:
+        """Wait until a file is locked; return whether the lock is one of a range."""
+        since, is_reported = monotonic(), False
+        pause = 2e-5
+        while True:
+            try:
+                return _try_lock(fd, self._place)
+            except (BlockingIOError, PermissionError, InterruptedError):
+                sleep(pause)
+            except OSError as exc:
+                self.lock_error = exc.errno or -1
+                return True
+            pause = min(2 * pause, 2e-3)
+            if not is_reported and monotonic() - since > self._on_wait.seconds:
+                is_reported = True
+                self._on_wait(path)
+
+    def _unlock(self, fd: int, by_range: bool) -> None:
+        import fcntl
+
+        with suppress(OSError):
+            if by_range:
+                fcntl.fcntl(fd, _OFD_SETLK, _range(fcntl.F_UNLCK, self._place))
+            else:
+                fcntl.flock(fd, fcntl.LOCK_UN)
+        os.close(fd)
+
+    def release(self) -> None:
+        """Release the files and the names that this lock holds, if any."""
+        while self._locked:
+            self._unlock(*self._locked.pop())
+        self._hold.release()
+
+    def __enter__(self) -> FilesLock:
+        self.acquire()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+
+# F_OFD_SETLK of Linux; the module `fcntl` does not have it in all versions of Python
+_OFD_SETLK = 37
+
+
+def _range(kind: int, place: int) -> bytes:
+    """Return a lock of one byte beyond all data, as ``struct flock`` with offsets of 64 bits."""
+    return struct.pack("hhqqi4x", kind, os.SEEK_SET, 2**62 + place, 1, 0)
+
+
+def _try_lock(fd: int, place: int) -> bool:
+    """Lock a file without waiting, and return whether the lock is one of a range; raise an OSError otherwise."""
+    import fcntl
+
+    if sys.platform == "linux":
+        try:
+            fcntl.fcntl(fd, _OFD_SETLK, _range(fcntl.F_WRLCK, place))
+        except OSError as exc:
+            # open for reading only, or an old kernel
+            if exc.errno not in (errno.EBADF, errno.EINVAL):
+                raise
+        else:
+            return True
+    if place:
+        raise OSError(errno.ENOLCK, "all places would share one lock")
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return False
+
+
+def _open_to_lock(path: bytes) -> int | None:
+    more = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    for mode in (os.O_RDWR, os.O_RDONLY):
+        try:
+            return os.open(path, mode | more)
+        except OSError as exc:
+            if exc.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY):
+                return None
+    return None
+
+
+def _is_still_at(fd: int, path: bytes) -> bool | None:
+    """Return whether an open regular file is the one at a path; None if it is no regular file."""
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    try:
+        return os.path.samestat(status, os.stat(path))
+    except OSError:
+        return False
 
 
 class FileLock:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, TypeAlias
 
 from zarrcy.storage import access
-from zarrcy.sync.key_locks import KeyLock
+from zarrcy.sync.key_locks import FilesLock, KeyLock
 from zarrcy.types import Key, Store, Synchronizer
+
+if TYPE_CHECKING:
+    from zarrcy.sync.file_locks import OnWait
+
+ValueLock: TypeAlias = KeyLock | FilesLock
 
 
 class ChunkLocks:
@@ -14,7 +21,8 @@ class ChunkLocks:
 
     Without a synchronizer, the names of a lock are those of the place of the array (see
     `zarrcy.storage.access.identities`) with the chunk coordinates. So they are the same for all stores, paths, links
-    and mount points through which the array is opened, whichever separator each of them uses.
+    and mount points through which the array is opened, whichever separator each of them uses. If values are files, the
+    files are locked too (`zarrcy.sync.file_locks`), so that other processes are excluded.
 
     Parameters
     ----------
@@ -25,13 +33,12 @@ class ChunkLocks:
     separator : str
         The separator of chunk coordinates.
     synchronizer : Synchronizer, optional
-        Provides a lock for each key. Without one, threads of this process exclude each other.
+        Provides a lock for each key. Without one, threads exclude each other, and processes do if values are files.
     is_locked : bool
-        Whether threads of this process exclude each other at all. If not, the caller ensures that no two writers
-        change the same value.
+        Whether writers exclude each other at all. If not, the caller ensures that no two writers change the same value.
     """
 
-    __slots__ = ("_is_locked", "_names", "_node_prefix", "_separator", "_store", "synchronizer")
+    __slots__ = ("_file_of", "_is_locked", "_names", "_node_prefix", "_separator", "_store", "synchronizer")
 
     def __init__(
         self,
@@ -44,6 +51,7 @@ class ChunkLocks:
         self.synchronizer = synchronizer
         self._store, self._node_prefix, self._separator = store, node_prefix, separator
         self._is_locked = is_locked
+        self._file_of = access.files_to_lock(store) if synchronizer is None and is_locked else None
         self._names: tuple[str, ...] | None = None
 
     def lock(self, key: Key) -> AbstractContextManager[object]:
@@ -54,12 +62,75 @@ class ChunkLocks:
         return lock
 
     def lock_all(self, keys: list[Key]) -> KeyLock:
-        """Return one lock of several values, for arrays without a synchronizer."""
-        if not self._is_locked:
-            return KeyLock([])
-        names = self._names
-        if names is None:
-            names = self._names = access.identities(self._store, self._node_prefix)
+        """Return one lock of several values in this process, for arrays without a synchronizer."""
+        return KeyLock(self._all_names(keys) if self._is_locked else [])
+
+    def lock_values(self, keys: list[Key]) -> ValueLock:
+        """Return one lock of several values, also against other processes, for arrays without a synchronizer."""
+        if self._file_of is None:
+            return self.lock_all(keys)
+        files = {
+            name: os.fsencode(self._file_of(key))
+            for name, key in zip(self._names_of(keys), keys, strict=True)
+        }
+        from zarrcy.sync.file_locks import on_wait
+
+        return FilesLock(self._all_names(keys), files, 0, on_wait)
+
+    def absent(self, lock: ValueLock, keys: list[Key]) -> set[Key]:
+        """Return those keys of a held lock that had no file when it would have been locked.
+
+        Another process may create such a value at any time.
+        """
+        missing = getattr(lock, "missing", None)
+        if not missing:
+            return set()
+        return {key for name, key in zip(self._names_of(keys), keys, strict=True) if name in missing}
+
+    @property
+    def on_wait(self) -> OnWait | None:
+        """What is called if a file is locked for long; None if files are not locked."""
+        if self._file_of is None:
+            return None
+        from zarrcy.sync.file_locks import on_wait
+
+        return on_wait
+
+    @property
+    def most_at_once(self) -> int:
+        """How many values may be locked at the same time, each of which needs an open file."""
+        if self._file_of is None:
+            return 2**31
+        from zarrcy.sync.file_locks import most_at_once
+
+        return most_at_once()
+
+    def warn_if_unlocked(self, lock: ValueLock, keys: list[Key]) -> None:
+        """Warn once if the file system has no locks of files, as a lock that was released has noticed."""
+        number = getattr(lock, "lock_error", 0)
+        if number:
+            self.warn_without_locks(keys[0], number)
+
+    def warn_without_locks(self, key: Key, number: int) -> None:
+        """Warn once that the file system has no locks, which the system said with an error number."""
+        from zarrcy.sync.file_locks import warn_without_locks
+
+        assert self._file_of is not None, "files were to be locked"
+        warn_without_locks(self._file_of(key), number)
+
+    def _names_of(self, keys: list[Key]) -> list[str]:
+        """Return one name of each value, the same in all processes that open the array with this path."""
+        start, separator, name = len(self._node_prefix), self._separator, self._places()[0]
+        return [
+            name + (key[start:] if separator == "/" else key[start:].replace(separator, "/")) for key in keys
+        ]
+
+    def _all_names(self, keys: list[Key]) -> list[str]:
         start, separator = len(self._node_prefix), self._separator
         keys = [key[start:] if separator == "/" else key[start:].replace(separator, "/") for key in keys]
-        return KeyLock([name + key for name in names for key in keys])
+        return [name + key for name in self._places() for key in keys]
+
+    def _places(self) -> tuple[str, ...]:
+        if self._names is None:
+            self._names = access.identities(self._store, self._node_prefix)
+        return self._names

@@ -50,6 +50,8 @@ class ChunkContext(Record):
         Reads stored values that are changed in part, past the caches of the store: other writers may have changed them.
     fetch, store_many, delete : callable
         The functions of the store, see `zarrcy.storage.access`.
+    create : callable
+        Stores a value unless its key exists, and returns whether it did: see `zarrcy.storage.access.set_if_absent`.
     as_buffers : callable
         Takes keys and what the store returned for them; returns contiguous bytes, or raises StoredTypeError.
     read_parts : callable or None
@@ -89,6 +91,7 @@ class ChunkContext(Record):
     fetch_uncached: access.Reader
     store_many: access.Writer
     delete: access.Deleter
+    create: Callable[[Key, Buffer], bool]
     as_buffers: Callable[[list[Key], list[Buffer | None]], list[Buffer | None]]
     read_parts: byte_ranges.PartsReader | None
     locks: ChunkLocks

@@ -227,6 +227,7 @@ class _Opening(Record):
             as_buffers=partial(access.buffers, store),
             store_many=access.writer(store),
             delete=access.deleter(store),
+            create=partial(access.set_if_absent, store),
             read_parts=byte_ranges.PartsReader(store, fetch) if reads_parts else None,
             locks=ChunkLocks(
                 store,

@@ -11,13 +11,16 @@ from zarrcy.chunk_io.context import ChunkContext
 from zarrcy.chunk_io.native import FileWrite, is_uniform
 from zarrcy.chunk_io.pieces import batches, box_plan, flat_memory
 from zarrcy.codecs import StageError
-from zarrcy.errors import ChunkEncodeError, NotErasableError
+from zarrcy.errors import ChunkEncodeError, ConcurrentChangeError, NotErasableError
 from zarrcy.storage import access
 from zarrcy.sync import thread_pool
 from zarrcy.types import AnyArray, Buffer, Field, Key, Plan
 
 if TYPE_CHECKING:
     from zarrcy.sync.overlap import Steps
+
+# How often a chunk may be created by another process, and deleted, each time before this process creates it.
+_MOST_REPEATS = 100
 
 
 class PartialFileWriter:
@@ -56,10 +59,22 @@ class PartialFileWriter:
         for number in self.numbers[first:last]:
             if not plan.complete(number):
                 (key,) = plan.keys(number, number + 1, context.prefix, context.separator)
-                with context.locks.lock(key):
-                    if self.file_writer.change(number):
-                        continue
+                if self._change(number, key):
+                    continue
             ChunkWriter(plan, context, self.value, None)(number, number + 1)
+
+    def _change(self, number: int, key: Key) -> bool:
+        """Write a part of a chunk on the native path; return False if the fallback path must do that."""
+        locks, file_writer = self.context.locks, self.file_writer
+        if locks.synchronizer is not None:
+            with locks.lock(key):
+                return file_writer.change(number)
+        with locks.lock_all([key]) as lock:
+            # empty if this thread holds the lock of the chunk already; then it has locked the file, too
+            is_done = file_writer.change(number, locks.on_wait if lock.names else None)
+        if file_writer.lock_error:
+            locks.warn_without_locks(key, file_writer.lock_error)
+        return is_done
 
 
 class ChunkWriter:
@@ -92,6 +107,11 @@ class ChunkWriter:
         self.empty: list[Key] = []
         # whether encoded chunks are copied out of memory that is used again, because they are sent later
         self.copies = False
+        # Chunks that did not exist when they would have been locked, and those that another process created since. What
+        # is written to the latter is not stored: it is written again.
+        self.absent: set[Key] = set()
+        self.taken: set[Key] = set()
+        self.n_repeats = 0
 
     def __call__(self, first: int, last: int) -> None:
         """Write the pieces ``first <= number < last``."""
@@ -121,19 +141,39 @@ class ChunkWriter:
         yield Change(self.flush, keys)
 
     def _write(self, first: int, keys: list[Key]) -> None:
-        fallback_pieces = self._encode_whole(first, keys)
-        partial = [key for number, key in fallback_pieces if not self.replaces(number)]
-        if not partial:
-            self._write_pieces(fallback_pieces, {})
-            return
-        lock = self.context.locks.lock_all(partial)
-        try:
-            lock.acquire()
-            self._write_pieces(
-                fallback_pieces, dict(zip(partial, self.context.fetch_uncached(partial), strict=True))
-            )
-        finally:
-            lock.release()
+        pieces = self._encode_whole(first, keys)
+        most = self.context.locks.most_at_once
+        for start in range(0, len(pieces), most):
+            self._write_locked(pieces[start : start + most])
+        self.flush()
+
+    def _write_locked(self, pieces: list[tuple[int, Key]]) -> None:
+        """Write chunks by piece number and key, and hold the locks of those that are written in part."""
+        context, locks = self.context, self.context.locks
+        while pieces:
+            partial = [key for number, key in pieces if not self.replaces(number)]
+            if not partial:
+                self._write_pieces(pieces, {})
+                return
+            lock = locks.lock_values(partial)
+            try:
+                lock.acquire()
+                self.absent = locks.absent(lock, partial)
+                self._write_pieces(pieces, dict(zip(partial, context.fetch_uncached(partial), strict=True)))
+            finally:
+                lock.release()
+            locks.warn_if_unlocked(lock, partial)
+            pieces = self.taken_among(pieces)
+
+    def taken_among(self, pieces: list[tuple[int, Key]]) -> list[tuple[int, Key]]:
+        """Return the pieces of chunks that another process has created meanwhile: they must be written again."""
+        taken, self.taken, self.absent = self.taken, set(), set()
+        if not taken:
+            return []
+        self.n_repeats += 1
+        if self.n_repeats > _MOST_REPEATS:
+            raise ConcurrentChangeError(min(taken))
+        return [(number, key) for number, key in pieces if key in taken]
 
     def _write_pieces(self, pieces: list[tuple[int, Key]], stored: dict[Key, Buffer | None]) -> None:
         """Write chunks by piece number and key; `stored` has the present values of partly written chunks."""
@@ -159,6 +199,7 @@ class ChunkWriter:
         """Return a writer for another thread, which keeps its chunks with those of this writer."""
         writer = ChunkWriter(self.plan, self.context, self.value, self.field)
         writer.values, writer.empty, writer.copies = self.values, self.empty, True
+        writer.absent = self.absent
         return writer
 
     def _encode_whole(self, first: int, keys: list[Key]) -> list[tuple[int, Key]]:
@@ -282,12 +323,17 @@ class ChunkWriter:
     def keep(self, key: Key, encoded: Buffer | None) -> None:
         """Keep an encoded chunk until `flush`; None means that it will be deleted."""
         if encoded is None:
-            self.empty.append(key)
+            # a chunk that did not exist is as if it had been deleted then
+            if key not in self.absent:
+                self.empty.append(key)
         else:
             self.values[key] = access.as_bytes(encoded) if self.copies else encoded
 
     def flush(self) -> None:
         """Send the kept chunks to the store."""
+        for key in self.absent & self.values.keys():
+            if not self.context.create(key, self.values.pop(key)):
+                self.taken.add(key)
         if self.values:
             self.context.store_many(self.values)
             self.values = {}

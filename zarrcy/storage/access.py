@@ -26,6 +26,7 @@ from zarrcy.storage.capabilities import (
     HasIdentity,
     KeepsLeftovers,
     KnowsValueSizes,
+    LocksFiles,
     OpensFiles,
     PeeksDocuments,
     ReadsMany,
@@ -133,6 +134,19 @@ def directory_of(store: Store) -> str | None:
     """Return a path prefix that makes the path of a key's file; None if keys are not files."""
     store = mapping_of(store)
     return cast(HasFiles, store).file_prefix() if has_capability(type(store), "file_prefix") else None
+
+
+def files_to_lock(store: Store) -> Callable[[Key], str] | None:
+    """Return a function that returns the path of the file that other processes lock to change the value of a key.
+
+    None if values are not files, or if the system has no locks of open files (Windows).
+    """
+    store = mapping_of(uncached(store))
+    if os.name != "posix" or not has_capability(type(store), "file_to_lock"):
+        directory = directory_of(store)
+        return None if directory is None or os.name != "posix" else directory.__add__
+    path = cast(LocksFiles, store).file_to_lock
+    return None if path("") is None else cast(Callable[[Key], str], path)
 
 
 def uncached(store: Store) -> Store:
@@ -538,7 +552,7 @@ def as_bytes(value: Buffer) -> bytes:
     return value if type(value) is bytes else bytes(value)
 
 
-def set_if_absent(store: Store, key: Key, value: bytes) -> bool:
+def set_if_absent(store: Store, key: Key, value: Buffer) -> bool:
     """Store `value` and return True, or return False if the key exists.
 
     Of several writers at the same time exactly one succeeds if the store's own ``setdefault`` is atomic.

@@ -186,6 +186,24 @@ class HasFiles(Protocol):
         """
 
 
+class LocksFiles(Protocol):
+    """A store whose values are files, which processes lock while they change them in part."""
+
+    def file_to_lock(self, key: Key) -> str | None:
+        """Return the path of the file of a key; None, for all keys, if values are not files."""
+
+
+class CreatesFiles(Protocol):
+    """A store that writes the file of a value only if there is none."""
+
+    def create_value(self, key: Key, fill: Callable[[int], bool | None]) -> bool:
+        """Store what `fill` writes to a file descriptor and return True, or return False if the key exists.
+
+        Of several writers at the same time exactly one succeeds. If `fill` returns False, nothing is stored, and the
+        result is True.
+        """
+
+
 class OpensFiles(Protocol):
     """A store that opens the file of a value, so that parts of it can be read and written."""
 

@@ -1,7 +1,7 @@
 """Synchronizers: ``synchronizer[key]`` is a lock, for threads, processes, MPI ranks or dask workers.
 
 Threads of one process need none: writers that change a part of a value always hold a lock on its name
-(`zarrcy.sync.key_locks`).
+(`zarrcy.sync.key_locks`). Processes need none where values are files (`zarrcy.sync.file_locks`).
 """
 
 from __future__ import annotations

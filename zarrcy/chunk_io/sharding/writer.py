@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from zarrcy.chunk_io.sharding.shard_file import NewShard, OldShard
 from zarrcy.chunk_io.writer import ChunkWriter
 from zarrcy.errors import NotErasableError
 from zarrcy.storage import access
+from zarrcy.storage.capabilities import CreatesFiles, has_capability
 from zarrcy.sync import thread_pool
 from zarrcy.types import AnyArray, Buffer, Field, Key, Plan
 
@@ -82,18 +83,24 @@ class ShardWriter(ChunkWriter):
     def __call__(self, first: int, last: int) -> None:
         """Write the shards ``first <= number < last``: read and store those of one call together."""
         writes = [self.shard_write(shard) for shard in range(first, last)]
-        partial = [write.key for write in writes if not write.replaces_all]
-        if self.context.locks.synchronizer is not None:
+        locks = self.context.locks
+        if locks.synchronizer is not None:
             for write in writes:
-                with nullcontext() if write.replaces_all else self.context.locks.lock(write.key):
+                with nullcontext() if write.replaces_all else locks.lock(write.key):
                     self.write_shards([write])
             return
-        lock = self.context.locks.lock_all(partial)
-        try:
-            lock.acquire()
-            self.write_shards(writes)
-        finally:
-            lock.release()
+        while writes:
+            partial = [write.key for write in writes if not write.replaces_all]
+            lock = locks.lock_values(partial)
+            try:
+                lock.acquire()
+                self.absent = locks.absent(lock, partial)
+                self.write_shards(writes)
+            finally:
+                lock.release()
+            locks.warn_if_unlocked(lock, partial)
+            by_key = {write.key: write for write in writes}
+            writes = [by_key[key] for _, key in self.taken_among([(0, key) for key in partial])]
 
     def shard_write(self, shard: int) -> ShardWrite:
         """Return what is written to a shard."""
@@ -131,6 +138,11 @@ class ShardWriter(ChunkWriter):
 
     def _store(self, shards: dict[Key, Buffer | None]) -> None:
         """Store the shards that have chunks, and delete the others."""
+        for key in self.absent & shards.keys():
+            # another process may have created it since
+            shard = shards.pop(key)
+            if shard is not None and not self.context.create(key, shard):
+                self.taken.add(key)
         assembled = {key: shard for key, shard in shards.items() if shard is not None}
         if assembled:
             self.context.store_many(assembled)
@@ -271,7 +283,11 @@ class ShardFileWriter(ShardWriter):
                         self._write_chunk(key, number, chunk_of[number], old, new)
                 return new.finish()
 
-            files.write_value(key, fill)
+            if key in self.absent and has_capability(type(files), "create_value"):
+                if not cast(CreatesFiles, files).create_value(key, fill):
+                    self.taken.add(key)
+            else:
+                files.write_value(key, fill)
 
     def _write_chunk(self, key: Key, number: int, chunk: int, old: OldShard | None, new: NewShard) -> None:
         """Write the chunk of one piece on the fallback path; it may be changed in part only."""

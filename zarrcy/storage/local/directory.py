@@ -210,6 +210,10 @@ class DirectoryStore(Store):
         """Return the path of the directory with a trailing slash; None if file names are not the keys."""
         return None if self._rewrites_keys else self._root
 
+    def file_to_lock(self, key: str) -> str:
+        """Return the path of the file of a key."""
+        return self._root + (key.lower() if self.normalize_keys else key)
+
     def identities(self, prefix: str = "") -> tuple[str, ...]:
         """Return the real path of a directory, with all links resolved, and its device and inode."""
         prefix = prefix.lower() if self.normalize_keys else prefix
@@ -324,6 +328,29 @@ class DirectoryStore(Store):
             self._write(self._file_of(key), fill, self._replace)
         except _NothingError:
             self.discard(key)
+
+    def create_value(self, key: str, fill: Callable[[int], object]) -> bool:
+        """Store the bytes that `fill` writes to a file descriptor, unless the key exists.
+
+        Parameters
+        ----------
+        key : str
+            The key.
+        fill : callable
+            Takes the descriptor; returns False if nothing is to be stored.
+
+        Returns
+        -------
+        bool
+            False if the key exists.
+        """
+        try:
+            self._write(self._file_of(key), fill, self._link)
+        except _NothingError:
+            return True
+        except _TakenError:
+            return False
+        return True
 
     def discard(self, key: str) -> None:
         """Delete a key if it exists.

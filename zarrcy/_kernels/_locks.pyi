@@ -9,9 +9,11 @@ nothing is held any more.
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from typing_extensions import disjoint_base
+
+from zarrcy._kernels.protocols import OnWait
 
 _T = TypeVar("_T")
 
@@ -53,11 +55,6 @@ class KeyLock:
     def release(self) -> None:
         """Release the names that this lock holds, if any."""
 
-class _OnWait(Protocol):
-    @property
-    def seconds(self) -> float: ...
-    def __call__(self, path: bytes, /) -> object: ...
-
 @disjoint_base
 class FilesLock:
     """Names that one thread of this process holds, and locks of their files, which exclude other processes.
@@ -88,7 +85,7 @@ class FilesLock:
     """
 
     def __init__(
-        self, names: Sequence[str], files: dict[str, bytes], place: int, on_wait: _OnWait
+        self, names: Sequence[str], files: dict[str, bytes], place: int, on_wait: OnWait
     ) -> None: ...
     @property
     def names(self) -> list[str]:
@@ -104,6 +101,12 @@ class FilesLock:
         """Wait until all names and files are free, and hold them.
 
         If an exception is raised, nothing is held.
+        """
+
+    def lock_again(self) -> None:
+        """Lock the files that are at the paths now, after this thread has replaced those that it had locked.
+
+        Another process may have locked and changed them meanwhile. If an exception is raised, no file is locked.
         """
 
     def release(self) -> None:

@@ -228,17 +228,33 @@ cdef class FilesLock:
 
         If an exception is raised, nothing is held.
         """
-        cdef bytes path
         self.hold.acquire()
         try:
-            # what this thread holds already has been locked by an outer lock
-            for name in sorted(self.files.keys() & self.hold.names):
-                path = self.files[name]
-                if not self.lock_file(path):
-                    self.missing.add(name)
+            self.lock_files()
         except BaseException:
             self.release()
             raise
+
+    cpdef lock_again(self):
+        """Lock the files that are at the paths now, after this thread has replaced those that it had locked.
+
+        Another process may have locked and changed them meanwhile. If an exception is raised, no file is locked.
+        """
+        self.unlock_files()
+        self.missing = set()
+        try:
+            self.lock_files()
+        except BaseException:
+            self.unlock_files()
+            raise
+
+    cdef lock_files(self):
+        cdef bytes path
+        # what this thread held already has been locked by an outer lock
+        for name in sorted(self.files.keys() & self.hold.names):
+            path = self.files[name]
+            if not self.lock_file(path):
+                self.missing.add(name)
 
     cdef bint lock_file(self, bytes path) except -1:
         """Lock a file. False if it does not exist, or can't be opened: then the caller gets the error."""
@@ -270,6 +286,10 @@ cdef class FilesLock:
 
     cpdef release(self):
         """Release the files and the names that this lock holds, if any."""
+        self.unlock_files()
+        self.hold.release()
+
+    cdef unlock_files(self):
         cdef int fd, kind
         cdef int64_t place = self.place
         while self.locked:
@@ -277,7 +297,6 @@ cdef class FilesLock:
             with nogil:
                 zarrcy_unlock(fd, place, kind)
                 zarrcy_close_file(fd)
-        self.hold.release()
 
 
 cdef class FileLock:

@@ -9,8 +9,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from zarrcy._kernels._locks import _OnWait
 from zarrcy._kernels._native_read import ChunkDir, PieceQueue
+from zarrcy._kernels.protocols import OnWait
 
 @final
 class EncodeState:
@@ -73,7 +73,7 @@ class FileWriter:
 
     @property
     def lock_error(self) -> int: ...
-    def change(self, number: int, on_wait: _OnWait | None = None) -> bool:
+    def change(self, number: int, on_wait: OnWait | None = None) -> bool:
         """Change a part of the chunk of one piece. The caller must hold the lock of the chunk in this process.
 
         Returns False if the fallback path must write the piece.

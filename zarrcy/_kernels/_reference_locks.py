@@ -18,10 +18,12 @@ from contextlib import suppress
 from contextvars import ContextVar, Token
 from threading import get_ident
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import zipfile
+
+    from zarrcy._kernels.protocols import OnWait
 
 T = TypeVar("T")
 
@@ -64,16 +66,10 @@ class KeyLock:
         self.release()
 
 
-class _OnWait(Protocol):
-    @property
-    def seconds(self) -> float: ...
-    def __call__(self, path: bytes, /) -> object: ...
-
-
 class FilesLock:
     """Names that one thread holds, and locks of their files: see ``_locks.FilesLock``."""
 
-    def __init__(self, names: Sequence[str], files: dict[str, bytes], place: int, on_wait: _OnWait) -> None:
+    def __init__(self, names: Sequence[str], files: dict[str, bytes], place: int, on_wait: OnWait) -> None:
         self._hold = KeyLock(names)
         self._files, self._place, self._on_wait = files, place, on_wait
         self._locked: list[tuple[int, bool]] = []
@@ -89,12 +85,25 @@ class FilesLock:
         """Wait until all names and files are free, and hold them."""
         self._hold.acquire()
         try:
-            for name in sorted(self._files.keys() & set(self._hold.names)):
-                if not self._lock_file(self._files[name]):
-                    self.missing.add(name)
+            self._lock_files()
         except BaseException:
             self.release()
             raise
+
+    def lock_again(self) -> None:
+        """Lock the files that are at the paths now, after this thread has replaced those that it had locked."""
+        self._unlock_files()
+        self.missing = set()
+        try:
+            self._lock_files()
+        except BaseException:
+            self._unlock_files()
+            raise
+
+    def _lock_files(self) -> None:
+        for name in sorted(self._files.keys() & set(self._hold.names)):
+            if not self._lock_file(self._files[name]):
+                self.missing.add(name)
 
     def _lock_file(self, path: bytes) -> bool:
         while True:
@@ -143,9 +152,12 @@ class FilesLock:
 
     def release(self) -> None:
         """Release the files and the names that this lock holds, if any."""
+        self._unlock_files()
+        self._hold.release()
+
+    def _unlock_files(self) -> None:
         while self._locked:
             self._unlock(*self._locked.pop())
-        self._hold.release()
 
     def __enter__(self) -> FilesLock:
         self.acquire()
@@ -195,7 +207,7 @@ def _open_to_lock(path: bytes) -> int | None:
 
 
 def _is_still_at(fd: int, path: bytes) -> bool | None:
-    """Return whether an open regular file is the one at a path; None if it is no regular file."""
+    """Return whether an open regular file is the one at a path; None if it is not a regular file."""
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         return None

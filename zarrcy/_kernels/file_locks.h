@@ -94,7 +94,7 @@ static inline int zarrcy_unlock(int fd, int64_t place, int kind) {
     return kind == ZARRCY_BY_FILE ? flock(fd, LOCK_UN) : 0;
 }
 
-/* Return 1 if an open regular file is the one at a path, 0 if another file or none is there, -1 if it is no regular file.
+/* Return 1 if an open regular file is the one at a path, 0 if another file or none is there, -1 if it is not a regular file.
  * Sets the length of the file. */
 static inline int zarrcy_is_still_at(int fd, const char *path, int64_t *nbytes) {
     struct stat status, at;

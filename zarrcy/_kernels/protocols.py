@@ -209,3 +209,14 @@ class Kernels(Planner, Protocol):
         self, document: bytes, path: tuple[str, ...], most_levels: int
     ) -> tuple[int, int, dict[str, int]] | None:
         """Check a JSON document, and find the members of one of its objects."""
+
+
+class OnWait(Protocol):
+    """What is called when another process has locked a file for long."""
+
+    @property
+    def seconds(self) -> float:
+        """How long to wait before the call."""
+
+    def __call__(self, path: bytes, /) -> object:
+        """Take note that the file at a path is locked."""

@@ -1693,15 +1693,18 @@ class Array(NodeProperties):
         refuse_read_only(state.config.read_only or not access.is_writeable(state.node.store), self.path)
         return state.node.change_lock(state.node.metadata_key)
 
-    def _state_to_change(self, is_short: bool = False) -> tuple[ArrayState, DocumentChange]:
+    def _state_to_change(
+        self, is_short: bool = False, lock: object = None
+    ) -> tuple[ArrayState, DocumentChange]:
         """Load the metadata, which another writer may have changed, and return the state with them.
 
-        The caller holds the lock of `_change_lock` and, for a short change, also that of the documents.
+        The caller holds the lock of `_change_lock` and, for a short change, also that of the documents. It passes the
+        former if the documents will be written more than once.
         """
         # reading does not need this import
         from zarrcy.hierarchy.document_change import DocumentChange
 
-        change = DocumentChange(self._node, is_short)
+        change = DocumentChange(self._node, is_short, lock)
         state = self._state = self._state.reloaded(change.load_array())
         return state, change
 
@@ -1750,8 +1753,8 @@ class Array(NodeProperties):
         >>> a.shape
         (2, 4)
         """
-        with self._change_lock():
-            state, change = self._state_to_change()
+        with self._change_lock() as lock:
+            state, change = self._state_to_change(lock=lock)
             shape = _new_shape(args, state.metadata.shape)
             resized = state.metadata.with_shape(shape)
             if shape != state.metadata.shape:

@@ -1,8 +1,9 @@
 """A change of the metadata documents of a node that exists, from reading them to writing them.
 
 The caller holds `zarrcy.hierarchy.node.Node.change_lock`, so that no other change of the node comes in between: of this
-process, or of all processes that share the synchronizer. Where the store has conditional puts, a document that someone
-else changed in between is not overwritten. Elsewhere documents are read directly before they are written.
+process, and of other processes if documents are files, or if they share the synchronizer. Where the store has
+conditional puts, a document that someone else changed in between is not overwritten. Elsewhere documents are read
+directly before they are written.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from zarrcy import metadata
 from zarrcy.errors import ConcurrentChangeError
 from zarrcy.storage.read_once import ReadOnce
+from zarrcy.sync.key_locks import FilesLock
 
 if TYPE_CHECKING:
     from zarrcy.hierarchy.node import Node
@@ -33,10 +35,12 @@ class DocumentChange:
         The node of the array.
     is_short : bool, optional
         Whether the caller holds `Node.documents_lock` until the metadata are saved. Then nothing is read twice.
+    lock : object, optional
+        The lock that the caller holds, for `save_and_go_on`.
     """
 
-    def __init__(self, node: Node, is_short: bool = False) -> None:
-        self._node = node
+    def __init__(self, node: Node, is_short: bool = False, lock: object = None) -> None:
+        self._node, self._lock = node, lock
         self._is_short = is_short
         self._documents = ReadOnce(node.store, past_caches=True)
         self._trusts_reads = self._documents.is_conditional and node.synchronizer is None
@@ -75,6 +79,23 @@ class DocumentChange:
                 else:
                     self._seen = array
                     return
+
+    def save_and_go_on(self, array: ArrayMetadata) -> None:
+        """Write the documents of the array before other parts of the change, at whose end they are written again.
+
+        Raises
+        ------
+        ConcurrentChangeError
+            If another writer changed the metadata since they were loaded, and this was noticed.
+        """
+        self.save_array(array)
+        if isinstance(self._lock, FilesLock):
+            # the file of the document is another one now, and another process may have been faster
+            self._lock.lock_again()
+            key = self._node.metadata_key
+            self._documents.forget([key])
+            if not self._is_unchanged():
+                raise ConcurrentChangeError(key)
 
     def _refresh(self) -> None:
         """Read again what another writer may have changed since; the caller holds `Node.documents_lock`."""

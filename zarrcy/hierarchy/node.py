@@ -28,7 +28,7 @@ from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import getsize, getsize_deep, listdir, rename, rmdir, warn_denied
 from zarrcy.storage.local.atomic_files import PARTIAL, partial_ending
-from zarrcy.sync.key_locks import KeyLock
+from zarrcy.sync.key_locks import FilesLock, KeyLock
 from zarrcy.types import JSON, Buffer, Key, Store, Synchronizer, ZarrFormat
 
 if TYPE_CHECKING:
@@ -158,12 +158,44 @@ class Node:
     def change_lock(self, key: Key) -> AbstractContextManager[object]:
         """Return the lock under which a document of this node is read, changed and written.
 
-        Without a synchronizer, threads of this process exclude each other, whichever way each of them opened the node.
+        Without a synchronizer, threads of this process exclude each other, whichever way each of them opened the node,
+        and so do processes if documents are files.
         """
         if self.synchronizer is not None:
             return self.synchronizer[key]
-        names = access.identities(self.store, self.prefix)
-        return KeyLock([name + key[len(self.prefix) :] for name in names])
+        documents = {key: key}
+        if self._format is not None and key != self.metadata_key:
+            # attributes may have no document of their own yet; the one of the node is there
+            kinds = ("array", "group")
+            documents = {
+                name: name for name in (self._format.document_key(self.prefix, kind) for kind in kinds)
+            }
+        return self._lock_of_documents([key], documents, 0)
+
+    def _lock_of_documents(
+        self, keys: list[Key], documents: dict[Key, Key], place: int
+    ) -> KeyLock | FilesLock:
+        """Return a lock of keys in this process, and of files between processes.
+
+        Parameters
+        ----------
+        keys : list of str
+            The keys.
+        documents : dict of str to str
+            For more keys, the key of the file that is locked as well. A file that does not exist is not locked.
+        place : int
+            Different places in one file have different locks.
+        """
+        places, start = access.identities(self.store, self.prefix), len(self.prefix)
+        keys = list(dict.fromkeys([*keys, *documents]))
+        names = [name + key[start:] for name in places for key in keys]
+        file_of = access.files_to_lock(self.store)
+        if file_of is None:
+            return KeyLock(names)
+        from zarrcy.sync.file_locks import on_wait
+
+        files = {places[0] + key[start:]: os.fsencode(file_of(name)) for key, name in documents.items()}
+        return FilesLock(names, files, place, on_wait)
 
     def hierarchy_lock(self) -> AbstractContextManager[object]:
         """Return the lock under which nodes are created, moved and deleted; the whole store has one."""
@@ -498,7 +530,12 @@ class Node:
 
         It is taken after all other locks of documents, so it can't cause a deadlock.
         """
-        return self.at("").change_lock(_CONSOLIDATION_LOCK)
+        root = self.at("")
+        if self.synchronizer is not None:
+            return root.change_lock(_CONSOLIDATION_LOCK)
+        # Consolidated metadata of format 3 are in the document of the root, which another lock is for, too.
+        document = self.format.document_key("", "group")
+        return root._lock_of_documents([], {_CONSOLIDATION_LOCK: document}, 1)
 
     def documents_lock(self) -> AbstractContextManager[object]:
         """Return the lock under which documents change that may have copies in consolidated metadata.

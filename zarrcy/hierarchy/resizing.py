@@ -72,7 +72,7 @@ def clear_outside(state: ArrayState, shape: Shape, change: DocumentChange) -> No
     dirty += _dirty_edges(writer, kept, union)
     if kept != metadata.shape and (dirty or outside):
         # if the document cannot be written, nothing is cut off
-        change.save_array(metadata)
+        change.save_and_go_on(metadata)
     fill = np.empty((1,) * len(shape), metadata.dtype)
     _kernels.for_dtype(metadata.dtype).fill(_flat(fill), writer.chunk_io.fill_bytes)
     for box in dirty:

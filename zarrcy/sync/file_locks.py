@@ -59,8 +59,8 @@ def warn_without_locks(path: str, number: int) -> None:
     _warned.add(device)
     warnings.warn(
         f"{path!r} can't be locked ({os.strerror(number)}), so processes that write parts of one chunk at the same "
-        "time can lose changes on this file system: pass a synchronizer, or write whole chunks. unaligned='allow' takes "
-        "no locks",
+        "time can lose changes on this file system: pass a synchronizer, or write whole chunks. "
+        "unaligned='allow' takes no locks",
         LockWarning,
         stacklevel=4,
     )

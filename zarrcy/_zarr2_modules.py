@@ -70,7 +70,11 @@ MODULES: dict[str, dict[str, str]] = {
         "zarrcy.errors": "MetadataError",
         "zarrcy.compat": "decode_fill_value encode_fill_value json_dumps json_loads",
     },
-    "n5": {"zarrcy.storage": "N5FSStore N5Store", "zarrcy.codecs.n5": "N5ChunkWrapper"},
+    "n5": {
+        "zarrcy.storage": "N5FSStore N5Store",
+        "zarrcy.codecs.n5": "N5ChunkWrapper",
+        "zarrcy.storage.n5.documents": "n5_attrs_key n5_keywords",
+    },
     "storage": {
         "zarrcy.storage": "ABSStore BaseStore ConsolidatedMetadataStore DBMStore DirectoryStore FSStore KVStore "
         "LMDBStore LRUStoreCache MemoryStore MongoDBStore NestedDirectoryStore RedisStore SQLiteStore Store "

@@ -108,6 +108,7 @@ PARAMETERS = {
         },
     ),
     "msgpack2": ({}, dict.fromkeys(("use_single_float", "use_bin_type", "raw"), SWITCHES)),
+    "n5_lz4": ({}, {"block_size": ([64, 65536, 2**25, "128"], [63, 2**25 + 1, "x", 1.5, None, True, []])}),
     "n5_wrapper": (
         {"dtype": "<i4", "chunk_shape": [4, 6]},
         {

@@ -18,6 +18,7 @@ from interop.programs.containers import read_n5, write_n5, write_n5_group
 import zarrcy
 from zarrcy.chunk_io import policy
 from zarrcy.codecs import N5ChunkWrapper
+from zarrcy.codecs.lz4_blocks import Lz4Blocks
 from zarrcy.errors import ChunkDecodeError, KeyPathError, MetadataError
 from zarrcy.storage import LRUStoreCache
 from zarrcy.storage.n5.store import N5Files, N5FSStore, N5Store
@@ -437,6 +438,60 @@ def test_the_compression_of_old_and_short_documents_is_read_and_kept(name, form,
         "dimensions": [3, 4],
         "x": 1,
     }
+
+
+def test_lz4_blocks_of_java_are_read_and_written(store):
+    compression = {"type": "lz4", "blockSize": 65536}
+    a = zarrcy.create(
+        (300, 200), chunks=(150, 200), dtype="<i4", store=store, path="a", compressor=Lz4Blocks(65536)
+    )
+    values = np.arange(60000, dtype="<i4").reshape(300, 200)
+    a[...] = values
+    document = json.loads(bytes(store["a/.zarray"]))
+    assert document["compressor"]["compressor_config"] == {"id": "n5_lz4", "block_size": 65536}
+    again = zarrcy.open_array(store, path="a", mode="r+")
+    np.testing.assert_array_equal(again[...], values)
+    again[0, :3] = 7
+    assert again[0, :4].tolist() == [7, 7, 7, 3]
+    if isinstance(store, N5Store) and hasattr(store, "path"):
+        with open(f"{store.path}/a/attributes.json") as file:
+            assert json.load(file)["compression"] == compression
+
+
+@pytest.mark.parametrize("stated", [{"compression": {"type": "lz4"}}, {"compressionType": "lz4"}], ids=str)
+def test_documents_that_do_not_state_the_block_size_have_that_of_java(stated, tmp_path):
+    document = {"dimensions": [30], "blockSize": [30], "dataType": "uint8", **stated}
+    (tmp_path / "attributes.json").write_text(json.dumps(document))
+    zarrcy.open_array(N5Store(tmp_path))[:] = np.arange(30)
+    block = (tmp_path / "0").read_bytes()
+    assert block[8:17] == b"LZ4Block\x16"
+    assert zarrcy.open_array(N5Store(tmp_path))[:].tolist() == list(range(30))
+
+
+@given(st.binary(max_size=400), st.integers(64, 200))
+def test_lz4_blocks_decode_to_what_was_encoded(data, block_size):
+    codec = Lz4Blocks(block_size)
+    encoded = codec.encode(data)
+    assert bytes(codec.decode(encoded)) == data
+    # streams may follow each other
+    assert bytes(codec.decode(encoded + encoded)) == 2 * data
+
+
+@pytest.mark.parametrize("at", range(0, 21 + 12))
+def test_a_changed_byte_of_an_lz4_block_is_an_error(at):
+    encoded = bytearray(Lz4Blocks().encode(b"abcdefghijkl"))
+    encoded[at] ^= 64
+    if at == 8:
+        # the binary logarithm of the block size is not needed
+        encoded[at] ^= 64 ^ 128
+    with pytest.raises((ValueError, RuntimeError)):
+        Lz4Blocks().decode(bytes(encoded))
+
+
+@pytest.mark.parametrize("n", [0, 5, 20, 30])
+def test_a_truncated_lz4_block_is_an_error(n):
+    with pytest.raises(ValueError, match=r"shorter|truncated"):
+        Lz4Blocks().decode(Lz4Blocks().encode(b"abcdefghijkl")[: max(1, n)])
 
 
 @pytest.mark.parametrize("old", ["lzo", 1, None])

@@ -132,8 +132,9 @@ def get_codec(config: Mapping[str, JSON]) -> Codec:
     whole = complete(config)
     if whole is not None and not is_replaced(whole["id"]):
         return ConfiguredCodec(whole)
-    if config.get("id") == "n5_wrapper":
-        # it registers itself
+    if config.get("id") in ("n5_wrapper", "n5_lz4"):
+        # they register themselves
+        import zarrcy.codecs.lz4_blocks
         import zarrcy.codecs.n5  # noqa: F401
     import numcodecs
 

@@ -267,6 +267,7 @@ NUMCODECS: Mapping[str, Mapping[str, Parameter]] = {
         ).or_null(),
     },
     "msgpack2": dict.fromkeys(("use_single_float", "use_bin_type", "raw"), _SWITCH),
+    "n5_lz4": {"block_size": _whole(64, 2**25)},
     "n5_wrapper": {
         "dtype": _dtype("biuf"),
         "chunk_shape": Parameter("a list of whole numbers from 1 to 2**32 - 1", _parse_lengths),

@@ -19,7 +19,7 @@ from zarrcy.codecs.array_codecs import (
     Reorder,
     ScaleOffset,
 )
-from zarrcy.codecs.configured import complete, get_codec, is_replaced
+from zarrcy.codecs.configured import actual, complete, get_codec, is_replaced
 from zarrcy.codecs.crc32c import CRC32C
 from zarrcy.codecs.elements import is_ml_dtype, plain
 from zarrcy.codecs.typed_blosc import blosc
@@ -349,6 +349,38 @@ def _bytes(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
     return _pack(spec, Pack() if stored == memory else Pack(stored, memory))
 
 
+def _n5_default(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
+    """Parse the codec of N5 blocks: a header with the shape, then the elements in Fortran and big-endian order.
+
+    Source: zarr-extensions, ``codecs/n5_default``.
+    """
+    _numbers_only(ext, spec)
+    if spec.depth:
+        ext.member.fail("N5 blocks in shards are not supported")
+    member = ext.allow_only("codecs").require("codecs")
+    names = [item.extension().name for item in member.items()]
+    stages = parse_codecs(member, spec)
+    ndim = len(spec.shape)
+    orders = [stage.order for stage in stages if isinstance(stage, Transpose)]
+    if names[:1] != ["transpose"] or (ndim > 1 and orders != [tuple(range(ndim))[::-1]]):
+        member.fail("its first codec must be a transpose that reverses all axes")
+    packed = [stage for stage in stages if isinstance(stage, Pack)]
+    stored = spec.dtype if not packed or packed[0].stored is None else packed[0].stored
+    if names[1:2] not in (["bytes"], ["endian"]) or stored.newbyteorder(">") != stored:
+        member.fail("its second codec must be 'bytes' with the endian 'big'")
+    inner = [stage.configured for stage in stages if isinstance(stage, Compressor)]
+    if len(inner) > 1:
+        member.fail("it may have one codec bytes -> bytes at most")
+    from zarrcy.codecs.n5 import N5ChunkWrapper  # few arrays have N5 blocks
+
+    codec = N5ChunkWrapper(
+        plain(spec.dtype), spec.shape[::-1], compressor=actual(inner[0]) if inner else None
+    )
+    reversal = tuple(range(ndim))[::-1]
+    first = (Filter(Reorder(reversal, spec.shape, spec.dtype)),) if ndim > 1 else ()
+    return ParsedCodec(PACK, (*first, Pack(), Compressor(codec)), spec)
+
+
 _VLEN = {"string": "vlen-utf8", "bytes": "vlen-bytes"}
 
 
@@ -554,6 +586,7 @@ _OWN: dict[str, CodecParser] = {
     "endian": _bytes,
     "vlen-utf8": _vlen,
     "vlen-bytes": _vlen,
+    "n5_default": _n5_default,
     "packbits": _packbits,
     "sharding_indexed": _shard,
     "blosc": _blosc,

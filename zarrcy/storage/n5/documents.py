@@ -19,6 +19,8 @@ N5_VERSION = "n5"
 OLD_COMPRESSION = "compressionType"
 N5_KEYWORDS = (N5_VERSION, "dataType", "dimensions", "blockSize", "compression", OLD_COMPRESSION)
 """Members of ``attributes.json`` that are not attributes of the user."""
+# The names of zarr-python 2, whose programs import them.
+n5_attrs_key, n5_keywords = "attributes.json", N5_KEYWORDS
 
 Document = dict[str, JSON]
 
@@ -29,8 +31,11 @@ _OLD_COMPRESSIONS: dict[str, Document] = {
     "gzip": {"type": "gzip", "level": -1},
     "bzip2": {"type": "bzip2", "blockSize": 9},
     "xz": {"type": "xz", "preset": 6},
+    "lz4": {"type": "lz4", "blockSize": 65536},
 }
 _BZIP2_BLOCKS = 9
+_LZ4_BLOCK = 65536
+_ZSTD_LEVEL = 3
 _LZMA_XZ = 1
 _LZMA_XZ_CHECKS = (-1, 4)
 _LZMA_PRESET = 6
@@ -221,6 +226,8 @@ def compressor_to_n5(config: Document | None) -> Document:
             return {"type": "bzip2", "blockSize": config["level"]}
         case "blosc":
             return {"type": "blosc", **{name: config[name] for name in _BLOSC_MEMBERS}}
+        case "n5_lz4":
+            return {"type": "lz4", "blockSize": config["block_size"]}
         case "gzip" | "zlib" as name:
             return {"type": "gzip", "level": config["level"], "useZlib": name == "zlib"}
         case "lzma":
@@ -261,8 +268,11 @@ def compressor_to_zarr(compression: Document) -> Document | None:
             return {"id": "lzma", "format": _LZMA_XZ, "check": -1, "preset": preset, "filters": None}
         case "lzma":
             return {"id": "lzma", **{name: compression[name] for name in (*_LZMA_MEMBERS, "preset")}}
+        case "lz4" if "acceleration" not in compression:
+            # the format of Java; zarr-python 2 writes another one, with an acceleration
+            return {"id": "n5_lz4", "block_size": compression.get("blockSize", _LZ4_BLOCK)}
         case "zstd":
             # some writers add more members, which a reader does not need
-            return {"id": "zstd", "level": compression["level"]}
+            return {"id": "zstd", "level": compression.get("level", _ZSTD_LEVEL)}
     members = {name: value for name, value in compression.items() if name != "type"}
     return {"id": compression["type"], **members}

@@ -388,3 +388,33 @@ def test_threads_share_a_slab_through_whole_chunks_but_not_a_small_window(
         assert (a[key if order == "C" else key[::-1]] == 1).all()
     # the window is read by the calling thread alone; a slow disk may let it keep several files in flight
     assert [n for n in n_threads if n > 1] == [4]
+
+
+@pytest.mark.parametrize("layout", ["chunks", "shards"])
+@pytest.mark.parametrize("partly", [False, True])
+def test_chunks_for_a_store_that_one_thread_may_call_are_encoded_in_several(
+    layout, partly, monkeypatch, tmp_path
+):
+    options = {"compressor": numcodecs.BZ2(1)}
+    if layout == "shards":
+        codecs = ["bytes", {"name": "numcodecs.bz2", "configuration": {"level": 1}}]
+        options = {"zarr_format": 3, "shards": (8, 2**16), "codecs": codecs}
+    met = threading.Event()
+    threads = set()
+    encode = numcodecs.BZ2.encode
+
+    def encode_together(self, buf):
+        threads.add(threading.get_ident())
+        if len(threads) > 1:
+            met.set()
+        assert met.wait(300)
+        return encode(self, buf)
+
+    with zarrcy.ZipStore(tmp_path / "a.zip", mode="w") as store:
+        a = zarrcy.zeros((8, 2**16), chunks=(1, 2**16), dtype="i2", store=store, **options)
+        monkeypatch.setattr(numcodecs.BZ2, "encode", encode_together)
+        value = np.arange(2**16, dtype="i2")
+        a[:, partly:] = value[partly:]
+        monkeypatch.undo()
+        assert (a[:, partly:] == value[partly:]).all()
+        assert (a[:, :partly] == 0).all()

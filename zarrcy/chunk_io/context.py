@@ -132,6 +132,17 @@ class ChunkContext(Record):
             return 1
         return self.native_path.n_threads(n_pieces, n_pieces * self.layout.nbytes)
 
+    def batch_of_one_thread(self) -> int:
+        """Return how many chunks a thread reads or writes at once, if no other one may call the store meanwhile.
+
+        Several threads decode or encode what is in a batch.
+        """
+        n_threads = thread_pool.n_threads()
+        if self.may_share or self.is_raw or n_threads == 1 or not self.may_share_codecs:
+            return self.batch
+        batch = min(self.policy.batch_keys, self.policy.coded_batch_nbytes // max(1, self.layout.nbytes))
+        return max(self.batch, n_threads, batch)
+
     def encoding_threads(self, n_pieces: int) -> int:
         """Return how many threads encode a batch of chunks on the fallback path, see `batch_threads`."""
         if self.is_shareable or not self.may_share_codecs:

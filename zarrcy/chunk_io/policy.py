@@ -29,6 +29,9 @@ class IOPolicy(Record):
     # Bytes per batch when several threads share a read, or when a larger batch gains nothing: a writer that holds
     # the locks of many chunks keeps other writers waiting.
     shared_batch_nbytes: int = 2**20
+    # Bytes per batch of a store that only one thread may call, such as a zip archive: several threads decode or encode
+    # a batch. A few times as many as they can work on at once.
+    coded_batch_nbytes: int = 8 * 2**20
     # Below this chunk size, threads on the fallback path wait longer for the GIL than they work.
     thread_min_chunk_nbytes: int = 64 * 1024
     # Waking a thread costs as much as copying some hundred KiB. A smaller read or write uses one thread.

@@ -224,6 +224,6 @@ class UnshardedChunkIO:
 
     def _run(self, make_task: Callable[[], thread_pool.Task], plan: Plan, shared: bool, small: bool) -> None:
         """Run a task for the batches of a plan, in this thread or shared among several."""
-        size = self.context.shared_batch if small else self.context.batch
+        size = self.context.shared_batch if small else self.context.batch_of_one_thread()
         n = min(thread_pool.n_threads(), plan.n_pieces) if shared else 1
         thread_pool.share(make_task, batches(plan.n_pieces, size), n)

@@ -406,7 +406,8 @@ def _choose_depth(
         size, at_once = io_depth.groups_of_requests(context.batch, n_pieces)
         in_flight = size * at_once if context.works_ahead(n_pieces) else context.batch
         return thread_pool.Choice(min(in_flight, most), "requests to a server, bounded in number and bytes")
-    return thread_pool.Choice(min(context.batch, most), "the values of one batch")
+    batch = context.batch if isinstance(chunk_io, ShardedChunkIO) else context.batch_of_one_thread()
+    return thread_pool.Choice(min(batch, most), "the values of one batch")
 
 
 def _why_fallback(context: ChunkContext, reads_through_cache: bool) -> str:

@@ -69,7 +69,10 @@ MODULES: dict[str, dict[str, str]] = {
     "zarr.abc.codec": {
         "zarrcy.zarr3.codecs": "ArrayArrayCodec ArrayBytesCodec BytesBytesCodec Codec",
     },
-    "zarr.abc.store": {"zarrcy.zarr3.abc": "OffsetByteRequest RangeByteRequest Store SuffixByteRequest"},
+    "zarr.abc.store": {
+        "zarrcy.storage.zarr3.byte_requests": "ByteRequest OffsetByteRequest RangeByteRequest SuffixByteRequest",
+        "zarrcy.zarr3.abc": "Store",
+    },
     "zarr.codecs": {"zarrcy.zarr3.codecs": _CODECS, "zarrcy.zarr3.numcodecs": _NUMCODECS},
     "zarr.codecs.numcodecs": {"zarrcy.zarr3.numcodecs": _NUMCODECS},
     **{

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import zarrcy
+from zarrcy import ContainsGroupError, GroupNotFoundError
 from zarrcy.codecs import BloscCodec, BytesCodec, GzipCodec, ZstdCodec
 
 
@@ -50,8 +51,10 @@ def test_arrays_and_groups_have_the_names_of_zarr3():
     assert (group.nmembers(), group.nmembers(max_depth=None)) == (1, 2)
     assert [found.path for found in group.group_values()] == ["x"]
     assert group.get_array("x/y") == array
-    with pytest.raises(TypeError, match="array"):
+    with pytest.raises(ContainsGroupError):
         group.get_array("x")
+    with pytest.raises(GroupNotFoundError):
+        group.get_group("y")
     assert group.require_array("x/y", shape=(4, 6), dtype="f4") == array
     with pytest.raises(TypeError, match="shape"):
         group.require_array("x/y", shape=(4, 5), dtype="f4")

@@ -39,7 +39,8 @@ def normalize_store_arg(
         - The path of a directory; of a zip archive if it ends in ``.zip``; of an N5 container if it ends in
           ``.n5``.
         - A URL, or several URLs chained with ``::``.
-        - A mapper of fsspec, or a store of obstore or zarr-python.
+        - A mapper of fsspec, or a store of obstore or zarr-python, or any object with the asynchronous interface of
+          zarr-python's stores, such as the store of an icechunk session.
         - A `StorePath`: a store and a path in it.
     storage_options : dict, optional
         Options for the file system of a URL.
@@ -94,7 +95,7 @@ def normalize_store_arg(
     if all(hasattr(store, name) for name in _MAPPING_METHODS):
         mapping: Store = store
         return mapping
-    raise StoreArgumentError(store)
+    return _asynchronous(store, mode, dimension_separator)
 
 
 def _store_below(place: Client, mode: str) -> Store:
@@ -213,4 +214,13 @@ def _adopt_zarr(store: Client, mode: str, dimension_separator: str | None) -> St
                 dimension_separator=dimension_separator,
                 missing_exceptions=store.allowed_exceptions,
             )
-    raise StoreArgumentError(store)
+    return _asynchronous(store, mode, dimension_separator)
+
+
+def _asynchronous(store: Client, mode: str, dimension_separator: str | None) -> Store:
+    """Return a store over an object with the asynchronous interface of zarr-python 3."""
+    from zarrcy.storage.remote.zarr3_store import AsynchronousStore, is_asynchronous
+
+    if not is_asynchronous(store):
+        raise StoreArgumentError(store)
+    return AsynchronousStore(store, dimension_separator, read_only=mode == "r")

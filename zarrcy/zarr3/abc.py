@@ -1,49 +1,18 @@
-"""The names of zarr-python 3's module ``abc.store``."""
+"""The base class of stores in zarr-python 3's module ``abc.store``: any object with its interface is an instance."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from zarrcy.storage.zarr3.interface import AsyncStore as Store
-
-__all__ = ["OffsetByteRequest", "RangeByteRequest", "Store", "SuffixByteRequest"]
+from zarrcy.storage.remote.zarr3_store import is_asynchronous
+from zarrcy.storage.zarr3.interface import AsyncStore
 
 
-@dataclass(frozen=True)
-class RangeByteRequest:
-    """Bytes from a position up to another one.
-
-    Attributes
-    ----------
-    start, end : int
-        The positions.
-    """
-
-    start: int
-    end: int
+class _StoreType(type(AsyncStore)):  # type: ignore[misc]
+    def __instancecheck__(cls, instance: object) -> bool:
+        return super().__instancecheck__(instance) or isinstance(instance, AsyncStore)
 
 
-@dataclass(frozen=True)
-class OffsetByteRequest:
-    """Bytes from a position to the end.
-
-    Attributes
-    ----------
-    offset : int
-        The position.
-    """
-
-    offset: int
+class Store(AsyncStore, metaclass=_StoreType):
+    """Base class of stores."""
 
 
-@dataclass(frozen=True)
-class SuffixByteRequest:
-    """Bytes at the end.
-
-    Attributes
-    ----------
-    suffix : int
-        Number of bytes.
-    """
-
-    suffix: int
+__all__ = ["Store", "is_asynchronous"]

@@ -49,7 +49,7 @@ class ArrayConfig:
             raise ValueError(f"order is {self.order!r}; it must be 'C' or 'F'")
         for name in ("write_empty_chunks", "read_missing_chunks"):
             if not isinstance(getattr(self, name), bool):
-                raise TypeError(f"{name} is {getattr(self, name)!r}; it must be a bool")
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be a bool")  # noqa: TRY004
 
     @classmethod
     def from_dict(cls, data: Mapping[str, JSON]) -> Self:
@@ -101,6 +101,15 @@ class Array(BaseArray):
     It differs from `zarrcy.Array` in what the names mean that both versions of zarr-python have; see
     ``docs/compat.md``.
     """
+
+    def __init__(self, store: Option, *args: Option, **kwargs: Option) -> None:
+        # zarr-python 3 makes an array of an asynchronous one
+        wrapped = getattr(store, "wrapped", None)
+        if isinstance(wrapped, Array):
+            self._take(wrapped.current_state())
+            self._config = wrapped._config
+        else:
+            super().__init__(store, *args, **kwargs)
 
     @classmethod
     def from_state(cls, state: ArrayState, attributes: Attributes | None = None) -> Self:
@@ -522,6 +531,9 @@ def _rows(array: Array, counts: bool) -> list[tuple[str, str]]:
         ("Store type", type(array.store).__name__),
         ("Filters", array.filters),
     ]
+    if metadata.rectilinear_axes is not None:
+        varying = "Chunk shape" if metadata.shards is None else "Shard shape"
+        rows = [(label, "<variable>" if label == varying else value) for label, value in rows]
     if array._is_v3:
         rows.append(("Serializer", Array.serializer.__get__(array)))
     rows.append(("Compressors", Array.compressors.__get__(array)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import copy
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 
@@ -57,6 +58,8 @@ _DEFAULTS: dict[str, JSON] = {
     "ndbuffer": "zarr.buffer.cpu.NDBuffer",
 }
 _MISSING = object()
+# Names of zarr-python 3.0 for the default codecs, which later versions refuse.
+_REMOVED = re.compile(r"array\.v[23]_default_(compressor|compressors|filters|serializer)(\..*)?")
 
 
 class BadConfigError(ValueError):
@@ -149,6 +152,9 @@ class Config(Mapping[str, JSON]):
         """
         values = dict(arg or {}) | {name.replace("__", "."): value for name, value in kwargs.items()}
         before = copy.deepcopy(self.config)
+        for name in values:
+            if _REMOVED.fullmatch(name):
+                raise ValueError(f"the configuration has no {name!r} any more: give the codecs of each array")
         for name, value in values.items():
             self._assign(name, value)
         return _Restores(self, before)

@@ -5,13 +5,20 @@ from __future__ import annotations
 import copy
 import json
 import math
+import operator
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zarrcy.errors import ArrayNotFoundError, ContainsGroupError, GroupNotFoundError, NotConsolidatedError
+from zarrcy.errors import (
+    ArrayNotFoundError,
+    ContainsArrayError,
+    ContainsGroupError,
+    GroupNotFoundError,
+    NotConsolidatedError,
+)
 from zarrcy.hierarchy import creation
 from zarrcy.hierarchy.array_state import open_state
 from zarrcy.hierarchy.arrays import Array as BaseArray
@@ -339,7 +346,13 @@ def _create(
     if fill_value is DEFAULT_FILL_VALUE or (fill_value is None and version != _V2):
         fill_value = kind.default_scalar()
     elif fill_value is not None:
-        fill_value = kind.cast_scalar(fill_value)
+        try:
+            fill_value = kind.cast_scalar(fill_value)
+        except TypeError as exc:
+            if isinstance(exc.__cause__, ValueError):
+                # a text that is not a scalar
+                raise exc.__cause__ from None
+            raise
     itemsize = 1 if kind.to_native_dtype().kind in "OT" else kind.to_native_dtype().itemsize
     grid, chunk_shape, shard_shape, location = _normalized(chunks, shards, lengths, itemsize, version)
     arguments: dict[str, Option] = {
@@ -377,13 +390,20 @@ def _create(
             "dimension_names": dimension_names,
             "chunk_key_encoding": _encoding_of_v3(chunk_key_encoding),
         }
-    if overwrite and not access.is_erasable(store) and Node(store, path).kind() is not None:
-        raise ValueError(f"a {type(store).__name__} can't delete keys, so nothing in it can be replaced")
+    if overwrite:
+        _refuse_lasting(store, path)
     if grid is not None:
         created = _create_rectilinear(lengths, grid, arguments)
     else:
         created = creation.create(lengths, **arguments)
     return Array.of(created, options)
+
+
+def _refuse_lasting(store: Option, path: str) -> None:
+    """Raise an error if there is a node in a store that can't delete it."""
+    kind = None if access.is_erasable(store) else Node(store, path).kind()
+    if kind is not None:
+        raise (ContainsArrayError if kind == "array" else ContainsGroupError)(path)
 
 
 def _dtype_argument(kind: ZDType) -> Option:
@@ -501,6 +521,15 @@ def _normalized(
         return None, chunk_shape, normalize_shards("auto", shape, itemsize, chunk_shape), location
     shard_shape = _chunk_shape(shards, shape, itemsize)
     chunk_shape = _chunk_shape(chunks, shape, itemsize) if not _is_auto(chunks) else shard_shape
+    if not isinstance(shards, (int, np.integer)):
+        # a shard of the whole axis holds whole chunks
+        whole = [n is None or n == -1 for n in shards]
+        shard_shape = tuple(
+            -(-n // m) * m if is_whole else n
+            for n, m, is_whole in zip(shard_shape, chunk_shape, whole, strict=True)
+        )
+    elif shards == -1:
+        shard_shape = tuple(-(-n // m) * m for n, m in zip(shard_shape, chunk_shape, strict=True))
     if any(n % m for n, m in zip(shard_shape, chunk_shape, strict=True)):
         raise ValueError(f"the shape of chunks {chunk_shape} must divide that of shards {shard_shape}")
     return None, chunk_shape, shard_shape, location
@@ -516,7 +545,7 @@ def _chunk_shape(chunks: Option, shape: Shape, itemsize: int) -> Shape:
     if isinstance(chunks, (int, np.integer)):
         lengths = (int(chunks),) * len(shape)
     else:
-        lengths = tuple(-1 if n is None else int(n) for n in chunks)
+        lengths = tuple(-1 if n is None else operator.index(n) for n in chunks)
     if len(lengths) != len(shape):
         raise ValueError(f"chunks is {chunks!r}; it must have one length for each axis of the shape {shape}")
     if any(n < 1 and n != -1 for n in lengths):
@@ -700,10 +729,10 @@ def _overlaps(array: BaseArray, place: tuple[Option, str]) -> bool:
     """Return whether an array would be deleted, in whole or in part, before a place is written."""
     store, path = place
     prefix, theirs = f"{path}/" if path else "", array.node.prefix
-    ours, other = _writable(store), _writable(array.store)
-    if ours is other or ours == other:
-        return prefix.startswith(theirs) or theirs.startswith(prefix)
+    ours, other = access.mapping_of(_writable(store)), access.mapping_of(_writable(array.store))
     directory, source = access.directory_of(ours), access.directory_of(other)
+    if ours is other or (directory is not None and directory == source):
+        return prefix.startswith(theirs) or theirs.startswith(prefix)
     return directory is not None and source is not None and (source + theirs).startswith(directory + prefix)
 
 
@@ -1334,8 +1363,8 @@ def create_group(
     """
     version = default_format() if zarr_format is None else zarr_format
     store, path = place_of(store, path, mode="w" if overwrite else "a", storage_options=storage_options)
-    if overwrite and not access.is_erasable(store) and Node(store, path).kind() is not None:
-        raise ValueError(f"a {type(store).__name__} can't delete keys, so nothing in it can be replaced")
+    if overwrite:
+        _refuse_lasting(store, path)
     node = Node(store, path, None, None, version)
     with node.hierarchy_lock():
         node.create_group(overwrite, attributes or {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Self
 
+from zarrcy.errors import ArrayNotFoundError, ContainsArrayError, ContainsGroupError, GroupNotFoundError
 from zarrcy.hierarchy.arrays import Array as BaseArray
 from zarrcy.hierarchy.groups import Group as BaseGroup
 from zarrcy.hierarchy.groups import _load_members
@@ -24,6 +25,11 @@ class Group(BaseGroup):
     """
 
     array_class: ClassVar[type[BaseArray]] = Array
+
+    def __init__(self, store: Option, *args: Option, **kwargs: Option) -> None:
+        # zarr-python 3 makes a group of an asynchronous one
+        wrapped = getattr(store, "wrapped", None)
+        super().__init__(wrapped._state if isinstance(wrapped, BaseGroup) else store, *args, **kwargs)
 
     @classmethod
     def of(cls, group: BaseGroup) -> Self:
@@ -257,12 +263,16 @@ class Group(BaseGroup):
 
         Raises
         ------
-        TypeError
+        ArrayNotFoundError
+            If there is nothing.
+        ContainsGroupError
             If there is a group.
         """
-        found = self[path]
+        found = self.get(path)
+        if found is None:
+            raise ArrayNotFoundError(self._at(path).path)
         if not isinstance(found, BaseArray):
-            raise TypeError(f"there is a group at {path!r}, not an array")
+            raise ContainsGroupError(self._at(path).path)
         return found
 
     def get_group(self, path: str) -> BaseGroup:
@@ -280,12 +290,16 @@ class Group(BaseGroup):
 
         Raises
         ------
-        TypeError
+        GroupNotFoundError
+            If there is nothing.
+        ContainsArrayError
             If there is an array.
         """
-        found = self[path]
+        found = self.get(path)
+        if found is None:
+            raise GroupNotFoundError(self._at(path).path)
         if not isinstance(found, BaseGroup):
-            raise TypeError(f"there is an array at {path!r}, not a group")
+            raise ContainsArrayError(self._at(path).path)
         return found
 
     def create_array(self, name: str, **kwargs: Option) -> Option:

@@ -187,6 +187,11 @@ class AsyncStore(Store):
 
         return listdir(self.opened(), path)
 
+    def getsize(self, path: str = "") -> int:
+        from zarrcy.storage.listing import getsize
+
+        return getsize(self.opened(), path)
+
     def rmdir(self, path: str = "") -> None:
         self._check_writable()
         from zarrcy.storage.listing import rmdir

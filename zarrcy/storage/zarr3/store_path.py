@@ -118,7 +118,8 @@ class StorePath:
 
     async def delete(self) -> None:
         """Delete the value whose key is the path."""
-        self.store.pop(self.path, None)
+        if self.path:
+            self.store.pop(self.path, None)
 
     async def exists(self) -> bool:
         """Return whether the path is a key.

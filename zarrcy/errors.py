@@ -734,7 +734,10 @@ class RegionError(ZarrcyError, ValueError):
 
 
 class UnalignedWriteError(ZarrcyError, ValueError):
-    """A write covers only a part of a chunk or shard, and the array was opened to refuse such writes.
+    """A write covers only a part of a chunk or shard, and such writes are refused.
+
+    They are refused if the array was opened with ``unaligned="error"``, and if tasks of a job may run on several nodes
+    while locks of files do not reach other nodes.
 
     Parameters
     ----------
@@ -744,18 +747,26 @@ class UnalignedWriteError(ZarrcyError, ValueError):
         Shape of one stored value (a chunk or a shard), in elements; None if stored values differ in shape.
     path : str
         Path of the array in the store; empty for the root.
+    problem : str, optional
+        Why locks do not exclude other tasks; empty if the array was opened with ``unaligned="error"``.
     """
 
-    def __init__(self, nearest: Region, stored_shape: Shape | None, path: str) -> None:
-        super().__init__(nearest, stored_shape, path)
-        self.nearest, self.stored_shape, self.path = nearest, stored_shape, path
+    def __init__(self, nearest: Region, stored_shape: Shape | None, path: str, problem: str = "") -> None:
+        super().__init__(nearest, stored_shape, path, problem)
+        self.nearest, self.stored_shape, self.path, self.problem = nearest, stored_shape, path, problem
 
     def __str__(self) -> str:
         shape = "" if self.stored_shape is None else f" of shape {self.stored_shape}"
+        why = "the array was opened with unaligned='error'"
+        remedy = ""
+        if self.problem:
+            why = (
+                f"tasks on other nodes can do the same at the same time and are not excluded: {self.problem}"
+            )
+            remedy = " A synchronizer excludes them; unaligned='allow' means that no other task writes to these chunks."
         return (
-            f"a write to the array at {_name_of(self.path)} covers a stored value{shape} only in part, and the array "
-            f"was opened with unaligned='error'. The nearest aligned selection is "
-            f"{_region_text(self.nearest)}, of all fields. Nothing was written."
+            f"a write to the array at {_name_of(self.path)} covers a stored value{shape} only in part, and {why}. The "
+            f"nearest aligned selection is {_region_text(self.nearest)}, of all fields. Nothing was written.{remedy}"
         )
 
 

@@ -251,6 +251,8 @@ SLURM_ARRAY_TASK = _of_launcher("SLURM_ARRAY_TASK_ID", "integer", "Slurm", _TASK
 SLURM_ARRAY_COUNT = _of_launcher("SLURM_ARRAY_TASK_COUNT", _NUMBER, "Slurm", "number of tasks of the array.")
 SLURM_ARRAY_MIN = _of_launcher("SLURM_ARRAY_TASK_MIN", "integer", "Slurm", _FIRST)
 SLURM_ARRAY_MAX = _of_launcher("SLURM_ARRAY_TASK_MAX", "integer", "Slurm", _LAST)
+SLURM_NODES = _of_launcher("SLURM_JOB_NUM_NODES", _NUMBER, "Slurm", "nodes of the job.")
+TORQUE_NODES = _of_launcher("PBS_NUM_NODES", _NUMBER, "Torque", "nodes of the job.")
 SLURM_ARRAY_STEP = _of_launcher("SLURM_ARRAY_TASK_STEP", _NUMBER, "Slurm", _STEP)
 PBS_TASK = _of_launcher("PBS_ARRAY_INDEX", "integer", "PBS", _TASK)
 TORQUE_TASK = _of_launcher("PBS_ARRAYID", "integer", "Torque", _TASK)
@@ -275,6 +277,8 @@ PLACES: tuple[Setting, ...] = (
     SLURM_ARRAY_MIN,
     SLURM_ARRAY_MAX,
     SLURM_ARRAY_STEP,
+    SLURM_NODES,
+    TORQUE_NODES,
     PBS_TASK,
     TORQUE_TASK,
     LSF_TASK,

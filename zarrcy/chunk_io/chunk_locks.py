@@ -38,7 +38,16 @@ class ChunkLocks:
         Whether writers exclude each other at all. If not, the caller ensures that no two writers change the same value.
     """
 
-    __slots__ = ("_file_of", "_is_locked", "_names", "_node_prefix", "_separator", "_store", "synchronizer")
+    __slots__ = (
+        "_file_of",
+        "_is_locked",
+        "_names",
+        "_node_prefix",
+        "_on_wait",
+        "_separator",
+        "_store",
+        "synchronizer",
+    )
 
     def __init__(
         self,
@@ -53,6 +62,7 @@ class ChunkLocks:
         self._is_locked = is_locked
         self._file_of = access.files_to_lock(store) if synchronizer is None and is_locked else None
         self._names: tuple[str, ...] | None = None
+        self._on_wait: OnWait | None = None
 
     def lock(self, key: Key) -> AbstractContextManager[object]:
         """Return the lock of one value, as a context manager."""
@@ -67,14 +77,13 @@ class ChunkLocks:
 
     def lock_values(self, keys: list[Key]) -> ValueLock:
         """Return one lock of several values, also against other processes, for arrays without a synchronizer."""
-        if self._file_of is None:
+        on_wait = self.on_wait if keys else None
+        if self._file_of is None or on_wait is None:
             return self.lock_all(keys)
         files = {
             name: os.fsencode(self._file_of(key))
             for name, key in zip(self._names_of(keys), keys, strict=True)
         }
-        from zarrcy.sync.file_locks import on_wait
-
         return FilesLock(self._all_names(keys), files, 0, on_wait)
 
     def absent(self, lock: ValueLock, keys: list[Key]) -> set[Key]:
@@ -90,10 +99,14 @@ class ChunkLocks:
     @property
     def on_wait(self) -> OnWait | None:
         """What is called if a file is locked for long; None if files are not locked."""
-        if self._file_of is None:
-            return None
+        if self._file_of is None or self._on_wait is not None:
+            return self._on_wait
         from zarrcy.sync.file_locks import on_wait
+        from zarrcy.sync.lock_reach import warn_of_reach
 
+        # the first write of a part
+        warn_of_reach(self._file_of(self._node_prefix))
+        self._on_wait = on_wait
         return on_wait
 
     @property

@@ -347,11 +347,12 @@ def write(
     Raises
     ------
     UnalignedWriteError
-        If the array was opened with ``unaligned="error"`` and a stored value would be written in part.
+        If a stored value would be written in part, and the array was opened with ``unaligned="error"``, or locks do not
+        exclude tasks of this job that may run on other nodes.
     ValueShapeError
         If the value does not fit the selection.
     """
-    if state.config.unaligned == "error":
+    if state.refuses_parts:
         _refuse_unaligned(state, plan, fields)
     if fields is None or (isinstance(fields, (list, tuple)) and not fields):
         # an empty list means all fields
@@ -393,7 +394,8 @@ def _refuse_unaligned(state: ArrayState, plan: Plan, fields: FieldNames) -> None
     touched = zip(axes, coords.min(axis=0).tolist(), coords.max(axis=0).tolist(), strict=True)
     extent = tuple((axis.start_of(low), axis.start_of(high + 1)) for axis, low, high in touched)
     nearest = regions.cover(extent, plan.grid.shape, metadata.stored_axes)
-    raise UnalignedWriteError(nearest, metadata.chunk_shape if is_regular else None, state.node.path)
+    problem = "" if state.config.unaligned == "error" else state.lock_problem
+    raise UnalignedWriteError(nearest, metadata.chunk_shape if is_regular else None, state.node.path, problem)
 
 
 def _values_for(

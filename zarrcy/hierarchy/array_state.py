@@ -14,6 +14,7 @@ from zarrcy.chunk_io.policy import IOPolicy, default_policy
 from zarrcy.hierarchy.node import Node
 from zarrcy.metadata import ArrayMetadata, Parse
 from zarrcy.settings import ArrayConfig
+from zarrcy.storage import access
 from zarrcy.types import AnyArray, AnyDtype, ChunkGrid, LazyAttribute, Planner, Shape, Synchronizer
 
 if TYPE_CHECKING:
@@ -105,6 +106,28 @@ class ArrayState:
             cache=self.cache,
             policy=self.policy,
         )
+
+    @LazyAttribute
+    def refuses_parts(self) -> bool:
+        """Whether a write is refused that changes a part of a stored value."""
+        return self.config.unaligned == "error" or self.lock_problem != ""
+
+    @LazyAttribute
+    def lock_problem(self) -> str:
+        """Why locks do not exclude tasks of this job that may run on other nodes; empty if they do."""
+        node = self.node
+        if self.config.unaligned != "lock" or node.synchronizer is not None:
+            return ""
+        from zarrcy.sync.ranks import several_nodes
+
+        nodes = several_nodes()
+        file_of = access.files_to_lock(node.chunk_store) if nodes else None
+        if file_of is None:
+            return ""
+        from zarrcy.sync.lock_reach import known_problem
+
+        problem, _ = known_problem(file_of(node.prefix))
+        return f"the file system is {problem}, and {nodes}" if problem else ""
 
     @LazyAttribute
     def planner(self) -> Planner:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from zarrcy.storage import access
 from zarrcy.storage.base import Store
 from zarrcy.storage.listing import keys_of
+from zarrcy.sync.lock_reach import MOUNTS, mount_of
 from zarrcy.sync.thread_pool import text_of
 from zarrcy.types import Buffer, Key
 from zarrcy.types import Store as StoreLike
@@ -45,22 +45,9 @@ def _names(store: StoreLike, prefix: str) -> set[str]:
 
 def _name_in_file_system(path: str) -> str:
     """Return a path from the root of its file system, which is the same for all its mount points."""
-    mounts = [line.split(" ", 5) for line in text_of("/proc/self/mountinfo").split("\n") if line]
-    if not mounts:
-        # other systems than Linux
-        return path
-    # later mounts hide earlier ones
-    at, root, device = "", "", ""
-    for _, _, number, mounted, mount_point, _ in mounts:
-        place = os.path.join(_unescaped(mount_point), "")
-        if path.startswith(place) and len(place) >= len(at):
-            at, root, device = place, os.path.join(_unescaped(mounted), ""), number
-    return f"device:{device}:{root}{path[len(at) :]}"
-
-
-def _unescaped(path: str) -> str:
-    """Return a path of the list of mounts without the octal codes of white space."""
-    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), path)
+    mount = mount_of(path, text_of(MOUNTS))
+    # None on other systems than Linux
+    return path if mount is None else f"device:{mount.device}:{mount.root}{path[len(mount.at) :]}"
 
 
 # -- the keys below a path ---------------------------------------------------------------------------

@@ -57,6 +57,35 @@ def place_of(rank: SupportsIndex | Communicator | None, size: SupportsIndex | No
     return _found(None if size is None else operator.index(size))
 
 
+def several_nodes() -> str:
+    """Return what says that tasks of this job may run on several nodes, or an empty string.
+
+    The tasks of a job array may run anywhere. Of a program that a launcher started, fewer ranks on this node than in
+    all mean that there are other nodes.
+    """
+    for setting in (
+        settings.SLURM_NODES,
+        settings.TORQUE_NODES,
+        settings.SGE_HOSTS,
+        settings.SLURM_ARRAY_COUNT,
+    ):
+        if (_number(setting) or 1) > 1:
+            return f"{setting.name} is {setting.text()}"
+    for setting in (settings.PBS_TASK, settings.TORQUE_TASK, settings.SGE_TASK, settings.LSF_TASK):
+        # 0 and "undefined" mean that there is no job array
+        number = _number(setting)
+        if number or (number == 0 and setting is not settings.LSF_TASK):
+            return f"{setting.name} is {setting.text()}"
+    if len((_text(settings.LSF_HOSTS) or "").split()) > 2:
+        return f"{settings.LSF_HOSTS.name} names several nodes"
+    on_node = (settings.OPEN_MPI_RANKS, settings.HYDRA_RANKS, settings.MVAPICH_RANKS)
+    for (_, size), here in zip(settings.RANKS_AND_SIZES, on_node, strict=True):
+        n, n_here = _number(size), _number(here)
+        if n is not None and n_here is not None and n_here < n:
+            return f"{size.name} is {n} and {here.name} is {n_here}"
+    return ""
+
+
 def part_of(part: PartLike) -> tuple[int, int]:
     """Return the number of a part, from 0, and the number of all parts.
 

@@ -11,8 +11,10 @@ from zarrcy import settings
 
 PACKAGE = Path(zarrcy.__file__).parent
 REPO = Path(__file__).parent.parent
-# The kernels import no other room of zarrcy, so they read ZARRCY_PURE themselves.
-READERS = {PACKAGE / "settings.py", PACKAGE / "_kernels" / "__init__.py"}
+# `import zarrcy` loads no module of it, and the kernels import no other room, so they read ZARRCY_PURE themselves.
+# The names of zarr-python 3's variables follow from those of its settings.
+READERS = {PACKAGE / "settings.py", PACKAGE / "__init__.py", PACKAGE / "_kernels" / "__init__.py"}
+READERS.add(PACKAGE / "zarr3" / "config.py")
 
 
 def test_only_the_settings_module_reads_environment_variables():

@@ -1011,6 +1011,10 @@ class LockWarning(UserWarning):
     """Another process holds the lock of a value for long, or a file system has no locks that exclude all writers."""
 
 
+class ManyFilesWarning(UserWarning):
+    """A new array will have a million files or more, and file systems are slow with these."""
+
+
 class ForeignDataError(ZarrcyError, FileExistsError, ValueError):
     """A place that is to be replaced is not a node, and holds something that Zarr did not write.
 

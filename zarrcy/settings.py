@@ -13,6 +13,12 @@ import numpy as np
 from zarrcy.types import Elements, Option, Record
 
 
+def _not_negative(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("it must be an integer, at least 0")
+    return int(text)
+
+
 def _flag(text: str) -> bool:
     return text not in ("", "0")
 
@@ -130,6 +136,14 @@ MAX_DOCUMENT_MIB = Setting(
     meaning="Largest metadata document that is read, in MiB; consolidated documents may be 16 times as large.",
     read="import",
     parse=_positive_integer,
+)
+WARN_FILES = Setting(
+    name="ZARRCY_WARN_FILES",
+    kind="integer, at least 0",
+    default="1000000",
+    meaning="Number of files, once it is full, from which the creation of an array in a directory warns; 0 for never.",
+    read="call",
+    parse=_not_negative,
 )
 STRICT_JSON = Setting(
     name="ZARRCY_STRICT_JSON",
@@ -312,6 +326,7 @@ SETTINGS: tuple[Setting, ...] = (
     LOCK_WARNING,
     ALLOW_PICKLE,
     MAX_DOCUMENT_MIB,
+    WARN_FILES,
     STRICT_JSON,
     NATIVE,
     PURE,

@@ -256,6 +256,7 @@ def test_info_as_json_contains_every_property(store, capsys):
         "ratio": 240 / stored,
         "nchunks": 4,
         "nchunks_initialized": 4,
+        "nfiles_if_full": 4,
         "attributes": {"units": "K", "range": [0, 1]},
     }
 

@@ -13,6 +13,7 @@ from zarrcy.cli.text import format_nbytes, format_ratio, printable
 from zarrcy.cli.tree import nodes_below
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.creation import open_array
+from zarrcy.hierarchy.file_counts import n_files
 from zarrcy.hierarchy.node import Node
 from zarrcy.hierarchy.outdated_copies import outdated_copies
 from zarrcy.hierarchy.report import counts_fast, lengths_text
@@ -97,6 +98,8 @@ def _array_info(array: Array, counts: bool) -> dict[str, JSON]:
         "nchunks": array.nchunks,
         # null if it is not counted
         "nchunks_initialized": array.nchunks_initialized if counts else None,
+        # null if the store does not keep each chunk, or shard, in a file
+        "nfiles_if_full": n_files(array.description, array.chunk_store),
         "attributes": json_value(array.attrs.asdict()),
     }
     axes = array.description.rectilinear_axes
@@ -177,6 +180,7 @@ def _array_rows(info: Mapping[str, JSON]) -> dict[str, str]:
             f"{_NOT_COUNTED if info['nchunks_initialized'] is None else info['nchunks_initialized']} of "
             f"{info['nchunks']}"
         ),
+        **({} if info["nfiles_if_full"] is None else {"Files if full": f"{info['nfiles_if_full']:,}"}),
     }
 
 

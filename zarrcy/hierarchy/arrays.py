@@ -638,7 +638,7 @@ class Array(NodeProperties):
         """Report on type, sizes, codecs and storage: text, or a table in a notebook.
 
         Chunks are counted only if there can be fewer than 10,000 stored values, because all their names are listed.
-        `info_complete` always counts.
+        `info_complete` always counts. An array in a directory also has a row with the number of its files.
 
         Examples
         --------
@@ -657,9 +657,9 @@ class Array(NodeProperties):
         Storage ratio      : 118.7
         Chunks initialized : 0/4
         """
-        from zarrcy.hierarchy.report import InfoReport, counts_fast
+        from zarrcy.hierarchy.report import InfoReport, counts_fast, file_rows
 
-        return InfoReport(lambda: self._info_rows(counts_fast(self)))
+        return InfoReport(lambda: self._info_rows(counts_fast(self)) + file_rows(self))
 
     def info_complete(self) -> InfoReport:
         """Return the report of `info`, in which the stored chunks and bytes are always counted.
@@ -679,9 +679,9 @@ class Array(NodeProperties):
         >>> print(repr(zarrcy.zeros(10**6, chunks=10).info_complete()).splitlines()[-1])
         Chunks initialized : 0/100000
         """
-        from zarrcy.hierarchy.report import InfoReport
+        from zarrcy.hierarchy.report import InfoReport, file_rows
 
-        return InfoReport(self.info_items)
+        return InfoReport(lambda: self.info_items() + file_rows(self))
 
     def _info_rows(self, counts: bool) -> Rows:
         from zarrcy.hierarchy.report import array_rows, outdated_rows

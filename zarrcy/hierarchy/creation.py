@@ -186,6 +186,8 @@ def create(
     UserWarning
         If an argument is ignored: also an `object_codec` for elements that are not objects, and `compression` if
         there is a `compressor`.
+    ManyFilesWarning
+        If the array will have a million files or more in a directory. ``ZARRCY_WARN_FILES`` changes the number.
 
     See Also
     --------
@@ -238,7 +240,13 @@ def create(
         checksum=checksum,
     )
     documents = node.look()
-    metadata = node.create_array(node.describe_array(spec), overwrite, attributes, documents)
+    metadata = node.describe_array(spec)
+    if access.directory_of(node.chunk_store) is not None:
+        from zarrcy.hierarchy.file_counts import warn_of_many_files  # opening an array does not need it
+
+        # a program may turn the warning into an error
+        warn_of_many_files(node, metadata)
+    metadata = node.create_array(metadata, overwrite, attributes, documents)
     config = array_config(
         read_only=bool(read_only),
         cache_metadata=cache_metadata,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from zarrcy.hierarchy.file_counts import n_files
 from zarrcy.hierarchy.stored_chunks import stored_counts
 from zarrcy.storage import access
 
@@ -115,6 +116,12 @@ def array_rows(array: Array, counts: bool = True) -> Rows:
         rows.append(("Storage ratio", f"{array.nbytes / stored:.1f}"))
     rows.append(("Chunks initialized", f"{array.nchunks_initialized}/{array.nchunks}"))
     return rows
+
+
+def file_rows(array: Array) -> Rows:
+    """Return a row with the number of files that an array in a directory has once it is full, or no row."""
+    n = n_files(array.description, array.chunk_store)
+    return [] if n is None else [("Files if full", f"{n:,}")]
 
 
 def outdated_rows(node: Node) -> Rows:

@@ -1,6 +1,7 @@
 # The verbs of the project. `make help` lists them. Each verb creates the environments that it needs.
 PYTHON ?= python3
-VENV := .venv
+# `make test PYTHON=python3.13` has an environment of its own.
+VENV := .venv$(if $(filter python3 python,$(notdir $(PYTHON))),,-$(notdir $(PYTHON)))
 ZARR2 := .venv-zarr2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -10,7 +11,7 @@ BENCH_ARGS ?=
 COVERAGE_TESTS ?= tests --ignore tests/interop
 ASV_ARGS ?=
 
-.PHONY: help demo test slow writers fuzz kill soak differential check checked coverage sanitize pure bench instructions asv docs clean
+.PHONY: help demo test slow writers fuzz kill soak differential check checked coverage sanitize pure oldest system bench instructions asv docs dist wheel wheels recipe clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -19,9 +20,17 @@ help:  ## list the verbs
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-# Built in place, so that a change of a Python file needs no new build. The target has-test installs the extra `test`.
-$(VENV)/has-%: $(BIN)/python $(SOURCES)
-	$(PIP) install --editable '.[$*]'
+# Built in place, so that a change of a Python file needs no new build. The kernels are compiled once: an extra adds
+# packages to this build. The target has-test installs the extra `test`.
+BUILD_NEEDS := 'setuptools>=77' 'cython>=3.1' 'numpy>=2.0' 'blosc2>=4'
+
+$(VENV)/built: $(BIN)/python $(SOURCES)
+	$(PIP) install $(BUILD_NEEDS)
+	$(PIP) install --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/has-%: $(VENV)/built
+	$(PIP) install 'zarrcy[$*]'
 	@touch $@
 
 $(ZARR2)/built:
@@ -66,7 +75,7 @@ check: $(VENV)/has-check  ## style, types, public docstrings, and whether the st
 # Build into build/NAME and run the tests on that build instead of the one in place.
 define test_build
 	rm -rf build/$(1)
-	$(PIP) install 'setuptools>=77' 'cython>=3.1' 'blosc2>=4'
+	$(PIP) install $(BUILD_NEEDS)
 	$(2)=1 $(PIP) install --no-deps --no-build-isolation --target build/$(1) .
 	$(2)=1 PYTHONPATH=build/$(1) $(BIN)/pytest tests --ignore tests/interop $(PYTEST_ARGS)
 endef
@@ -78,7 +87,7 @@ checked: $(VENV)/has-test  ## run the tests on kernels with bounds checks
 # the current folder, which has the kernels in place, out of the import path.
 coverage: $(VENV)/has-coverage  ## measure the coverage of Python and of the kernels; an HTML report in build/coverage-html
 	rm -rf build/coverage build/coverage-html
-	$(PIP) install 'setuptools>=77' 'cython>=3.1' 'blosc2>=4'
+	$(PIP) install $(BUILD_NEEDS)
 	ZARRCY_COVERAGE=1 $(PIP) install --no-deps --no-build-isolation --target build/coverage .
 	cp zarrcy/_kernels/*.c build/coverage/zarrcy/_kernels/
 	PYTHONPATH=$(CURDIR)/build/coverage $(BIN)/coverage run $(BIN)/pytest $(COVERAGE_TESTS) $(PYTEST_ARGS)
@@ -96,7 +105,7 @@ FUZZ_INPUTS ?= 100000
 
 sanitize: $(VENV)/has-test  ## run the kernel tests and hostile input under the address and undefined-behaviour sanitizers
 	rm -rf build/sanitize
-	$(PIP) install 'setuptools>=77' 'cython>=3.1' 'blosc2>=4'
+	$(PIP) install $(BUILD_NEEDS)
 	ZARRCY_SANITIZE=1 $(PIP) install --no-deps --no-build-isolation --target build/sanitize .
 	$(SANITIZED) $(BIN)/pytest $(SANITIZED_TESTS) $(PYTEST_ARGS)
 	$(SANITIZED) $(BIN)/python -m fuzz.run --inputs $(FUZZ_INPUTS)
@@ -117,5 +126,41 @@ asv: $(VENV)/has-bench  ## time zarrcy over its history, or only this version: m
 docs: $(VENV)/has-docs  ## the API reference as HTML, in docs/build
 	$(BIN)/pdoc --docformat numpy --output-directory docs/build zarrcy '!zarrcy._kernels'
 
+# The oldest versions of what a user installs, with the kernels of the newest NumPy: they run with all versions.
+oldest: $(VENV)/built  ## run the tests with the oldest versions that pyproject.toml allows
+	$(PYTHON) -m venv .venv-oldest
+	$(BIN)/python tests/packaging/oldest.py > .venv-oldest/requirements.txt
+	.venv-oldest/bin/python -m pip --disable-pip-version-check --quiet install -r .venv-oldest/requirements.txt
+	PYTHONPATH=$(CURDIR) .venv-oldest/bin/python -m pytest tests --ignore tests/interop $(PYTEST_ARGS)
+
+system:  ## run the tests on a build with the shared codec libraries of the system, which pkg-config finds
+	rm -rf build/system
+	$(PYTHON) -m venv build/system
+	build/system/bin/python -m pip --disable-pip-version-check --quiet install 'setuptools>=77' 'cython>=3.1' 'numpy>=2.0' 'pytest>=8' 'hypothesis>=6.100'
+	build/system/bin/python -m pip --disable-pip-version-check --quiet install --no-build-isolation .
+	cd build/system && bin/python -c "import zarrcy; assert 'LZ4' in zarrcy.show_config('dicts')['libraries of the native path']"
+	PYTHONSAFEPATH=1 build/system/bin/python -m pytest tests/kernels tests/codecs tests/chunk_io $(PYTEST_ARGS)
+
+dist: $(VENV)/has-release  ## the source distribution, in dist/
+	$(BIN)/python -m build --sdist
+	$(BIN)/twine check --strict dist/*.tar.gz
+
+# One wheel for this machine, and what a release checks of wheels. `auditwheel` exists for Linux only.
+wheel: $(VENV)/has-release  ## a wheel in dist/, tested in an empty environment without a compiler
+	rm -rf build dist/*.whl
+	$(BIN)/python -m build --wheel
+	$(BIN)/validate-pyproject pyproject.toml
+	$(BIN)/twine check --strict dist/*.whl
+	$(BIN)/check-wheel-contents dist/*.whl
+	if [ "$$(uname)" = Linux ]; then $(BIN)/auditwheel show dist/*.whl; fi
+	ZARRCY_WHEEL="$$(echo dist/*.whl)" $(BIN)/pytest -m slow tests/packaging/test_wheel.py
+
+wheels: $(VENV)/has-release  ## wheels for each Python, in containers, as [tool.cibuildwheel] says
+	$(BIN)/cibuildwheel --output-dir dist
+
+recipe: $(VENV)/has-release  ## render the conda recipe, and lint the workflows
+	$(BIN)/pytest tests/packaging/test_recipe.py
+	$(BIN)/zizmor --offline --min-severity medium .github/workflows
+
 clean:  ## remove everything that was built
-	rm -rf $(VENV) $(ZARR2) build dist demo-output docs/build *.egg-info zarrcy/_kernels/*.c zarrcy/_kernels/*.so
+	rm -rf .venv .venv-* build dist demo-output docs/build *.egg-info zarrcy/_kernels/*.c zarrcy/_kernels/*.so

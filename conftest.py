@@ -2,4 +2,12 @@
 
 from importlib.util import find_spec
 
-collect_ignore_glob = [] if find_spec("xarray") else ["zarrcy/xarray/*"]
+collect_ignore_glob = [
+    place
+    for package, place in (
+        ("xarray", "zarrcy/xarray/*"),
+        ("dask", "zarrcy/dask.py"),
+        ("dask", "tests/datasets/cluster_job.py"),
+    )
+    if not find_spec(package)
+]

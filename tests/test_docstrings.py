@@ -19,8 +19,7 @@ from zarrcy.storage import capabilities
 # Warnings of numpydoc and Sphinx are not about zarrcy.
 pytestmark = pytest.mark.filterwarnings("ignore")
 PACKAGES = ("zarrcy", "zarrcy.storage", "zarrcy.sync", "zarrcy.codecs", "zarrcy.testing")
-if find_spec("xarray"):
-    PACKAGES += ("zarrcy.xarray",)
+PACKAGES += tuple(f"zarrcy.{package}" for package in ("xarray", "dask") if find_spec(package))
 ALLOW_LIST = Path(__file__).with_name("docstrings-allowlist.txt")
 # Checks of numpydoc that every public docstring must pass.
 STYLE_CODES = {

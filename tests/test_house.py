@@ -30,7 +30,7 @@ ORDER = [
     {"hierarchy"},
     {"api"},
     {"zarr3"},
-    {"cli", "testing", "compat", "xarray"},
+    {"cli", "testing", "compat", "dask", "xarray"},
 ]
 
 

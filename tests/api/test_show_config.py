@@ -16,7 +16,7 @@ from zarrcy.sync import thread_pool
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 # Extras for work on zarrcy itself, or collections of other extras.
-NOT_FEATURES = {"demo", "test", "check", "coverage", "testing", "docs", "bench", "fuzz", "writers"}
+NOT_FEATURES = {"demo", "test", "check", "coverage", "testing", "docs", "bench", "fuzz", "writers", "release"}
 
 
 def test_the_printed_text_has_every_row_of_the_returned_sections(capsys, monkeypatch):

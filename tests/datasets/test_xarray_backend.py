@@ -558,11 +558,12 @@ def test_the_default_is_undone():
     assert backends.ZarrStore is before
 
 
+@needs_dask
 def test_the_examples_in_the_documentation_run():
     page = Path(__file__).parents[2] / "docs" / "xarray.md"
     if not page.exists() or "zarrcy" not in xr.backends.list_engines():
         pytest.skip("zarrcy is used from a source tree that is not installed")
-    assert doctest.testfile(str(page), module_relative=False) == (0, 17)
+    assert doctest.testfile(str(page), module_relative=False) == (0, 23)
 
 
 def test_the_engine_has_a_name():

@@ -5,9 +5,10 @@ import pickle
 
 import numpy as np
 import pytest
+from numcodecs import Zlib
 
 import zarrcy as zarr
-from zarrcy.errors import KeyPathError
+from zarrcy.errors import KeyPathError, MetadataError
 
 NAMES = [
     "ABSStoreV3",
@@ -176,6 +177,104 @@ def test_parts_of_values_are_read_and_written(store):
     assert [bytes(store[f"data/root/{name}"]) for name in "ab"] == [b"aoodefdoNE", b"q"]
     with pytest.raises(ValueError, match="nothing can be written at 5"):
         store.set_partial_values([("data/root/b", 5, b"x")])
+
+
+def test_a_copy_of_keys_takes_the_paths_of_nodes(draft):
+    source, dest = zarr.storage.KVStoreV3({}), zarr.storage.KVStoreV3({})
+    for path in ("g/a", "g/h/b", "other"):
+        zarr.array(np.arange(4), chunks=2, store=source, path=path)
+    zarr.copy_store(source, dest, source_path="g", dest_path="new/place")
+    assert sorted(dest) == [
+        "data/root/new/place/a/c0",
+        "data/root/new/place/a/c1",
+        "data/root/new/place/h/b/c0",
+        "data/root/new/place/h/b/c1",
+        "meta/root/new/place.group.json",
+        "meta/root/new/place/a.array.json",
+        "meta/root/new/place/h.group.json",
+        "meta/root/new/place/h/b.array.json",
+        "zarr.json",
+    ]
+    assert zarr.open_array(dest, path="new/place/h/b", mode="r")[:].tolist() == [0, 1, 2, 3]
+    zarr.copy_store(source, dest, source_path="other", dest_path="again")
+    assert zarr.open_array(dest, path="again", mode="r")[:].tolist() == [0, 1, 2, 3]
+    whole = zarr.storage.KVStoreV3({})
+    zarr.copy_store(source, whole)
+    assert dict(whole) == dict(source)
+
+
+def test_stores_of_the_draft_and_others_are_not_mixed(draft):
+    ours, other = zarr.storage.KVStoreV3({}), zarr.storage.KVStore({})
+    zarr.zeros(3, store=ours, path="a")
+    zarr.zeros(3, store=other, path="a")
+    for call in (
+        lambda: zarr.Array(ours, path="a", chunk_store=other),
+        lambda: zarr.Array(other, path="a", chunk_store=ours),
+        lambda: zarr.open_group(ours, chunk_store=other),
+        lambda: zarr.zeros(3, store=other, chunk_store=ours),
+        lambda: zarr.copy_store(ours, other),
+    ):
+        with pytest.raises(ValueError, match="only one of them holds the draft"):
+            call()
+
+
+@pytest.mark.filterwarnings("ignore:zarr_version=3 is the withdrawn draft:FutureWarning")
+def test_an_array_like_one_in_the_draft_is_in_the_draft(draft, tmp_path):
+    like = zarr.zeros(4, chunks=2, path="a", zarr_version=3)
+    for made in (zarr.zeros_like(like), zarr.empty_like(like, path="b"), zarr.open_like(like, str(tmp_path))):
+        assert made.zarr_format == "3-draft"
+        assert made.chunks == (2,)
+    assert zarr.ones_like(like, zarr_version=2).zarr_format == 2
+    assert zarr.ones_like(like, store={}).zarr_format == 2
+
+
+def test_chunks_of_an_axis_without_elements_are_those_of_zarr_python_2(store):
+    assert zarr.zeros(0, store=store, path="a").chunks == (1,)
+    assert zarr.zeros((10, 0), store=store, path="b").chunks == (10, 1)
+
+
+def test_consolidated_metadata_need_a_path_and_are_opened_in_a_store_of_the_draft(store):
+    zarr.group(store, path="g")["x"] = [1, 2]
+    for path in (None, "", "/"):
+        with pytest.raises(ValueError, match="path is missing"):
+            zarr.consolidate_metadata(store, path=path)
+    g = zarr.consolidate_metadata(store, path="g")
+    assert type(g.store).__name__ == "ConsolidatedMetadataStoreV3"
+    assert zarr.open_consolidated(store, path="g")["x"][:].tolist() == [1, 2]
+
+
+def test_documents_are_dictionaries_as_in_zarr_python_2(store):
+    codec = store._metadata_class
+    z = zarr.create(
+        (4, 6), chunks=(2, 3), dtype="i2", store=store, path="a", compressor=Zlib(3), fill_value=7
+    )
+    document = store["meta/root/a.array.json"]
+    meta = codec.decode_array_metadata(document)
+    assert (meta["shape"], meta["chunk_grid"]["chunk_shape"]) == (z.shape, z.chunks)
+    assert (meta["data_type"], meta["compressor"], meta["fill_value"]) == (z.dtype, Zlib(3), 7)
+    assert "storage_transformers" not in meta
+    assert codec.encode_array_metadata(meta) == bytes(document)
+    del store["meta/root/a.array.json"]
+    store["meta/root/b.array.json"] = codec.encode_array_metadata(
+        {**meta, "compressor": None, "shape": (8, 6)}
+    )
+    assert zarr.open_array(store, path="b", mode="r")[:].sum() == 7 * 48
+    assert codec.decode_group_metadata(codec.encode_group_metadata({"attributes": {"n": 1}})) == {
+        "attributes": {"n": 1}
+    }
+    entry = codec.decode_hierarchy_metadata(store["zarr.json"])
+    assert codec.encode_hierarchy_metadata(entry) == bytes(store["zarr.json"])
+    for wrong in ({}, {**entry, "more": 1}):
+        with pytest.raises(MetadataError):
+            codec.encode_hierarchy_metadata(wrong)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["b1", "<i4", ">f8", "<c16", "<M8[s]", "|S4", "<U3", [("a", "i1"), ("b", "<f4", (2,))]]
+)
+def test_data_types_are_decoded_as_they_were_encoded(store, dtype):
+    codec = store._metadata_class
+    assert codec.decode_dtype(codec.encode_dtype(np.dtype(dtype))) == np.dtype(dtype)
 
 
 @pytest.mark.filterwarnings("ignore:zarr_version=3 is the withdrawn draft:FutureWarning")

@@ -8,7 +8,12 @@ from os import strerror
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno, PyErr_SetFromErrnoWithFilenameObject
+from cpython.exc cimport (
+    PyErr_CheckSignals,
+    PyErr_Occurred,
+    PyErr_SetFromErrno,
+    PyErr_SetFromErrnoWithFilenameObject,
+)
 from libc.errno cimport EFBIG, EINTR, EISDIR, ENOENT, errno
 from libc.stdint cimport uint64_t
 
@@ -16,6 +21,7 @@ from zarrcy._kernels._types cimport index_t
 
 cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
+    int c_check_signals "PyErr_CheckSignals"() noexcept
     bytes PyUnicode_EncodeFSDefault(object text)
 
 cdef extern from *:
@@ -38,11 +44,26 @@ cdef extern from "file_io.h":
     int zarrcy_replace_file(char* partial, const char* target, const char* at, size_t n) nogil
     int zarrcy_claim_file(char* partial, const char* target, const char* at, size_t n) nogil
     int c_close "close"(int fd) nogil
+    int (*zarrcy_look)() noexcept nogil
 
 cdef enum:
     # most documents fit in a buffer of this size on the stack, so they are read before memory is allocated
     HEAD_NBYTES = 4096
     ATTEMPTS = 5                     # to open a file that seems to be a link to nothing
+    PART_NBYTES = 0x4000000          # read between two checks for signals
+
+
+cdef int _look() noexcept with gil:
+    """Run the signal handlers that wait. Returns 0, or -1 if one raised an exception."""
+    return c_check_signals()
+
+
+cdef int _raise_pending() except -1:
+    """Raise the exception that a signal handler raised during a write, if any."""
+    return -1 if PyErr_Occurred() != NULL else 0
+
+
+zarrcy_look = _look
 
 
 cdef void count_wait(index_t since_ns) noexcept nogil:
@@ -133,7 +154,7 @@ def read_file(str path not None, index_t most=-1, bint strict=False):
         done = 0
         while done < nbytes:
             with nogil:
-                more = zarrcy_read_more(fd, at + done, nbytes - done)
+                more = zarrcy_read_more(fd, at + done, min(nbytes - done, <index_t> PART_NBYTES))
             if more < 0:
                 if errno != EINTR:
                     PyErr_SetFromErrnoWithFilenameObject(OSError, path)
@@ -143,6 +164,8 @@ def read_file(str path not None, index_t most=-1, bint strict=False):
                 return value[:done]
             else:
                 done += more
+                if done < nbytes:
+                    PyErr_CheckSignals()
         return value
     finally:
         c_close(fd)
@@ -320,6 +343,8 @@ cdef int _write_and_rename(str partial, str target, value, bint must_be_new) exc
             else:
                 result = zarrcy_replace_file(partial_path, target_path, <const char*> view.buf, view.len)
             count_wait(since_ns)
+        if result < 0:
+            _raise_pending()
         return result
     finally:
         PyBuffer_Release(&view)

@@ -14,7 +14,7 @@ from zarrcy._kernels._chunk_steps cimport Steps, parse_checksum
 from zarrcy._kernels._gather_scatter cimport ChunkLayout
 from zarrcy._kernels._plan_outer cimport Plan
 from zarrcy._kernels._touched_blocks cimport mark_piece
-from zarrcy._kernels._types cimport RELEASE_GIL_NBYTES, Blocks, index_t, room_for
+from zarrcy._kernels._types cimport RELEASE_GIL_NBYTES, Blocks, index_t, look_for_signals, room_for
 
 cnp.import_array()
 
@@ -384,6 +384,7 @@ cdef class ChunkCodec:
                 n = _read(stored, workspace.encoded, workspace.room)
             if n < 0 or n > workspace.room:
                 return NULL
+            look_for_signals(n)
         if self.has_steps:
             return self.decode_with_steps(at, n, workspace.chunk if target == NULL else target, workspace)
         if target == NULL:

@@ -26,7 +26,7 @@ from zarrcy._kernels._gather_scatter cimport (
     whole_run,
 )
 from zarrcy._kernels._plan_outer cimport OuterPlan, Plan, write_number
-from zarrcy._kernels._types cimport MAX_NDIM, index_t, room_for
+from zarrcy._kernels._types cimport MAX_NDIM, index_t, look_for_signals, room_for
 
 cnp.import_array()
 
@@ -297,9 +297,10 @@ cdef class _ReadState:
     cdef index_t n_fallback
     cdef index_t most                # pieces to read in this call
     cdef char* path
+    cdef int fd                      # of the file that is read, or -1
 
     def __cinit__(self, PieceQueue queue not None):
-        self.queue = queue
+        self.queue, self.fd = queue, -1
         self.most = CALL_NBYTES // (queue.codec.nbytes + 1) + 1
         if self.most > CALL_PIECES:
             self.most = CALL_PIECES
@@ -311,6 +312,9 @@ cdef class _ReadState:
         self.workspace = queue.codec.borrow()
 
     def __dealloc__(self):
+        if self.fd >= 0:
+            # a signal handler raised an exception
+            c_close(self.fd)
         free(self.fallback_pieces)
         free(self.path)
 
@@ -359,6 +363,7 @@ cdef bint _read_line(
     chunk = queue.codec.decode_for_piece(stored, plan, number, layout, NULL, workspace)
     if chunk == NULL:
         return False
+    look_for_signals(layout.nbytes)
     plan.move(
         number, <char*> chunk + layout.offset, layout._strides + layout.ndim, layout.itemsize, queue.line,
         queue.line_step, False,
@@ -388,6 +393,7 @@ cdef bint _read_outer(
     if chunk == NULL:
         return False
     if target == NULL:
+        look_for_signals(layout.nbytes)
         side.base = <char*> chunk + (side.base - <char*> NULL)
         move_piece(&side, &out, counts, plan.ndim, layout.itemsize, queue.has_lists)
     return True
@@ -457,7 +463,9 @@ cdef inline int _read_file(_ReadState state, PieceQueue queue, ChunkDir chunk_di
     else:
         stored.fd = zarrcy_open_read(state.path)
     if stored.fd >= 0:
+        state.fd = stored.fd
         is_read = _read_piece(queue, number, &stored, state.workspace)
+        state.fd = -1
         c_close(stored.fd)
     else:
         is_read = zarrcy_is_missing(state.path) and _read_piece(queue, number, NULL, state.workspace)

@@ -6,7 +6,7 @@ changed and written alone, because the caller must hold its lock.
 
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
+from cpython.exc cimport PyErr_CheckSignals, PyErr_Occurred, PyErr_SetFromErrno
 from libc.errno cimport errno
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -18,7 +18,7 @@ from zarrcy._kernels._gather_scatter cimport ChunkLayout, Side, fill_run, move_p
 from zarrcy._kernels._fill cimport repeats
 from zarrcy._kernels._native_read cimport ChunkDir, Latency, PieceQueue, Sample
 from zarrcy._kernels._plan_outer cimport OuterPlan, Plan
-from zarrcy._kernels._types cimport MAX_NDIM, index_t, room_for
+from zarrcy._kernels._types cimport LOOK_NBYTES, MAX_NDIM, index_t, look_for_signals, room_for
 
 cnp.import_array()
 
@@ -35,6 +35,10 @@ cdef extern from "file_io.h":
     int zarrcy_claim_file(char* partial, const char* target, const char* at, size_t n) nogil
     int c_close "close"(int fd) nogil
     int c_unlink "unlink"(const char* path) nogil
+    int (*zarrcy_look)() noexcept nogil
+
+cdef extern from "Python.h":
+    int c_check_signals "PyErr_CheckSignals"() noexcept
 
 cdef extern from "file_locks.h":
     int zarrcy_open_to_lock(const char* path) nogil
@@ -65,6 +69,19 @@ cdef enum:
 
 # offset and length, in a shard index, of a chunk that is not stored
 cdef uint64_t ABSENT = <uint64_t> -1
+
+
+cdef int _look() noexcept with gil:
+    """Run the signal handlers that wait. Returns 0, or -1 if one raised an exception."""
+    return c_check_signals()
+
+
+cdef int _raise_pending() except -1:
+    """Raise the exception that a signal handler raised during a write, if any."""
+    return -1 if PyErr_Occurred() != NULL else 0
+
+
+zarrcy_look = _look
 
 
 cdef class EncodeState:
@@ -132,7 +149,9 @@ cdef class EncodeState:
                 fill_run(place, layout.nbytes // layout.itemsize, queue.item_at, layout.itemsize)
             chunk.base = place + (chunk.base - <char*> NULL)
             move_piece(&side, &chunk, counts, plan.ndim, layout.itemsize, False)
+        look_for_signals(layout.nbytes)
         n = self.encode_chunk(layout, made, encoded)
+        look_for_signals(layout.nbytes)
         if self.uniform and not overhang and n != FALLBACK:
             self.same, self.same_nbytes = encoded[0], n
         return n
@@ -160,6 +179,7 @@ cdef class EncodeState:
             fill_run(place, layout.nbytes // layout.itemsize, queue.item_at, layout.itemsize)
         elif queue.codec.decode_for_piece(stored, plan, number, layout, place, self.workspace) == NULL:
             return False
+        look_for_signals(layout.nbytes)
         if queue.is_outer:
             place_outer(
                 <OuterPlan> plan, number, layout, cnp.PyArray_BYTES(queue.array),
@@ -337,6 +357,7 @@ cdef class FileWriter:
         """Write a chunk, or remove it if `n` is EMPTY. False if that failed."""
         cdef char* end = self.chunk_dir.write_path(self.path, self.queue.plan, number)
         cdef index_t length = end - self.path
+        cdef int failed
         if n == EMPTY:
             return c_unlink(self.path) == 0 or zarrcy_is_absent()
         if n < 0:
@@ -345,8 +366,15 @@ cdef class FileWriter:
             length -= 1
         self.enter_directory(length)
         if self.directory < 0:
-            return zarrcy_replace_file(self.partial, self.path, encoded, n) == 0
-        return zarrcy_replace_file_in(self.directory, self.partial + length, self.path + length, encoded, n) == 0
+            failed = zarrcy_replace_file(self.partial, self.path, encoded, n)
+        else:
+            failed = zarrcy_replace_file_in(
+                self.directory, self.partial + length, self.path + length, encoded, n
+            )
+        if failed and n > LOOK_NBYTES:
+            with gil:
+                _raise_pending()
+        return failed == 0
 
     cdef bint write_piece(
         self, EncodeState state, PieceQueue queue, index_t number, index_t* waited_ns
@@ -431,6 +459,7 @@ cdef class FileWriter:
     cdef int claim(self, const char* encoded, index_t n) except -2 nogil:
         """Write a chunk to `self.path` unless it exists. Returns 1, 0 if it exists, or -1 if that failed."""
         cdef index_t length = strlen(self.path)
+        cdef int result
         if n == EMPTY:
             # it did not exist when that was checked, which is as if it had been removed then
             return 1
@@ -439,7 +468,11 @@ cdef class FileWriter:
         while length > 0 and self.path[length - 1] != SLASH:
             length -= 1
         self.enter_directory(length)
-        return zarrcy_claim_file(self.partial, self.path, encoded, n)
+        result = zarrcy_claim_file(self.partial, self.path, encoded, n)
+        if result < 0 and n > LOOK_NBYTES:
+            with gil:
+                _raise_pending()
+        return result
 
     def change(self, index_t number, on_wait=None):
         """Change a part of the chunk of one piece. The caller must hold the lock of the chunk in this process.
@@ -505,7 +538,9 @@ cdef class FileWriter:
                 elif is_same > 0 and state.change(
                     queue, queue.plan, queue.layout, NULL if is_missing else &stored, number
                 ):
+                    look_for_signals(queue.layout.nbytes)
                     n = state.encode_chunk(queue.layout, state.workspace.chunk, &encoded)
+                    look_for_signals(queue.layout.nbytes)
                     start = zarrcy_now_ns()
                     if is_missing and is_locked:
                         result = self.claim(encoded, n)
@@ -596,6 +631,7 @@ def write_shard(
                 if zarrcy_now_ns() >= deadline:
                     break
         if has_failed:
+            _raise_pending()
             PyErr_SetFromErrno(OSError)
         return [fallback_pieces[k] for k in range(n_fallback)]
     finally:

@@ -1,5 +1,6 @@
 """Types, constants and small structs that several kernels share."""
 
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 ctypedef int64_t index_t
@@ -9,6 +10,8 @@ cdef enum:
     MAX_NDIM = 64
     # work on fewer bytes takes less time than releasing and taking the GIL
     RELEASE_GIL_NBYTES = 32768
+    # between two stages of the work on a chunk of more bytes, signals are checked
+    LOOK_NBYTES = 0x1000000
 
 # Kernels move elements and never interpret them, so only the width matters.
 ctypedef fused word_t:
@@ -31,6 +34,17 @@ cdef inline size_t room_for(index_t n, index_t size) noexcept nogil:
     """
     cdef index_t most = <index_t> (<size_t> -1 // 2)
     return <size_t> (n * size) if 0 <= n <= most // size else <size_t> -1
+
+
+cdef inline int look_for_signals(index_t nbytes) except -1 nogil:
+    """Run the signal handlers that wait, if this is the main thread, after work on more than a few bytes.
+
+    The caller must own nothing that an exception of a handler would leave behind.
+    """
+    if nbytes > LOOK_NBYTES:
+        with gil:
+            PyErr_CheckSignals()
+    return 0
 
 
 # -- blocks of a chunk -----------------------------------------------------------------------------

@@ -198,17 +198,34 @@ static inline int zarrcy_write_failed(ssize_t done, int *interrupted) {
     return errno != EINTR || ++*interrupted > ZARRCY_MOST_INTERRUPTED;
 }
 
+/* A module may set this to a function that looks for signals between two parts of a long value. If it does not return 0, a
+ * handler raised an exception, and the write fails. */
+static int (*zarrcy_look)(void) = 0;
+#define ZARRCY_PART_NBYTES ((size_t)64 << 20)
+
+static inline size_t zarrcy_next_part(size_t n) { return n < ZARRCY_PART_NBYTES ? n : ZARRCY_PART_NBYTES; }
+
+/* Return whether an exception ends a write of which `n` bytes are left. */
+static inline int zarrcy_is_interrupted(size_t n) {
+    if (n == 0 || !zarrcy_look || zarrcy_look() == 0)
+        return 0;
+    errno = ECANCELED;
+    return 1;
+}
+
 /* Write `n` bytes. Returns 0, or -1. */
 static inline int zarrcy_write_all(int fd, const char *at, size_t n) {
     int interrupted = 0;
     while (n > 0) {
-        ssize_t done = write(fd, at, n);
+        ssize_t done = write(fd, at, zarrcy_next_part(n));
         if (zarrcy_write_failed(done, &interrupted))
             return -1;
         if (done < 0)
             continue;
         at += done;
         n -= (size_t)done;
+        if (zarrcy_is_interrupted(n))
+            return -1;
     }
     return 0;
 }
@@ -217,7 +234,7 @@ static inline int zarrcy_write_all(int fd, const char *at, size_t n) {
 static inline int zarrcy_write_at(int fd, const char *at, size_t n, int64_t start) {
     int interrupted = 0;
     while (n > 0) {
-        ssize_t done = pwrite(fd, at, n, (off_t)start);
+        ssize_t done = pwrite(fd, at, zarrcy_next_part(n), (off_t)start);
         if (zarrcy_write_failed(done, &interrupted))
             return -1;
         if (done < 0)
@@ -225,6 +242,8 @@ static inline int zarrcy_write_at(int fd, const char *at, size_t n, int64_t star
         at += done;
         start += done;
         n -= (size_t)done;
+        if (zarrcy_is_interrupted(n))
+            return -1;
     }
     return 0;
 }

@@ -58,6 +58,8 @@ def consolidate_metadata(
     ------
     MetadataError
         If a document is malformed.
+    ValueError
+        If the class of the store is one for the draft of v3, and `path` is missing.
 
     See Also
     --------
@@ -74,6 +76,10 @@ def consolidate_metadata(
     True
     """
     with opened_store(store, "a", storage_options) as target:
+        if access.store_version(target) == 3 and not normalize_path(path):
+            raise ValueError(
+                "path is missing: a store of the draft of v3 needs the path of a group, as in zarr-python 2"
+            )
         node = Node(target, path, synchronizer=synchronizer)
         written = node.consolidate(metadata_key)
         access.refuse_denied(target, node.path, "consolidated")
@@ -133,7 +139,12 @@ def open_consolidated(
     """
     if mode not in ("r", "r+"):
         raise ValueError(f"mode is {mode!r}; consolidated metadata are opened with mode 'r' or 'r+'")
-    store = normalize_store_arg(store, storage_options=kwargs.pop("storage_options", None), mode=mode)
+    store = normalize_store_arg(
+        store,
+        storage_options=kwargs.pop("storage_options", None),
+        mode=mode,
+        zarr_version=kwargs.get("zarr_version"),
+    )
     return _open_by_copies(store, store, metadata_key, kwargs.pop("path", None), mode, **kwargs)
 
 

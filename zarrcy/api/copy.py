@@ -32,6 +32,7 @@ from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.metadata import ArrayMetadata
 from zarrcy.metadata.format import Format
 from zarrcy.storage import access
+from zarrcy.storage.base import BaseStore
 from zarrcy.storage.json_reader import MAX_CONSOLIDATED_NBYTES, parse_json
 from zarrcy.storage.local.atomic_files import PARTIAL, partial_ending
 from zarrcy.storage.n5.store import N5Store
@@ -697,6 +698,14 @@ def copy_store(
         _open_log(log) as write_line,
         byte_progress(None, "copying", quiet=log is not None or dry_run) as advance,
     ):
+        if isinstance(source, BaseStore) and isinstance(dest, BaseStore):
+            access.refuse_mixed_versions(source, dest)
+        if access.store_version(from_store) == 3:
+            from zarrcy.metadata.v3_draft_keys import moved_keys  # other stores do not need it
+
+            moves = moved_keys(from_store, to_store, source_path, dest_path)
+            selection = replace(selection, prefix="", moves=moves)
+            to_prefix = ""
         unfinished = UnfinishedCopy(None if dry_run else to_store, to_prefix, by="keys")
         if unfinished.was_by == "keys" and if_exists == "raise":
             # an earlier copy was interrupted after it had copied some keys
@@ -711,7 +720,7 @@ def copy_store(
             copier.check_documents(key for keys in levels.values() for key in keys)
         if if_exists == "raise" and not dry_run:
             copier.refuse_existing(
-                {key: to_prefix + key[len(selection.prefix) :] for keys in levels.values() for key in keys}
+                {key: to_prefix + selection.target(key) for keys in levels.values() for key in keys}
             )
         with unfinished:
             unfinished.mark()
@@ -720,7 +729,7 @@ def copy_store(
             for level in sorted(levels):
                 keys = iter(levels[level])
                 while batch := list(itertools.islice(keys, _BATCH_KEYS)):
-                    targets = {key: to_prefix + key[len(selection.prefix) :] for key in batch}
+                    targets = {key: to_prefix + selection.target(key) for key in batch}
                     chosen = copier.choose(targets)
                     if not dry_run:
                         advance(copier.copy(chosen))
@@ -731,15 +740,21 @@ def copy_store(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _KeySelection:
-    """The keys of the source that `copy_store` copies."""
+    """The keys of the source that `copy_store` copies. In the draft of v3, `moves` has them and their new keys."""
 
     prefix: str
     excludes: list[re.Pattern[str]]
     includes: list[re.Pattern[str]]
+    moves: Mapping[Key, Key] | None = None
+
+    def target(self, key: Key) -> Key:
+        """Return the key in the destination, without the prefix there."""
+        return key[len(self.prefix) :] if self.moves is None else self.moves[key]
 
     def __contains__(self, key: Key) -> bool:
         return (
             key.startswith(self.prefix)
+            and (self.moves is None or key in self.moves)
             and key != self.prefix + MARKER
             # a record may have been written after the chunks that it covers were copied
             and not is_record(key)

@@ -14,7 +14,11 @@ from zarrcy.storage import access
 from zarrcy.types import Elements, Option, Store, StoreLike, ZarrFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import DTypeLike
+
+    from zarrcy.storage.draft_transformers import StorageTransformer
 
 __all__ = ["contains_array", "contains_group", "init_array", "init_group"]
 
@@ -93,7 +97,7 @@ def init_array(
     filters: Option = None,
     object_codec: Option = None,
     dimension_separator: str | None = None,
-    storage_transformers: tuple[()] = (),
+    storage_transformers: Sequence[StorageTransformer] = (),
 ) -> None:
     """Write the documents of a new array of format 2, and of its parent groups that do not exist.
 
@@ -125,8 +129,8 @@ def init_array(
         Codec that encodes Python objects, if `dtype` is object.
     dimension_separator : {".", "/"}, optional
         Separator of the chunk coordinates in a chunk key.
-    storage_transformers : tuple, optional
-        Must be empty. Users of zarr-python 2 may pass it.
+    storage_transformers : sequence of StorageTransformer, optional
+        The draft of v3: stores between the array and the store of its chunks. Must be empty in other formats.
 
     Raises
     ------
@@ -146,11 +150,11 @@ def init_array(
     >>> sorted(store)
     ['.zgroup', 'a/.zarray']
     """
-    if storage_transformers:
-        raise ValueError(f"storage_transformers is {storage_transformers!r}; it must be empty")
     store, chunk_store = normalize_stores(store, chunk_store, None, "a")
     node = Node(store, path, chunk_store, zarr_format=_version_of(store))
-    lengths, chunk_shape, element_dtype, object_codec = normalize_elements(shape, chunks, dtype, object_codec)
+    lengths, chunk_shape, element_dtype, object_codec = normalize_elements(
+        shape, chunks, dtype, object_codec, grows=access.store_version(store) != 3
+    )
     spec = ArraySpec(
         shape=lengths,
         chunk_shape=chunk_shape,
@@ -164,7 +168,12 @@ def init_array(
         dimension_separator=dimension_separator,
         default_separator=access.dimension_separator(store),
     )
-    node.create_array(node.describe_array(spec), overwrite)
+    array = node.describe_array(spec)
+    if storage_transformers:
+        from zarrcy.metadata.v3_draft_transformers import with_transformers  # only the draft has any
+
+        array = with_transformers(array, storage_transformers, node.format.ZARR_FORMAT)
+    node.create_array(array, overwrite)
 
 
 def init_group(

@@ -36,3 +36,22 @@ def flat_memory(array: AnyArray) -> NDArray[np.uint8] | None:
     if array.flags.f_contiguous:
         return array.T.reshape(-1).view(np.uint8)
     return None
+
+
+# Copied between two moments at which the interpreter runs signal handlers: 64 MiB take some 20 ms.
+_PART_NBYTES = 2**26
+
+
+def copy_in_parts(target: AnyArray, source: AnyArray) -> None:
+    """Copy a flat chunk in parts, so that signals are handled while a long one is copied.
+
+    Examples
+    --------
+    >>> chunk = np.zeros(3, np.uint8)
+    >>> copy_in_parts(chunk, np.array([1, 2, 3], np.uint8))
+    >>> chunk.tolist()
+    [1, 2, 3]
+    """
+    step = max(1, _PART_NBYTES // target.itemsize)
+    for start in range(0, len(target), step):
+        target[start : start + step] = source[start : start + step]

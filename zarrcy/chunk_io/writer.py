@@ -9,7 +9,7 @@ import numpy as np
 
 from zarrcy.chunk_io.context import ChunkContext
 from zarrcy.chunk_io.native import FileWrite, is_uniform
-from zarrcy.chunk_io.pieces import batches, box_plan, flat_memory
+from zarrcy.chunk_io.pieces import batches, box_plan, copy_in_parts, flat_memory
 from zarrcy.codecs import StageError
 from zarrcy.errors import ChunkEncodeError, ConcurrentChangeError, NotErasableError
 from zarrcy.storage import access
@@ -262,7 +262,11 @@ class ChunkWriter:
                 chunk = self.flat[start : start + context.layout.nbytes]
                 # Codecs may read their input twice, and another thread may change the value meanwhile: what is stored
                 # must decode. Bytes that are stored as they are do not need a copy.
-                self.keep(key, self._encode(key, chunk if context.pipeline.is_raw else chunk.copy()))
+                if not context.pipeline.is_raw:
+                    own = context.new_chunk(key)
+                    copy_in_parts(own, chunk)
+                    chunk = own
+                self.keep(key, self._encode(key, chunk))
                 return
         chunk = self._fresh_chunk(number, complete, key, stored)
         encoded = self._encode(key, chunk)
@@ -284,7 +288,7 @@ class ChunkWriter:
                     decoded = np.frombuffer(decoded, np.uint8)
                 if decoded.shape != chunk.shape:
                     raise context.damaged(key, stored)
-                chunk[:] = decoded
+                copy_in_parts(chunk, decoded)
         elif not complete or plan.overhangs(number):
             context.kernels.fill(chunk, context.fill_bytes)
         if self.value.dtype != context.dtype and self.field is None:

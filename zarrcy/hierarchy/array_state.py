@@ -12,7 +12,7 @@ from zarrcy.chunk_io import ChunkIO
 from zarrcy.chunk_io.open_chunks import open_chunk_io
 from zarrcy.chunk_io.policy import IOPolicy, default_policy
 from zarrcy.hierarchy.node import Node
-from zarrcy.metadata import ArrayMetadata, Parse
+from zarrcy.metadata import ArrayMetadata, Parse, is_draft
 from zarrcy.settings import ArrayConfig
 from zarrcy.storage import access
 from zarrcy.types import AnyArray, AnyDtype, ChunkGrid, LazyAttribute, Planner, Shape, Synchronizer
@@ -202,13 +202,7 @@ class ArrayState:
             config = replace(config, read_only=bool(read_only))
         if cache is not None and not decodes_alike:
             cache = cache.cache.decoded_as(object())
-        own_node = Node(
-            node.store,
-            node.path,
-            node.own_chunk_store,
-            synchronizer or node.synchronizer,
-            node.format.ZARR_FORMAT,
-        )
+        own_node = node.with_synchronizer(synchronizer or node.synchronizer)
         return ArrayState(own_node, config, metadata, cache=cache, is_view=True)
 
     def new_result(self, shape: Shape, dtype: AnyDtype) -> AnyArray:
@@ -244,6 +238,12 @@ def open_state(node: Node, config: ArrayConfig, metadata: ArrayMetadata | Parse)
     node, config, metadata
         As for `ArrayState`.
     """
+    if is_draft(node.format):
+        # programs that do not use the draft do not need this import
+        from zarrcy.hierarchy.transformed_node import transformed
+
+        metadata = metadata if isinstance(metadata, ArrayMetadata) else metadata()
+        node = transformed(node, metadata)
     if not config.cache_bytes:
         return ArrayState(node, config, metadata)
     from zarrcy.chunk_io.chunk_cache import ChunkCache

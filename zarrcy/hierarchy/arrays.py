@@ -31,7 +31,9 @@ from zarrcy.types import (
     AnyArray,
     AnyDtype,
     Codec,
+    Coords,
     Elements,
+    Key,
     Option,
     Selection,
     Shape,
@@ -151,13 +153,11 @@ class Array(NodeProperties):
         **options: Unpack[ExtraOptions],
     ) -> None:
         version = asked_format(zarr_version=zarr_version)
-        node = Node(
-            open_store(store, None, "r", version),
-            path,
-            None if chunk_store is None else open_store(chunk_store, None, "r", version),
-            synchronizer,
-            version,
-        )
+        store = open_store(store, None, "r", version)
+        if chunk_store is not None:
+            chunk_store = open_store(chunk_store, None, "r", version)
+            access.refuse_mixed_versions(store, chunk_store)
+        node = Node(store, path, chunk_store, synchronizer, version)
         config = array_config(
             read_only=bool(read_only),
             cache_metadata=cache_metadata,
@@ -203,6 +203,11 @@ class Array(NodeProperties):
             state.config,
             state.metadata if state.is_view else None,
         )
+
+    def __dask_tokenize__(self) -> tuple[object, ...]:
+        from zarrcy.hierarchy.dask_token import token_of
+
+        return token_of(self.current_state())
 
     # -- for modules of zarrcy ---------------------------------------------------------------------
 
@@ -415,6 +420,23 @@ class Array(NodeProperties):
     def dimension_separator(self) -> str:
         """Separator of the chunk coordinates in a chunk key: "." or "/"."""
         return self._state.metadata.chunk_keys.separator
+
+    # programs of zarr-python 2 use these three names
+    _dimension_separator = dimension_separator
+
+    def _chunk_key(self, chunk_coords: Coords) -> Key:
+        keys = self._state.metadata.chunk_keys
+        name = keys.separator.join(map(str, chunk_coords)) if chunk_coords else keys.scalar
+        return keys.prefix(self._node.prefix, len(chunk_coords)) + name
+
+    @property
+    def _filters(self) -> list[Codec] | None:
+        return self.filters
+
+    @_filters.setter
+    def _filters(self, codecs: Sequence[Codec] | None) -> None:
+        state = self.current_state()
+        self._state = state.as_view(state.metadata.with_filters(list(codecs or ())), decodes_alike=False)
 
     @property
     def ndim(self) -> int:

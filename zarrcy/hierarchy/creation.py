@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
+from zarrcy import settings
 from zarrcy.codecs.configured import actual, get_codec
 from zarrcy.errors import ArrayNotFoundError, BadCompressorError, ContainsArrayError, ContainsGroupError
 from zarrcy.hierarchy.array_state import open_state
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.node import Node
 from zarrcy.indexing.chunk_shapes import Lengths, ShapeLike, normalize_chunks, normalize_shape
-from zarrcy.metadata import NodeEntry, asked_format
+from zarrcy.metadata import NodeEntry, asked_format, is_draft
 from zarrcy.metadata.v2.dtypes import packed
 from zarrcy.settings import ExtraOptions, array_config, take_options
 from zarrcy.storage import access
@@ -36,7 +37,11 @@ from zarrcy.types import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import DTypeLike
+
+    from zarrcy.storage.draft_transformers import StorageTransformer
 
 _OBJECT_TYPES = {
     **dict.fromkeys((str, "str", "T"), "vlen-utf8"),
@@ -78,7 +83,7 @@ def create(
     dimension_separator: str | None = None,
     write_empty_chunks: bool = True,
     *,
-    storage_transformers: tuple[()] = (),
+    storage_transformers: Sequence[StorageTransformer] = (),
     zarr_version: ZarrFormat | None = None,
     zarr_format: ZarrFormat | None = None,
     meta_array: AnyArray | None = None,
@@ -135,8 +140,8 @@ def create(
         Separator of the chunk coordinates in a chunk key.
     write_empty_chunks : bool, optional
         Store chunks that consist of the fill value.
-    storage_transformers : tuple, optional
-        Must be empty: no format has storage transformers. Users of zarr-python 2 may pass it.
+    storage_transformers : sequence of StorageTransformer, optional
+        The draft of v3: stores between the array and the store of its chunks. Must be empty in other formats.
     zarr_version, zarr_format : {2, 3, "3-draft"}, optional
         Version of the format. By default, the version of the nearest parent, or 2.
     meta_array : array_like, optional
@@ -204,10 +209,6 @@ def create(
     >>> a.chunks, a.shards
     ((625, 625), (2500, 5000))
     """
-    if storage_transformers:
-        raise ValueError(
-            f"storage_transformers is {storage_transformers!r}; no format has any, so leave it out"
-        )
     version = asked_format(zarr_format, zarr_version)
     store, chunk_store = normalize_stores(
         store, chunk_store, storage_options, "w" if overwrite else "a", version
@@ -218,7 +219,7 @@ def create(
         _drop_hdf5_arguments(options)
     node = Node(store, path, chunk_store, synchronizer, version)
     lengths, chunk_shape, element_dtype, object_codec = normalize_elements(
-        shape, chunks, dtype, object_codec, shards
+        shape, chunks, dtype, object_codec, shards, grows=access.store_version(store) != 3
     )
     from zarrcy.metadata import ArraySpec  # opening an array does not need it
 
@@ -241,6 +242,10 @@ def create(
     )
     documents = node.look()
     metadata = node.describe_array(spec)
+    if storage_transformers:
+        from zarrcy.metadata.v3_draft_transformers import with_transformers  # only the draft has any
+
+        metadata = with_transformers(metadata, storage_transformers, node.format.ZARR_FORMAT)
     if access.directory_of(node.chunk_store) is not None:
         from zarrcy.hierarchy.file_counts import warn_of_many_files  # opening an array does not need it
 
@@ -259,7 +264,13 @@ def create(
 
 
 def normalize_elements(
-    shape: ShapeLike, chunks: Lengths, dtype: DTypeLike | None, object_codec: Option, shards: Lengths = None
+    shape: ShapeLike,
+    chunks: Lengths,
+    dtype: DTypeLike | None,
+    object_codec: Option,
+    shards: Lengths = None,
+    *,
+    grows: bool = True,
 ) -> tuple[Shape, Shape, AnyDtype, Option]:
     """Return the shape, chunk shape, data type and object codec of a new array.
 
@@ -267,6 +278,8 @@ def normalize_elements(
     ----------
     shape, chunks, dtype, object_codec, shards
         As for `create`.
+    grows : bool, optional
+        Whether chunks are guessed for an array that grows along its axes without elements.
 
     Raises
     ------
@@ -286,7 +299,7 @@ def normalize_elements(
         lengths = (*lengths, *inner)
     return (
         lengths,
-        normalize_chunks(chunks, lengths, element_dtype.itemsize, shards),
+        normalize_chunks(chunks, lengths, element_dtype.itemsize, shards, grows=grows),
         element_dtype,
         object_codec,
     )
@@ -311,7 +324,9 @@ def normalize_stores(
     metadata_store = open_store(store, storage_options, mode, version)
     if chunk_store is None:
         return metadata_store, None
-    return metadata_store, open_store(chunk_store, storage_options, mode, version)
+    chunks = open_store(chunk_store, storage_options, mode, version)
+    access.refuse_mixed_versions(metadata_store, chunks)
+    return metadata_store, chunks
 
 
 def refuse_foreign_archives(*stores: StoreLike) -> None:
@@ -844,6 +859,10 @@ def _like(a: Elements, kwargs: dict[str, Option], with_fill: bool = False) -> di
         likeness |= {"compressor": a.compressor, "order": a.order, "filters": a.filters}
         if with_fill:
             likeness["fill_value"] = a.fill_value
+        chooses = kwargs.get("store") is not None or kwargs.get("zarr_version") or kwargs.get("zarr_format")
+        if is_draft(a.node.format) and settings.V3_DRAFT.value() and not chooses:
+            # as in zarr-python 2, an array like one in the draft is in the draft
+            likeness["zarr_format"] = a.zarr_format
     return likeness | kwargs
 
 

@@ -122,6 +122,11 @@ class Node:
         node._format = self._format
         return node
 
+    def with_synchronizer(self, synchronizer: Synchronizer | None) -> Node:
+        """Return the same node with another synchronizer."""
+        number = self.format.ZARR_FORMAT
+        return Node(self.store, self.path, self.own_chunk_store, synchronizer, number)
+
     @property
     def chunk_store(self) -> Store:
         """Store of the chunks."""
@@ -724,10 +729,12 @@ class Node:
             if overwrite and not is_nowhere:
                 erased._erase()
             self.format.prepare(self.store)
+            if self.own_chunk_store is not None and access.store_version(self.own_chunk_store) == 3:
+                self.format.prepare(self.own_chunk_store)
             written: dict[str, list[Key]] = {}
             for parent, parent_kind in zip(line[:-1], kinds, strict=False):
                 if parent_kind is None or (array_above and parent.prefix.startswith(array_above.prefix)):
-                    written[parent.prefix] = parent._claim(self.format.group_documents(parent.prefix))
+                    written[parent.prefix] = parent._claim(self.format.parent_documents(parent.prefix))
             if overwrite:
                 self._save(documents)
                 written[self.prefix] = list(documents)

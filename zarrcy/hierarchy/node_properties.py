@@ -39,6 +39,11 @@ class NodeProperties:
         return self._attrs
 
     @property
+    def _version(self) -> int:
+        # programs of zarr-python 2 ask for it
+        return 2 if self._node.format.ZARR_FORMAT == 2 else 3
+
+    @property
     def zarr_format(self) -> ZarrFormat:
         """Version of the format of the metadata: 2, 3 or "3-draft"."""
         return self._node.format.ZARR_FORMAT

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from zarrcy import _kernels
 from zarrcy.chunk_io.pieces import batches
 from zarrcy.hierarchy.node import Node
-from zarrcy.metadata import ArrayMetadata
+from zarrcy.metadata import ArrayMetadata, is_draft
 from zarrcy.storage import access
 from zarrcy.storage.base import offers
 from zarrcy.storage.listing import keys_of, listdir
@@ -184,8 +184,9 @@ def digest(node: Node, metadata: ArrayMetadata, hashname: str) -> bytes:
     checksum = hashlib.new(hashname)
     for value in _values_in_order(node, metadata):
         checksum.update(value)
-    # in some formats, metadata and attributes are one document
-    for key in dict.fromkeys((node.metadata_key, node.attributes_key)):
+    # in format 3, metadata and attributes are one document; zarr-python 2 reads that of the draft twice
+    keys: Iterable[Key] = (node.metadata_key, node.attributes_key)
+    for key in keys if is_draft(node.format) else dict.fromkeys(keys):
         checksum.update(access.document(node.store, key) or b"")
     return checksum.digest()
 

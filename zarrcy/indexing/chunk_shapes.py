@@ -190,7 +190,9 @@ def guess_shards(shape: Shape, itemsize: int, chunks: Shape) -> Shape:
     return tuple(n * c for n, c in zip(in_shard, chunks, strict=True))
 
 
-def normalize_chunks(chunks: Lengths, shape: Shape, itemsize: int, shards: Lengths = None) -> Shape:
+def normalize_chunks(
+    chunks: Lengths, shape: Shape, itemsize: int, shards: Lengths = None, *, grows: bool = True
+) -> Shape:
     """Return the chunk shape that the argument `chunks` of a function that creates arrays means.
 
     Parameters
@@ -204,6 +206,9 @@ def normalize_chunks(chunks: Lengths, shape: Shape, itemsize: int, shards: Lengt
         Size of an element, in bytes.
     shards : int, sequence of int or None, bool, "auto" or None, optional
         The argument `shards` of the function, as `normalize_shards` takes it.
+    grows : bool, optional
+        Whether a guess assumes that axes without elements will grow, as h5py does. If false, the length of their
+        chunks is 1, as zarr-python 2 guesses it.
 
     Returns
     -------
@@ -225,7 +230,7 @@ def normalize_chunks(chunks: Lengths, shape: Shape, itemsize: int, shards: Lengt
     in_shards = shards is not None and shards is not False
     if chunks is None or chunks is True or _is_auto("chunks", chunks):
         if not in_shards or shards is True or _is_auto("shards", shards):
-            return guess_chunks(_grown(shape), itemsize, in_shards)
+            return guess_chunks(_grown(shape) if grows else shape, itemsize, in_shards)
         return _divide(_lengths("shards", shards, shape), itemsize)
     return _lengths("chunks", chunks, shape)
 

@@ -29,6 +29,7 @@ __all__ = [
     "asked_format",
     "detect",
     "is_document_key",
+    "is_draft",
     "keeps_one_document",
     "of_store",
     "of_version",
@@ -111,6 +112,11 @@ def of_version(version: ZarrFormat | None, argument: str = "zarr_format") -> For
 def of_store(store: Store) -> Format | None:
     """Return the only format that the nodes of a store can have; None if they can have any."""
     return v3_draft if access.store_version(store) == 3 else None
+
+
+def is_draft(format: Format) -> bool:
+    """Return whether a format is the draft of v3."""
+    return format.ZARR_FORMAT == v3_draft.ZARR_FORMAT
 
 
 def keeps_one_document(format: Format) -> bool:

@@ -58,6 +58,9 @@ class Documents(Protocol):
     def group_documents(self, prefix: str, attributes: Mapping[str, JSON] | None = None) -> dict[Key, bytes]:
         """Return the documents of a new group by their keys; the first key is `document_key`."""
 
+    def parent_documents(self, prefix: str) -> dict[Key, bytes]:
+        """Return the documents of a group that is created because a new node is below it; empty if it needs none."""
+
     def load_attributes(self, store: Store, prefix: str) -> dict[str, JSON]:
         """Load the attributes of a node."""
 

@@ -44,7 +44,7 @@ CONSOLIDATED_KEY = ".zmetadata"
 _META, _DATA = "meta/root/", "data/root/"
 _SUFFIXES = (".array.json", ".group.json")
 _SPECIFICATION = "https://purl.org/zarr/spec/protocol/core/3."
-_ENTRY: JSON = {
+ENTRY: JSON = {
     "zarr_format": f"{_SPECIFICATION}0",
     "metadata_encoding": f"{_SPECIFICATION}0",
     "metadata_key_suffix": ".json",
@@ -136,7 +136,8 @@ def exists(store: Store, prefix: str = "") -> bool:
     """
     document = access.document(store, ENTRY_KEY)
     if document is None:
-        return False
+        # a store of the class that holds nothing else, before its first node
+        return access.store_version(store) == 3
     entry = Member(ENTRY_KEY, "", parse_json(document, ENTRY_KEY))
     written = entry.get("zarr_format")
     if written is None or not isinstance(written.value, str):
@@ -165,7 +166,7 @@ def prepare(store: Store) -> None:
     ContainsGroupError
         If the store already has the layout of the final version.
     """
-    if not access.set_if_absent(store, ENTRY_KEY, dump_json(_ENTRY)) and not exists(store):
+    if not access.set_if_absent(store, ENTRY_KEY, dump_json(ENTRY)) and not exists(store):
         raise ContainsGroupError("")
 
 
@@ -329,8 +330,10 @@ def parse_array(document: Buffer, key: Key, default_separator: str = ".") -> Arr
         members.require("shape").fail(f"an array has at most {MAX_NDIM} axes")
     _refuse_extensions(members)
     transformers = members.get("storage_transformers")
-    for item in () if transformers is None else transformers.items():
-        item.fail("shards of the draft are not supported; open the array with zarr-python 2")
+    if transformers is not None and transformers.value:
+        from zarrcy.metadata.v3_draft_transformers import transformers_of  # few arrays have any
+
+        transformers_of(members)
     grid = members.require("chunk_grid")
     grid.require("type").choice("regular")
     lengths = grid.require("chunk_shape")
@@ -342,7 +345,7 @@ def parse_array(document: Buffer, key: Key, default_separator: str = ".") -> Arr
     if not isinstance(filters, list):
         members.require("attributes").require(_FILTERS).fail("it must be a list of codecs")
     try:
-        dtype = _parse_dtype(members.require("data_type"))
+        dtype = parse_dtype(members.require("data_type"))
     except (ValueError, TypeError, OverflowError) as exc:
         raise MetadataError(key, str(exc)) from exc
     filters, itemsize = checked_filters(filters, dtype, key)
@@ -358,13 +361,14 @@ def parse_array(document: Buffer, key: Key, default_separator: str = ".") -> Arr
         chunk_shape=tuple(n or 1 for n in chunk_shape),
         dtype=dtype,
         fill_value=fill_value,
-        stages=stages_of(order, codecs, _parse_compressor(members.get("compressor"), itemsize), len(shape)),
+        stages=stages_of(order, codecs, parse_compressor(members.get("compressor"), itemsize), len(shape)),
         chunk_keys=_chunk_keys(grid.require("separator").choice("/", ".")),
         extra_fields={name: value for name, value in members.object().items() if name not in _MUTABLE},
     )
 
 
-def _parse_dtype(member: Member) -> AnyDtype:
+def parse_dtype(member: Member) -> AnyDtype:
+    """Return the data type that a member ``data_type`` spells."""
     value = member.require("type").value if isinstance(member.value, dict) else member.value
     if value in _ONE_BYTE.values():
         return np.dtype(value)
@@ -375,7 +379,8 @@ def _parse_dtype(member: Member) -> AnyDtype:
     return decode_dtype(value)
 
 
-def _parse_compressor(member: Member | None, itemsize: int) -> Codec | None:
+def parse_compressor(member: Member | None, itemsize: int) -> Codec | None:
+    """Return the codec of a member ``compressor``; None if there is none."""
     if member is None or member.value is None:
         return None
     codec = member.require("codec")
@@ -437,6 +442,14 @@ def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -
     return {key: dump_json({"attributes": dict(attributes or {})}, key)}
 
 
+def parent_documents(prefix: str) -> dict[Key, bytes]:
+    """Return the documents of a group above a new node.
+
+    The root needs none: it is a group as soon as there is a node below it, and zarr-python 2 does not write one either.
+    """
+    return group_documents(prefix) if prefix else {}
+
+
 # -- consolidated metadata -------------------------------------------------------------------------
 
 
@@ -462,7 +475,14 @@ def open_consolidated(
     key = _consolidated_key(metadata_key)
     document = access.document(store, key)
     source = store if source is None else source
-    return None if document is None else ConsolidatedMetadataStore({key: document}, key, source=source)
+    if document is None:
+        return None
+    if access.store_version(source) == 3:
+        # other programs do not need this import
+        from zarrcy.storage.draft_stores import ConsolidatedMetadataStoreV3
+
+        return ConsolidatedMetadataStoreV3({key: document}, key, source=source)
+    return ConsolidatedMetadataStore({key: document}, key, source=source)
 
 
 def held_copies(store: Store, prefix: str) -> tuple[Key, Mapping[Key, JSON]] | None:
@@ -534,16 +554,17 @@ def _from_v2(array: ArrayMetadata, separator: str) -> ArrayMetadata:
             "type": "regular",
         },
         "chunk_memory_layout": array.order,
-        "data_type": _dtype_to_json(array.dtype),
+        "data_type": dtype_to_json(array.dtype),
         "extensions": [],
     }
     for stage in array.stages:
         if isinstance(stage, Compressor):
-            members["compressor"] = _compressor_to_json(stage.codec)
+            members["compressor"] = compressor_to_json(stage.codec)
     return replace(array, chunk_keys=chunk_keys, extra_fields=members)
 
 
-def _dtype_to_json(dtype: AnyDtype) -> JSON:
+def dtype_to_json(dtype: AnyDtype) -> JSON:
+    """Return how a document spells a data type."""
     if dtype.str in _ONE_BYTE:
         return _ONE_BYTE[dtype.str]
     if dtype.kind in "iuf" and dtype.itemsize <= 8:
@@ -556,7 +577,8 @@ def _dtype_to_json(dtype: AnyDtype) -> JSON:
     return {"extension": _EXTENSION_OF[dtype.kind], "fallback": None, "type": encode_dtype(dtype)}
 
 
-def _compressor_to_json(codec: Codec) -> JSON:
+def compressor_to_json(codec: Codec) -> JSON:
+    """Return how a document spells a compressor."""
     config = config_of(codec)
     name = config.pop("id")
     if name not in _CODECS:

@@ -42,7 +42,7 @@ __all__ = [*_names, "array_meta_key", "attrs_key", "group_meta_key"]  # noqa: PL
 
 
 def __getattr__(name: str) -> object:
-    if name.endswith("V3"):
+    if name.endswith("V3") or name == "StorageTransformer":
         from zarrcy.storage.draft_names import find_draft_class
 
         return find_draft_class(__name__, name)

@@ -120,6 +120,16 @@ def store_version(store: Store) -> int:
     return version
 
 
+def refuse_mixed_versions(*stores: Store) -> None:
+    """Raise ValueError if some stores hold the draft of v3 and nothing else, and others do not."""
+    if len({store_version(store) for store in stores}) > 1:
+        names = " and a ".join(type(store).__name__ for store in stores)
+        raise ValueError(
+            f"a {names}: only one of them holds the draft of v3; use two stores of the draft (with V3 at the end of "
+            "the name of the class), or none"
+        )
+
+
 def is_writeable(store: Store) -> bool:
     """Return whether values of a store can be written; True for a mapping that does not say so."""
     return bool(getattr(store, "is_writeable", lambda: True)())

@@ -22,7 +22,8 @@ def find_draft_class(module: str, name: str) -> object:
     AttributeError
         If there is no such class, or the variable is not set.
     """
-    stores = import_module("zarrcy.storage.draft_stores") if settings.V3_DRAFT.value() else None
+    home = f"zarrcy.storage.draft_{'transformers' if name == 'StorageTransformer' else 'stores'}"
+    stores = import_module(home) if settings.V3_DRAFT.value() else None
     if stores is None or not hasattr(stores, name):
         raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name)
     found: object = getattr(stores, name)

@@ -14,7 +14,7 @@ from string import ascii_letters, digits
 from typing import ClassVar, TypeAlias
 
 from zarrcy._lazy import Loaded
-from zarrcy.errors import KeyPathError, PathNotFoundError, StoreArgumentError
+from zarrcy.errors import KeyPathError, NotErasableError, PathNotFoundError, StoreArgumentError
 from zarrcy.keys import is_own_name, normalize_path, prefix_of
 from zarrcy.storage.base import Store, flat
 from zarrcy.storage.consolidated import ConsolidatedMetadataStore
@@ -55,6 +55,11 @@ class StoreV3(Store):
 
     _store_version: ClassVar[int] = 3
     _valid_key_characters: ClassVar[frozenset[str]] = frozenset(ascii_letters + digits + "/.-_")
+
+    @property
+    def _metadata_class(self) -> object:
+        # programs of zarr-python 2 encode documents with it
+        return import_module("zarrcy.metadata.v3_draft_dicts").Metadata3
 
     @classmethod
     def _ensure_store(cls, store: Client) -> StoreLike | None:
@@ -113,9 +118,14 @@ class StoreV3(Store):
         if path and path in self:
             return len(flat(self[path]))
         if path.startswith(_ROOTS):
-            return super().getsize(path)
+            size = super().getsize(path)
+            # a user's own class may not have a method for it
+            return self._size_of(self.list_dir(f"{path}/")[0]) if size < 0 else size
+        return self._size_of(key for key in self.list() if _is_at(key, path))
+
+    def _size_of(self, keys: Iterable[Key]) -> int:
         try:
-            return sum(len(flat(self[key])) for key in self.list() if _is_at(key, path))
+            return sum(len(flat(self[key])) for key in keys)
         except TypeError:
             return -1
 
@@ -147,9 +157,13 @@ class StoreV3(Store):
 
         Raises
         ------
+        NotErasableError
+            If the store can't delete keys.
         PathNotFoundError
             If there is nothing at `src_path`.
         """
+        if not self.is_erasable():
+            raise NotErasableError(src_path, type(self).__name__)
         src, dst = normalize_path(src_path), normalize_path(dst_path)
         if src.startswith(_ROOTS):
             super().rename(src, dst)
@@ -240,11 +254,18 @@ class ConsolidatedMetadataStoreV3(ConsolidatedMetadataStore, StoreV3):
         Key of the consolidated metadata.
     **kwargs
         As for `ConsolidatedMetadataStore`.
+
+    Raises
+    ------
+    StoreArgumentError
+        If `store` is a path.
     """
 
     def __init__(
         self, store: Client, metadata_key: Key = "meta/root/consolidated/.zmetadata", **kwargs: Option
     ) -> None:
+        if isinstance(store, (str, os.PathLike)):
+            raise StoreArgumentError(store)
         super().__init__(as_draft_store(store), metadata_key, **kwargs)
 
 

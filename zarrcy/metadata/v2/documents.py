@@ -429,6 +429,11 @@ def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -
     return _with_attributes(documents, prefix, attributes)
 
 
+def parent_documents(prefix: str) -> dict[Key, bytes]:
+    """Return the documents of a group above a new node: those of any group."""
+    return group_documents(prefix)
+
+
 def _with_attributes(
     documents: dict[Key, bytes], prefix: str, attributes: Mapping[str, JSON] | None
 ) -> dict[Key, bytes]:

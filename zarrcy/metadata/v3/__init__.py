@@ -26,7 +26,7 @@ from zarrcy.metadata.v3.discovery import (
     save_attributes,
     storage_prefixes,
 )
-from zarrcy.metadata.v3.document import ZARR_FORMAT, group_documents, names_below
+from zarrcy.metadata.v3.document import ZARR_FORMAT, group_documents, names_below, parent_documents
 
 if TYPE_CHECKING:
     from zarrcy.metadata.v3.array_document import (
@@ -76,6 +76,7 @@ __all__ = [
     "names_below",
     "normalize_fill_value",
     "open_consolidated",
+    "parent_documents",
     "parse_array",
     "prefix_of_document",
     "prepare",

@@ -109,6 +109,11 @@ def group_documents(prefix: str, attributes: Mapping[str, JSON] | None = None) -
     return {prefix + KEY: dump_json(members, prefix + KEY)}
 
 
+def parent_documents(prefix: str) -> dict[Key, bytes]:
+    """Return the documents of a group above a new node: those of any group."""
+    return group_documents(prefix)
+
+
 def dump_json(document: JSON, key: Key) -> bytes:
     """Return the bytes of a document: an indent of 2, UTF-8, members in the order of the specification."""
     from zarrcy.metadata import json_writer  # reading does not need it

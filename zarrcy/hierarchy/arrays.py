@@ -374,8 +374,8 @@ class Array(NodeProperties):
 
     @fill_value.setter
     def fill_value(self, value: Elements) -> None:
-        with self._change_lock(), self._node.documents_lock():
-            state, change = self._state_to_change(is_short=True)
+        with self._change_lock(), self._node.documents_lock() as lock:
+            state, change = self._state_to_change(is_short=True, lock=lock)
             fill_value = state.node.format.normalize_fill_value(state.metadata, value)
             self._save(state.with_metadata(state.metadata.with_fill_value(fill_value)), change)
 
@@ -1721,7 +1721,7 @@ class Array(NodeProperties):
         """Load the metadata, which another writer may have changed, and return the state with them.
 
         The caller holds the lock of `_change_lock` and, for a short change, also that of the documents. It passes the
-        former if the documents will be written more than once.
+        latter, or the former if the documents will be written more than once.
         """
         # reading does not need this import
         from zarrcy.hierarchy.document_change import DocumentChange

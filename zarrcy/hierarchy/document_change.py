@@ -36,7 +36,8 @@ class DocumentChange:
     is_short : bool, optional
         Whether the caller holds `Node.documents_lock` until the metadata are saved. Then nothing is read twice.
     lock : object, optional
-        The lock that the caller holds, for `save_and_go_on`.
+        A lock that the caller holds: that of the documents for a short change, else that of the node, for
+        `save_and_go_on`.
     """
 
     def __init__(self, node: Node, is_short: bool = False, lock: object = None) -> None:
@@ -67,9 +68,9 @@ class DocumentChange:
         node, documents = self._node, self._documents
         n_left = _MOST_TRIES
         while True:
-            with nullcontext() if self._is_short else node.documents_lock():
+            with nullcontext(self._lock) if self._is_short else node.documents_lock() as lock:
                 self._refresh()
-                node.drop_consolidated(documents)
+                node.drop_consolidated(documents, lock=lock)
                 try:
                     node.format.save_array(documents, node.prefix, array)
                 except ConcurrentChangeError:
@@ -161,12 +162,12 @@ def _change_attributes_once(
     node: Node, change: Callable[[dict[str, JSON]], dict[str, JSON]], reads: bool
 ) -> None:
     format = node.format
-    with node.documents_lock():
+    with node.documents_lock() as lock:
         documents = ReadOnce(node.store, past_caches=True)
         # a document of the whole node is read in any case
         own = [node.attributes_key] if reads or metadata.keeps_one_document(format) else []
         documents.fetch([*own, *node.keys_of_copies()])
         before = format.load_attributes(documents, node.prefix) if reads else None
         attributes = change({} if before is None else before)
-        node.drop_consolidated(documents)
+        node.drop_consolidated(documents, lock=lock)
         format.save_attributes(documents, node.prefix, attributes, before)

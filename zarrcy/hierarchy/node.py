@@ -517,8 +517,8 @@ class Node:
 
     def drop_outdated(self) -> None:
         """Remove the consolidated metadata of the groups above, before keys of this node change in another way."""
-        with self.documents_lock():
-            self.drop_consolidated()
+        with self.documents_lock() as lock:
+            self.drop_consolidated(lock=lock)
 
     def latest_consolidation(self) -> object:
         """Return an object that is another one after this process has consolidated metadata."""
@@ -536,7 +536,8 @@ class Node:
         It is taken after all other locks of documents, so it can't cause a deadlock.
         """
         root = self.at("")
-        if self.synchronizer is not None:
+        if self.synchronizer is not None or access.files_to_lock(self.store) is None:
+            # the format is not looked for where it would take requests
             return root.change_lock(_CONSOLIDATION_LOCK)
         # Consolidated metadata of format 3 are in the document of the root, which another lock is for, too.
         document = self.format.document_key("", "group")
@@ -550,21 +551,31 @@ class Node:
         """
         return self._consolidation_lock() if metadata.keeps_one_document(self.format) else _UNLOCKED
 
-    def drop_consolidated(self, documents: Store | None = None, *others: Node) -> None:
+    def drop_consolidated(self, documents: Store | None = None, *others: Node, lock: object = None) -> None:
         """Remove the consolidated metadata that changes of this node, and of others, would make wrong.
 
         The caller holds `documents_lock`, and changes the documents afterwards, so that no reader sees outdated
-        consolidated metadata. `documents` is a store of documents that were read already.
+        consolidated metadata. `documents` is a store of documents that were read already, and `lock` the lock.
         """
         parents = {parent.prefix for node in (self, *others) for parent in node._parents()}
-        if parents:
-            store = access.past_caches(self.store) if documents is None else documents
-            for prefix in self.format.consolidated_among(store, sorted(parents)):
-                try:
-                    self.format.drop_consolidated(store, prefix)
-                except ConcurrentChangeError:
-                    # another writer changed the group; its document is read again
-                    self.format.drop_consolidated(access.past_caches(self.store), prefix)
+        if not parents:
+            return
+        store = access.past_caches(self.store) if documents is None else documents
+        while self._drop_consolidated(store, parents) and isinstance(lock, FilesLock):
+            # The file that was locked is another one now, and another process may have consolidated meanwhile.
+            lock.lock_again()
+            store = access.past_caches(self.store)
+
+    def _drop_consolidated(self, store: Store, prefixes: set[str]) -> bool:
+        """Remove the consolidated metadata of some groups, and return whether there were any."""
+        found = list(self.format.consolidated_among(store, sorted(prefixes)))
+        for prefix in found:
+            try:
+                self.format.drop_consolidated(store, prefix)
+            except ConcurrentChangeError:
+                # another writer changed the group; its document is read again
+                self.format.drop_consolidated(access.past_caches(self.store), prefix)
+        return bool(found)
 
     def _save(self, documents: dict[Key, bytes]) -> None:
         for key, document in documents.items():
@@ -724,8 +735,8 @@ class Node:
         if overwrite:
             is_nowhere = erased._check_erasable(is_nowhere, found)
         # no consolidated metadata can have copies of the first document of a store
-        with self.documents_lock() if parents or not is_nowhere else _UNLOCKED:
-            self.drop_consolidated(None if found is self.store else found)
+        with self.documents_lock() if parents or not is_nowhere else _UNLOCKED as lock:
+            self.drop_consolidated(None if found is self.store else found, lock=lock)
             if overwrite and not is_nowhere:
                 erased._erase()
             self.format.prepare(self.store)
@@ -745,7 +756,7 @@ class Node:
             after = self._settle(kind, line, written)
             if after is not None:
                 # they were read before the lock was taken
-                self.drop_consolidated(after)
+                self.drop_consolidated(after, lock=lock)
 
     def _claim(self, documents: dict[Key, bytes]) -> list[Key]:
         """Write documents unless the first of them exists, and return the keys of those that were written."""
@@ -853,8 +864,8 @@ class Node:
                 raise access.refusal_to_delete(store, self.path)
         self.at(path).refuse_reserved_names()
         self.at(path).require_parents()
-        with self.documents_lock():
-            self.drop_consolidated(None, self.at(path))
+        with self.documents_lock() as lock:
+            self.drop_consolidated(None, self.at(path), lock=lock)
             self._move(path)
 
     def _move(self, path: str) -> None:
@@ -903,8 +914,8 @@ class Node:
         for store in self.stores:
             access.check_rmdir(store, self.path)
         self.require_parents()
-        with self.documents_lock():
-            self.drop_consolidated()
+        with self.documents_lock() as lock:
+            self.drop_consolidated(lock=lock)
             self._replace_by(path)
 
     def _replace_by(self, path: str) -> None:
@@ -982,11 +993,11 @@ class Node:
         """Erase the node. Documents may have been read after this process had consolidated metadata."""
         is_nowhere = self._is_nowhere
         is_nowhere = self._check_erasable(is_nowhere, documents) or is_nowhere
-        with self.documents_lock():
+        with self.documents_lock() as lock:
             if consolidation is not self.latest_consolidation() or self.synchronizer is not None:
                 # they were read before the lock was taken
                 documents = None
-            self.drop_consolidated(documents)
+            self.drop_consolidated(documents, lock=lock)
             if not is_nowhere:
                 self._erase()
 

@@ -1,6 +1,7 @@
 """Compare random operations with NumPy, and watch memory and open files: ``python -m soak``, in ``tests``."""
 
 import argparse
+import ctypes
 import gc
 import os
 import random
@@ -26,6 +27,8 @@ _CODECS = {
     3: ({}, {"shards": True}, {"compressor": None, "shards": True}, {"compressor": numcodecs.Zlib(1)}),
 }
 _WARM = 0.2
+# Twice the number of calls after which a workspace that was not needed is freed.
+_CALLS_TO_SETTLE = 2100
 
 
 def open_files():
@@ -33,6 +36,19 @@ def open_files():
 
 
 def resident_kib():
+    """Return the resident memory, without memory that is kept for later although nothing needs it now.
+
+    The number of threads that read at the same moment depends on the load of the machine and the speed of its disk. The
+    library keeps a workspace for each of them until many calls have not needed it. The allocator keeps some memory in
+    each of its arenas, whose number grows with that of the threads. Both are bounded, but differ between two moments
+    by more than a leak that is to be found.
+    """
+    array = zarrcy.zeros(4, chunks=4, store={})
+    with zarrcy.use_threads(1):
+        for number in range(_CALLS_TO_SETTLE):
+            array[...] = number
+    gc.collect()
+    getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)(0)
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
@@ -92,9 +108,8 @@ def step(chance, array, model):
         kept = tuple(slice(0, min(a, b)) for a, b in zip(shape, new, strict=True))
         grown = np.zeros(new)
         grown[kept] = model[kept]
-        # Elements that were cut off and appear again are undefined: write the model.
         array.resize(new)
-        array[...] = model = grown
+        model = grown
     elif operation == 8 and shape[0] < 200:
         rows = random_values.random((chance.randint(1, 5), *shape[1:]))
         array.append(rows)
@@ -143,14 +158,12 @@ def soak(seconds, seed, report=print):
             done += life(chance, Path(folder))
         lives += 1
         if warm is None and now - start > _WARM * seconds:
-            gc.collect()
             warm = resident_kib(), open_files()
         if now - last > 30:
             last = now
             report(
                 f"{now - start:4.0f} s  {done} operations  {resident_kib() // 1024} MiB  {open_files()} files"
             )
-    gc.collect()
     end = resident_kib(), open_files()
     assert warm is not None, "the time was too short for a measurement"
     report(f"{done} operations on {lives} arrays; between {_WARM:.0%} of the time and the end:")

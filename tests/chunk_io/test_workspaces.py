@@ -45,6 +45,40 @@ def test_the_memory_of_workspaces_does_not_grow_with_the_number_of_open_arrays(t
     assert int(done.stdout) < 80 * 2**20
 
 
+SCRIPT_OF_MANY_THREADS = """
+import ctypes
+import numcodecs
+import numpy as np
+import zarrcy
+
+trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda nbytes: None)
+
+def resident():
+    trim(0)
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+x = np.random.default_rng(0).integers(0, 3, (8, 2**20), "u1")
+a = zarrcy.create(x.shape, chunks=(1, 2**20), dtype="u1", compressor=numcodecs.Zstd(22), store={})
+small = zarrcy.create(200, chunks=10, dtype="i4", compressor=numcodecs.Zstd(1), store={})
+small[:] = 1
+before = resident()
+with zarrcy.use_threads(8):
+    a[:] = x
+for number in range(3000):
+    small[:] = number
+print(resident() - before)
+"""
+
+
+def test_the_memory_of_many_threads_is_not_kept_for_the_few_that_come_later():
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT_OF_MANY_THREADS], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    # the state of Zstandard at level 22 has 17 MiB for each thread
+    assert int(done.stdout) < 50 * 2**20
+
+
 CODECS = [
     None,
     *(numcodecs.GZip(level) for level in (0, 1, 4, 6, 9)),

@@ -153,6 +153,9 @@ cdef enum:
     # or for four threads with chunks of 16 MiB
     MOST_IDLE = 128
     MOST_IDLE_NBYTES = 160 * 1024 * 1024
+    # workspaces that were not needed while this many were given back are freed, so that the memory of many threads
+    # is not kept for the few that come later
+    IDLE_PERIOD = 1024
     # outcomes of an attempt to decode a part of a chunk
     FAILED = -1                      # the fallback path must decode the chunk
     WHOLE = 0                        # nothing was done: decode the whole chunk
@@ -239,16 +242,21 @@ cdef class Workspace:
 # the number of open arrays. The GIL protects it.
 cdef list _idle = []
 cdef index_t _idle_nbytes = 0
+# How many workspaces at the start of the list were not needed in this period, and how many were given back in it.
+cdef index_t _n_unneeded = 0
+cdef index_t _n_given_back = 0
 
 
 cdef Workspace _borrow(index_t room, index_t nbytes, index_t scratch_nbytes):
     """Return a workspace for one thread. The caller gives it back with `give_back`."""
-    global _idle_nbytes
+    global _idle_nbytes, _n_unneeded
     cdef Workspace workspace
     try:
         workspace = _idle.pop()
     except IndexError:
         workspace = Workspace()
+    if len(_idle) < _n_unneeded:
+        _n_unneeded = len(_idle)
     _idle_nbytes -= workspace.kept_nbytes
     workspace.kept_nbytes = 0
     workspace.reserve(room, nbytes, scratch_nbytes)
@@ -257,7 +265,8 @@ cdef Workspace _borrow(index_t room, index_t nbytes, index_t scratch_nbytes):
 
 cdef int give_back(Workspace workspace) except -1:
     """Keep a workspace for the next call, unless many bytes are kept already. The caller must not use it any more."""
-    global _idle_nbytes
+    global _idle_nbytes, _n_unneeded, _n_given_back
+    cdef Workspace unneeded
     cdef index_t nbytes = (
         workspace.room + workspace.chunk_nbytes + workspace.scratch_nbytes + workspace.n_flags
         + workspace.n_places * <index_t> sizeof(index_t)
@@ -268,6 +277,12 @@ cdef int give_back(Workspace workspace) except -1:
         _idle_nbytes += nbytes
         workspace.kept_nbytes = nbytes
         _idle.append(workspace)
+    _n_given_back += 1
+    if _n_given_back >= IDLE_PERIOD:
+        for unneeded in _idle[:_n_unneeded]:
+            _idle_nbytes -= unneeded.kept_nbytes
+        del _idle[:_n_unneeded]
+        _n_given_back, _n_unneeded = 0, len(_idle)
     return 0
 
 

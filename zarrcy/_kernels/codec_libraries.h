@@ -16,12 +16,14 @@ int LZ4_compress_HC(const char *source, char *target, int nbytes, int capacity, 
 typedef struct ZSTD_DCtx_s ZSTD_DCtx;
 ZSTD_DCtx *ZSTD_createDCtx(void);
 size_t ZSTD_freeDCtx(ZSTD_DCtx *context);
+size_t ZSTD_sizeof_DCtx(const ZSTD_DCtx *context);
 size_t ZSTD_decompressDCtx(ZSTD_DCtx *context, void *target, size_t capacity, const void *source, size_t nbytes);
 unsigned ZSTD_isError(size_t code);
 
 typedef struct ZSTD_CCtx_s ZSTD_CCtx;
 ZSTD_CCtx *ZSTD_createCCtx(void);
 size_t ZSTD_freeCCtx(ZSTD_CCtx *context);
+size_t ZSTD_sizeof_CCtx(const ZSTD_CCtx *context);
 size_t ZSTD_CCtx_reset(ZSTD_CCtx *context, int directive);
 size_t ZSTD_CCtx_setParameter(ZSTD_CCtx *context, int parameter, int value);
 size_t ZSTD_compress2(ZSTD_CCtx *context, void *target, size_t capacity, const void *source, size_t nbytes);

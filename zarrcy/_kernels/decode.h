@@ -32,8 +32,15 @@ static void zarrcy_decoder_free(zarrcy_decoder *d) {
     zarrcy_inflater_free(&d->inflater);
 }
 
-/* Return how many bytes of buffers a decoder keeps. */
-static int64_t zarrcy_decoder_nbytes(const zarrcy_decoder *d) { return (int64_t)d->block_size; }
+/* Return how many bytes a decoder keeps, with the states of the libraries. */
+static int64_t zarrcy_decoder_nbytes(const zarrcy_decoder *d) {
+    int64_t nbytes = (int64_t)d->block_size;
+#ifdef ZARRCY_CODECS
+    if (d->zstd)
+        nbytes += (int64_t)ZSTD_sizeof_DCtx(d->zstd);
+#endif
+    return nbytes;
+}
 
 #ifdef ZARRCY_CODECS
 

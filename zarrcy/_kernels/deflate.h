@@ -24,6 +24,9 @@ static void zarrcy_inflater_free(zarrcy_inflater *d) { libdeflate_free_decompres
 
 static void zarrcy_deflater_free(zarrcy_deflater *d) { libdeflate_free_compressor(d->library); }
 
+/* Return about how many bytes an encoder keeps; the library does not tell. */
+static int64_t zarrcy_deflater_nbytes(const zarrcy_deflater *d) { return d->library ? 1 << 20 : 0; }
+
 static int zarrcy_deflate_decode(zarrcy_inflater *d, int is_gzip, const char *src, size_t n, char *dst, size_t nbytes) {
     size_t consumed = 0, decoded = 0;
     if (!d->library && !(d->library = libdeflate_alloc_decompressor()))
@@ -79,6 +82,11 @@ static void zarrcy_deflater_free(zarrcy_deflater *d) {
         zng_deflateEnd(&d->tuned.stream);
     if (d->other.kind)
         zng_deflateEnd(&d->other.stream);
+}
+
+/* Return about how many bytes an encoder keeps; the library does not tell. */
+static int64_t zarrcy_deflater_nbytes(const zarrcy_deflater *d) {
+    return (int64_t)(!!d->tuned.kind + !!d->other.kind) * (384 << 10);
 }
 
 static int zarrcy_deflate_decode(zarrcy_inflater *d, int is_gzip, const char *src, size_t n, char *dst, size_t nbytes) {
@@ -212,6 +220,8 @@ typedef struct {
 typedef zarrcy_inflater zarrcy_deflater;
 static void zarrcy_inflater_free(zarrcy_inflater *d) {}
 static void zarrcy_deflater_free(zarrcy_deflater *d) {}
+
+static int64_t zarrcy_deflater_nbytes(const zarrcy_deflater *d) { return 0; }
 static int zarrcy_deflate_decode(zarrcy_inflater *d, int is_gzip, const char *src, size_t n, char *dst, size_t nbytes) {
     return -1;
 }

@@ -38,8 +38,15 @@ static void zarrcy_encoder_free(zarrcy_encoder *e) {
     zarrcy_deflater_free(&e->deflater);
 }
 
-/* Return how many bytes of buffers an encoder keeps. */
-static int64_t zarrcy_encoder_nbytes(const zarrcy_encoder *e) { return (int64_t)e->block_size; }
+/* Return how many bytes an encoder keeps, with the states of the libraries: that of Zstandard may have 100 MB. */
+static int64_t zarrcy_encoder_nbytes(const zarrcy_encoder *e) {
+    int64_t nbytes = (int64_t)e->block_size + zarrcy_deflater_nbytes(&e->deflater);
+#ifdef ZARRCY_CODECS
+    if (e->zstd)
+        nbytes += (int64_t)ZSTD_sizeof_CCtx(e->zstd);
+#endif
+    return nbytes;
+}
 
 #ifdef ZARRCY_CODECS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self, SupportsIndex, Unpack
@@ -1797,6 +1797,23 @@ class Array(NodeProperties):
                     self._state = state
                     raise
             self._save(state.with_metadata(resized), change)
+        self._keep_lengths_of_nczarr(state.metadata.shape)
+
+    def _keep_lengths_of_nczarr(self, old: Shape) -> None:
+        """State the new lengths where netCDF-C, if it wrote the array, looks for them."""
+        metadata = self._state.metadata
+        if metadata.shape == old:
+            return
+        places: list[Mapping[str, JSON]] = [metadata.extra_fields]
+        if access.directory_of(self._node.store) is not None:
+            # netCDF-C writes files; elsewhere this would cost a request
+            places.append(self.attrs)
+        for members in places:
+            if "_nczarr_array" in members or "_NCZARR_ARRAY" in members:
+                from zarrcy.hierarchy.nczarr import update_lengths
+
+                update_lengths(self._node, members, old, metadata.shape)
+                return
 
     def append(self, data: Elements, axis: int = 0) -> Shape:
         """Add `data` at the end of an axis.
@@ -1848,7 +1865,8 @@ class Array(NodeProperties):
             assert box is not None, "the key consists of slices"
             array_indexing.write(state, state.planner.split_outer(box, grid), box.shape, values)
             self._save(state.with_shape(resized), change)
-            return grown
+        self._keep_lengths_of_nczarr(old)
+        return grown
 
     # -- views -------------------------------------------------------------------------------------
 

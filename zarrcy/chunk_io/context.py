@@ -19,6 +19,7 @@ from zarrcy.types import AnyArray, AnyDtype, Buffer, ChunkLayout, Field, Kernels
 if TYPE_CHECKING:
     from zarrcy.chunk_io.n5_blocks import Blocks
     from zarrcy.chunk_io.native import NativePath
+    from zarrcy.storage.capabilities import ReplacesValues
 
 
 class ChunkContext(Record):
@@ -50,6 +51,10 @@ class ChunkContext(Record):
         Reads stored values that are changed in part, past the caches of the store: other writers may have changed them.
     fetch, store_many, delete : callable
         The functions of the store, see `zarrcy.storage.access`.
+    replacer : ReplacesValues or None
+        Puts values that are changed in part, on condition that they are still what was read; None without such puts.
+    fetch_versions : callable
+        Reads values and their versions for `replacer`.
     create : callable
         Stores a value unless its key exists, and returns whether it did: see `zarrcy.storage.access.set_if_absent`.
     as_buffers : callable
@@ -91,6 +96,8 @@ class ChunkContext(Record):
     fetch_uncached: access.Reader
     store_many: access.Writer
     delete: access.Deleter
+    replacer: ReplacesValues | None
+    fetch_versions: access.VersionReader
     create: Callable[[Key, Buffer], bool]
     as_buffers: Callable[[list[Key], list[Buffer | None]], list[Buffer | None]]
     read_parts: byte_ranges.PartsReader | None

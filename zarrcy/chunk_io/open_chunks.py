@@ -20,9 +20,12 @@ from zarrcy.storage import access, byte_ranges
 from zarrcy.types import Buffer, Key, Record, Shape, Store, Synchronizer
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from zarrcy.chunk_io.chunk_cache import CacheView
     from zarrcy.chunk_io.sharding.context import ShardContext
     from zarrcy.chunk_io.sharding.sharded import ShardedChunkIO
+    from zarrcy.storage.capabilities import ReplacesValues
 
 _DEFAULT_CONFIG = ArrayConfig()
 
@@ -201,6 +204,15 @@ class _Opening(Record):
                 block_codec, pipeline.order, dtype, kernels, fill, policy.truncated_block_min_nbytes
             )
         uncached = access.uncached(store)
+        replacer = None
+        if (
+            uncached is access.mapping_of(store)
+            and self.synchronizer is None
+            and self.config.unaligned != "allow"
+            and blocks is None
+        ):
+            # a store that keeps copies has to see what is written
+            replacer = access.replacer(uncached)
         fetch = _chunk_reader(store, most, layout.nbytes)
         # A filter may be a user's Python code, and objects need the GIL for every step.
         may_share = (
@@ -227,6 +239,8 @@ class _Opening(Record):
             as_buffers=partial(access.buffers, store),
             store_many=access.writer(store),
             delete=access.deleter(store),
+            replacer=replacer,
+            fetch_versions=_version_reader(replacer, most, layout.nbytes),
             create=partial(access.set_if_absent, store),
             read_parts=byte_ranges.PartsReader(store, fetch) if reads_parts else None,
             locks=ChunkLocks(
@@ -287,6 +301,20 @@ class _Opening(Record):
             reads_inner_parts=chunks.read_parts is not None and is_large,
             files=access.files_of(store) if is_file else None,
         )
+
+
+def _version_reader(replacer: ReplacesValues | None, most: int, chunk_nbytes: int) -> access.VersionReader:
+    """Return a function that reads stored values and their versions: see `_chunk_reader`."""
+
+    def read_versions(keys: list[Key]) -> list[tuple[Buffer | None, Hashable]]:
+        assert replacer is not None, "the store has conditional puts"
+        try:
+            return list(replacer.read_versions(keys, most))
+        except ValueLengthError as exc:
+            problem = f"a stored value has at most {most} bytes"
+            raise ChunkDecodeError(exc.key, "bytes", exc.nbytes, chunk_nbytes, problem) from None
+
+    return read_versions
 
 
 def _chunk_reader(store: Store, most: int, chunk_nbytes: int) -> access.Reader:

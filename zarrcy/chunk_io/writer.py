@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Hashable, MutableMapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +20,10 @@ from zarrcy.types import AnyArray, Buffer, Field, Key, Plan
 if TYPE_CHECKING:
     from zarrcy.sync.overlap import Steps
 
-# How often a chunk may be created by another process, and deleted, each time before this process creates it.
+# How often another process may write a chunk, each time before this process does.
 _MOST_REPEATS = 100
+# Before a conditional put is tried again: at first and at most, in seconds, of which a random part is taken.
+_FIRST_PAUSE, _MOST_PAUSE = 0.005, 0.5
 
 
 class PartialFileWriter:
@@ -112,6 +115,8 @@ class ChunkWriter:
         self.absent: set[Key] = set()
         self.taken: set[Key] = set()
         self.n_repeats = 0
+        # the versions of chunks that are changed in part, as they were read, if puts are conditional
+        self.versions: dict[Key, Hashable] = {}
 
     def __call__(self, first: int, last: int) -> None:
         """Write the pieces ``first <= number < last``."""
@@ -130,15 +135,20 @@ class ChunkWriter:
 
         self.copies = True
         keys = self.plan.keys(first, last, self.context.prefix, self.context.separator)
-        fallback_pieces = self._encode_whole(first, keys)
-        partial = [key for number, key in fallback_pieces if not self.replaces(number)]
-        stored: dict[Key, Buffer | None] = {}
-        if partial:
-            request = Request(functools.partial(self.context.fetch_uncached, partial))
-            yield request
-            stored = dict(zip(partial, request.answer, strict=True))
-        self._encode_pieces(fallback_pieces, stored)
-        yield Change(self.flush, keys)
+        pieces = self._encode_whole(first, keys)
+        while True:
+            partial = [key for number, key in pieces if not self.replaces(number)]
+            stored: dict[Key, Buffer | None] = {}
+            if partial:
+                request = Request(functools.partial(self.fetch_parts, partial))
+                yield request
+                stored = dict(zip(partial, request.answer, strict=True))
+            self._encode_pieces(pieces, stored)
+            yield Change(self.flush, keys)
+            pieces = self.taken_among(pieces)
+            if not pieces:
+                return
+            keys = [key for _, key in pieces]
 
     def _write(self, first: int, keys: list[Key]) -> None:
         pieces = self._encode_whole(first, keys)
@@ -149,7 +159,7 @@ class ChunkWriter:
 
     def _write_locked(self, pieces: list[tuple[int, Key]]) -> None:
         """Write chunks by piece number and key, and hold the locks of those that are written in part."""
-        context, locks = self.context, self.context.locks
+        locks = self.context.locks
         while pieces:
             partial = [key for number, key in pieces if not self.replaces(number)]
             if not partial:
@@ -159,21 +169,52 @@ class ChunkWriter:
             try:
                 lock.acquire()
                 self.absent = locks.absent(lock, partial)
-                self._write_pieces(pieces, dict(zip(partial, context.fetch_uncached(partial), strict=True)))
+                self._write_pieces(pieces, dict(zip(partial, self.fetch_parts(partial), strict=True)))
             finally:
                 lock.release()
             locks.warn_if_unlocked(lock, partial)
             pieces = self.taken_among(pieces)
 
     def taken_among(self, pieces: list[tuple[int, Key]]) -> list[tuple[int, Key]]:
-        """Return the pieces of chunks that another process has created meanwhile: they must be written again."""
+        """Return the pieces of chunks that another process has written meanwhile: they must be written again."""
         taken, self.taken, self.absent = self.taken, set(), set()
         if not taken:
+            self.n_repeats = 0
             return []
         self.n_repeats += 1
         if self.n_repeats > _MOST_REPEATS:
             raise ConcurrentChangeError(min(taken))
         return [(number, key) for number, key in pieces if key in taken]
+
+    def fetch_parts(self, keys: list[Key]) -> list[Buffer | None]:
+        """Read chunks that are changed in part, past caches, and their versions if puts are conditional."""
+        context = self.context
+        if context.replacer is None:
+            return context.fetch_uncached(keys)
+        if self.n_repeats > 1:
+            # another writer was faster twice: writers that wait for different times get their turns
+            import random
+            import time
+
+            time.sleep(random.random() * min(_MOST_PAUSE, _FIRST_PAUSE * 2**self.n_repeats))
+        found = context.fetch_versions(keys)
+        self.versions.update(zip(keys, (version for _, version in found), strict=True))
+        return context.as_buffers(keys, [value for value, _ in found])
+
+    def replace_parts(self, values: MutableMapping[Key, Buffer] | MutableMapping[Key, Buffer | None]) -> None:
+        """Take chunks that were changed in part out of `values`, and store those that are still what was read.
+
+        A chunk without a value stays as it is: it did not exist.
+        """
+        known = self.versions.keys() & values.keys()
+        if not known:
+            return
+        replacer = self.context.replacer
+        assert replacer is not None, "only conditional puts need versions"
+        changed = [(key, values.pop(key), self.versions.pop(key)) for key in sorted(known)]
+        self.taken.update(
+            access.replace_values(replacer, [(k, value, v) for k, value, v in changed if value is not None])
+        )
 
     def _write_pieces(self, pieces: list[tuple[int, Key]], stored: dict[Key, Buffer | None]) -> None:
         """Write chunks by piece number and key; `stored` has the present values of partly written chunks."""
@@ -199,7 +240,7 @@ class ChunkWriter:
         """Return a writer for another thread, which keeps its chunks with those of this writer."""
         writer = ChunkWriter(self.plan, self.context, self.value, self.field)
         writer.values, writer.empty, writer.copies = self.values, self.empty, True
-        writer.absent = self.absent
+        writer.absent, writer.versions = self.absent, self.versions
         return writer
 
     def _encode_whole(self, first: int, keys: list[Key]) -> list[tuple[int, Key]]:
@@ -326,15 +367,20 @@ class ChunkWriter:
 
     def keep(self, key: Key, encoded: Buffer | None) -> None:
         """Keep an encoded chunk until `flush`; None means that it will be deleted."""
-        if encoded is None:
+        if encoded is None and self.versions.get(key) is not None:
+            # there is no conditional deletion
+            self.values[key] = self._fill_chunk(key)
+        elif encoded is None:
             # a chunk that did not exist is as if it had been deleted then
-            if key not in self.absent:
+            if key not in self.absent and key not in self.versions:
                 self.empty.append(key)
         else:
             self.values[key] = access.as_bytes(encoded) if self.copies else encoded
 
     def flush(self) -> None:
         """Send the kept chunks to the store."""
+        if self.versions:
+            self.replace_parts(self.values)
         for key in self.absent & self.values.keys():
             if not self.context.create(key, self.values.pop(key)):
                 self.taken.add(key)
@@ -357,6 +403,10 @@ class ChunkWriter:
             except NotErasableError:
                 if context.blocks is not None:
                     raise
-                chunk = context.new_chunk(key)
-                context.kernels.fill(chunk, context.fill_bytes)
-                context.store_many({key: context.pipeline.encode(chunk)})
+                context.store_many({key: self._fill_chunk(key)})
+
+    def _fill_chunk(self, key: Key) -> Buffer:
+        """Return an encoded chunk of the fill value."""
+        chunk = self.context.new_chunk(key)
+        self.context.kernels.fill(chunk, self.context.fill_bytes)
+        return self.context.pipeline.encode(chunk)

@@ -114,9 +114,9 @@ class Array(NodeProperties):
         of the fill value are stored unless `write_empty_chunks` is false; such shards are never stored.
     unaligned : {"lock", "error", "allow"}
         How a write is done that covers a stored chunk, or a shard, only in part. "lock" (the default) makes threads
-        that change the same chunk wait for each other, and processes too where chunks are files. "error" refuses
-        such writes. "allow" uses no locks: the caller makes sure that no other thread or process writes to the same
-        chunk. A synchronizer is used in any case, instead of locks of files.
+        that change the same chunk wait for each other, and processes too where chunks are files; in object stores
+        puts are conditional. "error" refuses such writes. "allow" uses neither: the caller makes sure that no other
+        thread or process writes to the same chunk. A synchronizer is used in any case, instead of locks of files.
     threads : int or None
         Number of threads that read and write. None (the default) takes it from ``ZARRCY_THREADS`` in the
         environment, or else from the number of CPUs that this process may use. In a block of `zarrcy.use_threads`,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import TypeVar, cast
@@ -33,6 +33,7 @@ from zarrcy.storage.capabilities import (
     ReadsManyValues,
     ReadsValues,
     RenamesKeys,
+    ReplacesManyValues,
     ReplacesValues,
     SyncsValues,
     Unwraps,
@@ -47,6 +48,7 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 Reader = Callable[[list[Key]], list[Buffer | None]]
+VersionReader = Callable[[list[Key]], list[tuple["Buffer | None", Hashable]]]
 """Maps keys to stored values, None for a key that does not exist."""
 Writer = Callable[[dict[Key, Buffer]], None]
 Deleter = Callable[[Iterable[Key]], None]
@@ -288,6 +290,15 @@ def replacer(store: Store) -> ReplacesValues | None:
     if has_capability(kind, "read_versions") and has_capability(kind, "replace_value"):
         return cast(ReplacesValues, store)
     return None
+
+
+def replace_values(replacer: ReplacesValues, values: list[tuple[Key, Buffer, Hashable]]) -> list[Key]:
+    """Replace values that have the given versions, and return the keys of the others."""
+    if has_capability(type(replacer), "replace_values"):
+        answers = cast(ReplacesManyValues, replacer).replace_values(values)
+    else:
+        answers = [replacer.replace_value(key, value, version) for key, value, version in values]
+    return [key for (key, _, _), answer in zip(values, answers, strict=True) if answer is None]
 
 
 def _length_reader(store: Store, most: int, strict: bool) -> Reader | None:

@@ -65,8 +65,11 @@ class WritesMany(Protocol):
 class ReplacesValues(Protocol):
     """A store with conditional puts: it replaces a value only if that is still the one that was read.
 
-    Metadata documents are changed with these methods. A version is what tells two values of a key apart, such as an
-    ETag. None is the version of a key that does not exist.
+    Metadata documents, and chunks of which a part is written, are changed with these methods. A version is what tells
+    two values of a key apart, such as an ETag. None is the version of a key that does not exist.
+
+    A store may also have ``replace_values``, which takes a sequence of ``(key, value, version)`` and returns what
+    `replace_value` returns for each of them.
     """
 
     def read_versions(self, keys: Sequence[str], most: int = -1) -> Sequence[tuple[Buffer | None, Hashable]]:
@@ -77,6 +80,13 @@ class ReplacesValues(Protocol):
 
     def replace_value(self, key: Key, value: Buffer, version: Hashable) -> Hashable:
         """Store a value if that of the key has a version, and return the new version; else return None."""
+
+
+class ReplacesManyValues(Protocol):
+    """A store with conditional puts that sends several of them at the same time."""
+
+    def replace_values(self, values: Sequence[tuple[Key, Buffer, Hashable]]) -> Sequence[Hashable]:
+        """Do what `ReplacesValues.replace_value` does for several keys, values and versions."""
 
 
 class DeletesMany(Protocol):

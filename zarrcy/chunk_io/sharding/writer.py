@@ -99,8 +99,7 @@ class ShardWriter(ChunkWriter):
             finally:
                 lock.release()
             locks.warn_if_unlocked(lock, partial)
-            by_key = {write.key: write for write in writes}
-            writes = [by_key[key] for _, key in self.taken_among([(0, key) for key in partial])]
+            writes = self._taken_writes(writes)
 
     def shard_write(self, shard: int) -> ShardWrite:
         """Return what is written to a shard."""
@@ -113,7 +112,7 @@ class ShardWriter(ChunkWriter):
     def write_shards(self, writes: list[ShardWrite]) -> None:
         """Write some shards, whose locks the caller holds."""
         partial = [write.key for write in writes if not write.replaces_all]
-        stored = dict(zip(partial, self.context.fetch_uncached(partial) if partial else (), strict=True))
+        stored = dict(zip(partial, self.fetch_parts(partial) if partial else (), strict=True))
         self._store(self._assemble_all(writes, stored))
 
     def steps(self, first: int, last: int) -> Steps:
@@ -121,14 +120,21 @@ class ShardWriter(ChunkWriter):
         from zarrcy.sync.overlap import Change, Request
 
         writes = [self.shard_write(shard) for shard in range(first, last)]
-        partial = [write.key for write in writes if not write.replaces_all]
-        stored: dict[Key, Buffer | None] = {}
-        if partial:
-            request = Request(functools.partial(self.context.fetch_uncached, partial))
-            yield request
-            stored = dict(zip(partial, request.answer, strict=True))
-        shards = self._assemble_all(writes, stored)
-        yield Change(functools.partial(self._store, shards), list(shards))
+        while writes:
+            partial = [write.key for write in writes if not write.replaces_all]
+            stored: dict[Key, Buffer | None] = {}
+            if partial:
+                request = Request(functools.partial(self.fetch_parts, partial))
+                yield request
+                stored = dict(zip(partial, request.answer, strict=True))
+            shards = self._assemble_all(writes, stored)
+            yield Change(functools.partial(self._store, shards), list(shards))
+            writes = self._taken_writes(writes)
+
+    def _taken_writes(self, writes: list[ShardWrite]) -> list[ShardWrite]:
+        """Return the writes of shards that another process has written meanwhile: they must be done again."""
+        by_key = {write.key: write for write in writes}
+        return [by_key[key] for _, key in self.taken_among([(0, key) for key in by_key])]
 
     def _assemble_all(
         self, writes: list[ShardWrite], stored: dict[Key, Buffer | None]
@@ -138,6 +144,12 @@ class ShardWriter(ChunkWriter):
 
     def _store(self, shards: dict[Key, Buffer | None]) -> None:
         """Store the shards that have chunks, and delete the others."""
+        if self.versions:
+            for key in self.versions.keys() & shards.keys():
+                if shards[key] is None and self.versions[key] is not None:
+                    # there is no conditional deletion
+                    shards[key] = self.context.shards.index.assemble({})
+            self.replace_parts(shards)
         for key in self.absent & shards.keys():
             # another process may have created it since
             shard = shards.pop(key)

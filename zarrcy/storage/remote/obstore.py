@@ -227,7 +227,16 @@ class ObjectStore(Store):
 
         The condition is the ETag. A store without ETags, or without conditional puts, replaces the value.
         """
+        return self.replace_values([(key, value, version)])[0]
+
+    def replace_values(
+        self, values: Sequence[tuple[str, Buffer, Hashable]]
+    ) -> list[tuple[str | None, str | None] | None]:
+        """Do what `replace_value` does for several keys, values and versions."""
         self._check_writeable()
+        return self._map(lambda item: self._replace(*item), values, reads=False)
+
+    def _replace(self, key: str, value: Buffer, version: Hashable) -> tuple[str | None, str | None] | None:
         mode: JSON = "create"
         if isinstance(version, tuple):
             e_tag, number = version
@@ -235,7 +244,7 @@ class ObjectStore(Store):
             is_strong = e_tag is not None and not e_tag.startswith("W/")
             known = {"e_tag": e_tag} if number is None else {"e_tag": e_tag, "version": number}
             mode = known if is_strong else "overwrite"
-        put = partial(self._change, key, self._obstore.put, check_key(key), as_bytes(flat(value)))
+        put = partial(self._obstore.put, self.store, check_key(key), as_bytes(flat(value)))
         errors = self._obstore.exceptions
         try:
             new = put(mode=mode)

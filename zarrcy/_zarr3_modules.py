@@ -44,6 +44,10 @@ _STORES = {
     ),
     "zarrcy.storage.zarr3.wrappers": "LoggingStore WrapperStore",
     "zarrcy.storage.zarr3.store_path": "StorePath",
+    "zarrcy.zarr3.places": "StoreLike",
+}
+_BUFFERS = {
+    "zarrcy.zarr3.buffers": "Buffer BufferPrototype NDBuffer default_buffer_prototype numpy_buffer_prototype"
 }
 
 # Module of zarr-python 3 -> where its names come from -> the names.
@@ -73,6 +77,8 @@ MODULES: dict[str, dict[str, str]] = {
         "zarrcy.storage.zarr3.byte_requests": "ByteRequest OffsetByteRequest RangeByteRequest SuffixByteRequest",
         "zarrcy.zarr3.abc": "Store",
     },
+    "zarr.buffer": _BUFFERS,
+    "zarr.buffer.cpu": _BUFFERS,
     "zarr.codecs": {"zarrcy.zarr3.codecs": _CODECS, "zarrcy.zarr3.numcodecs": _NUMCODECS},
     "zarr.codecs.numcodecs": {"zarrcy.zarr3.numcodecs": _NUMCODECS},
     **{
@@ -92,8 +98,12 @@ MODULES: dict[str, dict[str, str]] = {
     },
     "zarr.core": {},
     "zarr.core.array": _ARRAYS | {"zarrcy.zarr3.functions": "create_array from_array"},
-    "zarr.core.array_spec": {"zarrcy.zarr3.arrays": "ArrayConfig"},
+    "zarr.core.array_spec": {"zarrcy.zarr3.arrays": "ArrayConfig ArrayConfigLike ArrayConfigParams"},
     "zarr.core.attributes": {"zarrcy.zarr3.attributes": "Attributes"},
+    "zarr.core.buffer": _BUFFERS,
+    "zarr.core.buffer.core": _BUFFERS,
+    "zarr.core.buffer.cpu": _BUFFERS,
+    "zarr.core.common": {"zarrcy.types": "JSON ZarrFormat"},
     "zarr.core.config": {"zarrcy.zarr3.config": "BadConfigError Config config"},
     "zarr.core.dtype": {"zarrcy.zarr3.dtypes": _DATA_TYPES},
     "zarr.core.group": _GROUPS,
@@ -101,9 +111,12 @@ MODULES: dict[str, dict[str, str]] = {
     "zarr.core.metadata": {"zarrcy.zarr3.metadata": "ArrayV2Metadata ArrayV3Metadata"},
     "zarr.core.metadata.v2": {"zarrcy.zarr3.metadata": "ArrayV2Metadata"},
     "zarr.core.metadata.v3": {
-        "zarrcy.zarr3.metadata": "ArrayV3Metadata RectilinearChunkGridMetadata RegularChunkGridMetadata"
+        "zarrcy.zarr3.metadata": (
+            "ArrayV3Metadata RectilinearChunkGridMetadata RegularChunkGridMetadata V3JsonEncoder"
+        )
     },
     "zarr.core.sync": {"zarrcy.zarr3.asynchronous": "sync"},
+    "zarr.core.sync_group": {"zarrcy.zarr3.functions": "create_hierarchy get_node"},
     "zarr.dtype": {"zarrcy.zarr3.dtypes": _DATA_TYPES},
     "zarr.errors": {"zarrcy.zarr3.errors": _ERRORS},
     "zarr.hierarchy": {"zarrcy.zarr3.groups": "Group"},
@@ -113,7 +126,8 @@ MODULES: dict[str, dict[str, str]] = {
     "zarr.storage": _STORES,
     "zarr.storage._common": {
         "zarrcy.storage.zarr3.store_path": "StorePath",
-        "zarrcy.zarr3.places": "make_store",
+        "zarrcy.zarr3.asynchronous": "make_store make_store_path",
+        "zarrcy.zarr3.places": "StoreLike",
     },
-    "zarr.types": {},
+    "zarr.types": {"zarrcy.zarr3.asynchronous": "AnyArray AnyAsyncArray"},
 }

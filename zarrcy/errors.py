@@ -248,7 +248,9 @@ class _NodeError(ZarrcyError, ValueError):
         Path of the node in the store; empty for the root.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *more: str) -> None:
+        # programs that were written for zarr-python 3 give a store and a path
+        path = more[-1] if more else path
         super().__init__(path)
         self.path = path
 

@@ -6,18 +6,19 @@ lists as contradictions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 
 from zarrcy.hierarchy.array_state import ArrayState, open_state
 from zarrcy.hierarchy.arrays import Array as BaseArray
 from zarrcy.hierarchy.attributes import Attributes
+from zarrcy.hierarchy.report import InfoReport
 from zarrcy.indexing.selection import FieldNames
 from zarrcy.storage.zarr3.store_path import StorePath
-from zarrcy.types import JSON, AnyArray, AnyDtype, Codec, Elements, Option, Selection, Shape
+from zarrcy.types import JSON, AnyArray, AnyDtype, Codec, Elements, Option, Selection, Shape, ZarrFormat
 from zarrcy.zarr3 import codecs
 from zarrcy.zarr3.codecs import ARRAY, BYTES, PACK
 from zarrcy.zarr3.config import config as settings
@@ -82,6 +83,10 @@ class ArrayConfig:
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
+ArrayConfigParams: TypeAlias = dict[str, JSON]
+ArrayConfigLike: TypeAlias = ArrayConfig | ArrayConfigParams
+
+
 def as_config(config: Option) -> ArrayConfig:
     """Return the options of an array: an object, a mapping, or None for those of the configuration."""
     if config is None:
@@ -95,6 +100,22 @@ def as_config(config: Option) -> ArrayConfig:
     return ArrayConfig.from_dict(config)
 
 
+class NodeInfo(InfoReport):
+    """A report on an array or a group.
+
+    Parameters
+    ----------
+    rows : callable
+        Returns the rows.
+    zarr_format : {2, 3}
+        Version of the format, which programs look up here.
+    """
+
+    def __init__(self, rows: Callable[[], list[tuple[str, str]]], zarr_format: ZarrFormat) -> None:
+        super().__init__(rows)
+        self._zarr_format = zarr_format
+
+
 class Array(BaseArray):
     """An array as zarr-python 3 has it.
 
@@ -102,9 +123,11 @@ class Array(BaseArray):
     ``docs/compat.md``.
     """
 
-    def __init__(self, store: Option, *args: Option, **kwargs: Option) -> None:
+    def __init__(
+        self, store: Option = None, *args: Option, _async_array: Option = None, **kwargs: Option
+    ) -> None:
         # zarr-python 3 makes an array of an asynchronous one
-        wrapped = getattr(store, "wrapped", None)
+        wrapped = getattr(store if _async_array is None else _async_array, "wrapped", None)
         if isinstance(wrapped, Array):
             self._take(wrapped.current_state())
             self._config = wrapped._config
@@ -254,14 +277,10 @@ class Array(BaseArray):
     @property
     def info(self) -> Option:
         """Report on type, sizes and codecs."""
-        from zarrcy.hierarchy.report import InfoReport
-
-        return InfoReport(lambda: _rows(self, counts=False))
+        return NodeInfo(lambda: _rows(self, counts=False), self.zarr_format)
 
     def info_complete(self) -> Option:
-        from zarrcy.hierarchy.report import InfoReport
-
-        return InfoReport(lambda: _rows(self, counts=True))
+        return NodeInfo(lambda: _rows(self, counts=True), self.zarr_format)
 
     @property
     def store(self) -> Option:

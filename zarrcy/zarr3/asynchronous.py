@@ -11,12 +11,13 @@ import functools
 import inspect
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Generic, ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeAlias, TypeVar
 
 from zarrcy.hierarchy.arrays import Array as BaseArray
 from zarrcy.hierarchy.groups import Group as BaseGroup
+from zarrcy.storage.zarr3.store_path import StorePath
 from zarrcy.types import AnyDtype, Elements, Option, Selection, Shape
-from zarrcy.zarr3 import functions
+from zarrcy.zarr3 import functions, places
 from zarrcy.zarr3.arrays import Array
 from zarrcy.zarr3.groups import Group
 
@@ -104,7 +105,7 @@ class _Async(Generic[_T]):
         self.wrapped = wrapped
 
     def __getattr__(self, name: str) -> Option:
-        if name.startswith("__") or name == "wrapped":
+        if name.startswith("__") or name in ("wrapped", "_place", "_options"):
             raise AttributeError(name)
         value = getattr(self.wrapped, name)
         return _in_thread(value) if inspect.ismethod(value) else value
@@ -147,8 +148,27 @@ class AsyncArray(_Async[Array]):
     [2, 3]
     """
 
-    def __init__(self, wrapped: Array | BaseArray) -> None:
-        super().__init__(wrapped if isinstance(wrapped, Array) else Array.of(wrapped))
+    def __init__(
+        self,
+        wrapped: Array | BaseArray | None = None,
+        *,
+        metadata: Option = None,
+        store_path: StorePath | None = None,
+        config: Option = None,
+    ) -> None:
+        if wrapped is not None:
+            super().__init__(wrapped if isinstance(wrapped, Array) else Array.of(wrapped))
+        elif metadata is None or store_path is None:
+            raise TypeError("give an array, or metadata and store_path")
+        else:
+            # it is an array as soon as the metadata are saved
+            self._place, self._options = store_path, config
+
+    async def _save_metadata(self, metadata: Option, ensure_parents: bool = False) -> None:
+        """Write the metadata document of an array that was made of it."""
+        place = self._place
+        create = functools.partial(functions.create_described, place.store, place.path, metadata, True)
+        self.wrapped = Array.of(await asyncio.to_thread(create), self._options)
 
     @property
     def _zdtype(self) -> Option:
@@ -500,6 +520,24 @@ for _kind, _own in ((AsyncGroup, Group), (AsyncArray, Array)):
     for _name in dir(_own):
         if _name[0] != "_" and _name not in dir(_kind) and inspect.isfunction(getattr(_own, _name)):
             setattr(_kind, _name, _of_wrapped(_name))
+
+AnyArray: TypeAlias = Array
+AnyAsyncArray: TypeAlias = AsyncArray
+
+
+async def make_store(
+    store_like: Option, *, mode: str | None = None, storage_options: Option = None
+) -> Option:
+    """Return the store that a value means; see `zarrcy.zarr3.places.make_store`."""
+    return places.make_store(store_like, mode=mode, storage_options=storage_options)
+
+
+async def make_store_path(
+    store_like: Option, *, path: str | None = "", mode: str | None = None, storage_options: Option = None
+) -> StorePath:
+    """Return the store and the path that two values mean; see `zarrcy.zarr3.places.place_of`."""
+    return StorePath(*places.place_of(store_like, path, mode=mode, storage_options=storage_options))
+
 
 array = _in_thread(functions.array)
 consolidate_metadata = _in_thread(functions.consolidate_metadata)

@@ -18,6 +18,7 @@ from zarrcy.errors import (
     ContainsGroupError,
     GroupNotFoundError,
     NotConsolidatedError,
+    PathNotFoundError,
 )
 from zarrcy.hierarchy import creation
 from zarrcy.hierarchy.array_state import open_state
@@ -1405,7 +1406,7 @@ def create_hierarchy(
             if Node(found, place).kind() is None:
                 yield path, create_group(found, path=place, zarr_format=node[1])
         elif hasattr(node, "shape"):
-            yield path, _create_described(found, place, node, overwrite)
+            yield path, create_described(found, place, node, overwrite)
         else:
             yield (
                 path,
@@ -1419,7 +1420,7 @@ def create_hierarchy(
             )
 
 
-def _create_described(store: Option, path: str, described: Option, overwrite: bool) -> Array:
+def create_described(store: Option, path: str, described: Option, overwrite: bool) -> Array:
     """Create an array from its metadata."""
     common = {
         "attributes": dict(described.attributes),
@@ -1445,12 +1446,44 @@ def _create_described(store: Option, path: str, described: Option, overwrite: bo
         store=store,
         path=path,
         zarr_format=3,
-        chunks=described.chunk_grid.chunk_shape,
+        chunks=described.chunk_grid,
         dtype=described.data_type,
         codecs=described.codecs,
         dimension_names=described.dimension_names,
         chunk_key_encoding=described.chunk_key_encoding,
         **common,
+    )
+
+
+def get_node(store: StoreLike, path: str, zarr_format: Option) -> Array | BaseGroup:
+    """Return the array or the group at a path.
+
+    Parameters
+    ----------
+    store : mapping, store, StorePath, str or PathLike
+        See `create_array`.
+    path : str
+        Path in the store.
+    zarr_format : {2, 3}
+        Version of the format.
+
+    Returns
+    -------
+    Array or Group
+        The node.
+
+    Raises
+    ------
+    NodeNotFoundError
+        If there is nothing.
+    """
+    store, path = place_of(store, path)
+    kind = Node(store, path, None, None, zarr_format).kind()
+    if kind is None:
+        raise PathNotFoundError(path)
+    mode = "r" if getattr(store, "read_only", False) is True else "r+"
+    return (open_array if kind == "array" else open_group)(
+        store, path=path, zarr_format=zarr_format, mode=mode
     )
 
 

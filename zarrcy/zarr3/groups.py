@@ -13,7 +13,7 @@ from zarrcy.hierarchy.node import Node
 from zarrcy.keys import normalize_path
 from zarrcy.storage.zarr3.store_path import StorePath
 from zarrcy.types import JSON, AnyMember, Elements, Option
-from zarrcy.zarr3.arrays import Array
+from zarrcy.zarr3.arrays import Array, NodeInfo
 from zarrcy.zarr3.metadata import GroupMetadata, group_metadata
 
 
@@ -26,9 +26,11 @@ class Group(BaseGroup):
 
     array_class: ClassVar[type[BaseArray]] = Array
 
-    def __init__(self, store: Option, *args: Option, **kwargs: Option) -> None:
+    def __init__(
+        self, store: Option = None, *args: Option, _async_group: Option = None, **kwargs: Option
+    ) -> None:
         # zarr-python 3 makes a group of an asynchronous one
-        wrapped = getattr(store, "wrapped", None)
+        wrapped = getattr(store if _async_group is None else _async_group, "wrapped", None)
         super().__init__(wrapped._state if isinstance(wrapped, BaseGroup) else store, *args, **kwargs)
 
     @classmethod
@@ -70,9 +72,7 @@ class Group(BaseGroup):
     @property
     def info(self) -> Option:
         """Report on the store and the members."""
-        from zarrcy.hierarchy.report import InfoReport
-
-        return InfoReport(lambda: _rows(self, counts=False))
+        return NodeInfo(lambda: _rows(self, counts=False), self.zarr_format)
 
     def arrays(self, recurse: bool = False) -> Iterator[tuple[str, Option]]:
         return super().arrays(recurse)
@@ -429,9 +429,7 @@ class Group(BaseGroup):
         InfoReport
             The report.
         """
-        from zarrcy.hierarchy.report import InfoReport
-
-        return InfoReport(lambda: _rows(self, counts=True))
+        return NodeInfo(lambda: _rows(self, counts=True), self.zarr_format)
 
     @property
     def _async_group(self) -> Option:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from zarrcy.types import JSON, Codec, Elements, Option, Shape
 from zarrcy.zarr3 import codecs as codec_classes
@@ -207,6 +207,39 @@ class ArrayV3Metadata:
         """
         return self.chunk_key_encoding.encode_chunk_key(chunk_coords)
 
+    @classmethod
+    def from_dict(cls, data: dict[str, JSON]) -> Self:
+        """Return the metadata that a document states.
+
+        Parameters
+        ----------
+        data : dict
+            Its members.
+
+        Returns
+        -------
+        ArrayV3Metadata
+            The metadata.
+        """
+        kind = data_type_registry.match_json(data["data_type"], zarr_format=3)
+        name, configuration = codec_classes.named(data["chunk_key_encoding"])
+        separator = configuration.get("separator", "/" if name == "default" else ".")
+        names = data.get("dimension_names")
+        shape = tuple(data["shape"])
+        grid_name, grid = codec_classes.named(data["chunk_grid"])
+        return cls(
+            shape=shape,
+            data_type=kind,
+            chunk_grid=_rectilinear(grid)
+            if grid_name == "rectilinear"
+            else RegularChunkGridMetadata(chunk_shape=tuple(grid["chunk_shape"])),
+            chunk_key_encoding=ChunkKeyEncoding(name=name, separator=separator),
+            fill_value=kind.from_json_scalar(data["fill_value"], zarr_format=3),
+            codecs=tuple(map(codec_classes.as_codec, data["codecs"])),
+            attributes=dict(data.get("attributes") or {}),
+            dimension_names=None if names is None else tuple(names),
+        )
+
     def to_dict(self) -> dict[str, JSON]:
         """Return the document.
 
@@ -283,6 +316,40 @@ class ArrayV2Metadata:
         """
         return self.dimension_separator.join(map(str, chunk_coords)) or "0"
 
+    @classmethod
+    def from_dict(cls, data: dict[str, JSON]) -> Self:
+        """Return the metadata that documents state.
+
+        Parameters
+        ----------
+        data : dict
+            Their members.
+
+        Returns
+        -------
+        ArrayV2Metadata
+            The metadata.
+        """
+        from zarrcy.codecs import as_codec
+
+        filters = [as_codec(codec) for codec in data.get("filters") or ()]
+        objects = next((codec.codec_id for codec in filters if codec.codec_id in _OBJECT_FILTERS), None)
+        name = data["dtype"] if isinstance(data["dtype"], str) else [list(pair) for pair in data["dtype"]]
+        kind = data_type_registry.match_json({"name": name, "object_codec_id": objects}, zarr_format=2)
+        fill = data.get("fill_value")
+        compressor = data.get("compressor")
+        return cls(
+            shape=tuple(data["shape"]),
+            chunks=tuple(data["chunks"]),
+            dtype=kind,
+            fill_value=None if fill is None else kind.from_json_scalar(fill, zarr_format=2),
+            order=data.get("order", "C"),
+            filters=tuple(filters) or None,
+            dimension_separator=data.get("dimension_separator", "."),
+            compressor=None if compressor is None else as_codec(compressor),
+            attributes=dict(data.get("attributes") or {}),
+        )
+
     def to_dict(self) -> dict[str, JSON]:
         """Return the documents.
 
@@ -321,6 +388,10 @@ def _without_defaults(codec: Codec) -> dict[str, JSON]:
     if config.get("id") == "zstd" and config.get("checksum") is False:
         del config["checksum"]
     return config
+
+
+class V3JsonEncoder(json.JSONEncoder):
+    """Writes documents of format 3."""
 
 
 def _as_text(metadata: ArrayV2Metadata | ArrayV3Metadata) -> str:
@@ -464,11 +535,15 @@ def _grid_of(
 ) -> RegularChunkGridMetadata | RectilinearChunkGridMetadata:
     name, configuration = codec_classes.named(stated)
     if name == "rectilinear":
-        shapes = configuration["chunk_shapes"]
-        return RectilinearChunkGridMetadata(
-            chunk_shapes=tuple(axis if isinstance(axis, int) else _lengths(axis) for axis in shapes)
-        )
+        return _rectilinear(configuration)
     return RegularChunkGridMetadata(chunk_shape=description.chunk_shape)
+
+
+def _rectilinear(configuration: dict[str, JSON]) -> RectilinearChunkGridMetadata:
+    shapes = configuration["chunk_shapes"]
+    return RectilinearChunkGridMetadata(
+        chunk_shapes=tuple(axis if isinstance(axis, int) else _lengths(axis) for axis in shapes)
+    )
 
 
 def _lengths(axis: JSON) -> tuple[int, ...]:

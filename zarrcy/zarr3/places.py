@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import MutableMapping
 from pathlib import Path
+from typing import TypeAlias
 
 from zarrcy.errors import StoreArgumentError
 from zarrcy.keys import normalize_path
 from zarrcy.storage.store_argument import normalize_store_arg
+from zarrcy.storage.zarr3.interface import AsyncStore
+from zarrcy.storage.zarr3.store_path import StorePath
 from zarrcy.storage.zarr3.stores import FsspecStore, LocalStore, ManagedMemoryStore, MemoryStore, ZipStore
-from zarrcy.types import Option, StoreLike
+from zarrcy.types import Option
+from zarrcy.types import StoreLike as AnyStore
 
+StoreLike: TypeAlias = AsyncStore | StorePath | Path | str | dict[str, bytes]
+"""What programs name in annotations. Functions take any mapping, too."""
 MODES = ("r", "r+", "a", "w", "w-")
 
 
 def make_store(
-    store: StoreLike, *, mode: str | None = None, storage_options: dict[str, Option] | None = None
+    store: AnyStore, *, mode: str | None = None, storage_options: dict[str, Option] | None = None
 ) -> Option:
     """Return the store that a value means in zarr-python 3.
 
@@ -89,7 +95,7 @@ def _in_memory(url: str, read_only: bool) -> Option:
 
 
 def place_of(
-    store: StoreLike,
+    store: AnyStore,
     path: str | None = None,
     *,
     mode: str | None = None,

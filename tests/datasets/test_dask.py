@@ -53,6 +53,15 @@ def test_a_token_changes_with_the_metadata(kind, zarr_format, tmp_path):
 
 
 @both_formats
+def test_an_array_of_consolidated_metadata_has_a_token(zarr_format):
+    store = {}
+    zarrcy.open_group(store, zarr_format=zarr_format).zeros("a", shape=3)
+    zarrcy.consolidate_metadata(store)
+    a = zarrcy.open_consolidated(store)["a"]
+    assert tokenize(a) == tokenize(a)
+
+
+@both_formats
 def test_a_token_changes_if_an_equal_array_replaces_the_array(zarr_format, tmp_path):
     def new():
         return zarrcy.create(

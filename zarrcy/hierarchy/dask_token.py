@@ -38,7 +38,8 @@ def token_of(state: ArrayState) -> tuple[object, ...]:
         "zarrcy.Array",
         _place(node.chunk_store, node.prefix),
         node.path,
-        None if document is None else bytes(document),
+        # of consolidated metadata, a text or JSON values
+        repr(document) if document is None or isinstance(document, (str, dict)) else bytes(document),
         _version(node.store, key),
         metadata.shape,
         str(metadata.dtype),

@@ -13,6 +13,7 @@ Section: TypeAlias = dict[str, str | int | list[str]]
 # The optional packages that `pip install 'zarrcy[EXTRA]'` installs, by extra.
 EXTRAS = {
     "netcdf": "h5py",
+    "netcdf3": "scipy",
     "progress": "rich",
     "locks": "fasteners",
     "fsspec": "fsspec",

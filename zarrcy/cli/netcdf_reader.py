@@ -28,7 +28,7 @@ from zarrcy.cli.netcdf_dimensions import (
 )
 from zarrcy.metadata import is_document_key
 from zarrcy.metadata.v2.dtypes import normalize_fill_value
-from zarrcy.types import JSON, AnyDtype, Elements, Shape
+from zarrcy.types import JSON, AnyArray, AnyDtype, Elements, Shape
 
 if TYPE_CHECKING:
     import h5py
@@ -64,8 +64,8 @@ class Variable:
     ----------
     path : str
         Path of the array in the new store.
-    dataset : h5py.Dataset
-        The dataset.
+    dataset : h5py.Dataset or array
+        The dataset; of a netCDF-3 file, an array that is mapped into memory.
     shape : tuple of int
         Shape, in elements, including the axes of an array type. It can be longer than the dataset along the axes of
         unlimited dimensions.
@@ -84,7 +84,7 @@ class Variable:
     """
 
     path: str
-    dataset: h5py.Dataset
+    dataset: h5py.Dataset | AnyArray
     shape: Shape
     dtype: AnyDtype
     source_chunks: Shape | None
@@ -108,6 +108,13 @@ class Variable:
     def itemsize(self) -> int:
         """Size of an element in memory, in bytes; an estimate for strings of variable length."""
         return _TEXT_ITEMSIZE if self.dtype.hasobject else self.dtype.itemsize
+
+    def nbytes_in_file(self) -> int:
+        """Return the stored size of the elements, in bytes."""
+        if isinstance(self.dataset, np.ndarray):
+            return self.dataset.nbytes
+        nbytes: int = self.dataset.id.get_storage_size()
+        return nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,10 @@ class FileContents:
     skipped: list[Skipped] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
+    def skip(self, path: str, reason: str) -> None:
+        """Record an object that cannot be imported."""
+        self.skipped.append(Skipped(path, reason))
+
 
 def read_contents(file: h5py.File) -> FileContents:
     """Read the structure of an open file: metadata only, no elements."""
@@ -161,7 +172,7 @@ class _ContentsReader:
         return self.contents
 
     def skip(self, path: str, reason: str) -> None:
-        self.contents.skipped.append(Skipped(path, reason))
+        self.contents.skip(path, reason)
 
     def walk(self) -> list[tuple[str, h5py.Dataset]]:
         """Record all groups, and return the datasets with their paths.

@@ -36,7 +36,8 @@ class _Command(NamedTuple):
 
 
 _COMMANDS = {
-    "import": _Command("zarrcy.cli.import_netcdf", "create a Zarr directory from a netCDF-4 or HDF5 file"),
+    "import": _Command("zarrcy.cli.import_netcdf", "create a Zarr store from netCDF or HDF5 files"),
+    "export": _Command("zarrcy.cli.export_netcdf", "write a group or an array to a netCDF-4 file"),
     "info": _Command("zarrcy.cli.info", "print the properties of an array or a group"),
     "tree": _Command("zarrcy.cli.tree", "print groups and arrays as a tree"),
     "copy": _Command("zarrcy.cli.copy", "copy an array or a whole hierarchy"),

@@ -7,18 +7,19 @@ into bytes, and ``compressors`` change bytes. Format 2 has no serializer.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 
 from zarrcy.codecs.configured import DEFAULT, get_codec
 from zarrcy.hierarchy.arrays import Array
-from zarrcy.metadata import ArrayMetadata
 from zarrcy.metadata.json_member import Member
 from zarrcy.metadata.v3.array_document import data_type_of
 from zarrcy.metadata.v3.codecs import ARRAY, BYTES, ChunkSpec, parse_codec
+from zarrcy.metadata.v3.data_types import DataType
 from zarrcy.metadata.v3.document import KEY
-from zarrcy.types import JSON, AnyDtype, Codec, Option, ZarrFormat
+from zarrcy.types import JSON, AnyDtype, Codec, Option, Shape, ZarrFormat
 from zarrcy.xarray.variables import names_dimensions
 
 # Keys that describe where a variable came from, not how it is to be stored.
@@ -122,13 +123,13 @@ def codecs_of(array: Array) -> dict[str, Option]:
             "filters": tuple(array.filters or ()),
             "shards": None,
         }
-    filters, serializer, compressors = _split(array.description, array.codecs)
-    return {
-        "compressors": tuple(map(StoredCodec, compressors)),
-        "filters": tuple(map(StoredCodec, filters)),
-        "shards": array.shards if array.description.rectilinear_axes is None else stored_lengths(array),
-        "serializer": None if serializer is None else StoredCodec(serializer),
-    }
+    description = array.description
+    # a dataset has many variables with the same codecs
+    codecs = _split(json.dumps(array.codecs), description.chunks, data_type_of(description))
+    shards = description.shards
+    if shards is not None and description.rectilinear_axes is not None:
+        return {**codecs, "shards": stored_lengths(array)}
+    return {**codecs, "shards": shards}
 
 
 def stored_lengths(array: Array) -> tuple[int | tuple[int, ...], ...]:
@@ -152,28 +153,43 @@ def stored_lengths(array: Array) -> tuple[int | tuple[int, ...], ...]:
     )
 
 
-def _split(description: ArrayMetadata, codecs: Sequence[JSON]) -> tuple[list[JSON], JSON, list[JSON]]:
-    """Return the codecs of a chunk in three parts: before the serializer, the serializer, and after it."""
-    if description.shards is not None:
-        shard = next(codec for codec in codecs if codec["name"] == "sharding_indexed")
-        codecs = shard["configuration"]["codecs"]
-    spec = ChunkSpec(description.chunks, data_type_of(description))
-    filters: list[JSON] = []
-    compressors: list[JSON] = []
-    serializer: JSON = None
-    for i, given in enumerate(codecs):
-        codec = {"name": given} if isinstance(given, str) else given
+@lru_cache(maxsize=256)
+def _split(text: str, chunks: Shape, kind: DataType) -> dict[str, Option]:
+    """Return the codecs of a chunk in three parts: before the serializer, the serializer, and after it.
+
+    Parameters
+    ----------
+    text : str
+        The codecs of the array, as JSON.
+    chunks : tuple of int
+        Shape of a chunk, in elements.
+    kind : DataType
+        Data type of the elements.
+    """
+    codecs: list[JSON] = [{"name": codec} if isinstance(codec, str) else codec for codec in json.loads(text)]
+    for codec in codecs:
+        if codec["name"] == "sharding_indexed":
+            codecs = [
+                {"name": inner} if isinstance(inner, str) else inner
+                for inner in codec["configuration"]["codecs"]
+            ]
+            break
+    spec = ChunkSpec(chunks, kind)
+    filters: list[StoredCodec] = []
+    compressors: list[StoredCodec] = []
+    serializer: StoredCodec | None = None
+    for i, codec in enumerate(codecs):
         parsed = parse_codec(Member(KEY, f"codecs[{i}]", codec), spec, serializer is not None)
         if parsed is None:
             continue
         if serializer is not None or parsed.kind == BYTES:
-            compressors.append(codec)
+            compressors.append(StoredCodec(codec))
         elif parsed.kind == ARRAY:
-            filters.append(codec)
+            filters.append(StoredCodec(codec))
         else:
-            serializer = codec
+            serializer = StoredCodec(codec)
         spec = parsed.output
-    return filters, serializer, compressors
+    return {"compressors": tuple(compressors), "filters": tuple(filters), "serializer": serializer}
 
 
 # -- writing -----------------------------------------------------------------------------------------

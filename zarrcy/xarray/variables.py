@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from zarrcy.hierarchy.arrays import Array
@@ -18,6 +19,7 @@ _NO_DIMENSIONS = (
 )
 
 
+@lru_cache
 def names_dimensions(version: ZarrFormat) -> bool:
     """Return whether the metadata of a format have names of dimensions, shards and a serializer."""
     format = of_version(version)

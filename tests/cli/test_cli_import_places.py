@@ -14,11 +14,12 @@ DATA = np.arange(600, dtype="f4").reshape(20, 30)
 
 def write(path, data=DATA, missing=-1):
     with h5py.File(path, "w") as file:
-        file["x"] = np.arange(20)
+        file["x"], file["y"] = np.arange(20), np.arange(30)
         file["x"].make_scale("x")
+        file["y"].make_scale("y")
         file["t"] = data
         file["t"].dims[0].attach_scale(file["x"])
-        file["t"].dims[1].label = "y"
+        file["t"].dims[1].attach_scale(file["y"])
         file["t"].attrs.update(units="K", _FillValue=np.float32(missing))
         file.create_group("more")["n"] = [0, 1, 2]
         file.attrs["title"] = "an example"

@@ -345,7 +345,7 @@ def _describe(name: str, array: Array) -> _Variable:
     UnwritableError
         If netCDF-4 does not have such elements.
     """
-    description, attributes = array.metadata, array.attrs.asdict()
+    description, attributes = array.description, array.attrs.asdict()
     if keeps_one_document(array.node.format):
         description, attributes = to_v2(description, attributes)
     names, missing = attributes.pop(DIMENSIONS, None), description.fill_value

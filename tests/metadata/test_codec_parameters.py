@@ -142,7 +142,7 @@ V3_PARAMETERS = {
             "cname": (["lz4"], ["gz", 4, None, []]),
             "clevel": LEVELS,
             "shuffle": (["noshuffle"], [1, "x", None, []]),
-            "typesize": ([1, 4, "4", 300], [0, -1, "x", None, 1.5, []]),
+            "typesize": ([1, 4, "4", 300, 0, None], [-1, "x", 1.5, []]),
             "blocksize": SIZES,
         },
     ),

@@ -287,7 +287,7 @@ MALFORMED = [
     ({"codecs": [LITTLE, {"name": "gzip", "configuration": {"level": 10}}]}, "from 0 to 9"),
     ({"codecs": [LITTLE, {"name": "zstd", "configuration": {"level": 99}}]}, "to 22"),
     ({"codecs": [LITTLE, {"name": "zstd", "configuration": {"checksum": 1}}]}, "true or false"),
-    ({"codecs": [LITTLE, {"name": "blosc", "configuration": {"shuffle": "shuffle"}}]}, "typesize"),
+    ({"codecs": [LITTLE, {"name": "blosc", "configuration": {"shuffle": "shuffle"}}]}, "lacks 'cname'"),
     ({"codecs": ["vlen-utf8"]}, "elements of variable length"),
     ({"data_type": "string", "fill_value": "", "codecs": [LITTLE]}, "need 'vlen-utf8'"),
     ({"codecs": [{"name": "numcodecs.pickle"}]}, "not have a data type for its elements"),

@@ -293,7 +293,8 @@ ZARR_V3: Mapping[str, Mapping[str, Parameter]] = {
     "blosc": {
         **_BLOSC,
         "shuffle": _choice("noshuffle", "shuffle", "bitshuffle"),
-        "typesize": _whole(1, _MOST_INT32),
+        # 0 and null are the size of the elements
+        "typesize": _whole(0, _MOST_INT32).or_null(),
     },
     "crc32c": {},
     "gzip": {"level": _whole(0, 9)},

@@ -138,7 +138,8 @@ class Member:
         members = self.object()
         if "name" not in members:
             self.fail("it must be a name, or an object with a 'name' and a 'configuration'")
-        configuration = self._inner("configuration", members.get("configuration", {}))
+        stated = members.get("configuration")
+        configuration = self._inner("configuration", {} if stated is None else stated)
         configuration.object()
         must_understand = self.get("must_understand")
         self.object(("name", "configuration", "must_understand"))

@@ -16,6 +16,7 @@ from zarrcy.types import JSON
 NO_WRITER = "none known; there is one possible meaning"
 _SPEC_3 = "allowed by the core specification 3.1"
 _BYTES: JSON = {"name": "bytes", "configuration": {"endian": "little"}}
+_BLOSC: Mapping[str, JSON] = {"cname": "lz4", "clevel": 5, "shuffle": "shuffle", "blocksize": 0}
 _STRING: Mapping[str, JSON] = {"data_type": "string", "codecs": ["vlen-utf8"]}
 _VARIABLE_BYTES: Mapping[str, JSON] = {"data_type": "variable_length_bytes", "codecs": ["vlen-bytes"]}
 _STRUCT: JSON = {
@@ -152,6 +153,11 @@ V2 = (
         spelling={"dimension_separator": None},
         meaning={"dimension_separator": "."},
         writer="writers that store null for optional members; as if the member were missing",
+    ),
+    Spelling(
+        spelling={"shape": [4.0, 6.0], "chunks": [2.0, 3.0]},
+        meaning={"shape": [4, 6], "chunks": [2, 3]},
+        writer="writers with one type of numbers, such as those in R; as in Zarr v3",
     ),
     Spelling(
         spelling={"shape": 4, "chunks": 2},
@@ -311,6 +317,17 @@ V3 = (
         writer="zarr-python, for an axis without elements",
     ),
     Spelling(
+        spelling={"fill_value": "18446744073709551615"},
+        meaning={"fill_value": 18446744073709551615},
+        context={"data_type": "uint64"},
+        writer="GDAL: JSON readers round large numbers; as in Zarr v2",
+    ),
+    Spelling(
+        spelling={"chunk_key_encoding": {"name": "default", "configuration": None}},
+        meaning={"chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}}},
+        writer="writers that store null for optional members",
+    ),
+    Spelling(
         spelling={"chunk_key_encoding": {"name": "default"}},
         meaning={"chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}}},
         writer="tensorstore",
@@ -376,6 +393,21 @@ V3 = (
         meaning={"codecs": [{"name": "bytes"}]},
         context={"data_type": "int8"},
         writer="writers that store null for optional members",
+    ),
+    Spelling(
+        spelling={"codecs": [_BYTES, {"name": "crc32c", "configuration": None}]},
+        meaning={"codecs": [_BYTES, {"name": "crc32c"}]},
+        writer="writers that store null for optional members",
+    ),
+    Spelling(
+        spelling={"codecs": [_BYTES, {"name": "blosc", "configuration": {**_BLOSC, "typesize": 0}}]},
+        meaning={"codecs": [_BYTES, {"name": "blosc", "configuration": {**_BLOSC, "typesize": 4}}]},
+        writer="zarrita, the prototype in Python; a frame states the size itself",
+    ),
+    Spelling(
+        spelling={"codecs": [_BYTES, {"name": "blosc", "configuration": _BLOSC}]},
+        meaning={"codecs": [_BYTES, {"name": "blosc", "configuration": {**_BLOSC, "typesize": 4}}]},
+        writer="none known; a frame states the size itself",
     ),
     Spelling(
         spelling={"codecs": [_BYTES, {"name": "gzip"}]},

@@ -224,6 +224,9 @@ def _parse_lengths(value: JSON, member: str, key: Key) -> Shape:
         value = [value]
     if not isinstance(value, list):
         raise MetadataError(key, f"{member!r} is {value!r}; it must be a list")
+    if any(type(n) is float for n in value):
+        # writers with one type of numbers
+        value = [int(n) if type(n) is float and n.is_integer() else n for n in value]
     for n in value:
         if type(n) is not int or not 0 <= n < _LENGTH_LIMIT:
             raise MetadataError(

@@ -462,9 +462,9 @@ def _config(ext: Extension) -> dict[str, JSON]:
 def _blosc(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
     config = _config(ext)
     ext.configuration.require("shuffle")
-    typesize, shuffle = config.get("typesize"), config["shuffle"]
-    if typesize is None and shuffle != "noshuffle":
-        ext.configuration.fail("it lacks 'typesize', which the shuffle needs")
+    shuffle = config["shuffle"]
+    # a frame states the size itself, so it matters for writing only
+    typesize = config.get("typesize") or (spec.dtype.itemsize if shuffle != "noshuffle" else 1)
     for name in ("cname", "clevel"):
         ext.configuration.require(name)
     codec = blosc(
@@ -472,7 +472,7 @@ def _blosc(ext: Extension, spec: ChunkSpec) -> ParsedCodec:
         config["clevel"],
         SHUFFLES.index(shuffle),
         # Blosc itself treats larger items as single bytes
-        typesize if typesize is not None and typesize < 256 else 1,
+        typesize if typesize < 256 and not spec.kind.variable else 1,
         config.get("blocksize", 0),
     )
     return _compressor(codec, spec)

@@ -57,6 +57,9 @@ def normalize(value: Elements, kind: DataType) -> Elements:
     return normalize_fill_value(value, kind.dtype)
 
 
+_WHOLE = re.compile(r"-?[0-9]{1,20}")
+
+
 # -- from documents --------------------------------------------------------------------------------
 
 
@@ -86,6 +89,9 @@ def _parse_fixed(member: Member, dtype: AnyDtype) -> Elements:
         is_number = type(member.value) in (int, float) and member.value in (0, 1)
         return np.bool_(member.value if is_number else member.boolean())
     if kind in "iu":
+        if isinstance(member.value, str) and _WHOLE.fullmatch(member.value):
+            # readers of JSON round large numbers, so some writers store text
+            member = Member(member.key, member.place, int(member.value))
         info = _INTEGERS.get(dtype.name) or (np.iinfo(dtype).min, np.iinfo(dtype).max)
         return np.array(member.integer(int(info[0]), int(info[1]))).astype(dtype)[()]
     if kind == "f":

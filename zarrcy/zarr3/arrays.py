@@ -136,9 +136,12 @@ class Array(BaseArray):
 
     @classmethod
     def from_state(cls, state: ArrayState, attributes: Attributes | None = None) -> Self:
-        wanted = as_config(None)
-        if state.config.write_empty_chunks != wanted.write_empty_chunks and not state.is_view:
-            state.config = replace(state.config, write_empty_chunks=wanted.write_empty_chunks)
+        wanted, threads = as_config(None), settings.get("threading.max_workers") or state.config.threads
+        options = (state.config.write_empty_chunks, state.config.threads)
+        if options != (wanted.write_empty_chunks, threads) and not state.is_view:
+            state.config = replace(
+                state.config, write_empty_chunks=wanted.write_empty_chunks, threads=threads
+            )
         return super().from_state(state, attributes)
 
     @classmethod
@@ -165,6 +168,7 @@ class Array(BaseArray):
             state.config,
             write_empty_chunks=chosen.write_empty_chunks,
             read_missing="fill" if chosen.read_missing_chunks else "raise",
+            threads=settings.get("threading.max_workers") or state.config.threads,
             read_only=state.config.read_only if read_only is None else read_only,
         )
         found = super().from_state(open_state(state.node, options, state.metadata))

@@ -78,6 +78,8 @@ array = zarr.create_array({}, shape=4, chunks=2, dtype="i4")
 array[:] = 0
 assert array.nchunks_initialized == 0
 assert zarr.open_array(array.store, config={"order": "F"}).config.order == "F"
+with zarr.config.set({"threading.max_workers": 1}):
+    assert zarr.open_array(array.store).current_state().config.threads == 1
 
 
 # coroutines

@@ -60,7 +60,7 @@ differential: $(VENV)/has-test  ## 100,000 operations on arrays of each format, 
 slow: $(VENV)/has-test  ## the tests that take minutes: thousands of steps, a GiB of data
 	$(BIN)/pytest -m slow $(PYTEST_ARGS)
 
-writers: $(VENV)/has-writers  ## exchange stores with GDAL, netCDF-C, tensorstore, acquire, pandas and xarray
+writers: $(VENV)/has-writers  ## exchange stores with GDAL, netCDF-C, tensorstore, zarrs, acquire, pandas and xarray
 	$(BIN)/pytest -m writers tests/interop/test_writers.py $(PYTEST_ARGS)
 	$(BIN)/pytest tests/hierarchy/test_texts_and_columns.py tests/indexing/test_arrays_of_other_libraries.py $(PYTEST_ARGS)
 

@@ -133,6 +133,29 @@ def test_tensorstore_and_zarrcy_read_each_other(tmp_path: Path, zarr_format: int
     np.testing.assert_array_equal(open_there(tmp_path / "ours").read().result(), DATA)
 
 
+@pytest.mark.parametrize("shards", [None, (4, 6)], ids=str)
+def test_zarrs_and_zarrcy_read_each_other(tmp_path: Path, shards: tuple[int, int] | None) -> None:
+    pytest.importorskip("zarrs")
+    zarr = pytest.importorskip("zarr")
+    with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}):
+        theirs = zarr.create_array(
+            tmp_path / "theirs", shape=DATA.shape, chunks=(2, 3), shards=shards, dtype=DATA.dtype
+        )
+        theirs[...] = DATA
+        array = zarrcy.open_array(tmp_path / "theirs", mode="r+")
+        np.testing.assert_array_equal(array[...], DATA)
+        before = spelling_of(tmp_path / "theirs")
+        array.append(DATA)
+        assert spelling_of(tmp_path / "theirs") == before
+        again = zarr.open_array(tmp_path / "theirs", mode="r")
+        np.testing.assert_array_equal(again[...], np.concatenate([DATA, DATA]))
+        ours = zarrcy.create(
+            DATA.shape, chunks=(2, 3), shards=shards, dtype=DATA.dtype, zarr_format=3, store=tmp_path / "ours"
+        )
+        ours[...] = DATA
+        np.testing.assert_array_equal(zarr.open_array(tmp_path / "ours", mode="r")[...], DATA)
+
+
 def test_what_acquire_writes_is_read(tmp_path: Path) -> None:
     acquire = pytest.importorskip("acquire_zarr")
     dimensions = [

@@ -320,7 +320,7 @@ V3 = (
         spelling={"fill_value": "18446744073709551615"},
         meaning={"fill_value": 18446744073709551615},
         context={"data_type": "uint64"},
-        writer="GDAL: JSON readers round large numbers; as in Zarr v2",
+        writer="none known; as in Zarr v2",
     ),
     Spelling(
         spelling={"chunk_key_encoding": {"name": "default", "configuration": None}},
@@ -350,7 +350,7 @@ V3 = (
     Spelling(
         spelling={"codecs": []},
         meaning={"codecs": [_BYTES]},
-        writer="GDAL before 3.11, which leaves out the codec for elements in little-endian order",
+        writer="early zarrita (Python), for elements in little-endian order",
     ),
     Spelling(
         spelling={"codecs": MISSING},
@@ -402,12 +402,12 @@ V3 = (
     Spelling(
         spelling={"codecs": [_BYTES, {"name": "blosc", "configuration": {**_BLOSC, "typesize": 0}}]},
         meaning={"codecs": [_BYTES, {"name": "blosc", "configuration": {**_BLOSC, "typesize": 4}}]},
-        writer="zarrita, the prototype in Python; a frame states the size itself",
+        writer="none known; a frame states the size itself",
     ),
     Spelling(
         spelling={"codecs": [_BYTES, {"name": "blosc", "configuration": _BLOSC}]},
         meaning={"codecs": [_BYTES, {"name": "blosc", "configuration": {**_BLOSC, "typesize": 4}}]},
-        writer="none known; a frame states the size itself",
+        writer="early zarrita (Python); a frame states the size itself",
     ),
     Spelling(
         spelling={"codecs": [_BYTES, {"name": "gzip"}]},

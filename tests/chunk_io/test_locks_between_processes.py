@@ -107,6 +107,22 @@ def test_windows_that_cross_in_opposite_orders_end(tmp_path):
     assert a[[5, 13, 21, 6, 14, 22], 0].tolist() == ["a"] * 3 + ["b"] * 3
 
 
+@pytest.mark.parametrize("layout", ["format 2", "shards", "a filter in Python"])
+def test_tasks_whose_regions_share_stored_values_end_exact(layout, tmp_path):
+    a = create(tmp_path / "a", **LAYOUTS[layout])
+
+    def fill(k):
+        # regions of 7 rows cut through chunks of 8
+        for start in range(7 * k, N_ROWS, 7 * N_PROCESSES):
+            with a.task(0, 1, region=slice(start, start + 7), name=str(start)) as task:
+                for region in task.remaining():
+                    rows = np.arange(N_ROWS)[region[0]]
+                    task.write(region, np.broadcast_to(rows[:, None], (len(rows), 8))[:, region[1]])
+
+    run_in_processes([lambda k=k: fill(k) for k in range(N_PROCESSES)])
+    np.testing.assert_array_equal(a[:], np.broadcast_to(np.arange(N_ROWS)[:, None], a.shape))
+
+
 class _Holder:
     """Another process that has locked the file of a value."""
 

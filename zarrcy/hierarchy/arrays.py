@@ -1484,8 +1484,9 @@ class Array(NodeProperties):
         * the elements passed for a region are the same each time, so they do not depend on elements that the same job
           overwrites;
         * no other program writes to the regions meanwhile;
-        * two tasks that run at the same time do not write to one stored value, or share a synchronizer. The tasks
-          that `k` and `n` number never do.
+        * two tasks that run at the same time do not write to one stored value, unless the array is in a directory or
+          in an object store with conditional puts, or they share a synchronizer. The tasks that `k` and `n` number
+          never do.
 
         Records of progress lie below ``.zarrcy-progress/`` at the path of the array, one document for each task.
         `finish` removes them. A second pass over an array that is filled needs `finish` first, or another `name`.
@@ -1501,7 +1502,7 @@ class Array(NodeProperties):
             Number of tasks.
         region : selection, optional
             Slices of step 1, integers and Ellipsis: what the tasks fill together; the whole array by default. Tasks of
-            regions that cut through one stored value must not run at the same time without a synchronizer.
+            regions that cut through one stored value need locks of files, conditional puts or a synchronizer.
         name : str, optional
             Name of the job: records of jobs with other names do not count.
         every : float, optional

@@ -2,18 +2,21 @@
 
 import sys
 
-import dask.array as da
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
 
 import zarrcy
-from zarrcy.dask import from_zarr, to_zarr
 
 DATA = np.arange(900).reshape(30, 30)
 
 
 def main(folder):
+    # pytest imports this file to look for examples, also where dask is not installed
+    import dask.array as da
+    from distributed import Client, LocalCluster
+
+    from zarrcy.dask import from_zarr, to_zarr
+
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
         x = da.from_array(DATA, chunks=(4, 30))
         aligned = to_zarr(x, f"{folder}/aligned")

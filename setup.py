@@ -45,6 +45,7 @@ KERNELS = [
     "_crc32c",
     "_json_scan",
     "_json_write",
+    "_large_array",
     "_fill",
     "_group_by_shard",
     "_locks",

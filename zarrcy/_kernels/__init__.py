@@ -54,6 +54,9 @@ def __getattr__(name: str) -> ModuleType:
     # programs that only read write no documents
     if name == "json_write":
         return import_module(f"zarrcy._kernels.{'_json_write' if COMPILED else '_reference_json_write'}")
+    # few programs read results of many megabytes
+    if name == "large_array":
+        return import_module(f"zarrcy._kernels.{'_large_array' if COMPILED else '_reference_large_array'}")
     # importing the NumPy twins takes as long as importing the rest of zarrcy, and most programs do not use them
     if name == "reference":
         return import_module("zarrcy._kernels._reference")

@@ -33,6 +33,9 @@ cdef char* line_of(Plan plan, cnp.ndarray result, index_t* step) except NULL
 cdef void move_piece(
     const Side* source, const Side* target, const index_t* counts, int ndim, index_t itemsize, bint listed
 ) noexcept nogil
+cdef bint stream_piece(
+    const Side* source, const Side* target, const index_t* counts, int ndim, index_t itemsize
+) noexcept nogil
 cdef void fill_box(
     const Side* out, const index_t* counts, int ndim, const char* item, index_t itemsize, bint listed
 ) noexcept nogil

@@ -10,7 +10,7 @@ of the result. Functions raise IndexError or ValueError if they do not fit. `_re
 cimport numpy as cnp
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
 
 from zarrcy._kernels._plan_outer cimport AxisCut, OuterPlan, Piece, Plan
@@ -28,7 +28,16 @@ import math
 
 cnp.import_array()
 
+cdef extern from "stream.h":
+    bint zarrcy_can_stream() nogil
+    void zarrcy_stream(char* target, const char* source, index_t n) nogil
+    void zarrcy_end_stream() nogil
+
 cdef enum:
+    # a cache line
+    LINE_NBYTES = 64
+    # shorter rows do not gain
+    STREAM_MIN_NBYTES = 256
     # a tile of 32 x 32 words of 8 bytes is 8 KiB: source and target fit in the L1 cache
     TILE = 32
 
@@ -488,6 +497,41 @@ cdef void move_piece(
         move_outer(source, target, counts, ndim, itemsize)
     else:
         move_box(source, target, counts, ndim, itemsize)
+
+
+cdef bint stream_piece(
+    const Side* source, const Side* target, const index_t* counts, int ndim, index_t itemsize
+) noexcept nogil:
+    """Move a box past the cache, because the target is large. False if it has no rows of whole cache lines."""
+    cdef Odometer box
+    cdef index_t nbytes
+    cdef int axis, last
+    if not zarrcy_can_stream() or <uintptr_t> target.base % LINE_NBYTES:
+        return False
+    _sort_axes(&box, source, target, counts, ndim)
+    if box.ndim == 0:
+        return False
+    _merge_axes(&box)
+    last = box.ndim - 1
+    nbytes = box.counts[last] * itemsize
+    if (
+        box.source.strides[last] != itemsize or box.target.strides[last] != itemsize
+        or nbytes < STREAM_MIN_NBYTES or nbytes % LINE_NBYTES
+    ):
+        return False
+    for axis in range(last):
+        if box.target.strides[axis] % LINE_NBYTES:
+            return False
+        box.at[axis] = 0
+    # the odometer runs over the other axes
+    box.ndim = last
+    box.source.offset = box.target.offset = 0
+    while True:
+        zarrcy_stream(target.base + box.target.offset, source.base + box.source.offset, nbytes)
+        if not advance(&box):
+            break
+    zarrcy_end_stream()
+    return True
 
 
 cdef object _itemsize_error(cnp.ndarray result, ChunkLayout layout):

@@ -36,6 +36,7 @@ cdef class PieceQueue:
     cdef index_t following           # the next place that no thread has taken
     cdef index_t step
     cdef bint is_outer
+    cdef bint streams                # whether the result is too large for caches
     cdef bint has_lists
     cdef char* line                  # memory and stride of a result that has one axis
     cdef index_t line_step

@@ -23,6 +23,7 @@ from zarrcy._kernels._gather_scatter cimport (
     line_of,
     move_piece,
     place_outer,
+    stream_piece,
     whole_run,
 )
 from zarrcy._kernels._plan_outer cimport OuterPlan, Plan, write_number
@@ -56,6 +57,8 @@ cdef enum:
     RUN_GAP_NBYTES = 16384
     # on a local disk with a warm cache, no thread waits this long for a file
     SUSPECT_NS = 200000
+    # a result that no cache holds is written past the caches
+    STREAMED_NBYTES = 33554432
     MISSING = -2                     # instead of a file descriptor: there is no stored value
 
 # offset and length, in a shard index, of a chunk that is not stored
@@ -165,6 +168,7 @@ cdef class PieceQueue:
         self.is_outer = type(plan) is OuterPlan
         if self.is_outer:
             self.has_lists = (<OuterPlan> plan).has_lists
+            self.streams = cnp.PyArray_NBYTES(array) >= STREAMED_NBYTES and not self.has_lists
             check_outer(<OuterPlan> plan, layout, array)
         else:
             check_layout(plan, layout)
@@ -395,7 +399,8 @@ cdef bint _read_outer(
     if target == NULL:
         look_for_signals(layout.nbytes)
         side.base = <char*> chunk + (side.base - <char*> NULL)
-        move_piece(&side, &out, counts, plan.ndim, layout.itemsize, queue.has_lists)
+        if not queue.streams or not stream_piece(&side, &out, counts, plan.ndim, layout.itemsize):
+            move_piece(&side, &out, counts, plan.ndim, layout.itemsize, queue.has_lists)
     return True
 
 

@@ -157,8 +157,7 @@ def _read_new(
     state: ArrayState, plan: Plan, shape: Shape, dtype: AnyDtype, field: Field | None = None
 ) -> AnyArray:
     """Read a plan, whose selection has `shape`, into a new array."""
-    prezeroed = state.prefers_zeros(shape, dtype)
-    out = np.zeros(shape, dtype, state.order) if prezeroed else state.new_result(shape, dtype)
+    out, prezeroed = state.new_large_result(shape, dtype) or (state.new_result(shape, dtype), False)
     state.chunk_io.read(plan, out, field, prezeroed)
     return out
 

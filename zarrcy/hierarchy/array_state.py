@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from zarrcy import _kernels
 from zarrcy.chunk_io import ChunkIO
 from zarrcy.chunk_io.open_chunks import open_chunk_io
 from zarrcy.chunk_io.policy import IOPolicy, default_policy
@@ -216,18 +217,21 @@ class ArrayState:
             return new_masked(shape, dtype, self.order)
         return np.empty_like(like, shape=shape, dtype=dtype, order=self.order)
 
-    def prefers_zeros(self, shape: Shape, dtype: AnyDtype) -> bool:
-        """Return whether a result is better made of zeros: then missing chunks need no work.
+    def new_large_result(self, shape: Shape, dtype: AnyDtype) -> tuple[AnyArray, bool] | None:
+        """Return memory for a large result, and whether missing chunks need no work; None if it is not large.
 
-        This pays if the fill value is zero and the memory comes fresh from the operating system. Such memory
-        consists of zeros, and takes no time until it is touched.
+        The memory comes fresh from the operating system. Such memory consists of zeros, and takes no time until it is
+        touched. So the result is made of zeros if that is the fill value.
         """
-        return (
-            math.prod(shape) * dtype.itemsize >= self.policy.fresh_result_nbytes
-            and self.like is None
-            and not dtype.hasobject
-            and not any(self.chunk_io.fill_bytes)
-        )
+        if (
+            math.prod(shape) * dtype.itemsize < self.policy.fresh_result_nbytes
+            or self.like is not None
+            or dtype.hasobject
+        ):
+            return None
+        prezeroed = not any(self.chunk_io.fill_bytes)
+        out: AnyArray = _kernels.large_array.new_array(tuple(shape), dtype, self.order, prezeroed)
+        return out, prezeroed
 
 
 def open_state(node: Node, config: ArrayConfig, metadata: ArrayMetadata | Parse) -> ArrayState:

@@ -177,9 +177,8 @@ class _PlanningState(ArrayState):
         """Return an array that needs no memory, whatever its shape."""
         return _placeholder(shape, dtype)
 
-    def prefers_zeros(self, shape: Shape, dtype: AnyDtype) -> bool:
-        """Return False: the result stays without memory."""
-        return False
+    def new_large_result(self, shape: Shape, dtype: AnyDtype) -> None:
+        """Return None: the result stays without memory."""
 
 
 def _placeholder(shape: Shape, dtype: AnyDtype) -> AnyArray:

@@ -509,7 +509,8 @@ class Node:
         """Write the documents of all nodes below this one into one document; return it by its key."""
         with self._consolidation_lock():
             _Consolidations.latest = object()
-            return self._consolidate(metadata_key)
+            written = self._consolidate(metadata_key)
+        return written
 
     def _consolidate(self, metadata_key: str) -> dict[Key, bytes]:
         documents = self.look(with_attributes=True)

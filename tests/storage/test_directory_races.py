@@ -168,3 +168,28 @@ def test_threads_that_list_while_others_create_and_delete_see_no_error(tmp_path)
             thread.join()
     if failures:
         raise failures[0]
+
+
+@pytest.mark.parametrize("kind", [zarrcy.DirectoryStore, zarrcy.NestedDirectoryStore])
+@pytest.mark.parametrize("vanishing", ["file", "folder", "link"])
+def test_what_is_deleted_while_access_is_checked_is_absent_and_not_denied(tmp_path, kind, vanishing):
+    zarrcy.open_group(str(tmp_path), mode="w", zarr_format=2)
+    os.symlink("/nonexistent/annex", tmp_path / "lost")
+    # some of these are listed after the link that is found first
+    places = [tmp_path / f"vanishing{number}" for number in range(20)]
+    for place in places:
+        if vanishing == "file":
+            place.write_bytes(b"1")
+        elif vanishing == "folder":
+            (place / "below").mkdir(parents=True)
+        else:
+            os.symlink(tmp_path / ".zgroup", place)
+    found = []
+    for path in kind(tmp_path).denied_below():
+        found.append(path)
+        for place in places:
+            if vanishing == "folder":
+                shutil.rmtree(place)
+            else:
+                place.unlink()
+    assert found == ["lost"]

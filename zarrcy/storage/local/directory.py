@@ -616,7 +616,10 @@ class DirectoryStore(Store):
                 if not _GROUP_DOCUMENTS.isdisjoint(names):
                     for name in _only_listed(names):
                         link = os.path.join(folder, name)
-                        if not (name.startswith(".") or name in _GROUP_DOCUMENTS or os.path.exists(link)):
+                        if name.startswith(".") or name in _GROUP_DOCUMENTS or os.path.exists(link):
+                            continue
+                        # otherwise it is a file that was deleted since it was listed
+                        if os.path.islink(link):
                             yield link[len(self._root) :].replace(os.sep, "/")
             else:
                 folders.clear()

@@ -460,7 +460,7 @@ def _warn_ignored(name: str, reason: str) -> None:
 
 def _normalize_dtype(dtype: Option, object_codec: Option) -> tuple[AnyDtype, Option]:
     """Return the data type of the elements, and the codec for objects: `object_codec`, or one for texts."""
-    if dtype is _StringDType:
+    if dtype is not None and dtype is _StringDType:
         # NumPy takes the class for that of any object
         dtype = "T"
     if isinstance(dtype, (str, type)) and dtype in _OBJECT_TYPES:

@@ -123,8 +123,8 @@ asv: $(VENV)/has-bench  ## time zarrcy over its history, or only this version: m
 	$(BIN)/asv machine --yes --config benchmarks/asv/asv.conf.json
 	$(BIN)/asv run --environment existing:$(CURDIR)/$(BIN)/python --set-commit-hash $(shell git rev-parse HEAD) --config benchmarks/asv/asv.conf.json $(ASV_ARGS)
 
-docs: $(VENV)/has-docs  ## the API reference as HTML, in docs/build
-	$(BIN)/pdoc --docformat numpy --output-directory docs/build zarrcy '!zarrcy._kernels'
+docs: $(VENV)/has-docs  ## the documentation site, in docs/build; warnings are errors
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html docs docs/build
 
 # The oldest versions of what a user installs, with the kernels of the newest NumPy: they run with all versions.
 oldest: $(VENV)/built  ## run the tests with the oldest versions that pyproject.toml allows
@@ -163,4 +163,4 @@ recipe: $(VENV)/has-release  ## render the conda recipe, and lint the workflows
 	$(BIN)/zizmor --offline --min-severity medium .github/workflows
 
 clean:  ## remove everything that was built
-	rm -rf .venv .venv-* build dist demo-output docs/build *.egg-info zarrcy/_kernels/*.c zarrcy/_kernels/*.so
+	rm -rf .venv .venv-* build dist demo-output docs/build docs/reference/zarrcy*.rst *.egg-info zarrcy/_kernels/*.c zarrcy/_kernels/*.so

@@ -293,6 +293,9 @@ def test_an_array_without_axes_does_not_have_a_length():
 
 def test_a_numpy_without_its_own_texts_gives_the_same_default_data_type():
     """NumPy 1 has no StringDType."""
-    program = "import numpy as np; vars(np.dtypes).pop('StringDType', None); import zarrcy; print(zarrcy.zeros(3).dtype)"
+    program = (
+        "import numpy as np; vars(np.dtypes).pop('StringDType', None); import zarrcy; "
+        "print(zarrcy.zeros(3).dtype)"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "float64"

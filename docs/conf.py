@@ -36,9 +36,18 @@ copybutton_prompt_is_regexp = True
 ELSEWHERE = {
     "contributing": REPO / "CONTRIBUTING.md",
     "changelog": REPO / "CHANGELOG.md",
+    "examples": REPO / "examples" / "README.md",
     "measuring": REPO / "benchmarks" / "README.md",
 }
-MODULES = ("zarrcy", "zarrcy.storage", "zarrcy.sync", "zarrcy.codecs", "zarrcy.errors", "zarrcy.testing")
+MODULES = (
+    "zarrcy",
+    "zarrcy.zarr3",
+    "zarrcy.storage",
+    "zarrcy.sync",
+    "zarrcy.codecs",
+    "zarrcy.errors",
+    "zarrcy.testing",
+)
 
 
 def with_links_of_the_site(text, page, place):

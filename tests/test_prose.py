@@ -9,8 +9,16 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).parent.parent
-FOLDERS = ("zarrcy", "tests", "benchmarks", "docs")
-FILES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "setup.py", "Makefile")
+FOLDERS = ("zarrcy", "tests", "benchmarks", "docs", "examples")
+FILES = (
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CODE_OF_CONDUCT.md",
+    "setup.py",
+    "Makefile",
+)
 
 # Phrase -> what to write instead.
 PHRASES = {

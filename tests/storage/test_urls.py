@@ -226,10 +226,13 @@ def test_a_store_of_zarr_python_3_is_opened_at_its_location(tmp_path, kind):
     assert (zarr.open_array(theirs, mode="r")[0] == 0).all()
 
 
-def test_a_store_of_zarr_python_3_without_a_location_is_refused():
+def test_a_store_of_zarr_python_3_without_a_location_is_asked_for_its_values():
     zarr = pytest.importorskip("zarr", minversion="3.1")
-    with pytest.raises(StoreArgumentError, match="MemoryStore"):
-        zarrcy.open_array(zarr.storage.MemoryStore(), mode="w", shape=3)
+    theirs = zarr.storage.MemoryStore()
+    zarrcy.open_array(theirs, mode="w", shape=3)[:] = [1, 2, 3]
+    assert zarr.open_array(theirs, mode="r")[:].tolist() == [1, 2, 3]
+    with pytest.raises(StoreArgumentError, match="object"):
+        zarrcy.open_array(object(), mode="w", shape=3)
 
 
 def test_zarr_python_2_and_zarrcy_read_local_urls_of_each_other(zarr2, tmp_path):  # noqa: F811

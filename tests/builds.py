@@ -8,6 +8,10 @@ from zarrcy import _kernels
 
 BUILDS = {"reference": _kernels.reference} | ({"compiled": _kernels.compiled} if _kernels.COMPILED else {})
 
+# A build without C-Blosc2 decodes only chunks without a compressor on the native path.
+HAS_CODECS = _kernels.native is None or len(_kernels.native.CODECS) > 1
+needs_codecs = pytest.mark.skipif(not HAS_CODECS, reason="this build has no codec libraries")
+
 on_both_kernels = pytest.mark.parametrize("kernels", list(BUILDS.values()), ids=list(BUILDS))
 
 

@@ -6,6 +6,7 @@ import threading
 import numcodecs
 import numpy as np
 import pytest
+from builds import needs_codecs
 from cases import LANE_CODECS, lane_layouts, same_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +33,7 @@ def smooth(shape, dtype):
     return np.cumsum(rng.integers(0, 3, int(np.prod(shape)))).astype(dtype).reshape(shape)
 
 
+@needs_codecs
 @pytest.mark.parametrize("codec", CODECS)
 def test_every_selection_reads_the_same_on_both_paths(codec, tmp_path_factory):
     @settings(max_examples=30)

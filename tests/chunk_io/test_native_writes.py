@@ -7,6 +7,7 @@ from pathlib import Path
 import numcodecs
 import numpy as np
 import pytest
+from builds import needs_codecs
 from cases import LANE_CODECS, lane_layouts, same_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ def files_of(folder):
     return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
 
 
+@needs_codecs
 @pytest.mark.parametrize("codec", LANE_CODECS)
 @pytest.mark.parametrize("in_files", [True, False], ids=["directory", "memory"])
 def test_every_selection_writes_the_same_on_both_paths(codec, in_files, tmp_path_factory):

@@ -9,6 +9,7 @@ import threading
 import numcodecs
 import numpy as np
 import pytest
+from builds import needs_codecs
 
 import zarrcy
 from zarrcy import _kernels
@@ -174,6 +175,7 @@ needs_native = pytest.mark.skipif(
 )
 
 
+@needs_codecs
 @needs_native
 @pytest.mark.parametrize(
     ("arguments", "is_needed"),
@@ -191,6 +193,7 @@ def test_numcodecs_is_imported_only_where_a_codec_needs_it(arguments, is_needed)
     assert done.stdout.split() == [str(is_needed)]
 
 
+@needs_codecs
 @needs_native
 @pytest.mark.parametrize("codec", [{"id": "gzip"}, {"id": "zstd"}, {"id": "lz4"}, {"id": "zlib"}], ids=str)
 def test_reading_an_array_with_a_native_codec_does_not_import_numcodecs(codec, tmp_path):

@@ -12,6 +12,7 @@ import zlib
 import numcodecs
 import numpy as np
 import pytest
+from builds import needs_codecs
 
 import zarrcy
 from zarrcy import _kernels
@@ -117,6 +118,7 @@ def frame_of_shared_streams(n_blocks, n_shared, typesize=1, block_nbytes=16, cna
     return head + struct.pack(f"<{n_blocks}I", *[start] * n_blocks) + body
 
 
+@needs_codecs
 @pytest.mark.parametrize("n_blocks", [2, 10, 1000])
 def test_a_blosc_frame_whose_blocks_share_a_stream_is_refused(n_blocks):
     frame = frame_of_shared_streams(n_blocks, 8000)

@@ -65,10 +65,14 @@ def _warn_of_missing_kernels() -> None:
     import os
     from importlib.machinery import EXTENSION_SUFFIXES
 
-    kernel = os.path.join(os.path.dirname(__file__), "_kernels", "_plan_outer")
-    if os.environ.get("ZARRCY_PURE", "") in ("", "0") and not any(
-        os.path.exists(kernel + suffix) for suffix in EXTENSION_SUFFIXES
-    ):
+    kernel = f"{__path__[0]}/_kernels/_plan_outer"
+    for suffix in EXTENSION_SUFFIXES:
+        try:
+            os.stat(kernel + suffix)
+        except OSError:
+            continue
+        return
+    if os.environ.get("ZARRCY_PURE", "") in ("", "0"):
         import warnings
 
         warnings.warn(

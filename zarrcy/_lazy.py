@@ -142,57 +142,6 @@ def zarr2_module_finder(names: frozenset[str]) -> SimpleNamespace:
     return SimpleNamespace(find_spec=find_spec)
 
 
-# Attributes of zarr-python 3 that arrays and groups have beside their own; `zarrcy.zarr3` defines them.
-ZARR3_ARRAY = frozenset(
-    [
-        "async_array",
-        "compressors",
-        "config",
-        "metadata",
-        "serializer",
-        "store_path",
-        "update_attributes",
-        "with_config",
-        "write_chunk_sizes",
-    ]
-)
-ZARR3_GROUP = frozenset(
-    [
-        "array_values",
-        "create_array",
-        "create_hierarchy",
-        "from_store",
-        "get_array",
-        "get_group",
-        "group_values",
-        "info_complete",
-        "members",
-        "metadata",
-        "nmembers",
-        "require_array",
-        "store_path",
-        "update_attributes",
-    ]
-)
-
-
-def find_zarr3_attribute(module: str, owner: object, name: str) -> Loaded:
-    """Return an attribute of an array or a group that zarr-python 3 has and zarr-python 2 has not.
-
-    Parameters
-    ----------
-    module : str
-        The module of `zarrcy.zarr3` whose class defines the attribute: ``"arrays"`` or ``"groups"``.
-    owner : Array or Group
-        The object that has the attribute.
-    name : str
-        Its name.
-    """
-    home = import_module(f"zarrcy.zarr3.{module}")
-    kind = getattr(home, {"arrays": "Array", "groups": "Group"}[module])
-    return kind.__dict__[name].__get__(owner, type(owner))
-
-
 _IMPORT_SYSTEM = "importlib._bootstrap"
 # A fork that waited so long is not delayed any more: the import may wait for the thread that forks.
 _MOST_SECONDS = 10.0

@@ -12,10 +12,13 @@ import numpy as np
 
 from zarrcy.types import Elements, Option, Record
 
+# No file system is slow with fewer files, and most arrays have fewer, so creating them does not read the setting.
+FEWEST_WARNED = 10_000
 
-def _not_negative(text: str) -> int:
-    if not text.isdecimal():
-        raise ValueError("it must be an integer, at least 0")
+
+def _number_of_files(text: str) -> int:
+    if not text.isdecimal() or 0 < int(text) < FEWEST_WARNED:
+        raise ValueError(f"it must be 0 or an integer, at least {FEWEST_WARNED}")
     return int(text)
 
 
@@ -139,11 +142,11 @@ MAX_DOCUMENT_MIB = Setting(
 )
 WARN_FILES = Setting(
     name="ZARRCY_WARN_FILES",
-    kind="integer, at least 0",
+    kind="0 or an integer, at least 10000",
     default="1000000",
     meaning="Number of files, once it is full, from which the creation of an array in a directory warns; 0 for never.",
     read="call",
-    parse=_not_negative,
+    parse=_number_of_files,
 )
 STRICT_JSON = Setting(
     name="ZARRCY_STRICT_JSON",

@@ -56,12 +56,12 @@ def test_no_warning_where_a_chunk_is_not_a_file_or_files_are_fewer(tmp_path):
 def test_the_setting_moves_or_turns_off_the_warning(tmp_path, monkeypatch):
     monkeypatch.setenv("ZARRCY_WARN_FILES", "0")
     zarrcy.create(**MILLION, store=tmp_path / "a")
-    monkeypatch.setenv("ZARRCY_WARN_FILES", "10")
-    with pytest.warns(ManyFilesWarning, match="11 files"):
-        zarrcy.create(11, chunks=1, store=tmp_path / "b")
+    monkeypatch.setenv("ZARRCY_WARN_FILES", "20000")
+    with pytest.warns(ManyFilesWarning, match="20,001 files"):
+        zarrcy.create(20_001, chunks=1, store=tmp_path / "b")
     monkeypatch.setenv("ZARRCY_WARN_FILES", "many")
     with pytest.raises(ValueError, match="ZARRCY_WARN_FILES is 'many'"):
-        zarrcy.create(11, chunks=1, store=tmp_path / "c")
+        zarrcy.create(20_001, chunks=1, store=tmp_path / "c")
     assert not (tmp_path / "c").exists()
 
 

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Literal, Self, SupportsIndex, Unpack
 
 import numpy as np
 
-from zarrcy._lazy import ZARR3_ARRAY, find_zarr3_attribute
 from zarrcy.codecs import Compressor, Filter, as_codec
 from zarrcy.errors import ChunkDecodeError, NotErasableError, ViewError
 from zarrcy.hierarchy import array_indexing
 from zarrcy.hierarchy.array_state import ArrayState, open_state
 from zarrcy.hierarchy.attributes import Attributes
 from zarrcy.hierarchy.node import Node, refuse_read_only
-from zarrcy.hierarchy.node_properties import NodeProperties
+from zarrcy.hierarchy.node_properties import ZARR3_ARRAY, NodeProperties, Zarr3Attribute
 from zarrcy.indexing import selection as selections
 from zarrcy.indexing.chunk_shapes import Lengths, ShapeLike, normalize_chunks, normalize_shape
 from zarrcy.indexing.selection import FieldNames
@@ -248,19 +247,6 @@ class Array(NodeProperties):
     def description(self) -> ArrayMetadata:
         """The metadata that were loaded last. For modules of zarrcy."""
         return self._state.metadata
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> object:
-            # the names of zarr-python 3 are loaded on first use
-            if name in ZARR3_ARRAY:
-                return find_zarr3_attribute("arrays", self, name)
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
-            )
-
-        def __dir__(self) -> list[str]:
-            return sorted({*super().__dir__(), *ZARR3_ARRAY})
 
     @property
     def chunk_io(self) -> ChunkIO:
@@ -1999,6 +1985,10 @@ class Array(NodeProperties):
         dtype = np.dtype(dtype)
         convert = numcodecs.AsType(encode_dtype=stored, decode_dtype=dtype)
         return self.view(dtype=dtype, filters=[convert, *(self.filters or ())], read_only=True)
+
+
+for _name in ZARR3_ARRAY:
+    setattr(Array, _name, Zarr3Attribute("arrays", _name))
 
 
 def _new_shape(args: tuple[Option, ...], old: Shape) -> Shape:

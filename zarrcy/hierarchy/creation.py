@@ -246,7 +246,7 @@ def create(
         from zarrcy.metadata.v3_draft_transformers import with_transformers  # only the draft has any
 
         metadata = with_transformers(metadata, storage_transformers, node.format.ZARR_FORMAT)
-    if access.directory_of(node.chunk_store) is not None:
+    if metadata.count_stored_values() >= settings.FEWEST_WARNED:
         from zarrcy.hierarchy.file_counts import warn_of_many_files  # opening an array does not need it
 
         # a program may turn the warning into an error

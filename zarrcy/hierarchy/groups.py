@@ -11,7 +11,6 @@ from weakref import ref
 
 import numpy as np
 
-from zarrcy._lazy import ZARR3_GROUP, find_zarr3_attribute
 from zarrcy.errors import ContainsArrayError, ContainsGroupError, KeyPathError, PathNotFoundError
 from zarrcy.hierarchy import creation
 from zarrcy.hierarchy.array_state import open_state
@@ -19,7 +18,7 @@ from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.attributes import Attributes
 from zarrcy.hierarchy.creation import normalize_stores
 from zarrcy.hierarchy.node import Node, refuse_read_only
-from zarrcy.hierarchy.node_properties import NodeProperties
+from zarrcy.hierarchy.node_properties import ZARR3_GROUP, NodeProperties, find_zarr3_attribute
 from zarrcy.indexing.chunk_shapes import normalize_shape
 from zarrcy.keys import normalize_path, prefix_of
 from zarrcy.metadata import NodeEntry, asked_format

@@ -219,6 +219,10 @@ class ArrayMetadata:
 
     def count_stored_values(self) -> int:
         """Return the number of chunks, or shards, that hold elements of the array."""
+        if self.rectilinear_axes is None:
+            return math.prod(
+                [-(-n // length) for n, length in zip(self.shape, self.chunk_shape, strict=True)]
+            )
         return math.prod(axis.count(n) for axis, n in zip(self.stored_axes, self.shape, strict=True))
 
     def stored_shape_at(self, coords: Coords) -> Shape:

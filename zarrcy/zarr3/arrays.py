@@ -1,7 +1,7 @@
 """Array with the meaning that zarr-python 3 gives to names which zarr-python 2 has too, and with its other names.
 
-`_lazy.ZARR3_ARRAY` lists the other names; arrays of zarrcy have them as well. The overrides are what ``docs/compat.md``
-lists as contradictions.
+`hierarchy.node_properties.ZARR3_ARRAY` lists the other names; arrays of zarrcy have them as well. The overrides are
+what ``docs/compat.md`` lists as contradictions.
 """
 
 from __future__ import annotations

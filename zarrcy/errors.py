@@ -262,6 +262,8 @@ class ArrayNotFoundError(_NodeError, KeyError, FileNotFoundError):
     ----------
     path : str
         Path in the store; empty for the root.
+    *more : str
+        The last of these is the path, if there are any: programs for zarr-python 3 give a store and a path.
     """
 
     def __str__(self) -> str:
@@ -278,6 +280,8 @@ class GroupNotFoundError(_NodeError, KeyError, FileNotFoundError):
     ----------
     path : str
         Path in the store; empty for the root.
+    *more : str
+        The last of these is the path, if there are any: programs for zarr-python 3 give a store and a path.
     """
 
     def __str__(self) -> str:
@@ -316,6 +320,8 @@ class PathNotFoundError(_NodeError, KeyError, FileNotFoundError):
     ----------
     path : str
         Path in the store; empty for the root.
+    *more : str
+        The last of these is the path, if there are any: programs for zarr-python 3 give a store and a path.
     """
 
     def __str__(self) -> str:
@@ -349,6 +355,8 @@ class ContainsArrayError(_NodeError, FileExistsError):
     ----------
     path : str
         Path in the store; empty for the root.
+    *more : str
+        The last of these is the path, if there are any: programs for zarr-python 3 give a store and a path.
     """
 
     def __str__(self) -> str:
@@ -365,6 +373,8 @@ class ContainsGroupError(_NodeError, FileExistsError):
     ----------
     path : str
         Path in the store; empty for the root.
+    *more : str
+        The last of these is the path, if there are any: programs for zarr-python 3 give a store and a path.
     """
 
     def __str__(self) -> str:

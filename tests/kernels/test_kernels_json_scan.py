@@ -75,7 +75,7 @@ def test_the_object_may_be_in_others_or_be_the_whole(kernels, inner, around, spe
     text = json.dumps({**around, "a": {**around, "b": {**around, "c": inner}}, "z": around}, **spelled)
     assert same(parsed(kernels, text, ("a", "b", "c")), inner)
     assert same(parsed(kernels, json.dumps(inner, **spelled), ()), inner)
-    assert kernels.scan_members(text.encode(), ("a", "c"), LEVELS) is None
+    assert kernels.scan_members(text.encode(), ("a", "missing"), LEVELS) is None
 
 
 @on_both_kernels

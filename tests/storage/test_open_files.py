@@ -100,8 +100,8 @@ def test_a_link_to_nothing_or_a_directory_raises_an_error_if_the_caller_asks_for
             path = str(tmp_path / name)
             assert atomic_files.read_file(path) is None
             if number is None:
-                assert atomic_files.read_file(path, links=True) is None
+                assert atomic_files.read_file(path, strict=True) is None
                 continue
             with pytest.raises(OSError, match=os.strerror(number)) as info:
-                atomic_files.read_file(path, links=True)
+                atomic_files.read_file(path, strict=True)
             assert info.value.errno == number

@@ -1,3 +1,5 @@
+"""Large arrays whose memory begins at a page. `_reference_large_array` is the same without that."""
+
 from typing import Any, Literal
 
 import numpy as np

@@ -37,6 +37,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("shape", "lengths", "text"), list(CASES.values()), ids=list(CASES))
+@pytest.mark.filterwarnings("ignore::zarrcy.errors.ManyFilesWarning")
 def test_every_report_states_the_lengths(shape, lengths, text, tmp_path, capsys):
     store = zarrcy.DirectoryStore(tmp_path)
     array = rectilinear(store, shape, lengths)

@@ -172,6 +172,7 @@ def test_a_report_touches_only_what_is_stored(layout):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("arguments", [[], ["--chunks", "auto"], ["--compressor", "none"]], ids=str)
+@pytest.mark.filterwarnings("ignore::zarrcy.errors.ManyFilesWarning")
 def test_the_command_copy_touches_only_what_is_stored(layout, arguments, tmp_path, capsys):
     array = sparse(layout, zarrcy.DirectoryStore(tmp_path / "a.zarr"))
     target = tmp_path / "b.zarr"

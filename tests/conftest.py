@@ -1,6 +1,7 @@
 """Profiles of hypothesis and fixtures for all tests."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -14,6 +15,10 @@ settings.register_profile(
 )
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+# A shell starts programs in the background with SIGINT ignored, and the tests of interrupts need it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

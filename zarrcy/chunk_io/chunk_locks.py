@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from zarrcy.storage import access
 from zarrcy.sync.key_locks import FilesLock, KeyLock
-from zarrcy.types import Key, Store, Synchronizer
+from zarrcy.types import Buffer, Key, Store, Synchronizer
 
 if TYPE_CHECKING:
     from zarrcy.sync.file_locks import OnWait
@@ -95,6 +95,10 @@ class ChunkLocks:
         if not missing:
             return set()
         return {key for name, key in zip(self._names_of(keys), keys, strict=True) if name in missing}
+
+    def create(self, key: Key, value: Buffer) -> bool:
+        """Store a value that could not be locked because it did not exist. False if it exists by now."""
+        return access.set_if_absent(self._store, key, value)
 
     @property
     def on_wait(self) -> OnWait | None:

@@ -55,8 +55,6 @@ class ChunkContext(Record):
         Puts values that are changed in part, on condition that they are still what was read; None without such puts.
     fetch_versions : callable
         Reads values and their versions for `replacer`.
-    create : callable
-        Stores a value unless its key exists, and returns whether it did: see `zarrcy.storage.access.set_if_absent`.
     as_buffers : callable
         Takes keys and what the store returned for them; returns contiguous bytes, or raises StoredTypeError.
     read_parts : callable or None
@@ -81,6 +79,7 @@ class ChunkContext(Record):
         Thresholds and batch sizes.
     """
 
+    # CPython stores at most 29 attributes of an object so that finding them is fast
     kernels: Kernels
     dtype: AnyDtype
     layout: ChunkLayout
@@ -98,7 +97,6 @@ class ChunkContext(Record):
     delete: access.Deleter
     replacer: ReplacesValues | None
     fetch_versions: access.VersionReader
-    create: Callable[[Key, Buffer], bool]
     as_buffers: Callable[[list[Key], list[Buffer | None]], list[Buffer | None]]
     read_parts: byte_ranges.PartsReader | None
     locks: ChunkLocks

@@ -241,7 +241,6 @@ class _Opening(Record):
             delete=access.deleter(store),
             replacer=replacer,
             fetch_versions=_version_reader(replacer, most, layout.nbytes),
-            create=partial(access.set_if_absent, store),
             read_parts=byte_ranges.PartsReader(store, fetch) if reads_parts else None,
             locks=ChunkLocks(
                 store,

@@ -382,7 +382,7 @@ class ChunkWriter:
         if self.versions:
             self.replace_parts(self.values)
         for key in self.absent & self.values.keys():
-            if not self.context.create(key, self.values.pop(key)):
+            if not self.context.locks.create(key, self.values.pop(key)):
                 self.taken.add(key)
         if self.values:
             self.context.store_many(self.values)

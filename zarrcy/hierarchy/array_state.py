@@ -248,6 +248,11 @@ def open_state(node: Node, config: ArrayConfig, metadata: ArrayMetadata | Parse)
 
         metadata = metadata if isinstance(metadata, ArrayMetadata) else metadata()
         node = transformed(node, metadata)
+    return open_plain_state(node, config, metadata)
+
+
+def open_plain_state(node: Node, config: ArrayConfig, metadata: ArrayMetadata | Parse) -> ArrayState:
+    """Do what `open_state` does for an array that is not in the draft of v3."""
     if not config.cache_bytes:
         return ArrayState(node, config, metadata)
     from zarrcy.chunk_io.chunk_cache import ChunkCache

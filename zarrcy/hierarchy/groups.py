@@ -13,7 +13,7 @@ import numpy as np
 
 from zarrcy.errors import ContainsArrayError, ContainsGroupError, KeyPathError, PathNotFoundError
 from zarrcy.hierarchy import creation
-from zarrcy.hierarchy.array_state import open_state
+from zarrcy.hierarchy.array_state import open_plain_state, open_state
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.attributes import Attributes
 from zarrcy.hierarchy.creation import normalize_stores
@@ -21,7 +21,7 @@ from zarrcy.hierarchy.node import Node, refuse_read_only
 from zarrcy.hierarchy.node_properties import ZARR3_GROUP, NodeProperties, find_zarr3_attribute
 from zarrcy.indexing.chunk_shapes import normalize_shape
 from zarrcy.keys import normalize_path, prefix_of
-from zarrcy.metadata import NodeEntry, asked_format
+from zarrcy.metadata import NodeEntry, asked_format, is_draft
 from zarrcy.settings import ArrayConfig, ExtraOptions, array_config, take_options
 from zarrcy.types import (
     JSON,
@@ -1299,13 +1299,14 @@ def _open_again(kind: type[Group], state: GroupState) -> Group:
 
 def _load_members(state: GroupState, kind: type[Group]) -> Iterator[tuple[str, Member]]:
     """Load all members, sorted by name; callers look at few of many arrays, so these are parsed on first use."""
-    config = state.config
+    config, new_array = state.config, kind.array_class.from_state
+    open_array = open_state if is_draft(state.node.format) else open_plain_state
     for name, node, entry in state.node.load_members(past_denied=True):
         is_group = entry.kind == "group"
         if is_group:
             yield name, kind(state.at(node, entry.attributes))
         elif entry.attributes is None:
-            yield name, kind.array_class.from_state(open_state(node, config, entry.parse))
+            yield name, new_array(open_array(node, config, entry.parse))
         else:
             attributes = Attributes(
                 node.store,
@@ -1314,7 +1315,7 @@ def _load_members(state: GroupState, kind: type[Group]) -> Iterator[tuple[str, M
                 node=node,
                 loaded=entry.attributes,
             )
-            yield name, kind.array_class.from_state(open_state(node, config, entry.parse), attributes)
+            yield name, new_array(open_array(node, config, entry.parse), attributes)
 
 
 def _check_required(array: Array, shape: Shape, dtype: AnyDtype, exact: bool) -> None:

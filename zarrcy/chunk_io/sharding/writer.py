@@ -91,6 +91,11 @@ class ShardWriter(ChunkWriter):
             return
         while writes:
             partial = [write.key for write in writes if not write.replaces_all]
+            if not partial:
+                # whole shards take no lock
+                self.absent = set()
+                self.write_shards(writes)
+                return
             lock = locks.lock_values(partial)
             try:
                 lock.acquire()
@@ -153,7 +158,7 @@ class ShardWriter(ChunkWriter):
         for key in self.absent & shards.keys():
             # another process may have created it since
             shard = shards.pop(key)
-            if shard is not None and not self.context.create(key, shard):
+            if shard is not None and not self.context.locks.create(key, shard):
                 self.taken.add(key)
         assembled = {key: shard for key, shard in shards.items() if shard is not None}
         if assembled:

@@ -8,6 +8,7 @@ error can be pickled and sent to another process.
 from __future__ import annotations
 
 import errno
+import sys
 from importlib import import_module
 from typing import TypeAlias
 
@@ -1025,6 +1026,21 @@ class LockWarning(UserWarning):
 
 class ManyFilesWarning(UserWarning):
     """A new array will have a million files or more, and file systems are slow with these."""
+
+
+def level_of_user(*packages: str) -> int:
+    """Return the `stacklevel` with which a warning of the caller is shown at the line of the program.
+
+    Parameters
+    ----------
+    *packages : str
+        The packages whose frames are skipped; zarrcy by default.
+    """
+    skipped = packages or ("zarrcy",)
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in skipped:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 class ForeignDataError(ZarrcyError, FileExistsError, ValueError):

@@ -112,8 +112,7 @@ class Pipeline:
     ) -> None:
         self.stages = stages
         self.dtype = dtype
-        # codecs do not take the data types that other packages add to NumPy's
-        self._codec_dtype = np.dtype(f"u{dtype.itemsize}") if is_ml_dtype(dtype) else dtype
+        self._codec_dtype = _codec_dtype(dtype)
         self.order = next(
             (s.order for s in stages if isinstance(s, Transpose)), tuple(range(len(chunk_shape)))
         )
@@ -600,3 +599,17 @@ def fill_bytes(fill_value: Elements, dtype: AnyDtype) -> Buffer:
         # objects in fields: an element of zeros, as NumPy makes it
         return np.zeros((), dtype)[()] if dtype.fields and not isinstance(fill_value, np.void) else fill_value
     return (np.zeros((), dtype) if fill_value is None else np.asarray(fill_value, dtype)).tobytes()
+
+
+def _codec_dtype(dtype: AnyDtype) -> AnyDtype:
+    """Return a data type of the same length that codecs take."""
+    if is_ml_dtype(dtype):
+        # another package adds it to those of NumPy
+        return np.dtype(f"u{dtype.itemsize}")
+    if dtype.names is not None and not dtype.hasobject:
+        try:
+            memoryview(np.empty(0, dtype))
+        except (ValueError, BufferError, TypeError):
+            # NumPy gives no buffer of a structure with dates or durations
+            return np.dtype(f"V{dtype.itemsize}")
+    return dtype

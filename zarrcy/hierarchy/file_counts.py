@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 import warnings
 from typing import TYPE_CHECKING
 
 from zarrcy import settings
-from zarrcy.errors import ManyFilesWarning
+from zarrcy.errors import ManyFilesWarning, level_of_user
 from zarrcy.storage import access
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def warn_of_many_files(node: Node, metadata: ArrayMetadata) -> None:
         f"{_advice(node, metadata)} To turn this warning off, filter zarrcy.errors.ManyFilesWarning or set "
         f"{settings.WARN_FILES.name}=0.",
         ManyFilesWarning,
-        stacklevel=_level_of_user(),
+        stacklevel=level_of_user(),
     )
 
 
@@ -102,11 +101,3 @@ def few_shards(shape: Shape, too_short: Shape) -> Shape:
         lengths[axis] *= factor
         few //= -(-counts[axis] // factor)
     return tuple(lengths)
-
-
-def _level_of_user() -> int:
-    """Return the number of frames from the caller of this function to the first one outside of zarrcy."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "zarrcy":
-        frame, level = frame.f_back, level + 1
-    return level

@@ -66,7 +66,7 @@ def warn_without_locks(path: str, number: int) -> None:
     )
 
 
-# -- who holds a lock --------------------------------------------------------------------------------
+# -- the holder of a lock ----------------------------------------------------------------------------
 
 
 def holder(path: bytes) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 
 from zarrcy.api.consolidate import open_consolidated
@@ -14,6 +13,7 @@ from zarrcy.errors import (
     GroupNotFoundError,
     NotConsolidatedError,
     PathNotFoundError,
+    level_of_user,
 )
 from zarrcy.hierarchy.arrays import Array
 from zarrcy.hierarchy.groups import Group
@@ -70,7 +70,7 @@ def open_or_create(
             raise
         raise FileExistsError(f"{given!r}: {exc}") from exc
     if consolidated is None and mode in ("r", "r+"):
-        warnings.warn(_NOT_CONSOLIDATED, RuntimeWarning, stacklevel=_level_of_user())
+        warnings.warn(_NOT_CONSOLIDATED, RuntimeWarning, stacklevel=level_of_user("zarrcy", "xarray"))
     return group
 
 
@@ -84,14 +84,3 @@ def _format_of_new(store: Store, mode: str, path: str | None) -> ZarrFormat | No
         if above.kind() is not None:
             return above.format.ZARR_FORMAT
     return DEFAULT_FORMAT
-
-
-def _level_of_user() -> int:
-    """Return the number of frames from `open_or_create` to the first one outside of zarrcy and xarray."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None:
-        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-        if package not in ("zarrcy", "xarray"):
-            break
-        frame, level = frame.f_back, level + 1
-    return level
